@@ -1,0 +1,1 @@
+"""Pneumo Study: chest X-ray classifiers, their training, evaluation and use, apart from any user interface."""

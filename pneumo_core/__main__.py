@@ -1,0 +1,287 @@
+"""The command line: ``python -m pneumo_core``.
+
+Results go to standard output (one JSON document with ``--json``), progress to standard error. Exit status 0 is success, 1 an
+expected error told in one line, 2 wrong usage.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pneumo_core.config import AUGMENTATIONS, Preset, preset_config
+from pneumo_core.data.index import DataIndex, build_index
+from pneumo_core.data.source import default_data, kaggle_folder
+from pneumo_core.errors import ConfigError, DataError, PneumoError, RunError
+from pneumo_core.jobs import runs as jobs
+from pneumo_core.records import Architecture, Label, RunState, Split, Subtype
+from pneumo_core.store import find_run, read_json, read_manifest, verified_file
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+data_app = typer.Typer(no_args_is_help=True, help="Make, fetch and index data sets.")
+runs_app = typer.Typer(no_args_is_help=True, help="List, show, cancel, resume, export and publish runs.")
+app.add_typer(data_app, name="data")
+app.add_typer(runs_app, name="runs")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Data = Annotated[Path | None, typer.Option(help="Data set; default: $PNEUMO_DATA, the Kaggle copy, or the phantoms.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; an interrupt leaves it going.")]
+Run = Annotated[str, typer.Argument(help="Run id, such as baseline-0123456789ab.")]
+
+
+# --- data -------------------------------------------------------------------------------------------------------------
+
+
+@data_app.command("phantom")
+def data_phantom(
+    out: Annotated[Path, typer.Option(help="Folder to make.")],
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    count: Annotated[int, typer.Option(help="Number of images.")] = 600,
+    as_json: Json = False,
+) -> None:
+    """Draw a data set of synthetic chest radiographs."""
+    from pneumo_core.data.phantom import write_phantoms  # noqa: PLC0415
+
+    with _progress("drawing") as progress:
+        write_phantoms(out, seed=seed, count=count, progress=progress)
+    _print({"out": str(out), "count": count, "seed": seed}, as_json=as_json)
+
+
+@data_app.command("download")
+def data_download(
+    dest: Annotated[Path | None, typer.Option(help="Folder to download into.")] = None, as_json: Json = False
+) -> None:
+    """Download the Kaggle data set (2.3 GB), check it and unpack it."""
+    from pneumo_core.data.download import download_kaggle  # noqa: PLC0415
+
+    with _progress("") as progress:
+        root = download_kaggle(
+            dest or kaggle_folder(), progress=lambda step: progress(step.done, step.total, str(step.stage))
+        )
+    _print({"root": str(root)}, as_json=as_json)
+
+
+@data_app.command("index")
+def data_index(folder: Annotated[Path, typer.Argument(help="Data set.")], as_json: Json = False) -> None:
+    """Index a data set: counts, patients, unreadable files and what to know about it."""
+    from pneumo_core.data.audit import audit  # noqa: PLC0415
+
+    index = _index(folder)
+    table = index.table
+    splits = {}
+    for split in Split:
+        part = table[table["split"] == split.value]
+        subtypes = part["subtype"].value_counts()
+        splits[split.value] = {
+            **{label.name: int((part["label"] == label.value).sum()) for label in Label},
+            **{subtype.value: int(subtypes.get(subtype.value, 0)) for subtype in Subtype if subtype is not Subtype.NONE},
+            "patients": int(part["patient_id"].nunique()),
+            "patients_pooled": int(part["pooled_id"].nunique()),
+        }
+    result = {
+        "data_id": index.data_id,
+        "root": str(index.root),
+        "images": len(table),
+        "is_phantom": index.is_phantom,
+        "splits": splits,
+        "unreadable": [asdict(file) for file in index.unreadable],
+        "ignored": index.ignored,
+        "findings": [asdict(finding) for finding in audit(index)],
+    }
+    _print(result, as_json=as_json)
+
+
+# --- train, evaluate, predict -----------------------------------------------------------------------------------------
+
+
+@app.command()
+def train(
+    architecture: Annotated[Architecture, typer.Option(help="Model to train.")] = Architecture.BASELINE,
+    preset: Annotated[Preset, typer.Option(help="Procedure; README says what each stands for.")] = Preset.SOUND,
+    data: Data = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Most epochs; default: the preset's.")] = None,
+    augment: Annotated[str | None, typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}; default: the preset's.")] = None,
+    wait: Wait = False,
+    as_json: Json = False,
+) -> None:
+    """Train a model in the background; the same work is never done twice."""
+    if augment is not None and augment not in AUGMENTATIONS:
+        raise ConfigError(f"augment must be one of {sorted(AUGMENTATIONS)}. Received: augment={augment!r}")
+    config = preset_config(
+        architecture,
+        preset,
+        seed=seed,
+        epochs=epochs,
+        augment=AUGMENTATIONS[augment] if augment else None,
+    )
+    _follow(jobs.submit(config, _index(data)), wait=wait, as_json=as_json)
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    split: Annotated[Split, typer.Option(help="Part of the data set.")] = Split.TEST,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """A finished run's figures, recomputed from its predictions; with --data, on another data set's images."""
+    from pneumo_core.inference.evaluate import evaluate_run  # noqa: PLC0415
+
+    _print(evaluate_run(find_run(run), split, _index(data) if data else None), as_json=as_json)
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="PNG or JPEG files, or folders of them.")],
+    run: Annotated[str, typer.Option(help="Finished run to ask.")],
+    heatmaps: Annotated[Path | None, typer.Option(help="Folder to write Grad-CAM overlays to.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Classify X-rays. Research and education only: not a medical device."""
+    from pneumo_core.inference.files import predict_files  # noqa: PLC0415
+
+    with _progress("predicting") as progress:
+        results = predict_files(find_run(run), paths, heatmaps=heatmaps, progress=progress)
+    _print({"run_id": run, "results": results}, as_json=as_json)
+
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+
+@runs_app.command("list")
+def runs_list(as_json: Json = False) -> None:
+    """Every run, newest first."""
+    rows = [_run_facts(view) for view in jobs.views()]
+    if as_json:
+        _print(rows, as_json=True)
+    for row in [] if as_json else rows:
+        typer.echo(f"{row['run_id']}  {row['state']:<12} {row['preset'] or '?':<7} seed {row['seed']}  {row['message']}")
+
+
+@runs_app.command("show")
+def runs_show(run: Run, as_json: Json = False) -> None:
+    """One run: config, state, and its manifest and figures once finished."""
+    view = jobs.view(run)
+    shown = _run_facts(view)
+    if view.state is RunState.SUCCEEDED:
+        shown |= {"manifest": read_manifest(view.run), "report": read_json(view.run.report)}
+    _print(shown, as_json=as_json)
+
+
+@runs_app.command("cancel")
+def runs_cancel(run: Run, as_json: Json = False) -> None:
+    """Ask a run to stop; it can be resumed."""
+    _print(_run_facts(jobs.cancel(run)), as_json=as_json)
+
+
+@runs_app.command("resume")
+def runs_resume(run: Run, wait: Wait = False, as_json: Json = False) -> None:
+    """Go on with a stopped run from its last finished epoch."""
+    _follow(jobs.resume(run), wait=wait, as_json=as_json)
+
+
+@runs_app.command("export")
+def runs_export(run: Run, wait: Wait = False, as_json: Json = False) -> None:
+    """Finish a run that was trained elsewhere: export, predict, evaluate."""
+    _follow(jobs.export(run), wait=wait, as_json=as_json)
+
+
+# --- output -----------------------------------------------------------------------------------------------------------
+
+
+def _index(folder: Path | None) -> DataIndex:
+    with _progress("drawing phantoms") as progress:
+        chosen = folder or default_data(progress)
+    with _progress("indexing") as progress:
+        return build_index(chosen, progress=progress)
+
+
+def _run_facts(view: jobs.RunView) -> dict[str, Any]:
+    return {
+        "run_id": view.run_id,
+        "state": view.state.value,
+        "preset": view.config.preset.value if view.config else None,
+        "seed": view.config.seed if view.config else None,
+        "path": str(view.run.path),
+        "message": view.problem or (view.status and (view.status.error or view.status.message)) or "",
+    }
+
+
+def _follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
+    """Print a submitted run, at once or when it ends; exit 1 unless a run that was waited for succeeded."""
+    with _progress("training") as progress:
+        try:
+            while wait and view.state.is_live:
+                status = view.status
+                if status:
+                    total = max(1, status.epochs * status.steps)
+                    done = min(total, status.epoch * status.steps + (status.step if status.epoch < status.epochs else 0))
+                    progress(done, total, f"{status.message}, epoch {status.epoch} of {status.epochs}")
+                time.sleep(0.5)
+                view = jobs.view(view.run_id)
+        except KeyboardInterrupt:
+            typer.echo(f"\ndetached; the run goes on: runs show {view.run_id}", err=True)
+            raise typer.Exit(130) from None
+    shown = _run_facts(view)
+    if view.state is RunState.SUCCEEDED:
+        verified_file(view.run, view.run.report)
+        shown["report"] = read_json(view.run.report)
+    _print(shown, as_json=as_json)
+    if wait and view.state is not RunState.SUCCEEDED:
+        raise RunError(f"the run must succeed. Received: run_id={view.run_id!r}, state={view.state.value}: {shown['message']}")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[..., None]]:
+    """A line on standard error that is drawn over itself on a terminal, and now and then elsewhere."""
+    interactive = sys.stderr.isatty()
+    last = 0.0
+    drawn = False
+
+    def show(done: int, total: int, message: str = "") -> None:
+        nonlocal last, drawn
+        now = time.monotonic()
+        if now - last < (0.2 if interactive else 10.0):
+            return
+        last, drawn = now, True
+        line = f"{message or what}: {done:,} of {total:,} ({done / max(1, total):.0%})"
+        typer.echo(f"\r{line:<78}" if interactive else line, err=True, nl=not interactive)
+
+    yield show
+    if drawn and interactive:
+        typer.echo("", err=True)
+
+
+def _print(value: Any, *, as_json: bool) -> None:
+    typer.echo(json.dumps(value, indent=2) if as_json else "\n".join(_lines(value)))
+
+
+def _lines(value: Any, indent: str = "") -> Iterator[str]:
+    """Plain data as indented lines, for people."""
+    pairs = value.items() if isinstance(value, dict) else ((f"[{index}]", item) for index, item in enumerate(value))
+    for name, item in pairs:
+        if isinstance(item, dict | list) and item and not (isinstance(item, list) and len(item) > 20):
+            yield f"{indent}{name}:"
+            yield from _lines(item, f"{indent}  ")
+        else:
+            yield f"{indent}{name}: {f'{len(item)} entries' if isinstance(item, list) and len(item) > 20 else item}"
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except PneumoError as error:
+        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

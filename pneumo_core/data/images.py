@@ -1,0 +1,265 @@
+"""From a file's bytes to gray pixels, and from a data set to one memory-mapped array.
+
+`decode_gray` is the only way an image enters the project: training, the array cache and uploads share it.
+"""
+
+import io
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pneumo_core.errors import CorruptError, DataError, ImageError, StoreError
+from pneumo_core.store import (
+    datasets_root,
+    hold_lock,
+    make_directory,
+    read_json,
+    store_errors,
+    write_json,
+)
+
+__all__ = [
+    "MAX_PIXELS",
+    "MIN_SIDE",
+    "ImageFacts",
+    "array_path",
+    "decode_gray",
+    "load_array",
+    "open_array",
+    "read_facts",
+]
+
+MIN_SIDE: Final = 32
+"""Smallest side, in pixels, in which lungs could still be told; the data set's own minimum is 127."""
+
+MAX_PIXELS: Final = 50_000_000
+"""Most pixels that are decoded: five times the data set's largest image, a fifth of what would take 1 GB as RGB."""
+
+# Above its own limit Pillow warns, above twice that it raises. Made an error for the process, once: filters that change
+# for a moment are not safe between threads. Ours is checked on the header, before a pixel is decoded.
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+
+_CHUNK: Final = 64
+_ARRAY_SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What a file's header says.
+
+    Attributes:
+        width: Pixels, as stored.
+        height: Pixels, as stored.
+        mode: Pillow's mode.
+    """
+
+    width: int
+    height: int
+    mode: str
+
+
+@contextmanager
+def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
+    """Open an image whose header is acceptable; every way of failing, also later in the block, becomes an `ImageError`."""
+    if not data:
+        raise ImageError("empty", f"an image must hold bytes. Received: {name!r}, which has none")
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise ImageError(
+                    "too large",
+                    f"an image must have at most {MAX_PIXELS:,} pixels. Received: {name!r} with {width} x {height}",
+                )
+            if min(width, height) < MIN_SIDE:
+                raise ImageError(
+                    "too small",
+                    f"an image must be at least {MIN_SIDE} pixels on each side. Received: {name!r} with {width} x {height}",
+                )
+            if getattr(image, "n_frames", 1) > 1:
+                raise ImageError(
+                    "animated", f"an image must be a single frame. Received: {name!r} with {image.n_frames} frames"
+                )
+            yield image
+    except UnidentifiedImageError as error:
+        raise ImageError("not an image", f"an image must be a PNG or JPEG file. Received: {name!r}, which is neither") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ImageError(
+            "too large", f"an image must have at most {MAX_PIXELS:,} pixels. Received: {name!r}, which declares more"
+        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        # Pillow's decoders raise all four on damaged files.
+        raise ImageError(
+            "damaged", f"an image must be whole. Received: {name!r}, which cannot be decoded: {error}; save it again"
+        ) from error
+
+
+def read_facts(data: bytes, name: str) -> ImageFacts:
+    """Header of a PNG or JPEG file, without decoding its pixels.
+
+    Args:
+        data: The file's bytes.
+        name: What to call it in an error.
+
+    Raises:
+        ImageError: The file is no acceptable image; see `decode_gray`.
+    """
+    with _opened(data, name) as image:
+        return ImageFacts(width=image.width, height=image.height, mode=image.mode)
+
+
+def decode_gray(data: bytes, name: str, *, size: int | None = None) -> NDArray[np.uint8]:
+    """Decode a PNG or JPEG file to gray, upright, opaque 8-bit pixels.
+
+    Colour is weighted by ITU-R BT.601 (Pillow's ``L``); 16-bit images keep their high byte; transparency is laid on black,
+    as the air around a patient is; EXIF rotation is applied.
+
+    Args:
+        data: The file's bytes.
+        name: What to call it in an error.
+        size: Side of the square to squash to, in pixels (the report's 150 x 150, aspect not kept), or None to keep the size.
+
+    Returns:
+        `(height, width)` or `(size, size)` uint8 array in [0, 255].
+
+    Raises:
+        ImageError: The file is empty, no PNG or JPEG, damaged, animated, too small (`MIN_SIDE`) or too large (`MAX_PIXELS`);
+            `reason` says which.
+    """
+    with _opened(data, name) as image:
+        if size is not None:
+            # Lets the JPEG decoder drop detail that the squash would average away: several times faster on large files.
+            image.draft(None, (size, size))
+        gray = _to_gray(ImageOps.exif_transpose(image))
+        if size is not None and gray.size != (size, size):
+            gray = gray.resize((size, size), Image.Resampling.BILINEAR)
+        return np.asarray(gray, dtype=np.uint8)
+
+
+def _to_gray(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        # 16-bit PNGs open as "I;16" or "I"; Pillow's own conversion to "L" clips them to white.
+        pixels = np.clip(np.asarray(image, dtype=np.float64), 0, 65535)
+        return Image.fromarray((pixels / 257).astype(np.uint8))
+    if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
+        opaque = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", opaque.size, (0, 0, 0, 255)), opaque).convert("L")
+    return image.convert("L")
+
+
+# --- The array cache --------------------------------------------------------------------------------------------------
+
+
+def array_path(data_id: str, size: int) -> Path:
+    """Where the squashed images of a data set are cached."""
+    return datasets_root() / data_id / f"gray-{size}.npy"
+
+
+def open_array(data_id: str, size: int, count: int) -> NDArray[np.uint8] | None:
+    """The cached array, memory-mapped read-only, or None where it is missing, damaged or of another data set.
+
+    Args:
+        data_id: Content-based id of the data set.
+        size: Side of the images, in pixels.
+        count: Number of images the data set has.
+
+    Returns:
+        `(count, size, size)` uint8 array in the order of the index's table, or None.
+    """
+    path = array_path(data_id, size)
+    try:
+        facts = read_json(path.with_suffix(".json"))
+        if facts != _array_facts(data_id, size, count, path.stat().st_size):
+            return None
+        array = np.load(path, mmap_mode="r")
+    except (StoreError, OSError, ValueError):
+        return None  # It is a cache: whatever is wrong with it, building it again is right.
+    return array if array.shape == (count, size, size) and array.dtype == np.uint8 else None
+
+
+def _array_facts(data_id: str, size: int, count: int, size_bytes: int) -> dict[str, object]:
+    return {"data_id": data_id, "size": size, "count": count, "size_bytes": size_bytes, "schema": _ARRAY_SCHEMA}
+
+
+def load_array(
+    root: Path,
+    image_ids: list[str],
+    *,
+    data_id: str,
+    size: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.uint8]:
+    """All images of a data set as one memory-mapped array, built on first use.
+
+    Images are decoded in parallel (Pillow releases Python's lock) and written in order, a chunk at a time, so memory does
+    not grow with their number. The finished file is renamed into place: after a kill the next call starts anew.
+
+    Args:
+        root: Folder of the data set.
+        image_ids: Paths below `root`, in the index's order.
+        data_id: Content-based id of the data set.
+        size: Side of the square, in pixels.
+        progress: Called with images done and their total.
+
+    Returns:
+        `(len(image_ids), size, size)` uint8 array, read-only.
+
+    Raises:
+        DataError: An image that the index lists cannot be read any more.
+        StoreError: The cache cannot be written.
+    """
+    path = array_path(data_id, size)
+    make_directory(path.parent)
+    # Two runs may ask at once: the second waits, then finds the array there.
+    with hold_lock(path.with_suffix(".lock"), timeout_s=3600):
+        array = open_array(data_id, size, len(image_ids))
+        if array is None:
+            _build_array(path, root, image_ids, size, progress)
+            facts = _array_facts(data_id, size, len(image_ids), path.stat().st_size)
+            write_json(path.with_suffix(".json"), facts)
+            array = open_array(data_id, size, len(image_ids))
+    if array is None:
+        raise CorruptError(f"the array cache must be readable once built. Received: path={str(path)!r}; check the disk")
+    return array
+
+
+def _build_array(
+    path: Path, root: Path, image_ids: list[str], size: int, progress: Callable[[int, int], None] | None
+) -> None:
+    def decode(image_id: str) -> NDArray[np.uint8]:
+        try:
+            return decode_gray((root / image_id).read_bytes(), image_id, size=size)
+        except (OSError, ImageError) as error:
+            raise DataError(
+                f"an indexed image must stay as it was. Received: {image_id!r}: {error}; index the data set again"
+            ) from error
+
+    path.with_suffix(".json").unlink(missing_ok=True)
+    partial = path.with_suffix(".partial")
+    header = np.lib.format.header_data_from_array_1_0(np.empty((0, size, size), np.uint8))
+    header["shape"] = (len(image_ids), size, size)
+    workers = min(8, os.cpu_count() or 1)
+    with store_errors(partial), partial.open("wb") as file, ThreadPoolExecutor(workers) as pool:
+        np.lib.format.write_array_header_1_0(file, header)
+        done = 0
+        for start in range(0, len(image_ids), _CHUNK):
+            chunk = image_ids[start : start + _CHUNK]
+            for image in pool.map(decode, chunk):
+                file.write(image.tobytes())
+            done += len(chunk)
+            if progress:
+                progress(done, len(image_ids))
+        file.flush()
+        os.fsync(file.fileno())
+    with store_errors(path):
+        os.replace(partial, path)
+

@@ -1,0 +1,48 @@
+"""What a file's name says: the patient, in both readings of the numbers, and the subtype."""
+
+import re
+from pathlib import PurePosixPath
+from typing import Final
+
+from pneumo_core.records import Label, Subtype
+
+__all__ = ["parse_name"]
+
+# Kaggle (Mendeley versions 1 and 2): person23_bacteria_78.jpeg, person447_virus_921_1.jpeg, IM-0115-0001.jpeg,
+# IM-0011-0001-0002.jpeg, NORMAL2-IM-1427-0001.jpeg, NORMAL2-person12_virus_3.jpeg.
+_PERSON: Final = re.compile(r"(?P<series>NORMAL2-)?person(?P<number>\d+)_(?P<cause>bacteria|virus)_\d+(?:_\d+)*", re.IGNORECASE)
+_IM: Final = re.compile(r"(?P<series>NORMAL2-)?IM-(?P<number>\d+)(?:-\d+)+", re.IGNORECASE)
+# Mendeley version 3 and the phantoms, which follow it: BACTERIA-1008087-0001.jpeg, PHANTOM-VIRUS-0031-0002.jpeg.
+_MENDELEY: Final = re.compile(r"(?P<series>PHANTOM-)?(?P<cause>NORMAL|BACTERIA|VIRUS)-(?P<number>\d+)(?:-\d+)+", re.IGNORECASE)
+
+
+def parse_name(image_id: str, label: Label) -> tuple[str, str, Subtype]:
+    """Patient keys and subtype from a file's name.
+
+    The prefixes (bacteria, virus, IM, NORMAL2-IM) are almost certainly numbered apart, so `patient_id` keeps the prefix;
+    `pooled_id` drops it, for those who want the pessimistic reading. A name of no known scheme counts as a patient of its
+    own under both keys.
+
+    Args:
+        image_id: Path of the image below the data set's root.
+        label: Class of its folder.
+
+    Returns:
+        `(patient_id, pooled_id, subtype)`.
+    """
+    stem = PurePosixPath(image_id).stem
+    unknown_subtype = Subtype.NONE if label is Label.NORMAL else Subtype.UNKNOWN
+    if match := _PERSON.fullmatch(stem):
+        subtype = Subtype(match["cause"].lower())
+        return _keys(match["series"], subtype.value, match["number"], subtype)
+    if match := _IM.fullmatch(stem):
+        return _keys(match["series"], "im", match["number"], unknown_subtype)
+    if match := _MENDELEY.fullmatch(stem):
+        cause = match["cause"].lower()
+        subtype = Subtype.NONE if cause == "normal" else Subtype(cause)
+        return _keys(match["series"], cause, match["number"], subtype)
+    return f"file:{image_id}", f"file:{image_id}", unknown_subtype
+
+
+def _keys(series: str | None, prefix: str, number: str, subtype: Subtype) -> tuple[str, str, Subtype]:
+    return f"{(series or '').lower()}{prefix}-{int(number)}", str(int(number)), subtype

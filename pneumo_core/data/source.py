@@ -1,0 +1,41 @@
+"""Which data set to use where none is named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pneumo_core.settings import settings
+from pneumo_core.store import datasets_root, hold_lock
+
+__all__ = ["default_data", "kaggle_folder", "phantom_data"]
+
+
+def kaggle_folder() -> Path:
+    """Folder that the Kaggle download goes to; the data set is its `chest_xray`."""
+    return datasets_root() / "kaggle"
+
+
+def default_data(progress: Callable[[int, int], None] | None = None) -> Path:
+    """`$PNEUMO_DATA`, else the downloaded Kaggle copy, else the built-in phantoms (drawn on first use).
+
+    Raises:
+        StoreError: The phantoms cannot be written.
+    """
+    if named := settings().data:
+        return named
+    downloaded = kaggle_folder() / "chest_xray"
+    return downloaded if downloaded.is_dir() else phantom_data(progress)
+
+
+def phantom_data(progress: Callable[[int, int], None] | None = None) -> Path:
+    """Folder of the built-in phantom data set, drawn on first use.
+
+    Raises:
+        StoreError: The phantoms cannot be written.
+    """
+    from pneumo_core.data.phantom import write_phantoms  # noqa: PLC0415  Draws with libraries the app need not load.
+
+    folder = datasets_root() / "phantom"
+    with hold_lock(datasets_root() / "phantom.lock", timeout_s=120):
+        if not folder.is_dir():
+            write_phantoms(folder, progress=progress)
+    return folder

@@ -1,0 +1,105 @@
+"""Which image trains, validates and tests a run."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pneumo_core.config import TrainConfig, Validation
+from pneumo_core.errors import DataError
+from pneumo_core.records import Split
+
+__all__ = ["Assignment", "assign", "hold_out_patients"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Rows of the index's table that a run uses.
+
+    Attributes:
+        train: `(n,)` int64 row numbers, sorted.
+        val: `(n,)` int64 row numbers, sorted; the test images themselves where a run validates on test.
+        test: `(n,)` int64 row numbers, sorted.
+    """
+
+    train: NDArray[np.int64]
+    val: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def hold_out_patients(table: pd.DataFrame, *, fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Choose whole patients for validation so that the classes and subtypes keep their shares.
+
+    Args:
+        table: Rows with `patient_id`, `label` and `subtype`.
+        fraction: Fraction of the images to hold out, in (0, 0.5].
+        seed: Seed of the choice.
+
+    Returns:
+        `(len(table),)` bool array, True for held-out rows.
+
+    Raises:
+        DataError: There are too few patients to hold out the fraction with both classes on both sides.
+    """
+    # The import takes over a second and is needed by the worker only.
+    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415
+
+    folds = max(2, round(1 / fraction))
+    strata = table["label"].astype(str) + table["subtype"].astype(str)
+    if table["patient_id"].nunique() < folds or strata.value_counts().min() < folds:
+        # Small sets: the class alone still has to be on both sides.
+        strata = table["label"].astype(str)
+    patients = table.groupby("label")["patient_id"].nunique()
+    if len(patients) < 2 or patients.min() < folds:
+        raise DataError(
+            f"holding out {fraction:.0%} of the patients needs at least {folds} patients of each class. "
+            f"Received: patients={patients.to_dict()}; use more images"
+        )
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    _, held_out = next(splitter.split(np.zeros(len(table)), strata, groups=table["patient_id"]))
+    mask = np.zeros(len(table), dtype=bool)
+    mask[held_out] = True
+    return mask
+
+
+def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:
+    """Rows a config trains, validates and tests on.
+
+    With ``patients``, validation images are patients held out of train (patient keys with their prefix), and the official
+    `val` folder's 16 images join them. With ``test``, as the report did, they are the test images and `val` is unused.
+
+    Args:
+        table: The index's table.
+        config: The training config.
+
+    Raises:
+        DataError: See `hold_out_patients`.
+    """
+    split = table["split"].to_numpy()
+    train = np.flatnonzero(split == Split.TRAIN.value)
+    test = np.flatnonzero(split == Split.TEST.value)
+    if config.validation is Validation.TEST:
+        train, test = _limit(table, train, config), _limit(table, test, config)
+        return Assignment(train=train, val=test, test=test)
+    held_out = hold_out_patients(table.iloc[train], fraction=config.val_fraction, seed=config.seed)
+    official_val = np.flatnonzero(split == Split.VAL.value)
+    # A patient of the official val folder may not train: today none does, but nothing else would notice.
+    trains_too = table["patient_id"].isin(set(table["patient_id"].iloc[train[~held_out]])).to_numpy()
+    val = np.sort(np.concatenate([train[held_out], official_val[~trains_too[official_val]]]))
+    return Assignment(
+        train=_limit(table, train[~held_out], config), val=_limit(table, val, config), test=_limit(table, test, config)
+    )
+
+
+def _limit(table: pd.DataFrame, rows: NDArray[np.int64], config: TrainConfig) -> NDArray[np.int64]:
+    """At most `max_images` of the rows, each class by its share, chosen by the seed."""
+    if config.max_images is None or len(rows) <= config.max_images:
+        return rows
+    rng = np.random.default_rng([config.seed, len(rows)])
+    labels = table["label"].to_numpy()[rows]
+    chosen = [
+        rng.choice(rows[labels == label], size=max(1, int(count * config.max_images / len(rows))), replace=False)
+        for label, count in zip(*np.unique(labels, return_counts=True), strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))

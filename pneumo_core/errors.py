@@ -1,0 +1,83 @@
+"""Every error the package raises on purpose.
+
+    PneumoError
+    ├── ConfigError            a setting is unknown or out of its range
+    ├── DataError              a data set cannot be used as asked
+    │   ├── ImageError         one image cannot be read (`reason` is a short code)
+    │   └── DownloadError      the data set could not be fetched
+    ├── StoreError             artifacts cannot be read or written
+    │   └── CorruptError       a file under artifacts/ is not what was written
+    ├── RunError               a run is not in the state that was asked for
+    │   ├── RunNotFoundError   there is no such run
+    │   └── CancelledError     the run was asked to stop
+    └── TrainingError          training cannot go on
+
+Messages say what is required, then ``Received: name=value``, then what to do next, on one line. Only `PneumoError` becomes
+an error message on a page or exit status 1 on the command line: anything else is a bug and keeps its traceback.
+"""
+
+__all__ = [
+    "CancelledError",
+    "ConfigError",
+    "CorruptError",
+    "DataError",
+    "DownloadError",
+    "ImageError",
+    "PneumoError",
+    "RunError",
+    "RunNotFoundError",
+    "StoreError",
+    "TrainingError",
+]
+
+
+class PneumoError(Exception):
+    """Base of every expected error."""
+
+
+class ConfigError(PneumoError):
+    """A setting is unknown or out of its range."""
+
+
+class DataError(PneumoError):
+    """A data set cannot be used as asked."""
+
+
+class ImageError(DataError):
+    """One image cannot be read.
+
+    Attributes:
+        reason: Short code that tests and tables can rely on, such as ``"truncated"``.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class DownloadError(DataError):
+    """The data set could not be fetched."""
+
+
+class StoreError(PneumoError):
+    """Artifacts cannot be read or written."""
+
+
+class CorruptError(StoreError):
+    """A file under artifacts/ is not what was written."""
+
+
+class RunError(PneumoError):
+    """A run is not in the state that was asked for."""
+
+
+class RunNotFoundError(RunError):
+    """There is no such run."""
+
+
+class CancelledError(RunError):
+    """The run was asked to stop."""
+
+
+class TrainingError(PneumoError):
+    """Training cannot go on."""

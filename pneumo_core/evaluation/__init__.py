@@ -1,0 +1,1 @@
+"""From logits to numbers: metrics, their patient-clustered intervals, and the one report every page reads."""

@@ -1,0 +1,399 @@
+"""What is counted and averaged over a set of images: point estimates without intervals (`intervals` adds those).
+
+The same in every function:
+
+* `y_true`: classes, (n,), integers 0 (NORMAL) and 1 (PNEUMONIA).
+* `probability`: probabilities of PNEUMONIA, (n,), in [0, 1]. ROC, precision-recall and their areas use only their
+  order and take any finite values.
+* `weights`: weight of each image, (n,), at least 0; None: all alike.
+* ``y_pred`` is ``probability >= threshold``, and PNEUMONIA is what "positive" means.
+* What cannot be computed is `NotApplicable` with its reason: no images, a class without images.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo_core.errors import DataError
+from pneumo_core.records import Label, NotApplicable
+
+__all__ = [
+    "ClassificationRow",
+    "Confusion",
+    "FloatArray",
+    "IntArray",
+    "PrCurve",
+    "Ranking",
+    "RocCurve",
+    "accuracy",
+    "areas",
+    "auprc",
+    "auroc",
+    "brier",
+    "brier_terms",
+    "classification_table",
+    "confusion",
+    "log_loss",
+    "log_loss_terms",
+    "npv",
+    "ppv",
+    "pr_curve",
+    "rank",
+    "roc_curve",
+    "sensitivity",
+    "specificity",
+]
+
+Array = NDArray[Any]
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Images by class and prediction.
+
+    Attributes:
+        tn: NORMAL called NORMAL.
+        fp: NORMAL called PNEUMONIA.
+        fn: PNEUMONIA called NORMAL.
+        tp: PNEUMONIA called PNEUMONIA.
+    """
+
+    tn: int
+    fp: int
+    fn: int
+    tp: int
+
+    @property
+    def n(self) -> int:
+        """Number of images."""
+        return self.tn + self.fp + self.fn + self.tp
+
+
+def confusion(y_true: Array, probability: Array, threshold: float) -> Confusion:
+    """Counts at a threshold.
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    labels, values = _checked(y_true, probability)
+    tn, fp, fn, tp = np.bincount(2 * labels + (values >= threshold), minlength=4).tolist()
+    return Confusion(tn=tn, fp=fp, fn=fn, tp=tp)
+
+
+def accuracy(counts: Confusion) -> float | NotApplicable:
+    """Share of images called what they are."""
+    return _share(counts.tn + counts.tp, counts.n, "there are no images")
+
+
+def sensitivity(counts: Confusion) -> float | NotApplicable:
+    """Share of PNEUMONIA called PNEUMONIA."""
+    return _share(counts.tp, counts.tp + counts.fn, "no image is PNEUMONIA")
+
+
+def specificity(counts: Confusion) -> float | NotApplicable:
+    """Share of NORMAL called NORMAL."""
+    return _share(counts.tn, counts.tn + counts.fp, "no image is NORMAL")
+
+
+def ppv(counts: Confusion) -> float | NotApplicable:
+    """Positive predictive value, the share of PNEUMONIA among what is called so; it depends on the prevalence."""
+    return _share(counts.tp, counts.tp + counts.fp, "no image is called PNEUMONIA")
+
+
+def npv(counts: Confusion) -> float | NotApplicable:
+    """Negative predictive value, the share of NORMAL among what is called so; it depends on the prevalence."""
+    return _share(counts.tn, counts.tn + counts.fn, "no image is called NORMAL")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassificationRow:
+    """One row of the classification table.
+
+    Attributes:
+        name: ``NORMAL``, ``PNEUMONIA``, ``accuracy``, ``macro avg`` or ``weighted avg``.
+        precision: Share of the class among what is called so.
+        recall: Share of the class that is called so.
+        f1: Harmonic mean of both; in the row ``accuracy``, the accuracy.
+        support: Number of images.
+    """
+
+    name: str
+    precision: float | NotApplicable
+    recall: float | NotApplicable
+    f1: float | NotApplicable
+    support: int
+
+
+def classification_table(counts: Confusion) -> tuple[ClassificationRow, ...]:
+    """The table of the report of 2020 (section 3.5): both classes, accuracy, macro and weighted average.
+
+    An average is not applicable where one of its parts is not; in the weighted one a class without images has no part.
+    """
+    normal = _class_row(Label.NORMAL, counts.tn, false_calls=counts.fn, misses=counts.fp)
+    pneumonia = _class_row(Label.PNEUMONIA, counts.tp, false_calls=counts.fp, misses=counts.fn)
+    single = NotApplicable("the accuracy row has one value, under f1")
+    return (
+        normal,
+        pneumonia,
+        ClassificationRow("accuracy", precision=single, recall=single, f1=accuracy(counts), support=counts.n),
+        _average("macro avg", ((normal, 1), (pneumonia, 1)), counts.n),
+        _average("weighted avg", ((normal, normal.support), (pneumonia, pneumonia.support)), counts.n),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RocCurve:
+    """Receiver operating characteristic: the origin, then one point for each distinct probability.
+
+    Attributes:
+        fpr: False positive rates (1 - specificity), rising from 0 to 1.
+        tpr: True positive rates (sensitivity), rising from 0 to 1.
+        threshold: Thresholds that give the points, falling; the first lies just above the highest probability.
+    """
+
+    fpr: tuple[float, ...]
+    tpr: tuple[float, ...]
+    threshold: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PrCurve:
+    """Precision and recall at each distinct probability; no point is made up where recall is 0.
+
+    Drawn as steps, each rise in recall at the precision it leads to, its area is `auprc`.
+
+    Attributes:
+        recall: Sensitivities, rising to 1.
+        precision: Positive predictive values, in [0, 1].
+        threshold: Thresholds that give the points, falling.
+    """
+
+    recall: tuple[float, ...]
+    precision: tuple[float, ...]
+    threshold: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Images sorted by falling probability, once, so that the areas of many weightings are cheap.
+
+    Attributes:
+        order: Positions of the images, (n,), int64.
+        last: Place in `order` of the last image of each group of equal probabilities, (groups,), int64.
+        threshold: Probability of each group, (groups,), float64, falling.
+        positive: 1 for PNEUMONIA, 0 for NORMAL, in the order of `order`, (n,), float64.
+    """
+
+    order: IntArray
+    last: IntArray
+    threshold: FloatArray
+    positive: FloatArray
+
+
+def rank(y_true: Array, probability: Array) -> Ranking:
+    """Sort images by falling probability and group the equal ones.
+
+    Raises:
+        DataError: The arrays are empty, do not fit each other or hold other values.
+    """
+    labels, values = _checked(y_true, probability)
+    if not labels.size:
+        raise DataError("ranking requires at least one image. Received: n=0")
+    order = np.argsort(-values, kind="stable")
+    ranked = values[order]
+    last = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)
+    return Ranking(order=order, last=last, threshold=ranked[last], positive=labels[order].astype(np.float64))
+
+
+def areas(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """AUROC and AUPRC of the same images under many weightings.
+
+    AUROC is the Mann-Whitney statistic, ties counting one half (Hanley and McNeil 1982, Radiology 143:29-36). AUPRC is
+    average precision, the sum over the distinct probabilities of precision times the gain in recall: precision must not
+    be interpolated linearly (Davis and Goadrich 2006, ICML, section 4).
+
+    Args:
+        ranking: The images, n of them.
+        weights: Weight of each image in each replicate, (replicates, n), at least 0, in the images' own order.
+
+    Returns:
+        AUROC and AUPRC, each (replicates,), float64, in [0, 1]; NaN where a class has no weight in the replicate.
+    """
+    tp, fp = _cumulative(ranking, weights)
+    pairs = tp[:, -1] * fp[:, -1]
+    both = pairs > 0
+    gained = np.diff(tp, axis=1, prepend=0.0)
+    fallout = np.diff(fp, axis=1, prepend=0.0)
+    called = tp + fp
+    precision = np.divide(tp, called, out=np.zeros_like(tp), where=called > 0)
+    nan = np.full_like(pairs, np.nan)
+    roc = np.divide((fallout * (tp - gained / 2)).sum(axis=1), pairs, out=nan.copy(), where=both)
+    pr = np.divide((gained * precision).sum(axis=1), tp[:, -1], out=nan, where=both)
+    return roc, pr
+
+
+def auroc(y_true: Array, probability: Array, weights: Array | None = None) -> float | NotApplicable:
+    """Area under the ROC curve: how often a PNEUMONIA image ranks above a NORMAL one, ties counting one half.
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    return _areas_of_one(y_true, probability, weights)[0]
+
+
+def auprc(y_true: Array, probability: Array, weights: Array | None = None) -> float | NotApplicable:
+    """Area under the precision-recall curve, as average precision (see `areas`).
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    return _areas_of_one(y_true, probability, weights)[1]
+
+
+def roc_curve(y_true: Array, probability: Array) -> RocCurve | NotApplicable:
+    """ROC curve, equal probabilities in one step.
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    counts = _counts_along(y_true, probability)
+    if isinstance(counts, NotApplicable):
+        return counts
+    tp, fp, threshold = counts
+    fpr, tpr = np.append(0.0, fp / fp[-1]), np.append(0.0, tp / tp[-1])
+    above = np.append(np.nextafter(threshold[0], np.inf), threshold)
+    return RocCurve(tuple(fpr.tolist()), tuple(tpr.tolist()), tuple(above.tolist()))
+
+
+def pr_curve(y_true: Array, probability: Array) -> PrCurve | NotApplicable:
+    """Precision-recall curve, equal probabilities in one step.
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    counts = _counts_along(y_true, probability)
+    if isinstance(counts, NotApplicable):
+        return counts
+    tp, fp, threshold = counts
+    return PrCurve(tuple((tp / tp[-1]).tolist()), tuple((tp / (tp + fp)).tolist()), tuple(threshold.tolist()))
+
+
+def brier_terms(y_true: Array, probability: Array) -> FloatArray:
+    """Squared error of each image's probability, (n,), float64, in [0, 1]; `brier` is their mean.
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    labels, values = _checked(y_true, probability)
+    return np.square(values - labels)
+
+
+def log_loss_terms(y_true: Array, logit: Array) -> FloatArray:
+    """Binary cross-entropy of each image in nats, (n,), float64, at least 0; `log_loss` is their mean.
+
+    From logits, (n,), finite: a probability that has run into 0 or 1 has a loss that depends on where it is clipped.
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    labels, values = _checked(y_true, logit)
+    return np.logaddexp(0.0, np.where(labels == Label.PNEUMONIA, -values, values))
+
+
+def brier(y_true: Array, probability: Array) -> float | NotApplicable:
+    """Mean squared error of the probability (Brier 1950, Monthly Weather Review 78:1-3, for one of the two classes).
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    terms = brier_terms(y_true, probability)
+    return _share(float(terms.sum()), terms.size, "there are no images")
+
+
+def log_loss(y_true: Array, logit: Array) -> float | NotApplicable:
+    """Mean binary cross-entropy in nats, the loss that training minimises, from logits (see `log_loss_terms`).
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    terms = log_loss_terms(y_true, logit)
+    return _share(float(terms.sum()), terms.size, "there are no images")
+
+
+def _checked(y_true: Array, values: Array) -> tuple[IntArray, FloatArray]:
+    labels, numbers = np.asarray(y_true), np.asarray(values, dtype=np.float64)
+    if labels.ndim != 1 or labels.shape != numbers.shape:
+        raise DataError(f"y_true and values must both be (n,). Received: y_true={labels.shape}, values={numbers.shape}")
+    if not np.isin(labels, (0, 1)).all():
+        raise DataError(f"y_true must hold 0 and 1 only. Received: y_true={np.unique(labels).tolist()[:5]}")
+    if not (finite := np.isfinite(numbers)).all():
+        raise DataError(f"values must be finite. Received: values={numbers[~finite].tolist()[:5]}")
+    return labels.astype(np.int64), numbers
+
+
+def _share(part: float, whole: float, reason: str) -> float | NotApplicable:
+    return part / whole if whole else NotApplicable(reason)
+
+
+def _class_row(label: Label, hits: int, *, false_calls: int, misses: int) -> ClassificationRow:
+    called, real = hits + false_calls, hits + misses
+    return ClassificationRow(
+        name=label.name,
+        precision=_share(hits, called, f"no image is called {label.name}"),
+        recall=_share(hits, real, f"no image is {label.name}"),
+        # In counts (the Dice form) it is defined, and 0, also where the class is never called.
+        f1=_share(2 * hits, called + real, f"no image is {label.name} or called so"),
+        support=real,
+    )
+
+
+def _average(name: str, rows: tuple[tuple[ClassificationRow, int], ...], support: int) -> ClassificationRow:
+    def mean(column: str) -> float | NotApplicable:
+        parts = [(getattr(row, column), weight) for row, weight in rows if weight]
+        missing = [value for value, _ in parts if isinstance(value, NotApplicable)]
+        if missing:
+            return missing[0]
+        total = sum(weight for _, weight in parts)
+        return _share(sum(value * weight for value, weight in parts), total, "there are no images")
+
+    return ClassificationRow(name, mean("precision"), mean("recall"), mean("f1"), support)
+
+
+def _missing_class(labels: IntArray) -> NotApplicable | None:
+    if not labels.size:
+        return NotApplicable("there are no images")
+    absent = [label.name for label in Label if not (labels == label).any()]
+    return NotApplicable(f"both classes are needed and no image is {absent[0]}") if absent else None
+
+
+def _cumulative(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    # Weight of PNEUMONIA and of NORMAL called PNEUMONIA at each threshold, each (replicates, groups).
+    ordered = weights[:, ranking.order]
+    tp = np.cumsum(ordered * ranking.positive, axis=1)[:, ranking.last]
+    fp = np.cumsum(ordered * (1.0 - ranking.positive), axis=1)[:, ranking.last]
+    return tp, fp
+
+
+def _counts_along(y_true: Array, probability: Array) -> tuple[FloatArray, ...] | NotApplicable:
+    # Images of PNEUMONIA and of NORMAL called PNEUMONIA at each threshold, and the thresholds, each (groups,).
+    labels, values = _checked(y_true, probability)
+    if missing := _missing_class(labels):
+        return missing
+    ranking = rank(labels, values)
+    tp, fp = _cumulative(ranking, np.ones((1, labels.size)))
+    return tp[0], fp[0], ranking.threshold
+
+
+def _areas_of_one(y_true: Array, probability: Array, weights: Array | None) -> tuple[float | NotApplicable, ...]:
+    labels, values = _checked(y_true, probability)
+    each = np.ones(labels.shape) if weights is None else np.asarray(weights, dtype=np.float64)
+    if each.shape != labels.shape or not (np.isfinite(each) & (each >= 0)).all():
+        received = f"shape={each.shape}, weights={each.ravel().tolist()[:5]}"
+        raise DataError(f"weights must be finite, at least 0 and one for each image. Received: {received}")
+    if missing := _missing_class(labels[each > 0]):
+        return missing, missing
+    return tuple(float(area[0]) for area in areas(rank(labels, values), each[np.newaxis]))

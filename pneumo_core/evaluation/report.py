@@ -1,0 +1,378 @@
+"""The one report of a run that every page, table and file reads: predictions in, plain data out."""
+
+import heapq
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from types import UnionType
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+
+import numpy as np
+import pandas as pd
+
+from pneumo_core.config import OperatingRule
+from pneumo_core.errors import DataError
+from pneumo_core.evaluation import intervals, metrics
+from pneumo_core.evaluation.metrics import ClassificationRow, Confusion, FloatArray, IntArray, PrCurve, RocCurve
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.records import Estimate, Label, NotApplicable, Split
+
+__all__ = [
+    "COLUMNS",
+    "SCHEMA",
+    "EvaluationReport",
+    "OperatingPoint",
+    "SplitReport",
+    "evaluate",
+    "report_from_dict",
+    "report_to_dict",
+]
+
+SCHEMA: Final = 1
+"""Raised whenever the report's fields or the meaning of its numbers change."""
+
+COLUMNS: Final = ("image_id", "patient_id", "split", "label", "subtype", "logit")
+"""Columns of predictions, one row an image."""
+
+_MOST_POINTS: Final = 200
+"""Most points of a stored curve: on a plot 600 pixels wide, one every three pixels even if all bend."""
+
+_METHODS: Final = (
+    "95 % intervals, clustered by patient. Accuracy, sensitivity, specificity, PPV and NPV: Wilson (1927) with the "
+    "effective number of images of Rao and Scott (1992), design effect at least 1. AUROC, AUPRC (average precision), "
+    f"Brier and log loss: percentiles of a bootstrap over patients, {intervals.REPLICATES:,} replicates, seed "
+    f"{intervals.SEED}; replicates without one of the classes are left out of AUROC and AUPRC and counted. An AUROC of "
+    "1 or 0 has an interval without width, which does not make it certain. PNEUMONIA is called where the probability "
+    f"is at least the threshold. Report schema {SCHEMA}."
+)
+
+_Curve = TypeVar("_Curve", RocCurve, PrCurve)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """The decision threshold and the rates it has on the split that it belongs to.
+
+    Attributes:
+        threshold: Images of at least this probability are called PNEUMONIA; in [0, 1].
+        sensitivity: Share of PNEUMONIA called PNEUMONIA.
+        specificity: Share of NORMAL called NORMAL.
+        ppv: Share of PNEUMONIA among what is called so.
+        npv: Share of NORMAL among what is called so.
+        rule: How the threshold was chosen.
+        split: Split of these rates: the one the threshold was chosen on, which flatters them. The rule ``half`` chooses
+            nothing; its rates are those on val, else test, else train.
+    """
+
+    threshold: float
+    sensitivity: Estimate | NotApplicable
+    specificity: Estimate | NotApplicable
+    ppv: Estimate | NotApplicable
+    npv: Estimate | NotApplicable
+    rule: OperatingRule
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class SplitReport:
+    """Everything that is said about one split, at the report's threshold.
+
+    Attributes:
+        split: The split.
+        n: Images.
+        n_patients: Patients.
+        n_pneumonia: Images of PNEUMONIA.
+        accuracy: Share of images called what they are.
+        sensitivity: Share of PNEUMONIA called PNEUMONIA.
+        specificity: Share of NORMAL called NORMAL.
+        ppv: Share of PNEUMONIA among what is called so.
+        npv: Share of NORMAL among what is called so.
+        auroc: Area under the ROC curve.
+        auprc: Area under the precision-recall curve.
+        brier: Mean squared error of the probability.
+        log_loss: Mean binary cross-entropy, in nats.
+        ignored_replicates: Bootstrap replicates left out of `auroc` and `auprc` because a class was absent.
+        confusion: Counts.
+        table: Classification table in the layout of the report of 2020.
+        roc: ROC curve, at most 200 points.
+        pr: Precision-recall curve, at most 200 points.
+    """
+
+    split: Split
+    n: int
+    n_patients: int
+    n_pneumonia: int
+    accuracy: Estimate | NotApplicable
+    sensitivity: Estimate | NotApplicable
+    specificity: Estimate | NotApplicable
+    ppv: Estimate | NotApplicable
+    npv: Estimate | NotApplicable
+    auroc: Estimate | NotApplicable
+    auprc: Estimate | NotApplicable
+    brier: Estimate | NotApplicable
+    log_loss: Estimate | NotApplicable
+    ignored_replicates: int
+    confusion: Confusion
+    table: tuple[ClassificationRow, ...]
+    roc: RocCurve | NotApplicable
+    pr: PrCurve | NotApplicable
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """What a run's predictions say.
+
+    Attributes:
+        run_id: The run.
+        operating_point: Threshold, with its rates where it was chosen.
+        selected_on_test: Whether test images chose the run's epoch or rates, so that its test figures flatter it.
+        splits: One report for each split that has predictions.
+        methods: How the numbers were made, in words for people.
+    """
+
+    run_id: str
+    operating_point: OperatingPoint
+    selected_on_test: bool
+    splits: dict[Split, SplitReport]
+    methods: str
+
+
+def evaluate(
+    predictions: pd.DataFrame, *, run_id: str, rule: OperatingRule, selected_on_test: bool
+) -> EvaluationReport:
+    """Report of a run from its predictions alone.
+
+    Args:
+        predictions: One row an image with the columns `COLUMNS`: `image_id` (unique in its split), `patient_id`,
+            `split` (``train``, ``val`` or ``test``), `label` (0 or 1), `subtype` and `logit` (finite). The order of
+            rows and other columns do not matter.
+        run_id: Id of the run.
+        rule: How the threshold is chosen. ``youden`` maximises sensitivity + specificity - 1 on split ``val`` (Youden
+            1950, Cancer 3:32-35); among equals, the threshold nearest 0.5.
+        selected_on_test: Whether test images chose the run's epoch or rates.
+
+    Raises:
+        DataError: The predictions are not as required, or the rule needs validation images of both classes.
+    """
+    _require_valid(predictions)
+    parts = {split: rows for split in Split if len(rows := predictions[predictions["split"] == split])}
+    threshold = 0.5
+    if rule is OperatingRule.YOUDEN:
+        threshold = _youden_threshold(parts.get(Split.VAL, predictions.iloc[:0]))
+    splits = {split: _split_report(split, rows, threshold) for split, rows in parts.items()}
+    home = next(split for split in (Split.VAL, Split.TEST, Split.TRAIN) if split in splits)
+    rates = splits[home]
+    return EvaluationReport(
+        run_id=run_id,
+        operating_point=OperatingPoint(
+            threshold=threshold,
+            sensitivity=rates.sensitivity,
+            specificity=rates.specificity,
+            ppv=rates.ppv,
+            npv=rates.npv,
+            rule=rule,
+            split=home,
+        ),
+        selected_on_test=selected_on_test,
+        splits=splits,
+        methods=_METHODS,
+    )
+
+
+def report_to_dict(report: EvaluationReport) -> dict[str, Any]:
+    """Plain data of a report, for JSON; a value that is not applicable is ``{"not_applicable": reason}``."""
+    return {"schema": SCHEMA, **_encode(report)}
+
+
+def report_from_dict(data: dict[str, Any]) -> EvaluationReport:
+    """Report from `report_to_dict`'s plain data.
+
+    Raises:
+        DataError: The data has another schema, or a key or value that a report does not have.
+    """
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        schema = data.get("schema") if isinstance(data, dict) else data
+        raise DataError(f"a report must be of schema {SCHEMA}. Received: schema={schema!r:.80}; evaluate the run again")
+    report: EvaluationReport = _decode(
+        EvaluationReport, {key: value for key, value in data.items() if key != "schema"}, "report"
+    )
+    return report
+
+
+def _require_valid(predictions: pd.DataFrame) -> None:
+    again = "predict the run's images again"
+    if missing := [column for column in COLUMNS if column not in predictions.columns]:
+        raise DataError(f"predictions require the columns {', '.join(COLUMNS)}. Received: missing={missing}; {again}")
+    if predictions.empty:
+        raise DataError(f"predictions require at least one row. Received: rows=0; {again}")
+    for column in ("image_id", "patient_id", "split"):
+        if blank := int(predictions[column].isna().sum()):
+            raise DataError(f"each prediction requires a value of {column}. Received: rows without={blank}; {again}")
+    for column, known in (("split", [split.value for split in Split]), ("label", [int(label) for label in Label])):
+        if len(odd := predictions[column][~predictions[column].isin(known)]):
+            wanted = ", ".join(map(str, known))
+            raise DataError(
+                f"{column} must be one of {wanted}. Received: {column}={odd.iloc[0]}, rows={len(odd)}; {again}"
+            )
+    if not pd.api.types.is_numeric_dtype(predictions["logit"]):
+        raise DataError(f"logit must be a number. Received: dtype={predictions['logit'].dtype}; {again}")
+    logits = predictions["logit"].to_numpy(dtype=np.float64, na_value=np.nan)
+    if not (finite := np.isfinite(logits)).all():
+        image_id = predictions["image_id"][~finite].iloc[0]
+        raise DataError(
+            f"logit must be finite. Received: logit={logits[~finite][0]}, image_id={image_id!r}, "
+            f"rows={(~finite).sum()}; train again, the model has diverged"
+        )
+    if (twice := predictions.duplicated(["split", "image_id"])).any():
+        row = predictions[twice].iloc[0]
+        raise DataError(
+            f"each image must occur once in its split. Received: image_id={row['image_id']!r} twice or more in "
+            f"{row['split']}, repeated rows={twice.sum()}; {again}"
+        )
+
+
+def _labels(rows: pd.DataFrame) -> IntArray:
+    return rows["label"].to_numpy(dtype=np.int64)
+
+
+def _logits(rows: pd.DataFrame) -> FloatArray:
+    return rows["logit"].to_numpy(dtype=np.float64)
+
+
+def _youden_threshold(rows: pd.DataFrame) -> float:
+    y_true, values = _labels(rows), probability(_logits(rows))
+    counts = {label: int((y_true == label).sum()) for label in Label}
+    if not all(counts.values()):
+        raise DataError(
+            "the rule youden requires both classes among the val images. "
+            f"Received: NORMAL={counts[Label.NORMAL]}, PNEUMONIA={counts[Label.PNEUMONIA]}; "
+            "hold out patients of both classes or use the rule half"
+        )
+    # Between two adjacent probabilities any threshold gives the same counts; the middle is the least brittle one. Where
+    # no float lies between them it may round down to the lower of the two, which would call both.
+    known = np.unique(values)
+    edges = np.concatenate(([0.0], known, [1.0]))
+    middle = (edges[:-1] + edges[1:]) / 2
+    candidates = np.where(middle > edges[:-1], middle, edges[1:])
+    normal, pneumonia = (np.sort(values[y_true == label]) for label in Label)
+    tn = np.searchsorted(normal, candidates, side="left")
+    tp = pneumonia.size - np.searchsorted(pneumonia, candidates, side="left")
+    # The index times both class sizes: whole numbers, so that ties are exact.
+    index = tn * pneumonia.size + tp * normal.size
+    best = candidates[index == index.max()]
+    return float(best[np.argmin(np.abs(best - 0.5))])
+
+
+def _split_report(split: Split, rows: pd.DataFrame, threshold: float) -> SplitReport:
+    # In a fixed order, so that sums and ties do not depend on the order of the rows.
+    ordered = rows.sort_values("image_id")
+    y_true, logits = _labels(ordered), _logits(ordered)
+    patients, _ = pd.factorize(ordered["patient_id"], sort=True)
+    values = probability(logits)
+    y_pred, sick = values >= threshold, y_true == Label.PNEUMONIA
+
+    def share(correct: np.ndarray[Any, Any], among: np.ndarray[Any, Any], reason: str) -> Estimate | NotApplicable:
+        return intervals.clustered_wilson(correct[among], patients[among]) if among.any() else NotApplicable(reason)
+
+    counts = metrics.confusion(y_true, values, threshold)
+    areas = intervals.area_estimates(y_true, values, patients)
+    return SplitReport(
+        split=split,
+        n=len(ordered),
+        n_patients=int(patients.max()) + 1,
+        n_pneumonia=int(sick.sum()),
+        accuracy=intervals.clustered_wilson(y_pred == sick, patients),
+        sensitivity=share(y_pred, sick, "no image is PNEUMONIA"),
+        specificity=share(~y_pred, ~sick, "no image is NORMAL"),
+        ppv=share(sick, y_pred, "no image is called PNEUMONIA"),
+        npv=share(~sick, ~y_pred, "no image is called NORMAL"),
+        auroc=areas.auroc,
+        auprc=areas.auprc,
+        brier=intervals.mean_estimate(metrics.brier_terms(y_true, values), patients),
+        log_loss=intervals.mean_estimate(metrics.log_loss_terms(y_true, logits), patients),
+        ignored_replicates=areas.ignored,
+        confusion=counts,
+        table=metrics.classification_table(counts),
+        roc=_thinned(metrics.roc_curve(y_true, values)),
+        pr=_thinned(metrics.pr_curve(y_true, values)),
+    )
+
+
+def _thinned(curve: _Curve | NotApplicable) -> _Curve | NotApplicable:
+    if isinstance(curve, NotApplicable):
+        return curve
+    columns = [getattr(curve, field.name) for field in fields(curve)]
+    kept = _bends(np.array(columns[0]), np.array(columns[1]))
+    return type(curve)(*(tuple(column[index] for index in kept) for column in columns))
+
+
+def _bends(x: FloatArray, y: FloatArray) -> list[int]:
+    """The points that carry a curve's shape: both ends, then again and again the point farthest from the line so far.
+
+    Douglas and Peucker 1973 (Cartographica 10:112-122), ended by a number of points instead of a distance.
+    """
+
+    def farthest(start: int, end: int) -> tuple[float, int, int, int]:
+        across, along = x[start + 1 : end] - x[start], y[start + 1 : end] - y[start]
+        width, height = x[end] - x[start], y[end] - y[start]
+        length = np.hypot(width, height)
+        distance = np.abs(across * height - along * width) / length if length else np.hypot(across, along)
+        place = int(np.argmax(distance))
+        return -float(distance[place]), start + 1 + place, start, end
+
+    last = x.size - 1
+    kept = {0, last}
+    waiting = [farthest(0, last)] if last > 1 else []
+    while waiting and len(kept) < _MOST_POINTS:
+        _, middle, start, end = heapq.heappop(waiting)
+        kept.add(middle)
+        for left, right in ((start, middle), (middle, end)):
+            if right - left > 1:
+                heapq.heappush(waiting, farthest(left, right))
+    return sorted(kept)
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, NotApplicable):
+        return {"not_applicable": value.reason}
+    if is_dataclass(value):
+        return {field.name: _encode(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {key.value: _encode(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_encode(item) for item in value]
+    return value.value if isinstance(value, Enum) else value
+
+
+def _decode(hint: Any, data: Any, where: str) -> Any:
+    """The value of a field from its type annotation: the dataclasses above are the file's only description."""
+    if isinstance(hint, UnionType):
+        if isinstance(data, dict) and set(data) == {"not_applicable"}:
+            return NotApplicable(_decode(str, data["not_applicable"], f"{where}.not_applicable"))
+        (hint,) = (option for option in get_args(hint) if option is not NotApplicable)
+    if isinstance(hint, type) and is_dataclass(hint):
+        names = {field.name for field in fields(hint)}
+        _expect(isinstance(data, dict) and set(data) == names, where, f"hold exactly {sorted(names)}", data)
+        hints = get_type_hints(hint)
+        return hint(**{name: _decode(hints[name], data[name], f"{where}.{name}") for name in data})
+    if get_origin(hint) is tuple:
+        _expect(isinstance(data, list), where, "be a list", data)
+        return tuple(_decode(get_args(hint)[0], item, f"{where}[{index}]") for index, item in enumerate(data))
+    if get_origin(hint) is dict:
+        _expect(isinstance(data, dict), where, "be an object", data)
+        keys, values = get_args(hint)
+        return {_decode(keys, key, where): _decode(values, item, f"{where}.{key}") for key, item in data.items()}
+    if issubclass(hint, Enum):
+        _expect(data in [member.value for member in hint], where, f"be one of {[*map(str, hint)]}", data)
+        return hint(data)
+    if hint is float:
+        # JSON has one kind of number, so a writer may drop the ".0"; bool is an int in Python.
+        _expect(type(data) in {int, float} and np.isfinite(data), where, "be a finite number", data)
+        return float(data)
+    _expect(type(data) is hint, where, f"be of type {hint.__name__}", data)
+    return data
+
+
+def _expect(holds: bool, where: str, what: str, data: Any) -> None:
+    if not holds:
+        received = sorted(map(str, data)) if isinstance(data, dict) else data
+        raise DataError(f"{where} must {what}. Received: {where}={str(received)[:200]}; evaluate the run again")

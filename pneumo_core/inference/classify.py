@@ -1,0 +1,150 @@
+"""One image in, one answer out: ok, warned or refused, always with its reason.
+
+Images are handled in memory only: nothing of them is written, logged or cached.
+"""
+
+import io
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pneumo_core.data.images import decode_gray
+from pneumo_core.errors import CorruptError, DataError, ImageError
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint, report_from_dict
+from pneumo_core.inference.distribution import FeatureDistribution, distance, load_distribution
+from pneumo_core.inference.session import Session, load_session, run_session
+from pneumo_core.records import Label
+from pneumo_core.store import RunDirectory, read_json, verified_file
+
+__all__ = ["Answer", "Classifier", "Prediction", "classify", "load_classifier"]
+
+MAX_COLOUR: Final = 16.0
+"""Most mean difference between an image's highest and lowest channel, in gray levels: radiographs have none, and JPEG adds
+a few."""
+
+MIN_CONTRAST: Final = 8.0
+"""Least standard deviation of gray levels; below it there is nothing to see."""
+
+
+class Answer(StrEnum):
+    """What became of an image."""
+
+    OK = "ok"
+    WARNED = "warned"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A model's answer to one image; research and education only, not a diagnosis.
+
+    Attributes:
+        answer: Whether there is a prediction, and whether to doubt it.
+        reason: Why it was refused or warned of, else "".
+        logit: The model's raw output, or None if refused.
+        probability: Of PNEUMONIA, in [0, 1], or None if refused.
+        label: Class at the run's operating point, or None if refused.
+        cam: `(h, w)` float32 Grad-CAM before ReLU and resize, or None if refused.
+    """
+
+    answer: Answer
+    reason: str = ""
+    logit: float | None = None
+    probability: float | None = None
+    label: Label | None = None
+    cam: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A finished run, ready to answer.
+
+    Attributes:
+        run_id: Id of the run.
+        session: Its model.
+        report: Its evaluation, with the operating point.
+        distribution: What its validation images look like to it.
+    """
+
+    run_id: str
+    session: Session
+    report: EvaluationReport
+    distribution: FeatureDistribution
+
+    @property
+    def operating_point(self) -> OperatingPoint:
+        """The decision threshold and its rates."""
+        return self.report.operating_point
+
+
+def load_classifier(run: RunDirectory) -> Classifier:
+    """Load a finished run; every file is checked against the manifest first.
+
+    Raises:
+        RunError: The run is not finished.
+        CorruptError: A file is not the one that was written.
+    """
+    session = load_session(verified_file(run, run.model))
+    distribution = load_distribution(verified_file(run, run.distribution))
+    verified_file(run, run.report)
+    try:
+        report = report_from_dict(read_json(run.report))
+    except DataError as error:
+        raise CorruptError(str(error)) from error
+    return Classifier(run.run_id, session, report, distribution)
+
+
+def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
+    """Answer for one PNG or JPEG file.
+
+    Args:
+        classifier: The run to ask.
+        data: The file's bytes.
+        name: What to call it in a reason.
+    """
+    try:
+        pixels = decode_gray(data, name, size=classifier.session.image_size)
+        colour = _mean_colour(data)
+    except ImageError as error:
+        return Prediction(Answer.REFUSED, str(error))
+    if colour > MAX_COLOUR:
+        return Prediction(
+            Answer.REFUSED,
+            f"a radiograph is gray. Received: {name!r}, whose colour channels differ by {colour:.0f} levels on average",
+        )
+    contrast = float(pixels.std())
+    if contrast < MIN_CONTRAST:
+        return Prediction(
+            Answer.REFUSED, f"an X-ray must show something. Received: {name!r}, whose gray levels vary by {contrast:.1f} only"
+        )
+    output = run_session(classifier.session, pixels[None])
+    likelihood = float(probability(output.logit)[0])
+    label = Label.PNEUMONIA if likelihood >= classifier.operating_point.threshold else Label.NORMAL
+    far = float(distance(classifier.distribution, output.features)[0]) / classifier.distribution.limit
+    unlike = (
+        f"the image is unlike the model's validation images ({far:.1f} times the distance that 99.5 % of "
+        f"{classifier.distribution.n} stay under), so the probability may mean nothing"
+    )
+    return Prediction(
+        answer=Answer.WARNED if far > 1 else Answer.OK,
+        reason=unlike if far > 1 else "",
+        logit=float(output.logit[0]),
+        probability=likelihood,
+        label=label,
+        cam=output.cam[0],
+    )
+
+
+def _mean_colour(data: bytes) -> float:
+    """Mean difference between the highest and the lowest channel, in gray levels, of an image that was decoded before."""
+    with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
+        if image.mode not in {"RGB", "RGBA", "P", "CMYK"}:
+            return 0.0
+        image.draft("RGB", (64, 64))
+        channels = np.asarray(image.convert("RGB").resize((64, 64)), dtype=np.int16)
+    return float(np.mean(channels.max(axis=2) - channels.min(axis=2)))

@@ -1,0 +1,81 @@
+"""Is this image like those the model was validated on? A distance in feature space says.
+
+Mahalanobis distance of the features from the validation images' mean (Lee 2018, arXiv:1807.03888, section 2), with one
+Gaussian for all and the covariance shrunk (Ledoit and Wolf 2004, doi:10.1016/S0047-259X(03)00096-4), because the features
+are about as many as some validation sets' images.
+"""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo_core.errors import CorruptError
+
+__all__ = ["FeatureDistribution", "distance", "fit_distribution", "load_distribution", "save_distribution"]
+
+_QUANTILE: Final = 0.995
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureDistribution:
+    """What features of images like the validation images look like.
+
+    Attributes:
+        mean: `(d,)` float64.
+        precision: `(d, d)` float64, the inverse of the shrunk covariance.
+        limit: Distance that 99.5 % of the validation images stay under; beyond it an image is unlike them.
+        n: Number of validation images.
+    """
+
+    mean: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    limit: float
+    n: int
+
+
+def fit_distribution(features: NDArray[np.float32]) -> FeatureDistribution:
+    """Describe the features of the validation images.
+
+    Args:
+        features: `(n, d)` float32.
+    """
+    from sklearn.covariance import LedoitWolf  # noqa: PLC0415  A second to import, and needed by the worker only.
+
+    fitted = LedoitWolf().fit(features.astype(np.float64))
+    # Dead features have no variance; a floor keeps the inverse finite without moving the others.
+    covariance = fitted.covariance_ + np.eye(features.shape[1]) * 1e-6 * np.trace(fitted.covariance_) / features.shape[1]
+    unlimited = FeatureDistribution(fitted.location_, np.linalg.inv(covariance), np.inf, len(features))
+    limit = float(np.quantile(distance(unlimited, features), _QUANTILE))
+    return FeatureDistribution(unlimited.mean, unlimited.precision, limit, unlimited.n)
+
+
+def distance(distribution: FeatureDistribution, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mahalanobis distance of each row of `(n, d)` features: `(n,)` float64, 0 or more."""
+    centred = features.astype(np.float64) - distribution.mean
+    return np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", centred, distribution.precision, centred), 0))
+
+
+def save_distribution(distribution: FeatureDistribution) -> bytes:
+    """The distribution as an NPZ file."""
+    file = io.BytesIO()
+    np.savez_compressed(
+        file, mean=distribution.mean, precision=distribution.precision, limit=distribution.limit, n=distribution.n
+    )
+    return file.getvalue()
+
+
+def load_distribution(data: bytes) -> FeatureDistribution:
+    """The distribution from an NPZ file.
+
+    Raises:
+        CorruptError: It is not one that `save_distribution` made.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return FeatureDistribution(arrays["mean"], arrays["precision"], float(arrays["limit"]), int(arrays["n"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CorruptError(f"distribution.npz must hold a feature distribution. Received: {error}") from error

@@ -1,0 +1,81 @@
+"""A finished run's figures, from its stored predictions or on another data set."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pneumo_core.config import config_from_dict
+from pneumo_core.data.images import load_array
+from pneumo_core.data.index import DataIndex
+from pneumo_core.errors import CorruptError, RunError
+from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.inference.classify import load_classifier
+from pneumo_core.inference.session import run_batches
+from pneumo_core.records import Split
+from pneumo_core.store import RunDirectory, read_json, verified_file
+
+__all__ = ["evaluate_run", "read_predictions"]
+
+
+def read_predictions(run: RunDirectory) -> pd.DataFrame:
+    """A finished run's predictions: `image_id`, `patient_id`, `label`, `subtype`, `split`, `logit`.
+
+    Raises:
+        RunError: The run is not finished.
+        CorruptError: The file is not the one that was written.
+    """
+    data = verified_file(run, run.predictions)
+    try:
+        return pd.read_parquet(io.BytesIO(data))
+    except (OSError, ValueError) as error:
+        raise CorruptError(f"predictions.parquet must hold a table. Received: run_id={run.run_id!r}: {error}") from error
+
+
+def evaluate_run(run: RunDirectory, split: Split, index: DataIndex | None = None) -> dict[str, Any]:
+    """Evaluate a finished run on one split, at its own operating point.
+
+    Args:
+        run: The run.
+        split: Split to report.
+        index: Another data set to predict and evaluate on, or None for the run's stored predictions.
+
+    Returns:
+        The `EvaluationReport` as plain data, with that one split.
+
+    Raises:
+        RunError: The run is not finished, or has no images of the split.
+        CorruptError: A file is not the one that was written.
+        DataError: An image cannot be read.
+    """
+    config = config_from_dict(read_json(run.config)["config"])
+    predictions = read_predictions(run)
+    selected_on_test = config.selected_on_test
+    reported = split
+    if index is not None:
+        # Whatever the folder is called there, nothing was chosen on these images; the threshold stays the run's own.
+        chosen_on = predictions[predictions["split"] == Split.VAL.value]
+        predictions = pd.concat([chosen_on, _predict(run, index, split)], ignore_index=True)
+        selected_on_test = selected_on_test and index.data_id == read_json(run.config)["data"]["data_id"]
+        reported = Split.TEST
+    report = report_to_dict(
+        evaluate(predictions, run_id=run.run_id, rule=config.operating_rule, selected_on_test=selected_on_test)
+    )
+    if reported.value not in report["splits"]:
+        raise RunError(
+            f"the run must have predictions of the split. Received: split={split.value!r}, has={list(report['splits'])}"
+        )
+    return {**report, "splits": {split.value: {**report["splits"][reported.value], "split": split.value}}}
+
+
+def _predict(run: RunDirectory, index: DataIndex, split: Split) -> pd.DataFrame:
+    session = load_classifier(run).session
+    rows = np.flatnonzero(index.table["split"].to_numpy() == split.value)
+    if not len(rows):
+        raise RunError(f"the data set must have images of the split. Received: split={split.value!r}, root={str(index.root)!r}")
+    images = load_array(
+        index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=session.image_size
+    )
+    part = index.table.iloc[rows][["image_id", "patient_id", "label", "subtype"]]
+    return part.assign(split=Split.TEST.value, logit=run_batches(session, images, rows).logit)

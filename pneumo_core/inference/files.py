@@ -1,0 +1,91 @@
+"""Predicting files and folders for the command line."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pneumo_core.data.images import decode_gray
+from pneumo_core.errors import DataError
+from pneumo_core.inference.classify import Prediction, classify, load_classifier
+from pneumo_core.inference.overlay import overlay
+from pneumo_core.inference.session import heatmap
+from pneumo_core.store import RunDirectory, write_atomic
+
+__all__ = ["predict_files"]
+
+_EXTENSIONS = {".png", ".jpg", ".jpeg"}
+
+
+def predict_files(
+    run: RunDirectory,
+    paths: list[Path],
+    *,
+    heatmaps: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Classify files, and the PNG and JPEG files below folders, one answer an image.
+
+    Args:
+        run: A finished run.
+        paths: Files or folders; a file named outright is tried whatever its name.
+        heatmaps: Folder that gets a Grad-CAM overlay of each image that was not refused, or None.
+        progress: Called with images done and their total.
+
+    Returns:
+        Plain data: `path`, `status`, `reason`, `probability`, `label`, `threshold`, and `heatmap` if asked.
+
+    Raises:
+        DataError: A path does not exist, or there is no image below them.
+        RunError: The run is not finished.
+        StoreError: A heat map cannot be written.
+    """
+    files = _files(paths)
+    classifier = load_classifier(run)
+    results = []
+    for done, path in enumerate(files, start=1):
+        data = path.read_bytes()
+        prediction = classify(classifier, data, path.name)
+        result = {
+            "path": str(path),
+            "status": prediction.answer.value,
+            "reason": prediction.reason,
+            "probability": prediction.probability,
+            "label": prediction.label.name if prediction.label is not None else None,
+            "threshold": classifier.operating_point.threshold,
+        }
+        if heatmaps is not None:
+            result["heatmap"] = _write_overlay(heatmaps, path, data, prediction)
+        results.append(result)
+        if progress:
+            progress(done, len(files))
+    return results
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files += sorted(file for file in path.rglob("*") if file.suffix.lower() in _EXTENSIONS and file.is_file())
+        elif path.exists():
+            files.append(path)
+        else:
+            raise DataError(f"a path must exist. Received: path={str(path)!r}")
+    if not files:
+        raise DataError(f"there must be a PNG or JPEG file to predict. Received: paths={[str(path) for path in paths]}")
+    return files
+
+
+def _write_overlay(folder: Path, path: Path, data: bytes, prediction: Prediction) -> str | None:
+    if prediction.cam is None:
+        return None
+    pixels = decode_gray(data, path.name)
+    blended = overlay(pixels, heatmap(prediction.cam, pixels.shape[1], pixels.shape[0]), opacity=0.4)
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(blended)).save(file, "PNG")
+    target = folder / path.parent.name / f"{path.stem}-gradcam.png"
+    write_atomic(target, file.getvalue())
+    return str(target)

@@ -1,0 +1,123 @@
+"""A finished run's model, loaded without a training framework."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+
+from pneumo_core.errors import CorruptError
+
+__all__ = ["Output", "Session", "heatmap", "load_session", "run_batches", "run_session"]
+
+_OUTPUTS: Final = ["logit", "cam", "features"]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An exported classifier, ready to run.
+
+    Attributes:
+        runtime: The ONNX session; safe to share between threads.
+        image_size: Side of the square images it takes, in pixels.
+    """
+
+    runtime: onnxruntime.InferenceSession
+    image_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What the model says of a batch.
+
+    Attributes:
+        logit: `(batch,)` float32.
+        cam: `(batch, h, w)` float32: Grad-CAM of the logit before ReLU and resize.
+        features: `(batch, d)` float32: global average of the last convolution block.
+    """
+
+    logit: NDArray[np.float32]
+    cam: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
+def load_session(model: bytes | Path) -> Session:
+    """Load an exported classifier.
+
+    Args:
+        model: The ONNX file, as bytes that were checked against a manifest or as a path that was just written.
+
+    Raises:
+        CorruptError: It is no classifier exported by this project.
+    """
+    options = onnxruntime.SessionOptions()
+    # The arena keeps the memory of the largest batch for ever; a page that answers one image at a time gains nothing by it.
+    options.enable_cpu_mem_arena = False
+    source = model if isinstance(model, bytes) else str(model)
+    try:
+        runtime = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except (RuntimeError, ValueError) as error:  # ONNX Runtime's own exceptions derive from RuntimeError.
+        reason = " ".join(str(error).split())
+        raise CorruptError(f"model.onnx must be a model that ONNX Runtime loads. Received: {reason}") from error
+    names = {output.name for output in runtime.get_outputs()}
+    shape = runtime.get_inputs()[0].shape
+    if not names.issuperset(_OUTPUTS) or len(shape) != 4 or shape[1] != shape[2]:
+        raise CorruptError(
+            f"model.onnx must map square images to {_OUTPUTS}. Received: input={shape}, outputs={sorted(names)}"
+        )
+    return Session(runtime, int(shape[1]))
+
+
+def run_session(session: Session, images: NDArray[np.uint8]) -> Output:
+    """Run the model on a batch.
+
+    Args:
+        session: The model.
+        images: `(batch, size, size)` uint8 array in [0, 255].
+    """
+    pixels = images[..., None].astype(np.float32)
+    name = session.runtime.get_inputs()[0].name
+    logit, cam, features = session.runtime.run(_OUTPUTS, {name: pixels})
+    return Output(logit=logit[:, 0], cam=cam, features=features)
+
+
+def run_batches(session: Session, images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Output:
+    """Run the model on chosen rows of an array, a few at a time so that memory does not grow with their number.
+
+    Args:
+        session: The model.
+        images: `(count, size, size)` uint8 array, usually memory-mapped.
+        rows: `(n,)` row numbers.
+
+    Returns:
+        Outputs of length `n`, in the order of `rows`.
+    """
+    outputs = [run_session(session, images[rows[start : start + 32]]) for start in range(0, len(rows), 32)]
+    return Output(
+        logit=np.concatenate([output.logit for output in outputs]),
+        cam=np.concatenate([output.cam for output in outputs]),
+        features=np.concatenate([output.features for output in outputs]),
+    )
+
+
+def heatmap(cam: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+    """Turn a raw Grad-CAM into a heat map of an image's size (Selvaraju 2017, section 3: ReLU, then upsampling).
+
+    Args:
+        cam: `(h, w)` float32, of any sign.
+        width: Width of the result, in pixels.
+        height: Height of the result, in pixels.
+
+    Returns:
+        `(height, width)` float32 in [0, 1], its maximum 1; all zeros where nothing speaks for PNEUMONIA.
+    """
+    positive = np.maximum(cam, 0)
+    peak = float(positive.max())
+    if peak <= 0:
+        return np.zeros((height, width), np.float32)
+    scaled = Image.fromarray((positive / peak).astype(np.float32))
+    resized = np.asarray(scaled.resize((width, height), Image.Resampling.BILINEAR), dtype=np.float32)
+    return np.clip(resized / max(float(resized.max()), 1e-12), 0, 1)

@@ -1,0 +1,136 @@
+"""The nouns that every room of the house shares: frozen values without behaviour."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+__all__ = [
+    "Architecture",
+    "Estimate",
+    "ImageRecord",
+    "Label",
+    "NotApplicable",
+    "RunState",
+    "Split",
+    "Subtype",
+    "UnreadableFile",
+]
+
+
+class Split(StrEnum):
+    """Part of the data set an image belongs to."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+class Label(IntEnum):
+    """Class of an image; the value is the entry of `y_true`."""
+
+    NORMAL = 0
+    PNEUMONIA = 1
+
+
+class Subtype(StrEnum):
+    """Cause of the pneumonia, as the file name gives it."""
+
+    NONE = "none"
+    BACTERIA = "bacteria"
+    VIRUS = "virus"
+    UNKNOWN = "unknown"
+
+
+class Architecture(StrEnum):
+    """Model a run trains."""
+
+    BASELINE = "baseline"
+    VGG16 = "vgg16"
+    DCGAN = "dcgan"
+
+
+class RunState(StrEnum):
+    """State of a run, derived from its files (see `store.run_state`)."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    EXPORTING = "exporting"
+    TRAINED = "trained"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a worker holds the run."""
+        return self in {RunState.QUEUED, RunState.RUNNING, RunState.EXPORTING}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One readable image of a data set.
+
+    Attributes:
+        image_id: Path below the data set's root with forward slashes; unique.
+        split: Split of its folder.
+        label: Class of its folder.
+        subtype: Cause of the pneumonia from the file name; ``none`` for NORMAL.
+        patient_id: Patient key with the file name's prefix kept: bacteria, virus, IM and NORMAL2-IM are numbered apart.
+        pooled_id: Patient number with the prefix dropped, the pessimistic reading of the same names.
+        width: Pixels, as stored (before EXIF rotation).
+        height: Pixels, as stored (before EXIF rotation).
+        mode: Pillow's mode of the file, such as ``"L"`` or ``"RGB"``.
+        size_bytes: Size of the file.
+        sha256: Hash of the file's bytes, hexadecimal.
+    """
+
+    image_id: str
+    split: Split
+    label: Label
+    subtype: Subtype
+    patient_id: str
+    pooled_id: str
+    width: int
+    height: int
+    mode: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFile:
+    """A file in a class folder that is no usable image.
+
+    Attributes:
+        image_id: Path below the data set's root with forward slashes.
+        reason: Code of `ImageError.reason`.
+        message: What was expected and what was found.
+    """
+
+    image_id: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its 95 % interval.
+
+    Attributes:
+        value: Point estimate.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        n: Number of images the estimate rests on.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """What cannot be computed, and why; never replaced by 0 or NaN."""
+
+    reason: str

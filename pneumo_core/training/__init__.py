@@ -1,0 +1,1 @@
+"""The training stories, in Keras; imported by the worker only."""

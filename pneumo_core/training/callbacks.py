@@ -1,0 +1,183 @@
+"""What happens between batches and epochs: live events, cancelling, keeping the best weights, and backups to resume from."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from pneumo_core.errors import CancelledError, TrainingError
+from pneumo_core.store import RunDirectory, append_event, make_directory, store_errors, update_status
+
+__all__ = ["Backup", "CancelOnRequest", "KeepBestWeights", "Progress", "StopOnNaN"]
+
+_EVENT_INTERVAL_S = 1.0
+
+
+class CancelOnRequest(keras.callbacks.Callback):
+    """Raise `CancelledError` within a batch of the request, in training and in validation."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__()
+        self._run = run
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._check()
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._check()
+
+    def _check(self) -> None:
+        if self._run.cancel.exists():
+            raise CancelledError(f"the run was asked to stop. Received: run_id={self._run.run_id!r}")
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Raise a `TrainingError` as soon as the loss is no number, before anything is saved from it."""
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(float(loss)):
+            raise TrainingError(f"the loss must stay finite. Received: loss={loss} at batch {batch + 1}; lower the learning rate")
+
+
+class Progress(keras.callbacks.Callback):
+    """Write the run's status and events: a line an epoch, and a line a batch at most every second."""
+
+    def __init__(self, run: RunDirectory, *, epochs: int, steps: int, batch_size: int) -> None:
+        super().__init__()
+        self._run = run
+        self._epochs = epochs
+        self._steps = steps
+        self._batch_size = batch_size
+        self._epoch = 0
+        self._epoch_start = 0.0
+        self._last = 0.0
+        self._last_step = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch = epoch
+        self._epoch_start = self._last = time.monotonic()
+        self._last_step = 0
+        update_status(self._run, epoch=epoch, epochs=self._epochs, step=0, steps=self._steps, message="training")
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        now = time.monotonic()
+        if now - self._last < _EVENT_INTERVAL_S:
+            return
+        images = (batch + 1 - self._last_step) * self._batch_size
+        event = {"kind": "batch", "epoch": self._epoch, "step": batch + 1, "steps": self._steps, **_numbers(logs)}
+        append_event(self._run, {**event, "images_per_s": images / (now - self._last), "time": time.time()})
+        update_status(self._run, step=batch + 1)
+        self._last, self._last_step = now, batch + 1
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        update_status(self._run, step=self._steps, message="validating")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        event = {"kind": "epoch", "epoch": epoch, **_numbers(logs), "learning_rate": rate}
+        append_event(self._run, {**event, "duration_s": time.monotonic() - self._epoch_start, "time": time.time()})
+        update_status(self._run, epoch=epoch + 1, step=self._steps)
+
+
+class KeepBestWeights(keras.callbacks.Callback):
+    """Keep the weights of the epoch with the lowest validation loss (the report's ModelCheckpoint).
+
+    Keras' own callback writes the file in place; a kill in the middle would leave half of one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self.best = math.inf
+        self.best_epoch = -1
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        loss = float((logs or {})["val_loss"])
+        if loss < self.best:
+            partial = self._path.with_name("partial.weights.h5")
+            with store_errors(self._path):
+                self.model.save_weights(partial)
+                partial.replace(self._path)
+            self.best, self.best_epoch = loss, epoch
+
+
+class Backup(keras.callbacks.Callback):
+    """Save after each epoch all that the next one depends on, and put it back when a run is resumed.
+
+    Keras' BackupAndRestore keeps weights and the epoch only. This keeps, in one file replaced atomically: the model's
+    variables (dropout's seed states among them), the optimizer's, the other callbacks' counters and whether training had
+    stopped. Data order and augmentation follow from seed and epoch. It must be the last in the list of callbacks: it
+    restores after the others have reset themselves, and saves after they have counted.
+    """
+
+    def __init__(self, folder: Path, callbacks: list[keras.callbacks.Callback]) -> None:
+        super().__init__()
+        self._folder = folder
+        self._callbacks = callbacks
+        self._restored: dict[str, Any] | None = None
+
+    def restore(self, model: keras.Model) -> tuple[int, bool]:
+        """Load the newest backup into the model and its optimizer.
+
+        Returns:
+            The epoch to go on with, and whether training had already stopped; `(0, False)` without a backup.
+        """
+        path = self._latest()
+        if path is None:
+            return 0, False
+        model.optimizer.build(model.trainable_variables)
+        with np.load(path) as state:
+            for index, variable in enumerate(self._variables(model)):
+                variable.assign(state[f"v{index}"])
+            self._restored = json.loads(str(state["facts"]))
+        return int(self._restored["epoch"]), bool(self._restored["stopped"])
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        if self._restored is not None:
+            for callback, counters in zip(self._callbacks, self._restored["counters"], strict=True):
+                vars(callback).update(counters)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        facts = {
+            "epoch": epoch + 1,
+            "stopped": bool(self.model.stop_training),
+            "counters": [_counters(callback) for callback in self._callbacks],
+        }
+        arrays = {
+            f"v{index}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(self._variables(self.model))
+        }
+        make_directory(self._folder)
+        path = self._folder / f"epoch-{epoch + 1:04d}.npz"
+        partial = path.with_suffix(".partial")
+        with store_errors(path):
+            with partial.open("wb") as file:
+                np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
+            partial.replace(path)
+            for old in self._folder.glob("epoch-*.npz"):
+                if old != path:
+                    old.unlink()
+
+    def _latest(self) -> Path | None:
+        return max(self._folder.glob("epoch-*.npz"), default=None)
+
+    @staticmethod
+    def _variables(model: keras.Model) -> list[Any]:
+        return [*model.variables, *model.optimizer.variables]
+
+
+def _counters(callback: keras.callbacks.Callback) -> dict[str, float | int | None]:
+    """A callback's public numbers: what it has counted so far."""
+    return {
+        name: float(value) if isinstance(value, np.floating) else value
+        for name, value in vars(callback).items()
+        if not name.startswith("_") and name in {"best", "wait", "best_epoch", "cooldown_counter", "stopped_epoch"}
+    }
+
+
+def _numbers(logs: dict[str, Any] | None) -> dict[str, float]:
+    return {name: float(value) for name, value in (logs or {}).items()}

@@ -1,0 +1,172 @@
+"""The child process of a run: ``python -m pneumo_core.worker train|export RUN_DIR``.
+
+It takes the run's lock, waits for its turn, and only then imports Keras. Whatever happens to it, the run's files say what
+state the run is in.
+"""
+
+import os
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pneumo_core.errors import CancelledError, ConfigError, RunError
+from pneumo_core.records import RunState
+from pneumo_core.store import (
+    RunDirectory,
+    hold_lock,
+    list_runs,
+    read_json,
+    read_status,
+    read_trained,
+    run_state,
+    slot_lock,
+    update_status,
+    write_atomic,
+    write_json,
+    write_manifest,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pneumo_core.config import TrainConfig
+    from pneumo_core.data.index import DataIndex
+    from pneumo_core.inference.session import Session
+
+_POLL_S = 0.5
+
+
+def main(verb: str, path: Path) -> int:
+    """Do a run's work.
+
+    Args:
+        verb: ``"train"`` trains what is not trained yet and finishes the run, ``"export"`` only finishes it.
+        path: The run's directory.
+
+    Returns:
+        Exit status.
+    """
+    run = RunDirectory(path)
+    with hold_lock(run.run_lock):
+        try:
+            with _turn(run):
+                _work(run, verb)
+        except CancelledError:
+            update_status(run, state=RunState.CANCELLED, message="cancelled")
+            return 1
+        except Exception as error:  # noqa: BLE001  A run that failed must say so, whatever it failed of.
+            traceback.print_exc()
+            update_status(run, state=RunState.FAILED, message="failed", error=" ".join(f"{error}".split()) or repr(error))
+            return 1
+    return 0
+
+
+@contextmanager
+def _turn(run: RunDirectory) -> Iterator[None]:
+    """Wait until no live run is earlier in the queue and no other is working, then hold the place."""
+    ticket = read_status(run).ticket
+    with ExitStack() as place:
+        while True:
+            if run.cancel.exists():
+                raise CancelledError(f"the run was asked to stop. Received: run_id={run.run_id!r}")
+            if not any(_is_earlier(other, ticket) for other in list_runs() if other != run):
+                with suppress(RunError):
+                    place.enter_context(hold_lock(slot_lock(), timeout_s=0))
+                    break
+            update_status(run, message="waiting for another run to finish")
+            time.sleep(_POLL_S)
+        update_status(run, state=RunState.RUNNING, message="loading Keras")
+        yield
+
+
+def _is_earlier(other: RunDirectory, ticket: int) -> bool:
+    return run_state(other).is_live and read_status(other).ticket < ticket
+
+
+def _work(run: RunDirectory, verb: str) -> None:
+    from pneumo_core.config import config_from_dict  # noqa: PLC0415
+    from pneumo_core.data.index import load_index  # noqa: PLC0415
+
+    asked = read_json(run.config)
+    try:
+        config, data_id = config_from_dict(asked["config"]), str(asked["data"]["data_id"])
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f"config.json must hold a submitted config. Received: {run.config}: {error!r}") from error
+    index = load_index(data_id)
+    if verb == "train" and not run.trained.exists():
+        from pneumo_core.training.classifier import train_classifier  # noqa: PLC0415  Keras takes seconds to import.
+
+        train_classifier(run, config, index)
+    _finish(run, config, index)
+
+
+def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> None:
+    """Export a trained run, predict, evaluate, and write the manifest."""
+    import keras  # noqa: PLC0415
+
+    from pneumo_core.evaluation.report import evaluate, report_to_dict  # noqa: PLC0415
+    from pneumo_core.inference.session import load_session  # noqa: PLC0415
+    from pneumo_core.models.baseline import LAST_BLOCK  # noqa: PLC0415
+    from pneumo_core.models.export import export_onnx  # noqa: PLC0415
+    from pneumo_core.training.classifier import build_classifier  # noqa: PLC0415
+    from pneumo_core.training.device import describe, detect, peak_memory_bytes  # noqa: PLC0415
+
+    update_status(run, state=RunState.EXPORTING, message="exporting the model")
+    started = time.monotonic()
+    trained = read_trained(run)
+    keras.config.set_dtype_policy("float32")
+    model = build_classifier(config)
+    model.load_weights(run.weights)
+    export_onnx(model, LAST_BLOCK, run.model)
+
+    update_status(run, message="predicting validation and test images")
+    predictions = _predict(run, config, index, load_session(run.model))
+    write_atomic(run.predictions, predictions.to_parquet(index=False))
+    report = evaluate(
+        predictions, run_id=run.run_id, rule=config.operating_rule, selected_on_test=config.selected_on_test
+    )
+    write_json(run.report, report_to_dict(report))
+
+    shutil.rmtree(run.backup, ignore_errors=True)  # The training is whole: nothing is left to resume from it.
+    facts = {
+        **trained,
+        "seed": config.seed,
+        "export_duration_s": time.monotonic() - started,
+        "export_device": describe(detect()),
+        "peak_memory_bytes": max(trained["peak_memory_bytes"], peak_memory_bytes()),
+    }
+    write_manifest(run, facts)
+
+
+def _predict(run: RunDirectory, config: "TrainConfig", index: "DataIndex", session: "Session") -> "pd.DataFrame":
+    """Predict each validation and test image once, and keep what the validation features look like."""
+    import numpy as np  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+
+    from pneumo_core.data.images import load_array  # noqa: PLC0415
+    from pneumo_core.data.splits import assign  # noqa: PLC0415
+    from pneumo_core.inference.distribution import fit_distribution, save_distribution  # noqa: PLC0415
+    from pneumo_core.inference.session import run_batches  # noqa: PLC0415
+    from pneumo_core.records import Split  # noqa: PLC0415
+
+    images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=config.image_size)
+    rows = assign(index.table, config)
+    parts = {Split.TEST: rows.test} if config.selected_on_test else {Split.VAL: rows.val, Split.TEST: rows.test}
+    frames = []
+    for split, chosen in parts.items():
+        output = run_batches(session, images, chosen)
+        part = index.table.iloc[chosen][["image_id", "patient_id", "label", "subtype"]]
+        frames.append(part.assign(split=split.value, logit=output.logit.astype(np.float32)))
+        if split is Split.VAL or config.selected_on_test:
+            write_atomic(run.distribution, save_distribution(fit_distribution(output.features)))
+    return pd.concat(frames, ignore_index=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
