@@ -18,7 +18,7 @@ import typer
 from pneumo_core.config import AUGMENTATIONS, Preset, preset_config
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import default_data, kaggle_folder
-from pneumo_core.errors import ConfigError, DataError, PneumoError, RunError
+from pneumo_core.errors import ConfigError, PneumoError, RunError
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.records import Architecture, Label, RunState, Split, Subtype
 from pneumo_core.store import find_run, read_json, read_manifest, verified_file
@@ -80,7 +80,9 @@ def data_index(folder: Annotated[Path, typer.Argument(help="Data set.")], as_jso
         subtypes = part["subtype"].value_counts()
         splits[split.value] = {
             **{label.name: int((part["label"] == label.value).sum()) for label in Label},
-            **{subtype.value: int(subtypes.get(subtype.value, 0)) for subtype in Subtype if subtype is not Subtype.NONE},
+            **{
+                subtype.value: int(subtypes.get(subtype.value, 0)) for subtype in Subtype if subtype is not Subtype.NONE
+            },
             "patients": int(part["patient_id"].nunique()),
             "patients_pooled": int(part["pooled_id"].nunique()),
         }
@@ -107,7 +109,9 @@ def train(
     data: Data = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Most epochs; default: the preset's.")] = None,
-    augment: Annotated[str | None, typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}; default: the preset's.")] = None,
+    augment: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}; default: the preset's.")
+    ] = None,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
@@ -162,7 +166,9 @@ def runs_list(as_json: Json = False) -> None:
     if as_json:
         _print(rows, as_json=True)
     for row in [] if as_json else rows:
-        typer.echo(f"{row['run_id']}  {row['state']:<12} {row['preset'] or '?':<7} seed {row['seed']}  {row['message']}")
+        typer.echo(
+            f"{row['run_id']}  {row['state']:<12} {row['preset'] or '?':<7} seed {row['seed']}  {row['message']}"
+        )
 
 
 @runs_app.command("show")
@@ -191,6 +197,16 @@ def runs_resume(run: Run, wait: Wait = False, as_json: Json = False) -> None:
 def runs_export(run: Run, wait: Wait = False, as_json: Json = False) -> None:
     """Finish a run that was trained elsewhere: export, predict, evaluate."""
     _follow(jobs.export(run), wait=wait, as_json=as_json)
+
+
+@runs_app.command("publish")
+def runs_publish(run: Run, as_json: Json = False) -> None:
+    """Copy a finished run to artifacts/published, small enough for git: weights in float16, no image, no path."""
+    from pneumo_core.inference.publish import publish  # noqa: PLC0415
+
+    with _progress("comparing decisions") as progress:
+        published = publish(find_run(run), progress=progress)
+    _print({"run_id": run, "path": str(published.path)}, as_json=as_json)
 
 
 # --- output -----------------------------------------------------------------------------------------------------------
@@ -222,7 +238,9 @@ def _follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
                 status = view.status
                 if status:
                     total = max(1, status.epochs * status.steps)
-                    done = min(total, status.epoch * status.steps + (status.step if status.epoch < status.epochs else 0))
+                    done = min(
+                        total, status.epoch * status.steps + (status.step if status.epoch < status.epochs else 0)
+                    )
                     progress(done, total, f"{status.message}, epoch {status.epoch} of {status.epochs}")
                 time.sleep(0.5)
                 view = jobs.view(view.run_id)
@@ -235,7 +253,9 @@ def _follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
         shown["report"] = read_json(view.run.report)
     _print(shown, as_json=as_json)
     if wait and view.state is not RunState.SUCCEEDED:
-        raise RunError(f"the run must succeed. Received: run_id={view.run_id!r}, state={view.state.value}: {shown['message']}")
+        raise RunError(
+            f"the run must succeed. Received: run_id={view.run_id!r}, state={view.state.value}: {shown['message']}"
+        )
 
 
 @contextmanager

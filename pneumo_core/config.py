@@ -241,7 +241,9 @@ PRESETS: Final[dict[Preset, PresetNote]] = {
     ),
     Preset.SOUND: PresetNote(
         summary="Patients held out for validation, plausible augmentation, threshold chosen on validation.",
-        caveats=("The test split differs from train in sharpness and compression, so held-out patients look easier than test.",),
+        caveats=(
+            "The test split differs from train in sharpness and compression, so held-out patients look easier than test.",
+        ),
     ),
     Preset.QUICK: PresetNote(
         summary="A minute on two cores: a small sample and few epochs, to see that everything works.",
@@ -328,7 +330,7 @@ def config_from_dict(data: dict[str, Any]) -> TrainConfig:
             expected = {field.name for field in fields(kind)}
             if not isinstance(part, dict) or set(part) != expected:
                 received = sorted(part) if isinstance(part, dict) else part
-                raise ConfigError(f"{name} needs exactly the keys {sorted(expected)}. Received: {received}")
+                raise ConfigError(f"{name} needs exactly the keys {sorted(expected)}. Received: keys={received}")
         return TrainConfig(
             **{
                 **data,
@@ -365,4 +367,3 @@ def _canonical(value: Any) -> Any:
 def run_id(config: TrainConfig, data_id: str) -> str:
     """Id of the run, which is its directory's name: ``<architecture>-<12 hexadecimal digits>``."""
     return f"{config.architecture.value}-{fingerprint(config, data_id)[:12]}"
-

@@ -35,6 +35,7 @@ __all__ = [
     "lock_is_held",
     "make_directory",
     "next_ticket",
+    "published_root",
     "read_events",
     "read_json",
     "read_manifest",
@@ -94,15 +95,16 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     make_directory(path.parent)
     with store_errors(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        partial = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(payload)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(name, 0o644)  # mkstemp makes the file private, but artifacts may be shared between users.
-            os.replace(name, path)
+            partial.chmod(0o644)  # mkstemp makes the file private, but artifacts may be shared between users.
+            partial.replace(path)
         except OSError:
-            Path(name).unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
             raise
 
 
@@ -126,7 +128,9 @@ def read_json(path: Path) -> Any:
         with store_errors(path):
             return json.loads(path.read_bytes())
     except ValueError as error:
-        raise CorruptError(f"{path.name} must hold JSON. Received: path={str(path)!r}, which does not parse: {error}") from error
+        raise CorruptError(
+            f"{path.name} must hold JSON. Received: path={str(path)!r}, which does not parse: {error}"
+        ) from error
 
 
 def file_sha256(path: Path) -> str:
@@ -191,7 +195,8 @@ def _runs_root() -> Path:
     return settings().artifacts / "runs"
 
 
-def _published_root() -> Path:
+def published_root() -> Path:
+    """Folder of the finished runs that ship with the project."""
     # Published runs are part of the checkout: they stay in reach when PNEUMO_ARTIFACTS points elsewhere.
     return Path(__file__).resolve().parent.parent / "artifacts" / "published"
 
@@ -249,7 +254,7 @@ class RunDirectory:
     @property
     def is_published(self) -> bool:
         """Whether the run ships with the project (and is never written to)."""
-        return self.path.parent == _published_root()
+        return self.path.parent == published_root()
 
     @property
     def config(self) -> Path:
@@ -338,7 +343,7 @@ def run_directory(run_id: str) -> RunDirectory:
             f"a run id looks like 'baseline-0123456789ab'. Received: run_id={run_id!r}; 'runs list' shows the known ones"
         )
     local = RunDirectory(_runs_root() / run_id)
-    published = RunDirectory(_published_root() / run_id)
+    published = RunDirectory(published_root() / run_id)
     return published if published.manifest.is_file() and not local.manifest.is_file() else local
 
 
@@ -350,7 +355,9 @@ def find_run(run_id: str) -> RunDirectory:
     """
     run = run_directory(run_id)
     if not run.config.is_file():
-        raise RunNotFoundError(f"run_id must name an existing run. Received: run_id={run_id!r}; 'runs list' shows the known ones")
+        raise RunNotFoundError(
+            f"run_id must name an existing run. Received: run_id={run_id!r}; 'runs list' shows the known ones"
+        )
     return run
 
 
@@ -358,7 +365,7 @@ def list_runs() -> list[RunDirectory]:
     """Every run with a config, local and published, newest first."""
     ids = {
         path.parent.name
-        for root in (_runs_root(), _published_root())
+        for root in (_runs_root(), published_root())
         for path in root.glob("*/config.json")
         if _RUN_ID.fullmatch(path.parent.name)
     }
@@ -417,7 +424,9 @@ def read_status(run: RunDirectory) -> Status:
         return Status(**{**data, "state": RunState(data["state"])})
     except (TypeError, KeyError, ValueError) as error:
         names = [field.name for field in fields(Status)]
-        raise CorruptError(f"status.json must hold the keys {names}. Received: path={str(run.status)!r}: {error}") from error
+        raise CorruptError(
+            f"status.json must hold the keys {names}. Received: path={str(run.status)!r}: {error}"
+        ) from error
 
 
 def update_status(run: RunDirectory, **changes: Any) -> Status:
@@ -476,7 +485,7 @@ def write_manifest(run: RunDirectory, facts: dict[str, Any]) -> None:
     """
     files = sorted(path for path in run.path.iterdir() if path.is_file() and path.name not in _NOT_IN_MANIFEST)
     hashes = {path.name: file_sha256(path) for path in files if not path.name.startswith(".")}
-    write_json(run.manifest, {**facts, "run_id": run.run_id, "files": hashes})
+    write_json(run.manifest, {"run_id": run.run_id, **facts, "files": hashes})
 
 
 def read_manifest(run: RunDirectory) -> dict[str, Any]:

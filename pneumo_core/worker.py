@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pneumo_core.errors import CancelledError, ConfigError, RunError
 from pneumo_core.records import RunState
@@ -61,7 +61,9 @@ def main(verb: str, path: Path) -> int:
             return 1
         except Exception as error:  # noqa: BLE001  A run that failed must say so, whatever it failed of.
             traceback.print_exc()
-            update_status(run, state=RunState.FAILED, message="failed", error=" ".join(f"{error}".split()) or repr(error))
+            update_status(
+                run, state=RunState.FAILED, message="failed", error=" ".join(f"{error}".split()) or repr(error)
+            )
             return 1
     return 0
 

@@ -39,7 +39,11 @@ def audit(index: DataIndex) -> tuple[Finding, ...]:
 def _phantoms(index: DataIndex) -> list[Finding]:
     if not index.is_phantom:
         return []
-    return [Finding("phantoms", "These are synthetic phantoms, drawn by this project: no figure from them is about patients.")]
+    return [
+        Finding(
+            "phantoms", "These are synthetic phantoms, drawn by this project: no figure from them is about patients."
+        )
+    ]
 
 
 def _counts(index: DataIndex) -> list[Finding]:
@@ -74,7 +78,12 @@ def _missing(index: DataIndex) -> list[Finding]:
 def _unreadable(index: DataIndex) -> list[Finding]:
     if not index.unreadable:
         return []
-    return [Finding("unreadable", f"{len(index.unreadable)} files cannot be read and are left out; each is listed with its reason.")]
+    return [
+        Finding(
+            "unreadable",
+            f"{len(index.unreadable)} files cannot be read and are left out; each is listed with its reason.",
+        )
+    ]
 
 
 def _duplicates(index: DataIndex) -> list[Finding]:
@@ -85,7 +94,9 @@ def _duplicates(index: DataIndex) -> list[Finding]:
     if groups.empty:
         return []
     findings = [
-        Finding("duplicates", f"{int(groups['size'].sum())} files are byte-identical to another, in {len(groups)} groups.")
+        Finding(
+            "duplicates", f"{int(groups['size'].sum())} files are byte-identical to another, in {len(groups)} groups."
+        )
     ]
     if spans := int((groups["splits"] > 1).sum()):
         findings.append(Finding("duplicates-span-splits", f"{spans} of these groups span splits.", severe=True))

@@ -85,13 +85,16 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
                     "too small",
                     f"an image must be at least {MIN_SIDE} pixels on each side. Received: {name!r} with {width} x {height}",
                 )
-            if getattr(image, "n_frames", 1) > 1:
+            frames = int(getattr(image, "n_frames", 1))
+            if frames > 1:
                 raise ImageError(
-                    "animated", f"an image must be a single frame. Received: {name!r} with {image.n_frames} frames"
+                    "animated", f"an image must be a single frame. Received: {name!r} with {frames} frames"
                 )
             yield image
     except UnidentifiedImageError as error:
-        raise ImageError("not an image", f"an image must be a PNG or JPEG file. Received: {name!r}, which is neither") from error
+        raise ImageError(
+            "not an image", f"an image must be a PNG or JPEG file. Received: {name!r}, which is neither"
+        ) from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ImageError(
             "too large", f"an image must have at most {MAX_PIXELS:,} pixels. Received: {name!r}, which declares more"
@@ -261,5 +264,4 @@ def _build_array(
         file.flush()
         os.fsync(file.fileno())
     with store_errors(path):
-        os.replace(partial, path)
-
+        partial.replace(path)

@@ -248,7 +248,9 @@ def _assemble(root: Path, scan: dict[str, dict[str, Any]], ignored: dict[str, in
         unreadable = tuple(UnreadableFile(**entry["unreadable"]) for entry in scan.values() if "unreadable" in entry)
         table = pd.DataFrame(records, columns=list(_COLUMNS)).sort_values("image_id", ignore_index=True)
     except (TypeError, KeyError) as error:
-        raise DataError(f"the scan cache must hold image records. Received: {error}; delete {datasets_root() / 'scans'}") from error
+        raise DataError(
+            f"the scan cache must hold image records. Received: {error}; delete {datasets_root() / 'scans'}"
+        ) from error
     if table.empty:
         raise DataError(
             f"a data set needs at least one readable image. Received: folder={str(root)!r} with {len(unreadable)} unreadable "
@@ -273,7 +275,9 @@ def _store(index: DataIndex) -> None:
     }
     try:
         stored = load_index(index.data_id)
-        unchanged = stored.root == index.root and stored.unreadable == index.unreadable and stored.table.equals(index.table)
+        unchanged = (
+            stored.root == index.root and stored.unreadable == index.unreadable and stored.table.equals(index.table)
+        )
     except DataError:
         unchanged = False
     if not unchanged:

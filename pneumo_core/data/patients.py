@@ -10,10 +10,14 @@ __all__ = ["parse_name"]
 
 # Kaggle (Mendeley versions 1 and 2): person23_bacteria_78.jpeg, person447_virus_921_1.jpeg, IM-0115-0001.jpeg,
 # IM-0011-0001-0002.jpeg, NORMAL2-IM-1427-0001.jpeg, NORMAL2-person12_virus_3.jpeg.
-_PERSON: Final = re.compile(r"(?P<series>NORMAL2-)?person(?P<number>\d+)_(?P<cause>bacteria|virus)_\d+(?:_\d+)*", re.IGNORECASE)
+_PERSON: Final = re.compile(
+    r"(?P<series>NORMAL2-)?person(?P<number>\d+)_(?P<cause>bacteria|virus)_\d+(?:_\d+)*", re.IGNORECASE
+)
 _IM: Final = re.compile(r"(?P<series>NORMAL2-)?IM-(?P<number>\d+)(?:-\d+)+", re.IGNORECASE)
 # Mendeley version 3 and the phantoms, which follow it: BACTERIA-1008087-0001.jpeg, PHANTOM-VIRUS-0031-0002.jpeg.
-_MENDELEY: Final = re.compile(r"(?P<series>PHANTOM-)?(?P<cause>NORMAL|BACTERIA|VIRUS)-(?P<number>\d+)(?:-\d+)+", re.IGNORECASE)
+_MENDELEY: Final = re.compile(
+    r"(?P<series>PHANTOM-)?(?P<cause>NORMAL|BACTERIA|VIRUS)-(?P<number>\d+)(?:-\d+)+", re.IGNORECASE
+)
 
 
 def parse_name(image_id: str, label: Label) -> tuple[str, str, Subtype]:

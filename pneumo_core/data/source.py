@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from pneumo_core.data.index import DataIndex
+from pneumo_core.errors import StoreError
 from pneumo_core.settings import settings
-from pneumo_core.store import datasets_root, hold_lock
+from pneumo_core.store import datasets_root, hold_lock, read_json, write_json
 
-__all__ = ["default_data", "kaggle_folder", "phantom_data"]
+__all__ = ["connect", "connected_id", "default_data", "kaggle_folder", "phantom_data"]
 
 
 def kaggle_folder() -> Path:
@@ -39,3 +41,20 @@ def phantom_data(progress: Callable[[int, int], None] | None = None) -> Path:
         if not folder.is_dir():
             write_phantoms(folder, progress=progress)
     return folder
+
+
+def connect(index: DataIndex) -> None:
+    """Remember a data set as the one that the app works on.
+
+    Raises:
+        StoreError: The choice cannot be written.
+    """
+    write_json(datasets_root() / "connected.json", {"data_id": index.data_id})
+
+
+def connected_id() -> str | None:
+    """Id of the data set that the app works on, or None where none was chosen or the choice cannot be read."""
+    try:
+        return str(read_json(datasets_root() / "connected.json")["data_id"])
+    except (StoreError, KeyError, TypeError):
+        return None

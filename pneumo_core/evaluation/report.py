@@ -192,9 +192,12 @@ def report_from_dict(data: dict[str, Any]) -> EvaluationReport:
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         schema = data.get("schema") if isinstance(data, dict) else data
         raise DataError(f"a report must be of schema {SCHEMA}. Received: schema={schema!r:.80}; evaluate the run again")
-    report: EvaluationReport = _decode(
-        EvaluationReport, {key: value for key, value in data.items() if key != "schema"}, "report"
-    )
+    fields_only = {key: value for key, value in data.items() if key != "schema"}
+    report: EvaluationReport = _decode(EvaluationReport, fields_only, "report")
+    for split, part in report.splits.items():
+        if part.split is not split:
+            where = f"report.splits.{split}"
+            raise DataError(f"{where} must be the report of its split. Received: split={part.split}; evaluate again")
     return report
 
 

@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pneumo_core.data.images import decode_gray
-from pneumo_core.errors import CorruptError, DataError, ImageError
+from pneumo_core.errors import ImageError
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint, report_from_dict
+from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint
 from pneumo_core.inference.distribution import FeatureDistribution, distance, load_distribution
+from pneumo_core.inference.evidence import read_report
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.records import Label
-from pneumo_core.store import RunDirectory, read_json, verified_file
+from pneumo_core.store import RunDirectory, verified_file
 
-__all__ = ["Answer", "Classifier", "Prediction", "classify", "load_classifier"]
+__all__ = ["MAX_COLOUR", "MIN_CONTRAST", "Answer", "Classifier", "Prediction", "classify", "load_classifier"]
 
 MAX_COLOUR: Final = 16.0
 """Most mean difference between an image's highest and lowest channel, in gray levels: radiographs have none, and JPEG adds
@@ -91,12 +92,7 @@ def load_classifier(run: RunDirectory) -> Classifier:
     """
     session = load_session(verified_file(run, run.model))
     distribution = load_distribution(verified_file(run, run.distribution))
-    verified_file(run, run.report)
-    try:
-        report = report_from_dict(read_json(run.report))
-    except DataError as error:
-        raise CorruptError(str(error)) from error
-    return Classifier(run.run_id, session, report, distribution)
+    return Classifier(run.run_id, session, read_report(run), distribution)
 
 
 def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
@@ -120,7 +116,8 @@ def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
     contrast = float(pixels.std())
     if contrast < MIN_CONTRAST:
         return Prediction(
-            Answer.REFUSED, f"an X-ray must show something. Received: {name!r}, whose gray levels vary by {contrast:.1f} only"
+            Answer.REFUSED,
+            f"an X-ray must show something. Received: {name!r}, whose gray levels vary by {contrast:.1f} only",
         )
     output = run_session(classifier.session, pixels[None])
     likelihood = float(probability(output.logit)[0])

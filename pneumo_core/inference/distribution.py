@@ -47,7 +47,9 @@ def fit_distribution(features: NDArray[np.float32]) -> FeatureDistribution:
 
     fitted = LedoitWolf().fit(features.astype(np.float64))
     # Dead features have no variance; a floor keeps the inverse finite without moving the others.
-    covariance = fitted.covariance_ + np.eye(features.shape[1]) * 1e-6 * np.trace(fitted.covariance_) / features.shape[1]
+    covariance = (
+        fitted.covariance_ + np.eye(features.shape[1]) * 1e-6 * np.trace(fitted.covariance_) / features.shape[1]
+    )
     unlimited = FeatureDistribution(fitted.location_, np.linalg.inv(covariance), np.inf, len(features))
     limit = float(np.quantile(distance(unlimited, features), _QUANTILE))
     return FeatureDistribution(unlimited.mean, unlimited.precision, limit, unlimited.n)
@@ -56,7 +58,8 @@ def fit_distribution(features: NDArray[np.float32]) -> FeatureDistribution:
 def distance(distribution: FeatureDistribution, features: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mahalanobis distance of each row of `(n, d)` features: `(n,)` float64, 0 or more."""
     centred = features.astype(np.float64) - distribution.mean
-    return np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", centred, distribution.precision, centred), 0))
+    squared: NDArray[np.float64] = np.einsum("ni,ij,nj->n", centred, distribution.precision, centred)
+    return np.sqrt(np.maximum(squared, 0))
 
 
 def save_distribution(distribution: FeatureDistribution) -> bytes:

@@ -1,6 +1,5 @@
 """A finished run's figures, from its stored predictions or on another data set."""
 
-import io
 from typing import Any
 
 import numpy as np
@@ -9,28 +8,15 @@ import pandas as pd
 from pneumo_core.config import config_from_dict
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
-from pneumo_core.errors import CorruptError, RunError
+from pneumo_core.errors import RunError
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.inference.classify import load_classifier
+from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.inference.session import run_batches
 from pneumo_core.records import Split
-from pneumo_core.store import RunDirectory, read_json, verified_file
+from pneumo_core.store import RunDirectory, read_json
 
-__all__ = ["evaluate_run", "read_predictions"]
-
-
-def read_predictions(run: RunDirectory) -> pd.DataFrame:
-    """A finished run's predictions: `image_id`, `patient_id`, `label`, `subtype`, `split`, `logit`.
-
-    Raises:
-        RunError: The run is not finished.
-        CorruptError: The file is not the one that was written.
-    """
-    data = verified_file(run, run.predictions)
-    try:
-        return pd.read_parquet(io.BytesIO(data))
-    except (OSError, ValueError) as error:
-        raise CorruptError(f"predictions.parquet must hold a table. Received: run_id={run.run_id!r}: {error}") from error
+__all__ = ["evaluate_run"]
 
 
 def evaluate_run(run: RunDirectory, split: Split, index: DataIndex | None = None) -> dict[str, Any]:
@@ -73,9 +59,9 @@ def _predict(run: RunDirectory, index: DataIndex, split: Split) -> pd.DataFrame:
     session = load_classifier(run).session
     rows = np.flatnonzero(index.table["split"].to_numpy() == split.value)
     if not len(rows):
-        raise RunError(f"the data set must have images of the split. Received: split={split.value!r}, root={str(index.root)!r}")
-    images = load_array(
-        index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=session.image_size
-    )
+        raise RunError(
+            f"the data set must have images of the split. Received: split={split.value!r}, root={str(index.root)!r}"
+        )
+    images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=session.image_size)
     part = index.table.iloc[rows][["image_id", "patient_id", "label", "subtype"]]
     return part.assign(split=Split.TEST.value, logit=run_batches(session, images, rows).logit)

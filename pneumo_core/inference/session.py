@@ -120,4 +120,5 @@ def heatmap(cam: NDArray[np.float32], width: int, height: int) -> NDArray[np.flo
         return np.zeros((height, width), np.float32)
     scaled = Image.fromarray((positive / peak).astype(np.float32))
     resized = np.asarray(scaled.resize((width, height), Image.Resampling.BILINEAR), dtype=np.float32)
-    return np.clip(resized / max(float(resized.max()), 1e-12), 0, 1)
+    scale: NDArray[np.float32] = np.clip(resized / max(float(resized.max()), 1e-12), 0, 1)
+    return scale

@@ -89,7 +89,12 @@ def submit(config: TrainConfig, index: DataIndex) -> RunView:
         with hold_lock(run.submit_lock, timeout_s=_START_TIMEOUT_S):
             if not run.config.exists():
                 data = {"data_id": index.data_id, "root": str(index.root), "is_phantom": index.is_phantom}
-                asked = {"run_id": run.run_id, "config": config_to_dict(config), "data": data, "submitted_at": time.time()}
+                asked = {
+                    "run_id": run.run_id,
+                    "config": config_to_dict(config),
+                    "data": data,
+                    "submitted_at": time.time(),
+                }
                 write_json(run.config, asked)
             _start(run, "train")
     return view(run.run_id)
@@ -138,7 +143,9 @@ def cancel(run_id: str) -> RunView:
     """
     current = view(run_id)
     if not current.state.is_live:
-        raise RunError(f"only a run that is going can be cancelled. Received: run_id={run_id!r}, state={current.state.value}")
+        raise RunError(
+            f"only a run that is going can be cancelled. Received: run_id={run_id!r}, state={current.state.value}"
+        )
     with store_errors(current.run.cancel):
         current.run.cancel.touch()
     return current
@@ -168,7 +175,10 @@ def view(run_id: str) -> RunView:
         return RunView(run, state, status=status, problem=str(error))
     except (KeyError, TypeError, ValueError) as error:
         return RunView(
-            run, state, status=status, problem=f"config.json must hold a submitted config. Received: {run.run_id!r}: {error!r}"
+            run,
+            state,
+            status=status,
+            problem=f"config.json must hold a submitted config. Received: {run.run_id!r}: {error!r}",
         )
 
 
@@ -190,7 +200,9 @@ def _start(run: RunDirectory, verb: str) -> None:
             break
         time.sleep(0.05)
     else:
-        raise RunError(f"the worker must start within {_START_TIMEOUT_S:.0f} s. Received: run_id={run.run_id!r}; see {run.log}")
+        raise RunError(
+            f"the worker must start within {_START_TIMEOUT_S:.0f} s. Received: run_id={run.run_id!r}; see {run.log}"
+        )
     if process.poll() not in {None, 0} and run_state(run) is RunState.INTERRUPTED:
         raise RunError(f"the worker must start. Received: exit status {process.poll()}: {_last_line(run.log)}")
 

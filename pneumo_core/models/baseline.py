@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from pneumo_core.architecture import BASELINE_DENSE, BASELINE_FILTERS
+
 __all__ = ["LAST_BLOCK", "build_baseline"]
 
 LAST_BLOCK = "block4_bn"
@@ -38,16 +40,15 @@ def build_baseline(*, image_size: int = 150, seed: int = 0, bn_momentum: float =
     image = keras.Input((image_size, image_size, 1), name="image")
     x = layers.Rescaling(1 / 255, name="rescale")(image)
     x = layers.Concatenate(name="gray_to_rgb")([x, x, x])
-    for block, filters in enumerate((16, 32, 64, 128), start=1):
+    for block, filters in enumerate(BASELINE_FILTERS, start=1):
         x = conv(x, filters, f"block{block}_conv1")
         x = conv(x, filters, f"block{block}_conv2")
         if block > 1:
             x = layers.BatchNormalization(momentum=bn_momentum, name=f"block{block}_bn")(x)
         x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = dense(x, 512, 0.5, "dense1")
-    x = dense(x, 128, 0.3, "dense2")
-    x = dense(x, 64, 0.2, "dense3")
+    for number, (units, rate) in enumerate(BASELINE_DENSE, start=1):
+        x = dense(x, units, rate, f"dense{number}")
     # Logits stay float32 whatever the precision policy: the loss is computed on them.
     logit = layers.Dense(1, dtype="float32", kernel_initializer=glorot(), name="logit")(x)
     return keras.Model(image, logit, name="baseline")

@@ -6,7 +6,6 @@ only a max pooling, a flattening and dense layers, whose gradient is a product o
 was off. Max pooling hands each gradient to one position, so the sum over positions before it equals the sum after it.
 """
 
-import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,10 @@ import keras
 import numpy as np
 import onnx
 from keras import layers, ops
-from onnx import numpy_helper
 
 from pneumo_core.store import write_atomic
 
-__all__ = ["explained_model", "export_onnx", "to_float16"]
+__all__ = ["explained_model", "export_onnx"]
 
 
 class _HeadWithGradient(layers.Layer):
@@ -88,29 +86,3 @@ def export_onnx(model: keras.Model, last_block: str, path: Path) -> None:
         graph = onnx.load(exported)
     onnx.checker.check_model(graph)
     write_atomic(path, graph.SerializeToString())
-
-
-def to_float16(data: bytes) -> bytes:
-    """Store an ONNX model's large float32 weights as float16, cast back to float32 when it is loaded.
-
-    Halves the file; computation stays in float32.
-
-    Args:
-        data: ONNX file.
-
-    Returns:
-        ONNX file.
-    """
-    model = onnx.load(io.BytesIO(data))
-    casts = []
-    for index, tensor in enumerate(model.graph.initializer):
-        array = numpy_helper.to_array(tensor)
-        if array.dtype != np.float32 or array.size < 1024:
-            continue
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}_float16"))
-        casts.append(onnx.helper.make_node("Cast", [f"{name}_float16"], [name], f"cast_{index}", to=onnx.TensorProto.FLOAT))
-    for node in reversed(casts):
-        model.graph.node.insert(0, node)
-    onnx.checker.check_model(model)
-    return model.SerializeToString()

@@ -41,7 +41,9 @@ class StopOnNaN(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(float(loss)):
-            raise TrainingError(f"the loss must stay finite. Received: loss={loss} at batch {batch + 1}; lower the learning rate")
+            raise TrainingError(
+                f"the loss must stay finite. Received: loss={loss} at batch {batch + 1}; lower the learning rate"
+            )
 
 
 class Progress(keras.callbacks.Callback):
@@ -149,7 +151,8 @@ class Backup(keras.callbacks.Callback):
             "counters": [_counters(callback) for callback in self._callbacks],
         }
         arrays = {
-            f"v{index}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(self._variables(self.model))
+            f"v{index}": keras.ops.convert_to_numpy(variable)
+            for index, variable in enumerate(self._variables(self.model))
         }
         make_directory(self._folder)
         path = self._folder / f"epoch-{epoch + 1:04d}.npz"

@@ -95,7 +95,6 @@ def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -
         "weights_sha256": file_sha256(run.weights),
         "parameters": model.count_params(),
         "trainable_parameters": sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
-        "layers": _layer_table(model),
         "images": {name: len(chosen) for name, chosen in asdict(rows).items()},
         "first_epoch_of_last_session": first_epoch,
         "training_duration_s": time.monotonic() - started,
@@ -113,16 +112,3 @@ def _require_both_classes(labels: np.ndarray[Any, np.dtype[np.int8]], rows: Assi
                 f"each part of a training needs both classes. Received: {split.value} with {len(chosen)} images of "
                 f"{sorted(present)}; use more images"
             )
-
-
-def _layer_table(model: keras.Model) -> list[dict[str, Any]]:
-    """Name, kind, output shape and parameters of each layer, for the Train page."""
-    return [
-        {
-            "name": layer.name,
-            "kind": type(layer).__name__,
-            "output_shape": list(layer.output.shape[1:]),
-            "parameters": layer.count_params(),
-        }
-        for layer in model.layers
-    ]

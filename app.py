@@ -1,0 +1,17 @@
+"""Page frame: page config, navigation, run. `streamlit run app.py` starts here."""
+
+import streamlit as st
+
+from pages.ui.state import mark_frame
+
+st.set_page_config(page_title="Pneumo Study", page_icon="pages/ui/icon.svg", layout="wide")
+mark_frame()
+st.navigation(
+    [
+        st.Page("pages/overview.py", title="Overview", default=True),
+        st.Page("pages/dataset.py", title="Dataset", url_path="dataset"),
+        st.Page("pages/train.py", title="Train", url_path="train"),
+        st.Page("pages/evaluate.py", title="Evaluate", url_path="evaluate"),
+        st.Page("pages/predict.py", title="Predict", url_path="predict"),
+    ]
+).run()

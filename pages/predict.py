@@ -1,0 +1,75 @@
+"""Predict: one X-ray in, a probability with its heat map out, or a refusal with its reason. Nothing is stored."""
+
+import streamlit as st
+
+from pages.ui.cached import loaded_classifier
+from pages.ui.components import caveats, data_badge, disclaimer, percent, pick_finished_run, shown_errors
+from pages.ui.predict import bounded, pick_sample, probability_figure
+from pages.ui.state import current_index, require_frame
+from pneumo_core.data.images import decode_gray
+from pneumo_core.evaluation.report import OperatingPoint
+from pneumo_core.inference.classify import Answer, Prediction, classify
+from pneumo_core.inference.overlay import overlay
+from pneumo_core.inference.session import heatmap
+from pneumo_core.records import Label, Split
+
+require_frame()
+
+
+def show(prediction: Prediction, data: bytes, name: str, point: OperatingPoint, truth: Label | None) -> None:
+    """The answer beside its picture."""
+    if prediction.answer is Answer.REFUSED:
+        st.error(f"Refused: {prediction.reason}")
+        return
+    if prediction.probability is None or prediction.label is None or prediction.cam is None:
+        return
+    pixels = bounded(decode_gray(data, name))
+    picture, words = st.columns([3, 2], gap="large")
+    with words:
+        if prediction.answer is Answer.WARNED:
+            st.warning(f"Be careful: {prediction.reason}.")
+        st.metric("Probability of PNEUMONIA", f"{prediction.probability:.1%}")
+        st.plotly_chart(
+            probability_figure(prediction.probability, point.threshold),
+            width="stretch",
+            config={"displayModeBar": False},
+        )
+        st.markdown(
+            f"At the run's operating point (threshold {point.threshold:.3f}) this reads as **{prediction.label.name}**."
+        )
+        st.caption(
+            f"Threshold rule '{point.rule.value}' on {point.split.value}: sensitivity {percent(point.sensitivity)}, "
+            f"specificity {percent(point.specificity)}, 95 % intervals."
+        )
+        if truth is not None:
+            st.markdown(f"The data set labels it **{truth.name}**.")
+        opacity = st.slider("Heat map", 0.0, 1.0, 0.5, 0.05, help="Grad-CAM: where the model finds signs of PNEUMONIA.")
+        if not (prediction.cam > 0).any():
+            st.caption("The heat map is empty: nothing in this image speaks for PNEUMONIA to this model.")
+    with picture:
+        height, width = pixels.shape
+        blended = overlay(pixels, heatmap(prediction.cam, width, height), opacity=opacity)
+        st.image(blended, width="stretch", caption=f"{name}, Grad-CAM at {opacity:.0%}")
+
+
+st.title("Predict")
+disclaimer()
+with shown_errors():
+    view = pick_finished_run("Model")
+    model = loaded_classifier(view.run_id)
+    upload, sample = st.tabs(["Upload an X-ray", "Sample from the data set"])
+    with upload:
+        st.caption(
+            "A frontal chest X-ray as PNG or JPEG. It stays in this server's memory while you look at it and is never written."
+        )
+        file = st.file_uploader("X-ray", type=["png", "jpg", "jpeg"], max_upload_size=20)
+        if file is not None:
+            content = file.getvalue()
+            show(classify(model, content, file.name), content, file.name, model.operating_point, None)
+    with sample:
+        index = current_index()
+        data_badge(index)
+        record = pick_sample(index, Split.TEST)
+        content = (index.root / record.image_id).read_bytes()
+        show(classify(model, content, record.image_id), content, record.image_id, model.operating_point, record.label)
+    caveats(view)

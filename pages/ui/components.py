@@ -1,0 +1,103 @@
+"""Pieces that several pages draw."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from pages.ui.state import finished_runs
+from pneumo_core.config import PRESETS
+from pneumo_core.data.index import DataIndex
+from pneumo_core.errors import PneumoError
+from pneumo_core.jobs.runs import RunView
+from pneumo_core.records import Estimate, NotApplicable, RunState
+
+DISCLAIMER = "Research and education only. Not a medical device; not for diagnosis."
+
+STATE_COLOURS = {
+    RunState.SUCCEEDED: "green",
+    RunState.RUNNING: "blue",
+    RunState.EXPORTING: "blue",
+    RunState.QUEUED: "gray",
+    RunState.TRAINED: "violet",
+    RunState.INTERRUPTED: "orange",
+    RunState.CANCELLED: "orange",
+    RunState.FAILED: "red",
+}
+
+
+@contextmanager
+def shown_errors() -> Iterator[None]:
+    """Show an expected error as one line and end the page there; anything else is a bug and keeps its traceback."""
+    try:
+        yield
+    except PneumoError as error:
+        st.error(str(error))
+        st.stop()
+
+
+def disclaimer() -> None:
+    """The line that stands wherever a prediction is shown."""
+    st.warning(DISCLAIMER, icon=":material/medical_information:")
+
+
+def percent(estimate: Estimate | NotApplicable) -> str:
+    """An estimate as text, with its interval: ``91.2 % (88.7 to 93.1)``."""
+    if isinstance(estimate, NotApplicable):
+        return f"not applicable: {estimate.reason}"
+    return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"
+
+
+def run_name(view: RunView) -> str:
+    """A run in a few words."""
+    if view.config is None:
+        return view.run_id
+    data = "phantoms" if view.data.get("is_phantom") else "X-rays"
+    config = view.config
+    return f"{config.architecture.value} · {config.preset.value} · seed {config.seed} · {data} · {view.run_id[-6:]}"
+
+
+def data_badge(index: DataIndex) -> None:
+    """Which data set the page is about."""
+    if index.is_phantom:
+        st.badge("built-in phantoms: synthetic, not patients", icon=":material/science:", color="violet")
+    else:
+        st.badge(f"{index.root.name} · {len(index.table):,} images · id {index.data_id}", color="green")
+
+
+def caveats(view: RunView) -> None:
+    """What a run's figures must be read with."""
+    if view.config is None:
+        return
+    if view.data.get("is_phantom"):
+        st.info("Trained on synthetic phantoms: these figures are about drawings, not about patients.")
+    if view.config.selected_on_test:
+        st.warning(
+            "Selected on test: this run chose its epoch and learning rates on the test images, as the report did."
+        )
+    with st.expander(f"What the preset '{view.config.preset.value}' stands for"):
+        note = PRESETS[view.config.preset]
+        st.markdown("\n".join([note.summary, "", *(f"- {caveat}" for caveat in note.caveats)]))
+
+
+def pick_finished_run(label: str = "Run") -> RunView:
+    """Let the reader choose a finished run; the choice is in the address (``?run=``) and survives a change of page.
+
+    Ends the page with what to do next where there is none.
+    """
+    runs = finished_runs()
+    if not runs:
+        st.info("No finished run yet. Train one first: the quick preset takes about a minute.")
+        st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")
+        st.stop()
+    ids = [view.run_id for view in runs]
+    asked = st.query_params.get("run") or st.session_state.get("chosen_run")
+    if asked is not None and asked not in ids:
+        st.warning(f"No finished run is called {asked!r}; showing the newest. The list has all that there are.")
+        asked = None
+    names = {view.run_id: run_name(view) for view in runs}
+    chosen = st.selectbox(label, ids, index=ids.index(asked) if asked else 0, format_func=names.__getitem__)
+    st.session_state["chosen_run"] = chosen
+    if st.query_params.get("run") != chosen:
+        st.query_params["run"] = chosen
+    return runs[ids.index(chosen)]

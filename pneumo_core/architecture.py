@@ -1,0 +1,64 @@
+"""The report's networks as data: what is built by `models` and drawn by the pages, without a training framework."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Final
+
+__all__ = ["BASELINE_DENSE", "BASELINE_FILTERS", "LayerSpec", "baseline_layers"]
+
+BASELINE_FILTERS: Final = (16, 32, 64, 128)
+"""Filters of the baseline's blocks, two convolutions each (report, section 3.1)."""
+
+BASELINE_DENSE: Final = ((512, 0.5), (128, 0.3), (64, 0.2))
+"""Units and dropout rate of the baseline's hidden dense layers (report, section 3.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSpec:
+    """One layer.
+
+    Attributes:
+        name: Name in the Keras model.
+        kind: Keras class.
+        output_shape: Shape of one image's output.
+        trainable: Number of trainable parameters.
+        fixed: Number of parameters that are not trained by gradients.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    trainable: int = 0
+    fixed: int = 0
+
+
+def baseline_layers(image_size: int = 150) -> tuple[LayerSpec, ...]:
+    """Layers of the baseline CNN in order, with shapes and parameter counts.
+
+    Args:
+        image_size: Side of the input, in pixels.
+    """
+    side, channels = image_size, 3
+    layers = [
+        LayerSpec("image", "InputLayer", (side, side, 1)),
+        LayerSpec("rescale", "Rescaling", (side, side, 1)),
+        LayerSpec("gray_to_rgb", "Concatenate", (side, side, 3)),
+    ]
+    for block, filters in enumerate(BASELINE_FILTERS, start=1):
+        for number in (1, 2):
+            weights = 3 * 3 * channels * filters + filters
+            layers.append(LayerSpec(f"block{block}_conv{number}", "Conv2D", (side, side, filters), weights))
+            channels = filters
+        if block > 1:
+            shape = (side, side, filters)
+            layers.append(LayerSpec(f"block{block}_bn", "BatchNormalization", shape, 2 * filters, 2 * filters))
+        side //= 2
+        layers.append(LayerSpec(f"block{block}_pool", "MaxPooling2D", (side, side, filters)))
+    units_before = prod((side, side, channels))
+    layers.append(LayerSpec("flatten", "Flatten", (units_before,)))
+    for number, (units, _) in enumerate(BASELINE_DENSE, start=1):
+        layers.append(LayerSpec(f"dense{number}", "Dense", (units,), units_before * units + units))
+        layers.append(LayerSpec(f"dense{number}_dropout", "Dropout", (units,)))
+        units_before = units
+    layers.append(LayerSpec("logit", "Dense", (1,), units_before + 1))
+    return tuple(layers)

@@ -1,0 +1,124 @@
+"""The images in a data set's zip archive, unpacked: names, sizes and bytes are not trusted."""
+
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from pneumo_core.errors import CorruptError
+from pneumo_core.records import Label, Split
+from pneumo_core.store import make_directory, store_errors
+
+__all__ = ["IMAGE_SUFFIXES", "unpack_images"]
+
+IMAGE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png"})
+"""Endings of image files, in lower case."""
+
+_MAX_MEMBERS: Final = 100_000
+"""Most entries an archive may list: eight times the official one's, which has two copies and macOS' shadow files."""
+
+_MAX_BYTES: Final = 8 * 10**9
+"""Most bytes an archive may unpack to: six times the official 1.2 GB, so that a zip bomb ends before it starts."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._()-]*")
+_DRIVE: Final = re.compile(r"[A-Za-z]:")
+
+
+def unpack_images(archive: Path, folder: Path, watch: Callable[[int, int], None]) -> None:
+    """Write one copy of the archive's data set to a folder.
+
+    Only images in ``train|val|test / NORMAL|PNEUMONIA`` are written. Kaggle's archive holds the whole data set twice
+    (``chest_xray/`` and ``chest_xray/chest_xray/``): the shallowest copy is taken. Each file's CRC-32 is checked.
+    Memory use does not depend on the archive's size.
+
+    Args:
+        archive: Zip file.
+        folder: Folder that receives ``train``, ``val`` and ``test``; created, and left as it is if something fails.
+        watch: Called with the bytes written so far and their total, before the first file (with 0) and after each.
+            What it raises stops the work.
+
+    Raises:
+        CorruptError: The archive is damaged, unsafe, too large, or holds no such images.
+        StoreError: The archive cannot be read or the folder cannot be written.
+    """
+    with store_errors(archive), _reading(archive):
+        bundle = zipfile.ZipFile(archive)
+    with bundle:
+        with _reading(archive):
+            images = _images(bundle)
+        total = sum(entry.file_size for entry, _ in images)
+        if total > _MAX_BYTES:
+            raise _corrupt(archive, f"images of {total} bytes, where {_MAX_BYTES} are the most")
+        done = 0
+        watch(done, total)
+        for entry, place in images:
+            path = folder / place
+            make_directory(path.parent)
+            with _reading(archive), store_errors(path), bundle.open(entry) as source, path.open("xb") as file:
+                shutil.copyfileobj(source, file, 1 << 20)
+            if path.stat().st_size != entry.file_size:
+                raise _corrupt(archive, f"{entry.filename!r}, which is shorter than declared")
+            done += entry.file_size
+            watch(done, total)
+
+
+@contextmanager
+def _reading(archive: Path) -> Iterator[None]:
+    try:
+        yield
+    # RuntimeError: encrypted; its child NotImplementedError: a newer format. ValueError: what `_images` refuses.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+        raise _corrupt(archive, " ".join(str(error).split()) or type(error).__name__) from error
+
+
+def _corrupt(archive: Path, received: str) -> CorruptError:
+    return CorruptError(
+        f"the archive must be a whole zip file of the data set. Received: {archive.name} with {received}"
+    )
+
+
+def _images(bundle: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    """Entries to unpack with their places below the folder; ValueError where the archive is not acceptable."""
+    entries = bundle.infolist()
+    if len(entries) > _MAX_MEMBERS:
+        raise ValueError(f"{len(entries)} entries, where {_MAX_MEMBERS} are the most")
+    copies: dict[tuple[str, ...], list[tuple[zipfile.ZipInfo, PurePosixPath]]] = {}
+    for entry in entries:
+        _require_safe(entry)
+        *parents, name = entry.filename.split("/")
+        if "__MACOSX" in parents or name.startswith(".") or PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES:
+            continue
+        *root, split, label = ["", "", *parents]
+        if split in set(Split) and label in Label.__members__:
+            if not _NAME.fullmatch(name) or entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+                raise ValueError(f"the unusual entry {entry.filename!r}")
+            copies.setdefault(tuple(root), []).append((entry, PurePosixPath(split, label, name)))
+    if not copies:
+        raise ValueError("no images in train, val or test, each with NORMAL and PNEUMONIA")
+    images = copies[min(copies, key=len)]
+    # Some file systems take names that differ in case for the same.
+    if len({str(place).casefold() for _, place in images}) < len(images):
+        raise ValueError("two entries of the same name")
+    return images
+
+
+def _require_safe(entry: zipfile.ZipInfo) -> None:
+    # No honest archive has such entries, so even where they would be skipped the whole archive is refused.
+    name = entry.orig_filename
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if (
+        name.startswith("/")
+        or "\\" in name
+        or "\0" in name
+        or _DRIVE.match(name)
+        or ".." in name.split("/")
+        or kind not in {0, stat.S_IFREG, stat.S_IFDIR}
+    ):
+        raise ValueError(f"the unsafe entry {name!r}")
+    if entry.header_offset < 0:  # A damaged directory; reading there would look like a failing disk.
+        raise ValueError(f"the entry {name!r} before its start")

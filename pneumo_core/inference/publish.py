@@ -1,0 +1,136 @@
+"""A finished run made small enough to ship with the project."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from pneumo_core.data.images import decode_gray
+from pneumo_core.data.index import load_index
+from pneumo_core.errors import RunError
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.inference.evidence import read_predictions, read_report
+from pneumo_core.inference.session import load_session, run_session
+from pneumo_core.store import (
+    RunDirectory,
+    published_root,
+    read_events,
+    read_json,
+    read_manifest,
+    store_errors,
+    verified_file,
+    write_atomic,
+    write_json,
+    write_manifest,
+)
+
+__all__ = ["publish", "to_float16"]
+
+_SMALL: Final = 1024
+"""Tensors of fewer numbers stay float32: they hold next to nothing, and batch normalization's are sensitive."""
+
+
+def to_float16(model: bytes) -> bytes:
+    """Store an ONNX model's large float32 weights as float16, cast back to float32 when it is loaded.
+
+    Halves the file; computation stays in float32.
+
+    Args:
+        model: ONNX file.
+
+    Returns:
+        ONNX file.
+    """
+    graph = onnx.load(io.BytesIO(model))
+    casts = []
+    for index, tensor in enumerate(graph.graph.initializer):
+        array = numpy_helper.to_array(tensor)
+        if array.dtype != np.float32 or array.size < _SMALL:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}_float16"))
+        casts.append(
+            onnx.helper.make_node("Cast", [f"{name}_float16"], [name], f"cast_{index}", to=onnx.TensorProto.FLOAT)
+        )
+    for node in reversed(casts):
+        graph.graph.node.insert(0, node)
+    onnx.checker.check_model(graph)
+    return bytes(graph.SerializeToString())
+
+
+def publish(run: RunDirectory, *, progress: Callable[[int, int], None] | None = None) -> RunDirectory:
+    """Copy a finished run to `artifacts/published`: the model in float16, the epochs' events, no image, no local path.
+
+    The float16 model must decide every validation and test image as the original does; its largest difference in logits is
+    recorded in the manifest.
+
+    Args:
+        run: A finished run whose data set is still in its place.
+        progress: Called with images done and their total.
+
+    Raises:
+        RunError: The run is not finished, is published already, or the small model decides an image differently.
+        CorruptError: A file is not the one that was written.
+        DataError: The data set is gone.
+        StoreError: The copy cannot be written.
+    """
+    if run.is_published:
+        raise RunError(
+            f"only a local run can be published. Received: run_id={run.run_id!r}, which ships with the project"
+        )
+    manifest = read_manifest(run)
+    asked = read_json(run.config)
+    small = to_float16(verified_file(run, run.model))
+    facts = _compare(run, small, str(asked["data"]["data_id"]), progress)
+
+    target = RunDirectory(published_root() / run.run_id)
+    partial = RunDirectory(target.path.with_name(f".{run.run_id}.partial"))
+    with store_errors(target.path):
+        shutil.rmtree(partial.path, ignore_errors=True)
+        partial.path.mkdir(parents=True)
+        for path in (run.predictions, run.report, run.distribution):
+            write_atomic(partial.path / path.name, verified_file(run, path))
+        write_json(
+            partial.config, {**asked, "data": {**asked["data"], "root": str(asked["data"]["root"]).rsplit("/", 1)[-1]}}
+        )
+        epochs = [event for event in read_events(run) if event.get("kind") == "epoch"]
+        write_atomic(partial.events, "".join(json.dumps(event) + "\n" for event in epochs))
+        write_atomic(partial.model, small)
+        kept = {name: value for name, value in manifest.items() if name != "files"}
+        write_manifest(partial, {**kept, **facts, "run_id": run.run_id})
+        shutil.rmtree(target.path, ignore_errors=True)
+        partial.path.rename(target.path)
+    return target
+
+
+def _compare(
+    run: RunDirectory, small: bytes, data_id: str, progress: Callable[[int, int], None] | None
+) -> dict[str, str | float]:
+    """Check that the small model decides as the stored predictions do."""
+    index = load_index(data_id)
+    session = load_session(small)
+    predictions = read_predictions(run)
+    ids = predictions["image_id"].tolist()
+    logits: list[NDArray[np.float32]] = []
+    for start in range(0, len(ids), 32):
+        batch = [
+            decode_gray((index.root / name).read_bytes(), name, size=session.image_size)
+            for name in ids[start : start + 32]
+        ]
+        logits.append(run_session(session, np.stack(batch)).logit)
+        if progress:
+            progress(start + len(batch), len(ids))
+    received, expected = np.concatenate(logits), predictions["logit"].to_numpy()
+    threshold = read_report(run).operating_point.threshold
+    changed = int(np.sum((probability(received) >= threshold) != (probability(expected) >= threshold)))
+    if changed:
+        raise RunError(
+            f"the float16 model must decide as the original. Received: run_id={run.run_id!r}, {changed} of {len(ids)} differ"
+        )
+    return {"weights_stored_as": "float16", "largest_logit_difference": float(np.max(np.abs(received - expected)))}

@@ -1,0 +1,301 @@
+"""Intervals against SciPy, published values, a bootstrap that really copies images, and simulated coverage."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from pneumo_core.errors import DataError
+from pneumo_core.evaluation import intervals, metrics
+from pneumo_core.records import Estimate, NotApplicable
+
+
+def clustered_sample(seed: int, patients: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Classes, tied probabilities and patients of several images each, in mixed order; a patient has one class."""
+    rng = np.random.default_rng(seed)
+    patient = rng.permutation(np.repeat(np.arange(patients), rng.integers(1, 5, patients)))
+    y_true = (np.arange(patients) % 3 > 0).astype(int)[patient]
+    spread = rng.normal(0, 0.2, patients)[patient] + rng.normal(0, 0.1, patient.size)
+    return y_true, np.round(np.clip(0.4 + 0.2 * y_true + spread, 0, 1), 2), patient
+
+
+def copying_bootstrap(
+    statistic: Callable[[np.ndarray], float], patient: np.ndarray, replicates: int, seed: int
+) -> np.ndarray:
+    """The same draws, one replicate at a time, on images that are really there several times."""
+    rng = np.random.default_rng(seed)
+    names = np.unique(patient)
+    values = []
+    for _ in range(replicates):
+        drawn = rng.integers(0, names.size, size=names.size)
+        values.append(statistic(np.concatenate([np.flatnonzero(patient == names[index]) for index in drawn])))
+    return np.array(values)
+
+
+def bounds(estimate: Estimate | NotApplicable) -> tuple[float, float]:
+    assert isinstance(estimate, Estimate)
+    return estimate.low, estimate.high
+
+
+@pytest.mark.parametrize(
+    ("share", "low", "high"), [(0.90, 0.874, 0.921), (0.92, 0.896, 0.939), (0.88, 0.852, 0.903), (0.89, 0.863, 0.912)]
+)
+def test_wilson_of_the_accuracies_of_the_report_of_2020(share: float, low: float, high: float) -> None:
+    estimate = intervals.wilson(share * 624, 624)
+    assert bounds(estimate) == pytest.approx((low, high), abs=5e-4)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 40, 624])
+def test_wilson_agrees_with_scipy(n: int) -> None:
+    for successes in {0, 1, n // 3, n // 2, n - 1, n}:
+        expected = binomtest(successes, n).proportion_ci(method="wilson")
+        estimate = intervals.wilson(successes, n)
+        assert bounds(estimate) == pytest.approx((expected.low, expected.high), abs=1e-12)
+        assert isinstance(estimate, Estimate)
+        assert (estimate.value, estimate.n) == (successes / n, n)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 2000), st.floats(0, 1), st.floats(1, 50))
+def test_wilson_stays_in_range_and_mirrors(n: int, part: float, effect: float) -> None:
+    successes = round(part * n)
+    low, high = bounds(intervals.wilson(successes, n, design_effect=effect))
+    assert 0 <= low <= successes / n <= high <= 1
+    mirrored = bounds(intervals.wilson(n - successes, n, design_effect=effect))
+    assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-12)
+    wider = bounds(intervals.wilson(successes, n, design_effect=effect * 1.5))
+    assert wider[0] <= low + 1e-12
+    assert wider[1] >= high - 1e-12
+
+
+def test_wilson_of_no_images_is_not_applicable() -> None:
+    assert intervals.wilson(0, 0) == NotApplicable("there are no images")
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "effect"), [(-1, 3, 1.0), (4, 3, 1.0), (1, -1, 1.0), (1, 3, 0.9), (1, 3, np.nan), (1, 3, np.inf)]
+)
+def test_wilson_refuses_what_is_no_proportion(successes: int, n: int, effect: float) -> None:
+    with pytest.raises(DataError, match="Received: successes="):
+        intervals.wilson(successes, n, design_effect=effect)
+
+
+def test_design_effect_by_hand() -> None:
+    # Patients with 2 of 2, 1 of 3 and 0 of 1 images: share 1/2, residuals 1, -1/2 and -1/2, variance
+    # 3/2 * (1 + 1/4 + 1/4) / 36 = 1/16, binomial variance 1/4 / 6 = 1/24.
+    correct = np.array([True, True, True, False, False, False])
+    patient = np.array(["a", "a", "b", "b", "b", "c"])
+    assert intervals.design_effect(correct, patient) == pytest.approx(24 / 16)
+
+
+@pytest.mark.parametrize("copies", [2, 5])
+def test_copies_of_an_image_add_no_information(copies: int) -> None:
+    correct = np.random.default_rng(0).random(200) < 0.8
+    patient = np.arange(200)
+    assert intervals.design_effect(np.repeat(correct, copies), np.repeat(patient, copies)) == pytest.approx(
+        copies * 200 / 199
+    )
+    copied = intervals.clustered_wilson(np.repeat(correct, copies), np.repeat(patient, copies))
+    assert bounds(copied) == pytest.approx(bounds(intervals.clustered_wilson(correct, patient)), abs=5e-4)
+    assert isinstance(copied, Estimate)
+    assert copied.n == 200 * copies
+
+
+@pytest.mark.parametrize(
+    ("correct", "patient", "effect"),
+    [
+        ([True, False, True], ["c", "a", "b"], 1.0),  # each patient has one image
+        ([True] * 4, [1, 1, 2, 2], 1.0),
+        ([False] * 4, [1, 1, 2, 2], 1.0),
+        ([True, False, True, False], [1, 1, 2, 2], 1.0),  # patients alike: floored
+        ([True, False, True, True], [5, 5, 5, 5], 4.0),  # one patient
+        ([True], [9], 1.0),
+    ],
+)
+def test_design_effect_at_the_edges(correct: list[bool], patient: list[object], effect: float) -> None:
+    assert intervals.design_effect(np.array(correct), np.array(patient)) == effect
+
+
+def test_clustered_wilson_of_single_images_is_wilson() -> None:
+    correct = np.arange(50) % 7 > 0
+    assert intervals.clustered_wilson(correct, np.arange(50)) == intervals.wilson(int(correct.sum()), 50)
+
+
+def test_clustered_wilson_of_no_images_is_not_applicable() -> None:
+    assert intervals.clustered_wilson(np.array([], dtype=bool), np.array([])) == NotApplicable("there are no images")
+
+
+def test_patients_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(DataError, match=r"Received: patients=\(1,\), images=\(2,\)"):
+        intervals.clustered_wilson(np.array([True, False]), np.array([1]))
+    with pytest.raises(DataError, match=r"Received: patients=\(0,\)"):
+        intervals.bootstrap(lambda weights: weights.sum(axis=1), np.array([]))
+
+
+def test_coverage_with_patients_of_several_images() -> None:
+    """A patient's images are right with its own probability (beta, intraclass correlation 1/3): 95 % should be 95 %."""
+    rng = np.random.default_rng(2026)
+    truth, trials, patients = 0.85, 1000, 150
+    clustered = naive = 0
+    for _ in range(trials):
+        sizes = rng.choice([1, 1, 1, 2, 3, 4, 8], patients)
+        patient = np.repeat(np.arange(patients), sizes)
+        correct = rng.random(patient.size) < np.repeat(rng.beta(2 * truth, 2 * (1 - truth), patients), sizes)
+        low, high = bounds(intervals.clustered_wilson(correct, patient))
+        clustered += low <= truth <= high
+        low, high = bounds(intervals.wilson(int(correct.sum()), correct.size))
+        naive += low <= truth <= high
+    # The standard error of a coverage of .95 in 1,000 trials is .007.
+    assert 0.93 <= clustered / trials <= 0.97
+    assert naive / trials < 0.90
+
+
+def test_bootstrap_draws_whole_patients() -> None:
+    _, _, patient = clustered_sample(0)
+    seen: list[np.ndarray] = []
+
+    def keep(weights: np.ndarray) -> np.ndarray:
+        seen.append(weights)
+        return weights.sum(axis=1)
+
+    intervals.bootstrap(keep, patient, replicates=500)
+    weights = np.concatenate(seen)
+    first = np.unique(patient, return_index=True)[1]
+    assert weights.shape == (500, patient.size)
+    np.testing.assert_array_equal(weights, weights[:, first][:, patient])
+    np.testing.assert_array_equal(weights[:, first].sum(axis=1), first.size)
+    # Each patient is drawn once on average; the mean of 500 draws of variance (1 - 1/40) has standard error .044.
+    assert np.abs(weights[:, first].mean(axis=0) - 1).max() < 0.2
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_areas_of_replicates_are_those_of_copied_images(seed: int) -> None:
+    y_true, probability, patient = clustered_sample(seed)
+    ranking = metrics.rank(y_true, probability)
+    fast = intervals.bootstrap(
+        lambda weights: np.column_stack(metrics.areas(ranking, weights)), patient, replicates=60, seed=seed
+    )
+    for column, area in enumerate((roc_auc_score, average_precision_score)):
+
+        def of_copies(copies: np.ndarray, area: Callable[..., float] = area) -> float:
+            return area(y_true[copies], probability[copies])
+
+        np.testing.assert_allclose(fast[:, column], copying_bootstrap(of_copies, patient, 60, seed), atol=1e-12)
+
+
+def test_area_estimates_are_percentiles_of_copied_images() -> None:
+    y_true, probability, patient = clustered_sample(3)
+    estimates = intervals.area_estimates(y_true, probability, patient, replicates=80, seed=5)
+    for estimate, area in ((estimates.auroc, roc_auc_score), (estimates.auprc, average_precision_score)):
+
+        def of_copies(copies: np.ndarray, area: Callable[..., float] = area) -> float:
+            return area(y_true[copies], probability[copies])
+
+        slow = copying_bootstrap(of_copies, patient, 80, 5)
+        assert bounds(estimate) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])), abs=1e-12)
+        assert isinstance(estimate, Estimate)
+        assert estimate.value == pytest.approx(area(y_true, probability), abs=1e-12)
+        assert estimate.n == y_true.size
+    assert estimates.ignored == 0
+
+
+def test_mean_estimate_is_the_percentiles_of_copied_images() -> None:
+    _, values, patient = clustered_sample(4)
+    estimate = intervals.mean_estimate(values, patient, replicates=200, seed=9)
+    slow = copying_bootstrap(lambda copies: float(values[copies].mean()), patient, 200, 9)
+    assert bounds(estimate) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])), abs=1e-12)
+    assert isinstance(estimate, Estimate)
+    assert (estimate.value, estimate.n) == (pytest.approx(values.mean()), values.size)
+
+
+def test_mean_estimate_of_single_images_is_about_the_normal_interval() -> None:
+    values = np.random.default_rng(6).exponential(size=2000)
+    half = 1.96 * values.std() / np.sqrt(values.size)
+    low, high = bounds(intervals.mean_estimate(values, np.arange(values.size)))
+    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.15 * half)
+
+
+def test_copied_images_do_not_narrow_the_bootstrap() -> None:
+    y_true, probability, _ = clustered_sample(7)
+    single = intervals.area_estimates(y_true, probability, np.arange(y_true.size), replicates=300)
+    tripled = intervals.area_estimates(
+        *(np.repeat(column, 3) for column in (y_true, probability, np.arange(y_true.size))), replicates=300
+    )
+    assert bounds(tripled.auroc) == pytest.approx(bounds(single.auroc), abs=1e-12)
+
+
+def test_replicates_without_a_class_are_left_out_and_counted() -> None:
+    y_true, probability = np.array([0, 0, 1, 1, 1]), np.array([0.2, 0.6, 0.4, 0.7, 0.9])
+    patient = np.array([0, 1, 2, 3, 3])
+    estimates = intervals.area_estimates(y_true, probability, patient, replicates=400, seed=1)
+
+    def of_copies(copies: np.ndarray) -> float:
+        return roc_auc_score(y_true[copies], probability[copies]) if 0 < y_true[copies].mean() < 1 else np.nan
+
+    slow = copying_bootstrap(of_copies, patient, 400, 1)
+    assert estimates.ignored == np.isnan(slow).sum()
+    # Four draws from four patients miss two given ones with probability 1/16, and either pair of them in 1/8.
+    assert 25 < estimates.ignored < 75
+    assert bounds(estimates.auroc) == pytest.approx(tuple(np.nanquantile(slow, [0.025, 0.975])), abs=1e-12)
+
+
+def test_memory_bound_does_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    y_true, probability, patient = clustered_sample(8)
+    whole = intervals.area_estimates(y_true, probability, patient, replicates=101)
+    monkeypatch.setattr(intervals, "_CHUNK", 7 * patient.size)
+    assert intervals.area_estimates(y_true, probability, patient, replicates=101) == whole
+
+
+def test_seed_and_patients_alone_decide_the_draws() -> None:
+    y_true, probability, patient = clustered_sample(9)
+    base = intervals.area_estimates(y_true, probability, patient, replicates=200)
+    assert intervals.area_estimates(y_true, probability, patient, replicates=200) == base
+    assert intervals.area_estimates(y_true, probability, patient, replicates=200, seed=1) != base
+    renamed = np.array([f"patient {code:03d}" for code in patient])
+    assert intervals.area_estimates(y_true, probability, renamed, replicates=200) == base
+
+
+@pytest.mark.parametrize(
+    ("y_true", "patient", "reason"),
+    [
+        ([], [], "no images"),
+        ([1], ["a"], "no image is NORMAL"),
+        ([1, 1, 1], ["a", "b", "c"], "no image is NORMAL"),
+        ([0, 0, 1, 1], ["a", "a", "b", "c"], "NORMAL has 1"),
+        ([0, 0, 1, 1], ["a", "b", "c", "c"], "PNEUMONIA has 1"),
+    ],
+)
+def test_areas_without_enough_patients_are_not_applicable(y_true: list[int], patient: list[str], reason: str) -> None:
+    estimates = intervals.area_estimates(
+        np.array(y_true, dtype=int), np.linspace(0.2, 0.8, len(y_true)), np.array(patient)
+    )
+    for area in (estimates.auroc, estimates.auprc):
+        assert isinstance(area, NotApplicable)
+        assert reason in area.reason
+    assert estimates.ignored == 0
+
+
+def test_constant_probabilities_give_an_auroc_of_one_half_everywhere() -> None:
+    y_true, _, patient = clustered_sample(10)
+    estimates = intervals.area_estimates(y_true, np.full(y_true.size, 0.3), patient, replicates=50)
+    assert estimates.auroc == Estimate(0.5, 0.5, 0.5, y_true.size)
+
+
+def test_areas_refuse_patients_that_do_not_fit() -> None:
+    with pytest.raises(DataError, match="patients must be"):
+        intervals.area_estimates(np.array([0, 1]), np.array([0.1, 0.9]), np.array([1, 2, 3]))
+
+
+def test_means_without_enough_patients_are_not_applicable() -> None:
+    assert intervals.mean_estimate(np.array([]), np.array([])) == NotApplicable("there are no images")
+    lonely = intervals.mean_estimate(np.array([0.1, 0.2]), np.array(["a", "a"]))
+    assert lonely == NotApplicable("an interval needs 2 patients and there is 1")
+
+
+def test_percentiles_of_nothing_are_refused() -> None:
+    with pytest.raises(DataError, match="replicates=3, all NaN"):
+        intervals.percentile_interval(0.5, np.full(3, np.nan), 10)
