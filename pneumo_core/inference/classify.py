@@ -31,6 +31,10 @@ a few."""
 MIN_CONTRAST: Final = 8.0
 """Least standard deviation of gray levels; below it there is nothing to see."""
 
+REFUSE_FACTOR: Final = 3.0
+"""Times the distribution's limit beyond which an image is refused. Held-out X-rays stay below 1, flipped, cropped or inverted
+ones between 1 and 3; noise, text and drawings lie above."""
+
 
 class Answer(StrEnum):
     """What became of an image."""
@@ -120,16 +124,18 @@ def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
             f"an X-ray must show something. Received: {name!r}, whose gray levels vary by {contrast:.1f} only",
         )
     output = run_session(classifier.session, pixels[None])
-    likelihood = float(probability(output.logit)[0])
-    label = Label.PNEUMONIA if likelihood >= classifier.operating_point.threshold else Label.NORMAL
     far = float(distance(classifier.distribution, output.features)[0]) / classifier.distribution.limit
     unlike = (
         f"the image is unlike the model's validation images ({far:.1f} times the distance that 99.5 % of "
-        f"{classifier.distribution.n} stay under), so the probability may mean nothing"
+        f"{classifier.distribution.n} stay under)"
     )
+    if far > REFUSE_FACTOR:
+        return Prediction(Answer.REFUSED, f"a frontal chest X-ray is needed. Received: {name!r}, but {unlike}")
+    likelihood = float(probability(output.logit)[0])
+    label = Label.PNEUMONIA if likelihood >= classifier.operating_point.threshold else Label.NORMAL
     return Prediction(
         answer=Answer.WARNED if far > 1 else Answer.OK,
-        reason=unlike if far > 1 else "",
+        reason=f"{unlike}, so the probability may mean nothing" if far > 1 else "",
         logit=float(output.logit[0]),
         probability=likelihood,
         label=label,
