@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import load_index
-from pneumo_core.errors import RunError
+from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.inference.evidence import read_predictions, read_report
 from pneumo_core.inference.session import load_session, run_session
@@ -46,7 +46,15 @@ def to_float16(model: bytes) -> bytes:
 
     Returns:
         ONNX file.
+
+    Raises:
+        CorruptError: The bytes are no ONNX file.
     """
+    try:
+        onnx.checker.check_model(model)
+    except (ValueError, onnx.checker.ValidationError) as error:
+        reason = " ".join(str(error).split())
+        raise CorruptError(f"model.onnx must be an ONNX model. Received: {len(model):,} bytes: {reason}") from error
     graph = onnx.load(io.BytesIO(model))
     casts = []
     for index, tensor in enumerate(graph.graph.initializer):

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 from PIL import Image
 
 from pneumo_core.errors import CorruptError
@@ -14,6 +15,20 @@ from pneumo_core.errors import CorruptError
 __all__ = ["Output", "Session", "heatmap", "load_session", "run_batches", "run_session"]
 
 _OUTPUTS: Final = ["logit", "cam", "features"]
+
+# What ONNX Runtime raises of a file that it cannot load. They share no base but Exception.
+_NOT_LOADED: Final = (
+    runtime_errors.Fail,
+    runtime_errors.InvalidArgument,
+    runtime_errors.InvalidGraph,
+    runtime_errors.InvalidProtobuf,
+    runtime_errors.NoModel,
+    runtime_errors.NoSuchFile,
+    runtime_errors.NotImplemented,
+    runtime_errors.RuntimeException,
+    RuntimeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +74,17 @@ def load_session(model: bytes | Path) -> Session:
     source = model if isinstance(model, bytes) else str(model)
     try:
         runtime = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except (RuntimeError, ValueError) as error:  # ONNX Runtime's own exceptions derive from RuntimeError.
+    except _NOT_LOADED as error:
         reason = " ".join(str(error).split())
         raise CorruptError(f"model.onnx must be a model that ONNX Runtime loads. Received: {reason}") from error
     names = {output.name for output in runtime.get_outputs()}
-    shape = runtime.get_inputs()[0].shape
-    if not names.issuperset(_OUTPUTS) or len(shape) != 4 or shape[1] != shape[2]:
-        raise CorruptError(
-            f"model.onnx must map square images to {_OUTPUTS}. Received: input={shape}, outputs={sorted(names)}"
-        )
-    return Session(runtime, int(shape[1]))
+    shapes = [entry.shape for entry in runtime.get_inputs()]
+    match shapes:
+        case [[_, int(height), int(width), 1]] if height == width and names.issuperset(_OUTPUTS):
+            return Session(runtime, height)
+    raise CorruptError(
+        f"model.onnx must map square gray images to {_OUTPUTS}. Received: inputs={shapes}, outputs={sorted(names)}"
+    )
 
 
 def run_session(session: Session, images: NDArray[np.uint8]) -> Output:

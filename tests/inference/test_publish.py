@@ -1,0 +1,83 @@
+"""Publishing a run: the same decisions from half the bytes, and nothing of this machine in it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from pneumo_core.data.images import decode_gray
+from pneumo_core.errors import RunError
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.inference import publish as room
+from pneumo_core.inference.evidence import read_predictions, read_report
+from pneumo_core.inference.session import load_session, run_session
+from pneumo_core.records import RunState
+from pneumo_core.store import RunDirectory, find_run, run_state, verified_file
+
+
+@pytest.fixture
+def published(with_finished_run, no_published: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
+    monkeypatch.setattr(room, "published_root", lambda: no_published)
+    return room.publish(RunDirectory(with_finished_run.path))
+
+
+def test_the_copy_is_a_finished_run_of_its_own(published: RunDirectory, with_finished_run) -> None:
+    assert run_state(published) is RunState.SUCCEEDED
+    assert published.is_published
+    assert {path.name for path in published.path.iterdir()} == {
+        "config.json", "distribution.npz", "events.jsonl", "manifest.json", "model.onnx", "predictions.parquet", "report.json",
+    }  # fmt: skip
+    for name in json.loads(published.manifest.read_text())["files"]:
+        verified_file(published, published.path / name)
+    original = RunDirectory(with_finished_run.path)
+    assert read_report(published) == read_report(original)
+    assert published.model.stat().st_size < 0.55 * original.model.stat().st_size
+
+
+def test_it_decides_every_image_as_the_original(published: RunDirectory, with_finished_run) -> None:
+    predictions = read_predictions(published)
+    session = load_session(verified_file(published, published.model))
+    images = [
+        decode_gray((with_finished_run.data / name).read_bytes(), name, size=150) for name in predictions["image_id"]
+    ]
+    logits = run_session(session, np.stack(images)).logit
+    threshold = read_report(published).operating_point.threshold
+    expected = probability(predictions["logit"].to_numpy()) >= threshold
+    np.testing.assert_array_equal(probability(logits) >= threshold, expected)
+    recorded = json.loads(published.manifest.read_text())["largest_logit_difference"]
+    assert np.abs(logits - predictions["logit"].to_numpy()).max() == pytest.approx(recorded, abs=1e-5)
+
+
+def test_nothing_of_this_machine_is_in_it(published: RunDirectory, with_finished_run) -> None:
+    for name in ("config.json", "manifest.json", "events.jsonl", "report.json"):
+        assert str(with_finished_run.data.parent) not in (published.path / name).read_text()
+
+
+def test_a_local_run_is_found_before_the_published_copy(published: RunDirectory, with_finished_run) -> None:
+    assert find_run(published.run_id).path == with_finished_run.path
+    (with_finished_run.path / "manifest.json").unlink()
+    assert find_run(published.run_id) == published
+
+
+def test_a_published_run_is_not_published_again(published: RunDirectory) -> None:
+    with pytest.raises(RunError, match="only a local run can be published"):
+        room.publish(published)
+
+
+def test_a_model_that_decides_otherwise_is_refused(with_finished_run, no_published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flipped(model: bytes) -> bytes:
+        graph = onnx.load_from_string(room_to_float16(model))
+        for tensor in graph.graph.initializer:
+            array = onnx.numpy_helper.to_array(tensor)
+            if array.dtype == np.float16:
+                tensor.CopyFrom(onnx.numpy_helper.from_array(-array, tensor.name))
+        return graph.SerializeToString()
+
+    room_to_float16 = room.to_float16
+    monkeypatch.setattr(room, "published_root", lambda: no_published)
+    monkeypatch.setattr(room, "to_float16", flipped)
+    with pytest.raises(RunError, match="must decide as the original"):
+        room.publish(RunDirectory(with_finished_run.path))
+    assert list(no_published.iterdir()) == []
