@@ -47,6 +47,7 @@ _RESERVE_BYTES: Final = 256 * 2**20
 """Bytes that are left free on the disk for everybody else."""
 
 _REPORT_S: Final = 0.5
+"""Seconds between two reports of one stage."""
 
 
 class DownloadStage(StrEnum):

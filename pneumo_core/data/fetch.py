@@ -22,6 +22,7 @@ __all__ = ["ARCHIVE_NAME", "DATASET_PAGE", "credentials_hint", "fetch_archive"]
 _DATASET: Final = "paultimothymooney/chest-xray-pneumonia"
 _SETTINGS_PAGE: Final = "https://www.kaggle.com/settings"
 _POLL_S: Final = 0.2
+"""Seconds between two looks at the growing file."""
 
 DATASET_PAGE: Final = f"https://www.kaggle.com/datasets/{_DATASET}"
 """Where people see, and can download, the data set."""
@@ -132,7 +133,7 @@ def _follow(
         if event["event"] == "size":
             total = event["size_bytes"]
         present = file.stat().st_size if file.exists() else 0
-        if present != size:
+        if present != size or event["event"] == "size":
             size, changed_at = present, time.monotonic()
         if event["event"] == "done":
             return size, total

@@ -3,10 +3,11 @@
 `decode_gray` is the only way an image enters the project: training, the array cache and uploads share it.
 """
 
+import hashlib
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from pneumo_core.errors import CorruptError, DataError, ImageError, StoreError
 from pneumo_core.store import (
@@ -32,6 +33,7 @@ __all__ = [
     "MIN_SIDE",
     "ImageFacts",
     "array_path",
+    "content_id",
     "decode_gray",
     "load_array",
     "open_array",
@@ -142,17 +144,34 @@ def decode_gray(data: bytes, name: str, *, size: int | None = None) -> NDArray[n
         if size is not None:
             # Lets the JPEG decoder drop detail that the squash would average away: several times faster on large files.
             image.draft(None, (size, size))
-        gray = _to_gray(ImageOps.exif_transpose(image))
+        gray = _to_gray(_upright(image))
         if size is not None and gray.size != (size, size):
             gray = gray.resize((size, size), Image.Resampling.BILINEAR)
         return np.asarray(gray, dtype=np.uint8)
 
 
+# EXIF 2.32, section 4.6.4, tag 274: what brings an image upright, by the stored orientation (1 is upright).
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    # `ImageOps.exif_transpose` also writes the other tags anew, which fails in many ways on damaged ones.
+    turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
+
+
 def _to_gray(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
+    if image.mode.startswith("I"):
         # 16-bit PNGs open as "I;16" or "I"; Pillow's own conversion to "L" clips them to white.
-        pixels = np.clip(np.asarray(image, dtype=np.float64), 0, 65535)
-        return Image.fromarray((pixels / 257).astype(np.uint8))
+        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
     if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
         opaque = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", opaque.size, (0, 0, 0, 255)), opaque).convert("L")
@@ -160,6 +179,19 @@ def _to_gray(image: Image.Image) -> Image.Image:
 
 
 # --- The array cache --------------------------------------------------------------------------------------------------
+
+
+def content_id(image_ids: Iterable[str], hashes: Iterable[str]) -> str:
+    """Id of a data set by its content: first 12 hexadecimal digits of a SHA-256.
+
+    Args:
+        image_ids: Paths below the data set's root, sorted.
+        hashes: SHA-256 of each file, hexadecimal.
+    """
+    digest = hashlib.sha256()
+    for image_id, sha256 in zip(image_ids, hashes, strict=True):
+        digest.update(f"{image_id}\0{sha256}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def array_path(data_id: str, size: int) -> Path:
@@ -179,14 +211,27 @@ def open_array(data_id: str, size: int, count: int) -> NDArray[np.uint8] | None:
         `(count, size, size)` uint8 array in the order of the index's table, or None.
     """
     path = array_path(data_id, size)
+    shape = (count, size, size)
+    # NumPy's own reader raises many things on a damaged header, so the header is held against the one we write.
+    header = _array_header(shape)
     try:
-        facts = read_json(path.with_suffix(".json"))
-        if facts != _array_facts(data_id, size, count, path.stat().st_size):
+        if read_json(path.with_suffix(".json")) != _array_facts(data_id, size, count, path.stat().st_size):
             return None
-        array = np.load(path, mmap_mode="r")
+        with path.open("rb") as file:
+            if file.read(len(header)) != header:
+                return None
+        return np.memmap(path, np.uint8, "r", len(header), shape)
     except (StoreError, OSError, ValueError):
         return None  # It is a cache: whatever is wrong with it, building it again is right.
-    return array if array.shape == (count, size, size) and array.dtype == np.uint8 else None
+
+
+def _array_header(shape: tuple[int, int, int]) -> bytes:
+    """Head of a NumPy file of that shape."""
+    header = np.lib.format.header_data_from_array_1_0(np.empty((0, 0, 0), np.uint8))
+    header["shape"] = shape
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, header)
+    return buffer.getvalue()
 
 
 def _array_facts(data_id: str, size: int, count: int, size_bytes: int) -> dict[str, object]:
@@ -217,7 +262,7 @@ def load_array(
         `(len(image_ids), size, size)` uint8 array, read-only.
 
     Raises:
-        DataError: An image that the index lists cannot be read any more.
+        DataError: The images are no longer the ones that were indexed: one cannot be read, or `data_id` does not fit.
         StoreError: The cache cannot be written.
     """
     path = array_path(data_id, size)
@@ -226,7 +271,7 @@ def load_array(
     with hold_lock(path.with_suffix(".lock"), timeout_s=3600):
         array = open_array(data_id, size, len(image_ids))
         if array is None:
-            _build_array(path, root, image_ids, size, progress)
+            _build_array(path, root, image_ids, data_id, size, progress)
             facts = _array_facts(data_id, size, len(image_ids), path.stat().st_size)
             write_json(path.with_suffix(".json"), facts)
             array = open_array(data_id, size, len(image_ids))
@@ -236,32 +281,43 @@ def load_array(
 
 
 def _build_array(
-    path: Path, root: Path, image_ids: list[str], size: int, progress: Callable[[int, int], None] | None
+    path: Path,
+    root: Path,
+    image_ids: list[str],
+    data_id: str,
+    size: int,
+    progress: Callable[[int, int], None] | None,
 ) -> None:
-    def decode(image_id: str) -> NDArray[np.uint8]:
+    def decode(image_id: str) -> tuple[NDArray[np.uint8], str]:
         try:
-            return decode_gray((root / image_id).read_bytes(), image_id, size=size)
+            data = (root / image_id).read_bytes()
+            return decode_gray(data, image_id, size=size), hashlib.sha256(data).hexdigest()
         except (OSError, ImageError) as error:
             raise DataError(
                 f"an indexed image must stay as it was. Received: {image_id!r}: {error}; index the data set again"
             ) from error
 
-    path.with_suffix(".json").unlink(missing_ok=True)
     partial = path.with_suffix(".partial")
-    header = np.lib.format.header_data_from_array_1_0(np.empty((0, size, size), np.uint8))
-    header["shape"] = (len(image_ids), size, size)
     workers = min(8, os.cpu_count() or 1)
-    with store_errors(partial), partial.open("wb") as file, ThreadPoolExecutor(workers) as pool:
-        np.lib.format.write_array_header_1_0(file, header)
-        done = 0
-        for start in range(0, len(image_ids), _CHUNK):
-            chunk = image_ids[start : start + _CHUNK]
-            for image in pool.map(decode, chunk):
-                file.write(image.tobytes())
-            done += len(chunk)
-            if progress:
-                progress(done, len(image_ids))
-        file.flush()
-        os.fsync(file.fileno())
+    hashes = []
     with store_errors(path):
-        partial.replace(path)
+        path.with_suffix(".json").unlink(missing_ok=True)
+        try:
+            with partial.open("wb") as file, ThreadPoolExecutor(workers) as pool:
+                file.write(_array_header((len(image_ids), size, size)))
+                for start in range(0, len(image_ids), _CHUNK):
+                    for image, sha256 in pool.map(decode, image_ids[start : start + _CHUNK]):
+                        file.write(image.tobytes())
+                        hashes.append(sha256)
+                    if progress:
+                        progress(len(hashes), len(image_ids))
+                file.flush()
+                os.fsync(file.fileno())
+            if (received := content_id(image_ids, hashes)) != data_id:
+                raise DataError(
+                    f"the images must stay as they were indexed. Received: content of {str(root)!r} with the id {received}, "
+                    f"not {data_id}; index the data set again"
+                )
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)  # A half array on a full disk would stand in the way of the next try.

@@ -5,27 +5,32 @@ modification time, so unchanged files are not read again.
 """
 
 import hashlib
+import io
 import json
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
-from pneumo_core.data.images import decode_gray, read_facts
+from pneumo_core.data.images import content_id, decode_gray, read_facts
 from pneumo_core.data.patients import parse_name
-from pneumo_core.errors import DataError, ImageError
+from pneumo_core.errors import DataError, ImageError, StoreError
 from pneumo_core.records import ImageRecord, Label, Split, UnreadableFile
-from pneumo_core.store import datasets_root, write_atomic, write_json
+from pneumo_core.store import datasets_root, read_json, write_atomic, write_json
 
 __all__ = ["DataIndex", "build_index", "find_root", "load_index", "require_trainable"]
 
 _EXTENSIONS: Final = {".jpeg", ".jpg", ".png"}
 _COLUMNS: Final = tuple(ImageRecord.__dataclass_fields__)
-_SCAN_SCHEMA: Final = 1
+_DATA_ID: Final = re.compile(r"[0-9a-f]{12}")
+_NOT_READABLE: Final = "not readable"
+_SCAN_SCHEMA: Final = 2
 _THUMBNAIL: Final = 64
 """Side that images are decoded to while indexing, in pixels: enough to read every byte of a file and find damage."""
 
@@ -35,7 +40,7 @@ class DataIndex:
     """A data set, indexed.
 
     Attributes:
-        data_id: First 12 hexadecimal digits of the SHA-256 over all paths and content hashes.
+        data_id: Id of the readable images' paths and contents (see `images.content_id`).
         root: Folder of the data set (with `train`, `val` and `test` in it).
         table: One row per readable image, the fields of `ImageRecord` as columns, sorted by `image_id`.
         unreadable: Files in class folders that are no usable images, with reasons.
@@ -65,10 +70,11 @@ def find_root(folder: Path) -> Path:
     Raises:
         DataError: There is no such folder.
     """
-    for candidate in (folder, folder / "chest_xray"):
-        if any((candidate / split.value).is_dir() for split in Split):
-            return candidate.resolve()
-    found = sorted(path.name for path in folder.iterdir())[:5] if folder.is_dir() else "no such folder"
+    with _folder_errors(folder):
+        for candidate in (folder, folder / "chest_xray"):
+            if any((candidate / split.value).is_dir() for split in Split):
+                return candidate.resolve()
+        found = sorted(path.name for path in folder.iterdir())[:5] if folder.is_dir() else "no such folder"
     raise DataError(
         "a data set is a folder with train, val and test, each with NORMAL and PNEUMONIA. "
         f"Received: folder={str(folder)!r} with {found}; 'data phantom' or 'data download' makes one"
@@ -89,8 +95,9 @@ def build_index(folder: Path, *, progress: Callable[[int, int], None] | None = N
         StoreError: The index cannot be stored.
     """
     root = find_root(folder)
-    files, ignored = _candidates(root)
-    cache_path = datasets_root() / "scans" / f"{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"
+    with _folder_errors(root):
+        files, ignored = _candidates(root)
+    cache_path = datasets_root() / "scans" / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.json"
     remembered = _read_scan(cache_path)
     scan: dict[str, dict[str, Any]] = {}
 
@@ -110,8 +117,14 @@ def build_index(folder: Path, *, progress: Callable[[int, int], None] | None = N
                 progress(done, len(files))
 
     index = _assemble(root, scan, ignored)
-    if scan != remembered:
-        write_json(cache_path, {"schema": _SCAN_SCHEMA, "files": scan})
+    # What could not be opened is tried again next time: permissions change without a trace in size and time.
+    sure = {
+        image_id: entry
+        for image_id, entry in scan.items()
+        if entry.get("unreadable", {}).get("reason") != _NOT_READABLE
+    }
+    if sure != remembered:
+        write_json(cache_path, {"schema": _SCAN_SCHEMA, "sha256": _digest(sure), "files": sure})
     _store(index)
     return index
 
@@ -124,8 +137,13 @@ def load_index(data_id: str) -> DataIndex:
     """
     folder = datasets_root() / data_id
     try:
-        facts = json.loads((folder / "index.json").read_bytes())
-        table = pd.read_parquet(folder / "index.parquet")
+        if not _DATA_ID.fullmatch(data_id):
+            raise ValueError("a data id is 12 hexadecimal digits")
+        facts = read_json(folder / "index.json")
+        data = (folder / "index.parquet").read_bytes()
+        if facts["data_id"] != data_id or facts.get("table_sha256", hashlib.sha256(data).hexdigest()) != hashlib.sha256(data).hexdigest():
+            raise ValueError("index.parquet is not the one that was written")
+        table = pd.read_parquet(io.BytesIO(data))
         if tuple(table.columns) != _COLUMNS:
             raise ValueError(f"columns {list(table.columns)}")
         return DataIndex(
@@ -135,7 +153,7 @@ def load_index(data_id: str) -> DataIndex:
             unreadable=tuple(UnreadableFile(**file) for file in facts["unreadable"]),
             ignored=facts["ignored"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (StoreError, OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(
             f"the index must be whole. Received: data_id={data_id!r}: {reason}; run 'data index FOLDER' to make it anew"
@@ -160,6 +178,17 @@ def require_trainable(index: DataIndex) -> None:
 
 
 # --- Scanning ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _folder_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"the folder of a data set must be readable. Received: folder={str(folder)!r}: {error.strerror or error}; "
+            "check its path and permissions"
+        ) from error
 
 
 def _candidates(root: Path) -> tuple[list[tuple[str, Split, Label]], dict[str, int]]:
@@ -207,14 +236,19 @@ def _file_key(path: Path) -> list[int] | None:
 def _inspect(root: Path, image_id: str, split: Split, label: Label) -> dict[str, Any]:
     """The `ImageRecord` of a file, or its `UnreadableFile`, as plain data."""
     try:
+        image_id.encode()
         data = (root / image_id).read_bytes()
         facts = read_facts(data, image_id)
         decode_gray(data, image_id, size=_THUMBNAIL)
     except ImageError as error:
         return {"unreadable": asdict(UnreadableFile(image_id, error.reason, str(error)))}
+    except UnicodeEncodeError:
+        shown = image_id.encode(errors="backslashreplace").decode()
+        message = f"an image's name must be Unicode. Received: {shown!r}; rename the file"
+        return {"unreadable": asdict(UnreadableFile(shown, "not Unicode", message))}
     except OSError as error:
         message = f"an image must be readable. Received: {image_id!r}: {error.strerror or error}"
-        return {"unreadable": asdict(UnreadableFile(image_id, "not readable", message))}
+        return {"unreadable": asdict(UnreadableFile(image_id, _NOT_READABLE, message))}
     patient_id, pooled_id, subtype = parse_name(image_id, label)
     record = ImageRecord(
         image_id=image_id,
@@ -234,23 +268,22 @@ def _inspect(root: Path, image_id: str, split: Split, label: Label) -> dict[str,
 
 def _read_scan(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        scan = json.loads(path.read_bytes())
-        if scan["schema"] != _SCAN_SCHEMA or not all("key" in entry for entry in scan["files"].values()):
+        scan = read_json(path)
+        if scan["schema"] != _SCAN_SCHEMA or scan["sha256"] != _digest(scan["files"]):
             return {}
         return dict(scan["files"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (StoreError, ValueError, KeyError, TypeError):
         return {}  # It is a cache: without it the files are read again.
 
 
+def _digest(scan: dict[str, dict[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(scan, sort_keys=True).encode()).hexdigest()
+
+
 def _assemble(root: Path, scan: dict[str, dict[str, Any]], ignored: dict[str, int]) -> DataIndex:
-    try:
-        records = [entry["record"] for entry in scan.values() if "record" in entry]
-        unreadable = tuple(UnreadableFile(**entry["unreadable"]) for entry in scan.values() if "unreadable" in entry)
-        table = pd.DataFrame(records, columns=list(_COLUMNS)).sort_values("image_id", ignore_index=True)
-    except (TypeError, KeyError) as error:
-        raise DataError(
-            f"the scan cache must hold image records. Received: {error}; delete {datasets_root() / 'scans'}"
-        ) from error
+    records = [entry["record"] for entry in scan.values() if "record" in entry]
+    unreadable = tuple(UnreadableFile(**entry["unreadable"]) for entry in scan.values() if "unreadable" in entry)
+    table = pd.DataFrame(records, columns=list(_COLUMNS)).sort_values("image_id", ignore_index=True)
     if table.empty:
         raise DataError(
             f"a data set needs at least one readable image. Received: folder={str(root)!r} with {len(unreadable)} unreadable "
@@ -259,27 +292,25 @@ def _assemble(root: Path, scan: dict[str, dict[str, Any]], ignored: dict[str, in
     table["label"] = table["label"].astype("int8")
     for column in ("width", "height", "size_bytes"):
         table[column] = table[column].astype("int64")
-    digest = hashlib.sha256()
-    for image_id, sha256 in zip(table["image_id"], table["sha256"], strict=True):
-        digest.update(f"{image_id}\0{sha256}\n".encode())
-    return DataIndex(digest.hexdigest()[:12], root, table, unreadable, ignored)
+    return DataIndex(content_id(table["image_id"], table["sha256"]), root, table, unreadable, ignored)
 
 
 def _store(index: DataIndex) -> None:
     folder = datasets_root() / index.data_id
+    data = index.table.to_parquet(index=False)
     facts = {
         "data_id": index.data_id,
+        "table_sha256": hashlib.sha256(data).hexdigest(),
         "root": str(index.root),
         "unreadable": [asdict(file) for file in index.unreadable],
         "ignored": index.ignored,
     }
     try:
         stored = load_index(index.data_id)
-        unchanged = (
-            stored.root == index.root and stored.unreadable == index.unreadable and stored.table.equals(index.table)
-        )
+        same_facts = (stored.root, stored.unreadable, stored.ignored) == (index.root, index.unreadable, index.ignored)
+        unchanged = same_facts and stored.table.equals(index.table)
     except DataError:
         unchanged = False
     if not unchanged:
-        write_atomic(folder / "index.parquet", index.table.to_parquet(index=False))
+        write_atomic(folder / "index.parquet", data)
         write_json(folder / "index.json", facts)

@@ -35,18 +35,15 @@ def parse_name(image_id: str, label: Label) -> tuple[str, str, Subtype]:
         `(patient_id, pooled_id, subtype)`.
     """
     stem = PurePosixPath(image_id).stem
-    unknown_subtype = Subtype.NONE if label is Label.NORMAL else Subtype.UNKNOWN
-    if match := _PERSON.fullmatch(stem):
-        subtype = Subtype(match["cause"].lower())
-        return _keys(match["series"], subtype.value, match["number"], subtype)
-    if match := _IM.fullmatch(stem):
-        return _keys(match["series"], "im", match["number"], unknown_subtype)
-    if match := _MENDELEY.fullmatch(stem):
-        cause = match["cause"].lower()
-        subtype = Subtype.NONE if cause == "normal" else Subtype(cause)
-        return _keys(match["series"], cause, match["number"], subtype)
-    return f"file:{image_id}", f"file:{image_id}", unknown_subtype
+    match = _PERSON.fullmatch(stem) or _IM.fullmatch(stem) or _MENDELEY.fullmatch(stem)
+    if match is None:
+        return f"file:{image_id}", f"file:{image_id}", _subtype(label, "")
+    cause = match.groupdict().get("cause", "im").lower()
+    number = str(int(match["number"]))
+    return f"{(match['series'] or '').lower()}{cause}-{number}", number, _subtype(label, cause)
 
 
-def _keys(series: str | None, prefix: str, number: str, subtype: Subtype) -> tuple[str, str, Subtype]:
-    return f"{(series or '').lower()}{prefix}-{int(number)}", str(int(number)), subtype
+def _subtype(label: Label, cause: str) -> Subtype:
+    if label is Label.NORMAL:
+        return Subtype.NONE
+    return Subtype(cause) if cause in {Subtype.BACTERIA, Subtype.VIRUS} else Subtype.UNKNOWN

@@ -33,7 +33,7 @@ def hold_out_patients(table: pd.DataFrame, *, fraction: float, seed: int) -> NDA
 
     Args:
         table: Rows with `patient_id`, `label` and `subtype`.
-        fraction: Fraction of the images to hold out, in (0, 0.5].
+        fraction: Fraction of the images to hold out, in (0, 0.5]; rounded to one of 1/2, 1/3, 1/4 and so on.
         seed: Seed of the choice.
 
     Returns:
@@ -57,10 +57,17 @@ def hold_out_patients(table: pd.DataFrame, *, fraction: float, seed: int) -> NDA
             f"Received: patients={patients.to_dict()}; use more images"
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    _, held_out = next(splitter.split(np.zeros(len(table)), strata, groups=table["patient_id"]))
-    mask = np.zeros(len(table), dtype=bool)
-    mask[held_out] = True
-    return mask
+    labels = table["label"].to_numpy()
+    for kept, held_out in splitter.split(np.zeros(len(table)), strata, groups=table["patient_id"]):
+        # Where a few patients have most of the images, a fold can lack a class.
+        if len(np.unique(labels[kept])) == len(np.unique(labels[held_out])) == 2:
+            mask = np.zeros(len(table), dtype=bool)
+            mask[held_out] = True
+            return mask
+    raise DataError(
+        f"holding out {fraction:.0%} of the patients must leave both classes on both sides. "
+        f"Received: patients={patients.to_dict()}, a few of which have most of the images; use more patients"
+    )
 
 
 def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:

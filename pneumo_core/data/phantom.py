@@ -1,0 +1,168 @@
+"""The built-in data set: phantoms, synthetic chest radiographs of children, so that everything works before real data is there.
+
+Anatomy, faults of the exposure, sizes and compression come from the same distributions for every class, so that only the
+findings tell the classes apart (`radiograph` draws them).
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from pneumo_core.data.radiograph import draw_phantom, require_within
+from pneumo_core.errors import DataError
+from pneumo_core.records import Label, Split, Subtype
+from pneumo_core.store import make_directory, store_errors
+
+__all__ = ["draw_phantom", "write_phantoms"]
+
+_COUNTS: Final = (40, 20_000)
+
+_SIZES: Final = ((200, 150), (224, 180), (240, 200), (256, 176), (288, 224), (200, 200), (320, 240), (180, 160))
+"""Width and height of the "machines" in pixels; each image varies one of them a little."""
+
+_SHARES: Final[dict[Subtype, dict[Split, float]]] = {
+    Subtype.NONE: {Split.TRAIN: 0.1976, Split.TEST: 0.0750, Split.VAL: 0.0200},
+    Subtype.BACTERIA: {Split.TRAIN: 0.3749, Split.TEST: 0.0833, Split.VAL: 0.0133},
+    Subtype.VIRUS: {Split.TRAIN: 0.1875, Split.TEST: 0.0417, Split.VAL: 0.0067},
+}
+"""Share of all images. 76/4/20 % of them train, validate and test; 74 %, 50 % and 62.5 % of those show pneumonia, two
+thirds of it bacterial. That is near the Kaggle set (5,216/16/624 images; 74.3 %, 50 % and 62.5 %), with a larger val."""
+
+_IMAGES_A_PATIENT: Final = (0.50, 0.28, 0.14, 0.08)
+"""Chance of a patient having 1, 2, 3 or 4 images."""
+
+
+# --- The data set -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One image to write: where it goes and the key of its patient's random numbers."""
+
+    split: Split
+    subtype: Subtype
+    patient: int
+    number: int
+
+    @property
+    def file(self) -> Path:
+        """Path below the data set's root."""
+        label = Label.NORMAL if self.subtype is Subtype.NONE else Label.PNEUMONIA
+        cause = "NORMAL" if self.subtype is Subtype.NONE else self.subtype.name
+        return Path(self.split, label.name, f"PHANTOM-{cause}-{self.patient:04d}-{self.number:04d}.jpeg")
+
+
+def write_phantoms(
+    out: Path,
+    *,
+    seed: int = 0,
+    count: int = 600,
+    difficulty: float = 0.5,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write a data set of phantoms in the Kaggle layout, ``out/{train,val,test}/{NORMAL,PNEUMONIA}/*.jpeg``.
+
+    The same arguments give the same bytes with the same versions of NumPy, OpenCV and Pillow. Each image has random
+    numbers of its own, and a larger `count` only adds images. Patients have one to four images and never span splits.
+
+    Args:
+        out: Folder to create; it may exist if it is empty. It appears whole or not at all.
+        seed: Seed of everything random, at least 0.
+        count: Number of images, in [40, 20000].
+        difficulty: How faint and small the findings are, in [0, 1].
+        progress: Called in this thread with (images done, images in all) after each image.
+
+    Raises:
+        ConfigError: `seed`, `count` or `difficulty` is out of its range.
+        DataError: `out` is a file or a folder with something in it.
+        StoreError: The images cannot be written; nothing is left behind.
+    """
+    require_within("seed", seed, 0, 2**31 - 1, whole=True)
+    require_within("count", count, *_COUNTS, whole=True)
+    require_within("difficulty", difficulty, 0, 1)
+    with store_errors(out):
+        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+            raise DataError(f"phantoms need a new or empty folder. Received: out={str(out)!r}; name another or remove it")
+    make_directory(out.parent)
+    with store_errors(out):
+        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        try:
+            partial.chmod(0o755)  # mkdtemp makes the folder private, but artifacts may be shared between users.
+            _write_images(partial, seed, count, difficulty, progress)
+            partial.replace(out)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_images(
+    root: Path, seed: int, count: int, difficulty: float, progress: Callable[[int, int], None] | None
+) -> None:
+    jobs = list(_jobs(seed, count))
+    for folder in {job.file.parent for job in jobs}:
+        (root / folder).mkdir(parents=True)
+
+    def write(job: _Job) -> None:
+        (root / job.file).write_bytes(_jpeg(job, seed, difficulty))
+
+    # Threads serve: OpenCV, NumPy and Pillow let go of the interpreter for most of the work.
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        try:
+            for done, _ in enumerate(pool.map(write, jobs), start=1):
+                if progress is not None:
+                    progress(done, count)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _jobs(seed: int, count: int) -> Iterator[_Job]:
+    """Images of the data set; those of a smaller count are the first patients of each subtype."""
+    wanted = {subtype: round(count * sum(shares.values())) for subtype, shares in _SHARES.items()}
+    wanted[Subtype.BACTERIA] += count - sum(wanted.values())
+    for subtype, shares in _SHARES.items():
+        filled = dict.fromkeys(shares, 0)
+        patient = 0
+        while (left := wanted[subtype] - sum(filled.values())) > 0:
+            patient += 1
+            # The split furthest behind its share takes the patient, so each split has one of the first three.
+            split = min(shares, key=lambda name: filled[name] / shares[name])
+            rng = _rng(seed, subtype, patient)
+            images = min(left, 1 + int(rng.choice(len(_IMAGES_A_PATIENT), p=_IMAGES_A_PATIENT)))
+            filled[split] += images
+            yield from (_Job(split, subtype, patient, number) for number in range(1, images + 1))
+
+
+def _rng(seed: int, subtype: Subtype, patient: int, number: int = 0) -> np.random.Generator:
+    return np.random.default_rng([seed, list(Subtype).index(subtype), patient, number])
+
+
+def _jpeg(job: _Job, seed: int, difficulty: float) -> bytes:
+    rng = _rng(seed, job.subtype, job.patient, job.number)
+    width, height = _SIZES[rng.integers(len(_SIZES))]
+    width, height = width + int(rng.integers(-12, 13)), height + int(rng.integers(-10, 11))
+    # Wide enough that what a finding does to the file's size drowns in it.
+    quality, is_rgb = int(rng.integers(55, 96)), rng.random() < 0.05
+    pixels = draw_phantom(
+        rng,
+        subtype=job.subtype,
+        height=height,
+        width=width,
+        difficulty=difficulty,
+        patient_rng=np.random.default_rng([seed, list(Subtype).index(job.subtype), job.patient, 0, 1]),
+    )
+    image = Image.fromarray(pixels)
+    buffer = BytesIO()
+    # A few files of the real set are gray images stored with three channels.
+    (image.convert("RGB") if is_rgb else image).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
