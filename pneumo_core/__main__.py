@@ -262,7 +262,7 @@ def _follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
 def _progress(what: str) -> Iterator[Callable[..., None]]:
     """A line on standard error that is drawn over itself on a terminal, and now and then elsewhere."""
     interactive = sys.stderr.isatty()
-    last = 0.0
+    last = time.monotonic()
     drawn = False
 
     def show(done: int, total: int, message: str = "") -> None:

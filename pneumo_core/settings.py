@@ -9,7 +9,7 @@ __all__ = ["Settings", "settings"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of this process.
+    """Settings of this process; paths are absolute, because workers run in another folder.
 
     Attributes:
         artifacts: Folder of runs and data set caches (`PNEUMO_ARTIFACTS`, default ``artifacts/`` beside the package).
@@ -27,7 +27,7 @@ def settings() -> Settings:
 
     def path(name: str) -> Path | None:
         value = os.environ.get(name)
-        return Path(value).expanduser() if value else None
+        return Path(value).expanduser().absolute() if value else None
 
     default_artifacts = Path(__file__).resolve().parent.parent / "artifacts"
     return Settings(

@@ -127,7 +127,7 @@ def read_json(path: Path) -> Any:
     try:
         with store_errors(path):
             return json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # The second for thousands of open brackets.
         raise CorruptError(
             f"{path.name} must hold JSON. Received: path={str(path)!r}, which does not parse: {error}"
         ) from error
@@ -369,7 +369,8 @@ def list_runs() -> list[RunDirectory]:
         for path in root.glob("*/config.json")
         if _RUN_ID.fullmatch(path.parent.name)
     }
-    runs = [run_directory(run_id) for run_id in ids]
+    # A published run counts only where it is whole, so the directory of an id may be another one than was found.
+    runs = [run for run in map(run_directory, ids) if run.config.is_file()]
     return sorted(runs, key=lambda run: (run.config.stat().st_mtime, run.run_id), reverse=True)
 
 
@@ -403,6 +404,9 @@ class Status:
     error: str = ""
 
 
+_BLANK: Final = Status(RunState.QUEUED, ticket=0)  # An example of each field's type.
+
+
 def write_status(run: RunDirectory, status: Status) -> None:
     """Replace the run's status, stamped with the current time.
 
@@ -421,12 +425,18 @@ def read_status(run: RunDirectory) -> Status:
     """
     data = read_json(run.status)
     try:
-        return Status(**{**data, "state": RunState(data["state"])})
+        status = Status(**{**data, "state": RunState(data["state"])})
+        for field in fields(Status):
+            value, kind = getattr(status, field.name), type(getattr(_BLANK, field.name))
+            if not isinstance(value, (int, float) if kind is float else kind):
+                raise TypeError(f"{field.name}={value!r}")
     except (TypeError, KeyError, ValueError) as error:
         names = [field.name for field in fields(Status)]
+        reason = " ".join(str(error).split())
         raise CorruptError(
-            f"status.json must hold the keys {names}. Received: path={str(run.status)!r}: {error}"
+            f"status.json must hold {names}, each of its type. Received: path={str(run.status)!r}: {reason}"
         ) from error
+    return status
 
 
 def update_status(run: RunDirectory, **changes: Any) -> Status:
@@ -483,7 +493,8 @@ def write_manifest(run: RunDirectory, facts: dict[str, Any]) -> None:
     Raises:
         StoreError: A file cannot be read or the manifest cannot be written.
     """
-    files = sorted(path for path in run.path.iterdir() if path.is_file() and path.name not in _NOT_IN_MANIFEST)
+    with store_errors(run.path):
+        files = sorted(path for path in run.path.iterdir() if path.is_file() and path.name not in _NOT_IN_MANIFEST)
     hashes = {path.name: file_sha256(path) for path in files if not path.name.startswith(".")}
     write_json(run.manifest, {"run_id": run.run_id, **facts, "files": hashes})
 
@@ -498,9 +509,13 @@ def read_manifest(run: RunDirectory) -> dict[str, Any]:
     if not run.manifest.exists():
         raise RunError(f"the run must be finished. Received: run_id={run.run_id!r}, state={run_state(run).value}")
     manifest = read_json(run.manifest)
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+    if not (
+        isinstance(manifest, dict)
+        and isinstance(files := manifest.get("files"), dict)
+        and all(isinstance(sha256, str) for sha256 in files.values())
+    ):
         raise CorruptError(
-            f"manifest.json must hold an object with 'files'. Received: path={str(run.manifest)!r}; "
+            f"manifest.json must hold an object with 'files' and their hashes. Received: path={str(run.manifest)!r}; "
             "delete it and resume the run to finish it anew"
         )
     return manifest

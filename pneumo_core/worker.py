@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pneumo_core.errors import CancelledError, ConfigError, RunError
+from pneumo_core.errors import CancelledError, ConfigError, RunError, StoreError
 from pneumo_core.records import RunState
 from pneumo_core.store import (
     RunDirectory,
@@ -87,7 +87,10 @@ def _turn(run: RunDirectory) -> Iterator[None]:
 
 
 def _is_earlier(other: RunDirectory, ticket: int) -> bool:
-    return run_state(other).is_live and read_status(other).ticket < ticket
+    try:
+        return run_state(other).is_live and read_status(other).ticket < ticket
+    except StoreError:
+        return False  # A run whose files are damaged must not stop the others; the lock still keeps two from working.
 
 
 def _work(run: RunDirectory, verb: str) -> None:

@@ -142,8 +142,9 @@ def decode_gray(data: bytes, name: str, *, size: int | None = None) -> NDArray[n
     """
     with _opened(data, name) as image:
         if size is not None:
-            # Lets the JPEG decoder drop detail that the squash would average away: several times faster on large files.
-            image.draft(None, (size, size))
+            # Lets the JPEG decoder drop detail that the squash averages away. Half of the side is left to the squash itself,
+            # or images just above and just below a decoder's step would differ in sharpness.
+            image.draft(None, (2 * size, 2 * size))
         gray = _to_gray(_upright(image))
         if size is not None and gray.size != (size, size):
             gray = gray.resize((size, size), Image.Resampling.BILINEAR)

@@ -304,22 +304,22 @@ def _vessels(film: _Film, body: np.random.Generator) -> Plane:
 def _opacity(film: _Film, body: np.random.Generator, subtype: Subtype, difficulty: float) -> Plane:
     """Share of each place's air that the findings replace, in [0, 1)."""
     plane = np.zeros((film.height, film.width), np.float32)
-    strength = (1.15 - 0.9 * difficulty) * body.uniform(0.5, 1.3)
-    size = 1.2 - 0.5 * difficulty
+    strength = (1.25 - 0.8 * difficulty) * body.uniform(0.65, 1.25)
+    size = 1.25 - 0.5 * difficulty
     if subtype is Subtype.BACTERIA:
-        for _ in range(1 + body.binomial(2, 0.25)):
+        for _ in range(1 + body.binomial(2, 0.3)):
             side = body.choice((-1.0, 1.0))
-            x, y = side * body.uniform(0.35, 0.75), body.uniform(0.2, 0.8)
-            a, b = size * body.uniform(0.16, 0.36), size * body.uniform(0.10, 0.22)
+            x, y = side * body.uniform(0.35, 0.65), body.uniform(0.25, 0.8)
+            a, b = size * body.uniform(0.28, 0.48), size * body.uniform(0.20, 0.36)
             patch = film.fill(_ellipse(x, y, a, b, body.uniform(-0.8, 0.8)), blur=0.05)
-            plane = np.maximum(plane, patch * (0.9 + 0.12 * film.texture(body, 12)))
-        plane *= 0.85 * strength
+            plane = np.maximum(plane, patch)
+        plane *= 0.80 * strength * (0.9 + 0.15 * film.texture(body, 12))
     elif subtype is Subtype.VIRUS:
-        fields = film.fill(np.stack([_ellipse(-0.45, 0.5, 0.45, 0.45), _ellipse(0.45, 0.5, 0.45, 0.45)]), blur=0.12)
+        fields = film.fill(np.stack([_ellipse(-0.45, 0.5, 0.5, 0.5), _ellipse(0.45, 0.5, 0.5, 0.5)]), blur=0.10)
         net = np.maximum(1 - 1.1 * np.abs(film.texture(body, 18)), 0)
-        cloud = np.clip(0.6 + 0.35 * film.texture(body, 5), 0, 1.3)
-        plane = strength * fields * cloud * (0.25 + 0.4 * net)
-    return np.clip(plane, 0.0, 0.95)
+        cloud = np.clip(0.75 + 0.3 * film.texture(body, 5), 0, 1.3)
+        plane = strength * fields * cloud * (0.35 + 0.4 * net)
+    return np.clip(plane, 0.0, 0.92)
 
 
 def _develop(film: _Film, rng: np.random.Generator, dense: Plane) -> npt.NDArray[np.uint8]:
@@ -328,8 +328,8 @@ def _develop(film: _Film, rng: np.random.Generator, dense: Plane) -> npt.NDArray
     scatter = cv2.resize(cv2.GaussianBlur(small, (0, 0), 2.0), (film.width, film.height), interpolation=cv2.INTER_LINEAR)
     dense = 0.9 * dense + 0.1 * scatter
     level = np.clip(dense / np.quantile(small, 0.97), 0, None)
-    gamma, base = rng.uniform(0.85, 1.35), rng.uniform(0.02, 0.16)
-    level = base + (rng.uniform(0.78, 0.95) - base) * level**gamma
+    gamma, base = rng.uniform(0.9, 1.25), rng.uniform(0.03, 0.12)
+    level = base + (rng.uniform(0.82, 0.93) - base) * level**gamma
     # Film grain: fine, and in clumps.
     grain = rng.random(dense.shape, dtype=np.float32) * np.float32(12**0.5) - np.float32(3**0.5)
     level += rng.uniform(0.006, 0.02) * (0.5 * grain + 1.5 * cv2.GaussianBlur(grain, (0, 0), 0.9))

@@ -1,10 +1,12 @@
 """The local executor: a worker is a child process in a session of its own, so it outlives the page that started it."""
 
+import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+from pneumo_core.settings import settings
 from pneumo_core.store import store_errors
 
 __all__ = ["start_process", "start_worker"]
@@ -36,6 +38,7 @@ def start_process(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=_PROJECT,
+            env={**os.environ, "PNEUMO_ARTIFACTS": str(settings().artifacts)},  # A relative path would mean another folder.
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -60,7 +60,7 @@ class TrainingBatches(keras.utils.PyDataset):
         return images[..., None].astype(np.float32), self._labels[rows, None].astype(np.float32)
 
     def on_epoch_end(self) -> None:
-        """Shuffle for the next epoch."""
+        """Shuffle for the next epoch. Keras calls it once before the first as well, in a resumed run as in any other."""
         self._epoch += 1
         self._order = self._shuffled()
 

@@ -3,13 +3,14 @@
 import json
 import math
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from pneumo_core.errors import CancelledError, TrainingError
+from pneumo_core.errors import CancelledError, CorruptError, TrainingError
 from pneumo_core.store import RunDirectory, append_event, make_directory, store_errors, update_status
 
 __all__ = ["Backup", "CancelOnRequest", "KeepBestWeights", "Progress", "StopOnNaN"]
@@ -102,8 +103,10 @@ class KeepBestWeights(keras.callbacks.Callback):
         loss = float((logs or {})["val_loss"])
         if loss < self.best:
             partial = self._path.with_name("partial.weights.h5")
+            # The same layers without an optimizer, whose variables would triple the file.
+            plain = keras.Model(self.model.inputs, self.model.outputs)
             with store_errors(self._path):
-                self.model.save_weights(partial)
+                plain.save_weights(partial)
                 partial.replace(self._path)
             self.best, self.best_epoch = loss, epoch
 
@@ -128,16 +131,35 @@ class Backup(keras.callbacks.Callback):
 
         Returns:
             The epoch to go on with, and whether training had already stopped; `(0, False)` without a backup.
+
+        Raises:
+            CorruptError: The backup is damaged or another model's.
+            StoreError: It cannot be read.
         """
         path = self._latest()
         if path is None:
             return 0, False
         model.optimizer.build(model.trainable_variables)
-        with np.load(path) as state:
-            for index, variable in enumerate(self._variables(model)):
-                variable.assign(state[f"v{index}"])
-            self._restored = json.loads(str(state["facts"]))
-        return int(self._restored["epoch"]), bool(self._restored["stopped"])
+        variables = self._variables(model)
+        try:
+            with store_errors(path), path.open("rb") as file, np.load(file, allow_pickle=False) as state:
+                arrays = [state[f"v{index}"] for index in range(len(variables))]
+                facts = json.loads(str(state["facts"]))
+            epoch, stopped = int(facts["epoch"]), bool(facts["stopped"])
+            if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
+                raise ValueError("its arrays have other shapes than the model's variables")
+            if len(facts["counters"]) != len(self._callbacks):
+                raise ValueError(f"it counts for {len(facts['counters'])} callbacks, not {len(self._callbacks)}")
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            reason = " ".join(str(error).split())
+            raise CorruptError(
+                f"a backup must hold the model's state after an epoch. Received: path={str(path)!r}: {reason}; "
+                "delete that file and resume the run to train it from the start"
+            ) from error
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+        self._restored = facts
+        return epoch, stopped
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self._restored is not None:

@@ -150,8 +150,9 @@ def test_methods_say_what_was_done(report: EvaluationReport) -> None:
 def test_half_is_one_half_and_inclusive() -> None:
     report = half(predictions("test", [0, 1, 1, 0], [0.0, 0.0, -0.1, -3.0]))
     assert report.operating_point.threshold == 0.5
-    counts = report.splits[Split.TEST].confusion
-    assert (counts.tn, counts.fp, counts.fn, counts.tp) == (1, 1, 1, 1)
+    part = report.splits[Split.TEST]
+    assert part.confusion == Confusion(tn=1, fp=1, fn=1, tp=1)
+    assert [value(rate) for rate in (part.sensitivity, part.specificity, part.ppv, part.npv)] == [0.5] * 4
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,11 @@ def test_an_unknown_run_in_the_address_is_one_clear_line(with_finished_run, run:
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [(RunState.FAILED, "the loss must stay finite"), (RunState.RUNNING, "stopped from outside"), (RunState.CANCELLED, "cancelled")],
+    [
+        (RunState.FAILED, "the loss must stay finite"),
+        (RunState.RUNNING, "stopped from outside"),
+        (RunState.CANCELLED, "cancelled"),
+    ],
 )
 def test_a_stopped_run_says_how_and_offers_to_resume(with_finished_run, state: RunState, words: str) -> None:
     run = RunDirectory(with_finished_run.path)

@@ -1,0 +1,50 @@
+"""Dataset: connect data, and see what is in it before believing a figure from it."""
+
+import streamlit as st
+
+from pages.ui.components import data_badge, shown_errors
+from pages.ui.connect import connect_panel, connected_note
+from pages.ui.explore import show_summary
+from pages.ui.filters import reset_filters
+from pages.ui.gallery import show_images
+from pages.ui.pictures import plain
+from pages.ui.sizes import show_sizes
+from pages.ui.state import current_index, require_frame
+from pneumo_core.errors import PneumoError
+
+require_frame()
+
+VIEWS = ("Summary", "Images", "Sizes and modes", "Connect data")
+
+st.title("Dataset")
+if note := connected_note():
+    st.success(note)
+    reset_filters()  # They were about another data set.
+    st.session_state["view"] = VIEWS[0]
+try:
+    index = current_index()
+except PneumoError as error:
+    st.error(str(error))
+    connect_panel(None)
+    st.stop()
+
+data_badge(index)
+if not index.root.is_dir():
+    st.error(
+        f"The connected folder must stay where it is. Received: {plain(str(index.root))}, which is gone. Put it back, or "
+        "connect a data set under 'Connect data'. Counts are from the stored index; images cannot be shown."
+    )
+with shown_errors():
+    summary, images, sizes, connecting = st.tabs(VIEWS, key="view", bind="query-params")
+    if summary.open:
+        with summary:
+            show_summary(index)
+    if images.open:
+        with images:
+            show_images(index)
+    if sizes.open:
+        with sizes:
+            show_sizes(index)
+    if connecting.open:
+        with connecting:
+            connect_panel(index)

@@ -1,0 +1,200 @@
+"""Charts as pure functions: plain data in, a Plotly figure out.
+
+Text and grid take their colours from Streamlit's theme; the colours below have a contrast of at least 3:1 on both of its
+backgrounds.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from pages.ui.tables import best_epoch, epoch_table
+from pneumo_core.evaluation.metrics import Confusion
+from pneumo_core.evaluation.report import SplitReport
+from pneumo_core.records import Estimate, Label, NotApplicable
+
+COLOURS: dict[Label, str] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
+SYNTHETIC = "#9333EA"
+"""Images that a generator or the phantoms' painter made, where they stand beside the two classes."""
+
+MODEL = "#0E857B"
+REFERENCE = "#808080"
+BINS = 25  # Of a histogram of probabilities: 0.04 each.
+
+_FEW = "#94A3B8"
+"""A cell of the confusion matrix that holds none of its row: neither theme's background, so that it is seen on both."""
+
+_MARGIN = {"l": 8, "r": 8, "t": 32, "b": 8}
+_CURVE: dict[str, Any] = {"color": MODEL, "width": 2.5}
+_DASHED: dict[str, Any] = {"color": REFERENCE, "dash": "dash", "width": 2}
+_BELOW = {"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0}
+
+
+def roc(part: SplitReport) -> go.Figure | NotApplicable:
+    """ROC curve with chance and the operating point, whose bars are its two 95 % intervals."""
+    if isinstance(part.roc, NotApplicable):
+        return part.roc
+    figure = go.Figure()
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="chance", line=_DASHED)
+    figure.add_scatter(
+        x=part.roc.fpr,
+        y=part.roc.tpr,
+        customdata=part.roc.threshold,
+        mode="lines",
+        name="model",
+        line=_CURVE,
+        hovertemplate="threshold %{customdata:.3f}<br>1 - specificity %{x:.3f}<br>sensitivity %{y:.3f}<extra></extra>",
+    )
+    _mark(figure, _complement(part.specificity), part.sensitivity)
+    return _unit_square(figure, "1 - specificity", "sensitivity")
+
+
+def pr(part: SplitReport) -> go.Figure | NotApplicable:
+    """Precision-recall curve in steps, whose area is the AUPRC, with the prevalence and the operating point."""
+    if isinstance(part.pr, NotApplicable):
+        return part.pr
+    share = part.n_pneumonia / part.n
+    figure = go.Figure()
+    figure.add_scatter(x=[0, 1], y=[share] * 2, mode="lines", name=f"chance: prevalence {share:.2f}", line=_DASHED)
+    figure.add_scatter(
+        # The first step starts at recall 0, at the precision it leads to.
+        x=(0.0, *part.pr.recall),
+        y=(part.pr.precision[0], *part.pr.precision),
+        customdata=(part.pr.threshold[0], *part.pr.threshold),
+        mode="lines",
+        name="model",
+        line={**_CURVE, "shape": "vh"},
+        hovertemplate="threshold %{customdata:.3f}<br>recall %{x:.3f}<br>precision %{y:.3f}<extra></extra>",
+    )
+    _mark(figure, part.sensitivity, part.ppv)
+    return _unit_square(figure, "recall (sensitivity)", "precision (PPV)")
+
+
+def confusion(counts: Confusion) -> go.Figure:
+    """Confusion matrix: counts, and the share of each true class, which is also how far a cell has its class's colour."""
+    columns = [f"called {label.name}" for label in Label]
+    rows = {Label.PNEUMONIA: (counts.fn, counts.tp), Label.NORMAL: (counts.tn, counts.fp)}
+    shares = {label: [count / max(1, sum(row)) for count in row] for label, row in rows.items()}
+    # One scale serves both rows: down to -1 is NORMAL's, up to 1 PNEUMONIA's.
+    signs = {Label.NORMAL: -1, Label.PNEUMONIA: 1}
+    figure = go.Figure(
+        go.Heatmap(
+            z=[[signs[label] * share for share in shares[label]] for label in rows],
+            x=columns,
+            y=[label.name for label in rows],
+            customdata=np.dstack([list(rows.values()), list(shares.values())]),
+            colorscale=[[0, COLOURS[Label.NORMAL]], [0.5, _FEW], [1, COLOURS[Label.PNEUMONIA]]],
+            zmin=-1,
+            zmax=1,
+            showscale=False,
+            xgap=3,
+            ygap=3,
+            hovertemplate="%{y}, %{x}: %{customdata[0]:,} (%{customdata[1]:.1%})<extra></extra>",
+        )
+    )
+    for label, row in rows.items():
+        for column, count, share in zip(columns, row, shares[label], strict=True):
+            of_row = f"{share:.1%} of {sum(row):,}" if sum(row) else "no image"
+            text, font = f"<b>{count:,}</b><br>{of_row}", {"size": 15, "color": _ink(COLOURS[label], share)}
+            figure.add_annotation(x=column, y=label.name, text=text, showarrow=False, font=font)
+    figure.update_xaxes(side="top", showgrid=False)
+    figure.update_yaxes(title="labelled", showgrid=False)
+    return figure.update_layout(height=320, margin=_MARGIN)
+
+
+def history(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> go.Figure:
+    """Loss, accuracy and learning rate by epoch, with the epoch whose weights were kept."""
+    epochs = epoch_table(events)
+    held_out = "validation (the test images)" if selected_on_test else "validation"
+    figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.4, 0.4, 0.2])
+    panels = (("loss", "val_loss"), ("accuracy", "val_accuracy"), ("learning_rate", None))
+    for row, (train, val) in enumerate(panels, start=1):
+        # Markers, because a run of one epoch has no line to draw.
+        style: dict[str, Any] = {"x": epochs["epoch"], "mode": "lines+markers", "showlegend": row == 1}
+        grey = {"color": REFERENCE, "shape": "linear" if val else "hv"}
+        figure.add_scatter(y=epochs[train], name="train", legendgroup="train", line=grey, row=row, col=1, **style)
+        if val:
+            figure.add_scatter(y=epochs[val], name=held_out, legendgroup="val", line=_CURVE, row=row, col=1, **style)
+        figure.update_yaxes(title_text=train.replace("_", " "), rangemode="tozero" if row == 1 else "normal", row=row)
+    if (best := best_epoch(epochs)) is not None:
+        words = f"best epoch {best}" + (", selected on test" if selected_on_test else "")
+        _line(figure, best, words)
+    # Rates fall by factors.
+    figure.update_yaxes(type="log", exponentformat="power", dtick=1, row=3)
+    figure.update_xaxes(title_text="epoch", dtick=max(1, len(epochs) // 10), row=3)
+    return figure.update_layout(height=560, margin=_MARGIN, hovermode="x unified", legend={**_BELOW, "y": -0.1})
+
+
+def probability_bins(y_true: NDArray[Any], values: NDArray[np.float64]) -> pd.DataFrame:
+    """Images of each class by probability: the start and the end of each bin, and a column of counts for each class."""
+    edges = np.linspace(0.0, 1.0, BINS + 1)
+    counts = {label.name: np.histogram(values[y_true == label], edges)[0] for label in Label}
+    return pd.DataFrame({"from": edges[:-1], "to": edges[1:], **counts})
+
+
+def probabilities(bins: pd.DataFrame, threshold: float) -> go.Figure:
+    """Histogram of each class's probabilities, one above the other, with the threshold through both."""
+    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.08)
+    for row, label in enumerate(Label, start=1):
+        figure.add_bar(
+            x=(bins["from"] + bins["to"]) / 2,
+            y=bins[label.name],
+            width=1 / BINS,
+            name=f"{label.name} (n = {bins[label.name].sum():,})",
+            marker={"color": COLOURS[label]},
+            customdata=bins[["from", "to"]],
+            hovertemplate="%{customdata[0]:.2f} to %{customdata[1]:.2f}: %{y:,} images",
+            row=row,
+            col=1,
+        )
+    _line(figure, threshold, f"threshold {threshold:.3f}")
+    figure.update_xaxes(range=[0, 1])
+    figure.update_xaxes(title_text="probability of PNEUMONIA", row=2)
+    figure.update_yaxes(title_text="images")
+    return figure.update_layout(height=420, margin=_MARGIN, bargap=0, legend=_BELOW)
+
+
+def _ink(colour: str, share: float) -> str:
+    """Black or white, whichever reads better on a cell: relative luminance of WCAG 2.2, where both read alike at 0.179."""
+    shades = [[int(code[start : start + 2], 16) / 255 for start in (1, 3, 5)] for code in (_FEW, colour)]
+    mixed = (1 - share) * np.array(shades[0]) + share * np.array(shades[1])
+    linear = np.where(mixed <= 0.04045, mixed / 12.92, ((mixed + 0.055) / 1.055) ** 2.4)
+    return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"
+
+
+def _line(figure: go.Figure, x: float, name: str) -> None:
+    """A vertical line through all panels; its name stands in the legend, where the theme's text has the most contrast."""
+    figure.add_vline(x=x, line=_DASHED)
+    figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line=_DASHED)
+
+
+def _complement(rate: Estimate | NotApplicable) -> Estimate | NotApplicable:
+    return rate if isinstance(rate, NotApplicable) else Estimate(1 - rate.value, 1 - rate.high, 1 - rate.low, rate.n)
+
+
+def _mark(figure: go.Figure, x: Estimate | NotApplicable, y: Estimate | NotApplicable) -> None:
+    """The operating point; nothing where one of its rates is not applicable."""
+    if isinstance(x, NotApplicable) or isinstance(y, NotApplicable):
+        return
+    bars = [{"array": [rate.high - rate.value], "arrayminus": [rate.value - rate.low]} for rate in (x, y)]
+    figure.add_scatter(
+        x=[x.value],
+        y=[y.value],
+        error_x=bars[0],
+        error_y=bars[1],
+        mode="markers",
+        name="operating point (95 %)",
+        marker={"color": MODEL, "size": 12, "symbol": "diamond"},
+    )
+
+
+def _unit_square(figure: go.Figure, x: str, y: str) -> go.Figure:
+    axis: dict[str, Any] = {"range": [-0.01, 1.01], "dtick": 0.2}
+    figure.update_xaxes(title=x, **axis)
+    figure.update_yaxes(title=y, **axis)
+    return figure.update_layout(height=440, margin=_MARGIN, legend=_BELOW)

@@ -1,0 +1,119 @@
+"""What is known of an image without looking at it: its features by class, as figures and tables."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from numpy.typing import NDArray
+
+from pages.ui.charts import COLOURS
+from pneumo_core.evaluation.intervals import area_estimates
+from pneumo_core.evaluation.metrics import auroc
+from pneumo_core.records import Estimate, Label, NotApplicable
+
+_BINS = 30
+_MOST_POINTS = 2000
+"""Points of the scatter plot: the browser draws each one, and more of them only cover each other."""
+_QUANTILES = {"minimum": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95, "maximum": 1.0}
+
+
+def features(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """What can be known of an image without looking at it, per row of an index's table."""
+    pixels = table["width"] * table["height"]
+    return {
+        "file size (kB)": table["size_bytes"] / 1000,
+        "width (pixels)": table["width"],
+        "height (pixels)": table["height"],
+        "aspect (width / height)": table["width"] / table["height"],
+        "compression (bytes a pixel)": table["size_bytes"] / pixels,
+    }
+
+
+@st.cache_data(max_entries=64, show_spinner="Asking how well the files alone tell the classes apart…")
+def giveaways(data_id: str, split: str, _table: pd.DataFrame) -> list[tuple[str, str, Estimate | NotApplicable]]:  # noqa: ARG001
+    """For each feature, whether PNEUMONIA has more of it, and the AUROC of ranking by it alone.
+
+    Args:
+        data_id: Data set; with `split` the key of the cache.
+        split: Name of what `_table` holds.
+        _table: Rows of the index's table.
+    """
+    found: list[tuple[str, str, Estimate | NotApplicable]] = []
+    labels = _table["label"].to_numpy()
+    for name, values in features(_table).items():
+        ranks = values.to_numpy(dtype=np.float64)
+        if np.ptp(ranks) == 0:
+            found.append((name, "equal", NotApplicable(f"every image has {ranks[0]:g}")))
+            continue
+        area = auroc(labels, ranks)
+        is_less = not isinstance(area, NotApplicable) and area < 0.5
+        estimate = area_estimates(labels, -ranks if is_less else ranks, _table["patient_id"].to_numpy()).auroc
+        found.append((name, "less" if is_less else "more", estimate))
+    return found
+
+
+def histogram(values: Mapping[Label, NDArray[np.float64]], name: str) -> tuple[go.Figure, pd.DataFrame]:
+    """Share of each class' images per bin, with the same bins for both, and the same as a table."""
+    present = np.concatenate(list(values.values()))
+    edges = np.histogram_bin_edges(present, bins=_BINS)
+    figure = go.Figure()
+    table = pd.DataFrame({"from": edges[:-1], "to": edges[1:]})
+    for label, numbers in values.items():
+        counts = np.histogram(numbers, bins=edges)[0]
+        table[f"{label.name} images"] = counts
+        figure.add_bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=counts / max(1, counts.sum()),
+            width=np.diff(edges),
+            name=f"{label.name}, n = {len(numbers):,}",
+            marker={"color": COLOURS[label], "line": {"width": 0}},
+            opacity=0.6,
+            customdata=counts,
+            hovertemplate="%{x:.4g}: %{y:.1%}, %{customdata:,} images<extra>" + label.name + "</extra>",
+        )
+    figure.update_layout(
+        barmode="overlay",
+        bargap=0,
+        height=320,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis_title=name,
+        yaxis={"title": "share of the class", "tickformat": ".0%"},
+    )
+    return figure, table
+
+
+def scatter(table: pd.DataFrame) -> tuple[go.Figure, int]:
+    """Width against height, a point an image, and how many points are drawn."""
+    drawn = table if len(table) <= _MOST_POINTS else table.sample(_MOST_POINTS, random_state=0)
+    figure = go.Figure()
+    for label in Label:
+        part = drawn[drawn["label"] == label]
+        figure.add_scatter(
+            x=part["width"],
+            y=part["height"],
+            mode="markers",
+            name=label.name,
+            marker={"color": COLOURS[label], "size": 5, "opacity": 0.5},
+            hovertemplate="%{x} × %{y} pixels<extra>" + label.name + "</extra>",
+        )
+    figure.update_layout(
+        height=320,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis_title="width (pixels)",
+        yaxis_title="height (pixels)",
+    )
+    return figure, len(drawn)
+
+
+def quantile_table(numbers: Mapping[Label, NDArray[np.float64]]) -> pd.DataFrame:
+    """Spread of a feature, a row a class."""
+    rows = []
+    for label, values in numbers.items():
+        spread = np.quantile(values, list(_QUANTILES.values())).tolist() if values.size else []
+        shown = [f"{value:,.4g}" for value in spread] or ["no images"] * len(_QUANTILES)
+        rows.append({"class": label.name, "n": values.size, **dict(zip(_QUANTILES, shown, strict=True))})
+    return pd.DataFrame(rows)

@@ -1,0 +1,114 @@
+"""The images of a run: their probabilities, the worst of them as pictures, and files to take away."""
+
+from pathlib import PurePosixPath
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import charts, tables
+from pages.ui.cached import stored_index
+from pages.ui.evaluate import chart
+from pages.ui.pictures import plain, thumbnail
+from pages.ui.tables import place
+from pneumo_core.data.index import DataIndex
+from pneumo_core.errors import DataError
+from pneumo_core.evaluation.report import EvaluationReport
+from pneumo_core.jobs.runs import RunView
+from pneumo_core.records import Split
+from pneumo_core.store import verified_file
+
+_WORST = 8
+
+
+def probability_chart(predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
+    """How the probabilities of the two classes lie, and where the threshold cuts them."""
+    rows = predicted[predicted["split"] == split.value]
+    bins = charts.probability_bins(rows["label"].to_numpy(), rows["probability"].to_numpy())
+    chart(
+        charts.probabilities(bins, report.operating_point.threshold),
+        bins,
+        title="Probabilities by class",
+        where=f"{place(report, split)}, n = {len(rows):,}",
+        caption="What lies right of the threshold is called PNEUMONIA. NORMAL images there are false alarms; PNEUMONIA "
+        "images left of it are missed. Each class has its own scale. Bars heaped at the ends come from a model that is "
+        "sure, which need not be right.",
+    )
+
+
+def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
+    """All images of the split by how wrong they are, and pictures of the worst."""
+    table = tables.by_error(predicted[predicted["split"] == split.value])
+    wrong = int((table["verdict"] != "right").sum())
+    where = f"{place(report, split)}, n = {len(table):,}"
+    st.markdown(f"**Images by how wrong they are** · {where}")
+    st.caption(
+        f"{wrong:,} misclassified images come first. Error is the distance between probability and label (0 NORMAL, "
+        "1 PNEUMONIA). A click on a column's name sorts by it; the magnifying glass searches."
+    )
+    number = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        height=360,
+        key="images",
+        column_config={"probability": number, "error": number},
+        alt=f"Images by how wrong they are, {where}",
+    )
+    index = _index_here(view)
+    if index is None:
+        st.info(
+            "The images of this run are not on this machine, so they cannot be shown. Connect the same data set on Dataset "
+            f"(id {view.data.get('data_id', 'unknown')}) and they appear here."
+        )
+        st.page_link("pages/dataset.py", label="Go to Dataset")
+        return
+    st.markdown(f"**The {min(_WORST, len(table))} with the largest error, misclassified first** · {where}")
+    _gallery(index, table.head(_WORST))
+
+
+def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
+    """Small pictures of rows of `tables.by_error`; a file that is gone or has changed says so in its place."""
+    hashes = dict(zip(index.table["image_id"], index.table["sha256"], strict=True))
+    grid = st.grid(4, min_column_width=170, border=True)
+    for row in worst.to_dict("records"):
+        name = PurePosixPath(row["image"]).name
+        words = f"{row['verdict']}: labelled {row['label']}, probability {row['probability']:.3f}"
+        with grid.cell():
+            try:
+                picture = thumbnail(str(index.root), row["image"], hashes.get(row["image"], ""))
+            except DataError as error:
+                st.caption(plain(str(error)))
+            else:
+                st.image(picture, width="stretch", alt=f"{name}, {words}")
+            st.caption(f"**{words}**  \n{plain(name)}, patient {plain(row['patient'])}, subtype {row['subtype']}")
+
+
+def _index_here(view: RunView) -> DataIndex | None:
+    """The run's data set, wherever it was last indexed on this machine; None where its folder is not, or no longer, here."""
+    try:
+        index = stored_index(str(view.data.get("data_id")))
+    except DataError:
+        return None
+    return index if index.root.is_dir() else None
+
+
+def downloads(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
+    """The evidence, the report and the classification table as files."""
+    run_id = view.run_id
+    files = (
+        ("Predictions of all splits (CSV)", predicted.to_csv(index=False), f"{run_id}-predictions.csv", "text/csv"),
+        ("Report (JSON)", verified_file(view.run, view.run.report), f"{run_id}-report.json", "application/json"),
+        (
+            f"Classification table, {place(report, split)} (CSV)",
+            tables.table_csv(report.splits[split].table),
+            f"{run_id}-{split.value}-classification.csv",
+            "text/csv",
+        ),
+    )
+    with st.container(horizontal=True):
+        for label, data, name, mime in files:
+            st.download_button(label, data, file_name=name, mime=mime, on_click="ignore", icon=":material/download:")
+    st.caption(
+        "Each prediction has its logit, its probability and what it is called. No image is in any of these files."
+    )

@@ -1,0 +1,58 @@
+"""Pictures of a data set's files, read when they are looked at, and text that Markdown must not read."""
+
+import hashlib
+import io
+import re
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image, ImageOps
+
+from pneumo_core.data.images import decode_gray
+from pneumo_core.errors import DataError
+
+_THUMBNAIL = 224
+_LONGEST_SIDE = 1600
+
+
+def plain(text: str) -> str:
+    """Text as it is, where Streamlit reads Markdown."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|$:~-])", r"\\\1", text)
+
+
+@st.cache_data(max_entries=480, show_spinner=False)
+def thumbnail(root: str, image_id: str, sha256: str) -> bytes:
+    """A file of the index as a small square JPEG, on black where it is not square.
+
+    Raises:
+        DataError: The file is gone, damaged, or not the one that was indexed.
+    """
+    return _jpeg(ImageOps.pad(_read(root, image_id, sha256), (_THUMBNAIL, _THUMBNAIL), Image.Resampling.BILINEAR))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def picture(root: str, image_id: str, sha256: str) -> bytes:
+    """A file of the index as a JPEG of at most 1,600 pixels on its longest side; the same errors as `thumbnail`."""
+    image = _read(root, image_id, sha256)
+    image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.BILINEAR)
+    return _jpeg(image)
+
+
+def _read(root: str, image_id: str, sha256: str) -> Image.Image:
+    try:
+        data = (Path(root) / image_id).read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"an indexed file must stay. Received: {image_id!r}: {error.strerror}; connect the folder again"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise DataError(
+            f"an indexed file must stay as it was. Received: {image_id!r}, changed since; connect the folder again"
+        )
+    return Image.fromarray(decode_gray(data, image_id))
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()

@@ -1,0 +1,195 @@
+"""Tables of a run's evidence as pure functions: what Evaluate shows, and what it hands out as CSV."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pneumo_core.config import OperatingRule
+from pneumo_core.evaluation.metrics import ClassificationRow
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint, SplitReport
+from pneumo_core.jobs.runs import RunView
+from pneumo_core.records import Estimate, Label, NotApplicable, Split
+
+RATES = {"accuracy": "Accuracy", "sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
+SCORES = {"auroc": "AUROC", "auprc": "AUPRC", "brier": "Brier score", "log_loss": "Log loss"}
+
+
+def place(report: EvaluationReport, split: Split) -> str:
+    """The split as it stands beside each figure: ``test``, or ``test, selected on test``."""
+    return split.value + (", selected on test" if report.selected_on_test and split is Split.TEST else "")
+
+
+def spoken(name: str, estimate: Estimate | NotApplicable) -> tuple[str, str]:
+    """An estimate as text: its value, and its interval or the reason why there is none."""
+    if isinstance(estimate, NotApplicable):
+        return "n/a", estimate.reason
+    shape = ".1%" if name in RATES else ".3f"
+    return f"{estimate.value:{shape}}", f"{estimate.low:{shape}} to {estimate.high:{shape}}"
+
+
+def figures_frame(report: EvaluationReport) -> pd.DataFrame:
+    """Every figure of every split as a row of numbers: value, interval, n, or the reason why there is none."""
+    rows: list[dict[str, Any]] = []
+    for split, part in report.splits.items():
+        for name in (*RATES, *SCORES):
+            estimate = getattr(part, name)
+            row = {"split": place(report, split), "figure": {**RATES, **SCORES}[name]}
+            if isinstance(estimate, NotApplicable):
+                rows.append({**row, "not applicable": estimate.reason})
+            else:
+                rows.append(
+                    {**row, "value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
+                )
+    frame = pd.DataFrame(rows, columns=["split", "figure", "value", "low", "high", "n", "not applicable"])
+    return frame.astype({"n": "Int64"})
+
+
+def table_frame(rows: tuple[ClassificationRow, ...]) -> pd.DataFrame:
+    """The classification table in the report's layout, two decimals; the accuracy stands under f1-score alone."""
+
+    def text(row: ClassificationRow, value: float | NotApplicable) -> str:
+        if isinstance(value, NotApplicable):
+            return "" if row.name == "accuracy" else "n/a"
+        return f"{value:.2f}"
+
+    columns = {"precision": "precision", "recall": "recall", "f1": "f1-score"}
+    return pd.DataFrame(
+        {title: [text(row, getattr(row, name)) for row in rows] for name, title in columns.items()}
+        | {"support": [f"{row.support:,}" for row in rows]},
+        index=[row.name for row in rows],
+    )
+
+
+def table_csv(rows: tuple[ClassificationRow, ...]) -> str:
+    """The classification table in full precision; what is not applicable is empty."""
+    names = ("precision", "recall", "f1")
+    values = {
+        name: [None if isinstance(value := getattr(row, name), NotApplicable) else value for row in rows]
+        for name in names
+    }
+    frame = pd.DataFrame({"name": [row.name for row in rows], **values, "support": [row.support for row in rows]})
+    return frame.to_csv(index=False)
+
+
+def with_probability(predictions: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Predictions with each image's probability and what it is called at the threshold."""
+    values = probability(predictions["logit"].to_numpy())
+    called = np.where(values >= threshold, Label.PNEUMONIA.name, Label.NORMAL.name)
+    return predictions.assign(probability=values, called=called)
+
+
+def by_error(predicted: pd.DataFrame) -> pd.DataFrame:
+    """Images of `with_probability` for people: the misclassified first, then by the distance of probability and label."""
+    labels = predicted["label"].map(lambda label: Label(label).name)
+    verdicts = {("NORMAL", "PNEUMONIA"): "false alarm", ("PNEUMONIA", "NORMAL"): "missed"}
+    table = pd.DataFrame(
+        {
+            "verdict": [verdicts.get(pair, "right") for pair in zip(labels, predicted["called"], strict=True)],
+            "image": predicted["image_id"],
+            "patient": predicted["patient_id"],
+            "subtype": predicted["subtype"],
+            "label": labels,
+            "probability": predicted["probability"],
+            "error": (predicted["probability"] - predicted["label"]).abs(),
+        }
+    )
+    keyed = table.assign(right=table["verdict"] == "right")
+    ranked = keyed.sort_values(["right", "error", "image"], ascending=[True, False, True], ignore_index=True)
+    return ranked.drop(columns="right")
+
+
+def curve_frame(part: SplitReport, kind: str) -> pd.DataFrame:
+    """Points of a curve, ``roc`` or ``pr``; empty where it is not applicable."""
+    curve = getattr(part, kind)
+    if isinstance(curve, NotApplicable):
+        return pd.DataFrame()
+    if kind == "roc":
+        specificity = 1 - np.array(curve.fpr)
+        return pd.DataFrame({"threshold": curve.threshold, "sensitivity": curve.tpr, "specificity": specificity})
+    return pd.DataFrame({"threshold": curve.threshold, "recall": curve.recall, "precision": curve.precision})
+
+
+def confusion_frame(part: SplitReport) -> pd.DataFrame:
+    """The confusion matrix as counts, a row for each true class."""
+    counts = part.confusion
+    rows = {Label.NORMAL.name: (counts.tn, counts.fp), Label.PNEUMONIA.name: (counts.fn, counts.tp)}
+    called = [f"called {label.name}" for label in Label]
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=called)
+    return frame.assign(images=frame.sum(axis=1)).rename_axis("labelled").reset_index()
+
+
+def point_frame(report: EvaluationReport, split: Split) -> pd.DataFrame:
+    """Rates of the operating point where it was chosen and on the split shown, with intervals and n."""
+    point, part = report.operating_point, report.splits[split]
+
+    def words(name: str, estimate: Estimate | NotApplicable) -> str:
+        value, interval = spoken(name, estimate)
+        return f"{value} ({interval})" + ("" if isinstance(estimate, NotApplicable) else f", n = {estimate.n:,}")
+
+    chosen = "" if point.rule is OperatingRule.HALF else ", where it was chosen"
+    rates: dict[str, OperatingPoint | SplitReport] = {place(report, point.split) + chosen: point}
+    if split is not point.split:
+        rates[place(report, split)] = part
+    names = ("sensitivity", "specificity", "ppv", "npv")
+    columns = {title: [words(name, getattr(source, name)) for name in names] for title, source in rates.items()}
+    return pd.DataFrame(columns, index=[RATES[name] for name in names])
+
+
+def epoch_table(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Epochs of a run's events, counted from 1; of an epoch that was run again after a resume, the last."""
+    known = {int(event["epoch"]) + 1: event for event in events if event.get("kind") == "epoch"}
+    names = ["loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "duration_s"]
+    rows = [{"epoch": epoch, **{name: known[epoch].get(name, np.nan) for name in names}} for epoch in sorted(known)]
+    return pd.DataFrame(rows, columns=["epoch", *names])
+
+
+def best_epoch(epochs: pd.DataFrame) -> int | None:
+    """The epoch whose weights a run keeps: the first with the lowest validation loss."""
+    rows = epochs.dropna(subset=["val_loss"]).sort_values(["val_loss", "epoch"])
+    return int(rows["epoch"].iloc[0]) if len(rows) else None
+
+
+def facts_frame(view: RunView, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """What a run's manifest and config say of it, in words; what was not recorded says so."""
+
+    def fact(*names: str) -> Any:
+        value: Any = manifest
+        for name in names:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return "not recorded" if value is None else value
+
+    def number(value: Any, shape: str, unit: str = "") -> str:
+        return f"{value:{shape}}{unit}" if isinstance(value, int | float) else str(value)
+
+    total, trainable = fact("parameters"), fact("trainable_parameters")
+    fixed = total - trainable if isinstance(total, int) and isinstance(trainable, int) else "not recorded"
+    first = fact("first_epoch_of_last_session")
+    resumed = f" (resumed after epoch {first}; the last session)" if isinstance(first, int) and first else ""
+    memory = fact("peak_memory_bytes")
+    versions = fact("device", "versions")
+    epochs = view.config.epochs if view.config else "not recorded"
+    rows = {
+        "run": view.run_id,
+        "data": f"{view.data.get('data_id', 'not recorded')}{', phantoms' if view.data.get('is_phantom') else ''}",
+        "seed": str(fact("seed")),
+        "most epochs": str(epochs),
+        **{f"images in {split.value}": number(fact("images", split.value), ",") for split in Split},
+        "parameters": number(total, ","),
+        "parameters trainable": number(trainable, ","),
+        "parameters not trainable": number(fixed, ","),
+        "backend": str(fact("device", "backend")),
+        "device": f"{fact('device', 'kind')}: {fact('device', 'name')}",
+        "precision": str(fact("device", "precision")),
+        "training": number(fact("training_duration_s"), ",.0f", " s") + resumed,
+        "export and prediction": number(fact("export_duration_s"), ",.0f", " s"),
+        "peak memory": number(memory / 2**20, ",.0f", " MiB") if isinstance(memory, int | float) else str(memory),
+        "python": str(fact("device", "python")),
+        "system": str(fact("device", "system")),
+        **({name: str(version) for name, version in versions.items()} if isinstance(versions, Mapping) else {}),
+    }
+    if view.config and view.config.selected_on_test:
+        rows["images in val"] += ", the test images themselves"
+    return pd.DataFrame({"fact": list(rows), "value": list(rows.values())})

@@ -1,0 +1,110 @@
+"""What every test stands on: artifacts of its own, one small data set, and one run trained by the real worker."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pneumo_core import store
+from pneumo_core.config import TrainConfig, config_to_dict, run_id
+from pneumo_core.data.index import DataIndex
+from pneumo_core.records import RunState
+from pneumo_core.store import RunDirectory, Status, next_ticket, run_directory, write_json, write_status
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that was trained through the command line.
+
+    Attributes:
+        artifacts: Value of PNEUMO_ARTIFACTS it lies under.
+        run_id: Its id.
+        data: Folder of the images it was trained on.
+    """
+
+    artifacts: Path
+    run_id: str
+    data: Path
+
+    @property
+    def path(self) -> Path:
+        """The run's directory."""
+        return self.artifacts / "runs" / self.run_id
+
+
+def ask_for_run(config: TrainConfig, index: DataIndex) -> RunDirectory:
+    """A run as `submit` leaves it to its worker, without the worker."""
+    run = run_directory(run_id(config, index.data_id))
+    run.path.mkdir(parents=True, exist_ok=True)
+    data = {"data_id": index.data_id, "root": str(index.root), "is_phantom": index.is_phantom}
+    asked = {"run_id": run.run_id, "config": config_to_dict(config), "data": data, "submitted_at": time.time()}
+    write_json(run.config, asked)
+    write_status(run, Status(RunState.QUEUED, ticket=next_ticket()))
+    return run
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees another's artifacts, the checkout's own, or the developer's settings."""
+    monkeypatch.setenv("PNEUMO_ARTIFACTS", str(tmp_path / "artifacts"))
+    monkeypatch.delenv("PNEUMO_DATA", raising=False)
+    monkeypatch.delenv("PNEUMO_ALLOW_TRAINING", raising=False)
+
+
+@pytest.fixture
+def no_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in place of the runs that ship with the project."""
+    published = tmp_path / "published"
+    published.mkdir()
+    monkeypatch.setattr(store, "published_root", lambda: published)
+    return published
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """120 phantoms in the Kaggle layout; never change them, they are everyone's."""
+    from pneumo_core.data.phantom import write_phantoms
+
+    folder = tmp_path_factory.mktemp("data") / "tiny"
+    write_phantoms(folder, seed=7, count=120)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> FinishedRun:
+    """A run of two epochs; never change its files, they are everyone's (see `with_finished_run`)."""
+    artifacts = tmp_path_factory.mktemp("finished") / "artifacts"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PNEUMO_")}
+    command = [sys.executable, "-m", "pneumo_core", "train", "--preset", "quick", "--epochs", "2"]
+    result = subprocess.run(
+        [*command, "--data", str(tiny_data), "--wait", "--json"],
+        cwd=ROOT,
+        env={**environment, "PNEUMO_ARTIFACTS": str(artifacts)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if result.returncode != 0:
+        logs = [path.read_text(errors="replace")[-4000:] for path in artifacts.glob("runs/*/worker.log")]
+        pytest.fail("\n".join(["the shared run did not succeed", result.stdout, result.stderr, *logs]))
+    return FinishedRun(artifacts, json.loads(result.stdout)["run_id"], tiny_data)
+
+
+@pytest.fixture
+def with_finished_run(finished_run: FinishedRun, tmp_path: Path, no_published: Path) -> Iterator[FinishedRun]:
+    """A copy of the finished run as this test's own artifacts, to read or to damage."""
+    artifacts = tmp_path / "artifacts"
+    shutil.copytree(finished_run.artifacts, artifacts)
+    yield FinishedRun(artifacts, finished_run.run_id, finished_run.data)
+    # Tens of megabytes a test, which pytest would keep for three sessions.
+    shutil.rmtree(artifacts)

@@ -1,0 +1,251 @@
+"""Evaluate in its states: no run, finished, selected on test, one class, images gone, files damaged."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pneumo_core.config import Preset, config_to_dict, preset_config, run_id
+from pneumo_core.data.index import build_index
+from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.records import Architecture, Split
+from pneumo_core.store import RunDirectory, append_event, run_directory, write_atomic, write_json, write_manifest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CARDS = ["Accuracy", "Sensitivity", "Specificity", "AUROC", "AUPRC", "PPV", "NPV", "Brier score", "Log loss"]
+
+
+def opened(**query: str) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    page.run()
+    page.query_params.update(query)
+    return page.switch_page("pages/evaluate.py").run()
+
+
+def texts(page: AppTest) -> str:
+    kinds = ("markdown", "caption", "info", "success", "warning", "error")
+    return "\n".join(item.value for kind in kinds for item in getattr(page, kind))
+
+
+def links(page: AppTest) -> list[str]:
+    return [link.proto.page for link in page.get("page_link")]
+
+
+def predictions(splits: tuple[str, ...], labels: tuple[int, ...] = (0, 1)) -> pd.DataFrame:
+    rng = np.random.default_rng(11)
+    frames = []
+    for split in splits:
+        y_true = np.resize(labels, 50)
+        names = [f"{split}/{number:03}.jpeg" for number in range(50)]
+        logits = (rng.normal(size=50) + 1.5 * y_true - 0.5).astype(np.float32)
+        frame = pd.DataFrame({"image_id": names, "patient_id": names, "label": y_true, "subtype": "none"})
+        frames.append(frame.assign(split=split, logit=logits))
+    return pd.concat(frames, ignore_index=True)
+
+
+def finish(
+    preset: Preset, rows: pd.DataFrame, epochs: list[tuple[int, float]], *, data_id: str = "0" * 12
+) -> RunDirectory:
+    """A finished run with these predictions and validation losses, its files written as the worker writes them."""
+    config = preset_config(Architecture.BASELINE, preset)
+    run = run_directory(run_id(config, data_id))
+    data = {"data_id": data_id, "root": "/nowhere", "is_phantom": False}
+    asked = {"run_id": run.run_id, "config": config_to_dict(config), "data": data, "submitted_at": 1.7e9}
+    write_json(run.config, asked)
+    for epoch, loss in epochs:
+        logs = {"loss": 1.0, "accuracy": 0.5, "val_loss": loss, "val_accuracy": 0.5, "learning_rate": 1e-3}
+        append_event(run, {"kind": "epoch", "epoch": epoch, **logs, "duration_s": 1.0})
+    write_atomic(run.predictions, rows.to_parquet(index=False))
+    rule = replace(config).operating_rule
+    report = evaluate(rows, run_id=run.run_id, rule=rule, selected_on_test=config.selected_on_test)
+    write_json(run.report, report_to_dict(report))
+    write_manifest(run, {"parameters": 10, "trainable_parameters": 9, "seed": 0})
+    return run
+
+
+@pytest.fixture
+def sound_run(no_published: Path) -> RunDirectory:
+    return finish(Preset.SOUND, predictions(("val", "test")), [(0, 0.9), (1, 0.2), (1, 0.6), (2, 0.7)])
+
+
+def test_without_a_run_it_says_what_to_do(no_published: Path) -> None:
+    page = opened()
+    assert not page.exception
+    assert "Train one first" in texts(page)
+    assert "train" in links(page)
+
+
+def test_a_finished_run_shows_every_part(with_finished_run) -> None:
+    page = opened(run=with_finished_run.run_id)
+    assert not page.exception
+    assert not page.error
+    report = json.loads((with_finished_run.path / "report.json").read_text())
+    test = report["splits"]["test"]
+    assert [card.label for card in page.metric] == CARDS
+    shown = dict(zip(CARDS, (card.value for card in page.metric), strict=True))
+    assert shown["Accuracy"] == f"{test['accuracy']['value']:.1%}"
+    assert shown["AUROC"] == f"{test['auroc']['value']:.3f}"
+    everything = texts(page)
+    assert f"{test['specificity']['low']:.1%} to {test['specificity']['high']:.1%}" in everything
+    assert f"n = {test['specificity']['n']:,}, test" in everything
+    assert "synthetic phantoms" in everything
+    assert report["methods"] in everything
+    assert len(page.get("plotly_chart")) == 5
+    assert [button.proto.label for button in page.get("download_button")] == [
+        "Predictions of all splits (CSV)",
+        "Report (JSON)",
+        "Classification table, test (CSV)",
+    ]
+    assert "predict" in links(page)
+    facts = dict(page.dataframe[-1].value.itertuples(index=False))
+    assert facts["parameters"] == "5,677,329"
+    assert facts["parameters not trainable"] == "448"
+
+
+def test_the_images_that_were_trained_on_are_shown_where_they_still_are(with_finished_run) -> None:
+    page = opened(run=with_finished_run.run_id)
+    assert len(page.get("imgs")) == 8
+
+
+def test_a_file_that_changed_since_is_not_shown(with_finished_run, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(with_finished_run.data, data)
+    build_index(data)
+    page = opened(run=with_finished_run.run_id)
+    worst = page.dataframe(key="images").value["image"].iloc[0]
+    (data / worst).write_bytes(b"something else")
+    page.run()
+    # What was read before the change may stay; a fresh session's first look must not.
+    from pages.ui.pictures import thumbnail
+
+    thumbnail.clear()
+    page.run()
+    assert not page.exception
+    assert len(page.get("imgs")) == 7
+    assert "changed since" in texts(page)
+
+
+def test_without_the_images_it_says_so_and_shows_the_rest(sound_run: RunDirectory) -> None:
+    page = opened(run=sound_run.run_id)
+    assert not page.exception
+    assert "not on this machine" in texts(page)
+    assert "dataset" in links(page)
+    assert len(page.get("imgs")) == 0
+    assert len(page.get("plotly_chart")) == 5
+
+
+def test_the_table_of_images_has_the_misclassified_first(sound_run: RunDirectory) -> None:
+    table = opened(run=sound_run.run_id).dataframe(key="images").value
+    counts = json.loads(sound_run.report.read_text())["splits"]["test"]["confusion"]
+    wrong = counts["fp"] + counts["fn"]
+    assert wrong > 0
+    assert len(table) == 50
+    assert set(table["verdict"][:wrong]) <= {"missed", "false alarm"}
+    assert set(table["verdict"][wrong:]) == {"right"}
+
+
+def test_the_split_is_in_the_address_and_can_be_changed(sound_run: RunDirectory) -> None:
+    page = opened(run=sound_run.run_id, split="val")
+    control = page.segmented_control(key="split_shown")
+    assert control.value == Split.VAL
+    assert page.dataframe(key="images").value["image"].str.startswith("val/").all()
+    page = control.set_value(Split.TEST).run()
+    assert page.query_params["split"] == ["test"]
+    assert page.dataframe(key="images").value["image"].str.startswith("test/").all()
+
+
+def test_the_split_survives_a_change_of_page(sound_run: RunDirectory) -> None:
+    page = opened(run=sound_run.run_id, split="val")
+    page.switch_page("pages/overview.py").run()
+    page.query_params.clear()
+    page.switch_page("pages/evaluate.py").run()
+    assert page.segmented_control(key="split_shown").value == Split.VAL
+
+
+@pytest.mark.parametrize("split", ["train", "../../etc", "", "<b>x</b>" * 50])
+def test_an_unknown_split_falls_back_to_test_and_says_so(sound_run: RunDirectory, split: str) -> None:
+    page = opened(run=sound_run.run_id, split=split)
+    assert not page.exception
+    assert any("no figures on" in warning.value for warning in page.warning)
+    assert page.segmented_control(key="split_shown").value == Split.TEST
+
+
+def test_another_run_without_the_split_shows_test(sound_run: RunDirectory) -> None:
+    other = finish(Preset.REPORT, predictions(("test",)), [(0, 0.5)])
+    page = opened(run=sound_run.run_id, split="val")
+    page.selectbox[0].set_value(other.run_id).run()
+    assert not page.exception
+    assert page.segmented_control(key="split_shown").value == Split.TEST
+    assert page.query_params["split"] == ["test"]
+
+
+def test_figures_on_test_stand_beside_their_operating_point_on_val(sound_run: RunDirectory) -> None:
+    page = opened(run=sound_run.run_id)
+    assert page.table[0].value.columns.tolist() == ["val, where it was chosen", "test"]
+    assert "where sensitivity + specificity is highest on val" in texts(page)
+
+
+def test_a_run_that_was_selected_on_test_says_so_at_every_figure(no_published: Path) -> None:
+    run = finish(Preset.REPORT, predictions(("test",)), [(0, 0.5), (1, 0.4)])
+    page = opened(run=run.run_id)
+    assert not page.exception
+    cards = [caption.value for caption in page.caption if "  \nn = " in caption.value]
+    assert len(cards) == len(CARDS)
+    assert all(caption.endswith("test  \nselected on test") for caption in cards)
+    titles = [words.value for words in page.markdown if " · test" in words.value or " · train and" in words.value]
+    assert len(titles) == 7
+    assert all("selected on test" in title for title in titles)
+    assert "best epoch 2, selected on test" in page.get("plotly_chart")[3].proto.spec
+
+
+def test_of_an_epoch_that_was_run_twice_the_last_is_shown(sound_run: RunDirectory) -> None:
+    page = opened(run=sound_run.run_id)
+    assert "The weights of epoch 2 were kept" in texts(page)
+    table = next(frame.value for frame in page.dataframe if "val_loss" in frame.value)
+    assert table["val_loss"].tolist() == [0.9, 0.6, 0.7]
+
+
+def test_a_run_without_recorded_epochs_says_so(no_published: Path) -> None:
+    run = finish(Preset.SOUND, predictions(("val", "test")), [])
+    page = opened(run=run.run_id)
+    assert not page.exception
+    assert "epochs were not recorded" in texts(page)
+    assert len(page.get("plotly_chart")) == 4
+
+
+def test_what_cannot_be_computed_has_its_reason(no_published: Path) -> None:
+    run = finish(Preset.REPORT, predictions(("test",), labels=(0,)), [(0, 0.5)])
+    page = opened(run=run.run_id)
+    assert not page.exception
+    shown = {card.label: card.value for card in page.metric}
+    assert shown["Sensitivity"] == shown["AUROC"] == "n/a"
+    assert shown["Specificity"] != "n/a"
+    everything = texts(page)
+    assert "no image is PNEUMONIA" in everything
+    assert everything.count("Not applicable: both classes are needed") == 2
+
+
+@pytest.mark.parametrize("name", ["report.json", "predictions.parquet", "manifest.json"])
+def test_a_damaged_file_is_told_in_one_line(sound_run: RunDirectory, name: str) -> None:
+    path = sound_run.path / name
+    path.write_bytes(path.read_bytes()[:-3] + b"xxx")
+    page = opened(run=sound_run.run_id)
+    assert not page.exception
+    (error,) = page.error
+    assert name in error.value
+    assert "Received:" in error.value
+    assert "\n" not in error.value
+    assert bool(page.metric) is (name == "predictions.parquet"), "what is whole is still shown"
+
+
+@pytest.mark.parametrize("run", ["baseline-000000000000", "../../etc"])
+def test_an_unknown_run_falls_back_to_the_newest_and_says_so(sound_run: RunDirectory, run: str) -> None:
+    page = opened(run=run)
+    assert not page.exception
+    assert page.selectbox[0].value == sound_run.run_id
+    assert any("No finished run is called" in warning.value for warning in page.warning)

@@ -1,0 +1,334 @@
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pneumo_core.errors import CancelledError, CorruptError, StoreError, TrainingError
+from pneumo_core.records import RunState
+from pneumo_core.store import RunDirectory, Status, read_events, read_status, write_status
+from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
+
+STEPS = 4
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(STEPS * 4, 6)).astype(np.float32)
+Y = (X[:, :1] + 0.3 * RNG.normal(size=(len(X), 1)) > 0).astype(np.float32)
+X_VAL = RNG.normal(size=(8, 6)).astype(np.float32)
+Y_VAL = (X_VAL[:, :1] > 0).astype(np.float32)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    run = RunDirectory(tmp_path / "baseline-0123456789ab")
+    run.path.mkdir()
+    write_status(run, Status(RunState.RUNNING, ticket=1))
+    return run
+
+
+def small_model(learning_rate: float = 0.05) -> keras.Model:
+    """Two layers with everything that has a state: dropout, normalization, Adam."""
+    image = keras.Input((6,))
+    x = keras.layers.Dense(8, activation="relu", kernel_initializer=keras.initializers.GlorotUniform(1))(image)
+    x = keras.layers.BatchNormalization(momentum=0.8)(x)
+    x = keras.layers.Dropout(0.5, seed=2)(x)
+    model = keras.Model(image, keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(3))(x))
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(learning_rate), loss, run_eagerly=True)  # Tracing would take longer than training.
+    return model
+
+
+def fit(model: keras.Model, callbacks: list[keras.callbacks.Callback], **options: object) -> keras.callbacks.History:
+    settings = {"epochs": 3, "batch_size": 4, "shuffle": False, "verbose": 0, "validation_data": (X_VAL, Y_VAL)}
+    return model.fit(X, Y, callbacks=callbacks, **{**settings, **options})
+
+
+class At(keras.callbacks.Callback):
+    """Do something once, at a batch of training or of validation."""
+
+    def __init__(self, when: tuple[int, int], action: Callable[[], None], phase: str = "train") -> None:
+        super().__init__()
+        self.when, self.action, self.phase, self.epoch = when, action, phase, 0
+        self.batches: list[tuple[str, int, int]] = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        self._at("train", batch)
+
+    def on_test_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        self._at("test", batch)
+
+    def _at(self, phase: str, batch: int) -> None:
+        self.batches.append((phase, self.epoch, batch))
+        if (phase, (self.epoch, batch)) == (self.phase, self.when):
+            self.action()
+
+
+class TestCancelOnRequest:
+    @pytest.mark.parametrize(("phase", "when"), [("train", (0, 0)), ("train", (1, 2)), ("test", (1, 0))])
+    def test_stops_with_the_batch_that_was_going(self, run: RunDirectory, phase: str, when: tuple[int, int]) -> None:
+        probe = At(when, run.cancel.touch, phase)
+        with pytest.raises(CancelledError, match=run.run_id):
+            fit(small_model(), [probe, CancelOnRequest(run)])
+        assert probe.batches[-1] == (phase, *when)
+
+    def test_nothing_stops_without_a_request(self, run: RunDirectory) -> None:
+        assert len(fit(small_model(), [CancelOnRequest(run)]).epoch) == 3
+
+
+class TestStopOnNaN:
+    def test_stops_at_the_batch_before_anything_is_saved(self, run: RunDirectory) -> None:
+        model = small_model()
+
+        def poison() -> None:
+            model.layers[1].kernel.assign(np.full((6, 8), np.nan))
+
+        probe = At((1, 2), poison)
+        best = KeepBestWeights(run.weights)
+        with pytest.raises(TrainingError, match=r"loss must stay finite\. Received: loss=nan at batch 3") as caught:
+            fit(model, [probe, StopOnNaN(), best, Backup(run.backup, [best])])
+        assert "\n" not in str(caught.value)
+        assert probe.batches[-1] == ("train", 1, 2)
+        # What the first epoch left is still good.
+        assert all(np.isfinite(weights).all() for weights in stored(run.weights))
+        assert Backup(run.backup, [best]).restore(small_model())[0] == 1
+
+    def test_infinite_loss_counts_too(self) -> None:
+        with pytest.raises(TrainingError, match="loss=inf"):
+            StopOnNaN().on_train_batch_end(0, {"loss": math.inf})
+
+    def test_large_losses_pass(self) -> None:
+        StopOnNaN().on_train_batch_end(0, {"loss": 1e30})
+        StopOnNaN().on_train_batch_end(0, None)
+
+
+class TestProgress:
+    def test_a_line_an_epoch_that_says_what_keras_says(self, run: RunDirectory) -> None:
+        history = fit(small_model(), [Progress(run, epochs=3, steps=STEPS, batch_size=4)]).history
+        epochs = [event for event in read_events(run) if event["kind"] == "epoch"]
+        assert [event["epoch"] for event in epochs] == [0, 1, 2]
+        for name, values in history.items():
+            np.testing.assert_allclose([event[name] for event in epochs], values, rtol=1e-6)
+        assert all(event["learning_rate"] == pytest.approx(0.05) for event in epochs)
+        assert all(event["duration_s"] > 0 for event in epochs)
+        status = read_status(run)
+        assert (status.state, status.ticket) == (RunState.RUNNING, 1)
+        assert (status.epoch, status.epochs, status.step, status.steps) == (3, 3, STEPS, STEPS)
+
+    def test_at_most_a_line_a_second_between(self, run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = [100.0]
+        monkeypatch.setattr("pneumo_core.training.callbacks.time.monotonic", lambda: now[0])
+        progress = Progress(run, epochs=1, steps=10, batch_size=4)
+        progress.set_model(small_model())
+        progress.on_epoch_begin(0)
+        for batch in range(10):
+            now[0] += 0.4
+            progress.on_train_batch_end(batch, {"loss": 1.0 / (batch + 1)})
+        events = read_events(run)
+        assert [event["step"] for event in events] == [3, 6, 9]
+        assert [event["images_per_s"] for event in events] == pytest.approx([4 / 0.4] * 3)
+        assert [event["loss"] for event in events] == pytest.approx([1 / 3, 1 / 6, 1 / 9])
+        assert (read_status(run).epoch, read_status(run).step) == (0, 9)
+
+    def test_status_tells_validation_from_training(self, run: RunDirectory) -> None:
+        told: list[str] = []
+        probe = At((0, 0), lambda: told.append(read_status(run).message), "test")
+        # The probe comes last, so it reads what has been said by then.
+        fit(small_model(), [Progress(run, epochs=1, steps=STEPS, batch_size=4), probe], epochs=1)
+        assert told == ["validating"]
+
+
+def stored(path: Path) -> list[NDArray[np.float32]]:
+    """Weights of a file, read into a model without an optimizer, as the export does."""
+    compiled = small_model()
+    model = keras.Model(compiled.inputs, compiled.outputs)
+    model.load_weights(path)
+    return model.get_weights()
+
+
+class TestKeepBestWeights:
+    def test_keeps_what_keras_own_checkpoint_keeps(self, run: RunDirectory, tmp_path: Path) -> None:
+        ours = KeepBestWeights(run.weights)
+        theirs = keras.callbacks.ModelCheckpoint(
+            tmp_path / "theirs.weights.h5", monitor="val_loss", save_best_only=True, save_weights_only=True
+        )
+        # A rate so high that the losses go up and down.
+        history = fit(small_model(0.5), [ours, theirs], epochs=8).history["val_loss"]
+        assert 0 < int(np.argmin(history)) < 7
+        assert (ours.best_epoch, ours.best) == (int(np.argmin(history)), pytest.approx(min(history)))
+        for a, b in zip(stored(run.weights), stored(tmp_path / "theirs.weights.h5"), strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert {path.name for path in run.path.iterdir()} == {"weights.weights.h5", "status.json"}
+
+    def test_equal_loss_keeps_the_earlier(self, run: RunDirectory) -> None:
+        best = KeepBestWeights(run.weights)
+        best.set_model(small_model())
+        for epoch, loss in enumerate([0.5, 0.4, 0.4, 0.6]):
+            best.on_epoch_end(epoch, {"val_loss": loss})
+        assert (best.best_epoch, best.best) == (1, 0.4)
+
+    def test_no_number_is_never_best(self, run: RunDirectory) -> None:
+        best = KeepBestWeights(run.weights)
+        best.set_model(small_model())
+        best.on_epoch_end(0, {"val_loss": math.nan})
+        assert not run.weights.exists()
+        best.on_epoch_end(1, {"val_loss": 1.0})
+        best.on_epoch_end(2, {"val_loss": math.nan})
+        assert best.best_epoch == 1
+
+    def test_a_refused_write_keeps_the_old_weights(self, run: RunDirectory) -> None:
+        best = KeepBestWeights(run.weights)
+        best.set_model(small_model())
+        best.on_epoch_end(0, {"val_loss": 0.5})
+        before = run.weights.read_bytes()
+        (run.path / "partial.weights.h5").mkdir()
+        with pytest.raises(StoreError, match="Received: path=") as caught:
+            best.on_epoch_end(1, {"val_loss": 0.4})
+        assert "\n" not in str(caught.value)
+        assert run.weights.read_bytes() == before
+        assert best.best == 0.5
+
+    def test_file_holds_the_weights_and_no_optimizer(self, run: RunDirectory) -> None:
+        best = KeepBestWeights(run.weights)
+        model = small_model()
+        fit(model, [best], epochs=1)
+        with h5py.File(run.weights) as file:
+            arrays: list[NDArray[np.float32]] = []
+            file.visititems(lambda _, item: arrays.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+        assert sum(array.size for array in arrays) == model.count_params()
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def session(folder: Path, *, epochs: int, stop_after: int | None = None) -> tuple[keras.Model, list[dict], list]:
+    """One process's share of a training, from whatever the backup holds.
+
+    Returns:
+        The model, the logs of the epochs of this session, and the callbacks with their counters.
+    """
+    model = small_model(0.03)
+    best = KeepBestWeights(folder / "weights.weights.h5")
+    plateau = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", mode="min", patience=2, factor=0.3, cooldown=1)
+    early = keras.callbacks.EarlyStopping(monitor="val_loss", patience=6)
+    counting = [best, plateau, early]
+    backup = Backup(folder / "backup", counting)
+    first, stopped = backup.restore(model)
+    logs: list[dict] = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs_: dict | None = None) -> None:
+            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+            logs.append({"epoch": epoch, **(logs_ or {}), "rate": rate})
+
+        def on_epoch_begin(self, epoch: int, logs_: dict | None = None) -> None:
+            if stop_after is not None and epoch == stop_after:
+                raise Killed
+
+    if first < epochs and not stopped:
+        try:
+            fit(model, [*counting, Watch(), backup], epochs=epochs, initial_epoch=first)
+        except Killed:
+            pass
+    return model, logs, counting
+
+
+def counters(callbacks: list) -> list[dict]:
+    names = {"best", "best_epoch", "wait", "cooldown_counter", "stopped_epoch"}
+    return [{name: value for name, value in vars(callback).items() if name in names} for callback in callbacks]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, *session(folder, epochs=12)
+
+
+class TestBackup:
+    @pytest.mark.parametrize("stops", [[1], [0, 3], [4, 5, 8]], ids=str)
+    def test_resumed_is_uninterrupted(self, tmp_path: Path, uninterrupted: tuple, stops: list[int]) -> None:
+        folder, model, expected, callbacks = uninterrupted
+        # The scenario must have something to forget: a lowered rate, and a best epoch long past.
+        assert len({line["rate"] for line in expected}) > 1
+        assert expected[-1]["val_loss"] > min(line["val_loss"] for line in expected)
+
+        received: list[dict] = []
+        for stop in [*stops, None]:
+            resumed, logs, resumed_callbacks = session(tmp_path, epochs=12, stop_after=stop)
+            received += logs
+
+        assert received == expected
+        for a, b in zip(resumed.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        for a, b in zip(resumed.optimizer.variables, model.optimizer.variables, strict=True):
+            np.testing.assert_array_equal(keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b))
+        assert counters(resumed_callbacks) == counters(callbacks)
+        for a, b in zip(*(stored(path / "weights.weights.h5") for path in (folder, tmp_path)), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    def test_weights_alone_would_not_do(self, uninterrupted: tuple) -> None:
+        """The comparison above has teeth: a plain checkpoint's second session differs at once."""
+        _, _, expected, _ = uninterrupted
+        model = small_model(0.03)
+        fit(model, [], epochs=2)
+        keras_only = small_model(0.03)
+        keras_only.set_weights(model.get_weights())  # Weights alone, as a plain checkpoint keeps them.
+        history = fit(keras_only, [], epochs=4, initial_epoch=2).history["loss"]
+        assert history[0] != expected[2]["loss"]
+
+    def test_nothing_to_restore(self, tmp_path: Path) -> None:
+        assert Backup(tmp_path / "backup", []).restore(small_model()) == (0, False)
+
+    def test_early_stopping_is_remembered(self, tmp_path: Path) -> None:
+        model = small_model()
+        early = keras.callbacks.EarlyStopping(monitor="val_loss", patience=0, min_delta=1e9)
+        fit(model, [early, Backup(tmp_path, [early])], epochs=9)
+        assert Backup(tmp_path, [early]).restore(small_model()) == (2, True)
+
+    def test_only_the_newest_is_kept(self, tmp_path: Path) -> None:
+        fit(small_model(), [Backup(tmp_path, [])], epochs=3)
+        assert [path.name for path in tmp_path.iterdir()] == ["epoch-0003.npz"]
+        with np.load(tmp_path / "epoch-0003.npz") as state:
+            assert json.loads(str(state["facts"])) == {"epoch": 3, "stopped": False, "counters": []}
+
+    def test_a_kill_while_saving_leaves_the_last_whole_backup(self, tmp_path: Path) -> None:
+        fit(small_model(), [Backup(tmp_path, [])], epochs=2)
+        (tmp_path / "epoch-0003.partial").write_bytes(b"PK\x03\x04 half of a file")
+        assert Backup(tmp_path, []).restore(small_model()) == (2, False)
+
+    def test_a_kill_before_the_old_one_is_removed_takes_the_newer(self, tmp_path: Path) -> None:
+        fit(small_model(), [Backup(tmp_path, [])], epochs=1)
+        old = (tmp_path / "epoch-0001.npz").read_bytes()
+        fit(small_model(), [Backup(tmp_path, [])], epochs=2)
+        (tmp_path / "epoch-0001.npz").write_bytes(old)
+        assert Backup(tmp_path, []).restore(small_model()) == (2, False)
+
+    @pytest.mark.parametrize("damage", ["cut", "text", "other model"])
+    def test_a_damaged_backup_is_told_in_one_line_and_kept(self, tmp_path: Path, damage: str) -> None:
+        fit(small_model(), [Backup(tmp_path, [])], epochs=1)
+        path = tmp_path / "epoch-0001.npz"
+        if damage == "cut":
+            path.write_bytes(path.read_bytes()[:-200])
+        elif damage == "text":
+            path.write_text("not a backup")
+        else:
+            np.savez(path, facts=np.array(json.dumps({"epoch": 1, "stopped": False, "counters": []})), v0=np.zeros(3))
+        before = path.read_bytes()
+        with pytest.raises(CorruptError, match="Received: ") as caught:
+            Backup(tmp_path, []).restore(small_model())
+        assert "\n" not in str(caught.value)
+        assert path.read_bytes() == before
+
+    def test_a_refused_write_keeps_the_old_backup(self, tmp_path: Path) -> None:
+        fit(small_model(), [Backup(tmp_path, [])], epochs=1)
+        (tmp_path / "epoch-0002.partial").mkdir()
+        with pytest.raises(StoreError, match="Received: path="):
+            fit(small_model(), [Backup(tmp_path, [])], epochs=2, initial_epoch=1)
+        assert Backup(tmp_path, []).restore(small_model()) == (1, False)
