@@ -9,6 +9,7 @@ from pages.ui.mistakes import downloads, mistakes, probability_chart
 from pages.ui.state import require_frame
 from pages.ui.tables import with_probability
 from pneumo_core.inference.evidence import read_predictions
+from pneumo_core.records import Split
 from pneumo_core.store import read_events, read_manifest
 
 require_frame()
@@ -23,6 +24,10 @@ with shown_errors():
         f"{part.n:,} images of {part.n_patients:,} patients, {part.n_pneumonia:,} of them PNEUMONIA: a prevalence of "
         f"{part.n_pneumonia / part.n:.1%}. Intervals are 95 %, clustered by patient."
     )
+    if split is Split.VAL:
+        st.info(
+            "Validation chose this run's epoch, its learning rates and its threshold: these figures flatter. Quote test."
+        )
     caveats(view)
     st.page_link("pages/predict.py", label="Ask this run about an X-ray", query_params={"run": view.run_id})
 

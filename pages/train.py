@@ -58,7 +58,7 @@ def start(config: TrainConfig, index: DataIndex) -> None:
     source = "measured on this machine" if cost.is_measured else "typical for two cores; none measured here yet"
     st.caption(
         f"At most {cost.epochs} epochs of {cost.train_images:,} images, about {duration(cost.duration_s)} ({source}), "
-        f"1.2 GB of memory, 0.2 GB of disk. Run id {asked.run_id}."
+        f"2.7 GB of memory, 0.2 GB of disk. Run id {asked.run_id}."
     )
     if state is RunState.SUCCEEDED:
         st.success("Already trained: the same preset, data, seed and settings give the same run.")

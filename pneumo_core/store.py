@@ -74,6 +74,11 @@ def store_errors(path: Path) -> Iterator[None]:
         raise StoreError(f"artifacts must be readable and writable. Received: path={str(path)!r}; {advice}") from error
 
 
+def _is_there(path: Path) -> bool:
+    with store_errors(path):  # `exists` raises where a folder above may not be entered.
+        return path.exists()
+
+
 def make_directory(path: Path) -> Path:
     """Create a folder and its parents where missing, and return it.
 
@@ -176,7 +181,7 @@ def lock_is_held(path: Path) -> bool:
     Raises:
         StoreError: The lock file is there but cannot be opened.
     """
-    if not path.exists():
+    if not _is_there(path):
         return False
     lock = FileLock(path)
     with store_errors(path):
@@ -216,7 +221,7 @@ def next_ticket() -> int:
     with hold_lock(path.with_suffix(".lock")):
         try:
             last = int(read_json(path))
-        except (StoreError, TypeError, ValueError):
+        except (StoreError, TypeError, ValueError, OverflowError):
             # Missing or damaged: go on behind every ticket that was given.
             tickets = (_ticket_of(RunDirectory(config.parent)) for config in _runs_root().glob("*/config.json"))
             last = max(tickets, default=0)
@@ -337,6 +342,7 @@ def run_directory(run_id: str) -> RunDirectory:
 
     Raises:
         RunNotFoundError: The id is not of the form ``<architecture>-<12 hexadecimal digits>``.
+        StoreError: The artifacts cannot be read.
     """
     if not _RUN_ID.fullmatch(run_id):
         raise RunNotFoundError(
@@ -344,7 +350,7 @@ def run_directory(run_id: str) -> RunDirectory:
         )
     local = RunDirectory(_runs_root() / run_id)
     published = RunDirectory(published_root() / run_id)
-    return published if published.manifest.is_file() and not local.manifest.is_file() else local
+    return published if _is_there(published.manifest) and not _is_there(local.manifest) else local
 
 
 def find_run(run_id: str) -> RunDirectory:
@@ -352,9 +358,10 @@ def find_run(run_id: str) -> RunDirectory:
 
     Raises:
         RunNotFoundError: The id is malformed or nothing was ever submitted under it.
+        StoreError: The artifacts cannot be read.
     """
     run = run_directory(run_id)
-    if not run.config.is_file():
+    if not _is_there(run.config):
         raise RunNotFoundError(
             f"run_id must name an existing run. Received: run_id={run_id!r}; 'runs list' shows the known ones"
         )
@@ -362,7 +369,11 @@ def find_run(run_id: str) -> RunDirectory:
 
 
 def list_runs() -> list[RunDirectory]:
-    """Every run with a config, local and published, newest first."""
+    """Every run with a config, local and published, newest first.
+
+    Raises:
+        StoreError: The artifacts cannot be read.
+    """
     ids = {
         path.parent.name
         for root in (_runs_root(), published_root())
@@ -370,8 +381,9 @@ def list_runs() -> list[RunDirectory]:
         if _RUN_ID.fullmatch(path.parent.name)
     }
     # A published run counts only where it is whole, so the directory of an id may be another one than was found.
-    runs = [run for run in map(run_directory, ids) if run.config.is_file()]
-    return sorted(runs, key=lambda run: (run.config.stat().st_mtime, run.run_id), reverse=True)
+    runs = [run for run in map(run_directory, ids) if _is_there(run.config)]
+    with store_errors(_runs_root()):
+        return sorted(runs, key=lambda run: (run.config.stat().st_mtime, run.run_id), reverse=True)
 
 
 # --- Status, state and manifest ---------------------------------------------------------------------------------------
@@ -460,21 +472,21 @@ def run_state(run: RunDirectory) -> RunState:
     Raises:
         StoreError: The run's files cannot be read.
     """
-    if run.manifest.exists():
+    if _is_there(run.manifest):
         return RunState.SUCCEEDED
     try:
         said = read_status(run).state
     except CorruptError:
         said = RunState.INTERRUPTED
     except StoreError:
-        said = RunState.INTERRUPTED if not run.status.exists() else RunState.FAILED
+        said = RunState.INTERRUPTED if not _is_there(run.status) else RunState.FAILED
     if lock_is_held(run.run_lock):
         return said if said.is_live else RunState.QUEUED
-    if run.manifest.exists():  # The worker may have finished between the two looks.
+    if _is_there(run.manifest):  # The worker may have finished between the two looks.
         return RunState.SUCCEEDED
     if said in {RunState.FAILED, RunState.CANCELLED}:
         return said
-    if run.trained.exists() and run.weights.exists():
+    if _is_there(run.trained) and _is_there(run.weights):
         return RunState.TRAINED
     return RunState.INTERRUPTED
 
@@ -506,7 +518,7 @@ def read_manifest(run: RunDirectory) -> dict[str, Any]:
         RunError: The run is not finished.
         CorruptError: The manifest is not what was written.
     """
-    if not run.manifest.exists():
+    if not _is_there(run.manifest):
         raise RunError(f"the run must be finished. Received: run_id={run.run_id!r}, state={run_state(run).value}")
     manifest = read_json(run.manifest)
     if not (
@@ -581,7 +593,7 @@ def read_events(run: RunDirectory) -> list[dict[str, Any]]:
     Raises:
         StoreError: The file is there but cannot be read.
     """
-    if not run.events.exists():
+    if not _is_there(run.events):
         return []
     with store_errors(run.events):
         lines = run.events.read_bytes().splitlines()

@@ -145,6 +145,7 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
         "export_device": describe(detect()),
         "peak_memory_bytes": max(trained["peak_memory_bytes"], peak_memory_bytes()),
     }
+    update_status(run, message="finished")
     write_manifest(run, facts)
 
 

@@ -57,7 +57,7 @@ def connect_panel(current: DataIndex | None) -> None:
             "Synthetic chest radiographs, drawn on this machine in seconds. They show how everything works; no figure from "
             "them is about patients."
         )
-        # Disabled buttons are so in the browser only.
+        # Streamlit drops forged clicks on disabled buttons; what writes must not rest on that alone.
         if st.button("Use the phantoms", disabled=not allowed) and allowed:
             _shown(_connect_phantoms)
 

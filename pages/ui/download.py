@@ -17,7 +17,7 @@ from pneumo_core.data.download import (
 )
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.source import kaggle_folder
-from pneumo_core.errors import CorruptError, PneumoError
+from pneumo_core.errors import PneumoError, StoreError
 from pneumo_core.jobs.downloads import start_download
 
 _FINISHED = "download_to_connect"
@@ -62,10 +62,10 @@ def _root() -> Path:
 
 
 def _status() -> tuple[DownloadStatus | None, str]:
-    """What is known of the download, and what is wrong with its file."""
+    """What is known of the download, and why not more."""
     try:
         return download_status(kaggle_folder()), ""
-    except CorruptError as error:
+    except StoreError as error:
         return None, str(error)
 
 
@@ -78,9 +78,13 @@ def _draw_running(status: DownloadStatus) -> None:
     asked = st.session_state.get(_CANCELLING, False)
     label = "Cancelling…" if asked else "Cancel the download"
     if st.button(label, key="cancel_download", disabled=asked or not may_train()) and may_train():
-        cancel_download(kaggle_folder())
-        st.session_state[_CANCELLING] = True
-        st.rerun(scope="fragment")
+        try:
+            cancel_download(kaggle_folder())
+        except StoreError as error:
+            st.error(str(error))
+        else:
+            st.session_state[_CANCELLING] = True
+            st.rerun()
 
 
 def _draw_finished(current: DataIndex | None) -> None:

@@ -79,7 +79,8 @@ def figures(report: EvaluationReport, split: Split) -> None:
     if part.ignored_replicates:
         st.caption(f"{part.ignored_replicates} bootstrap replicates lacked a class: AUROC and AUPRC leave them out.")
     with st.expander("All figures of all splits as a table"):
-        st.dataframe(tables.figures_frame(report), hide_index=True, width="stretch", alt="Figures with 95 % intervals")
+        table = tables.figures_frame(report)
+        st.dataframe(table, hide_index=True, width="stretch", height="content", alt="Figures with 95 % intervals")
 
 
 def operating_point(report: EvaluationReport, split: Split) -> None:
@@ -159,4 +160,5 @@ def training(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> 
 
 def run_facts(view: RunView, manifest: Mapping[str, Any]) -> None:
     """What was trained on what, where and for how long."""
-    st.dataframe(tables.facts_frame(view, manifest), hide_index=True, width="stretch", alt="Facts of the run")
+    table = tables.facts_frame(view, manifest)
+    st.dataframe(table, hide_index=True, width="stretch", height="content", alt="Facts of the run")

@@ -15,12 +15,13 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.records import Label, Split, Subtype
 
 _ADVICE = {
-    "duplicates": "Images lists them: turn on 'Only byte-identical copies'.",
     "empty": "Training needs both classes in train and in test.",
     "duplicates-span-splits": "A model may be tested on an image that it has learned: figures on test flatter it.",
     "duplicates-span-labels": "One of the two labels is wrong.",
     "patients-span-splits": "A model may know the child and not the disease: figures on test flatter it.",
 }
+"""What a severe finding means for figures."""
+_POINTERS = {"duplicates": "'Images' shows them: turn on 'Only byte-identical copies'."}
 _PATTERNS = {Subtype.NONE: "", Subtype.BACTERIA: "", Subtype.VIRUS: "/", Subtype.UNKNOWN: "x"}
 
 
@@ -101,7 +102,10 @@ def show_summary(index: DataIndex) -> None:
 
     findings = audit(index)
     st.subheader("What to know before believing a figure")
-    said = [(f"{finding.message} {_ADVICE.get(finding.code, '')}".strip(), finding.severe) for finding in findings]
+    said = []
+    for finding in findings:
+        advice = _ADVICE.get(finding.code, "") if finding.severe else _POINTERS.get(finding.code, "")
+        said.append((f"{finding.message} {advice}".strip(), finding.severe))
     if not findings:
         said.append(("The official counts, no duplicates, and no patient in both train and test.", False))
     said.append(("The files themselves may give the class away: see 'Sizes and modes'.", False))

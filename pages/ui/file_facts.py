@@ -69,7 +69,7 @@ def histogram(values: Mapping[Label, NDArray[np.float64]], name: str) -> tuple[g
             width=np.diff(edges),
             name=f"{label.name}, n = {len(numbers):,}",
             marker={"color": COLOURS[label], "line": {"width": 0}},
-            opacity=0.6,
+            opacity=0.7,
             customdata=counts,
             hovertemplate="%{x:.4g}: %{y:.1%}, %{customdata:,} images<extra>" + label.name + "</extra>",
         )
@@ -96,7 +96,7 @@ def scatter(table: pd.DataFrame) -> tuple[go.Figure, int]:
             y=part["height"],
             mode="markers",
             name=label.name,
-            marker={"color": COLOURS[label], "size": 5, "opacity": 0.5},
+            marker={"color": COLOURS[label], "size": 6, "opacity": 0.75},
             hovertemplate="%{x} × %{y} pixels<extra>" + label.name + "</extra>",
         )
     figure.update_layout(

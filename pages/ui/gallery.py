@@ -114,8 +114,9 @@ def _tiles(index: DataIndex, rows: pd.DataFrame, place: str) -> None:
                 st.image(data, width="stretch", alt=f"X-ray, {_words(record)}")
             except DataError as error:
                 st.error(plain(str(error)))
+            # A zero-width space lets a long name break behind its underscores, as it does behind hyphens.
             st.button(
-                plain(PurePosixPath(record.image_id).stem),
+                plain(PurePosixPath(record.image_id).stem).replace("_", "_\u200b"),
                 key=f"open_{place}_{record.image_id}",
                 help=f"Open {plain(record.image_id)}",
                 type="tertiary",

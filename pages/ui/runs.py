@@ -100,20 +100,20 @@ def _draw(item: RunView) -> None:
 
 
 def _actions(item: RunView) -> None:
-    evaluate, predict, act = st.columns(3)
     if item.state is RunState.SUCCEEDED:
-        evaluate.page_link("pages/evaluate.py", label="Evaluate it", query_params={"run": item.run_id})
-        predict.page_link("pages/predict.py", label="Ask it about an X-ray", query_params={"run": item.run_id})
+        with st.container(horizontal=True):
+            st.page_link("pages/evaluate.py", label="Evaluate it", query_params={"run": item.run_id})
+            st.page_link("pages/predict.py", label="Ask it about an X-ray", query_params={"run": item.run_id})
         return
     if not may_train():
         return
     try:
         if item.state.is_live and item.run.cancel.exists():
-            act.button("Cancelling…", disabled=True, key="cancelling")
-        elif item.state.is_live and act.button("Cancel", key="cancel"):
+            st.button("Cancelling…", disabled=True, key="cancelling")
+        elif item.state.is_live and st.button("Cancel", key="cancel"):
             cancel(item.run_id)
             st.rerun(scope="fragment")
-        elif item.is_resumable and act.button("Resume", type="primary", key="resume"):
+        elif item.is_resumable and st.button("Resume", type="primary", key="resume"):
             resume(item.run_id)
             st.rerun()
     except PneumoError as error:

@@ -45,7 +45,7 @@ def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
         best, name = max(telling, key=lambda pair: pair[0].value)
         st.warning(
             f"The files give the classes away: ranking them by {name} alone, without looking at an image, reaches an AUROC of "
-            f"{_text(best)}. A model's AUROC on these images means little unless it is well above that.",
+            f"{_text(best)}. A model that does well on these images may have learned this and not the lungs.",
             icon=":material/warning:",
         )
     rows = [

@@ -268,7 +268,7 @@ def _bones(film: _Film, body: np.random.Generator) -> Plane:
     bone += 0.10 * film.fill(_ribbons(column, 0.105), blur=0.012) + 0.06 * film.fill(_ribbons(column, 0.035), blur=0.012)
     bone -= 0.06 * film.fill(_ribbons(discs, 0.008), blur=0.006)
 
-    lift, shift = body.uniform(-0.07, 0.05), 0.02 * body.standard_normal((2, 1, 2))
+    lift, shift = body.uniform(-0.04, 0.05), 0.02 * body.standard_normal((2, 1, 2))
     flip = np.array([[[-1.0, 1.0]], [[1.0, 1.0]]])
     rise = np.linspace(0, 1, len(_CLAVICLE))[:, None] * [0.0, lift]
     bone += 0.19 * film.fill(_ribbons((np.array(_CLAVICLE) + rise + shift) * flip, 0.017), blur=0.005)
@@ -304,7 +304,9 @@ def _vessels(film: _Film, body: np.random.Generator) -> Plane:
 def _opacity(film: _Film, body: np.random.Generator, subtype: Subtype, difficulty: float) -> Plane:
     """Share of each place's air that the findings replace, in [0, 1)."""
     plane = np.zeros((film.height, film.width), np.float32)
-    strength = (1.25 - 0.8 * difficulty) * body.uniform(0.65, 1.25)
+    strength = (1.3 - 0.8 * difficulty) * body.uniform(0.7, 1.25)
+    if body.random() < 0.28 * difficulty:  # As in life, some films hardly show what the patient has.
+        strength *= 0.15
     size = 1.25 - 0.5 * difficulty
     if subtype is Subtype.BACTERIA:
         for _ in range(1 + body.binomial(2, 0.3)):
@@ -316,9 +318,9 @@ def _opacity(film: _Film, body: np.random.Generator, subtype: Subtype, difficult
         plane *= 0.80 * strength * (0.9 + 0.15 * film.texture(body, 12))
     elif subtype is Subtype.VIRUS:
         fields = film.fill(np.stack([_ellipse(-0.45, 0.5, 0.5, 0.5), _ellipse(0.45, 0.5, 0.5, 0.5)]), blur=0.10)
-        net = np.maximum(1 - 1.1 * np.abs(film.texture(body, 18)), 0)
+        net = sum(np.maximum(1 - 1.1 * np.abs(film.texture(body, bumps)), 0) for bumps in (16, 28))
         cloud = np.clip(0.75 + 0.3 * film.texture(body, 5), 0, 1.3)
-        plane = strength * fields * cloud * (0.35 + 0.4 * net)
+        plane = strength * fields * cloud * (0.38 + 0.22 * net)
     return np.clip(plane, 0.0, 0.92)
 
 

@@ -32,14 +32,16 @@ def phantom_data(progress: Callable[[int, int], None] | None = None) -> Path:
     """Folder of the built-in phantom data set, drawn on first use.
 
     Raises:
+        RunError: Another process has been drawing them for two minutes.
         StoreError: The phantoms cannot be written.
     """
     from pneumo_core.data.phantom import write_phantoms  # noqa: PLC0415  Draws with libraries the app need not load.
 
     folder = datasets_root() / "phantom"
-    with hold_lock(datasets_root() / "phantom.lock", timeout_s=120):
-        if not folder.is_dir():
-            write_phantoms(folder, progress=progress)
+    if not folder.is_dir():  # It appears whole or not at all, and must be found where nothing can be written.
+        with hold_lock(datasets_root() / "phantom.lock", timeout_s=120):
+            if not folder.is_dir():
+                write_phantoms(folder, progress=progress)
     return folder
 
 

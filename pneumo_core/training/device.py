@@ -52,7 +52,7 @@ def describe(device: Device) -> dict[str, Any]:
     return {
         **asdict(device),
         "python": platform.python_version(),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "versions": {name: version(name) for name in packages},
     }
 

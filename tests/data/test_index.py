@@ -208,8 +208,7 @@ def test_odd_but_whole_files_are_indexed(root: Path) -> None:
 
 def test_a_name_that_is_no_text_is_listed(root: Path) -> None:
     expected = build_index(root)
-    with open(os.fsencode(root / "train/NORMAL") + b"/caf\xe9.jpeg", "wb") as file:
-        file.write(encode(gray(), "JPEG"))
+    (root / "train/NORMAL" / os.fsdecode(b"caf\xe9.jpeg")).write_bytes(encode(gray(), "JPEG"))
     index = build_index(root)
     assert index.table.equals(expected.table)
     (listed,) = index.unreadable
@@ -291,7 +290,9 @@ def test_a_folder_that_may_not_be_read_is_said(closed: str, monkeypatch: pytest.
         assert_one_line(raised.value, "Permission denied", str(root))
 
 
-@pytest.mark.parametrize("missing", ["train/NORMAL", "train/PNEUMONIA", "test/NORMAL", "test/PNEUMONIA", "train", "test"])
+@pytest.mark.parametrize(
+    "missing", ["train/NORMAL", "train/PNEUMONIA", "test/NORMAL", "test/PNEUMONIA", "train", "test"]
+)
 def test_training_needs_both_classes_in_train_and_test(root: Path, missing: str) -> None:
     require_trainable(build_index(root))
     shutil.rmtree(root / missing)
@@ -336,13 +337,19 @@ def _swap_names(folder: Path) -> None:
     (folder / "x").rename(second)
 
 
+def _append(path: Path, data: bytes) -> None:
+    path.write_bytes(path.read_bytes() + data)
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "one more": lambda folder: (folder / "new.png").write_bytes(encode(gray(seed=99))),
     "one less": lambda folder: (folder / "IM-0115-0001.jpeg").unlink(),
     "another name": lambda folder: (folder / "IM-0115-0001.jpeg").rename(folder / "IM-0116-0001.jpeg"),
-    "one byte": lambda folder: (folder / "IM-0115-0001.jpeg").open("ab").write(b"\0"),
+    "one byte": lambda folder: _append(folder / "IM-0115-0001.jpeg", b"\0"),
     "two names swapped": _swap_names,
-    "another class": lambda folder: (folder / "IM-0115-0001.jpeg").rename(folder.parent / "PNEUMONIA/IM-0115-0001.jpeg"),
+    "another class": lambda folder: (folder / "IM-0115-0001.jpeg").rename(
+        folder.parent / "PNEUMONIA/IM-0115-0001.jpeg"
+    ),
 }
 
 
@@ -459,7 +466,9 @@ INDEX_DAMAGE: dict[str, Callable[[Path, Path], object]] = {
     "facts no JSON": lambda facts, table: facts.write_bytes(b"{\xff"),
     "facts a list": lambda facts, table: facts.write_bytes(b"[1]"),
     "facts lack the root": lambda facts, table: facts.write_text(facts.read_text().replace('"root"', '"boot"')),
-    "facts of another": lambda facts, table: facts.write_text(facts.read_text().replace('"data_id": "', '"data_id": "0')),
+    "facts of another": lambda facts, table: facts.write_text(
+        facts.read_text().replace('"data_id": "', '"data_id": "0')
+    ),
     "unreadable odd": lambda facts, table: facts.write_text(
         facts.read_text().replace('"unreadable": []', '"unreadable": [1]')
     ),
@@ -483,7 +492,9 @@ def test_a_damaged_index_is_said_and_made_anew(root: Path, kind: str) -> None:
     assert same(load_index(index.data_id), index)
 
 
-@pytest.mark.parametrize("data_id", ["", ".", "..", "../x", "../../runs", "a" * 11, "A" * 12, "0" * 12, "0" * 11 + "\n", "x\0y"])
+@pytest.mark.parametrize(
+    "data_id", ["", ".", "..", "../x", "../../runs", "a" * 11, "A" * 12, "0" * 12, "0" * 12 + "\n", "x\0y"]
+)
 def test_ids_of_no_index_are_refused(root: Path, tmp_path: Path, data_id: str) -> None:
     index = build_index(root)
     # What a crafted id could reach, were it taken for a path.
@@ -527,9 +538,7 @@ def test_a_cut_write_loses_nothing(root: Path) -> None:
     assert len(build_index(root).table) == len(index.table) + 1
 
 
-def test_artifacts_that_cannot_be_written_are_said(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_artifacts_that_cannot_be_written_are_said(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = files_below(root)
     (tmp_path / "file").write_bytes(b"mine")
     monkeypatch.setenv("PNEUMO_ARTIFACTS", str(tmp_path / "file"))
@@ -564,7 +573,9 @@ def test_real_counts(real_index: DataIndex, real_data: Path) -> None:
 
 def test_real_patients_by_a_slow_reading(real_index: DataIndex) -> None:
     """Names split by hand, without the patterns of `patients`."""
-    for image_id, patient_id, pooled_id in real_index.table[["image_id", "patient_id", "pooled_id"]].itertuples(index=False):
+    for image_id, patient_id, pooled_id in real_index.table[["image_id", "patient_id", "pooled_id"]].itertuples(
+        index=False
+    ):
         stem = image_id.rpartition("/")[2].removesuffix(".jpeg")
         if stem.startswith("person"):
             number, cause = stem.removeprefix("person").split("_")[:2]

@@ -77,7 +77,11 @@ def test_order_within_blocks_and_rates(baseline: keras.Model) -> None:
     assert (kinds["Conv2D"], kinds["MaxPooling2D"], kinds["BatchNormalization"]) == (8, 4, 3)
     assert [layer.rate for layer in baseline.layers if isinstance(layer, keras.layers.Dropout)] == [0.5, 0.3, 0.2]
     names = [layer.name for layer in baseline.layers]
-    assert names[names.index(LAST_BLOCK) - 1 : names.index(LAST_BLOCK) + 2] == ["block4_conv2", LAST_BLOCK, "block4_pool"]
+    assert names[names.index(LAST_BLOCK) - 1 : names.index(LAST_BLOCK) + 2] == [
+        "block4_conv2",
+        LAST_BLOCK,
+        "block4_pool",
+    ]
 
 
 def test_takes_gray_pixels_as_they_are_stored(baseline: keras.Model) -> None:
@@ -105,7 +109,9 @@ def test_seed_decides_the_weights_and_no_two_layers_share_them() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     # Kernels differ between seeds, and between the layers of one model whatever their shapes.
     kernels = [weights.ravel()[:9] for weights in first if weights.ndim > 1]
-    assert all(not np.array_equal(a, b.ravel()[:9]) for a, b in zip(kernels, [w for w in other if w.ndim > 1], strict=True))
+    assert all(
+        not np.array_equal(a, b.ravel()[:9]) for a, b in zip(kernels, [w for w in other if w.ndim > 1], strict=True)
+    )
     scaled = {tuple(np.round(kernel / np.abs(kernel).max(), 4)) for kernel in kernels}
     assert len(scaled) == len(kernels) == 12
 

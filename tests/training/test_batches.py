@@ -1,4 +1,4 @@
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import keras
 import numpy as np
@@ -153,7 +153,7 @@ def test_keras_trains_a_resumed_run_on_what_an_uninterrupted_one_sees(images: ND
 
     whole = trained_on(0)
     a_pass = -(-len(ROWS) // 8)
-    passes = [sum(whole[start : start + a_pass], []) for start in range(0, len(whole), a_pass)]
+    passes = [list(chain(*whole[start : start + a_pass])) for start in range(0, len(whole), a_pass)]
     assert [sorted(rows) for rows in passes] == [ROWS.tolist()] * 5
     assert len({tuple(rows) for rows in passes}) == 5
     for first_epoch in (1, 3):

@@ -1,6 +1,7 @@
 import json
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -38,7 +39,9 @@ def small_model(learning_rate: float = 0.05) -> keras.Model:
     x = keras.layers.Dropout(0.5, seed=2)(x)
     model = keras.Model(image, keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(3))(x))
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(learning_rate), loss, run_eagerly=True)  # Tracing would take longer than training.
+    model.compile(
+        keras.optimizers.Adam(learning_rate), loss, run_eagerly=True
+    )  # Tracing would take longer than training.
     return model
 
 
@@ -204,7 +207,7 @@ class TestKeepBestWeights:
         assert sum(array.size for array in arrays) == model.count_params()
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for the end of the process."""
 
 
@@ -230,13 +233,11 @@ def session(folder: Path, *, epochs: int, stop_after: int | None = None) -> tupl
 
         def on_epoch_begin(self, epoch: int, logs_: dict | None = None) -> None:
             if stop_after is not None and epoch == stop_after:
-                raise Killed
+                raise KilledError
 
     if first < epochs and not stopped:
-        try:
+        with suppress(KilledError):
             fit(model, [*counting, Watch(), backup], epochs=epochs, initial_epoch=first)
-        except Killed:
-            pass
     return model, logs, counting
 
 

@@ -1,0 +1,108 @@
+"""Which data set is used where none is named, and how the app remembers the one that was chosen."""
+
+from pathlib import Path
+
+import pytest
+
+from pneumo_core.data.index import build_index
+from pneumo_core.data.source import connect, connected_id, default_data, kaggle_folder, phantom_data
+from pneumo_core.errors import StoreError
+from pneumo_core.store import datasets_root
+from tests.data.image_files import write_data_set
+from tests.hostile import assert_one_line, child, public_folder, without_rights
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_is_named_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_data_set(kaggle_folder() / "chest_xray")
+    monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "named"))
+    assert default_data() == tmp_path / "named"
+    assert not (datasets_root() / "phantom").exists()
+
+
+def test_the_download_comes_second() -> None:
+    write_data_set(kaggle_folder() / "chest_xray")
+    assert default_data() == kaggle_folder() / "chest_xray"
+    assert not (datasets_root() / "phantom").exists()
+
+
+DRAW = """
+from pneumo_core.data.source import default_data
+steps = []
+print(default_data(lambda done, total: steps.append(done)))
+print(len(steps) > 0)
+"""
+
+
+@pytest.mark.slow
+def test_phantoms_come_last_and_are_drawn_once() -> None:
+    (kaggle_folder()).mkdir(parents=True)  # A download that is not done yet.
+    processes = [child(DRAW) for _ in range(2)]
+    outputs = [process.communicate(timeout=300) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    folder = datasets_root() / "phantom"
+    assert {output.splitlines()[0] for output, _ in outputs} == {str(folder)}
+    assert sorted(output.splitlines()[1] for output, _ in outputs) == ["False", "True"]
+    before = contents(folder)
+    assert default_data() == phantom_data() == folder
+    assert contents(folder) == before
+    index = build_index(folder)
+    assert index.is_phantom
+    assert index.unreadable == ()
+    assert len(index.table) == len(before)
+
+
+def test_drawn_phantoms_are_found_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    with public_folder() as folder:
+        monkeypatch.setenv("PNEUMO_ARTIFACTS", str(folder))
+        write_data_set(datasets_root() / "phantom")
+        for path in (folder, datasets_root()):
+            path.chmod(0o555)
+        with without_rights():
+            assert default_data() == datasets_root() / "phantom"
+        assert [path.name for path in datasets_root().iterdir()] == ["phantom"]
+
+
+def test_phantoms_that_cannot_be_written_are_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    monkeypatch.setenv("PNEUMO_ARTIFACTS", str(tmp_path / "file"))
+    with pytest.raises(StoreError) as raised:
+        phantom_data()
+    assert_one_line(raised.value, str(tmp_path / "file"))
+    assert (tmp_path / "file").read_bytes() == b"mine"
+
+
+def test_the_chosen_data_set_is_remembered(tmp_path: Path) -> None:
+    assert connected_id() is None
+    first = build_index(write_data_set(tmp_path / "first"))
+    second = build_index(write_data_set(tmp_path / "second", {"train/NORMAL": ("IM-0001-0001.jpeg",)}))
+    for index in (first, second, first):
+        connect(index)
+        assert connected_id() == index.data_id
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '"0123456789ab"', "\0\0"])
+def test_a_damaged_choice_is_none(tmp_path: Path, content: str) -> None:
+    index = build_index(write_data_set(tmp_path / "set"))
+    connect(index)
+    (datasets_root() / "connected.json").write_text(content)
+    assert connected_id() is None
+    connect(index)
+    assert connected_id() == index.data_id
+
+
+def test_a_choice_that_cannot_be_written_is_said_and_the_old_one_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = build_index(write_data_set(tmp_path / "set"))
+    with public_folder() as folder:
+        monkeypatch.setenv("PNEUMO_ARTIFACTS", str(folder))
+        connect(index)
+        datasets_root().chmod(0o555)
+        with without_rights(), pytest.raises(StoreError) as raised:
+            connect(index)
+        assert_one_line(raised.value, "connected.json")
+        assert connected_id() == index.data_id

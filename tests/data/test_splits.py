@@ -1,0 +1,227 @@
+"""Which images train, validate and test: patients on one side only, shares kept, the same seed the same choice."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pneumo_core.config import Preset, TrainConfig, preset_config
+from pneumo_core.data.index import DataIndex
+from pneumo_core.data.splits import assign, hold_out_patients
+from pneumo_core.errors import DataError
+from pneumo_core.records import Architecture, Label, Split
+from tests.hostile import assert_one_line
+
+CLASSES = (("none", Label.NORMAL), ("bacteria", Label.PNEUMONIA), ("virus", Label.PNEUMONIA))
+
+
+def table(*parts: tuple[Split, str, list[int]]) -> pd.DataFrame:
+    """Rows of an index: for each split and subtype the number of images of each patient."""
+    rows = []
+    for split, subtype, patients in parts:
+        for patient, images in enumerate(patients):
+            for image in range(images):
+                label = dict(CLASSES)[subtype]
+                rows.append(
+                    {
+                        "image_id": f"{split}/{label.name}/{subtype}{patient:04}-{image:02}.jpeg",
+                        "split": str(split),
+                        "label": int(label),
+                        "subtype": subtype,
+                        "patient_id": f"{'' if split is Split.TRAIN else f'{split}-'}{subtype}-{patient}",
+                    }
+                )
+    return pd.DataFrame(rows).sort_values("image_id", ignore_index=True)
+
+
+def typical(patients: int = 120) -> pd.DataFrame:
+    """Shares like those of the real data set, with one to seven images a patient."""
+    rng = np.random.default_rng(5)
+    return table(
+        (Split.TRAIN, "none", [1 + int(rng.geometric(0.8) > 1) for _ in range(patients)]),
+        (Split.TRAIN, "bacteria", [int(min(7, rng.geometric(0.6))) for _ in range(2 * patients)]),
+        (Split.TRAIN, "virus", [1] * patients),
+        (Split.VAL, "none", [1] * 8),
+        (Split.VAL, "bacteria", [1] * 8),
+        (Split.TEST, "none", [1] * 30),
+        (Split.TEST, "bacteria", [2] * 20),
+        (Split.TEST, "virus", [1] * 20),
+    )
+
+
+def config(preset: Preset = Preset.SOUND, **changes: object) -> TrainConfig:
+    return replace(preset_config(Architecture.BASELINE, preset), **changes)
+
+
+def patients_of(frame: pd.DataFrame, rows: np.ndarray) -> set[str]:
+    return set(frame["patient_id"].iloc[rows])
+
+
+# --- Holding out patients ---------------------------------------------------------------------------------------------
+
+PATIENTS = st.lists(st.integers(1, 12), min_size=1, max_size=25)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    images=st.tuples(PATIENTS, PATIENTS, PATIENTS),
+    fraction=st.sampled_from([0.1, 0.15, 0.2, 0.34, 0.5]),
+    seed=st.integers(0, 2**31 - 1),
+    shuffle=st.randoms(use_true_random=False),
+)
+def test_patients_are_on_one_side_and_classes_on_both(
+    images: tuple[list[int], ...], fraction: float, seed: int, shuffle: np.random.Generator
+) -> None:
+    frame = table(*((Split.TRAIN, subtype, part) for (subtype, _), part in zip(CLASSES, images, strict=True)))
+    order = list(range(len(frame)))
+    shuffle.shuffle(order)
+    frame = frame.iloc[order]
+    folds = max(2, round(1 / fraction))
+    try:
+        mask = hold_out_patients(frame, fraction=fraction, seed=seed)
+    except DataError as error:
+        refusal = error
+    else:
+        assert (mask.shape, mask.dtype) == ((len(frame),), np.bool_)
+        assert not set(frame["patient_id"][mask]) & set(frame["patient_id"][~mask])
+        assert set(frame["label"][mask]) == set(frame["label"][~mask]) == {0, 1}
+        assert np.array_equal(hold_out_patients(frame, fraction=fraction, seed=seed), mask)
+        return
+    assert_one_line(refusal, "patients")
+    # It gives up only where patients are few, or a few of them have most of the images.
+    few = min(len(images[0]), len(images[1]) + len(images[2])) < folds
+    assert few or max(map(max, images)) > 1
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.15, 0.2, 0.25])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_shares_of_classes_and_subtypes_are_kept(fraction: float, seed: int) -> None:
+    frame = typical()
+    train = frame[frame["split"] == "train"]
+    mask = hold_out_patients(train, fraction=fraction, seed=seed)
+    assert mask.mean() == pytest.approx(fraction, abs=0.03)
+    for column in ("label", "subtype"):
+        shares = train[column].value_counts(normalize=True)
+        held_out = train[column][mask].value_counts(normalize=True)
+        assert (shares - held_out).abs().max() < 0.03
+
+
+def test_seeds_choose_different_patients() -> None:
+    frame = typical()
+    train = frame[frame["split"] == "train"]
+    masks = [hold_out_patients(train, fraction=0.2, seed=seed) for seed in range(5)]
+    assert len({mask.tobytes() for mask in masks}) == 5
+
+
+def test_many_images_of_few_patients_do_not_cost_a_class() -> None:
+    """One patient with most of a class's images fills a fold alone, which then lacks the other class."""
+    frame = table((Split.TRAIN, "none", [30, 1, 1, 1, 1]), (Split.TRAIN, "bacteria", [30, 30, 1, 1, 1]))
+    for seed in range(20):
+        mask = hold_out_patients(frame, fraction=0.2, seed=seed)
+        assert set(frame["label"][mask]) == set(frame["label"][~mask]) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("normal", "bacteria"), [([1] * 4, [1] * 50), ([1] * 50, [1] * 4), ([50], [50]), ([], [1] * 50), ([1] * 50, [])]
+)
+def test_too_few_patients_are_refused(normal: list[int], bacteria: list[int]) -> None:
+    frame = table((Split.TRAIN, "none", normal), (Split.TRAIN, "bacteria", bacteria))
+    with pytest.raises(DataError) as raised:
+        hold_out_patients(frame, fraction=0.2, seed=0)
+    assert_one_line(raised.value, "20%", "at least 5 patients of each class", "use more images")
+
+
+# --- Assigning rows ---------------------------------------------------------------------------------------------------
+
+
+def test_sound_runs_validate_on_patients_of_train_and_the_official_val() -> None:
+    frame = typical()
+    rows = assign(frame, config())
+    split = frame["split"].to_numpy()
+    for part in (rows.train, rows.val, rows.test):
+        assert part.dtype == np.int64
+        assert np.array_equal(part, np.unique(part))
+    assert not patients_of(frame, rows.train) & patients_of(frame, rows.val)
+    assert set(split[rows.train]) == {"train"}
+    assert np.array_equal(rows.test, np.flatnonzero(split == "test"))
+    assert set(np.flatnonzero(split == "val")) <= set(rows.val)
+    # Every image is somewhere, once.
+    assert np.array_equal(np.sort(np.concatenate([rows.train, rows.val, rows.test])), np.arange(len(frame)))
+    held_out = rows.val[split[rows.val] == "train"]
+    assert len(held_out) / (split == "train").sum() == pytest.approx(1 / 7, abs=0.02)
+
+
+def test_a_val_patient_who_also_trains_does_not_validate() -> None:
+    frame = typical()
+    official = np.flatnonzero(frame["split"] == "val")
+    train = np.flatnonzero(frame["split"] == "train")
+    trained, held_out = assign(frame, config()).train[0], next(iter(set(assign(frame, config()).val) & set(train)))
+    frame.loc[official[0], "patient_id"] = frame.loc[trained, "patient_id"]
+    frame.loc[official[1], "patient_id"] = frame.loc[held_out, "patient_id"]
+    rows = assign(frame, config())
+    assert not patients_of(frame, rows.train) & patients_of(frame, rows.val)
+    assert set(official) - set(rows.val) == {official[0]}
+    assert official[0] not in rows.train
+
+
+def test_the_report_validates_on_the_test_images_themselves() -> None:
+    frame = typical()
+    rows = assign(frame, config(Preset.REPORT))
+    split = frame["split"].to_numpy()
+    assert np.array_equal(rows.train, np.flatnonzero(split == "train"))
+    assert np.array_equal(rows.test, np.flatnonzero(split == "test"))
+    assert np.array_equal(rows.val, rows.test)
+
+
+def test_the_seed_decides() -> None:
+    frame = typical()
+    first, again, other = (assign(frame, config(seed=seed, max_images=100)) for seed in (1, 1, 2))
+    for part in ("train", "val", "test"):
+        assert np.array_equal(getattr(first, part), getattr(again, part))
+    assert not np.array_equal(first.train, other.train)
+    assert not np.array_equal(first.test, other.test)
+
+
+@pytest.mark.parametrize("preset", [Preset.SOUND, Preset.REPORT])
+@pytest.mark.parametrize("limit", [8, 50, 333])
+def test_a_limit_keeps_the_shares_of_the_classes(preset: Preset, limit: int) -> None:
+    frame = typical()
+    whole, limited = assign(frame, config(preset)), assign(frame, config(preset, max_images=limit))
+    for part in ("train", "val", "test"):
+        rows, all_rows = getattr(limited, part), getattr(whole, part)
+        assert set(rows) <= set(all_rows)
+        assert len(all_rows) if len(all_rows) <= limit else limit - 1 <= len(rows) <= limit
+        share = frame["label"].iloc[all_rows].mean()
+        assert abs(frame["label"].iloc[rows].mean() - share) <= 1 / len(rows)
+        assert set(frame["label"].iloc[rows]) == {0, 1}
+    assert not patients_of(frame, limited.train) & (
+        patients_of(frame, limited.test) | (patients_of(frame, limited.val) if preset is Preset.SOUND else set())
+    )
+
+
+def test_a_rare_class_survives_a_limit() -> None:
+    frame = table(
+        (Split.TRAIN, "none", [1] * 3),
+        (Split.TRAIN, "bacteria", [1] * 997),
+        (Split.TEST, "none", [1]),
+        (Split.TEST, "virus", [9]),
+    )
+    rows = assign(frame, config(Preset.REPORT, max_images=8))
+    assert Counter(frame["label"].iloc[rows.train]) == {0: 1, 1: 7}
+    assert Counter(frame["label"].iloc[rows.test]) == {0: 1, 1: 7}
+
+
+def test_real_patients_stay_on_one_side(real_index: DataIndex) -> None:
+    frame = real_index.table
+    rows = assign(frame, config())
+    assert not patients_of(frame, rows.train) & patients_of(frame, rows.val)
+    held_out = frame.iloc[rows.val][frame.iloc[rows.val]["split"] == "train"]
+    train = frame[frame["split"] == "train"]
+    assert len(held_out) / len(train) == pytest.approx(1 / 7, abs=0.01)
+    shares = train["subtype"].value_counts(normalize=True) - held_out["subtype"].value_counts(normalize=True)
+    assert shares.abs().max() < 0.01
+    assert len(rows.val) == len(held_out) + 16
