@@ -10,9 +10,13 @@ from typer.testing import CliRunner
 
 from pneumo_core.__main__ import app
 from pneumo_core.config import Preset
+from pneumo_core.inference.evidence import read_report
+from pneumo_core.records import Split
 from pneumo_core.settings import Settings
+from pneumo_core.store import RunDirectory
 
 PROJECT = Path(__file__).resolve().parent.parent
+PUBLISHED = [RunDirectory(path) for path in sorted((PROJECT / "artifacts" / "published").glob("*-*"))]
 README = (PROJECT / "README.md").read_text()
 COMMANDS = re.findall(r"^python -m pneumo_core (.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
 
@@ -44,6 +48,15 @@ def test_every_setting_is_documented() -> None:
 
 def test_every_preset_is_documented() -> None:
     assert set(re.findall(r"^\| `(\w+)` \| .* \| .* \| .* \|$", README, flags=re.MULTILINE)) == {preset.value for preset in Preset}
+
+
+@pytest.mark.parametrize("split", [Split.VAL, Split.TEST])
+def test_the_published_runs_figures_are_the_tables(split: Split) -> None:
+    (row,) = re.findall(rf"^\| `sound`, published \| {split.value} \| (\d+) \| (.*) \|$", README, flags=re.MULTILINE)
+    (run,) = PUBLISHED
+    part = read_report(run).splits[split]
+    estimates = [part.accuracy, part.sensitivity, part.specificity, part.auroc]
+    assert row == (str(part.n), " | ".join(f"{e.value:.1%} ({e.low:.1%} to {e.high:.1%})" for e in estimates))
 
 
 def test_make_targets_exist() -> None:

@@ -847,7 +847,6 @@ def test_events_that_cannot_be_read_are_said(run: RunDirectory) -> None:
 # --- Artifacts that may not be entered --------------------------------------------------------------------------------
 
 READS: dict[str, Callable[[], object]] = {
-    "list_runs": list_runs,
     "find_run": lambda: find_run(RUN_ID),
     "run_state": lambda: run_state(RunDirectory(run_path())),
     "read_status": lambda: read_status(RunDirectory(run_path())),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pneumo_core.data.index import DataIndex, build_index, load_index
+from pneumo_core.data.index import DataIndex, build_index, index_changed_ns, load_index
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.store import find_run
@@ -15,9 +15,18 @@ if TYPE_CHECKING:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def stored_index(data_id: str) -> DataIndex:
-    """An index by its id; content-based, so it never goes stale."""
+def stored_index(data_id: str, stored_ns: int) -> DataIndex:  # noqa: ARG001
+    """An index by its id; `stored_ns` is part of the key, because the same images may be indexed in another folder."""
     return load_index(data_id)
+
+
+def current_stored_index(data_id: str) -> DataIndex:
+    """An index by its id, as it is stored now.
+
+    Raises:
+        DataError: It is missing or damaged.
+    """
+    return stored_index(data_id, index_changed_ns(data_id))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

@@ -112,7 +112,7 @@ def _actions(item: RunView) -> None:
             st.button("Cancelling…", disabled=True, key="cancelling")
         elif item.state.is_live and st.button("Cancel", key="cancel"):
             cancel(item.run_id)
-            st.rerun(scope="fragment")
+            st.rerun()
         elif item.is_resumable and st.button("Resume", type="primary", key="resume"):
             resume(item.run_id)
             st.rerun()

@@ -3,8 +3,8 @@
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from pages.ui.cached import indexed, stored_index
-from pneumo_core.data.index import DataIndex
+from pages.ui.cached import current_stored_index, indexed
+from pneumo_core.data.index import DataIndex, find_root
 from pneumo_core.data.source import connected_id, default_data
 from pneumo_core.errors import DataError
 from pneumo_core.jobs.runs import RunView, views
@@ -40,11 +40,11 @@ def current_index() -> DataIndex:
     chosen = connected_id()
     if chosen is not None:
         try:
-            return stored_index(chosen)
+            return current_stored_index(chosen)
         except DataError:
             st.caption("The connected data set is gone; showing the default one.")
     with st.spinner("Preparing the default data set (once)…"):
-        folder = default_data()
+        folder = find_root(default_data())
         return indexed(str(folder), folder.stat().st_mtime_ns)
 
 

@@ -1,6 +1,7 @@
 """Tables of a run's evidence as pure functions: what Evaluate shows, and what it hands out as CSV."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,7 @@ def figures_frame(report: EvaluationReport) -> pd.DataFrame:
             if isinstance(estimate, NotApplicable):
                 rows.append({**row, "not applicable": estimate.reason})
             else:
-                rows.append(
-                    {**row, "value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
-                )
+                rows.append({**row, **asdict(estimate), "not applicable": ""})
     frame = pd.DataFrame(rows, columns=["split", "figure", "value", "low", "high", "n", "not applicable"])
     return frame.astype({"n": "Int64"})
 

@@ -24,7 +24,7 @@ from pneumo_core.errors import DataError, ImageError, StoreError
 from pneumo_core.records import ImageRecord, Label, Split, UnreadableFile
 from pneumo_core.store import datasets_root, read_json, write_atomic, write_json
 
-__all__ = ["DataIndex", "build_index", "find_root", "load_index", "require_trainable"]
+__all__ = ["DataIndex", "build_index", "find_root", "index_changed_ns", "load_index", "require_trainable"]
 
 _EXTENSIONS: Final = {".jpeg", ".jpg", ".png"}
 _COLUMNS: Final = tuple(ImageRecord.__dataclass_fields__)
@@ -158,6 +158,12 @@ def load_index(data_id: str) -> DataIndex:
         raise DataError(
             f"the index must be whole. Received: data_id={data_id!r}: {reason}; run 'data index FOLDER' to make it anew"
         ) from error
+
+
+def index_changed_ns(data_id: str) -> int:
+    """When the stored index last changed, in nanoseconds of Unix time; 0 where there is none."""
+    path = datasets_root() / data_id / "index.json"
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def require_trainable(index: DataIndex) -> None:

@@ -1,0 +1,345 @@
+"""The worker: as a process of its own in the shared run, and in this process where it is sent into trouble."""
+
+import hashlib
+import json
+import os
+import resource
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pneumo_core.config import Preset, TrainConfig, preset_config
+from pneumo_core.data.images import decode_gray
+from pneumo_core.data.index import DataIndex, build_index
+from pneumo_core.data.splits import assign
+from pneumo_core.errors import RunError
+from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.inference.session import load_session, run_session
+from pneumo_core.records import Architecture, RunState
+from pneumo_core.store import (
+    RunDirectory,
+    file_sha256,
+    hold_lock,
+    lock_is_held,
+    read_events,
+    read_json,
+    read_manifest,
+    read_status,
+    run_state,
+    slot_lock,
+    verified_file,
+    write_json,
+)
+from pneumo_core.worker import main
+from tests.conftest import FinishedRun, ask_for_run
+
+# tf2onnx 1.17, through Keras' exporter, asks whether NumPy still has `np.object`; NumPy 2.4 warns of the question.
+pytestmark = pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")
+
+SMALL = replace(preset_config(Architecture.BASELINE, Preset.QUICK, epochs=1), image_size=32, learning_rate=1e-4)
+KEPT = {
+    *("config.json", "events.jsonl", "weights.weights.h5", "trained.json", "model.onnx"),
+    *("distribution.npz", "predictions.parquet", "report.json"),
+}
+
+
+# --- The shared run, which a worker process made ----------------------------------------------------------------------
+
+
+class TestFinishedRun:
+    def test_files_are_all_there_and_nothing_else(self, finished_run: FinishedRun) -> None:
+        names = {path.name for path in finished_run.path.iterdir()}
+        assert names == KEPT | {"manifest.json", "status.json", "worker.log", "run.lock", "submit.lock"}
+        run = RunDirectory(finished_run.path)
+        assert run_state(run) is RunState.SUCCEEDED
+        assert not lock_is_held(run.run_lock)
+
+    def test_manifest_has_each_file_s_hash_and_the_facts(self, finished_run: FinishedRun) -> None:
+        manifest = json.loads((finished_run.path / "manifest.json").read_text())
+        expected = {name: hashlib.sha256((finished_run.path / name).read_bytes()).hexdigest() for name in KEPT}
+        assert manifest["files"] == expected
+        assert manifest["run_id"] == finished_run.run_id
+        assert (manifest["parameters"], manifest["trainable_parameters"]) == (5_677_329, 5_676_881)
+        assert manifest["weights_sha256"] == expected["weights.weights.h5"]
+        assert manifest["seed"] == 0
+        assert manifest["device"]["backend"] == "tensorflow"
+        assert manifest["device"]["precision"] in {"float32", "mixed_bfloat16"}
+        assert {"keras", "numpy", "onnxruntime"} < set(manifest["device"]["versions"])
+        assert 0 < manifest["training_duration_s"] < 600
+        assert 0 < manifest["export_duration_s"] < 600
+        assert 200e6 < manifest["peak_memory_bytes"] < 16e9
+        # Written last: nothing that it vouches for is younger.
+        written = (finished_run.path / "manifest.json").stat().st_mtime_ns
+        assert all((finished_run.path / name).stat().st_mtime_ns <= written for name in KEPT)
+
+    def test_history_has_each_epoch_once(self, finished_run: FinishedRun) -> None:
+        run = RunDirectory(finished_run.path)
+        epochs = [event for event in read_events(run) if event["kind"] == "epoch"]
+        assert [event["epoch"] for event in epochs] == [0, 1]
+        for event in epochs:
+            assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "duration_s", "time"} <= set(event)
+        status = read_status(run)
+        assert (status.epoch, status.epochs, status.error) == (2, 2, "")
+
+    def test_predictions_are_one_row_an_image_of_validation_and_test(self, finished_run: FinishedRun) -> None:
+        table = pd.read_parquet(finished_run.path / "predictions.parquet")
+        assert set(table) == {"image_id", "patient_id", "label", "subtype", "split", "logit"}
+        assert table["logit"].dtype == np.float32
+        assert np.isfinite(table["logit"]).all()
+        assert not table["image_id"].duplicated().any()
+        test = sorted(
+            path.relative_to(finished_run.data).as_posix() for path in (finished_run.data / "test").rglob("*.jpeg")
+        )
+        assert sorted(table.loc[table["split"] == "test", "image_id"]) == test
+        val = table[table["split"] == "val"]
+        folders = val["image_id"].str.partition("/")[0].value_counts()
+        assert folders["val"] == len(list((finished_run.data / "val").rglob("*.jpeg")))
+        assert folders["train"] > 5
+        # Held out by patient: none of them is among the other training images.
+        names = {path.name: path.parent.parent.name for path in finished_run.data.rglob("*.jpeg")}
+        patients = {name.rsplit("-", 1)[0] for name in val["image_id"].str.rsplit("/").str[-1]}
+        held_out = set(val["image_id"].str.rsplit("/").str[-1])
+        others = {name for name, split in names.items() if split == "train" and name not in held_out}
+        assert not patients & {name.rsplit("-", 1)[0] for name in others}
+        is_pneumonia = table["image_id"].str.contains("/PNEUMONIA/")
+        np.testing.assert_array_equal(table["label"], is_pneumonia.astype(int))
+
+    def test_logits_are_the_model_s_own(self, finished_run: FinishedRun) -> None:
+        table = pd.read_parquet(finished_run.path / "predictions.parquet")
+        session = load_session(finished_run.path / "model.onnx")
+        assert session.image_size == 150
+        for _, row in table.iloc[:: len(table) // 8].iterrows():
+            data = (finished_run.data / row["image_id"]).read_bytes()
+            logit = run_session(session, decode_gray(data, "image", size=150)[None]).logit[0]
+            assert logit == pytest.approx(row["logit"], abs=1e-5)
+
+    def test_report_is_recomputable_from_the_predictions_alone(self, finished_run: FinishedRun) -> None:
+        table = pd.read_parquet(finished_run.path / "predictions.parquet")
+        config = preset_config(Architecture.BASELINE, Preset.QUICK, epochs=2)
+        report = evaluate(table, run_id=finished_run.run_id, rule=config.operating_rule, selected_on_test=False)
+        assert json.loads(json.dumps(report_to_dict(report))) == read_json(finished_run.path / "report.json")
+        assert report.operating_point.split == "val"
+
+    def test_log_tells_no_error(self, finished_run: FinishedRun) -> None:
+        log = (finished_run.path / "worker.log").read_text()
+        assert "Traceback" not in log
+        assert "rror" not in log
+
+
+# --- In this process --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def precision_restored(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A training sets Keras' precision for the process, which is a worker's own everywhere else."""
+    yield
+    if request.cls is not TestFinishedRun:
+        import keras
+
+        keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def index(tiny_data: Path) -> DataIndex:
+    return build_index(tiny_data)
+
+
+@pytest.fixture(scope="module")
+def succeeded(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Path:
+    """Artifacts with a finished run of `SMALL`; never change them."""
+    artifacts = tmp_path_factory.mktemp("succeeded") / "artifacts"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PNEUMO_ARTIFACTS", str(artifacts))
+        run = ask_for_run(SMALL, build_index(tiny_data))
+        # Through its own directory, as everywhere: the verb and the path are the worker's only arguments.
+        assert main("train", run.path) == 0, read_status(run)
+        assert run_state(run) is RunState.SUCCEEDED
+    return artifacts
+
+
+@pytest.fixture
+def run(succeeded: Path, tmp_path: Path) -> Iterator[RunDirectory]:
+    """A copy of the finished run of `SMALL`, to take steps back from."""
+    shutil.copytree(succeeded, tmp_path / "artifacts")
+    (found,) = (tmp_path / "artifacts" / "runs").glob("baseline-*")
+    yield RunDirectory(found)
+    shutil.rmtree(tmp_path / "artifacts")
+
+
+def assert_failed(run: RunDirectory, *parts: str) -> None:
+    """The run says why it failed, on one line, and can be told from one that was killed."""
+    assert run_state(run) is RunState.FAILED
+    error = read_status(run).error
+    assert "\n" not in error
+    for part in parts:
+        assert part in error
+    assert not run.manifest.exists()
+    assert not lock_is_held(run.run_lock)
+    assert not lock_is_held(slot_lock())
+
+
+class TestSteps:
+    def test_a_trained_run_is_finished_without_training(self, run: RunDirectory) -> None:
+        """What is left after training elsewhere, or after a kill while exporting."""
+        before = {name: (run.path / name).read_bytes() for name in KEPT}
+        for name in ("manifest.json", "model.onnx", "distribution.npz", "predictions.parquet", "report.json"):
+            (run.path / name).unlink()
+        assert run_state(run) is RunState.TRAINED
+        assert main("export", run.path) == 0
+        assert run_state(run) is RunState.SUCCEEDED
+        for name in ("weights.weights.h5", "trained.json", "events.jsonl", "config.json"):
+            assert (run.path / name).read_bytes() == before[name]
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(run.predictions), pd.read_parquet(__import__("io").BytesIO(before["predictions.parquet"]))
+        )
+        assert run.report.read_bytes() == before["report.json"]
+        for name in read_manifest(run)["files"]:
+            verified_file(run, run.path / name)
+
+    @pytest.mark.parametrize("verb", ["train", "export"])
+    def test_a_finished_run_is_not_trained_again(self, run: RunDirectory, verb: str) -> None:
+        weights = file_sha256(run.weights)
+        events = run.events.read_bytes()
+        run.manifest.unlink()
+        assert main(verb, run.path) == 0
+        assert (file_sha256(run.weights), run.events.read_bytes()) == (weights, events)
+
+    def test_export_of_a_run_without_weights_fails(self, run: RunDirectory) -> None:
+        for name in ("manifest.json", "trained.json", "weights.weights.h5"):
+            (run.path / name).unlink()
+        assert main("export", run.path) == 1
+        assert_failed(run, "trained.json")
+
+    def test_selected_on_test_is_in_everything_that_is_said(self, index: DataIndex) -> None:
+        config = replace(preset_config(Architecture.BASELINE, Preset.REPORT, epochs=1), image_size=32)
+        run = ask_for_run(config, index)
+        assert main("train", run.path) == 0, read_status(run)
+        table = pd.read_parquet(run.predictions)
+        assert set(table["split"]) == {"test"}
+        assert len(table) == len(assign(index.table, config).test)
+        report = read_json(run.report)
+        assert report["selected_on_test"] is True
+        assert list(report["splits"]) == ["test"]
+        assert report["operating_point"]["threshold"] == 0.5
+        images = read_manifest(run)["images"]
+        assert images["val"] == images["test"] == len(table)
+
+
+class TestTrouble:
+    def test_cancelled_before_its_turn(self, index: DataIndex) -> None:
+        run = ask_for_run(SMALL, index)
+        run.cancel.touch()
+        assert main("train", run.path) == 1
+        assert run_state(run) is RunState.CANCELLED
+        assert not run.weights.exists()
+        assert not lock_is_held(slot_lock())
+
+    def test_a_second_worker_does_not_touch_the_run(self, run: RunDirectory) -> None:
+        before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+        with hold_lock(run.run_lock), pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pneumo_core.worker.hold_lock", lambda path: hold_lock(path, timeout_s=0.1))
+            with pytest.raises(RunError, match="only one process at a time"):
+                main("train", run.path)
+        assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            ("{", "config.json must hold JSON"),
+            ("[]", "config.json must hold a submitted config"),
+            ("{}", "config.json must hold a submitted config"),
+            ('{"config": {}, "data": {"data_id": "0123456789ab"}}', "needs exactly the keys"),
+        ],
+    )
+    def test_damaged_config(self, index: DataIndex, content: str, told: str) -> None:
+        run = ask_for_run(SMALL, index)
+        run.config.write_text(content)
+        assert main("train", run.path) == 1
+        assert_failed(run, told, "Received: ")
+
+    def test_index_that_is_gone(self, index: DataIndex, capsys: pytest.CaptureFixture[str]) -> None:
+        run = ask_for_run(SMALL, index)
+        shutil.rmtree(run.path.parent.parent / "datasets")
+        assert main("train", run.path) == 1
+        assert_failed(run, "the index must be whole", index.data_id, "run 'data index FOLDER'")
+        # The log keeps the traceback for those who need it.
+        assert "Traceback" in capsys.readouterr().err
+
+    def test_images_that_are_gone(self, index: DataIndex, tmp_path: Path) -> None:
+        moved = tmp_path / "moved"
+        shutil.copytree(index.root, moved)
+        run = ask_for_run(SMALL, build_index(moved))
+        shutil.rmtree(moved)
+        assert main("train", run.path) == 1
+        assert_failed(run, "an indexed image must stay as it was", "Received: 'test/NORMAL/")
+
+    def test_weights_that_are_not_those_that_were_trained(self, run: RunDirectory) -> None:
+        run.manifest.unlink()
+        with run.weights.open("r+b") as file:
+            file.seek(100_000)
+            file.write(b"damage")
+        assert main("train", run.path) == 1
+        assert_failed(run, "trained.json must vouch for the weights", run.run_id)
+        # What the error advises works, and loses nothing but the damaged training.
+        run.trained.unlink()
+        assert main("train", run.path) == 0, read_status(run)
+
+    def test_a_bug_is_told_too(self, index: DataIndex) -> None:
+        run = ask_for_run(SMALL, index)
+        run.backup.write_text("a file where a folder belongs")
+        assert main("train", run.path) == 1
+        assert_failed(run)
+        assert read_status(run).error
+
+    def test_full_disk_fails_in_one_line_and_resumes_when_there_is_room(self, index: DataIndex) -> None:
+        run = ask_for_run(SMALL, index)
+        with largest_file(1_000_000):
+            assert main("train", run.path) == 1
+        assert_failed(run, "artifacts must be readable and writable", "weights.weights.h5")
+        # No half of a file is taken for a whole one.
+        assert not run.weights.exists()
+        assert not run.trained.exists()
+        assert main("train", run.path) == 0, read_status(run)
+        assert run_state(run) is RunState.SUCCEEDED
+        assert {path.name for path in run.path.iterdir()} >= KEPT
+        assert "partial.weights.h5" not in read_manifest(run)["files"]
+
+    def test_full_disk_while_exporting_keeps_the_training(self, run: RunDirectory) -> None:
+        for name in ("manifest.json", "model.onnx", "report.json"):
+            (run.path / name).unlink()
+        weights = file_sha256(run.weights)
+        with largest_file(500_000):
+            assert main("train", run.path) == 1
+        assert_failed(run, "artifacts must be readable and writable", "model.onnx")
+        assert file_sha256(run.weights) == weights
+        assert main("train", run.path) == 0, read_status(run)
+        assert file_sha256(run.weights) == weights
+
+
+@contextmanager
+def largest_file(size_bytes: int) -> Iterator[None]:
+    """Writing past `size_bytes` fails, as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_relative_artifacts_folder_is_the_same_for_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pneumo_core.settings import settings
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PNEUMO_ARTIFACTS", "mine")
+    assert settings().artifacts == tmp_path / "mine"
+    monkeypatch.setenv("PNEUMO_ARTIFACTS", "~/mine")
+    assert settings().artifacts == Path(os.path.expanduser("~/mine"))
