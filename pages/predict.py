@@ -6,7 +6,7 @@ from pages.ui.cached import loaded_classifier
 from pages.ui.components import caveats, data_badge, disclaimer, percent, pick_finished_run, shown_errors
 from pages.ui.predict import bounded, pick_sample, probability_figure
 from pages.ui.state import current_index, require_frame
-from pneumo_core.data.images import decode_gray
+from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.evaluation.report import OperatingPoint
 from pneumo_core.inference.classify import Answer, Prediction, classify
 from pneumo_core.inference.overlay import overlay
@@ -70,6 +70,6 @@ with shown_errors():
         index = current_index()
         data_badge(index)
         record = pick_sample(index, Split.TEST)
-        content = (index.root / record.image_id).read_bytes()
+        content = read_indexed(index.root, record.image_id, record.sha256)
         show(classify(model, content, record.image_id), content, record.image_id, model.operating_point, record.label)
     caveats(view)

@@ -47,7 +47,9 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_every_preset_is_documented() -> None:
-    assert set(re.findall(r"^\| `(\w+)` \| .* \| .* \| .* \|$", README, flags=re.MULTILINE)) == {preset.value for preset in Preset}
+    assert set(re.findall(r"^\| `(\w+)` \| .* \| .* \| .* \|$", README, flags=re.MULTILINE)) == {
+        preset.value for preset in Preset
+    }
 
 
 @pytest.mark.parametrize("split", [Split.VAL, Split.TEST])

@@ -1,8 +1,8 @@
 """The worker: as a process of its own in the shared run, and in this process where it is sent into trouble."""
 
 import hashlib
+import io
 import json
-import os
 import resource
 import shutil
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pneumo_core.config import Preset, TrainConfig, preset_config
+from pneumo_core.config import Preset, preset_config
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
@@ -34,7 +34,6 @@ from pneumo_core.store import (
     run_state,
     slot_lock,
     verified_file,
-    write_json,
 )
 from pneumo_core.worker import main
 from tests.conftest import FinishedRun, ask_for_run
@@ -129,7 +128,7 @@ class TestFinishedRun:
     def test_log_tells_no_error(self, finished_run: FinishedRun) -> None:
         log = (finished_run.path / "worker.log").read_text()
         assert "Traceback" not in log
-        assert "rror" not in log
+        assert "error:" not in log.lower()
 
 
 # --- In this process --------------------------------------------------------------------------------------------------
@@ -195,9 +194,8 @@ class TestSteps:
         assert run_state(run) is RunState.SUCCEEDED
         for name in ("weights.weights.h5", "trained.json", "events.jsonl", "config.json"):
             assert (run.path / name).read_bytes() == before[name]
-        pd.testing.assert_frame_equal(
-            pd.read_parquet(run.predictions), pd.read_parquet(__import__("io").BytesIO(before["predictions.parquet"]))
-        )
+        predictions = pd.read_parquet(io.BytesIO(before["predictions.parquet"]))
+        pd.testing.assert_frame_equal(pd.read_parquet(run.predictions), predictions)
         assert run.report.read_bytes() == before["report.json"]
         for name in read_manifest(run)["files"]:
             verified_file(run, run.path / name)
@@ -285,17 +283,7 @@ class TestTrouble:
             file.seek(100_000)
             file.write(b"damage")
         assert main("train", run.path) == 1
-        assert_failed(run, "trained.json must vouch for the weights", run.run_id)
-        # What the error advises works, and loses nothing but the damaged training.
-        run.trained.unlink()
-        assert main("train", run.path) == 0, read_status(run)
-
-    def test_a_bug_is_told_too(self, index: DataIndex) -> None:
-        run = ask_for_run(SMALL, index)
-        run.backup.write_text("a file where a folder belongs")
-        assert main("train", run.path) == 1
-        assert_failed(run)
-        assert read_status(run).error
+        assert_failed(run, "trained.json must vouch for the weights", run.run_id, "delete trained.json and resume")
 
     def test_full_disk_fails_in_one_line_and_resumes_when_there_is_room(self, index: DataIndex) -> None:
         run = ask_for_run(SMALL, index)
@@ -331,15 +319,3 @@ def largest_file(size_bytes: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_relative_artifacts_folder_is_the_same_for_the_worker(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pneumo_core.settings import settings
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PNEUMO_ARTIFACTS", "mine")
-    assert settings().artifacts == tmp_path / "mine"
-    monkeypatch.setenv("PNEUMO_ARTIFACTS", "~/mine")
-    assert settings().artifacts == Path(os.path.expanduser("~/mine"))

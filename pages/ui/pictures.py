@@ -1,6 +1,5 @@
 """Pictures of a data set's files, read when they are looked at, and text that Markdown must not read."""
 
-import hashlib
 import io
 import re
 from pathlib import Path
@@ -8,8 +7,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image, ImageOps
 
-from pneumo_core.data.images import decode_gray
-from pneumo_core.errors import DataError
+from pneumo_core.data.images import decode_gray, read_indexed
 
 _THUMBNAIL = 224
 _LONGEST_SIDE = 1600
@@ -39,17 +37,7 @@ def picture(root: str, image_id: str, sha256: str) -> bytes:
 
 
 def _read(root: str, image_id: str, sha256: str) -> Image.Image:
-    try:
-        data = (Path(root) / image_id).read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"an indexed file must stay. Received: {image_id!r}: {error.strerror}; connect the folder again"
-        ) from error
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise DataError(
-            f"an indexed file must stay as it was. Received: {image_id!r}, changed since; connect the folder again"
-        )
-    return Image.fromarray(decode_gray(data, image_id))
+    return Image.fromarray(decode_gray(read_indexed(Path(root), image_id, sha256), image_id))
 
 
 def _jpeg(image: Image.Image) -> bytes:

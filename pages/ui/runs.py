@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
-from pages.ui.charts import history
 
+from pages.ui.charts import history
 from pages.ui.components import STATE_COLOURS, caveats, run_name
 from pages.ui.state import may_train
 from pneumo_core.errors import PneumoError

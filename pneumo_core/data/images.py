@@ -38,6 +38,7 @@ __all__ = [
     "load_array",
     "open_array",
     "read_facts",
+    "read_indexed",
 ]
 
 MIN_SIDE: Final = 32
@@ -177,6 +178,25 @@ def _to_gray(image: Image.Image) -> Image.Image:
         opaque = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", opaque.size, (0, 0, 0, 255)), opaque).convert("L")
     return image.convert("L")
+
+
+def read_indexed(root: Path, image_id: str, sha256: str) -> bytes:
+    """Bytes of an indexed file, if it still is the file that was indexed.
+
+    Raises:
+        DataError: The file is gone or has changed.
+    """
+    try:
+        data = (root / image_id).read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"an indexed file must stay. Received: {image_id!r}: {error.strerror}; connect the folder again"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise DataError(
+            f"an indexed file must stay as it was. Received: {image_id!r}, changed since; connect the folder again"
+        )
+    return data
 
 
 # --- The array cache --------------------------------------------------------------------------------------------------

@@ -141,7 +141,10 @@ def load_index(data_id: str) -> DataIndex:
             raise ValueError("a data id is 12 hexadecimal digits")
         facts = read_json(folder / "index.json")
         data = (folder / "index.parquet").read_bytes()
-        if facts["data_id"] != data_id or facts.get("table_sha256", hashlib.sha256(data).hexdigest()) != hashlib.sha256(data).hexdigest():
+        if (
+            facts["data_id"] != data_id
+            or facts.get("table_sha256", hashlib.sha256(data).hexdigest()) != hashlib.sha256(data).hexdigest()
+        ):
             raise ValueError("index.parquet is not the one that was written")
         table = pd.read_parquet(io.BytesIO(data))
         if tuple(table.columns) != _COLUMNS:

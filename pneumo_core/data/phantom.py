@@ -91,7 +91,9 @@ def write_phantoms(
     require_within("difficulty", difficulty, 0, 1)
     with store_errors(out):
         if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise DataError(f"phantoms need a new or empty folder. Received: out={str(out)!r}; name another or remove it")
+            raise DataError(
+                f"phantoms need a new or empty folder. Received: out={str(out)!r}; name another or remove it"
+            )
     make_directory(out.parent)
     with store_errors(out):
         partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -164,5 +166,3 @@ def _jpeg(job: _Job, seed: int, difficulty: float) -> bytes:
     # A few files of the real set are gray images stored with three channels.
     (image.convert("RGB") if is_rgb else image).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
-
-

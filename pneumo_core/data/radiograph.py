@@ -26,11 +26,47 @@ Points = npt.NDArray[np.float64]
 _SIDES: Final = (64, 2048)
 
 # Right half of what is nearly symmetric, in body coordinates; `_mirror` makes the left one.
-_LUNG: Final = ((0.10, 0.20), (0.20, 0.05), (0.38, 0.0), (0.56, 0.06), (0.72, 0.2), (0.84, 0.4), (0.92, 0.65), (0.97, 1.1), (0.10, 1.1))
-_TORSO: Final = ((0.0, -0.9), (0.33, -0.8), (0.32, -0.25), (0.55, -0.15), (1.0, -0.10), (1.20, 0.05), (1.12, 0.35), (1.10, 0.9), (1.12, 1.9), (0.0, 1.9))
+_LUNG: Final = (
+    (0.10, 0.20),
+    (0.20, 0.05),
+    (0.38, 0.0),
+    (0.56, 0.06),
+    (0.72, 0.2),
+    (0.84, 0.4),
+    (0.92, 0.65),
+    (0.97, 1.1),
+    (0.10, 1.1),
+)
+_TORSO: Final = (
+    (0.0, -0.9),
+    (0.33, -0.8),
+    (0.32, -0.25),
+    (0.55, -0.15),
+    (1.0, -0.10),
+    (1.20, 0.05),
+    (1.12, 0.35),
+    (1.10, 0.9),
+    (1.12, 1.9),
+    (0.0, 1.9),
+)
 _HEART: Final = (
-    (-0.12, 0.0), (-0.14, 0.18), (-0.17, 0.34), (-0.24, 0.50), (-0.29, 0.66), (-0.26, 0.82), (-0.15, 0.95), (0.25, 1.0),
-    (0.55, 0.95), (0.60, 0.84), (0.53, 0.70), (0.40, 0.54), (0.27, 0.40), (0.20, 0.31), (0.21, 0.22), (0.15, 0.14), (0.11, 0.0),
+    (-0.12, 0.0),
+    (-0.14, 0.18),
+    (-0.17, 0.34),
+    (-0.24, 0.50),
+    (-0.29, 0.66),
+    (-0.26, 0.82),
+    (-0.15, 0.95),
+    (0.25, 1.0),
+    (0.55, 0.95),
+    (0.60, 0.84),
+    (0.53, 0.70),
+    (0.40, 0.54),
+    (0.27, 0.40),
+    (0.20, 0.31),
+    (0.21, 0.22),
+    (0.15, 0.14),
+    (0.11, 0.0),
 )
 _CLAVICLE: Final = ((0.10, 0.10), (0.25, 0.07), (0.45, 0.01), (0.65, -0.05), (0.82, -0.085), (0.96, -0.09))
 _SCAPULA: Final = ((0.72, 0.0), (1.10, -0.08), (1.12, 0.04), (0.95, 0.20), (0.86, 0.45), (0.78, 0.30))
@@ -65,7 +101,9 @@ def draw_phantom(
         require_within(name, pixels, *_SIDES, whole=True)
     require_within("difficulty", difficulty, 0, 1)
     if subtype is Subtype.UNKNOWN:
-        raise ConfigError("subtype must be 'none', 'bacteria' or 'virus'. Received: subtype='unknown'; name one of them")
+        raise ConfigError(
+            "subtype must be 'none', 'bacteria' or 'virus'. Received: subtype='unknown'; name one of them"
+        )
     body = rng if patient_rng is None else patient_rng
     film = _Film.positioned(rng, body, height, width)
     tissue, air = _soft_tissue(film, rng, body)
@@ -86,7 +124,9 @@ def require_within(name: str, value: float, low: float, high: float, *, whole: b
     # bool is an int in Python, and NaN fails every comparison.
     if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
         noun = "whole number" if whole else "number"
-        raise ConfigError(f"{name} must be a {noun} from {low} to {high}. Received: {name}={value!r}; choose one of them")
+        raise ConfigError(
+            f"{name} must be a {noun} from {low} to {high}. Received: {name}={value!r}; choose one of them"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +152,9 @@ class _Film:
         angle = np.deg2rad(2.5 * rng.standard_normal())
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         linear = turn @ np.diag([breadth, length])
-        middle = np.array([width * (0.5 + 0.02 * rng.standard_normal()), height * (0.53 + 0.025 * rng.standard_normal())])
+        middle = np.array(
+            [width * (0.5 + 0.02 * rng.standard_normal()), height * (0.53 + 0.025 * rng.standard_normal())]
+        )
         return cls(height, width, np.column_stack([linear, middle - linear @ [0.0, 0.5]]))
 
     @property
@@ -265,7 +307,9 @@ def _bones(film: _Film, body: np.random.Generator) -> Plane:
     middle = top[0] + (top[1] - top[0]) * (np.arange(-6, 17) + 0.5)
     discs = np.array([[-0.09, 0.0], [0.09, 0.0]]) + np.stack([0 * middle, middle], axis=-1)[:, None]
     column = np.array([[0.0, -0.9], [0.0, 2.0]])
-    bone += 0.10 * film.fill(_ribbons(column, 0.105), blur=0.012) + 0.06 * film.fill(_ribbons(column, 0.035), blur=0.012)
+    bone += 0.10 * film.fill(_ribbons(column, 0.105), blur=0.012) + 0.06 * film.fill(
+        _ribbons(column, 0.035), blur=0.012
+    )
     bone -= 0.06 * film.fill(_ribbons(discs, 0.008), blur=0.006)
 
     lift, shift = body.uniform(-0.04, 0.05), 0.02 * body.standard_normal((2, 1, 2))
@@ -327,7 +371,9 @@ def _opacity(film: _Film, body: np.random.Generator, subtype: Subtype, difficult
 def _develop(film: _Film, rng: np.random.Generator, dense: Plane) -> npt.NDArray[np.uint8]:
     """Gray levels from thickness: scatter, film curve, grain, marker, edge of the field."""
     small = cv2.resize(dense, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
-    scatter = cv2.resize(cv2.GaussianBlur(small, (0, 0), 2.0), (film.width, film.height), interpolation=cv2.INTER_LINEAR)
+    scatter = cv2.resize(
+        cv2.GaussianBlur(small, (0, 0), 2.0), (film.width, film.height), interpolation=cv2.INTER_LINEAR
+    )
     dense = 0.9 * dense + 0.1 * scatter
     level = np.clip(dense / np.quantile(small, 0.97), 0, None)
     gamma, base = rng.uniform(0.9, 1.25), rng.uniform(0.03, 0.12)

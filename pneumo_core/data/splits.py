@@ -59,14 +59,14 @@ def hold_out_patients(table: pd.DataFrame, *, fraction: float, seed: int) -> NDA
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     labels = table["label"].to_numpy()
     for kept, held_out in splitter.split(np.zeros(len(table)), strata, groups=table["patient_id"]):
-        # Where a few patients have most of the images, a fold can lack a class.
+        # Where patients are few or have images of both classes, a fold can lack one.
         if len(np.unique(labels[kept])) == len(np.unique(labels[held_out])) == 2:
             mask = np.zeros(len(table), dtype=bool)
             mask[held_out] = True
             return mask
     raise DataError(
         f"holding out {fraction:.0%} of the patients must leave both classes on both sides. "
-        f"Received: patients={patients.to_dict()}, a few of which have most of the images; use more patients"
+        f"Received: patients={patients.to_dict()}, which no choice here divides so; use more patients"
     )
 
 

@@ -58,7 +58,9 @@ def _fit(features: NDArray[np.float32]) -> FeatureDistribution:
 
     fitted = LedoitWolf().fit(features.astype(np.float64))
     # Dead features have no variance; a floor keeps the inverse finite without moving the others.
-    covariance = fitted.covariance_ + np.eye(features.shape[1]) * 1e-6 * np.trace(fitted.covariance_) / features.shape[1]
+    covariance = (
+        fitted.covariance_ + np.eye(features.shape[1]) * 1e-6 * np.trace(fitted.covariance_) / features.shape[1]
+    )
     return FeatureDistribution(fitted.location_, np.linalg.inv(covariance), np.inf, len(features))
 
 

@@ -38,7 +38,10 @@ def start_process(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=_PROJECT,
-            env={**os.environ, "PNEUMO_ARTIFACTS": str(settings().artifacts)},  # A relative path would mean another folder.
+            env={
+                **os.environ,
+                "PNEUMO_ARTIFACTS": str(settings().artifacts),
+            },  # A relative path would mean another folder.
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

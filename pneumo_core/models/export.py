@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from keras import layers, ops
 
-from pneumo_core.store import write_atomic
+from pneumo_core.store import store_errors, write_atomic
 
 __all__ = ["explained_model", "export_onnx"]
 
@@ -82,7 +82,8 @@ def export_onnx(model: keras.Model, last_block: str, path: Path) -> None:
     explained(np.zeros((1, *model.input.shape[1:]), np.float32))  # Keras exports only what has been called.
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "model.onnx"
-        explained.export(exported, format="onnx", verbose=False)
+        with store_errors(exported):
+            explained.export(exported, format="onnx", verbose=False)
         graph = onnx.load(exported)
     onnx.checker.check_model(graph)
     write_atomic(path, graph.SerializeToString())

@@ -66,7 +66,9 @@ def test_a_published_run_is_not_published_again(published: RunDirectory) -> None
         room.publish(published)
 
 
-def test_a_model_that_decides_otherwise_is_refused(with_finished_run, no_published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_decides_otherwise_is_refused(
+    with_finished_run, no_published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def flipped(model: bytes) -> bytes:
         graph = onnx.load_from_string(room_to_float16(model))
         for tensor in graph.graph.initializer:

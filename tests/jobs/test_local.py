@@ -1,0 +1,96 @@
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pneumo_core.errors import StoreError
+from pneumo_core.jobs.local import start_process, start_worker
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module named `probe` that a process can be started on; it tells where it runs, then waits."""
+    path = tmp_path / "modules" / "probe.py"
+    path.parent.mkdir()
+    path.write_text(
+        "import json, os, sys, time\n"
+        "facts = {'argv': sys.argv[1:], 'cwd': os.getcwd(), 'session': os.getsid(0), 'pid': os.getpid(),\n"
+        "         'artifacts': os.environ['PNEUMO_ARTIFACTS'], 'input': sys.stdin.read()}\n"
+        "print(json.dumps(facts), flush=True)\n"
+        "print('a word on standard error', file=sys.stderr, flush=True)\n"
+        "time.sleep(float(sys.argv[1]))\n"
+        "sys.exit(int(sys.argv[2]))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(path.parent))
+    return path
+
+
+def lines(log: Path, count: int) -> list[str]:
+    """The log's lines, once there are as many."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        found = log.read_text().splitlines() if log.exists() else []
+        if len(found) >= count:
+            return found
+        time.sleep(0.02)
+    pytest.fail(f"the process must say {count} lines: {found}")
+
+
+def test_a_process_apart_with_its_output_in_the_log(
+    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "process.log"
+    log.write_text("from before\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PNEUMO_ARTIFACTS", "relative")
+    process = start_process(["probe", "0", "3", "x y"], log)
+    assert process.wait(timeout=20) == 3
+    before, facts, word = lines(log, 3)
+    told = json.loads(facts)
+    assert (before, word) == ("from before", "a word on standard error")
+    assert told["argv"] == ["0", "3", "x y"]
+    assert told["input"] == ""
+    # Where `-m pneumo_core` is found, whatever the current folder; the artifacts stay those of the current folder.
+    assert told["cwd"] == str(ROOT)
+    assert told["artifacts"] == str(tmp_path / "relative")
+    # A session of its own: a terminal's interrupt and the app's end do not reach it.
+    assert told["session"] == told["pid"] == process.pid
+    assert told["session"] != os.getsid(0)
+
+
+def test_a_killed_process_leaves_no_zombie(module: Path, tmp_path: Path) -> None:
+    log = tmp_path / "process.log"
+    process = start_process(["probe", "60", "0"], log)
+    lines(log, 2)
+    os.kill(process.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.02)  # Nobody here waits for it: the reaper does.
+    assert not psutil.pid_exists(process.pid)
+    assert process.poll() == -signal.SIGKILL
+
+
+def test_a_log_that_cannot_be_written_starts_nothing(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(StoreError, match=r"Received: path=") as caught:
+        start_worker("train", tmp_path, blocked / "worker.log")
+    assert "\n" not in str(caught.value)
+    assert not [child for child in psutil.Process().children() if "pneumo_core.worker" in " ".join(child.cmdline())]
+
+
+def test_a_worker_gets_its_verb_and_its_run(tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    process = start_worker("export", tmp_path / "baseline-0123456789ab", log)
+    assert psutil.Process(process.pid).cmdline()[1:] == [
+        *("-m", "pneumo_core.worker", "export", str(tmp_path / "baseline-0123456789ab"))
+    ]
+    # There is no such run: it says so in its log and ends.
+    assert process.wait(timeout=30) == 1
+    assert "status.json" in log.read_text()
