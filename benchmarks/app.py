@@ -31,7 +31,9 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=3, help="cold starts to measure")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
-    chromium = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    chromium = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
     if chromium is None:
         sys.exit("a Chromium must be installed; Received: none of chromium, chromium-browser, google-chrome")
 
@@ -108,7 +110,9 @@ def predictions(
             started = time.perf_counter()
             chooser.set_input_files(copy)
             page.get_by_text(f"{copy.name}, Grad-CAM").first.wait_for()
-            page.wait_for_function("[...document.querySelectorAll('[data-testid=stImage] img')].every(img => img.complete)")
+            page.wait_for_function(
+                "[...document.querySelectorAll('[data-testid=stImage] img')].every(img => img.complete)"
+            )
             seconds.append(time.perf_counter() - started)
             time.sleep(0.3)
             memory.append(process.memory_info().rss / 2**20)

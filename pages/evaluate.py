@@ -10,7 +10,8 @@ from pages.ui.state import require_frame
 from pages.ui.tables import with_probability
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.records import Split
-from pneumo_core.store import read_events, read_manifest
+from pneumo_core.status import read_events
+from pneumo_core.store import read_manifest
 
 require_frame()
 

@@ -12,7 +12,8 @@ from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.jobs.cost import estimate_cost
 from pneumo_core.jobs.runs import submit, views
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.store import run_directory, run_state
+from pneumo_core.status import run_state
+from pneumo_core.store import run_directory
 
 require_frame()
 

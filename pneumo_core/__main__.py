@@ -19,9 +19,10 @@ from pneumo_core.config import AUGMENTATIONS, Preset, preset_config
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import default_data, kaggle_folder
 from pneumo_core.errors import ConfigError, PneumoError, RunError
+from pneumo_core.files import read_json
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.records import Architecture, Label, RunState, Split, Subtype
-from pneumo_core.store import find_run, read_json, read_manifest, verified_file
+from pneumo_core.store import find_run, read_manifest, verified_file
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 data_app = typer.Typer(no_args_is_help=True, help="Make, fetch and index data sets.")

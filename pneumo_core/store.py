@@ -1,202 +1,35 @@
-"""Layout of artifacts/: where files lie, how they are written whole or not at all, and what a run's files say of its state.
+"""Layout of artifacts/: where the files of runs and data sets lie, and the manifest that vouches for a run's."""
 
-A run is a directory. Its state is read from four facts (manifest there? lock held? status? weights whole?) and never from a
-process id, so a kill at any instant leaves a state that can be told and recovered.
-"""
-
-import errno
 import hashlib
-import json
-import os
 import re
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import FileLock, Timeout
-
-from pneumo_core.errors import CorruptError, RunError, RunNotFoundError, StoreError
-from pneumo_core.records import RunState
+from pneumo_core.errors import CorruptError, RunError, RunNotFoundError
+from pneumo_core.files import file_sha256, is_there, read_json, store_errors, write_json
 from pneumo_core.settings import settings
 
 __all__ = [
     "RunDirectory",
-    "Status",
-    "append_event",
     "datasets_root",
-    "file_sha256",
     "find_run",
-    "hold_lock",
     "list_runs",
-    "lock_is_held",
-    "make_directory",
-    "next_ticket",
     "published_root",
-    "read_events",
-    "read_json",
     "read_manifest",
-    "read_status",
     "read_trained",
     "run_directory",
-    "run_state",
+    "runs_root",
     "slot_lock",
-    "store_errors",
-    "update_status",
     "verified_file",
-    "write_atomic",
-    "write_json",
     "write_manifest",
-    "write_status",
 ]
 
 _RUN_ID: Final = re.compile(r"(baseline|vgg16|dcgan)-[0-9a-f]{12}")
 
 
-# --- Files, whole or not at all ---------------------------------------------------------------------------------------
-
-
-@contextmanager
-def store_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals into one-line `StoreError`s that name `path`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            advice = "the disk is full; free some space and try again, finished work is kept"
-        elif error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
-            advice = "the folder is not writable; set PNEUMO_ARTIFACTS to a folder that is"
-        else:
-            advice = f"the system says: {error.strerror or error}"
-        raise StoreError(f"artifacts must be readable and writable. Received: path={str(path)!r}; {advice}") from error
-
-
-def _is_there(path: Path) -> bool:
-    with store_errors(path):  # `exists` raises where a folder above may not be entered.
-        return path.exists()
-
-
-def make_directory(path: Path) -> Path:
-    """Create a folder and its parents where missing, and return it.
-
-    Raises:
-        StoreError: The folder cannot be created.
-    """
-    with store_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def write_atomic(path: Path, data: bytes | str) -> None:
-    """Replace a file in one step: a reader sees the old content or the new, never a part.
-
-    Raises:
-        StoreError: The disk is full, the folder is read-only, or the like; the old file is untouched.
-    """
-    payload = data.encode() if isinstance(data, str) else data
-    make_directory(path.parent)
-    with store_errors(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        partial = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.chmod(0o644)  # mkstemp makes the file private, but artifacts may be shared between users.
-            partial.replace(path)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file in one step.
-
-    Raises:
-        StoreError: See `write_atomic`.
-    """
-    write_atomic(path, json.dumps(value, indent=1) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """Content of a JSON file.
-
-    Raises:
-        CorruptError: The file is not JSON.
-        StoreError: The file cannot be read.
-    """
-    try:
-        with store_errors(path):
-            return json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:  # The second for thousands of open brackets.
-        raise CorruptError(
-            f"{path.name} must hold JSON. Received: path={str(path)!r}, which does not parse: {error}"
-        ) from error
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal.
-
-    Raises:
-        StoreError: The file cannot be read.
-    """
-    with store_errors(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-# --- Locks ------------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def hold_lock(path: Path, timeout_s: float = 5.0) -> Iterator[None]:
-    """Hold a file lock; it is released when the block ends or the process dies, however it dies.
-
-    The default waits because `lock_is_held` takes a free lock for a moment.
-
-    Raises:
-        RunError: Another process held the lock for all of `timeout_s`.
-        StoreError: The lock file cannot be created.
-    """
-    make_directory(path.parent)
-    lock = FileLock(path)
-    with store_errors(path):
-        try:
-            lock.acquire(timeout=timeout_s, poll_interval=0.02)
-        except Timeout as error:  # An OSError itself, so it must be caught first.
-            held = f"only one process at a time may hold a lock. Received: lock={str(path)!r}, which is held"
-            raise RunError(held) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def lock_is_held(path: Path) -> bool:
-    """Whether some process holds the lock right now.
-
-    Raises:
-        StoreError: The lock file is there but cannot be opened.
-    """
-    if not _is_there(path):
-        return False
-    lock = FileLock(path)
-    with store_errors(path):
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return True
-    lock.release()
-    return False
-
-
-# --- Layout -----------------------------------------------------------------------------------------------------------
-
-
-def _runs_root() -> Path:
+def runs_root() -> Path:
+    """Folder of the local runs."""
     return settings().artifacts / "runs"
 
 
@@ -208,32 +41,7 @@ def published_root() -> Path:
 
 def slot_lock() -> Path:
     """Lock of the one run that works at a time; the others wait for it."""
-    return _runs_root() / "slot.lock"
-
-
-def next_ticket() -> int:
-    """A new place at the end of the queue. A counter and not a time, because clocks can be set back.
-
-    Raises:
-        StoreError: The counter cannot be written.
-    """
-    path = _runs_root() / "tickets.json"
-    with hold_lock(path.with_suffix(".lock")):
-        try:
-            last = int(read_json(path))
-        except (StoreError, TypeError, ValueError, OverflowError):
-            # Missing or damaged: go on behind every ticket that was given.
-            tickets = (_ticket_of(RunDirectory(config.parent)) for config in _runs_root().glob("*/config.json"))
-            last = max(tickets, default=0)
-        write_json(path, last + 1)
-    return last + 1
-
-
-def _ticket_of(run: "RunDirectory") -> int:
-    try:
-        return read_status(run).ticket
-    except StoreError:
-        return 0
+    return runs_root() / "slot.lock"
 
 
 def datasets_root() -> Path:
@@ -348,9 +156,9 @@ def run_directory(run_id: str) -> RunDirectory:
         raise RunNotFoundError(
             f"a run id looks like 'baseline-0123456789ab'. Received: run_id={run_id!r}; 'runs list' shows the known ones"
         )
-    local = RunDirectory(_runs_root() / run_id)
+    local = RunDirectory(runs_root() / run_id)
     published = RunDirectory(published_root() / run_id)
-    return published if _is_there(published.manifest) and not _is_there(local.manifest) else local
+    return published if is_there(published.manifest) and not is_there(local.manifest) else local
 
 
 def find_run(run_id: str) -> RunDirectory:
@@ -361,7 +169,7 @@ def find_run(run_id: str) -> RunDirectory:
         StoreError: The artifacts cannot be read.
     """
     run = run_directory(run_id)
-    if not _is_there(run.config):
+    if not is_there(run.config):
         raise RunNotFoundError(
             f"run_id must name an existing run. Received: run_id={run_id!r}; 'runs list' shows the known ones"
         )
@@ -376,120 +184,17 @@ def list_runs() -> list[RunDirectory]:
     """
     ids = {
         path.parent.name
-        for root in (_runs_root(), published_root())
+        for root in (runs_root(), published_root())
         for path in root.glob("*/config.json")
         if _RUN_ID.fullmatch(path.parent.name)
     }
     # A published run counts only where it is whole, so the directory of an id may be another one than was found.
-    runs = [run for run in map(run_directory, ids) if _is_there(run.config)]
-    with store_errors(_runs_root()):
+    runs = [run for run in map(run_directory, ids) if is_there(run.config)]
+    with store_errors(runs_root()):
         return sorted(runs, key=lambda run: (run.config.stat().st_mtime, run.run_id), reverse=True)
 
 
-# --- Status, state and manifest ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a run's worker said last.
-
-    Attributes:
-        state: State it was in then; `run_state` says what is true now.
-        ticket: Place in the queue; smaller is earlier.
-        updated_at: Unix time of this status, in seconds.
-        epoch: Epochs finished.
-        epochs: Most epochs there will be.
-        step: Batches finished in the current epoch.
-        steps: Batches an epoch.
-        message: What is being done, for people.
-        error: One line on why the run failed, or "".
-    """
-
-    state: RunState
-    ticket: int
-    updated_at: float = 0.0
-    epoch: int = 0
-    epochs: int = 0
-    step: int = 0
-    steps: int = 0
-    message: str = ""
-    error: str = ""
-
-
-_BLANK: Final = Status(RunState.QUEUED, ticket=0)  # An example of each field's type.
-
-
-def write_status(run: RunDirectory, status: Status) -> None:
-    """Replace the run's status, stamped with the current time.
-
-    Raises:
-        StoreError: The status cannot be written.
-    """
-    write_json(run.status, asdict(replace(status, updated_at=time.time())))
-
-
-def read_status(run: RunDirectory) -> Status:
-    """What the run's worker said last.
-
-    Raises:
-        CorruptError: The file is not a status.
-        StoreError: The file cannot be read.
-    """
-    data = read_json(run.status)
-    try:
-        status = Status(**{**data, "state": RunState(data["state"])})
-        for field in fields(Status):
-            value, kind = getattr(status, field.name), type(getattr(_BLANK, field.name))
-            if not isinstance(value, (int, float) if kind is float else kind):
-                raise TypeError(f"{field.name}={value!r}")
-    except (TypeError, KeyError, ValueError) as error:
-        names = [field.name for field in fields(Status)]
-        reason = " ".join(str(error).split())
-        raise CorruptError(
-            f"status.json must hold {names}, each of its type. Received: path={str(run.status)!r}: {reason}"
-        ) from error
-    return status
-
-
-def update_status(run: RunDirectory, **changes: Any) -> Status:
-    """Change some fields of the run's status and return the new one.
-
-    Raises:
-        CorruptError: The present status is not readable.
-        StoreError: The status cannot be written.
-    """
-    status = replace(read_status(run), **changes)
-    write_status(run, status)
-    return status
-
-
-def run_state(run: RunDirectory) -> RunState:
-    """The run's state, from its files alone.
-
-    A manifest means succeeded; a held lock means whatever the worker said; without either the run stopped, and how it
-    stopped is in the status. A status that cannot be read counts as interrupted, because resuming loses nothing.
-
-    Raises:
-        StoreError: The run's files cannot be read.
-    """
-    if _is_there(run.manifest):
-        return RunState.SUCCEEDED
-    try:
-        said = read_status(run).state
-    except CorruptError:
-        said = RunState.INTERRUPTED
-    except StoreError:
-        said = RunState.INTERRUPTED if not _is_there(run.status) else RunState.FAILED
-    if lock_is_held(run.run_lock):
-        return said if said.is_live else RunState.QUEUED
-    if _is_there(run.manifest):  # The worker may have finished between the two looks.
-        return RunState.SUCCEEDED
-    if said in {RunState.FAILED, RunState.CANCELLED}:
-        return said
-    if _is_there(run.trained) and _is_there(run.weights):
-        return RunState.TRAINED
-    return RunState.INTERRUPTED
-
+# --- The manifest -----------------------------------------------------------------------------------------------------
 
 # What a manifest vouches for: everything that stays, save what may still be appended to.
 _NOT_IN_MANIFEST: Final = {"manifest.json", "worker.log", "status.json", "submit.lock", "run.lock", "cancel"}
@@ -518,8 +223,8 @@ def read_manifest(run: RunDirectory) -> dict[str, Any]:
         RunError: The run is not finished.
         CorruptError: The manifest is not what was written.
     """
-    if not _is_there(run.manifest):
-        raise RunError(f"the run must be finished. Received: run_id={run.run_id!r}, state={run_state(run).value}")
+    if not is_there(run.manifest):
+        raise RunError(f"the run must be finished. Received: run_id={run.run_id!r}, which has no manifest.json yet")
     manifest = read_json(run.manifest)
     if not (
         isinstance(manifest, dict)
@@ -568,41 +273,3 @@ def verified_file(run: RunDirectory, path: Path) -> bytes:
             f"sha256={received[:12]}; delete manifest.json and resume the run to finish it anew"
         )
     return data
-
-
-# --- Events -----------------------------------------------------------------------------------------------------------
-
-
-def append_event(run: RunDirectory, event: dict[str, Any]) -> None:
-    """Append one line to the run's events.
-
-    Raises:
-        StoreError: The line cannot be written.
-    """
-    with store_errors(run.events), run.events.open("a+b") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")  # A kill in the middle of a line must not swallow the next one.
-        file.write(json.dumps(event).encode() + b"\n")
-
-
-def read_events(run: RunDirectory) -> list[dict[str, Any]]:
-    """The run's events in order; a line that a kill cut short is left out.
-
-    Raises:
-        StoreError: The file is there but cannot be read.
-    """
-    if not _is_there(run.events):
-        return []
-    with store_errors(run.events):
-        lines = run.events.read_bytes().splitlines()
-    events = []
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict):
-            events.append(event)
-    return events

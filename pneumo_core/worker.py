@@ -15,21 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pneumo_core.errors import CancelledError, ConfigError, RunError, StoreError
+from pneumo_core.files import hold_lock, read_json, write_atomic, write_json
 from pneumo_core.records import RunState
-from pneumo_core.store import (
-    RunDirectory,
-    hold_lock,
-    list_runs,
-    read_json,
-    read_status,
-    read_trained,
-    run_state,
-    slot_lock,
-    update_status,
-    write_atomic,
-    write_json,
-    write_manifest,
-)
+from pneumo_core.status import read_status, run_state, update_status
+from pneumo_core.store import RunDirectory, list_runs, read_trained, slot_lock, write_manifest
 
 if TYPE_CHECKING:
     import pandas as pd

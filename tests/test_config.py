@@ -238,7 +238,9 @@ class TestValidation:
         above = high + 1 if isinstance(high, int) else math.nextafter(high, math.inf)
         for value in [below, above, *NOT_NUMBERS]:
             received = re.escape(f"Received: {name}={value!r}")
-            with pytest.raises(ConfigError, match=f"^{re.escape(name)} must be a (whole )?number from .* to .*{received}$"):
+            with pytest.raises(
+                ConfigError, match=f"^{re.escape(name)} must be a (whole )?number from .* to .*{received}$"
+            ):
                 make(**{field: value})
 
     @pytest.mark.parametrize(("field", "limits"), AUGMENT_LIMITS.items())

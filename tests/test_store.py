@@ -18,34 +18,38 @@ from hypothesis import strategies as st
 
 from pneumo_core import store
 from pneumo_core.errors import CorruptError, RunError, RunNotFoundError, StoreError
-from pneumo_core.records import RunState
-from pneumo_core.store import (
-    RunDirectory,
-    Status,
-    append_event,
-    datasets_root,
+from pneumo_core.files import (
     file_sha256,
-    find_run,
     hold_lock,
-    list_runs,
     lock_is_held,
     make_directory,
-    next_ticket,
-    read_events,
     read_json,
-    read_manifest,
-    read_status,
-    read_trained,
-    run_directory,
-    run_state,
-    slot_lock,
     store_errors,
-    update_status,
-    verified_file,
     write_atomic,
     write_json,
-    write_manifest,
+)
+from pneumo_core.records import RunState
+from pneumo_core.status import (
+    Status,
+    append_event,
+    next_ticket,
+    read_events,
+    read_status,
+    run_state,
+    update_status,
     write_status,
+)
+from pneumo_core.store import (
+    RunDirectory,
+    datasets_root,
+    find_run,
+    list_runs,
+    read_manifest,
+    read_trained,
+    run_directory,
+    slot_lock,
+    verified_file,
+    write_manifest,
 )
 from tests.hostile import (
     assert_one_line,
@@ -129,7 +133,7 @@ def test_hashes_are_those_of_the_bytes(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from pneumo_core.store import write_atomic
+from pneumo_core.files import write_atomic
 path = Path(sys.argv[1])
 payloads = [b"a" * 300_000, b"b" * 200_000]
 print("go", flush=True)
@@ -165,7 +169,9 @@ REPLACE = """
 import sys
 from pathlib import Path
 from pneumo_core.errors import StoreError
-from pneumo_core.store import append_event, read_events, run_directory, write_atomic, write_status, Status, read_status
+from pneumo_core.files import write_atomic
+from pneumo_core.status import append_event, read_events, write_status, Status, read_status
+from pneumo_core.store import run_directory
 from pneumo_core.records import RunState
 folder = Path(sys.argv[1]) / "store"
 write_atomic(folder / "file", b"old")
@@ -212,7 +218,9 @@ READ_ONLY = """
 import subprocess, sys
 from pathlib import Path
 from pneumo_core.errors import StoreError
-from pneumo_core.store import append_event, hold_lock, make_directory, next_ticket, run_directory, write_atomic
+from pneumo_core.files import hold_lock, make_directory, write_atomic
+from pneumo_core.status import append_event, next_ticket
+from pneumo_core.store import run_directory
 folder = Path(sys.argv[1])
 run = run_directory("baseline-0123456789ab")
 write_atomic(folder / "file", b"old")
@@ -299,7 +307,7 @@ def test_only_refusals_of_the_system_are_translated(tmp_path: Path) -> None:
 HOLDER = """
 import sys
 from pathlib import Path
-from pneumo_core.store import hold_lock
+from pneumo_core.files import hold_lock
 with hold_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -359,7 +367,7 @@ def test_asking_in_a_loop_does_not_keep_anyone_from_the_lock(tmp_path: Path) -> 
     ask = """
 import sys
 from pathlib import Path
-from pneumo_core.store import lock_is_held
+from pneumo_core.files import lock_is_held
 path = Path(sys.argv[1])
 path.touch()
 print("go", flush=True)
@@ -391,7 +399,7 @@ def test_tickets_go_up() -> None:
 
 
 def test_tickets_are_given_once_to_many_processes() -> None:
-    code = "from pneumo_core.store import next_ticket\nprint(*[next_ticket() for _ in range(20)])"
+    code = "from pneumo_core.status import next_ticket\nprint(*[next_ticket() for _ in range(20)])"
     takers = [child(code) for _ in range(3)]
     outputs = [taker.communicate(timeout=60) for taker in takers]
     given_out = [[int(ticket) for ticket in output.split()] for output, _ in outputs]
@@ -612,7 +620,9 @@ WORKER = """
 import sys
 from pathlib import Path
 from pneumo_core.records import RunState
-from pneumo_core.store import RunDirectory, Status, hold_lock, update_status, write_status
+from pneumo_core.files import hold_lock
+from pneumo_core.status import Status, update_status, write_status
+from pneumo_core.store import RunDirectory
 run = RunDirectory(Path(sys.argv[1]))
 write_status(run, Status(RunState.QUEUED, ticket=1))
 print("queued", flush=True)
@@ -814,7 +824,8 @@ def test_a_writer_that_is_killed_leaves_its_events(run: RunDirectory) -> None:
     code = """
 import itertools, sys
 from pathlib import Path
-from pneumo_core.store import RunDirectory, append_event
+from pneumo_core.status import append_event
+from pneumo_core.store import RunDirectory
 run = RunDirectory(Path(sys.argv[1]))
 for number in itertools.count():
     append_event(run, {"number": number, "padding": "x" * 5000})

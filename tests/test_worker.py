@@ -20,21 +20,11 @@ from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.files import file_sha256, hold_lock, lock_is_held, read_json
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.store import (
-    RunDirectory,
-    file_sha256,
-    hold_lock,
-    lock_is_held,
-    read_events,
-    read_json,
-    read_manifest,
-    read_status,
-    run_state,
-    slot_lock,
-    verified_file,
-)
+from pneumo_core.status import read_events, read_status, run_state
+from pneumo_core.store import RunDirectory, read_manifest, slot_lock, verified_file
 from pneumo_core.worker import main
 from tests.conftest import FinishedRun, ask_for_run
 

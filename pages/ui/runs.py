@@ -11,7 +11,7 @@ from pages.ui.state import may_train
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, cancel, resume, view
 from pneumo_core.records import RunState
-from pneumo_core.store import read_events
+from pneumo_core.status import read_events
 
 
 def duration(seconds: float) -> str:

@@ -21,8 +21,9 @@ import pandas as pd
 from pneumo_core.data.images import content_id, decode_gray, read_facts
 from pneumo_core.data.patients import parse_name
 from pneumo_core.errors import DataError, ImageError, StoreError
+from pneumo_core.files import read_json, write_atomic, write_json
 from pneumo_core.records import ImageRecord, Label, Split, UnreadableFile
-from pneumo_core.store import datasets_root, read_json, write_atomic, write_json
+from pneumo_core.store import datasets_root
 
 __all__ = ["DataIndex", "build_index", "find_root", "index_changed_ns", "load_index", "require_trainable"]
 
@@ -141,10 +142,7 @@ def load_index(data_id: str) -> DataIndex:
             raise ValueError("a data id is 12 hexadecimal digits")
         facts = read_json(folder / "index.json")
         data = (folder / "index.parquet").read_bytes()
-        if (
-            facts["data_id"] != data_id
-            or facts.get("table_sha256", hashlib.sha256(data).hexdigest()) != hashlib.sha256(data).hexdigest()
-        ):
+        if facts["data_id"] != data_id or facts["table_sha256"] != hashlib.sha256(data).hexdigest():
             raise ValueError("index.parquet is not the one that was written")
         table = pd.read_parquet(io.BytesIO(data))
         if tuple(table.columns) != _COLUMNS:

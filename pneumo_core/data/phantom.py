@@ -19,8 +19,8 @@ from PIL import Image
 
 from pneumo_core.data.radiograph import draw_phantom, require_within
 from pneumo_core.errors import DataError
+from pneumo_core.files import make_directory, store_errors
 from pneumo_core.records import Label, Split, Subtype
-from pneumo_core.store import make_directory, store_errors
 
 __all__ = ["draw_phantom", "write_phantoms"]
 

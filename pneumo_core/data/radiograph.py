@@ -348,23 +348,23 @@ def _vessels(film: _Film, body: np.random.Generator) -> Plane:
 def _opacity(film: _Film, body: np.random.Generator, subtype: Subtype, difficulty: float) -> Plane:
     """Share of each place's air that the findings replace, in [0, 1)."""
     plane = np.zeros((film.height, film.width), np.float32)
-    strength = (1.3 - 0.8 * difficulty) * body.uniform(0.7, 1.25)
-    if body.random() < 0.28 * difficulty:  # As in life, some films hardly show what the patient has.
+    strength = (1.4 - 0.8 * difficulty) * body.uniform(0.75, 1.25)
+    if body.random() < 0.26 * difficulty:  # As in life, some films hardly show what the patient has.
         strength *= 0.15
     size = 1.25 - 0.5 * difficulty
     if subtype is Subtype.BACTERIA:
         for _ in range(1 + body.binomial(2, 0.3)):
             side = body.choice((-1.0, 1.0))
             x, y = side * body.uniform(0.35, 0.65), body.uniform(0.25, 0.8)
-            a, b = size * body.uniform(0.28, 0.48), size * body.uniform(0.20, 0.36)
+            a, b = size * body.uniform(0.30, 0.50), size * body.uniform(0.24, 0.40)
             patch = film.fill(_ellipse(x, y, a, b, body.uniform(-0.8, 0.8)), blur=0.05)
             plane = np.maximum(plane, patch)
-        plane *= 0.80 * strength * (0.9 + 0.15 * film.texture(body, 12))
+        plane *= 0.85 * strength * (0.9 + 0.15 * film.texture(body, 12))
     elif subtype is Subtype.VIRUS:
         fields = film.fill(np.stack([_ellipse(-0.45, 0.5, 0.5, 0.5), _ellipse(0.45, 0.5, 0.5, 0.5)]), blur=0.10)
         net = sum(np.maximum(1 - 1.1 * np.abs(film.texture(body, bumps)), 0) for bumps in (16, 28))
         cloud = np.clip(0.75 + 0.3 * film.texture(body, 5), 0, 1.3)
-        plane = strength * fields * cloud * (0.38 + 0.22 * net)
+        plane = strength * fields * cloud * (0.40 + 0.22 * net)
     return np.clip(plane, 0.0, 0.92)
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import StoreError
+from pneumo_core.files import hold_lock, read_json, write_json
 from pneumo_core.settings import settings
-from pneumo_core.store import datasets_root, hold_lock, read_json, write_json
+from pneumo_core.store import datasets_root
 
 __all__ = ["connect", "connected_id", "default_data", "kaggle_folder", "phantom_data"]
 

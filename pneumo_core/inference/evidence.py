@@ -6,7 +6,8 @@ import pandas as pd
 
 from pneumo_core.errors import CorruptError, DataError
 from pneumo_core.evaluation.report import EvaluationReport, report_from_dict
-from pneumo_core.store import RunDirectory, read_json, verified_file
+from pneumo_core.files import read_json
+from pneumo_core.store import RunDirectory, verified_file
 
 __all__ = ["read_predictions", "read_report"]
 

@@ -15,20 +15,11 @@ from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import load_index
 from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.evaluation.probability import probability
+from pneumo_core.files import read_json, store_errors, write_atomic, write_json
 from pneumo_core.inference.evidence import read_predictions, read_report
 from pneumo_core.inference.session import load_session, run_session
-from pneumo_core.store import (
-    RunDirectory,
-    published_root,
-    read_events,
-    read_json,
-    read_manifest,
-    store_errors,
-    verified_file,
-    write_atomic,
-    write_json,
-    write_manifest,
-)
+from pneumo_core.status import read_events
+from pneumo_core.store import RunDirectory, published_root, read_manifest, verified_file, write_manifest
 
 __all__ = ["publish", "to_float16"]
 

@@ -6,8 +6,10 @@ from statistics import median
 from pneumo_core.config import TrainConfig, Validation
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import StoreError
+from pneumo_core.files import read_json
 from pneumo_core.records import Label, Split
-from pneumo_core.store import list_runs, read_events, read_json
+from pneumo_core.status import read_events
+from pneumo_core.store import list_runs
 
 __all__ = ["Cost", "estimate_cost"]
 

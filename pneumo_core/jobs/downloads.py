@@ -11,8 +11,8 @@ from typing import Final
 from pneumo_core.data.download import DownloadState, DownloadStatus, download_status
 from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import CorruptError, DownloadError
+from pneumo_core.files import hold_lock, make_directory, store_errors
 from pneumo_core.jobs.local import start_process
-from pneumo_core.store import hold_lock, make_directory, store_errors
 
 __all__ = ["start_download"]
 

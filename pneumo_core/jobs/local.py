@@ -6,8 +6,8 @@ import sys
 import threading
 from pathlib import Path
 
+from pneumo_core.files import store_errors
 from pneumo_core.settings import settings
-from pneumo_core.store import store_errors
 
 __all__ = ["start_process", "start_worker"]
 

@@ -12,25 +12,11 @@ from typing import Any, Final
 from pneumo_core.config import TrainConfig, config_from_dict, config_to_dict, run_id
 from pneumo_core.data.index import DataIndex, load_index, require_trainable
 from pneumo_core.errors import ConfigError, CorruptError, RunError, StoreError
+from pneumo_core.files import hold_lock, lock_is_held, make_directory, read_json, store_errors, write_json
 from pneumo_core.jobs.local import start_worker
 from pneumo_core.records import RunState
-from pneumo_core.store import (
-    RunDirectory,
-    Status,
-    find_run,
-    hold_lock,
-    list_runs,
-    lock_is_held,
-    make_directory,
-    next_ticket,
-    read_json,
-    read_status,
-    run_directory,
-    run_state,
-    store_errors,
-    write_json,
-    write_status,
-)
+from pneumo_core.status import Status, next_ticket, read_status, run_state, write_status
+from pneumo_core.store import RunDirectory, find_run, list_runs, run_directory
 
 __all__ = ["RunView", "cancel", "export", "resume", "submit", "view", "views"]
 
@@ -200,6 +186,7 @@ def _start(run: RunDirectory, verb: str) -> None:
             break
         time.sleep(0.05)
     else:
+        process.kill()  # Or it would start after all, when nobody expects it any more.
         raise RunError(
             f"the worker must start within {_START_TIMEOUT_S:.0f} s. Received: run_id={run.run_id!r}; see {run.log}"
         )

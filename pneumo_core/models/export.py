@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from keras import layers, ops
 
-from pneumo_core.store import store_errors, write_atomic
+from pneumo_core.files import store_errors, write_atomic
 
 __all__ = ["explained_model", "export_onnx"]
 

@@ -11,7 +11,9 @@ import keras
 import numpy as np
 
 from pneumo_core.errors import CancelledError, CorruptError, TrainingError
-from pneumo_core.store import RunDirectory, append_event, make_directory, store_errors, update_status
+from pneumo_core.files import make_directory, store_errors
+from pneumo_core.status import append_event, update_status
+from pneumo_core.store import RunDirectory
 
 __all__ = ["Backup", "CancelOnRequest", "KeepBestWeights", "Progress", "StopOnNaN"]
 

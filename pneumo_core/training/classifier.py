@@ -12,9 +12,11 @@ from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.data.splits import Assignment, assign
 from pneumo_core.errors import DataError
+from pneumo_core.files import file_sha256, write_json
 from pneumo_core.models.baseline import build_baseline
 from pneumo_core.records import Label, RunState, Split
-from pneumo_core.store import RunDirectory, file_sha256, update_status, write_json
+from pneumo_core.status import update_status
+from pneumo_core.store import RunDirectory
 from pneumo_core.training.batches import TrainingBatches, eval_batches
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
 from pneumo_core.training.device import describe, detect, peak_memory_bytes

@@ -466,6 +466,7 @@ INDEX_DAMAGE: dict[str, Callable[[Path, Path], object]] = {
     "facts no JSON": lambda facts, table: facts.write_bytes(b"{\xff"),
     "facts a list": lambda facts, table: facts.write_bytes(b"[1]"),
     "facts lack the root": lambda facts, table: facts.write_text(facts.read_text().replace('"root"', '"boot"')),
+    "facts lack the hash": lambda facts, table: facts.write_text(facts.read_text().replace("table_sha256", "sha256")),
     "facts of another": lambda facts, table: facts.write_text(
         facts.read_text().replace('"data_id": "', '"data_id": "0')
     ),

@@ -14,7 +14,8 @@ from pneumo_core.inference import publish as room
 from pneumo_core.inference.evidence import read_predictions, read_report
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import RunState
-from pneumo_core.store import RunDirectory, find_run, run_state, verified_file
+from pneumo_core.status import run_state
+from pneumo_core.store import RunDirectory, find_run, verified_file
 
 
 @pytest.fixture

@@ -49,9 +49,7 @@ def test_measured_where_a_run_finished(with_finished_run: FinishedRun, index: Da
 
 
 @pytest.mark.parametrize("damage", ["events.jsonl", "trained.json", "no epochs", "zero"])
-def test_a_damaged_run_says_nothing_about_speed(
-    with_finished_run: FinishedRun, index: DataIndex, damage: str
-) -> None:
+def test_a_damaged_run_says_nothing_about_speed(with_finished_run: FinishedRun, index: DataIndex, damage: str) -> None:
     if damage == "no epochs":
         (with_finished_run.path / "events.jsonl").write_text("")
     elif damage == "zero":

@@ -11,11 +11,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from pneumo_core.errors import CorruptError
+from pneumo_core.files import read_json
 from pneumo_core.inference.publish import to_float16
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.models.baseline import LAST_BLOCK, build_baseline
 from pneumo_core.models.export import export_onnx
-from pneumo_core.store import RunDirectory, read_json
+from pneumo_core.store import RunDirectory
 from tests.conftest import FinishedRun
 
 # tf2onnx 1.17, through Keras' exporter, asks whether NumPy still has `np.object`; NumPy 2.4 warns of the question.

@@ -22,8 +22,9 @@ from pneumo_core.data.download import DownloadProgress, DownloadStage
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import connect, connected_id, kaggle_folder
 from pneumo_core.errors import DataError
+from pneumo_core.files import hold_lock
 from pneumo_core.records import Estimate, Label, NotApplicable
-from pneumo_core.store import datasets_root, hold_lock
+from pneumo_core.store import datasets_root
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 ODD_NAME = "IM-0003-*one*_[two](x)_$3$"

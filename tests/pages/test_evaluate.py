@@ -14,8 +14,10 @@ from pages.ui.pictures import thumbnail
 from pneumo_core.config import Preset, config_to_dict, preset_config, run_id
 from pneumo_core.data.index import build_index
 from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.files import write_atomic, write_json
 from pneumo_core.records import Architecture, Split
-from pneumo_core.store import RunDirectory, append_event, run_directory, write_atomic, write_json, write_manifest
+from pneumo_core.status import append_event
+from pneumo_core.store import RunDirectory, run_directory, write_manifest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CARDS = ["Accuracy", "Sensitivity", "Specificity", "AUROC", "AUPRC", "PPV", "NPV", "Brier score", "Log loss"]

@@ -7,7 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from pneumo_core.architecture import baseline_layers
 from pneumo_core.records import RunState
-from pneumo_core.store import RunDirectory, Status, append_event, read_status, write_status
+from pneumo_core.status import Status, append_event, read_status, write_status
+from pneumo_core.store import RunDirectory
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

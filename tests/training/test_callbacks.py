@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pneumo_core.errors import CancelledError, CorruptError, StoreError, TrainingError
 from pneumo_core.records import RunState
-from pneumo_core.store import RunDirectory, Status, read_events, read_status, write_status
+from pneumo_core.status import Status, read_events, read_status, write_status
+from pneumo_core.store import RunDirectory
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
 
 STEPS = 4

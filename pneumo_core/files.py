@@ -1,0 +1,165 @@
+"""Files that are whole or not at all, and locks that a dead process cannot hold."""
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pneumo_core.errors import CorruptError, RunError, StoreError
+
+__all__ = [
+    "file_sha256",
+    "hold_lock",
+    "is_there",
+    "lock_is_held",
+    "make_directory",
+    "read_json",
+    "store_errors",
+    "write_atomic",
+    "write_json",
+]
+
+
+# --- Files, whole or not at all ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals into one-line `StoreError`s that name `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            advice = "the disk is full; free some space and try again, finished work is kept"
+        elif error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+            advice = "the folder is not writable; set PNEUMO_ARTIFACTS to a folder that is"
+        else:
+            advice = f"the system says: {error.strerror or error}"
+        raise StoreError(f"artifacts must be readable and writable. Received: path={str(path)!r}; {advice}") from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file, asked so that a folder that may not be entered becomes a `StoreError`."""
+    with store_errors(path):  # `exists` raises where a folder above may not be entered.
+        return path.exists()
+
+
+def make_directory(path: Path) -> Path:
+    """Create a folder and its parents where missing, and return it.
+
+    Raises:
+        StoreError: The folder cannot be created.
+    """
+    with store_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Replace a file in one step: a reader sees the old content or the new, never a part.
+
+    Raises:
+        StoreError: The disk is full, the folder is read-only, or the like; the old file is untouched.
+    """
+    payload = data.encode() if isinstance(data, str) else data
+    make_directory(path.parent)
+    with store_errors(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        partial = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.chmod(0o644)  # mkstemp makes the file private, but artifacts may be shared between users.
+            partial.replace(path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file in one step.
+
+    Raises:
+        StoreError: See `write_atomic`.
+    """
+    write_atomic(path, json.dumps(value, indent=1) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Content of a JSON file.
+
+    Raises:
+        CorruptError: The file is not JSON.
+        StoreError: The file cannot be read.
+    """
+    try:
+        with store_errors(path):
+            return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:  # The second for thousands of open brackets.
+        raise CorruptError(
+            f"{path.name} must hold JSON. Received: path={str(path)!r}, which does not parse: {error}"
+        ) from error
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal.
+
+    Raises:
+        StoreError: The file cannot be read.
+    """
+    with store_errors(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- Locks ------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def hold_lock(path: Path, timeout_s: float = 5.0) -> Iterator[None]:
+    """Hold a file lock; it is released when the block ends or the process dies, however it dies.
+
+    The default waits because `lock_is_held` takes a free lock for a moment.
+
+    Raises:
+        RunError: Another process held the lock for all of `timeout_s`.
+        StoreError: The lock file cannot be created.
+    """
+    make_directory(path.parent)
+    lock = FileLock(path)
+    with store_errors(path):
+        try:
+            lock.acquire(timeout=timeout_s, poll_interval=0.02)
+        except Timeout as error:  # An OSError itself, so it must be caught first.
+            held = f"only one process at a time may hold a lock. Received: lock={str(path)!r}, which is held"
+            raise RunError(held) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def lock_is_held(path: Path) -> bool:
+    """Whether some process holds the lock right now.
+
+    Raises:
+        StoreError: The lock file is there but cannot be opened.
+    """
+    if not is_there(path):
+        return False
+    lock = FileLock(path)
+    with store_errors(path):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+    lock.release()
+    return False

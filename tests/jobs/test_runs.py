@@ -1,0 +1,381 @@
+"""Runs with real worker processes: queueing, racing, cancelling, killing, resuming."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+from pneumo_core.config import Preset, TrainConfig, preset_config, run_id
+from pneumo_core.data.index import DataIndex, build_index
+from pneumo_core.errors import CorruptError, DataError, RunError, RunNotFoundError, StoreError
+from pneumo_core.jobs import runs as jobs
+from pneumo_core.records import Architecture, RunState
+from pneumo_core.store import (
+    RunDirectory,
+    find_run,
+    hold_lock,
+    lock_is_held,
+    read_events,
+    read_json,
+    read_manifest,
+    read_status,
+    run_directory,
+    run_state,
+    slot_lock,
+    verified_file,
+)
+from tests.conftest import FinishedRun
+from tests.hostile import ROOT, assert_one_line
+
+FINISHED = preset_config(Architecture.BASELINE, Preset.QUICK, epochs=2)
+"""The config of the shared run."""
+
+
+def small(seed: int = 1) -> TrainConfig:
+    return replace(FINISHED, image_size=32, seed=seed)
+
+
+def wait_for(what: str, condition: Callable[[], bool], timeout_s: float = 90.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {timeout_s:.0f} s for {what}")
+        time.sleep(0.01)
+
+
+def workers(folder: Path) -> list[psutil.Process]:
+    """Live worker processes of the runs below a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = process.cmdline()
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+        if "pneumo_core.worker" in command and command[-1].startswith(f"{folder}{os.sep}"):
+            found.append(process)
+    return found
+
+
+def kill_worker(run: RunDirectory) -> None:
+    """SIGKILL the run's worker, and wait until the system has let go of its lock."""
+    (worker,) = [process for process in workers(run.path.parent) if process.cmdline()[-1] == str(run.path)]
+    worker.send_signal(signal.SIGKILL)
+    wait_for("the lock of a killed worker", lambda: not lock_is_held(run.run_lock))
+
+
+@pytest.fixture(autouse=True)
+def no_worker_left(tmp_path: Path) -> Iterator[None]:
+    """A test that fails half-way leaves no training behind."""
+    yield
+    left = workers(tmp_path)
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=10)
+
+
+@pytest.fixture
+def index(tiny_data: Path, no_published: Path) -> DataIndex:
+    return build_index(tiny_data)
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[None]:
+    """This process works in the place of another run, so every other one waits, before it imports Keras."""
+    with hold_lock(slot_lock()):
+        yield
+
+
+# --- Start, queue, cancel ---------------------------------------------------------------------------------------------
+
+
+def test_a_finished_run_is_returned_at_once(with_finished_run: FinishedRun, tmp_path: Path) -> None:
+    before = {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in with_finished_run.path.iterdir()}
+    index = build_index(with_finished_run.data)
+    started = time.monotonic()
+    view = jobs.submit(FINISHED, index)
+    assert time.monotonic() - started < 1.0
+    assert (view.run_id, view.state) == (with_finished_run.run_id, RunState.SUCCEEDED)
+    assert {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in view.run.path.iterdir()} == before
+    assert not workers(tmp_path)
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_waiting_run_is_joined_cancelled_and_resumed(index: DataIndex, tmp_path: Path) -> None:
+    view = jobs.submit(small(), index)
+    run = view.run
+    assert (view.state, view.run_id) == (RunState.QUEUED, run_id(small(), index.data_id))
+    asked = read_json(run.config)
+    assert view.config == small()
+    assert view.data == {"data_id": index.data_id, "root": str(index.root), "is_phantom": True}
+    assert time.time() - 60 < view.submitted_at < time.time()
+    ticket = read_status(run).ticket
+
+    # Joined: neither a second worker nor a new place in the queue, and the config is written once.
+    (worker,) = workers(tmp_path)
+    assert jobs.submit(small(), index).state is RunState.QUEUED
+    assert [process.pid for process in workers(tmp_path)] == [worker.pid]
+    assert read_status(run).ticket == ticket
+    wait_for("the queue's message", lambda: read_status(run).message == "waiting for another run to finish")
+    for verb in (jobs.resume, jobs.export):
+        with pytest.raises(RunError, match=r"state=queued") as caught:
+            verb(run.run_id)
+        assert_one_line(caught.value, run.run_id)
+
+    assert jobs.cancel(run.run_id).run == run
+    wait_for("cancelling in the queue", lambda: run_state(run) is RunState.CANCELLED, timeout_s=10)
+    wait_for("the worker's end", lambda: not workers(tmp_path), timeout_s=10)
+    assert jobs.view(run.run_id).is_resumable
+    with pytest.raises(RunError, match="only a run that is going can be cancelled") as caught:
+        jobs.cancel(run.run_id)
+    assert_one_line(caught.value, run.run_id, "state=cancelled")
+
+    assert jobs.resume(run.run_id).state is RunState.QUEUED
+    assert not run.cancel.exists()
+    assert read_status(run).ticket > ticket
+    assert read_json(run.config) == asked
+
+
+def test_first_in_first_out_even_past_the_killed(index: DataIndex) -> None:
+    with hold_lock(slot_lock()):
+        first, second, third = (jobs.submit(small(seed), index).run for seed in (1, 2, 3))
+        assert [run_state(run) for run in (first, second, third)] == [RunState.QUEUED] * 3
+        assert read_status(first).ticket < read_status(second).ticket < read_status(third).ticket
+        time.sleep(0.6)  # Longer than the workers' pause: none may start while the slot is taken.
+        assert {read_status(run).state for run in (first, second, third)} == {RunState.QUEUED}
+    waiting = [first, second, third]
+    while waiting:
+        now, *waiting = waiting
+        wait_for("the next in the queue", lambda now=now: run_state(now) is RunState.RUNNING, timeout_s=20)
+        assert [run_state(run) for run in waiting] == [RunState.QUEUED] * len(waiting)
+        assert lock_is_held(slot_lock())
+        kill_worker(now)
+        assert run_state(now) is RunState.INTERRUPTED
+    wait_for("the slot", lambda: not lock_is_held(slot_lock()))
+    assert [view.run_id for view in jobs.views()] == [run.run_id for run in (third, second, first)]
+
+
+@pytest.mark.usefixtures("busy")
+def test_two_processes_that_submit_at_once_start_one_worker(index: DataIndex, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pneumo_core", "train", "--preset", "quick", "--data", str(index.root), "--json"]
+    racers = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    told = []
+    for racer in racers:
+        output, errors = racer.communicate(timeout=90)
+        assert racer.returncode == 0, errors
+        told.append(json.loads(output))
+    assert {(each["run_id"], each["state"]) for each in told} == {(told[0]["run_id"], "queued")}
+    (worker,) = workers(tmp_path)
+    assert worker.cmdline()[-1] == told[0]["path"]
+    # One place in the queue was given, so one worker was started, whoever came first.
+    assert read_status(find_run(told[0]["run_id"])).ticket == 1
+
+
+# --- Kill, cancel and resume a real training --------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_killed_cancelled_and_resumed_is_uninterrupted(
+    finished_run: FinishedRun, index: DataIndex, tmp_path: Path
+) -> None:
+    """The shared run once more, through a kill -9 while an epoch is saved and a cancel in the middle of the next."""
+    run = jobs.submit(FINISHED, index).run
+    assert run.run_id == finished_run.run_id
+
+    def epochs() -> list[int]:
+        return [event["epoch"] for event in read_events(run) if event["kind"] == "epoch"]
+
+    wait_for("the first epoch", lambda: epochs() == [0])
+    kill_worker(run)
+    assert run_state(run) is RunState.INTERRUPTED
+    assert not lock_is_held(slot_lock())
+    assert jobs.view(run.run_id).problem == ""
+    with run.events.open("ab") as file:
+        file.write(b'{"kind": "batch", "epo')  # As a kill in the middle of a line leaves it.
+
+    assert jobs.resume(run.run_id).state.is_live
+    wait_for("training", lambda: read_status(run).message == "training" and run_state(run) is RunState.RUNNING)
+    asked = time.monotonic()
+    jobs.cancel(run.run_id)
+    wait_for("cancelling", lambda: run_state(run) is RunState.CANCELLED)
+    # Batches take a fraction of a second, the first of a process some seconds; an epoch does not end in between.
+    assert time.monotonic() - asked < 30
+    assert epochs() == [0]
+    assert not run.trained.exists()
+
+    command = [sys.executable, "-m", "pneumo_core", "runs", "resume", run.run_id, "--wait", "--json"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    assert result.returncode == 0, result.stderr + run.log.read_text()
+    told = json.loads(result.stdout)
+    assert (told["run_id"], told["state"]) == (run.run_id, "succeeded")
+    assert told["report"]["run_id"] == run.run_id
+
+    original = RunDirectory(finished_run.path)
+    resumed, whole = ({e["epoch"]: e for e in read_events(r) if e["kind"] == "epoch"} for r in (run, original))
+    assert list(resumed) == [0, 1]
+    for epoch in whole:
+        for name in ("loss", "val_loss", "learning_rate"):
+            assert resumed[epoch][name] == pytest.approx(whole[epoch][name], rel=1e-6)
+    expected = pd.read_parquet(original.predictions)
+    received = pd.read_parquet(run.predictions)
+    pd.testing.assert_frame_equal(received.drop(columns="logit"), expected.drop(columns="logit"))
+    np.testing.assert_allclose(received["logit"], expected["logit"], atol=1e-6)
+    assert not run.backup.exists()
+    for name in read_manifest(run)["files"]:
+        verified_file(run, run.path / name)
+
+
+# --- A worker that does not start -------------------------------------------------------------------------------------
+
+
+def broken_python(folder: Path, script: str) -> str:
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_worker_that_dies_before_its_lock_is_told_with_its_last_word(
+    index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        script = "echo 'loading'; echo 'ImportError: libsomething.so is missing' >&2; echo >&2; exit 3"
+        patch.setattr(sys, "executable", broken_python(tmp_path, script))
+        with pytest.raises(RunError, match=r"the worker must start\.") as caught:
+            jobs.submit(small(), index)
+        assert_one_line(caught.value, "exit status 3", "ImportError: libsomething.so is missing")
+    (view,) = jobs.views()
+    assert view.state is RunState.INTERRUPTED
+    assert view.is_resumable
+    with hold_lock(slot_lock()):
+        assert jobs.submit(small(), index).state is RunState.QUEUED
+
+
+def test_a_worker_that_never_takes_its_lock_is_given_up(
+    index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_START_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(sys, "executable", broken_python(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60"))
+    with pytest.raises(RunError, match="the worker must start within") as caught:
+        jobs.submit(small(), index)
+    assert_one_line(caught.value, run_id(small(), index.data_id), "worker.log")
+    pid = int((tmp_path / "pid").read_text())
+    wait_for("its end", lambda: not psutil.pid_exists(pid), timeout_s=10)
+
+
+# --- What is refused, and damaged files -------------------------------------------------------------------------------
+
+
+def test_data_that_cannot_be_trained_on_leaves_no_run(index: DataIndex, tmp_path: Path) -> None:
+    one_class = replace(index, table=index.table[index.table["label"] == 1].reset_index(drop=True))
+    with pytest.raises(DataError) as caught:
+        jobs.submit(small(), one_class)
+    assert_one_line(caught.value, "'NORMAL': 0", "train/NORMAL")
+    assert jobs.views() == []
+    assert not (tmp_path / "artifacts" / "runs").exists()
+
+
+def test_artifacts_that_cannot_be_written(index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("PNEUMO_ARTIFACTS", str(tmp_path / "file" / "artifacts"))
+    with pytest.raises(StoreError) as caught:
+        jobs.submit(small(), index)
+    assert_one_line(caught.value, str(tmp_path / "file"))
+    assert (tmp_path / "file").read_text() == "not a folder"
+
+
+@pytest.mark.parametrize("verb", [jobs.view, jobs.cancel, jobs.resume, jobs.export])
+@pytest.mark.parametrize(
+    "name", ["baseline-0123456789ab", "../x", "baseline-0123456789ab/../x", "", "runs", "BASELINE-0"]
+)
+def test_unknown_runs(no_published: Path, tmp_path: Path, verb: Callable[[str], object], name: str) -> None:
+    (tmp_path / "artifacts" / "runs" / "x").mkdir(parents=True)
+    (tmp_path / "artifacts" / "x").mkdir()
+    (tmp_path / "artifacts" / "x" / "config.json").write_text("{}")
+    with pytest.raises(RunNotFoundError) as caught:
+        verb(name)
+    assert_one_line(caught.value, repr(name), "runs list")
+
+
+def test_a_finished_run_is_neither_cancelled_nor_resumed_nor_exported(with_finished_run: FinishedRun) -> None:
+    for verb in (jobs.cancel, jobs.resume, jobs.export):
+        with pytest.raises(RunError, match="state=succeeded") as caught:
+            verb(with_finished_run.run_id)
+        assert_one_line(caught.value, with_finished_run.run_id)
+    assert not (with_finished_run.path / "cancel").exists()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"config": {}, "data": {}, "submitted_at": 0}', "null", "\x00"]
+)
+def test_a_damaged_config_is_told_and_does_not_hide_the_others(with_finished_run: FinishedRun, content: str) -> None:
+    damaged = run_directory("baseline-0123456789ab")
+    shutil.copytree(with_finished_run.path, damaged.path)
+    damaged.manifest.unlink()
+    damaged.config.write_text(content)
+    views = {view.run_id: view for view in jobs.views()}
+    assert views[with_finished_run.run_id].problem == ""
+    view = views[damaged.run_id]
+    assert view.config is None
+    assert_one_line(view.problem)
+    with pytest.raises(CorruptError) as caught:
+        jobs.resume(damaged.run_id)
+    assert_one_line(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", "{", "{}", '{"state": "running"}', '{"state": "dancing", "ticket": 1}'])
+def test_a_damaged_status_counts_as_interrupted(with_finished_run: FinishedRun, content: str) -> None:
+    run = RunDirectory(with_finished_run.path)
+    run.status.write_text(content)
+    finished = jobs.view(run.run_id)
+    assert (finished.state, finished.problem) == (RunState.SUCCEEDED, "")
+    for name in ("manifest.json", "trained.json"):
+        (run.path / name).unlink()
+    stopped = jobs.view(run.run_id)
+    assert (stopped.state, stopped.status, stopped.problem) == (RunState.INTERRUPTED, None, "")
+    assert stopped.is_resumable
+
+
+def test_resume_says_at_once_that_the_index_is_gone(with_finished_run: FinishedRun) -> None:
+    run = RunDirectory(with_finished_run.path)
+    run.manifest.unlink()
+    shutil.rmtree(with_finished_run.artifacts / "datasets")
+    log = run.log.read_bytes()
+    with pytest.raises(DataError) as caught:
+        jobs.resume(run.run_id)
+    assert_one_line(caught.value, "data index")
+    assert run.log.read_bytes() == log
+
+
+def test_a_trained_run_is_exported_by_a_worker(with_finished_run: FinishedRun) -> None:
+    """As after a training on a machine that cannot export; the queue is held, so nothing is computed here."""
+    run = RunDirectory(with_finished_run.path)
+    run.manifest.unlink()
+    status = read_json(run.status)
+    run.status.write_text(json.dumps({**status, "state": "trained"}))
+    assert jobs.view(run.run_id).state is RunState.TRAINED
+    with hold_lock(slot_lock()):
+        assert jobs.export(run.run_id).state is RunState.QUEUED
+        (worker,) = workers(with_finished_run.artifacts)
+        assert worker.cmdline()[-2:] == ["export", str(run.path)]
+        jobs.cancel(run.run_id)
+        wait_for("cancelling in the queue", lambda: run_state(run) is RunState.CANCELLED, timeout_s=10)
+
+
+def test_newest_first(with_finished_run: FinishedRun) -> None:
+    older = run_directory("baseline-0123456789ab")
+    shutil.copytree(with_finished_run.path, older.path)
+    older.config.write_text(json.dumps({**read_json(older.config), "submitted_at": 1.0}))
+    assert [view.run_id for view in jobs.views()] == [with_finished_run.run_id, older.run_id]
