@@ -715,7 +715,7 @@ def test_an_unfinished_run_has_no_manifest(run: RunDirectory) -> None:
     for read in (read_manifest, lambda run: verified_file(run, run.model)):
         with pytest.raises(RunError) as raised:
             read(run)
-        assert_one_line(raised.value, RUN_ID, "interrupted")
+        assert_one_line(raised.value, RUN_ID, "must be finished")
 
 
 @pytest.mark.parametrize(

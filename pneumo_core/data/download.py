@@ -24,15 +24,7 @@ from typing import Final
 from pneumo_core.data.archive import IMAGE_SUFFIXES, unpack_images
 from pneumo_core.data.fetch import ARCHIVE_NAME, DATASET_PAGE, credentials_hint, fetch_archive
 from pneumo_core.errors import CorruptError, DownloadError, PneumoError, RunError, StoreError
-from pneumo_core.files import (
-    hold_lock,
-    lock_is_held,
-    make_directory,
-    read_json,
-    store_errors,
-    write_atomic,
-    write_json,
-)
+from pneumo_core.files import hold_lock, lock_is_held, make_directory, read_json, store_errors, write_atomic, write_json
 from pneumo_core.records import Label, Split
 from pneumo_core.reference import OFFICIAL_COUNTS
 
