@@ -178,6 +178,7 @@ def runs_show(run: Run, as_json: Json = False) -> None:
     view = jobs.view(run)
     shown = _run_facts(view)
     if view.state is RunState.SUCCEEDED:
+        verified_file(view.run, view.run.report)
         shown |= {"manifest": read_manifest(view.run), "report": read_json(view.run.report)}
     _print(shown, as_json=as_json)
 

@@ -15,6 +15,7 @@ __all__ = [
     "ROOT",
     "assert_one_line",
     "child",
+    "held_elsewhere",
     "on_small_disk",
     "public_folder",
     "run_child",
@@ -125,3 +126,25 @@ def without_rights() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+_HOLDER = """
+import sys
+from pathlib import Path
+from pneumo_core.files import hold_lock
+with hold_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def held_elsewhere(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock until it is told to end, or is killed."""
+    holder = child(_HOLDER, path)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    try:
+        yield holder
+    finally:
+        holder.communicate()

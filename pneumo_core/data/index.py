@@ -163,8 +163,10 @@ def load_index(data_id: str) -> DataIndex:
 
 def index_changed_ns(data_id: str) -> int:
     """When the stored index last changed, in nanoseconds of Unix time; 0 where there is none."""
-    path = datasets_root() / data_id / "index.json"
-    return path.stat().st_mtime_ns if path.exists() else 0
+    try:
+        return (datasets_root() / data_id / "index.json").stat().st_mtime_ns
+    except (OSError, ValueError):  # The second for what can be no file's name.
+        return 0
 
 
 def require_trainable(index: DataIndex) -> None:

@@ -4,11 +4,9 @@ Anatomy, faults of the exposure, sizes and compression come from the same distri
 findings tell the classes apart (`radiograph` draws them).
 """
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -40,8 +38,9 @@ thirds of it bacterial. That is near the Kaggle set (5,216/16/624 images; 74.3 %
 _IMAGES_A_PATIENT: Final = (0.50, 0.28, 0.14, 0.08)
 """Chance of a patient having 1, 2, 3 or 4 images."""
 
-
-# --- The data set -----------------------------------------------------------------------------------------------------
+_FOR_NUMBER: Final = 0
+_FOR_BODY: Final = 1
+"""Which of a patient's random numbers: for how many images there are, for the body, and (1 + n) for the nth image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,9 @@ def write_phantoms(
         try:
             partial.chmod(0o755)  # mkdtemp makes the folder private, but artifacts may be shared between users.
             _write_images(partial, seed, count, difficulty, progress)
-            partial.replace(out)
+            if out.exists():
+                out.rmdir()  # Windows replaces no folder, not even an empty one.
+            partial.rename(out)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -112,24 +113,18 @@ def _write_images(
     for folder in {job.file.parent for job in jobs}:
         (root / folder).mkdir(parents=True)
 
-    def write(job: _Job) -> None:
+    # One thread: most of a drawing is many short calls, and two threads were no faster.
+    for done, job in enumerate(jobs, start=1):
         (root / job.file).write_bytes(_jpeg(job, seed, difficulty))
-
-    # Threads serve: OpenCV, NumPy and Pillow let go of the interpreter for most of the work.
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        try:
-            for done, _ in enumerate(pool.map(write, jobs), start=1):
-                if progress is not None:
-                    progress(done, count)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        if progress is not None:
+            progress(done, count)
 
 
 def _jobs(seed: int, count: int) -> Iterator[_Job]:
     """Images of the data set; those of a smaller count are the first patients of each subtype."""
-    wanted = {subtype: round(count * sum(shares.values())) for subtype, shares in _SHARES.items()}
-    wanted[Subtype.BACTERIA] += count - sum(wanted.values())
+    wanted = dict.fromkeys(_SHARES, 0)
+    for _ in range(count):  # One by one, so that no subtype ever loses an image to a larger count.
+        wanted[min(_SHARES, key=lambda subtype: wanted[subtype] / sum(_SHARES[subtype].values()))] += 1
     for subtype, shares in _SHARES.items():
         filled = dict.fromkeys(shares, 0)
         patient = 0
@@ -137,18 +132,18 @@ def _jobs(seed: int, count: int) -> Iterator[_Job]:
             patient += 1
             # The split furthest behind its share takes the patient, so each split has one of the first three.
             split = min(shares, key=lambda name: filled[name] / shares[name])
-            rng = _rng(seed, subtype, patient)
+            rng = _rng(seed, subtype, patient, _FOR_NUMBER)
             images = min(left, 1 + int(rng.choice(len(_IMAGES_A_PATIENT), p=_IMAGES_A_PATIENT)))
             filled[split] += images
             yield from (_Job(split, subtype, patient, number) for number in range(1, images + 1))
 
 
-def _rng(seed: int, subtype: Subtype, patient: int, number: int = 0) -> np.random.Generator:
-    return np.random.default_rng([seed, list(Subtype).index(subtype), patient, number])
+def _rng(seed: int, subtype: Subtype, patient: int, purpose: int) -> np.random.Generator:
+    return np.random.default_rng([seed, list(_SHARES).index(subtype), patient, purpose])
 
 
 def _jpeg(job: _Job, seed: int, difficulty: float) -> bytes:
-    rng = _rng(seed, job.subtype, job.patient, job.number)
+    rng = _rng(seed, job.subtype, job.patient, _FOR_BODY + job.number)
     width, height = _SIZES[rng.integers(len(_SIZES))]
     width, height = width + int(rng.integers(-12, 13)), height + int(rng.integers(-10, 11))
     # Wide enough that what a finding does to the file's size drowns in it.
@@ -159,7 +154,7 @@ def _jpeg(job: _Job, seed: int, difficulty: float) -> bytes:
         height=height,
         width=width,
         difficulty=difficulty,
-        patient_rng=np.random.default_rng([seed, list(Subtype).index(job.subtype), job.patient, 0, 1]),
+        patient_rng=_rng(seed, job.subtype, job.patient, _FOR_BODY),
     )
     image = Image.fromarray(pixels)
     buffer = BytesIO()

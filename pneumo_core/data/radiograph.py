@@ -9,7 +9,7 @@ image's left), y from 0 at the apex of the lungs to 1 at their base.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
@@ -25,51 +25,28 @@ Points = npt.NDArray[np.float64]
 
 _SIDES: Final = (64, 2048)
 
-# Right half of what is nearly symmetric, in body coordinates; `_mirror` makes the left one.
-_LUNG: Final = (
-    (0.10, 0.20),
-    (0.20, 0.05),
-    (0.38, 0.0),
-    (0.56, 0.06),
-    (0.72, 0.2),
-    (0.84, 0.4),
-    (0.92, 0.65),
-    (0.97, 1.1),
-    (0.10, 1.1),
-)
-_TORSO: Final = (
-    (0.0, -0.9),
-    (0.33, -0.8),
-    (0.32, -0.25),
-    (0.55, -0.15),
-    (1.0, -0.10),
-    (1.20, 0.05),
-    (1.12, 0.35),
-    (1.10, 0.9),
-    (1.12, 1.9),
-    (0.0, 1.9),
-)
-_HEART: Final = (
-    (-0.12, 0.0),
-    (-0.14, 0.18),
-    (-0.17, 0.34),
-    (-0.24, 0.50),
-    (-0.29, 0.66),
-    (-0.26, 0.82),
-    (-0.15, 0.95),
-    (0.25, 1.0),
-    (0.55, 0.95),
-    (0.60, 0.84),
-    (0.53, 0.70),
-    (0.40, 0.54),
-    (0.27, 0.40),
-    (0.20, 0.31),
-    (0.21, 0.22),
-    (0.15, 0.14),
-    (0.11, 0.0),
-)
-_CLAVICLE: Final = ((0.10, 0.10), (0.25, 0.07), (0.45, 0.01), (0.65, -0.05), (0.82, -0.085), (0.96, -0.09))
-_SCAPULA: Final = ((0.72, 0.0), (1.10, -0.08), (1.12, 0.04), (0.95, 0.20), (0.86, 0.45), (0.78, 0.30))
+# Outlines in body coordinates, as rows of x and of y. Of what is nearly symmetric only the left half is here.
+_FLIP: Final = np.array([[[-1.0, 1.0]], [[1.0, 1.0]]])
+_TORSO: Final = np.transpose([
+    [0.0, 0.33, 0.32, 0.55, 1.0, 1.20, 1.12, 1.10, 1.12, 0.0],
+    [-0.9, -0.8, -0.25, -0.15, -0.10, 0.05, 0.35, 0.9, 1.9, 1.9],
+])  # fmt: skip
+_LUNG: Final = np.transpose([
+    [0.10, 0.20, 0.38, 0.56, 0.72, 0.84, 0.92, 0.97, 0.10],
+    [0.20, 0.05, 0.0, 0.06, 0.20, 0.40, 0.65, 1.10, 1.10],
+])  # fmt: skip
+_HEART: Final = np.transpose([
+    [-0.12, -0.14, -0.17, -0.24, -0.29, -0.26, -0.15, 0.25, 0.55, 0.60, 0.53, 0.40, 0.27, 0.20, 0.21, 0.15, 0.11],
+    [0.0, 0.18, 0.34, 0.50, 0.66, 0.82, 0.95, 1.0, 0.95, 0.84, 0.70, 0.54, 0.40, 0.31, 0.22, 0.14, 0.0],
+])  # fmt: skip
+_CLAVICLE: Final = np.transpose([
+    [0.10, 0.25, 0.45, 0.65, 0.82, 0.96],
+    [0.10, 0.07, 0.01, -0.05, -0.085, -0.09],
+])  # fmt: skip
+_SCAPULA: Final = np.transpose([
+    [0.72, 1.10, 1.12, 0.95, 0.86, 0.78],
+    [0.0, -0.08, 0.04, 0.20, 0.45, 0.30],
+])  # fmt: skip
 
 
 def draw_phantom(
@@ -125,7 +102,7 @@ def require_within(name: str, value: float, low: float, high: float, *, whole: b
     if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
         noun = "whole number" if whole else "number"
         raise ConfigError(
-            f"{name} must be a {noun} from {low} to {high}. Received: {name}={value!r}; choose one of them"
+            f"{name} must be a {noun} from {low} to {high}. Received: {name}={value!r}; choose one in that range"
         )
 
 
@@ -162,27 +139,24 @@ class _Film:
         """Height of the lungs in pixels."""
         return float(np.hypot(*self.matrix[:, 1]))
 
-    def fill(self, shapes: Points, blur: float = 0.0) -> Plane:
+    def fill(self, shapes: Points, blur: float) -> Plane:
         """Union of polygons in [0, 1], with edges blurred by `blur` lung heights.
 
         Args:
             shapes: `(n, 2)` outline or `(shapes, n, 2)` outlines in body coordinates.
-            blur: Standard deviation of the blur as a fraction of the lungs' height.
+            blur: Standard deviation of the blur as a fraction of the lungs' height, above 0.
         """
         sigma = blur * self.length
         # What is blurred away need not be drawn finely.
         scale = 0.25 if sigma > 5 else 0.5 if sigma > 1.6 else 1.0
-        outlines = (shapes.reshape(-1, *shapes.shape[-2:]) @ self.matrix[:, :2].T + self.matrix[:, 2]) * scale
-        # OpenCV takes sixteenths of pixels with shift=4; far outside the film its integers would overflow.
-        corners = np.round(np.clip(outlines, -8000, 8000) * 16).astype(np.int32)
+        corners = shapes.reshape(-1, *shapes.shape[-2:]) @ self.matrix[:, :2].T + self.matrix[:, 2]
         plane = np.zeros((round(self.height * scale), round(self.width * scale)), np.uint8)
-        for corner in corners:  # One at a time: in one call, where two overlap there would be a hole.
-            cv2.fillPoly(plane, [corner], 255, cv2.LINE_AA, 4)
-        soft = plane.astype(np.float32) * np.float32(1 / 255)
-        if sigma:
-            reach = 2 * round(2.5 * sigma * scale) + 1
-            soft = cv2.GaussianBlur(soft, (reach, reach), sigma * scale, dst=soft, borderType=cv2.BORDER_REPLICATE)
-        return self._full(soft)
+        # Sixteenths of pixels (shift=4), and one outline at a time: in one call, where two overlap there would be a hole.
+        for outline in (corners * (16 * scale)).astype(np.int32):
+            cv2.fillPoly(plane, [outline], 255, cv2.LINE_AA, 4)
+        sharp = plane.astype(np.float32) * np.float32(1 / 255)
+        reach = 2 * round(2.5 * sigma * scale) + 1
+        return self.enlarged(cv2.GaussianBlur(sharp, (reach, reach), sigma * scale, borderType=cv2.BORDER_REPLICATE))
 
     def texture(self, rng: np.random.Generator, bumps: int) -> Plane:
         """Smooth noise of zero mean and about unit variance that sticks to the body, `bumps` of it from apex to base."""
@@ -198,13 +172,14 @@ class _Film:
             flags=cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_REFLECT,
         )
-        return self._full(noise)
+        return self.enlarged(noise)
 
-    def _full(self, plane: npt.NDArray[Any]) -> Plane:
-        """A plane drawn coarsely, in the film's size."""
-        if plane.shape != (self.height, self.width):
-            plane = cv2.resize(plane, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
-        return plane.astype(np.float32, copy=False)
+    def enlarged(self, coarse: npt.ArrayLike) -> Plane:
+        """A plane of the film's size from one that was drawn coarsely."""
+        plane = np.asarray(coarse, np.float32)
+        if plane.shape == (self.height, self.width):
+            return plane
+        return np.asarray(cv2.resize(plane, (self.width, self.height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _smooth(outlines: Points) -> Points:
@@ -214,10 +189,6 @@ def _smooth(outlines: Points) -> Points:
         cut = np.stack([0.75 * outlines + 0.25 * ahead, 0.25 * outlines + 0.75 * ahead], axis=-2)
         outlines = cut.reshape(*outlines.shape[:-2], -1, 2)
     return outlines
-
-
-def _mirror(points: Points) -> Points:
-    return points * [-1.0, 1.0]
 
 
 def _ribbons(curves: Points, half_width: Points | float) -> Points:
@@ -235,28 +206,26 @@ def _ellipse(x: float, y: float, a: float, b: float, tilt: float = 0.0) -> Point
     return np.column_stack([x + u * np.cos(tilt) - v * np.sin(tilt), y + u * np.sin(tilt) + v * np.cos(tilt)])
 
 
-def _shaken(rng: np.random.Generator, points: tuple[tuple[float, float], ...], amount: float) -> Points:
-    outline = np.array(points)
+def _shaken(rng: np.random.Generator, outline: Points, amount: float) -> Points:
     return outline + amount * rng.standard_normal(outline.shape)
 
 
 def _soft_tissue(film: _Film, rng: np.random.Generator, body: np.random.Generator) -> tuple[Plane, Plane]:
     """Thickness of soft tissue, and the share of air in the lungs before any finding."""
     half = _shaken(body, _TORSO, 0.02)
-    torso = _smooth(np.concatenate([half, _mirror(half)[::-1]]))
+    torso = _smooth(np.concatenate([half, half[::-1] * [-1.0, 1.0]]))
     tissue = 0.50 * film.fill(torso, blur=0.012) + 0.38 * film.fill(torso, blur=0.10)
-    for side in (-1.0, 1.0):
-        raised = rng.random() < 0.35
-        hand = [2.3, -0.55 + 0.2 * rng.standard_normal()] if raised else [1.55 + 0.12 * rng.standard_normal(), 1.3]
-        arm = np.linspace([1.12, 0.0], hand, 12) * [side, 1.0]
-        tissue += 0.30 * film.fill(_ribbons(arm, np.linspace(0.17, 0.12, 12)), blur=0.02)
-        tissue += 0.16 * film.fill(_ribbons(arm, np.linspace(0.045, 0.03, 12)), blur=0.006)
+    raised = rng.random((2, 1)) < 0.35
+    hands = np.where(raised, [2.3, -0.5], [1.55, 1.3]) + [0.12, 0.2] * rng.standard_normal((2, 2))
+    arms = ([1.12, 0.0] + np.linspace(0, 1, 12)[:, None] * (hands - [1.12, 0.0])[:, None]) * _FLIP
+    tissue += 0.30 * film.fill(_ribbons(arms, np.linspace(0.17, 0.12, 12)), blur=0.02)
+    tissue += 0.16 * film.fill(_ribbons(arms, np.linspace(0.045, 0.03, 12)), blur=0.006)
     chin = _ellipse(0.08 * rng.standard_normal(), rng.uniform(-0.75, -0.42), 0.45, 0.26)  # In some pictures only.
     tissue += 0.30 * film.fill(chin, blur=0.012)
 
-    lungs = _smooth(np.stack([_shaken(body, _LUNG, 0.012), _mirror(_shaken(body, _LUNG, 0.012))]))
+    lungs = _smooth(_shaken(body, _LUNG * _FLIP, 0.012))
     heart = _shaken(body, _HEART, 0.012)
-    heart[3:14, 0] *= body.uniform(0.88, 1.20)
+    heart[3:14, 0] *= body.uniform(0.88, 1.20)  # Without the great vessels above it.
     if body.random() < 0.3:  # The thymus of a small child widens the upper mediastinum.
         heart[[1, 2, 13, 14, 15], 0] *= body.uniform(1.2, 1.7)
     outline = _smooth(heart)
@@ -296,7 +265,7 @@ def _bones(film: _Film, body: np.random.Generator) -> Plane:
     before = np.stack([x, y], axis=-1)[:7]
     # A body is never quite symmetric.
     sag = 0.008 * body.standard_normal()
-    behind, before = (np.concatenate([one, one * [-1.0, 1.0] + [0.0, sag]]) for one in (behind, before))
+    behind, before = (np.concatenate([one, one * _FLIP[0] + [0.0, sag]]) for one in (behind, before))
     bands = _ribbons(behind, thick * (0.85 + 0.3 * np.sin(np.pi * turn)))
     ribs = film.fill(bands, blur=0.003)
     # The cortex is denser than the marrow: ribs have bright rims, brightest where they turn forwards.
@@ -307,22 +276,20 @@ def _bones(film: _Film, body: np.random.Generator) -> Plane:
     middle = top[0] + (top[1] - top[0]) * (np.arange(-6, 17) + 0.5)
     discs = np.array([[-0.09, 0.0], [0.09, 0.0]]) + np.stack([0 * middle, middle], axis=-1)[:, None]
     column = np.array([[0.0, -0.9], [0.0, 2.0]])
-    bone += 0.10 * film.fill(_ribbons(column, 0.105), blur=0.012) + 0.06 * film.fill(
-        _ribbons(column, 0.035), blur=0.012
-    )
+    bone += 0.10 * film.fill(_ribbons(column, 0.105), blur=0.012)
+    bone += 0.06 * film.fill(_ribbons(column, 0.035), blur=0.012)
     bone -= 0.06 * film.fill(_ribbons(discs, 0.008), blur=0.006)
 
     lift, shift = body.uniform(-0.04, 0.05), 0.02 * body.standard_normal((2, 1, 2))
-    flip = np.array([[[-1.0, 1.0]], [[1.0, 1.0]]])
     rise = np.linspace(0, 1, len(_CLAVICLE))[:, None] * [0.0, lift]
-    bone += 0.19 * film.fill(_ribbons((np.array(_CLAVICLE) + rise + shift) * flip, 0.017), blur=0.005)
-    bone += 0.06 * film.fill(_smooth((_SCAPULA + shift + np.array([0.06, lift])) * flip), blur=0.008)
-    bone += 0.10 * film.fill(_ellipse(1.12, -0.02, 0.09, 0.08) * flip, blur=0.01)
+    bone += 0.19 * film.fill(_ribbons((_CLAVICLE + rise + shift) * _FLIP, 0.017), blur=0.005)
+    bone += 0.06 * film.fill(_smooth((_SCAPULA + shift + np.array([0.06, lift])) * _FLIP), blur=0.008)
+    bone += 0.10 * film.fill(_ellipse(1.12, -0.02, 0.09, 0.08) * _FLIP, blur=0.01)  # Heads of the upper arms.
     return bone
 
 
 def _vessels(film: _Film, body: np.random.Generator) -> Plane:
-    """Branching vessels of the lungs and the hila they come from, in [0, 1]."""
+    """Branching vessels of the lungs and the hila they come from: 0 is none, 1 a thick one."""
     stems, knots, forks = 18, 12, 4
     side = np.repeat([-1.0, 1.0], stems // 2)[:, None]
     length = body.uniform(0.35, 0.62, (stems, 1))
@@ -339,7 +306,7 @@ def _vessels(film: _Film, body: np.random.Generator) -> Plane:
     which = np.repeat(np.arange(stems), forks)
     away = angle[which] + body.choice((-1.0, 1.0), (len(which), 1)) * body.uniform(0.3, 0.9, (len(which), 1))
     twigs = grow(trunks[which, where][:, None], away, side[which], 0.4 * length[which], 7)
-    hila = np.stack([_ellipse(sign * 0.24, 0.44, 0.07, 0.11, sign * 0.4) for sign in (-1.0, 1.0)])
+    hila = _ellipse(0.24, 0.44, 0.07, 0.11, 0.4) * _FLIP
     plane = film.fill(_ribbons(trunks, np.linspace(0.013, 0.003, knots)), blur=0.008)
     plane += 0.8 * film.fill(_ribbons(twigs, np.linspace(0.005, 0.0025, 7)), blur=0.006)
     return body.uniform(0.6, 1.1) * (plane + 0.5 * film.fill(hila, blur=0.03))
@@ -349,7 +316,7 @@ def _opacity(film: _Film, body: np.random.Generator, subtype: Subtype, difficult
     """Share of each place's air that the findings replace, in [0, 1)."""
     plane = np.zeros((film.height, film.width), np.float32)
     strength = (1.4 - 0.8 * difficulty) * body.uniform(0.75, 1.25)
-    if body.random() < 0.26 * difficulty:  # As in life, some films hardly show what the patient has.
+    if body.random() < 0.3 * difficulty:  # As in life, some films hardly show what the patient has.
         strength *= 0.15
     size = 1.25 - 0.5 * difficulty
     if subtype is Subtype.BACTERIA:
@@ -361,27 +328,26 @@ def _opacity(film: _Film, body: np.random.Generator, subtype: Subtype, difficult
             plane = np.maximum(plane, patch)
         plane *= 0.85 * strength * (0.9 + 0.15 * film.texture(body, 12))
     elif subtype is Subtype.VIRUS:
-        fields = film.fill(np.stack([_ellipse(-0.45, 0.5, 0.5, 0.5), _ellipse(0.45, 0.5, 0.5, 0.5)]), blur=0.10)
-        net = sum(np.maximum(1 - 1.1 * np.abs(film.texture(body, bumps)), 0) for bumps in (16, 28))
+        fields = film.fill(_ellipse(0.45, 0.5, 0.5, 0.5) * _FLIP, blur=0.10)
+        # Where smooth noise changes its sign there are winding lines.
+        coarse, fine = (np.maximum(1 - 1.1 * np.abs(film.texture(body, bumps)), 0) for bumps in (16, 28))
         cloud = np.clip(0.75 + 0.3 * film.texture(body, 5), 0, 1.3)
-        plane = strength * fields * cloud * (0.40 + 0.22 * net)
-    return np.clip(plane, 0.0, 0.92)
+        plane = strength * fields * cloud * (0.40 + 0.22 * (coarse + fine))
+    return np.clip(plane, 0, np.float32(0.92))
 
 
 def _develop(film: _Film, rng: np.random.Generator, dense: Plane) -> npt.NDArray[np.uint8]:
     """Gray levels from thickness: scatter, film curve, grain, marker, edge of the field."""
     small = cv2.resize(dense, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
-    scatter = cv2.resize(
-        cv2.GaussianBlur(small, (0, 0), 2.0), (film.width, film.height), interpolation=cv2.INTER_LINEAR
-    )
-    dense = 0.9 * dense + 0.1 * scatter
+    dense = 0.9 * dense + 0.1 * film.enlarged(cv2.GaussianBlur(small, (0, 0), 2.0))
+    # Exposed so that the densest parts always come out equally bright.
     level = np.clip(dense / np.quantile(small, 0.97), 0, None)
     gamma, base = rng.uniform(0.9, 1.25), rng.uniform(0.03, 0.12)
     level = base + (rng.uniform(0.82, 0.93) - base) * level**gamma
     # Film grain: fine, and in clumps.
     grain = rng.random(dense.shape, dtype=np.float32) * np.float32(12**0.5) - np.float32(3**0.5)
     level += rng.uniform(0.006, 0.02) * (0.5 * grain + 1.5 * cv2.GaussianBlur(grain, (0, 0), 0.9))
-    gray = np.clip(255 * level, 0, 255).astype(np.uint8)
+    gray: npt.NDArray[np.uint8] = np.clip(255 * level, 0, 255).astype(np.uint8)
     if rng.random() < 0.85:  # The letter of the patient's right side, at the left of the picture.
         where = (int(film.width * rng.uniform(0.02, 0.10)), int(film.height * rng.uniform(0.10, 0.45)))
         size, shade = film.height / 480 * rng.uniform(0.8, 1.4), int(rng.integers(170, 256))

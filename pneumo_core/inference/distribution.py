@@ -89,5 +89,5 @@ def load_distribution(data: bytes) -> FeatureDistribution:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return FeatureDistribution(arrays["mean"], arrays["precision"], float(arrays["limit"]), int(arrays["n"]))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise CorruptError(f"distribution.npz must hold a feature distribution. Received: {error}") from error

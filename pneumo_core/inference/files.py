@@ -11,7 +11,7 @@ from PIL import Image
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import DataError
 from pneumo_core.files import write_atomic
-from pneumo_core.inference.classify import Prediction, classify, load_classifier
+from pneumo_core.inference.classify import Answer, Prediction, classify, load_classifier
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.inference.session import heatmap
 from pneumo_core.store import RunDirectory
@@ -47,9 +47,15 @@ def predict_files(
     files = _files(paths)
     classifier = load_classifier(run)
     results = []
+    written: set[Path] = set()
     for done, path in enumerate(files, start=1):
-        data = path.read_bytes()
-        prediction = classify(classifier, data, path.name)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            reason = f"a file must be readable. Received: {path.name!r}: {error.strerror or error}"
+            data, prediction = b"", Prediction(Answer.REFUSED, reason)
+        else:
+            prediction = classify(classifier, data, path.name)
         result = {
             "path": str(path),
             "status": prediction.answer.value,
@@ -59,7 +65,8 @@ def predict_files(
             "threshold": classifier.operating_point.threshold,
         }
         if heatmaps is not None:
-            result["heatmap"] = _write_overlay(heatmaps, path, data, prediction)
+            target = _overlay_path(heatmaps, path, written)
+            result["heatmap"] = _write_overlay(target, path, data, prediction)
         results.append(result)
         if progress:
             progress(done, len(files))
@@ -80,13 +87,21 @@ def _files(paths: list[Path]) -> list[Path]:
     return files
 
 
-def _write_overlay(folder: Path, path: Path, data: bytes, prediction: Prediction) -> str | None:
+def _overlay_path(folder: Path, path: Path, written: set[Path]) -> Path:
+    """Where an image's overlay goes: files of one name in folders of one name must not replace each other."""
+    target, number = folder / path.parent.name / f"{path.stem}-gradcam.png", 2
+    while target in written:
+        target, number = target.with_name(f"{path.stem}-{number}-gradcam.png"), number + 1
+    written.add(target)
+    return target
+
+
+def _write_overlay(target: Path, path: Path, data: bytes, prediction: Prediction) -> str | None:
     if prediction.cam is None:
         return None
     pixels = decode_gray(data, path.name)
     blended = overlay(pixels, heatmap(prediction.cam, pixels.shape[1], pixels.shape[0]), opacity=0.4)
     file = io.BytesIO()
     Image.fromarray(np.asarray(blended)).save(file, "PNG")
-    target = folder / path.parent.name / f"{path.stem}-gradcam.png"
     write_atomic(target, file.getvalue())
     return str(target)

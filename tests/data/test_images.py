@@ -29,6 +29,7 @@ from pneumo_core.data.images import (
     load_array,
     open_array,
     read_facts,
+    read_indexed,
 )
 from pneumo_core.errors import DataError, ImageError, StoreError
 from pneumo_core.files import lock_is_held
@@ -318,6 +319,22 @@ def test_real_originals_decode_as_without_shortcuts(real_data: Path) -> None:
     assert "L" in modes
     assert np.mean(differences) < 0.5
     assert max(differences) < 2
+
+
+def test_an_indexed_file_is_read_only_while_it_is_what_was_indexed(tmp_path: Path) -> None:
+    path = tmp_path / "train/NORMAL/a.jpeg"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"pixels")
+    sha256 = hashlib.sha256(b"pixels").hexdigest()
+    assert read_indexed(tmp_path, "train/NORMAL/a.jpeg", sha256) == b"pixels"
+    path.write_bytes(b"pixelz")
+    with pytest.raises(DataError) as changed:
+        read_indexed(tmp_path, "train/NORMAL/a.jpeg", sha256)
+    assert_one_line(changed.value, "'train/NORMAL/a.jpeg'", "changed since")
+    path.unlink()
+    with pytest.raises(DataError) as gone:
+        read_indexed(tmp_path, "train/NORMAL/a.jpeg", sha256)
+    assert_one_line(gone.value, "'train/NORMAL/a.jpeg'", "No such file")
 
 
 # --- The array cache --------------------------------------------------------------------------------------------------

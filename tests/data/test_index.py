@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pneumo_core.data.index import DataIndex, build_index, find_root, load_index, require_trainable
+from pneumo_core.data.index import DataIndex, build_index, find_root, index_changed_ns, load_index, require_trainable
 from pneumo_core.errors import DataError, StoreError
 from pneumo_core.records import ImageRecord, Label, Split, Subtype
 from pneumo_core.store import datasets_root
@@ -452,6 +453,18 @@ def test_the_stored_index_is_the_one_that_was_built(root: Path) -> None:
 def test_an_unchanged_index_is_not_written_again(root: Path) -> None:
     before = [path.stat().st_mtime_ns for path in stored_files(build_index(root))]
     assert [path.stat().st_mtime_ns for path in stored_files(build_index(root))] == before
+
+
+def test_an_index_says_when_it_changed(root: Path, tmp_path: Path) -> None:
+    for data_id in ("0" * 12, "", "../x", "x" * 5000, "x\0y"):
+        assert index_changed_ns(data_id) == 0
+    data_id = build_index(root).data_id
+    first = index_changed_ns(data_id)
+    assert abs(first / 1e9 - time.time()) < 60
+    build_index(root)
+    assert index_changed_ns(data_id) == first
+    build_index(shutil.copytree(root, tmp_path / "elsewhere"))
+    assert index_changed_ns(data_id) > first
 
 
 def _flip_byte(path: Path) -> None:

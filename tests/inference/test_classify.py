@@ -1,0 +1,207 @@
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from pneumo_core.data.images import decode_gray
+from pneumo_core.errors import CorruptError, RunError
+from pneumo_core.inference.classify import (
+    MAX_COLOUR,
+    MIN_CONTRAST,
+    REFUSE_FACTOR,
+    Answer,
+    Classifier,
+    Prediction,
+    classify,
+    load_classifier,
+)
+from pneumo_core.inference.distribution import distance
+from pneumo_core.inference.session import run_session
+from pneumo_core.records import Label
+from pneumo_core.store import RunDirectory
+from tests.conftest import FinishedRun
+from tests.data.image_files import BAD
+from tests.hostile import assert_one_line
+
+
+@pytest.fixture(scope="module")
+def classifier(finished_run: FinishedRun) -> Classifier:
+    return load_classifier(RunDirectory(finished_run.path))
+
+
+@pytest.fixture(scope="module")
+def lenient(classifier: Classifier) -> Classifier:
+    """The classifier without doubts: whatever is decoded gets an answer."""
+    return replace(classifier, distribution=replace(classifier.distribution, limit=1e9))
+
+
+def some_images(run: FinishedRun) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((run.data / "test").rglob("*.jpeg"))}
+
+
+def encode(array: NDArray[np.uint8], kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, kind)
+    return file.getvalue()
+
+
+def radiograph(run: FinishedRun) -> NDArray[np.uint8]:
+    name, data = next(iter(some_images(run).items()))
+    return decode_gray(data, name)
+
+
+def assert_refused(prediction: Prediction, *parts: str) -> None:
+    assert prediction.answer is Answer.REFUSED
+    assert_one_line(prediction.reason, *parts)
+    assert (prediction.logit, prediction.probability, prediction.label, prediction.cam) == (None, None, None, None)
+
+
+def test_answers_are_the_worker_s_predictions(lenient: Classifier, finished_run: FinishedRun) -> None:
+    table = pd.read_parquet(finished_run.path / "predictions.parquet")
+    threshold = lenient.operating_point.threshold
+    labels = set()
+    for _, row in table.iterrows():
+        prediction = classify(lenient, (finished_run.data / row["image_id"]).read_bytes(), row["image_id"])
+        assert prediction.answer is Answer.OK
+        assert prediction.reason == ""
+        assert prediction.logit == pytest.approx(row["logit"], abs=1e-4)
+        assert prediction.probability == pytest.approx(1 / (1 + np.exp(-float(row["logit"]))), abs=1e-4)
+        assert prediction.label is (Label.PNEUMONIA if prediction.probability >= threshold else Label.NORMAL)
+        assert prediction.cam is not None
+        assert prediction.cam.shape == (18, 18)
+        labels.add(prediction.label)
+    assert labels == set(Label)
+
+
+def test_threshold_belongs_to_pneumonia(lenient: Classifier, finished_run: FinishedRun) -> None:
+    name, data = next(iter(some_images(finished_run).items()))
+    probability = classify(lenient, data, name).probability
+    assert probability is not None
+    point = lenient.operating_point
+    for threshold, expected in ((probability, Label.PNEUMONIA), (np.nextafter(probability, 1), Label.NORMAL)):
+        report = replace(lenient.report, operating_point=replace(point, threshold=float(threshold)))
+        assert classify(replace(lenient, report=report), data, name).label is expected
+
+
+@pytest.mark.parametrize(
+    ("factor", "answer"),
+    [
+        (1.001, Answer.OK),
+        (0.999, Answer.WARNED),
+        (1 / REFUSE_FACTOR * 1.001, Answer.WARNED),
+        (1 / REFUSE_FACTOR * 0.999, Answer.REFUSED),
+    ],
+)
+def test_distance_decides_between_ok_warned_and_refused(
+    classifier: Classifier, finished_run: FinishedRun, factor: float, answer: Answer
+) -> None:
+    name, data = next(iter(some_images(finished_run).items()))
+    features = run_session(classifier.session, decode_gray(data, name, size=150)[None]).features
+    far = float(distance(classifier.distribution, features)[0])
+    prediction = classify(
+        replace(classifier, distribution=replace(classifier.distribution, limit=far * factor)), data, name
+    )
+    assert prediction.answer is answer
+    if answer is Answer.REFUSED:
+        assert_refused(prediction, repr(name), "times the distance")
+    else:
+        assert prediction.probability is not None
+        assert ("so the probability may mean nothing" in prediction.reason) is (answer is Answer.WARNED)
+        assert "\n" not in prediction.reason
+
+
+@pytest.mark.parametrize("kind", list(BAD))
+def test_bad_files_are_refused_with_a_reason(lenient: Classifier, kind: str) -> None:
+    assert_refused(classify(lenient, BAD[kind][1], "upload.jpeg"), "'upload.jpeg'")
+
+
+class TestColour:
+    def test_a_photograph_is_refused(self, lenient: Classifier) -> None:
+        y, x = np.mgrid[0:200, 0:300]
+        photo = np.stack([x % 256, (255 - x) % 256, y], axis=2).astype(np.uint8)
+        for kind in ("PNG", "JPEG"):
+            assert_refused(
+                classify(lenient, encode(photo, kind), "holiday.jpg"), "a radiograph is gray", "'holiday.jpg'"
+            )
+
+    def test_gray_in_three_channels_is_gray(self, lenient: Classifier, finished_run: FinishedRun) -> None:
+        gray = radiograph(finished_run)
+        for kind in ("PNG", "JPEG"):
+            colour = classify(lenient, encode(np.repeat(gray[..., None], 3, axis=2), kind), "x")
+            plain = classify(lenient, encode(gray, kind), "x")
+            assert colour.answer is Answer.OK
+            assert colour.probability == pytest.approx(plain.probability, abs=0.02)
+
+    @pytest.mark.parametrize(("levels", "refused"), [(MAX_COLOUR - 2, False), (MAX_COLOUR + 2, True)])
+    def test_a_tint_has_its_limit(
+        self, lenient: Classifier, finished_run: FinishedRun, levels: float, refused: bool
+    ) -> None:
+        gray = radiograph(finished_run).astype(float) * 0.8
+        tinted = np.stack([gray + levels, gray, gray], axis=2).round().astype(np.uint8)
+        prediction = classify(lenient, encode(tinted), "tinted.png")
+        assert (prediction.answer is Answer.REFUSED) is refused
+
+    def test_palette_and_cmyk_are_looked_at_too(self, lenient: Classifier) -> None:
+        y, x = np.mgrid[0:100, 0:100]
+        photo = Image.fromarray(np.stack([x * 2, 200 - x * 2, y], axis=2).astype(np.uint8))
+        for image, kind in (
+            (photo.convert("P"), "PNG"),
+            (photo.convert("CMYK"), "JPEG"),
+            (photo.convert("RGBA"), "PNG"),
+        ):
+            file = io.BytesIO()
+            image.save(file, kind)
+            assert_refused(classify(lenient, file.getvalue(), "photo"), "a radiograph is gray")
+
+
+class TestContrast:
+    @pytest.mark.parametrize("level", [0, 128, 255])
+    def test_a_blank_image_is_refused(self, lenient: Classifier, level: int) -> None:
+        assert_refused(classify(lenient, encode(np.full((200, 200), level, np.uint8)), "blank.png"), "show something")
+
+    @pytest.mark.parametrize(("spread", "refused"), [(MIN_CONTRAST - 1, True), (MIN_CONTRAST + 1, False)])
+    def test_limit(self, lenient: Classifier, spread: float, refused: bool) -> None:
+        halves = np.full((150, 150), 100 - spread)
+        halves[75:] = 100 + spread
+        prediction = classify(lenient, encode(halves.round().astype(np.uint8)), "faint.png")
+        assert (prediction.answer is Answer.REFUSED) is refused
+
+
+def test_nothing_of_an_image_is_kept(
+    with_finished_run: FinishedRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def files() -> dict[Path, tuple[int, int]]:
+        return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")}
+
+    classifier = load_classifier(RunDirectory(with_finished_run.path))
+    before = files()
+    for name, data in some_images(with_finished_run).items():
+        classify(classifier, data, name)
+    for _, data in BAD.values():
+        classify(classifier, data, "bad")
+    assert files() == before
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "distribution.npz", "report.json"])
+def test_every_file_is_checked_before_it_is_used(with_finished_run: FinishedRun, name: str) -> None:
+    run = RunDirectory(with_finished_run.path)
+    path = run.path / name
+    path.write_bytes(path.read_bytes()[:-1] + b"\x00")
+    with pytest.raises(CorruptError, match="must have the SHA-256") as caught:
+        load_classifier(run)
+    assert_one_line(caught.value, name, run.run_id)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"files": []}', '{"files": {"model.onnx": 3}}'])
+def test_a_damaged_manifest_is_told(with_finished_run: FinishedRun, content: str) -> None:
+    run = RunDirectory(with_finished_run.path)
+    run.manifest.write_text(content)
+    with pytest.raises((CorruptError, RunError)) as caught:
+        load_classifier(run)
+    assert_one_line(caught.value)

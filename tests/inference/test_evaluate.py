@@ -1,0 +1,82 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pneumo_core.data.index import build_index
+from pneumo_core.errors import CorruptError, RunError
+from pneumo_core.files import read_json
+from pneumo_core.inference.evaluate import evaluate_run
+from pneumo_core.records import Split
+from pneumo_core.store import RunDirectory
+from tests.conftest import FinishedRun
+from tests.hostile import assert_one_line
+
+
+@pytest.mark.parametrize("split", [Split.VAL, Split.TEST])
+def test_stored_predictions_give_the_stored_report(finished_run: FinishedRun, split: Split) -> None:
+    run = RunDirectory(finished_run.path)
+    stored = read_json(run.report)
+    received = evaluate_run(run, split)
+    assert received == {**stored, "splits": {split.value: stored["splits"][split.value]}}
+
+
+def test_the_same_images_predicted_again_give_the_same_figures(with_finished_run: FinishedRun) -> None:
+    run = RunDirectory(with_finished_run.path)
+    stored = read_json(run.report)
+    received = evaluate_run(run, Split.TEST, build_index(with_finished_run.data))
+    assert received["operating_point"] == stored["operating_point"]
+    ours, theirs = received["splits"]["test"], stored["splits"]["test"]
+    assert ours["confusion"] == theirs["confusion"]
+    for name in ("accuracy", "sensitivity", "specificity", "auroc", "auprc", "brier"):
+        for key in ("value", "low", "high", "n"):
+            assert ours[name][key] == pytest.approx(theirs[name][key], abs=1e-6)
+
+
+def test_another_data_set_is_read_at_the_run_s_own_threshold(with_finished_run: FinishedRun, tmp_path: Path) -> None:
+    """Other images under a split of another name: `train` of a data set the run has never seen."""
+    run = RunDirectory(with_finished_run.path)
+    other = tmp_path / "other"
+    for label in ("NORMAL", "PNEUMONIA"):
+        chosen = sorted((with_finished_run.data / "test" / label).iterdir())[:6]
+        (other / "train" / label).mkdir(parents=True)
+        for path in chosen:
+            shutil.copy(path, other / "train" / label / path.name)
+    received = evaluate_run(run, Split.TRAIN, build_index(other))
+    assert list(received["splits"]) == ["train"]
+    shown = received["splits"]["train"]
+    assert (shown["split"], shown["n"], shown["n_pneumonia"]) == ("train", 12, 6)
+    assert received["operating_point"] == read_json(run.report)["operating_point"]
+    assert received["selected_on_test"] is False
+
+    # The figures are those of the same images' stored predictions at that threshold.
+    table = pd.read_parquet(run.predictions)
+    names = {path.name for path in other.rglob("*.jpeg")}
+    table = table[(table["split"] == "test") & table["image_id"].str.rsplit("/").str[-1].isin(names)]
+    probability = 1 / (1 + np.exp(-table["logit"].astype(float)))
+    right = (probability >= received["operating_point"]["threshold"]) == (table["label"] == 1)
+    assert len(right) == 12
+    assert shown["accuracy"]["value"] == pytest.approx(right.mean())
+
+
+def test_a_split_that_was_not_predicted(finished_run: FinishedRun) -> None:
+    with pytest.raises(RunError, match="split='train'") as caught:
+        evaluate_run(RunDirectory(finished_run.path), Split.TRAIN)
+    assert_one_line(caught.value, "'val'", "'test'")
+
+
+def test_a_data_set_without_the_split(with_finished_run: FinishedRun, tmp_path: Path) -> None:
+    shutil.copytree(with_finished_run.data / "train", tmp_path / "other" / "train")
+    with pytest.raises(RunError, match="must have images of the split") as caught:
+        evaluate_run(RunDirectory(with_finished_run.path), Split.TEST, build_index(tmp_path / "other"))
+    assert_one_line(caught.value, "split='test'")
+
+
+def test_damage_is_told(with_finished_run: FinishedRun) -> None:
+    run = RunDirectory(with_finished_run.path)
+    run.predictions.write_bytes(b"PAR1")
+    with pytest.raises(CorruptError, match=r"predictions\.parquet must have the SHA-256") as caught:
+        evaluate_run(run, Split.TEST)
+    assert_one_line(caught.value)

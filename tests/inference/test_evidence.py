@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pneumo_core.errors import CorruptError, RunError
+from pneumo_core.evaluation.report import report_to_dict
+from pneumo_core.files import file_sha256, read_json, write_json
+from pneumo_core.inference.evidence import read_predictions, read_report
+from pneumo_core.records import Split
+from pneumo_core.store import RunDirectory
+from tests.conftest import FinishedRun
+from tests.hostile import assert_one_line
+
+
+def vouch_for(run: RunDirectory, path: Path) -> None:
+    """Put a file's present hash into the manifest."""
+    manifest = read_json(run.manifest)
+    manifest["files"][path.name] = file_sha256(path)
+    write_json(run.manifest, manifest)
+
+
+def test_what_the_worker_wrote(finished_run: FinishedRun) -> None:
+    run = RunDirectory(finished_run.path)
+    table = read_predictions(run)
+    pd.testing.assert_frame_equal(table, pd.read_parquet(run.predictions))
+    report = read_report(run)
+    assert report_to_dict(report) == read_json(run.report)
+    assert report.run_id == finished_run.run_id
+    for split in (Split.VAL, Split.TEST):
+        assert report.splits[split].n == (table["split"] == split.value).sum()
+
+
+@pytest.mark.parametrize(("read", "name"), [(read_predictions, "predictions.parquet"), (read_report, "report.json")])
+class TestDamage:
+    def test_another_file_than_was_written(self, with_finished_run: FinishedRun, read, name: str) -> None:
+        path = with_finished_run.path / name
+        path.write_bytes(path.read_bytes() + b" ")
+        with pytest.raises(CorruptError, match="must have the SHA-256 of the manifest") as caught:
+            read(RunDirectory(with_finished_run.path))
+        assert_one_line(caught.value, name, with_finished_run.run_id)
+
+    def test_a_file_that_is_gone(self, with_finished_run: FinishedRun, read, name: str) -> None:
+        from pneumo_core.errors import StoreError
+
+        (with_finished_run.path / name).unlink()
+        with pytest.raises(StoreError) as caught:
+            read(RunDirectory(with_finished_run.path))
+        assert_one_line(caught.value, name)
+
+    @pytest.mark.parametrize("content", [b"", b"garbage", b"{}", b"[1]", b"PAR1garbagePAR1"])
+    def test_vouched_for_but_no_evidence(self, with_finished_run: FinishedRun, read, name: str, content: bytes) -> None:
+        run = RunDirectory(with_finished_run.path)
+        (run.path / name).write_bytes(content)
+        vouch_for(run, run.path / name)
+        with pytest.raises(CorruptError) as caught:
+            read(run)
+        assert_one_line(caught.value)
+
+    def test_a_run_that_is_not_finished(self, with_finished_run: FinishedRun, read, name: str) -> None:
+        (with_finished_run.path / "manifest.json").unlink()
+        with pytest.raises(RunError, match="must be finished") as caught:
+            read(RunDirectory(with_finished_run.path))
+        assert_one_line(caught.value, with_finished_run.run_id)
