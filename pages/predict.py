@@ -7,8 +7,9 @@ from pages.ui.components import caveats, data_badge, disclaimer, percent, pick_f
 from pages.ui.predict import bounded, pick_sample, probability_figure
 from pages.ui.state import current_index, require_frame
 from pneumo_core.data.images import decode_gray, read_indexed
+from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.report import OperatingPoint
-from pneumo_core.inference.classify import Answer, Prediction, classify
+from pneumo_core.inference.classify import Answer, Classifier, Prediction, classify
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.inference.session import heatmap
 from pneumo_core.records import Label, Split
@@ -52,24 +53,34 @@ def show(prediction: Prediction, data: bytes, name: str, point: OperatingPoint, 
         st.image(blended, width="stretch", caption=f"{name}, Grad-CAM at {opacity:.0%}")
 
 
+def show_sample(model: Classifier, index: DataIndex, *, from_patients: bool) -> None:
+    """An image of the connected data, with its label beside the answer."""
+    data_badge(index)
+    if index.is_phantom and from_patients:
+        st.info(
+            "This model was trained on X-rays of patients and these samples are drawn phantoms: its answers show how "
+            "the page works and mean nothing. Connect X-rays on Dataset, or choose a model trained on phantoms."
+        )
+    record = pick_sample(index, Split.TEST)
+    content = read_indexed(index.root, record.image_id, record.sha256)
+    show(classify(model, content, record.image_id), content, record.image_id, model.operating_point, record.label)
+
+
 st.title("Predict")
 disclaimer()
 with shown_errors():
     view = pick_finished_run("Model")
     model = loaded_classifier(view.run_id)
-    upload, sample = st.tabs(["Upload an X-ray", "Sample from the data set"])
+    upload, sample = st.tabs(["Upload an X-ray", "Sample from the data set"], key="source", bind="query-params")
     with upload:
         st.caption(
             "A frontal chest X-ray as PNG or JPEG. It stays in this server's memory while you look at it and is never written."
         )
         file = st.file_uploader("X-ray", type=["png", "jpg", "jpeg"], max_upload_size=20)
-        if file is not None:
+        if file is not None and upload.open:
             content = file.getvalue()
             show(classify(model, content, file.name), content, file.name, model.operating_point, None)
     with sample:
-        index = current_index()
-        data_badge(index)
-        record = pick_sample(index, Split.TEST)
-        content = read_indexed(index.root, record.image_id, record.sha256)
-        show(classify(model, content, record.image_id), content, record.image_id, model.operating_point, record.label)
+        if sample.open:
+            show_sample(model, current_index(), from_patients=not view.data.get("is_phantom"))
     caveats(view)

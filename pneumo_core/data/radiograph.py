@@ -309,31 +309,33 @@ def _vessels(film: _Film, body: np.random.Generator) -> Plane:
     hila = _ellipse(0.24, 0.44, 0.07, 0.11, 0.4) * _FLIP
     plane = film.fill(_ribbons(trunks, np.linspace(0.013, 0.003, knots)), blur=0.008)
     plane += 0.8 * film.fill(_ribbons(twigs, np.linspace(0.005, 0.0025, 7)), blur=0.006)
-    return body.uniform(0.6, 1.1) * (plane + 0.5 * film.fill(hila, blur=0.03))
+    plane += 0.5 * film.fill(hila, blur=0.03)
+    plane *= body.uniform(0.6, 1.1)
+    return plane
 
 
 def _opacity(film: _Film, body: np.random.Generator, subtype: Subtype, difficulty: float) -> Plane:
     """Share of each place's air that the findings replace, in [0, 1)."""
     plane = np.zeros((film.height, film.width), np.float32)
     strength = (1.4 - 0.8 * difficulty) * body.uniform(0.75, 1.25)
-    if body.random() < 0.3 * difficulty:  # As in life, some films hardly show what the patient has.
+    if body.random() < 0.27 * difficulty:  # As in life, some films hardly show what the patient has.
         strength *= 0.15
     size = 1.25 - 0.5 * difficulty
     if subtype is Subtype.BACTERIA:
         for _ in range(1 + body.binomial(2, 0.3)):
             side = body.choice((-1.0, 1.0))
             x, y = side * body.uniform(0.35, 0.65), body.uniform(0.25, 0.8)
-            a, b = size * body.uniform(0.30, 0.50), size * body.uniform(0.24, 0.40)
+            a, b = size * body.uniform(0.34, 0.54), size * body.uniform(0.26, 0.42)
             patch = film.fill(_ellipse(x, y, a, b, body.uniform(-0.8, 0.8)), blur=0.05)
             plane = np.maximum(plane, patch)
-        plane *= 0.85 * strength * (0.9 + 0.15 * film.texture(body, 12))
+        plane *= 0.95 * strength * (0.9 + 0.15 * film.texture(body, 12))
     elif subtype is Subtype.VIRUS:
         fields = film.fill(_ellipse(0.45, 0.5, 0.5, 0.5) * _FLIP, blur=0.10)
         # Where smooth noise changes its sign there are winding lines.
         coarse, fine = (np.maximum(1 - 1.1 * np.abs(film.texture(body, bumps)), 0) for bumps in (16, 28))
         cloud = np.clip(0.75 + 0.3 * film.texture(body, 5), 0, 1.3)
-        plane = strength * fields * cloud * (0.40 + 0.22 * (coarse + fine))
-    return np.clip(plane, 0, np.float32(0.92))
+        plane += strength * fields * cloud * (0.40 + 0.22 * (coarse + fine))
+    return plane.clip(0.0, 0.92)
 
 
 def _develop(film: _Film, rng: np.random.Generator, dense: Plane) -> npt.NDArray[np.uint8]:

@@ -19,6 +19,9 @@ __all__ = ["FeatureDistribution", "distance", "fit_distribution", "load_distribu
 
 _QUANTILE: Final = 0.995
 
+_TINY: Final = 1e-12
+"""Keeps divisions finite where all features are constant, as those of a model that has learnt nothing may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureDistribution:
@@ -45,7 +48,8 @@ def fit_distribution(features: NDArray[np.float32]) -> FeatureDistribution:
     """
     # Measured on the images it was fitted to, the distance would be too small, with few images far too small.
     held_out = [distance(_fit(np.delete(features, part, axis=0)), features[part]) for part in _parts(len(features))]
-    return replace(_fit(features), limit=float(np.quantile(np.concatenate(held_out), _QUANTILE)))
+    limit = float(np.quantile(np.concatenate(held_out), _QUANTILE))
+    return replace(_fit(features), limit=max(limit, _TINY))
 
 
 def _parts(count: int) -> list[NDArray[np.int64]]:
@@ -58,9 +62,8 @@ def _fit(features: NDArray[np.float32]) -> FeatureDistribution:
 
     fitted = LedoitWolf().fit(features.astype(np.float64))
     # Dead features have no variance; a floor keeps the inverse finite without moving the others.
-    covariance = (
-        fitted.covariance_ + np.eye(features.shape[1]) * 1e-6 * np.trace(fitted.covariance_) / features.shape[1]
-    )
+    floor = max(1e-6 * float(np.trace(fitted.covariance_)) / features.shape[1], _TINY)
+    covariance = fitted.covariance_ + floor * np.eye(features.shape[1])
     return FeatureDistribution(fitted.location_, np.linalg.inv(covariance), np.inf, len(features))
 
 

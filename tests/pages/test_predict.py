@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def opened(**query: str) -> AppTest:
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     page.run()
-    page.query_params.update(query)
+    page.query_params.update({"source": "Sample from the data set", **query})
     return page.switch_page("pages/predict.py").run()
 
 
@@ -64,3 +64,9 @@ def test_a_damaged_model_is_refused_in_one_line(with_finished_run) -> None:
     assert not page.exception
     (error,) = page.error
     assert "SHA-256" in error.value
+
+
+def test_a_model_of_patients_asked_about_phantoms_says_that_it_means_nothing() -> None:
+    page = opened()
+    assert not page.exception
+    assert any("mean nothing" in info.value for info in page.info)

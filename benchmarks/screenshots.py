@@ -1,0 +1,68 @@
+"""README's pictures: every page in both themes, on phantoms, so that no X-ray of a person is in them.
+
+    python -m benchmarks.screenshots
+
+Trains a quick run on the phantoms if there is none, starts a server of its own, and drives the system's Chromium.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+PROJECT = Path(__file__).resolve().parent.parent
+PAGES = ("overview", "dataset", "train", "evaluate", "predict")
+
+
+def main() -> None:
+    environment = {**os.environ, "PNEUMO_ARTIFACTS": str(PROJECT / "artifacts" / "screenshots")}
+    environment.pop("PNEUMO_DATA", None)
+    train = [sys.executable, "-m", "pneumo_core", "train", "--preset", "quick", "--wait", "--json"]
+    run_id = json.loads(subprocess.run(train, cwd=PROJECT, env=environment, check=True, stdout=subprocess.PIPE).stdout)[
+        "run_id"
+    ]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    server = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        with sync_playwright() as playwright:
+            chromium = shutil.which("chromium") or shutil.which("google-chrome")
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+            for theme in ("light", "dark"):
+                page = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 900}).new_page()
+                for name in PAGES:
+                    shoot(page, f"{address}/{'' if name == 'overview' else name}?run={run_id}", name, theme)
+            browser.close()
+    finally:
+        server.terminate()
+
+
+def shoot(page: Page, address: str, name: str, theme: str) -> None:
+    """One page, once it has stopped working."""
+    page.goto(address)
+    page.get_by_role("heading", level=1).wait_for()
+    if name == "predict":
+        page.get_by_role("tab", name="Sample from the data set").click()
+        page.get_by_text("Grad-CAM at").first.wait_for()
+    page.wait_for_timeout(2500)
+    page.screenshot(path=PROJECT / "docs" / "screenshots" / f"{name}-{theme}.png")
+
+
+if __name__ == "__main__":
+    main()

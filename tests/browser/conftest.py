@@ -1,0 +1,146 @@
+"""A real server and a real browser."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import FinishedRun
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app.
+
+    Attributes:
+        url: Where it answers, without a slash at the end.
+        pid: Its process.
+        log: What it says.
+        run: The finished run among its artifacts, which are its own.
+    """
+
+    url: str
+    pid: int
+    log: Path
+    run: FinishedRun
+
+    def explain(self) -> str:
+        """What the server has said so far, for a failing test."""
+        return self.log.read_text(errors="replace")[-4000:]
+
+
+@contextmanager
+def started(run: FinishedRun, folder: Path) -> Iterator[Server]:
+    """A fresh server on a copy of the run's artifacts."""
+    artifacts = folder / "artifacts"
+    shutil.copytree(run.artifacts, artifacts)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = folder / "server.log"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PNEUMO_", "STREAMLIT_"))}
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, f"--server.port={port}", "--server.address=127.0.0.1"],
+            cwd=ROOT,
+            env={**environment, "PNEUMO_ARTIFACTS": str(artifacts), "PNEUMO_DATA": str(run.data)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    server = Server(url, process.pid, log, FinishedRun(artifacts, run.run_id, run.data))
+    try:
+        _wait_until_healthy(process, server)
+        yield server
+        assert process.poll() is None, f"the server died with status {process.returncode}:\n{server.explain()}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        shutil.rmtree(artifacts)
+
+
+def _wait_until_healthy(process: subprocess.Popen[bytes], server: Server) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"the server ended with status {process.returncode} before it answered:\n{server.explain()}")
+        try:
+            with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=2) as answer:
+                if answer.read() == b"ok":
+                    return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            pass
+        time.sleep(0.05)
+    pytest.fail(f"the server did not answer within a minute:\n{server.explain()}")
+
+
+@pytest.fixture(scope="module")
+def server(finished_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for the tests of one module."""
+    with started(finished_run, tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def fresh_server(finished_run: FinishedRun, tmp_path: Path) -> Iterator[Server]:
+    """A server that nobody has asked for anything but its health."""
+    with started(finished_run, tmp_path / "fresh") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium of the system's."""
+    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(
+            f"browser tests need one of {', '.join(CHROMIUM)} on the PATH; 'apt-get install chromium' brings one"
+        )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages, each of a visitor of its own; options are those of a browser context."""
+    contexts = []
+
+    def new_page(**options: object) -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        return context.new_page()
+
+    yield new_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    """One visitor's page."""
+    return new_page()

@@ -1,0 +1,164 @@
+"""The app as visitors meet it: a fresh server, deep links, uploads, and what the process has loaded by then."""
+
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Server
+from tests.data.image_files import BAD
+
+pytestmark = pytest.mark.browser
+
+MENU = ("Overview", "Dataset", "Train", "Evaluate", "Predict")
+
+
+def settled(page: Page) -> None:
+    """Wait until the script has run to its end, and see that it did not end in a traceback."""
+    expect(page.get_by_test_id("stAppViewContainer")).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def opened(page: Page, server: Server, path: str) -> Page:
+    page.goto(f"{server.url}{path}")
+    settled(page)
+    return page
+
+
+def assert_framed(page: Page, title: str) -> None:
+    """The page stands in the app's frame: its heading, the whole menu, the app's name in the tab."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    links = page.get_by_test_id("stSidebarNavLink")
+    expect(links).to_have_text(list(MENU))
+
+
+@pytest.fixture
+def radiograph(server: Server) -> Path:
+    return min((server.run.data / "test" / "PNEUMONIA").iterdir())
+
+
+def upload(page: Page, name: str, content: bytes) -> None:
+    kinds = {".png": "image/png"}
+    page.locator("input[type=file]").set_input_files(
+        {"name": name, "mimeType": kinds.get(Path(name).suffix, "image/jpeg"), "buffer": content}
+    )
+
+
+def test_answers_for_its_health(server: Server) -> None:
+    with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=10) as answer:
+        assert (answer.status, answer.read()) == (200, b"ok")
+
+
+@pytest.mark.parametrize("path", ["evaluate", "predict"])
+def test_a_deep_link_is_a_fresh_server_s_first_request(fresh_server: Server, page: Page, path: str) -> None:
+    """Streamlit would run the page without app.py here, for everyone, until somebody opens `/`."""
+    opened(page, fresh_server, f"/{path}?run={fresh_server.run.run_id}")
+    assert_framed(page, path.capitalize())
+    expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+    assert f"run={fresh_server.run.run_id}" in page.url
+
+
+def test_a_second_visitor_of_a_deep_link_is_framed_too(fresh_server: Server, new_page: Callable[..., Page]) -> None:
+    for path, title in (("/train", "Train"), ("/dataset", "Dataset"), ("/", "Pneumo Study")):
+        assert_framed(opened(new_page(), fresh_server, path), title)
+
+
+def test_every_page_by_its_link_in_the_menu(server: Server, page: Page) -> None:
+    opened(page, server, "/")
+    for name in (*MENU[1:], MENU[0]):
+        page.get_by_test_id("stSidebarNavLink").filter(has_text=name).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Pneumo Study" if name == "Overview" else name)
+        settled(page)
+
+
+@pytest.mark.parametrize(
+    "path", ["/evaluate?run=../../etc", "/predict?run=baseline-000000000000", "/dataset?view=Images&image=../x"]
+)
+def test_addresses_that_name_nothing_are_told(server: Server, page: Page, path: str) -> None:
+    opened(page, server, path)
+    assert_framed(page, path[1:].partition("?")[0].capitalize())
+    expect(page.get_by_test_id("stAlert").first).to_be_visible()
+
+
+def test_an_x_ray_gets_a_probability_and_an_overlay(server: Server, page: Page, radiograph: Path) -> None:
+    opened(page, server, f"/predict?run={server.run.run_id}")
+    upload(page, "my-x-ray.jpeg", radiograph.read_bytes())
+    panel = page.get_by_role("tabpanel").filter(visible=True)
+    expect(panel.get_by_test_id("stMetricLabel")).to_have_text("Probability of PNEUMONIA")
+    value = panel.get_by_test_id("stMetricValue").inner_text().strip()
+    assert 0 <= float(value.removesuffix("%")) <= 100
+    picture = panel.get_by_test_id("stImage").locator("img").first
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.complete && image.naturalWidth > 100")
+    expect(panel.get_by_text("my-x-ray.jpeg, Grad-CAM at 50%")).to_be_visible()
+    settled(page)
+
+
+@pytest.mark.parametrize("kind", ["text", "zero bytes", "JPEG, half", "declares 60,000 x 60,000", "colour", "blank"])
+def test_what_is_no_x_ray_is_refused_with_a_reason(server: Server, page: Page, tmp_path: Path, kind: str) -> None:
+    if kind == "colour":
+        y, x = np.mgrid[0:200, 0:300]
+        Image.fromarray(np.stack([x % 256, (255 - x) % 256, y], axis=2).astype(np.uint8)).save(tmp_path / "x.png")
+        content = (tmp_path / "x.png").read_bytes()
+    elif kind == "blank":
+        Image.new("L", (300, 300), 90).save(tmp_path / "x.png")
+        content = (tmp_path / "x.png").read_bytes()
+    else:
+        content = BAD[kind][1]
+    opened(page, server, f"/predict?run={server.run.run_id}")
+    upload(page, "upload.png", content)
+    panel = page.get_by_role("tabpanel").filter(visible=True)
+    expect(panel.get_by_text("Refused:")).to_be_visible()
+    expect(panel.get_by_text("Received:")).to_be_visible()
+    expect(panel.get_by_test_id("stMetric")).to_have_count(0)
+    settled(page)
+
+
+def test_nothing_of_an_upload_is_written(server: Server, page: Page, radiograph: Path) -> None:
+    def files() -> dict[Path, tuple[int, int]]:
+        return {
+            path: (path.stat().st_size, path.stat().st_mtime_ns)
+            for root in (server.run.artifacts, server.run.data)
+            for path in root.rglob("*")
+            if path.is_file()
+        }
+
+    opened(page, server, f"/predict?run={server.run.run_id}")
+    before = files()
+    opened_before = {item.path for item in psutil.Process(server.pid).open_files()}
+    for name, content in (("secret-name.jpeg", radiograph.read_bytes()), ("secret-text.jpeg", b"a secret letter")):
+        upload(page, name, content)
+        expect(page.get_by_text(name).first).to_be_visible()
+        settled(page)
+    expect(page.get_by_text("Refused:")).to_be_visible()
+    assert files() == before
+    assert {item.path for item in psutil.Process(server.pid).open_files()} <= opened_before
+    assert "secret" not in server.log.read_text()
+
+
+def test_the_server_has_loaded_no_training_framework(server: Server, page: Page, radiograph: Path) -> None:
+    """After all pages and an answer, nothing of a framework is mapped into the process, not even by another library."""
+    maps = Path(f"/proc/{server.pid}/maps")
+    if not maps.exists():
+        pytest.skip("memory maps are read from /proc, which this system has not")
+    opened(page, server, "/")
+    for name in MENU[1:]:
+        page.get_by_test_id("stSidebarNavLink").filter(has_text=name).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        settled(page)
+    upload(page, "x.jpeg", radiograph.read_bytes())
+    expect(page.get_by_text("Probability of PNEUMONIA").first).to_be_visible()
+
+    mapped = {line.split()[-1] for line in maps.read_text().splitlines() if "/" in line}
+    assert any("onnxruntime" in path for path in mapped), "the answer must have come from ONNX Runtime"
+    for library in ("tensorflow", "jaxlib", "/torch/", "sklearn", "keras"):
+        assert not [path for path in mapped if library in path], library
+    memory = psutil.Process(server.pid).memory_info().rss
+    assert memory < 700 * 2**20, f"{memory / 2**20:.0f} MiB"

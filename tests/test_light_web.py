@@ -1,0 +1,78 @@
+"""The web process imports no training framework: it starts in seconds, fits a small host, and no training takes it down."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FinishedRun
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted(path.name for path in (ROOT / "pages").glob("*.py"))
+
+FRAMEWORKS = {"tensorflow", "keras", "jax", "torch", "sklearn", "tf2onnx"}
+"""What pages never load. A second each or more, and hundreds of megabytes."""
+
+VISIT = """
+import json, sys
+from streamlit.testing.v1 import AppTest
+
+page = AppTest.from_file("app.py", default_timeout=60).run()
+told = {"loaded": {}}
+
+def note(name):
+    assert not page.exception, (name, page.exception)
+    assert not page.error, (name, [error.value for error in page.error])
+    told["loaded"][name] = sorted({module.partition(".")[0] for module in sys.modules})
+
+note("app.py")
+run, *names = sys.argv[1:]
+for name in sorted(names, key=lambda name: name == "predict.py"):
+    page.switch_page(f"pages/{name}")
+    page.query_params["run"] = run
+    page.run()
+    note(name)
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded(finished_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """Top-level modules that are loaded after each page, visited in turn in a fresh process; Predict comes last."""
+    artifacts = tmp_path_factory.mktemp("light") / "artifacts"
+    shutil.copytree(finished_run.artifacts, artifacts)
+    environment = {**os.environ, "PNEUMO_ARTIFACTS": str(artifacts), "PNEUMO_DATA": str(finished_run.data)}
+    result = subprocess.run(
+        [sys.executable, "-c", VISIT, finished_run.run_id, *PAGES],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    shutil.rmtree(artifacts)
+    assert result.returncode == 0, result.stderr[-4000:]
+    return {name: set(modules) for name, modules in json.loads(result.stdout.splitlines()[-1])["loaded"].items()}
+
+
+def test_every_page_in_the_menu_is_visited(loaded: dict[str, set[str]]) -> None:
+    menu = (ROOT / "app.py").read_text()
+    assert set(loaded) == {"app.py", *PAGES}
+    assert {f"pages/{name}" in menu for name in PAGES} == {True}
+
+
+def test_no_page_loads_a_training_framework(loaded: dict[str, set[str]]) -> None:
+    # The visit did reach the pages' own libraries, so an empty answer is no accident.
+    assert {"streamlit", "pandas", "plotly", "onnxruntime"} <= loaded["predict.py"]
+    for name, modules in loaded.items():
+        assert not modules & FRAMEWORKS, name
+
+
+def test_only_predict_loads_the_inference_runtime(loaded: dict[str, set[str]]) -> None:
+    for name, modules in loaded.items():
+        assert ("onnxruntime" in modules) is (name == "predict.py"), name
