@@ -269,7 +269,7 @@ def _bones(film: _Film, body: np.random.Generator) -> Plane:
     bands = _ribbons(behind, thick * (0.85 + 0.3 * np.sin(np.pi * turn)))
     ribs = film.fill(bands, blur=0.003)
     # The cortex is denser than the marrow: ribs have bright rims, brightest where they turn forwards.
-    bone = 0.085 * ribs + 0.22 * np.maximum(ribs - film.fill(bands, blur=0.011), 0)
+    bone: Plane = 0.085 * ribs + 0.22 * np.maximum(ribs - film.fill(bands, blur=0.011), 0)
     bone += 0.06 * film.fill(_ribbons(before, thick * 1.1), blur=0.006)
     bone += 0.09 * film.fill(_ribbons(behind[:, -5:], thick * 0.8), blur=0.008)
 

@@ -7,21 +7,36 @@ import numpy as np
 import onnx
 import pytest
 
+from pneumo_core.config import OperatingRule
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.files import write_json
 from pneumo_core.inference import publish as room
 from pneumo_core.inference.evidence import read_predictions, read_report
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import RunState
 from pneumo_core.status import run_state
-from pneumo_core.store import RunDirectory, find_run, verified_file
+from pneumo_core.store import RunDirectory, find_run, read_manifest, verified_file, write_manifest
 
 
 @pytest.fixture
-def published(with_finished_run, no_published: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
+def trained(with_finished_run) -> RunDirectory:
+    """The finished run at a threshold of one half: after two epochs all its logits lie close together, away from 0, and the
+    threshold between them would be decided by rounding.
+    """
+    run = RunDirectory(with_finished_run.path)
+    report = evaluate(read_predictions(run), run_id=run.run_id, rule=OperatingRule.HALF, selected_on_test=False)
+    write_json(run.report, report_to_dict(report))
+    write_manifest(run, {name: value for name, value in read_manifest(run).items() if name != "files"})
+    return run
+
+
+@pytest.fixture
+def published(trained: RunDirectory, no_published: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
     monkeypatch.setattr(room, "published_root", lambda: no_published)
-    return room.publish(RunDirectory(with_finished_run.path))
+    return room.publish(trained)
 
 
 def test_the_copy_is_a_finished_run_of_its_own(published: RunDirectory, with_finished_run) -> None:
@@ -68,7 +83,7 @@ def test_a_published_run_is_not_published_again(published: RunDirectory) -> None
 
 
 def test_a_model_that_decides_otherwise_is_refused(
-    with_finished_run, no_published: Path, monkeypatch: pytest.MonkeyPatch
+    trained: RunDirectory, no_published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def flipped(model: bytes) -> bytes:
         graph = onnx.load_from_string(room_to_float16(model))
@@ -82,5 +97,5 @@ def test_a_model_that_decides_otherwise_is_refused(
     monkeypatch.setattr(room, "published_root", lambda: no_published)
     monkeypatch.setattr(room, "to_float16", flipped)
     with pytest.raises(RunError, match="must decide as the original"):
-        room.publish(RunDirectory(with_finished_run.path))
+        room.publish(trained)
     assert list(no_published.iterdir()) == []

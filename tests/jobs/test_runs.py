@@ -63,10 +63,15 @@ def workers(folder: Path) -> list[psutil.Process]:
     return found
 
 
+def worker_of(run: RunDirectory) -> psutil.Process:
+    """The run's only worker."""
+    (worker,) = [process for process in workers(run.path.parent) if process.cmdline()[-1] == str(run.path)]
+    return worker
+
+
 def kill_worker(run: RunDirectory) -> None:
     """SIGKILL the run's worker, and wait until the system has let go of its lock."""
-    (worker,) = [process for process in workers(run.path.parent) if process.cmdline()[-1] == str(run.path)]
-    worker.send_signal(signal.SIGKILL)
+    worker_of(run).send_signal(signal.SIGKILL)
     wait_for("the lock of a killed worker", lambda: not lock_is_held(run.run_lock))
 
 
@@ -143,22 +148,31 @@ def test_a_waiting_run_is_joined_cancelled_and_resumed(index: DataIndex, tmp_pat
 
 
 def test_first_in_first_out_even_past_the_killed(index: DataIndex) -> None:
+    def queued(runs: list[RunDirectory]) -> bool:
+        return all(read_status(run).state is RunState.QUEUED for run in runs)
+
     with hold_lock(slot_lock()):
-        first, second, third = (jobs.submit(small(seed), index).run for seed in (1, 2, 3))
-        assert [run_state(run) for run in (first, second, third)] == [RunState.QUEUED] * 3
-        assert read_status(first).ticket < read_status(second).ticket < read_status(third).ticket
+        runs = [jobs.submit(small(seed), index).run for seed in (1, 2, 3)]
+        tickets = [read_status(run).ticket for run in runs]
+        assert tickets == sorted(set(tickets))
+        processes = [worker_of(run) for run in runs]
         time.sleep(0.6)  # Longer than the workers' pause: none may start while the slot is taken.
-        assert {read_status(run).state for run in (first, second, third)} == {RunState.QUEUED}
-    waiting = [first, second, third]
-    while waiting:
-        now, *waiting = waiting
-        wait_for("the next in the queue", lambda now=now: run_state(now) is RunState.RUNNING, timeout_s=20)
-        assert [run_state(run) for run in waiting] == [RunState.QUEUED] * len(waiting)
+        assert queued(runs)
+        processes[0].suspend()
+    for position, (run, process) in enumerate(zip(runs, processes, strict=True)):
+        # The next in the queue has been stopped, so if anybody could jump the queue, they would by now.
+        time.sleep(1.2)
+        assert queued(runs[position:])
+        assert not lock_is_held(slot_lock())
+        process.resume()
+        wait_for("the next in the queue", lambda run=run: run_state(run) is RunState.RUNNING, timeout_s=20)
         assert lock_is_held(slot_lock())
-        kill_worker(now)
-        assert run_state(now) is RunState.INTERRUPTED
+        for following in processes[position + 1 : position + 2]:
+            following.suspend()
+        kill_worker(run)
+        assert run_state(run) is RunState.INTERRUPTED
     wait_for("the slot", lambda: not lock_is_held(slot_lock()))
-    assert [view.run_id for view in jobs.views()] == [run.run_id for run in (third, second, first)]
+    assert [view.run_id for view in jobs.views()] == [run.run_id for run in reversed(runs)]
 
 
 @pytest.mark.usefixtures("busy")
