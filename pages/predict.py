@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.cached import loaded_classifier
 from pages.ui.components import caveats, data_badge, disclaimer, percent, pick_finished_run, shown_errors
-from pages.ui.predict import bounded, pick_sample, probability_figure
+from pages.ui.predict import bounded, pick_sample, probability_figure, probability_text
 from pages.ui.state import current_index, require_frame
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
@@ -29,7 +29,7 @@ def show(prediction: Prediction, data: bytes, name: str, point: OperatingPoint, 
     with words:
         if prediction.answer is Answer.WARNED:
             st.warning(f"Be careful: {prediction.reason}.")
-        st.metric("Probability of PNEUMONIA", f"{prediction.probability:.1%}")
+        st.metric("Probability of PNEUMONIA", probability_text(prediction.probability))
         st.plotly_chart(
             probability_figure(prediction.probability, point.threshold),
             width="stretch",

@@ -6,6 +6,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from pages.ui.charts import COLOURS, REFERENCE
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
 from pneumo_core.records import ImageRecord, Label, Split, Subtype
@@ -53,17 +54,28 @@ def pick_sample(index: DataIndex, split: Split) -> ImageRecord:
     )
 
 
+def probability_text(probability: float) -> str:
+    """A probability in words that never claim certainty: a sigmoid reaches neither 0 nor 1."""
+    if probability > 0.999:
+        return "> 99.9%"
+    return "< 0.1%" if probability < 0.001 else f"{probability:.1%}"
+
+
 def probability_figure(probability: float, threshold: float) -> go.Figure:
     """The probability on a scale from 0 to 1, with the decision threshold marked."""
-    figure = go.Figure(
-        go.Bar(
-            x=[probability], y=[""], orientation="h", marker_color="#D97706", hovertemplate="%{x:.3f}<extra></extra>"
-        )
+    figure = go.Figure()
+    colour = COLOURS[Label.PNEUMONIA]
+    figure.add_bar(
+        x=[probability], y=[""], orientation="h", marker_color=colour, hovertemplate="%{x:.3f}<extra></extra>"
     )
-    figure.add_vline(x=threshold, line_dash="dash", annotation_text=f"threshold {threshold:.2f}")
+    figure.add_vline(x=threshold, line_dash="dash", line_color=REFERENCE)
+    # Above the bar and not on it, where no colour of text would read in both themes.
+    figure.add_annotation(
+        x=threshold, y=1, yref="paper", yanchor="bottom", text=f"threshold {threshold:.2f}", showarrow=False
+    )
     figure.update_layout(
-        height=110,
-        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+        height=120,
+        margin={"l": 8, "r": 8, "t": 32, "b": 8},
         xaxis={"range": [0, 1], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
         yaxis={"visible": False},
         showlegend=False,
