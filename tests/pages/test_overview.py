@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -21,14 +20,14 @@ def test_with_nothing_set_up_it_shows_phantoms_and_says_what_to_do(no_published:
     assert "Not a medical device" in " ".join(caption.value for caption in page.caption)
 
 
-@pytest.mark.usefixtures("with_finished_run")
-def test_a_finished_run_is_shown_with_interval_n_and_what_chose_it() -> None:
+def test_a_finished_run_is_shown_with_interval_n_and_what_chose_it(with_finished_run) -> None:
     page = opened()
     assert not page.exception
     (row,) = page.dataframe[0].value.to_dict("records")
     assert row["state"] == "succeeded"
     assert " to " in row["test accuracy"]
-    assert row["n"] == "24"
+    images = [path for path in with_finished_run.data.glob("test/*/*") if path.is_file()]
+    assert row["n"] == f"{len(images)}"
     assert row["selected on"] == "validation patients"
 
 
