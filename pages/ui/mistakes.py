@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import charts, tables
-from pages.ui.cached import stored_index
+from pages.ui.cached import current_stored_index
 from pages.ui.evaluate import chart
 from pages.ui.pictures import plain, thumbnail
 from pages.ui.tables import place
@@ -87,7 +87,7 @@ def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
 def _index_here(view: RunView) -> DataIndex | None:
     """The run's data set, wherever it was last indexed on this machine; None where its folder is not, or no longer, here."""
     try:
-        index = stored_index(str(view.data.get("data_id")))
+        index = current_stored_index(str(view.data.get("data_id")))
     except DataError:
         return None
     return index if index.root.is_dir() else None

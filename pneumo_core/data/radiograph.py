@@ -318,7 +318,7 @@ def _opacity(film: _Film, body: np.random.Generator, subtype: Subtype, difficult
     """Share of each place's air that the findings replace, in [0, 1)."""
     plane = np.zeros((film.height, film.width), np.float32)
     strength = (1.4 - 0.8 * difficulty) * body.uniform(0.75, 1.25)
-    if body.random() < 0.22 * difficulty:  # As in life, some films hardly show what the patient has.
+    if body.random() < 0.25 * difficulty:  # As in life, some films hardly show what the patient has.
         strength *= 0.15
     size = 1.25 - 0.5 * difficulty
     if subtype is Subtype.BACTERIA:

@@ -63,7 +63,11 @@ def assert_refused(prediction: Prediction, *parts: str) -> None:
 
 def test_answers_are_the_worker_s_predictions(lenient: Classifier, finished_run: FinishedRun) -> None:
     table = pd.read_parquet(finished_run.path / "predictions.parquet")
-    threshold = lenient.operating_point.threshold
+    # A threshold that some are above and some below, whatever two epochs have taught.
+    threshold = float(1 / (1 + np.exp(-table["logit"].median())))
+    lenient = replace(
+        lenient, report=replace(lenient.report, operating_point=replace(lenient.operating_point, threshold=threshold))
+    )
     labels = set()
     for _, row in table.iterrows():
         prediction = classify(lenient, (finished_run.data / row["image_id"]).read_bytes(), row["image_id"])

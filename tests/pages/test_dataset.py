@@ -646,8 +646,8 @@ def test_download_that_ends_while_one_looks_is_connected(index: DataIndex, crede
     # Another look finds it there, and offers it rather than take it without having been asked.
     whole(button(at, "Connect the downloaded copy").click().run())
     assert "Connected: 120 images." in texts(at, "success")
-    assert connected_id() == build_index(tiny_data).data_id
     assert "Downloaded, and connected." in texts(page("Connect data"), "success")
+    assert connected_id() == build_index(tiny_data).data_id  # Last, because the index's folder is now this one.
 
 
 def test_failed_download_says_why_and_offers_another_try(index: DataIndex, credentials: None) -> None:
