@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.components import data_badge, shown_errors
+from pages.ui.components import data_badge, show_error, shown_errors
 from pages.ui.connect import connect_panel, connected_note
 from pages.ui.explore import show_summary
 from pages.ui.filters import reset_filters
@@ -24,7 +24,7 @@ if note := connected_note():
 try:
     index = current_index()
 except PneumoError as error:
-    st.error(str(error))
+    show_error(error)
     connect_panel(None)
     st.stop()
 

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from pages.ui.cached import loaded_classifier
-from pages.ui.components import caveats, data_badge, disclaimer, percent, pick_finished_run, shown_errors
+from pages.ui.components import caveats, data_badge, disclaimer, percent, pick_finished_run, show_error, shown_errors
+from pages.ui.pictures import plain
 from pages.ui.predict import bounded, pick_sample, probability_figure, probability_text
 from pages.ui.state import current_index, require_frame
 from pneumo_core.data.images import decode_gray, read_indexed
@@ -20,7 +21,7 @@ require_frame()
 def show(prediction: Prediction, data: bytes, name: str, point: OperatingPoint, truth: Label | None) -> None:
     """The answer beside its picture."""
     if prediction.answer is Answer.REFUSED:
-        st.error(f"Refused: {prediction.reason}")
+        show_error(f"Refused: {prediction.reason}")
         return
     if prediction.probability is None or prediction.label is None or prediction.cam is None:
         return
@@ -28,7 +29,7 @@ def show(prediction: Prediction, data: bytes, name: str, point: OperatingPoint, 
     picture, words = st.columns([3, 2], gap="large")
     with words:
         if prediction.answer is Answer.WARNED:
-            st.warning(f"Be careful: {prediction.reason}.")
+            st.warning(plain(f"Be careful: {prediction.reason}."))
         st.metric("Probability of PNEUMONIA", probability_text(prediction.probability))
         st.plotly_chart(
             probability_figure(prediction.probability, point.threshold),
@@ -50,7 +51,7 @@ def show(prediction: Prediction, data: bytes, name: str, point: OperatingPoint, 
     with picture:
         height, width = pixels.shape
         blended = overlay(pixels, heatmap(prediction.cam, width, height), opacity=opacity)
-        st.image(blended, width="stretch", caption=f"{name}, Grad-CAM at {opacity:.0%}")
+        st.image(blended, width="stretch", caption=f"{plain(name)}, Grad-CAM at {opacity:.0%}")
 
 
 def show_sample(model: Classifier, index: DataIndex, *, from_patients: bool) -> None:

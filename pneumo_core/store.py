@@ -225,7 +225,10 @@ def read_manifest(run: RunDirectory) -> dict[str, Any]:
     """
     if not is_there(run.manifest):
         raise RunError(f"the run must be finished. Received: run_id={run.run_id!r}, which has no manifest.json yet")
-    manifest = read_json(run.manifest)
+    try:
+        manifest = read_json(run.manifest)
+    except CorruptError as error:
+        raise CorruptError(f"{error}; {_how_to_mend(run)}") from error
     if not (
         isinstance(manifest, dict)
         and isinstance(files := manifest.get("files"), dict)
@@ -233,9 +236,15 @@ def read_manifest(run: RunDirectory) -> dict[str, Any]:
     ):
         raise CorruptError(
             f"manifest.json must hold an object with 'files' and their hashes. Received: path={str(run.manifest)!r}; "
-            "delete it and resume the run to finish it anew"
+            f"{_how_to_mend(run)}"
         )
     return manifest
+
+
+def _how_to_mend(run: RunDirectory) -> str:
+    if run.is_published:
+        return "restore the run, which ships with the project, with git checkout"
+    return "delete manifest.json and resume the run to finish it anew"
 
 
 def read_trained(run: RunDirectory) -> dict[str, Any]:
@@ -270,6 +279,6 @@ def verified_file(run: RunDirectory, path: Path) -> bytes:
     if received != expected:
         raise CorruptError(
             f"{path.name} must have the SHA-256 of the manifest, {expected[:12]}. Received: run_id={run.run_id!r}, "
-            f"sha256={received[:12]}; delete manifest.json and resume the run to finish it anew"
+            f"sha256={received[:12]}; {_how_to_mend(run)}"
         )
     return data

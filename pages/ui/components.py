@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from pages.ui.state import finished_runs
+from pages.ui.pictures import plain
 from pneumo_core.config import PRESETS
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
-from pneumo_core.jobs.runs import RunView
+from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.records import Estimate, NotApplicable, RunState
 
 DISCLAIMER = "Research and education only. Not a medical device; not for diagnosis."
@@ -26,13 +26,18 @@ STATE_COLOURS = {
 }
 
 
+def show_error(error: PneumoError | str) -> None:
+    """An error as it is: what it quotes may come from an address or a file, and must not be read as Markdown."""
+    st.error(plain(str(error)))
+
+
 @contextmanager
 def shown_errors() -> Iterator[None]:
     """Show an expected error as one line and end the page there; anything else is a bug and keeps its traceback."""
     try:
         yield
     except PneumoError as error:
-        st.error(str(error))
+        show_error(error)
         st.stop()
 
 
@@ -70,7 +75,7 @@ def caveats(view: RunView) -> None:
     if view.config is None:
         return
     if view.data.get("is_phantom"):
-        st.info("Trained on synthetic phantoms: these figures are about drawings, not about patients.")
+        st.info("On synthetic phantoms: what this run says is about drawings, not about patients.")
     if view.config.selected_on_test:
         st.warning(
             "Selected on test: this run chose its epoch and learning rates on the test images, as the report did."
@@ -85,15 +90,19 @@ def pick_finished_run(label: str = "Run") -> RunView:
 
     Ends the page with what to do next where there is none.
     """
-    runs = finished_runs()
+    known = views()
+    asked = st.query_params.get("run") or st.session_state.get("chosen_run")
+    if problem := next((view.problem for view in known if view.run_id == asked), ""):
+        show_error(problem)
+        st.stop()
+    runs = [view for view in known if view.state is RunState.SUCCEEDED and not view.problem]
     if not runs:
         st.info("No finished run yet. Train one first: the quick preset takes about a minute.")
         st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")
         st.stop()
     ids = [view.run_id for view in runs]
-    asked = st.query_params.get("run") or st.session_state.get("chosen_run")
     if asked is not None and asked not in ids:
-        st.warning(f"No finished run is called {asked!r}; showing the newest. The list has all that there are.")
+        st.warning(plain(f"No finished run is called {asked!r}; showing the newest. The list has all that there are."))
         asked = None
     names = {view.run_id: run_name(view) for view in runs}
     chosen = st.selectbox(label, ids, index=ids.index(asked) if asked else 0, format_func=names.__getitem__)

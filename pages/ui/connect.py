@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui.cached import indexed, stored_index
+from pages.ui.components import show_error
 from pages.ui.download import download_panel, take_finished_download
 from pages.ui.state import may_train
 from pneumo_core.data.index import DataIndex, build_index
@@ -67,7 +68,7 @@ def _shown(action: Callable[[], None]) -> None:
     try:
         action()
     except PneumoError as error:
-        st.error(str(error))
+        show_error(error)
 
 
 def _folder_of(typed: str) -> Path:

@@ -5,6 +5,7 @@ from typing import TypeGuard
 
 import streamlit as st
 
+from pages.ui.components import show_error
 from pages.ui.state import may_train
 from pneumo_core.data.download import (
     DownloadProgress,
@@ -81,7 +82,7 @@ def _draw_running(status: DownloadStatus) -> None:
         try:
             cancel_download(kaggle_folder())
         except StoreError as error:
-            st.error(str(error))
+            show_error(error)
         else:
             st.session_state[_CANCELLING] = True
             st.rerun()
@@ -98,10 +99,10 @@ def _draw_finished(current: DataIndex | None) -> None:
 def _draw_start(status: DownloadStatus | None, problem: str) -> None:
     label, said = "Download", ""
     if problem:
-        st.error(problem)
+        show_error(problem)
     elif status is not None and status.state is DownloadState.FAILED:
         said, label = status.error, "Try again"
-        st.error(said)
+        show_error(said)
     elif status is not None:
         st.warning(f"The download was stopped. {in_words(status.progress)[1]}; what has arrived is kept.")
         label = "Go on downloading"
@@ -117,7 +118,7 @@ def _draw_start(status: DownloadStatus | None, problem: str) -> None:
             with st.spinner("Starting the download…"):
                 start_download()
         except PneumoError as error:
-            st.error(str(error))
+            show_error(error)
         else:
             st.rerun()
 

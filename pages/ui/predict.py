@@ -30,7 +30,7 @@ def pick_sample(index: DataIndex, split: Split) -> ImageRecord:
     Raises:
         DataError: The split has no image.
     """
-    left, middle, right = st.columns([2, 3, 2], vertical_alignment="bottom")
+    left, middle, right = st.columns([4, 3, 2], vertical_alignment="bottom")
     wanted = left.radio("Class", ["any", *Label.__members__], horizontal=True, key="sample_class")
     table = index.table[index.table["split"] == split.value]
     if wanted != "any":

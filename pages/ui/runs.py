@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.charts import history
-from pages.ui.components import STATE_COLOURS, caveats, run_name
+from pages.ui.components import STATE_COLOURS, caveats, run_name, show_error
 from pages.ui.state import may_train
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, cancel, resume, view
@@ -64,16 +64,15 @@ def run_panel(run_id: str) -> None:
 def _draw(item: RunView) -> None:
     st.markdown(f"#### {run_name(item)} :{STATE_COLOURS[item.state]}-badge[{item.state.value}]")
     if item.problem:
-        st.error(item.problem)
+        show_error(item.problem)
     status = item.status
     if item.state.is_live and status:
         total = max(1, status.epochs * status.steps)
         done = status.epoch * status.steps + (status.step if status.epoch < status.epochs else 0)
-        st.progress(
-            min(1.0, done / total), f"{status.message}: epoch {min(status.epoch + 1, status.epochs)} of {status.epochs}"
-        )
+        where = f": epoch {min(status.epoch + 1, status.epochs)} of {status.epochs}" if status.epochs else ""
+        st.progress(min(1.0, done / total), f"{status.message}{where}")
     elif item.state is RunState.FAILED and status:
-        st.error(status.error or "The run failed without a word; its log is below.")
+        show_error(status.error or "The run failed without a word; its log is below.")
     elif item.state is RunState.INTERRUPTED:
         st.warning("The worker was stopped from outside. Resuming goes on from the last finished epoch.")
     _actions(item)
@@ -117,4 +116,4 @@ def _actions(item: RunView) -> None:
             resume(item.run_id)
             st.rerun()
     except PneumoError as error:
-        st.error(str(error))
+        show_error(error)

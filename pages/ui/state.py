@@ -7,8 +7,6 @@ from pages.ui.cached import current_stored_index, indexed
 from pneumo_core.data.index import DataIndex, find_root
 from pneumo_core.data.source import connected_id, default_data
 from pneumo_core.errors import DataError
-from pneumo_core.jobs.runs import RunView, views
-from pneumo_core.records import RunState
 from pneumo_core.settings import settings
 
 _FRAME = "frame_was_drawn"
@@ -46,11 +44,6 @@ def current_index() -> DataIndex:
     with st.spinner("Preparing the default data set (once)…"):
         folder = find_root(default_data())
         return indexed(str(folder), folder.stat().st_mtime_ns)
-
-
-def finished_runs() -> list[RunView]:
-    """Runs that can be evaluated and asked, newest first."""
-    return [view for view in views() if view.state is RunState.SUCCEEDED and not view.problem]
 
 
 def may_train() -> bool:

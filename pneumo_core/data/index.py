@@ -246,6 +246,8 @@ def _inspect(root: Path, image_id: str, split: Split, label: Label) -> dict[str,
     """The `ImageRecord` of a file, or its `UnreadableFile`, as plain data."""
     try:
         image_id.encode()
+        if (root / image_id).exists() and not (root / image_id).is_file():
+            raise OSError("it is no regular file")  # Reading a pipe would wait for ever.
         data = (root / image_id).read_bytes()
         facts = read_facts(data, image_id)
         decode_gray(data, image_id, size=_THUMBNAIL)

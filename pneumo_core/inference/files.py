@@ -50,6 +50,8 @@ def predict_files(
     written: set[Path] = set()
     for done, path in enumerate(files, start=1):
         try:
+            if path.exists() and not path.is_file():
+                raise OSError("it is no regular file")  # Reading a pipe would wait for ever.
             data = path.read_bytes()
         except OSError as error:
             reason = f"a file must be readable. Received: {path.name!r}: {error.strerror or error}"
@@ -77,7 +79,9 @@ def _files(paths: list[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            files += sorted(file for file in path.rglob("*") if file.suffix.lower() in _EXTENSIONS and file.is_file())
+            files += sorted(
+                file for file in path.rglob("*") if file.suffix.lower() in _EXTENSIONS and not file.is_dir()
+            )
         elif path.exists():
             files.append(path)
         else:

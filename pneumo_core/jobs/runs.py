@@ -16,7 +16,7 @@ from pneumo_core.files import hold_lock, lock_is_held, make_directory, read_json
 from pneumo_core.jobs.local import start_worker
 from pneumo_core.records import RunState
 from pneumo_core.status import Status, next_ticket, read_status, run_state, write_status
-from pneumo_core.store import RunDirectory, find_run, list_runs, run_directory
+from pneumo_core.store import RunDirectory, find_run, list_runs, read_manifest, run_directory
 
 __all__ = ["RunView", "cancel", "export", "resume", "submit", "view", "views"]
 
@@ -73,7 +73,7 @@ def submit(config: TrainConfig, index: DataIndex) -> RunView:
     if not run.manifest.exists():
         make_directory(run.path)
         with hold_lock(run.submit_lock, timeout_s=_START_TIMEOUT_S):
-            if not run.config.exists():
+            if not run.config.exists() or view(run.run_id).config != config:  # Missing, or damaged since.
                 data = {"data_id": index.data_id, "root": str(index.root), "is_phantom": index.is_phantom}
                 asked = {
                     "run_id": run.run_id,
@@ -154,6 +154,8 @@ def view(run_id: str) -> RunView:
         # A finished run needs its status no more, and a stopped one starts a new status when it is resumed.
         problem = "" if state is not RunState.FAILED else str(error)
     try:
+        if state is RunState.SUCCEEDED:
+            read_manifest(run)
         asked = read_json(run.config)
         config = config_from_dict(asked["config"])
         return RunView(run, state, config, dict(asked["data"]), float(asked["submitted_at"]), status, problem)

@@ -598,3 +598,11 @@ def test_real_patients_by_a_slow_reading(real_index: DataIndex) -> None:
             number, cause = tail.split("-")[0], f"{head}IM".lower()
         assert patient_id == f"{cause}-{int(number)}"
         assert pooled_id == str(int(number))
+
+
+def test_a_pipe_is_listed_and_not_waited_for(root: Path, tmp_path: Path) -> None:
+    os.mkfifo(root / "test" / "NORMAL" / "pipe.jpeg")
+    (root / "test" / "NORMAL" / "dangling.jpeg").symlink_to(tmp_path / "nowhere")
+    unreadable = {file.image_id: file for file in build_index(root).unreadable}
+    assert set(unreadable) == {"test/NORMAL/pipe.jpeg", "test/NORMAL/dangling.jpeg"}
+    assert "no regular file" in unreadable["test/NORMAL/pipe.jpeg"].message

@@ -1,4 +1,5 @@
 import io
+import os
 import shutil
 from pathlib import Path
 
@@ -152,3 +153,14 @@ def test_the_same_bytes_by_another_name_give_the_same_answer(run: RunDirectory, 
     image.save(folder / "lossless.png")
     first, second = predict_files(run, [folder / "1.jpeg", folder / "lossless.png"])
     assert second["probability"] == pytest.approx(first["probability"], abs=0.02)
+
+
+def test_a_pipe_and_a_broken_link_are_refused_and_not_waited_for(run: RunDirectory, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpeg")
+    (tmp_path / "dangling.jpeg").symlink_to(tmp_path / "nowhere")
+    results = predict_files(run, [tmp_path])
+    assert [(Path(result["path"]).name, result["status"]) for result in results] == [
+        ("dangling.jpeg", "refused"),
+        ("pipe.jpeg", "refused"),
+    ]
+    assert "no regular file" in results[1]["reason"]
