@@ -99,7 +99,7 @@ def texts(at: AppTest, *kinds: str) -> str:
 
 def said(element: object) -> str:
     """What a reader sees of an element's text: without the escapes that keep it from being read as Markdown."""
-    return re.sub(r"\\([^\w\s])", r"\1", str(element.value))
+    return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", str(element.value))
 
 
 def button(at: AppTest, label: str) -> "st.testing.v1.element_tree.Button":
