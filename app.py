@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from pages.ui.memory import steady_memory
 from pages.ui.state import mark_frame
 
 st.set_page_config(page_title="Pneumo Study", page_icon="pages/ui/icon.svg", layout="wide")
 mark_frame()
+steady_memory()
 st.navigation(
     [
         st.Page("pages/overview.py", title="Overview", default=True),

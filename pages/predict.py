@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui.cached import loaded_classifier
 from pages.ui.components import caveats, data_badge, disclaimer, percent, pick_finished_run, show_error, shown_errors
+from pages.ui.memory import give_back_memory
 from pages.ui.pictures import plain
 from pages.ui.predict import bounded, pick_sample, probability_figure, probability_text
 from pages.ui.state import current_index, require_frame
@@ -85,3 +86,4 @@ with shown_errors():
         if sample.open:
             show_sample(model, current_index(), from_patients=not view.data.get("is_phantom"))
     caveats(view)
+give_back_memory()
