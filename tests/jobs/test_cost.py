@@ -30,7 +30,7 @@ def test_images_are_those_that_will_train(no_published: Path, index: DataIndex, 
     assert cost.train_images == pytest.approx(trained, rel=0.15)
     assert cost.epochs == config(preset).epochs
     assert not cost.is_measured
-    assert cost.duration_s == pytest.approx(cost.train_images * cost.epochs / 110)
+    assert cost.duration_s == pytest.approx(cost.train_images * cost.epochs / 117)
 
 
 def test_the_limit_counts(no_published: Path, index: DataIndex) -> None:

@@ -31,7 +31,7 @@ from pneumo_core.store import (
     slot_lock,
     verified_file,
 )
-from tests.conftest import FinishedRun
+from tests.conftest import FinishedRun, ask_for_run
 from tests.hostile import ROOT, assert_one_line
 
 FINISHED = preset_config(Architecture.BASELINE, Preset.QUICK, epochs=2)
@@ -389,3 +389,14 @@ def test_newest_first(with_finished_run: FinishedRun) -> None:
     shutil.copytree(with_finished_run.path, older.path)
     older.config.write_text(json.dumps({**read_json(older.config), "submitted_at": 1.0}))
     assert [view.run_id for view in jobs.views()] == [with_finished_run.run_id, older.run_id]
+
+
+def test_a_damaged_config_is_written_anew_by_who_knows_it(tiny_data: Path) -> None:
+    index = build_index(tiny_data)
+    run = ask_for_run(small(), index)
+    run.config.write_text("{")
+    assert jobs.view(run.run_id).config is None
+    with hold_lock(run.run_lock):  # A live worker, as far as submit can tell: none is started.
+        view = jobs.submit(small(), index)
+    assert view.config == small()
+    assert view.problem == ""
