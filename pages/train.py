@@ -7,10 +7,11 @@ from pages.ui.components import data_badge, shown_errors
 from pages.ui.runs import duration, run_panel, runs_table
 from pages.ui.state import current_index, may_train, require_frame
 from pneumo_core.architecture import baseline_layers
-from pneumo_core.config import AUGMENTATIONS, PRESETS, Preset, TrainConfig, preset_config, run_id
+from pneumo_core.config import AUGMENTATIONS, Preset, TrainConfig, run_id
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.jobs.cost import estimate_cost
 from pneumo_core.jobs.runs import submit, views
+from pneumo_core.presets import PRESETS, preset_config
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.status import run_state
 from pneumo_core.store import run_directory

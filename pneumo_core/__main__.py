@@ -15,12 +15,14 @@ from typing import Annotated, Any
 
 import typer
 
-from pneumo_core.config import AUGMENTATIONS, Preset, preset_config
+from pneumo_core.augment_file import named_augmentation
+from pneumo_core.config import AUGMENTATIONS, Balance, FineTuneConfig, Preset
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import default_data, kaggle_folder
-from pneumo_core.errors import ConfigError, PneumoError, RunError
+from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.files import read_json
 from pneumo_core.jobs import runs as jobs
+from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, RunState, Split, Subtype
 from pneumo_core.store import find_run, read_manifest, verified_file
 
@@ -111,22 +113,65 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Most epochs; default: the preset's.")] = None,
     augment: Annotated[
-        str | None, typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}; default: the preset's.")
+        str | None,
+        typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}, or a file that holds a setting; default: the preset's."),
+    ] = None,
+    balance: Annotated[Balance, typer.Option(help="How unequal classes are met.")] = Balance.NONE,
+    feature_views: Annotated[
+        int | None, typer.Option(help="VGG16: stored augmented views of each image; 0 trains on new ones every epoch.")
+    ] = None,
+    fine_tune: Annotated[
+        int | None, typer.Option(help="VGG16: most epochs of a second phase that trains the last block too.")
     ] = None,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Train a model in the background; the same work is never done twice."""
-    if augment is not None and augment not in AUGMENTATIONS:
-        raise ConfigError(f"augment must be one of {sorted(AUGMENTATIONS)}. Received: augment={augment!r}")
     config = preset_config(
         architecture,
         preset,
         seed=seed,
         epochs=epochs,
-        augment=AUGMENTATIONS[augment] if augment else None,
+        augment=None if augment is None else named_augmentation(augment),
+        balance=balance,
+        feature_views=feature_views,
+        fine_tune=FineTuneConfig(fine_tune) if fine_tune else None,
     )
     _follow(jobs.submit(config, _index(data)), wait=wait, as_json=as_json)
+
+
+@app.command()
+def study(
+    architectures: Annotated[list[Architecture], typer.Option("--architecture", help="Model; may be repeated.")],
+    arms: Annotated[list[Balance] | None, typer.Option("--balance", help="Balancing arm; may be repeated.")] = None,
+    preset: Annotated[Preset, typer.Option(help="Procedure of all runs.")] = Preset.SOUND,
+    data: Data = None,
+    seeds: Annotated[int, typer.Option(help="Seeds of each combination.")] = 1,
+    first_seed: Annotated[int, typer.Option(help="The first of them.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Most epochs; default: the preset's.")] = None,
+    status: Annotated[bool, typer.Option("--status", help="Only say how far the grid is; start nothing.")] = False,
+    wait: Wait = False,
+    as_json: Json = False,
+) -> None:
+    """Train a grid: architectures x balancing arms x seeds. The same command again goes on with what is missing."""
+    from pneumo_core import study as studies  # noqa: PLC0415
+
+    configs = studies.grid(
+        architectures, arms or [Balance.NONE], preset, first_seed=first_seed, seed_count=seeds, epochs=epochs
+    )
+    index = _index(data)
+    with _progress("submitting") as show:
+        for number, config in enumerate(() if status else configs):
+            show(number, len(configs))
+            jobs.submit(config, index)
+    with _progress("training") as show, _detachable("study ... --status"):
+        while (state := studies.progress(configs, index)).is_live and wait:
+            message = f"{state.states.get('succeeded', 0)} of {len(configs)} runs finished{_left(state.remaining_s)}"
+            show(round(state.fraction * 1000), 1000, message)
+            time.sleep(0.5)
+    _print(studies.to_dict(state), as_json=as_json)
+    if wait and not state.is_finished:
+        raise RunError(f"every run of the study must succeed. Received: {state.states}; the same command resumes them")
 
 
 @app.command()
@@ -258,6 +303,16 @@ def _follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
         raise RunError(
             f"the run must succeed. Received: run_id={view.run_id!r}, state={view.state.value}: {shown['message']}"
         )
+
+
+@contextmanager
+def _detachable(again: str) -> Iterator[None]:
+    """An interrupt ends the waiting, not the work."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"\ndetached; the work goes on: {again}", err=True)
+        raise typer.Exit(130) from None
 
 
 @contextmanager

@@ -4,13 +4,34 @@ from dataclasses import dataclass
 from math import prod
 from typing import Final
 
-__all__ = ["BASELINE_DENSE", "BASELINE_FILTERS", "LayerSpec", "baseline_layers"]
+from pneumo_core.records import Architecture
+
+__all__ = [
+    "BASELINE_DENSE",
+    "BASELINE_FILTERS",
+    "LAST_BLOCK",
+    "VGG16_BLOCKS",
+    "VGG16_DENSE",
+    "LayerSpec",
+    "baseline_layers",
+    "vgg16_layers",
+]
 
 BASELINE_FILTERS: Final = (16, 32, 64, 128)
 """Filters of the baseline's blocks, two convolutions each (report, section 3.1)."""
 
 BASELINE_DENSE: Final = ((512, 0.5), (128, 0.3), (64, 0.2))
 """Units and dropout rate of the baseline's hidden dense layers (report, section 3.1)."""
+
+VGG16_BLOCKS: Final = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+"""Convolutions and filters of VGG16's blocks (Simonyan and Zisserman 2015, arXiv:1409.1556, table 1, column D)."""
+
+VGG16_DENSE: Final = ((1024, 0.5), (512, 0.3), (256, 0.2))
+"""Units and dropout rate of the hidden dense layers on VGG16. The units follow from the report's 9,046,017 trainable
+parameters (section 4); it gives no rates, so they are the baseline's."""
+
+LAST_BLOCK: Final = {Architecture.BASELINE: "block4_bn", Architecture.VGG16: "block5_conv3"}
+"""Layer that ends the last convolution block, before its pooling: where Grad-CAM looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +75,37 @@ def baseline_layers(image_size: int = 150) -> tuple[LayerSpec, ...]:
             layers.append(LayerSpec(f"block{block}_bn", "BatchNormalization", shape, 2 * filters, 2 * filters))
         side //= 2
         layers.append(LayerSpec(f"block{block}_pool", "MaxPooling2D", (side, side, filters)))
-    units_before = prod((side, side, channels))
-    layers.append(LayerSpec("flatten", "Flatten", (units_before,)))
-    for number, (units, _) in enumerate(BASELINE_DENSE, start=1):
+    return (*layers, *_head((side, side, channels), BASELINE_DENSE))
+
+
+def vgg16_layers(image_size: int = 150) -> tuple[LayerSpec, ...]:
+    """Layers of the VGG16 transfer model in order, with shapes and parameter counts; its convolutions are frozen.
+
+    Args:
+        image_size: Side of the input, in pixels.
+    """
+    side, channels = image_size, 3
+    layers = [
+        LayerSpec("image", "InputLayer", (side, side, 1)),
+        LayerSpec("gray_to_rgb", "Concatenate", (side, side, 3)),
+        LayerSpec("rescale", "Rescaling", (side, side, 3)),
+    ]
+    for block, (convolutions, filters) in enumerate(VGG16_BLOCKS, start=1):
+        for number in range(1, convolutions + 1):
+            weights = 3 * 3 * channels * filters + filters
+            name = f"block{block}_conv{number}"
+            layers.append(LayerSpec(name, "Conv2D", (side, side, filters), fixed=weights))
+            channels = filters
+        side //= 2
+        layers.append(LayerSpec(f"block{block}_pool", "MaxPooling2D", (side, side, filters)))
+    return (*layers, *_head((side, side, channels), VGG16_DENSE))
+
+
+def _head(maps: tuple[int, int, int], dense: tuple[tuple[int, float], ...]) -> list[LayerSpec]:
+    units_before = prod(maps)
+    layers = [LayerSpec("flatten", "Flatten", (units_before,))]
+    for number, (units, _) in enumerate(dense, start=1):
         layers.append(LayerSpec(f"dense{number}", "Dense", (units,), units_before * units + units))
         layers.append(LayerSpec(f"dense{number}_dropout", "Dropout", (units,)))
         units_before = units
-    layers.append(LayerSpec("logit", "Dense", (1,), units_before + 1))
-    return tuple(layers)
+    return [*layers, LayerSpec("logit", "Dense", (1,), units_before + 1)]

@@ -1,4 +1,4 @@
-"""What a run is asked to do: frozen values, their presets, their validation and their fingerprint.
+"""What a run is asked to do: frozen values, their validation and their fingerprint (`presets` has the starting points).
 
 Whatever changes a result in kind is in the config and so in the fingerprint; backend, precision and device are not (they
 are recorded in the run's manifest).
@@ -6,7 +6,7 @@ are recorded in the run's manifest).
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -15,20 +15,20 @@ from pneumo_core.records import Architecture
 
 __all__ = [
     "AUGMENTATIONS",
-    "PRESETS",
     "SCHEMA",
     "AugmentConfig",
+    "Balance",
+    "FineTuneConfig",
     "OperatingRule",
     "PlateauConfig",
     "Preset",
-    "PresetNote",
+    "Scaling",
     "TrainConfig",
     "Validation",
     "augmentation_name",
     "config_from_dict",
     "config_to_dict",
     "fingerprint",
-    "preset_config",
     "run_id",
 ]
 
@@ -48,7 +48,7 @@ def _require_whole(name: str, value: int, low: int, high: int) -> None:
 
 
 class Preset(StrEnum):
-    """Named starting point of a config; `PRESETS` says what each stands for."""
+    """Named starting point of a config; `presets.PRESETS` says what each stands for."""
 
     REPORT = "report"
     SOUND = "sound"
@@ -60,6 +60,26 @@ class Validation(StrEnum):
 
     TEST = "test"
     PATIENTS = "patients"
+
+
+class Balance(StrEnum):
+    """How unequal classes are met in training (validation and test are never touched).
+
+    ``class-weight`` weighs each image's loss by the inverse share of its class; ``oversample`` repeats images of the smaller
+    class until the counts match; ``classical`` adds as many images, each an augmented copy, made once.
+    """
+
+    NONE = "none"
+    CLASS_WEIGHT = "class-weight"
+    OVERSAMPLE = "oversample"
+    CLASSICAL = "classical"
+
+
+class Scaling(StrEnum):
+    """What the network does to gray pixels first: to [0, 1] as the report did, or minus VGG16's ImageNet means."""
+
+    UNIT = "unit"
+    IMAGENET = "imagenet"
 
 
 class OperatingRule(StrEnum):
@@ -161,8 +181,28 @@ class PlateauConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FineTuneConfig:
+    """A second phase that trains VGG16's last convolution block too, from the first phase's best weights.
+
+    Attributes:
+        epochs: Most epochs of the second phase.
+        learning_rate: Adam's initial rate in it; small, because the weights are good already.
+    """
+
+    epochs: int
+    learning_rate: float = 1e-5
+
+    def __post_init__(self) -> None:
+        _require_whole("fine_tune.epochs", self.epochs, 1, 1000)
+        _require_within("fine_tune.learning_rate", self.learning_rate, 1e-8, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
 class TrainConfig:
     """One classifier's training, whole.
+
+    A field with a default was added after runs had been made: configs from before lack it, and while it has its default it
+    is left out of the fingerprint, so that those runs keep their ids.
 
     Attributes:
         architecture: Model that is trained.
@@ -180,6 +220,11 @@ class TrainConfig:
         early_stopping_patience: Epochs without a lower ``val_loss`` before training stops.
         max_images: Most images of each split that are used (the same share of each class), or None for all.
         image_size: Side of the square the images are squashed to, in pixels.
+        balance: How unequal classes are met.
+        scaling: What the network does to the pixels first.
+        feature_views: Augmented views of each training image whose VGG16 features are computed once and trained on; 0 runs
+            the network on newly augmented pixels in every epoch instead.
+        fine_tune: Second phase, or None for none.
     """
 
     architecture: Architecture
@@ -197,6 +242,10 @@ class TrainConfig:
     early_stopping_patience: int
     max_images: int | None
     image_size: int
+    balance: Balance = Balance.NONE
+    scaling: Scaling = Scaling.UNIT
+    feature_views: int = 0
+    fine_tune: FineTuneConfig | None = None
 
     def __post_init__(self) -> None:
         _require_whole("seed", self.seed, 0, 2**31 - 1)
@@ -209,109 +258,19 @@ class TrainConfig:
         _require_whole("image_size", self.image_size, 32, 512)
         if self.max_images is not None:
             _require_whole("max_images", self.max_images, 8, 10**7)
+        _require_whole("feature_views", self.feature_views, 0, 100)
+        pretrained = {"feature_views": self.feature_views > 0, "fine_tune": self.fine_tune is not None}
+        for name, is_set in {**pretrained, "scaling": self.scaling is Scaling.IMAGENET}.items():
+            if is_set and self.architecture is not Architecture.VGG16:
+                raise ConfigError(
+                    f"{name} needs the pretrained network, vgg16. Received: architecture={self.architecture.value!r}, "
+                    f"{name}={getattr(self, name)!r}; leave {name} out"
+                )
 
     @property
     def selected_on_test(self) -> bool:
         """Whether test images chose this run's epoch and rates, so that its test figures flatter it."""
         return self.validation is Validation.TEST
-
-
-@dataclass(frozen=True, slots=True)
-class PresetNote:
-    """What a preset stands for, in words for people.
-
-    Attributes:
-        summary: One line.
-        caveats: What its figures must be read with; for ``report`` these are the slips it keeps.
-    """
-
-    summary: str
-    caveats: tuple[str, ...]
-
-
-PRESETS: Final[dict[Preset, PresetNote]] = {
-    Preset.REPORT: PresetNote(
-        summary="The report's own procedure of 2020, its slips included.",
-        caveats=(
-            "Validation on the test images: epoch and learning rate are selected on test (section 3.3).",
-            "ReduceLROnPlateau watches val_loss with mode='max', so the rate falls while the loss improves (section 3.3).",
-            "Vertical flip turns lungs upside down (section 2.3).",
-            "Plateau patience 2 and factor 0.3 are not in the report; they are usual in notebooks on this data set.",
-        ),
-    ),
-    Preset.SOUND: PresetNote(
-        summary="Patients held out for validation, plausible augmentation, threshold chosen on validation.",
-        caveats=(
-            "The test split differs from train in sharpness and compression, so held-out patients look easier than test.",
-        ),
-    ),
-    Preset.QUICK: PresetNote(
-        summary="A minute on two cores: a small sample and few epochs, to see that everything works.",
-        caveats=("Trained on a sample for a few epochs: its figures say little about the architecture.",),
-    ),
-}
-
-
-def preset_config(
-    architecture: Architecture,
-    preset: Preset,
-    *,
-    seed: int = 0,
-    epochs: int | None = None,
-    augment: AugmentConfig | None = None,
-) -> TrainConfig:
-    """Config of a preset, with the settings people change most.
-
-    Args:
-        architecture: Model to train; only ``baseline`` so far.
-        preset: Preset to start from.
-        seed: Seed of everything random.
-        epochs: Most epochs, or None for the preset's own number.
-        augment: Augmentation, or None for the preset's own.
-
-    Raises:
-        ConfigError: A value is out of its range or the architecture is not trainable yet.
-    """
-    if architecture is not Architecture.BASELINE:
-        raise ConfigError(f"architecture must be 'baseline'. Received: architecture={architecture.value!r}")
-    sound = TrainConfig(
-        architecture=architecture,
-        preset=Preset.SOUND,
-        seed=seed,
-        epochs=20,
-        batch_size=32,
-        learning_rate=1e-3,
-        # Keras' default of 0.99 needs several hundred steps to settle, which makes early validation losses meaningless
-        # and early stopping arbitrary.
-        bn_momentum=0.9,
-        augment=AUGMENTATIONS["sound"],
-        validation=Validation.PATIENTS,
-        val_fraction=0.15,
-        operating_rule=OperatingRule.YOUDEN,
-        plateau=PlateauConfig(mode="min", patience=2, factor=0.3),
-        early_stopping_patience=5,
-        max_images=None,
-        image_size=150,
-    )
-    if preset is Preset.REPORT:
-        config = replace(
-            sound,
-            preset=preset,
-            bn_momentum=0.99,
-            augment=AUGMENTATIONS["report"],
-            validation=Validation.TEST,
-            operating_rule=OperatingRule.HALF,
-            plateau=PlateauConfig(mode="max", patience=2, factor=0.3),
-        )
-    elif preset is Preset.QUICK:
-        config = replace(sound, preset=preset, epochs=6, max_images=600, val_fraction=0.2)
-    else:
-        config = sound
-    return replace(
-        config,
-        epochs=config.epochs if epochs is None else epochs,
-        augment=config.augment if augment is None else augment,
-    )
 
 
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:
@@ -326,7 +285,13 @@ def config_from_dict(data: dict[str, Any]) -> TrainConfig:
         ConfigError: A key is missing, unknown or holds a wrong value.
     """
     try:
-        for name, kind, part in (("config", TrainConfig, data), ("augment", AugmentConfig, data.get("augment"))):
+        # Not by `asdict`: a default of today is what older configs meant.
+        data = {**{field.name: field.default for field in _ADDED_LATER}, **data}
+        augment, fine_tune = data.get("augment"), data["fine_tune"]
+        parts: list[tuple[str, type, Any]] = [("config", TrainConfig, data), ("augment", AugmentConfig, augment)]
+        if fine_tune is not None:
+            parts.append(("fine_tune", FineTuneConfig, fine_tune))
+        for name, kind, part in parts:
             expected = {field.name for field in fields(kind)}
             if not isinstance(part, dict) or set(part) != expected:
                 received = sorted(part) if isinstance(part, dict) else part
@@ -340,10 +305,16 @@ def config_from_dict(data: dict[str, Any]) -> TrainConfig:
                 "operating_rule": OperatingRule(data["operating_rule"]),
                 "augment": AugmentConfig(**data["augment"]),
                 "plateau": PlateauConfig(**data["plateau"]),
+                "balance": Balance(data["balance"]),
+                "scaling": Scaling(data["scaling"]),
+                "fine_tune": None if fine_tune is None else FineTuneConfig(**fine_tune),
             }
         )
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a config must hold values of the documented types. Received: {error}") from error
+
+
+_ADDED_LATER: Final = tuple(field for field in fields(TrainConfig) if field.default is not MISSING)
 
 
 def fingerprint(config: TrainConfig, data_id: str) -> str:
@@ -353,7 +324,11 @@ def fingerprint(config: TrainConfig, data_id: str) -> str:
         config: Training config.
         data_id: Content-based id of the data set (see `data.index`).
     """
-    payload = {"config": _canonical(config_to_dict(config)), "data_id": data_id, "schema": SCHEMA}
+    asked = config_to_dict(config)
+    for field in _ADDED_LATER:
+        if asked[field.name] == field.default:
+            del asked[field.name]
+    payload = {"config": _canonical(asked), "data_id": data_id, "schema": SCHEMA}
     return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
 
 

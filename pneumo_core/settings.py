@@ -3,8 +3,13 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-__all__ = ["Settings", "settings"]
+from pneumo_core.errors import ConfigError
+
+__all__ = ["Settings", "keras_backend", "ray_token", "settings"]
+
+_BACKENDS: Final = ("tensorflow", "jax")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,16 +19,31 @@ class Settings:
     Attributes:
         artifacts: Folder of runs and data set caches (`PNEUMO_ARTIFACTS`, default ``artifacts/`` beside the package).
         data: Data set to use where none is named (`PNEUMO_DATA`); None: the downloaded Kaggle copy, else the phantoms.
+        vgg16_weights: File of VGG16's ImageNet weights (`PNEUMO_VGG16_WEIGHTS`); None: Keras downloads it.
         allow_training: Whether pages may start work (`PNEUMO_ALLOW_TRAINING`; ``0`` turns it off on a public host).
+        parallel_runs: Runs that work at a time, 1 to 64 (`PNEUMO_PARALLEL_RUNS`, default 1); the others wait.
+        ray_address: Ray's dashboard, such as ``http://127.0.0.1:8265`` (`PNEUMO_RAY_ADDRESS`), or None.
+        ray_gpus: GPUs that a run on Ray asks for, 0 to 64, a fraction where runs share one (`PNEUMO_RAY_GPUS`, default 0).
+        ray_allow_unauthenticated: Whether runs may go to a remote Ray without a token
+            (`PNEUMO_RAY_ALLOW_UNAUTHENTICATED`; ``1`` in a network that is trusted).
     """
 
     artifacts: Path
     data: Path | None
+    vgg16_weights: Path | None
     allow_training: bool
+    parallel_runs: int
+    ray_address: str | None
+    ray_gpus: float
+    ray_allow_unauthenticated: bool
 
 
 def settings() -> Settings:
-    """Read the settings from the environment, each time anew so that tests and shells can change them."""
+    """Read the settings from the environment, each time anew so that tests and shells can change them.
+
+    Raises:
+        ConfigError: A number is none, or is out of its range.
+    """
 
     def path(name: str) -> Path | None:
         value = os.environ.get(name)
@@ -33,5 +53,58 @@ def settings() -> Settings:
     return Settings(
         artifacts=path("PNEUMO_ARTIFACTS") or default_artifacts,
         data=path("PNEUMO_DATA"),
+        vgg16_weights=path("PNEUMO_VGG16_WEIGHTS"),
         allow_training=os.environ.get("PNEUMO_ALLOW_TRAINING", "1").lower() not in {"0", "false", "no", "off"},
+        parallel_runs=int(_number("PNEUMO_PARALLEL_RUNS", 1, low=1, whole=True)),
+        ray_address=os.environ.get("PNEUMO_RAY_ADDRESS") or None,
+        ray_gpus=_number("PNEUMO_RAY_GPUS", 0, low=0, whole=False),
+        ray_allow_unauthenticated=os.environ.get("PNEUMO_RAY_ALLOW_UNAUTHENTICATED", "").lower()
+        in {"1", "true", "yes", "on"},
     )
+
+
+def _number(name: str, default: float, *, low: int, whole: bool) -> float:
+    text = os.environ.get(name) or str(default)
+    try:
+        value = int(text) if whole else float(text)
+        if low <= value <= 64:
+            return value
+    except ValueError:
+        pass  # Said below, like a number out of range.
+    kind = "a whole number" if whole else "a number"
+    raise ConfigError(f"{name} must be {kind} from {low} to 64. Received: {name}={text!r}; correct it or unset it")
+
+
+def keras_backend() -> str:
+    """Keras' backend: ``tensorflow``, or ``jax`` where `KERAS_BACKEND`, Keras' own switch, says so.
+
+    Raises:
+        ConfigError: `KERAS_BACKEND` names another one.
+    """
+    name = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if name not in _BACKENDS:
+        raise ConfigError(f"KERAS_BACKEND must be 'tensorflow' or 'jax'. Received: KERAS_BACKEND={name!r}; correct it")
+    return name
+
+
+def ray_token() -> str | None:
+    """Token that Ray's dashboard asks for, or None.
+
+    It lies where Ray itself looks: in `RAY_AUTH_TOKEN`, in the file that `RAY_AUTH_TOKEN_PATH` names, or in
+    ``~/.ray/auth_token`` (Ray's documentation, "Token authentication").
+
+    Raises:
+        ConfigError: The file that is named cannot be read.
+    """
+    if token := os.environ.get("RAY_AUTH_TOKEN"):
+        return token.strip()
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    path = Path(named or "~/.ray/auth_token").expanduser()
+    if not named and not path.exists():
+        return None
+    try:
+        return path.read_text().strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"RAY_AUTH_TOKEN_PATH must name a file with Ray's token. Received: path={str(path)!r}: {type(error).__name__}"
+        ) from error

@@ -39,9 +39,13 @@ def published_root() -> Path:
     return Path(__file__).resolve().parent.parent / "artifacts" / "published"
 
 
-def slot_lock() -> Path:
-    """Lock of the one run that works at a time; the others wait for it."""
-    return runs_root() / "slot.lock"
+def slot_lock(number: int = 0) -> Path:
+    """Lock of a place to work in: a run that works holds one of them, the others wait.
+
+    Args:
+        number: Which place, from 0; there are as many as runs may work at a time.
+    """
+    return runs_root() / f"slot-{number}.lock"
 
 
 def datasets_root() -> Path:
@@ -95,6 +99,11 @@ class RunDirectory:
         return self.path / "events.jsonl"
 
     @property
+    def tensorboard(self) -> Path:
+        """Folder of TensorBoard's event files."""
+        return self.path / "tensorboard"
+
+    @property
     def log(self) -> Path:
         """The worker's output."""
         return self.path / "worker.log"
@@ -103,6 +112,11 @@ class RunDirectory:
     def cancel(self) -> Path:
         """Empty file: a request to stop."""
         return self.path / "cancel"
+
+    @property
+    def executor(self) -> Path:
+        """Where the run is a job on a cluster, and which; it is missing for a worker on this machine."""
+        return self.path / "executor.json"
 
     @property
     def backup(self) -> Path:
@@ -197,7 +211,10 @@ def list_runs() -> list[RunDirectory]:
 # --- The manifest -----------------------------------------------------------------------------------------------------
 
 # What a manifest vouches for: everything that stays, save what may still be appended to.
-_NOT_IN_MANIFEST: Final = {"manifest.json", "worker.log", "status.json", "submit.lock", "run.lock", "cancel"}
+_NOT_IN_MANIFEST: Final = {
+    *("manifest.json", "worker.log", "status.json", "submit.lock", "run.lock", "cancel"),
+    "executor.json",  # How to reach a job says nothing of what it made.
+}
 
 
 def write_manifest(run: RunDirectory, facts: dict[str, Any]) -> None:

@@ -10,13 +10,14 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pneumo_core.errors import CancelledError, ConfigError, RunError, StoreError
+from pneumo_core.errors import CancelledError, ConfigError, PneumoError, RunError, StoreError
 from pneumo_core.files import hold_lock, read_json, write_atomic, write_json
 from pneumo_core.records import RunState
+from pneumo_core.settings import settings
 from pneumo_core.status import read_status, run_state, update_status
 from pneumo_core.store import RunDirectory, list_runs, read_trained, slot_lock, write_manifest
 
@@ -42,6 +43,8 @@ def main(verb: str, path: Path) -> int:
     """
     run = RunDirectory(path)
     with hold_lock(run.run_lock):
+        if run.manifest.exists():
+            return 0  # Another worker finished the run while this one waited for the lock.
         try:
             with _turn(run):
                 _work(run, verb)
@@ -59,27 +62,38 @@ def main(verb: str, path: Path) -> int:
 
 @contextmanager
 def _turn(run: RunDirectory) -> Iterator[None]:
-    """Wait until no live run is earlier in the queue and no other is working, then hold the place."""
+    """Wait until no earlier run waits and one of the places to work in is free, then hold that place."""
     ticket = read_status(run).ticket
+    slots = [slot_lock(number) for number in range(settings().parallel_runs)]
+    told = False
     with ExitStack() as place:
         while True:
             if run.cancel.exists():
                 raise CancelledError(f"the run was asked to stop. Received: run_id={run.run_id!r}")
-            if not any(_is_earlier(other, ticket) for other in list_runs() if other != run):
-                with suppress(RunError):
-                    place.enter_context(hold_lock(slot_lock(), timeout_s=0))
-                    break
-            update_status(run, message="waiting for another run to finish")
+            is_next = not any(_waits_before(other, ticket) for other in list_runs() if other != run)
+            if is_next and any(_takes(place, slot) for slot in slots):
+                break
+            if not told:
+                update_status(run, message="waiting for another run to finish")
+                told = True
             time.sleep(_POLL_S)
         update_status(run, state=RunState.RUNNING, message="loading Keras")
         yield
 
 
-def _is_earlier(other: RunDirectory, ticket: int) -> bool:
+def _waits_before(other: RunDirectory, ticket: int) -> bool:
     try:
-        return run_state(other).is_live and read_status(other).ticket < ticket
+        return run_state(other) is RunState.QUEUED and read_status(other).ticket < ticket
     except StoreError:
-        return False  # A run whose files are damaged must not stop the others; the lock still keeps two from working.
+        return False  # A run whose files are damaged must not stop the others; the locks still bound how many work.
+
+
+def _takes(place: ExitStack, slot: Path) -> bool:
+    try:
+        place.enter_context(hold_lock(slot, timeout_s=0))
+    except RunError:
+        return False
+    return True
 
 
 def _work(run: RunDirectory, verb: str) -> None:
@@ -103,9 +117,9 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     """Export a trained run, predict, evaluate, and write the manifest."""
     import keras  # noqa: PLC0415
 
+    from pneumo_core.architecture import LAST_BLOCK  # noqa: PLC0415
     from pneumo_core.evaluation.report import evaluate, report_to_dict  # noqa: PLC0415
     from pneumo_core.inference.session import load_session  # noqa: PLC0415
-    from pneumo_core.models.baseline import LAST_BLOCK  # noqa: PLC0415
     from pneumo_core.models.export import export_onnx  # noqa: PLC0415
     from pneumo_core.training.classifier import build_classifier  # noqa: PLC0415
     from pneumo_core.training.device import describe, detect, peak_memory_bytes  # noqa: PLC0415
@@ -116,7 +130,7 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     keras.config.set_dtype_policy("float32")
     model = build_classifier(config)
     model.load_weights(run.weights)
-    export_onnx(model, LAST_BLOCK, run.model)
+    export_onnx(model, LAST_BLOCK[config.architecture], run.model)
 
     update_status(run, message="predicting validation and test images")
     predictions = _predict(run, config, index, load_session(run.model))
@@ -164,4 +178,7 @@ def _predict(run: RunDirectory, config: "TrainConfig", index: "DataIndex", sessi
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    try:
+        sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    except PneumoError as error:  # Another worker has the run, or its files cannot be written: the run cannot say so.
+        sys.exit(f"error: {error}")

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from pneumo_core import config as config_module
 from pneumo_core.config import (
     AUGMENTATIONS,
-    PRESETS,
     AugmentConfig,
     OperatingRule,
     PlateauConfig,
@@ -28,10 +27,10 @@ from pneumo_core.config import (
     config_from_dict,
     config_to_dict,
     fingerprint,
-    preset_config,
     run_id,
 )
 from pneumo_core.errors import ConfigError
+from pneumo_core.presets import PRESETS, preset_config
 from pneumo_core.records import Architecture
 
 DATA_ID = "0" * 64

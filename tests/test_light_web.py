@@ -14,7 +14,7 @@ from tests.conftest import FinishedRun
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(path.name for path in (ROOT / "pages").glob("*.py"))
 
-FRAMEWORKS = {"tensorflow", "keras", "jax", "torch", "sklearn", "tf2onnx"}
+FRAMEWORKS = {"tensorflow", "keras", "jax", "torch", "sklearn"}
 """What pages never load. A second each or more, and hundreds of megabytes."""
 
 VISIT = """

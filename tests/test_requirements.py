@@ -20,7 +20,6 @@ IMPORTED_BY_OTHERS = {
     "pyarrow": "pandas' Parquet files",
     "tensorflow": "Keras' backend",
     "tensorflow-cpu": "Keras' backend",
-    "tf2onnx": "Keras' exporter",
 }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pneumo_core.config import Preset, preset_config
+from pneumo_core.config import Preset
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
@@ -22,14 +22,12 @@ from pneumo_core.errors import RunError
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.files import file_sha256, hold_lock, lock_is_held, read_json
 from pneumo_core.inference.session import load_session, run_session
+from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.status import read_events, read_status, run_state
 from pneumo_core.store import RunDirectory, read_manifest, slot_lock, verified_file
 from pneumo_core.worker import main
 from tests.conftest import FinishedRun, ask_for_run
-
-# tf2onnx 1.17, through Keras' exporter, asks whether NumPy still has `np.object`; NumPy 2.4 warns of the question.
-pytestmark = pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")
 
 SMALL = replace(preset_config(Architecture.BASELINE, Preset.QUICK, epochs=1), image_size=32, learning_rate=1e-4)
 KEPT = {

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import streamlit as st
 
 from pages.ui.pictures import plain
-from pneumo_core.config import PRESETS
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, views
+from pneumo_core.presets import PRESETS
 from pneumo_core.records import Estimate, NotApplicable, RunState
 
 DISCLAIMER = "Research and education only. Not a medical device; not for diagnosis."

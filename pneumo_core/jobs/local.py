@@ -4,18 +4,47 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from pneumo_core.files import store_errors
-from pneumo_core.settings import settings
+from pneumo_core.settings import keras_backend, settings
 
-__all__ = ["start_process", "start_worker"]
+__all__ = ["PROJECT", "start_process", "start_worker", "worker_arguments", "worker_environment"]
 
-_PROJECT = Path(__file__).resolve().parent.parent.parent
+PROJECT: Final = Path(__file__).resolve().parent.parent.parent
+"""Folder that a worker works in, where ``-m pneumo_core`` is found."""
+
+
+def worker_arguments(verb: str, run_path: Path) -> list[str]:
+    """What follows ``python -m`` in a worker's command line, the same for every executor.
+
+    Args:
+        verb: ``"train"`` or ``"export"``.
+        run_path: The run's directory.
+    """
+    return ["pneumo_core.worker", verb, str(run_path)]
+
+
+def worker_environment() -> dict[str, str]:
+    """What a worker must be told of this process' settings, wherever it runs; paths are absolute.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+    """
+    chosen = settings()
+    told = {
+        "PNEUMO_ARTIFACTS": chosen.artifacts,
+        "PNEUMO_VGG16_WEIGHTS": chosen.vgg16_weights,
+        "PNEUMO_PARALLEL_RUNS": chosen.parallel_runs,
+        "KERAS_BACKEND": keras_backend(),
+    }
+    return {name: str(value) for name, value in told.items() if value is not None}
 
 
 def start_worker(verb: str, run_path: Path, log: Path) -> subprocess.Popen[bytes]:
-    """Start ``python -m pneumo_core.worker VERB RUN_DIR``.
+    """Start a run's worker on this machine.
 
     Args:
         verb: ``"train"`` or ``"export"``.
@@ -23,25 +52,32 @@ def start_worker(verb: str, run_path: Path, log: Path) -> subprocess.Popen[bytes
         log: File its output is appended to.
 
     Raises:
+        ConfigError: A setting cannot be used.
         StoreError: The log cannot be written.
     """
-    return start_process(["pneumo_core.worker", verb, str(run_path)], log)
+    return start_process(worker_arguments(verb, run_path), log, worker_environment())
 
 
-def start_process(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start ``python -m ARGUMENTS`` apart from this process, its output appended to `log`.
+def start_process(
+    arguments: list[str], log: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start ``python -m ARGUMENTS`` apart from this process.
+
+    Args:
+        arguments: Module and its arguments.
+        log: File its output is appended to.
+        environment: Variables to add to this process' own.
 
     Raises:
         StoreError: The log cannot be written.
     """
+    # A relative path would mean another folder there.
+    added = {"PNEUMO_ARTIFACTS": str(settings().artifacts), **(environment or {})}
     with store_errors(log), log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
-            cwd=_PROJECT,
-            env={
-                **os.environ,
-                "PNEUMO_ARTIFACTS": str(settings().artifacts),
-            },  # A relative path would mean another folder.
+            cwd=PROJECT,
+            env={**os.environ, **added},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -5,10 +5,7 @@ from keras import layers
 
 from pneumo_core.architecture import BASELINE_DENSE, BASELINE_FILTERS
 
-__all__ = ["LAST_BLOCK", "build_baseline"]
-
-LAST_BLOCK = "block4_bn"
-"""Layer that ends the last convolution block, before its pooling."""
+__all__ = ["build_baseline"]
 
 
 def build_baseline(*, image_size: int = 150, seed: int = 0, bn_momentum: float = 0.99) -> keras.Model:

@@ -1,4 +1,7 @@
-"""Batches from the memory-mapped array cache: gather, augment, cast."""
+"""Batches: which rows, in which order, and how rows become what a network takes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -7,42 +10,87 @@ from numpy.typing import NDArray
 from pneumo_core.augmentation import augment
 from pneumo_core.config import AugmentConfig
 
-__all__ = ["TrainingBatches", "eval_batches"]
+__all__ = ["Source", "TrainingBatches", "eval_batches", "gather", "pixels", "plain", "views"]
+
+Source: TypeAlias = Callable[[NDArray[np.int64], np.random.Generator], NDArray[np.float32]]
+"""Makes a network's input of row numbers `(n,)`, drawing what is random from the generator alone."""
+
+
+def gather(parts: Sequence[NDArray[Any]], rows: NDArray[np.int64]) -> NDArray[Any]:
+    """Rows of arrays that are laid end to end, without joining them in memory.
+
+    Args:
+        parts: Arrays `(count, ...)` of one type and one shape after the first axis.
+        rows: `(n,)` row numbers in the whole.
+    """
+    if len(parts) == 1:
+        return parts[0][rows]
+    gathered = np.empty((len(rows), *parts[0].shape[1:]), parts[0].dtype)
+    start = 0
+    for part in parts:
+        inside = (rows >= start) & (rows < start + len(part))
+        gathered[inside] = part[rows[inside] - start]
+        start += len(part)
+    return gathered
+
+
+def pixels(parts: Sequence[NDArray[np.uint8]], augment_config: AugmentConfig) -> Source:
+    """Augmented images: arrays `(count, size, size)` uint8 -> `(n, size, size, 1)` float32 in [0, 255]."""
+    return lambda rows, rng: augment(gather(parts, rows), augment_config, rng)[..., None]
+
+
+def views(parts: Sequence[Sequence[NDArray[np.float16]]]) -> Source:
+    """One of each row's stored views, drawn anew each time: a sequence of parts a view -> `(n, ...)` float32."""
+
+    def draw(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
+        chosen = rng.integers(len(parts), size=len(rows))
+        batch = np.empty((len(rows), *parts[0][0].shape[1:]), np.float32)
+        for view, arrays in enumerate(parts):
+            batch[chosen == view] = gather(arrays, rows[chosen == view])
+        return batch
+
+    return draw
+
+
+def plain(array: NDArray[Any]) -> Source:
+    """Rows as they are: images gain their channel axis, features only the type."""
+    if array.dtype == np.uint8:
+        return lambda rows, _: array[rows, ..., None].astype(np.float32)
+    return lambda rows, _: array[rows].astype(np.float32)
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """Shuffled, augmented batches whose content depends on seed, epoch and batch number alone.
+    """Shuffled batches whose content depends on seed, epoch and batch number alone.
 
-    So a resumed run sees exactly the batches that an uninterrupted one would have, whatever thread makes them.
+    So a resumed run sees exactly the batches that an uninterrupted one would have, whichever thread makes them.
     """
 
     def __init__(
         self,
-        images: NDArray[np.uint8],
+        source: Source,
         labels: NDArray[np.int8],
         rows: NDArray[np.int64],
         *,
-        augment_config: AugmentConfig,
         batch_size: int,
         seed: int,
         first_epoch: int = 0,
+        threads: int = 1,
     ) -> None:
         """Prepare the batches.
 
         Args:
-            images: `(count, size, size)` uint8 array of the whole data set, usually memory-mapped.
+            source: Makes the input of row numbers.
             labels: `(count,)` int8 array in {0, 1}.
-            rows: `(n,)` row numbers that train.
-            augment_config: Changes made to each image.
+            rows: `(n,)` row numbers that train; a row may occur more than once.
             batch_size: Images a batch; the last batch of an epoch may be smaller.
             seed: Seed of order and augmentation.
             first_epoch: Epoch the first pass stands for, when a run is resumed.
+            threads: Batches made at once. OpenCV and NumPy release Python's lock, so an accelerator is kept busy by several.
         """
-        super().__init__(workers=1, use_multiprocessing=False)
-        self._images = images
+        super().__init__(workers=threads, use_multiprocessing=False, max_queue_size=4 * threads)
+        self._source = source
         self._labels = labels
         self._rows = rows
-        self._augment_config = augment_config
         self._batch_size = batch_size
         self._seed = seed
         self._epoch = first_epoch
@@ -53,11 +101,10 @@ class TrainingBatches(keras.utils.PyDataset):
         return -(-len(self._rows) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """One batch: `(batch, size, size, 1)` float32 in [0, 255] and `(batch, 1)` float32 in {0, 1}."""
+        """One batch: the source's input, and labels `(batch, 1)` float32 in {0, 1}."""
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         rng = np.random.default_rng([self._seed, self._epoch, index])
-        images = augment(self._images[rows], self._augment_config, rng)
-        return images[..., None].astype(np.float32), self._labels[rows, None].astype(np.float32)
+        return self._source(rows, rng), self._labels[rows, None].astype(np.float32)
 
     def on_epoch_end(self) -> None:
         """Shuffle for the next epoch. Keras calls it once before the first as well, in a resumed run as in any other."""
@@ -69,22 +116,27 @@ class TrainingBatches(keras.utils.PyDataset):
 
 
 class _EvalBatches(keras.utils.PyDataset):
-    def __init__(
-        self, images: NDArray[np.uint8], labels: NDArray[np.int8], rows: NDArray[np.int64], batch_size: int
-    ) -> None:
+    def __init__(self, source: Source, labels: NDArray[np.int8], rows: NDArray[np.int64], batch_size: int) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
-        self._images, self._labels, self._rows, self._batch_size = images, labels, rows, batch_size
+        self._source, self._labels, self._rows, self._batch_size = source, labels, rows, batch_size
 
     def __len__(self) -> int:
         return -(-len(self._rows) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         rows = self._rows[index * self._batch_size : (index + 1) * self._batch_size]
-        return self._images[rows, ..., None].astype(np.float32), self._labels[rows, None].astype(np.float32)
+        return self._source(rows, np.random.default_rng(0)), self._labels[rows, None].astype(np.float32)
 
 
 def eval_batches(
-    images: NDArray[np.uint8], labels: NDArray[np.int8], rows: NDArray[np.int64], *, batch_size: int
+    array: NDArray[Any], labels: NDArray[np.int8], rows: NDArray[np.int64], *, batch_size: int
 ) -> keras.utils.PyDataset:
-    """Batches in order and unchanged, for validation; arguments and batches as in `TrainingBatches`."""
-    return _EvalBatches(images, labels, rows, batch_size)
+    """Batches in order and unchanged, for validation.
+
+    Args:
+        array: `(count, size, size)` uint8 images or `(count, ...)` float16 features.
+        labels: `(count,)` int8 array in {0, 1}.
+        rows: `(n,)` row numbers.
+        batch_size: Rows a batch.
+    """
+    return _EvalBatches(plain(array), labels, rows, batch_size)

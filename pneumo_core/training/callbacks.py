@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from tensorboardX import SummaryWriter
 
 from pneumo_core.errors import CancelledError, CorruptError, TrainingError
 from pneumo_core.files import make_directory, store_errors
@@ -50,7 +51,7 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """Write the run's status and events: a line an epoch, and a line a batch at most every second."""
+    """Write the run's status, events and TensorBoard log: a line an epoch, and a line a batch at most every second."""
 
     def __init__(self, run: RunDirectory, *, epochs: int, steps: int, batch_size: int) -> None:
         super().__init__()
@@ -58,6 +59,7 @@ class Progress(keras.callbacks.Callback):
         self._epochs = epochs
         self._steps = steps
         self._batch_size = batch_size
+        self._board: SummaryWriter | None = None
         self._epoch = 0
         self._epoch_start = 0.0
         self._last = 0.0
@@ -71,7 +73,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         now = time.monotonic()
-        if now - self._last < _EVENT_INTERVAL_S:
+        if batch and now - self._last < _EVENT_INTERVAL_S:  # The first is told at once: it says that training has begun.
             return
         images = (batch + 1 - self._last_step) * self._batch_size
         event = {"kind": "batch", "epoch": self._epoch, "step": batch + 1, "steps": self._steps, **_numbers(logs)}
@@ -87,6 +89,19 @@ class Progress(keras.callbacks.Callback):
         event = {"kind": "epoch", "epoch": epoch, **_numbers(logs), "learning_rate": rate}
         append_event(self._run, {**event, "duration_s": time.monotonic() - self._epoch_start, "time": time.time()})
         update_status(self._run, epoch=epoch + 1, step=self._steps)
+        if self._board is None:
+            # Keras' own TensorBoard callback needs TensorFlow. Files are named by the second, so the epoch tells two apart;
+            # what an interrupted session wrote of later epochs is hidden.
+            folder = str(self._run.tensorboard)
+            self._board = SummaryWriter(folder, purge_step=epoch, filename_suffix=f".epoch-{epoch}")
+        for name, value in {**_numbers(logs), "learning_rate": rate}.items():
+            self._board.add_scalar(name, value, epoch)
+        self._board.flush()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self._board is not None:
+            self._board.close()
+            self._board = None
 
 
 class KeepBestWeights(keras.callbacks.Callback):
@@ -95,9 +110,17 @@ class KeepBestWeights(keras.callbacks.Callback):
     Keras' own callback writes the file in place; a kill in the middle would leave half of one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, whole: keras.Model) -> None:
+        """Prepare.
+
+        Args:
+            path: File to write.
+            whole: The model whose weights are kept; the one that is trained may be a part of it.
+        """
         super().__init__()
         self._path = path
+        # The same layers without an optimizer, whose variables would triple the file.
+        self._plain = keras.Model(whole.inputs, whole.outputs)
         self.best = math.inf
         self.best_epoch = -1
 
@@ -105,10 +128,8 @@ class KeepBestWeights(keras.callbacks.Callback):
         loss = float((logs or {})["val_loss"])
         if loss < self.best:
             partial = self._path.with_name("partial.weights.h5")
-            # The same layers without an optimizer, whose variables would triple the file.
-            plain = keras.Model(self.model.inputs, self.model.outputs)
             with store_errors(self._path):
-                plain.save_weights(partial)
+                self._plain.save_weights(partial)
                 partial.replace(self._path)
             self.best, self.best_epoch = loss, epoch
 
@@ -127,12 +148,13 @@ class Backup(keras.callbacks.Callback):
         self._folder = folder
         self._callbacks = callbacks
         self._restored: dict[str, Any] | None = None
+        self.epoch = 0
 
-    def restore(self, model: keras.Model) -> tuple[int, bool]:
+    def restore(self, model: keras.Model) -> tuple[int, bool] | None:
         """Load the newest backup into the model and its optimizer.
 
         Returns:
-            The epoch to go on with, and whether training had already stopped; `(0, False)` without a backup.
+            The epoch to go on with, and whether training had already stopped; None without a backup.
 
         Raises:
             CorruptError: The backup is damaged or another model's.
@@ -140,7 +162,7 @@ class Backup(keras.callbacks.Callback):
         """
         path = self._latest()
         if path is None:
-            return 0, False
+            return None
         model.optimizer.build(model.trainable_variables)
         variables = self._variables(model)
         try:
@@ -161,6 +183,7 @@ class Backup(keras.callbacks.Callback):
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
         self._restored = facts
+        self.epoch = epoch
         return epoch, stopped
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -169,17 +192,26 @@ class Backup(keras.callbacks.Callback):
                 vars(callback).update(counters)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.save(self.model, epoch + 1)
+
+    def save(self, model: keras.Model, epoch: int) -> None:
+        """Save the state of a model that has finished `epoch` epochs.
+
+        Raises:
+            StoreError: The backup cannot be written.
+        """
+        self.epoch = epoch
+        model.optimizer.build(model.trainable_variables)
         facts = {
-            "epoch": epoch + 1,
-            "stopped": bool(self.model.stop_training),
+            "epoch": epoch,
+            "stopped": bool(model.stop_training),
             "counters": [_counters(callback) for callback in self._callbacks],
         }
         arrays = {
-            f"v{index}": keras.ops.convert_to_numpy(variable)
-            for index, variable in enumerate(self._variables(self.model))
+            f"v{index}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(self._variables(model))
         }
         make_directory(self._folder)
-        path = self._folder / f"epoch-{epoch + 1:04d}.npz"
+        path = self._folder / f"epoch-{epoch:04d}.npz"
         partial = path.with_suffix(".partial")
         with store_errors(path):
             with partial.open("wb") as file:

@@ -1,32 +1,61 @@
 """Training a classifier, from a config and an index to the best weights. It reads from top to bottom."""
 
+import hashlib
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
-from pneumo_core.config import TrainConfig
+from pneumo_core.config import FineTuneConfig, TrainConfig
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.data.splits import Assignment, assign
-from pneumo_core.errors import DataError
+from pneumo_core.errors import CancelledError, DataError, TrainingError
 from pneumo_core.files import file_sha256, write_json
 from pneumo_core.models.baseline import build_baseline
-from pneumo_core.records import Label, RunState, Split
-from pneumo_core.status import update_status
-from pneumo_core.store import RunDirectory
-from pneumo_core.training.batches import TrainingBatches, eval_batches
+from pneumo_core.models.vgg16 import (
+    build_vgg16,
+    feature_head,
+    feature_trunk,
+    imagenet_weights,
+    load_imagenet,
+    unfreeze,
+)
+from pneumo_core.records import Architecture, Label, RunState, Split
+from pneumo_core.status import append_event, update_status
+from pneumo_core.store import RunDirectory, datasets_root
+from pneumo_core.training.balance import TrainingSet, balanced
+from pneumo_core.training.batches import Source, TrainingBatches, eval_batches, pixels, views
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
-from pneumo_core.training.device import describe, detect, peak_memory_bytes
+from pneumo_core.training.device import Device, adam, describe, detect, out_of_memory, peak_memory_bytes
+from pneumo_core.training.features import FeatureCache, cached_features
 
 __all__ = ["build_classifier", "train_classifier"]
 
 
 def build_classifier(config: TrainConfig) -> keras.Model:
-    """The untrained model of a config, under the current precision policy."""
+    """The untrained model of a config, under the current precision policy; VGG16 without its ImageNet weights."""
+    if config.architecture is Architecture.VGG16:
+        return build_vgg16(image_size=config.image_size, seed=config.seed, scaling=config.scaling)
     return build_baseline(image_size=config.image_size, seed=config.seed, bn_momentum=config.bn_momentum)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Phase:
+    """One call of `fit`: the model that is trained, what it sees, and for how long."""
+
+    model: keras.Model
+    source: Source
+    val_array: NDArray[Any]
+    first_epoch: int
+    epochs: int
+    learning_rate: float
+    backup: Path
 
 
 def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -> None:
@@ -41,8 +70,8 @@ def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -
         index: The data set.
 
     Raises:
-        DataError: The data set lacks a class or a split.
-        TrainingError: The loss is no longer finite.
+        DataError: The data set lacks a class or a split, or has fewer training images than a batch.
+        TrainingError: The loss is no longer finite, memory ran out, or VGG16's weights are not to be had.
         CancelledError: The run was asked to stop.
         StoreError: A file cannot be written.
     """
@@ -56,49 +85,49 @@ def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -
     images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=config.image_size)
     labels = index.table["label"].to_numpy(dtype=np.int8)
     rows = assign(index.table, config)
-    _require_both_classes(labels, rows)
+    _require_enough(labels, rows, config.batch_size)
+    data = balanced(config.balance, images, labels, rows.train, seed=config.seed)
 
     model = build_classifier(config)
-    model.compile(
-        optimizer=keras.optimizers.Adam(config.learning_rate),
-        loss=keras.losses.BinaryCrossentropy(from_logits=True),
-        metrics=[keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")],  # Logit 0 is probability one half.
-        jit_compile=device.jit_compile,
-    )
-    best = KeepBestWeights(run.weights)
-    plateau = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", **asdict(config.plateau))
-    early = keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.early_stopping_patience)
-    backup = Backup(run.backup, [best, plateau, early])
-    first_epoch, stopped = backup.restore(model)
-    batches = TrainingBatches(
-        images,
-        labels,
-        rows.train,
-        augment_config=config.augment,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        first_epoch=first_epoch,
-    )
-    progress = Progress(run, epochs=config.epochs, steps=len(batches), batch_size=config.batch_size)
-
-    update_status(run, state=RunState.RUNNING, message="training", epoch=first_epoch, epochs=config.epochs)
-    if first_epoch < config.epochs and not stopped:
-        model.fit(
-            batches,
-            validation_data=eval_batches(images, labels, rows.val, batch_size=config.batch_size),
-            epochs=config.epochs,
-            initial_epoch=first_epoch,
-            callbacks=[StopOnNaN(), CancelOnRequest(run), best, plateau, early, progress, backup],
-            shuffle=False,  # The batches shuffle themselves, by seed and epoch.
-            verbose=0,
+    parameters = {
+        "parameters": model.count_params(),
+        "trainable_parameters": sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
+    }
+    update_status(run, state=RunState.RUNNING, epochs=config.epochs)
+    try:
+        if config.architecture is Architecture.VGG16:
+            weights = imagenet_weights()
+            load_imagenet(model, weights)
+        whole = _Phase(
+            model, pixels(data.parts, config.augment), images, 0, config.epochs, config.learning_rate, run.backup
         )
+        first = whole
+        if config.feature_views:
+            source, val_array = _features(
+                run, config, index, device, data, rows.val, feature_trunk(model), file_sha256(weights)
+            )
+            first = replace(whole, model=feature_head(model), source=source, val_array=val_array)
+        best = KeepBestWeights(run.weights, model)
+        first_epoch, epoch = _fit(run, config, device, data, rows.val, first, best)
+        if config.fine_tune is not None:
+            second = _second_phase(run, config.fine_tune, whole, epoch)
+            resumed, _ = _fit(run, config, device, data, rows.val, second, best)
+            first_epoch = max(first_epoch, resumed)
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"the training must fit into the memory of {device.name}. Received: batch_size={config.batch_size}, "
+            f"{type(error).__name__}; close what else uses the device, or train on another"
+        ) from error
 
     facts = {
         "weights_sha256": file_sha256(run.weights),
-        "parameters": model.count_params(),
-        "trainable_parameters": sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
+        **parameters,
         "images": {name: len(chosen) for name, chosen in asdict(rows).items()},
+        "images_added": data.added,
         "first_epoch_of_last_session": first_epoch,
+        "resume": _resume_promise(device, first_epoch),
         "training_duration_s": time.monotonic() - started,
         "peak_memory_bytes": peak_memory_bytes(),
         "device": describe(device),
@@ -106,7 +135,121 @@ def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -
     write_json(run.trained, facts)
 
 
-def _require_both_classes(labels: np.ndarray[Any, np.dtype[np.int8]], rows: Assignment) -> None:
+def _fit(
+    run: RunDirectory,
+    config: TrainConfig,
+    device: Device,
+    data: TrainingSet,
+    val_rows: NDArray[np.int64],
+    phase: _Phase,
+    best: KeepBestWeights,
+) -> tuple[int, int]:
+    """Train a phase to its end, from its backup if there is one; returns the epochs it started at and ended with."""
+    phase.model.compile(
+        optimizer=adam(device, phase.learning_rate, phase.model),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")],  # Logit 0 is probability one half.
+        jit_compile=device.jit_compile,
+    )
+    plateau = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", **asdict(config.plateau))
+    early = keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.early_stopping_patience)
+    backup = Backup(phase.backup, [best, plateau, early])
+    restored = backup.restore(phase.model)
+    if restored is None and phase.first_epoch:
+        # The second phase starts from weights that it will soon replace: keep its start, or a kill would lose it.
+        backup.save(phase.model, phase.first_epoch)
+    first_epoch, stopped = restored or (phase.first_epoch, False)
+    batches = TrainingBatches(
+        phase.source,
+        data.labels,
+        data.rows,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        first_epoch=first_epoch,
+        threads=device.threads,
+    )
+    progress = Progress(run, epochs=phase.epochs, steps=len(batches), batch_size=config.batch_size)
+    update_status(run, message="training", epoch=first_epoch, epochs=phase.epochs)
+    if first_epoch < phase.epochs and not stopped:
+        phase.model.fit(
+            batches,
+            validation_data=eval_batches(phase.val_array, data.labels, val_rows, batch_size=config.batch_size),
+            epochs=phase.epochs,
+            initial_epoch=first_epoch,
+            callbacks=[StopOnNaN(), CancelOnRequest(run), best, plateau, early, progress, backup],
+            class_weight=data.class_weight,
+            shuffle=False,  # The batches shuffle themselves, by seed and epoch.
+            verbose=0,
+        )
+    return first_epoch, backup.epoch
+
+
+def _second_phase(run: RunDirectory, fine_tune: FineTuneConfig, whole: _Phase, epoch: int) -> _Phase:
+    """Go on from the best weights with the last convolution block unfrozen; a backup, where there is one, replaces them."""
+    whole.model.load_weights(run.weights)
+    unfreeze(whole.model)
+    return replace(
+        whole,
+        first_epoch=epoch,
+        epochs=epoch + fine_tune.epochs,
+        learning_rate=fine_tune.learning_rate,
+        backup=run.backup / "fine-tune",
+    )
+
+
+def _features(
+    run: RunDirectory,
+    config: TrainConfig,
+    index: DataIndex,
+    device: Device,
+    data: TrainingSet,
+    val_rows: NDArray[np.int64],
+    trunk: keras.Model,
+    weights_sha256: str,
+) -> tuple[Source, NDArray[np.float16]]:
+    """Features that train, as augmented views of every part, and those of the unchanged validation images."""
+    last = 0.0
+
+    def progress(what: str, done: int, total: int, images_per_s: float) -> None:
+        nonlocal last
+        if run.cancel.exists():
+            raise CancelledError(f"the run was asked to stop. Received: run_id={run.run_id!r}")
+        if time.monotonic() - last < 1.0 and done < total:
+            return
+        last = time.monotonic()
+        event = {"kind": "features", "what": what, "done": done, "total": total, "images_per_s": images_per_s}
+        append_event(run, {**event, "time": time.time()})
+        update_status(run, message=f"computing VGG16 features, {what}: {done:,} of {total:,} images")
+
+    facts = {
+        "weights_sha256": weights_sha256,
+        "scaling": config.scaling.value,
+        "image_size": config.image_size,
+        "precision": device.precision,
+    }
+    folder = datasets_root() / index.data_id / "features"
+    batch_size = 32 if device.kind == "cpu" else 256
+
+    def cache(what: str) -> FeatureCache:
+        return FeatureCache(trunk, folder, facts, batch_size, partial(progress, what))
+
+    names = [index.data_id, *(hashlib.sha256(part.tobytes()).hexdigest() for part in data.parts[1:])]
+    stored: list[list[NDArray[np.float16]]] = []
+    for view in range(config.feature_views):
+        start, arrays = 0, []
+        for name, images in zip(names, data.parts, strict=True):
+            inside = data.rows[(data.rows >= start) & (data.rows < start + len(images))] - start
+            what = f"view {view + 1} of {config.feature_views}"
+            arrays.append(
+                cached_features(cache(what), images, inside, name=name, augment_config=config.augment, view=view)
+            )
+            start += len(images)
+        stored.append(arrays)
+    plain = cached_features(cache("validation"), data.parts[0], val_rows, name=index.data_id)
+    return views(stored), plain
+
+
+def _require_enough(labels: NDArray[np.int8], rows: Assignment, batch_size: int) -> None:
     for split, chosen in ((Split.TRAIN, rows.train), (Split.VAL, rows.val), (Split.TEST, rows.test)):
         present = {Label(label).name for label in np.unique(labels[chosen])}
         if len(present) < len(Label):
@@ -114,3 +257,17 @@ def _require_both_classes(labels: np.ndarray[Any, np.dtype[np.int8]], rows: Assi
                 f"each part of a training needs both classes. Received: {split.value} with {len(chosen)} images of "
                 f"{sorted(present)}; use more images"
             )
+    if len(rows.train) < batch_size:
+        raise DataError(
+            f"an epoch needs at least one whole batch. Received: {len(rows.train)} training images, "
+            f"batch_size={batch_size}; use more images"
+        )
+
+
+def _resume_promise(device: Device, first_epoch: int) -> str:
+    """What may be said of a run that was resumed."""
+    if first_epoch == 0:
+        return "trained in one session"
+    if device.backend == "tensorflow" and device.kind == "cpu":
+        return "resumed: weights, optimizer, data order, augmentation, dropout and callbacks as in one session"
+    return "resumed: as in one session but for rounding, because this device does not add in a fixed order"

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pneumo_core.config import Preset, TrainConfig, preset_config
+from pneumo_core.config import Preset, TrainConfig
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import assign, hold_out_patients
 from pneumo_core.errors import DataError
+from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, Split
 from tests.hostile import assert_one_line
 

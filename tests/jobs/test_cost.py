@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config import Preset, TrainConfig, preset_config
+from pneumo_core.config import Preset, TrainConfig
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
 from pneumo_core.jobs.cost import estimate_cost
+from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
 from tests.conftest import FinishedRun
 

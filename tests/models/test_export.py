@@ -1,6 +1,13 @@
+"""The exported graph against Keras itself, and its Grad-CAM against a gradient tape."""
+
+import importlib.util
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -8,53 +15,84 @@ import onnx
 import onnxruntime
 import pytest
 import tensorflow as tf
+from keras import layers
 from numpy.typing import NDArray
 
-from pneumo_core.errors import CorruptError
+from pneumo_core.architecture import LAST_BLOCK
+from pneumo_core.errors import CorruptError, TrainingError
 from pneumo_core.files import read_json
 from pneumo_core.inference.publish import to_float16
 from pneumo_core.inference.session import Session, load_session, run_session
-from pneumo_core.models.baseline import LAST_BLOCK, build_baseline
+from pneumo_core.models.baseline import build_baseline
 from pneumo_core.models.export import export_onnx
+from pneumo_core.records import Architecture
 from pneumo_core.store import RunDirectory
 from tests.conftest import FinishedRun
+from tests.hostile import assert_one_line
 
-# tf2onnx 1.17, through Keras' exporter, asks whether NumPy still has `np.object`; NumPy 2.4 warns of the question.
-pytestmark = pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")
+ROOT = Path(__file__).resolve().parents[2]
+
+BLOCK = LAST_BLOCK[Architecture.BASELINE]
 
 SIZE = 56
-"""Its last block is 7 x 7: an odd side, of which the pooling drops a row and a column."""
+"""The baseline's last block is 7 x 7 then: an odd side, of which the pooling drops a row and a column."""
 
 
-def lively_baseline(size: int) -> keras.Model:
-    """A baseline whose normalizations, biases and signs are those of no fresh model, so that none of them can be forgotten."""
-    model = build_baseline(image_size=size, seed=1)
+class Case(NamedTuple):
+    """A network with the layer that it is explained at, and its exported file."""
+
+    model: keras.Model
+    last_block: str
+    path: Path
+
+    @property
+    def session(self) -> Session:
+        return load_session(self.path)
+
+
+def lively(model: keras.Model) -> keras.Model:
+    """Give normalizations and biases values that no fresh model has, so that none of them can be forgotten."""
     rng = np.random.default_rng(1)
     for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
+        if isinstance(layer, layers.BatchNormalization):
             shape = layer.gamma.shape
             moving = (rng.normal(0, 0.3, shape), rng.uniform(0.05, 0.5, shape))
             layer.set_weights([rng.uniform(-1.5, 1.5, shape), rng.normal(0, 0.3, shape), *moving])
-        elif isinstance(layer, keras.layers.Dense):
+        elif isinstance(layer, layers.Dense | layers.Conv2D):
             layer.set_weights([layer.get_weights()[0], rng.normal(0, 0.2, layer.bias.shape)])
     return model
 
 
-@pytest.fixture(scope="module")
-def model() -> keras.Model:
-    return lively_baseline(SIZE)
+def vgg_like(size: int) -> keras.Model:
+    """VGG16's layers under the names that keras.applications gives them, but narrow: thirteen convolutions, three poolings
+    of an even side and two of an odd one, a dense layer without ReLU among those with.
+    """
+    image = keras.Input((size, size, 1), name="pixels")
+    x = layers.Concatenate(name="gray_to_rgb")([image, image, image])
+    x = layers.Rescaling(1 / 127.5, offset=[-0.8, -0.9, -1.1], name="rescale")(x)
+    for block, (count, filters) in enumerate([(2, 4), (2, 8), (3, 16), (3, 24), (3, 24)], start=1):
+        for number in range(1, count + 1):
+            kernel = keras.initializers.HeNormal(10 * block + number)
+            name = f"block{block}_conv{number}"
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=kernel, name=name)(x)
+        x = layers.MaxPooling2D((2, 2), strides=(2, 2), name=f"block{block}_pool")(x)
+    x = layers.Flatten(name="flatten")(x)
+    for number, (units, activation) in enumerate([(32, "relu"), (16, None), (8, "relu")], start=1):
+        kernel = keras.initializers.HeNormal(number)
+        x = layers.Dense(units, activation=activation, kernel_initializer=kernel, name=f"dense{number}")(x)
+        x = layers.Dropout(0.5, name=f"dense{number}_dropout")(x)
+    return keras.Model(image, layers.Dense(1, kernel_initializer=keras.initializers.HeNormal(4), name="out")(x))
 
 
-@pytest.fixture(scope="module")
-def exported(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["baseline", "vgg16"])
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     path = tmp_path_factory.mktemp("export") / "folder" / "model.onnx"
-    export_onnx(model, LAST_BLOCK, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def session(exported: Path) -> Session:
-    return load_session(exported)
+    if request.param == "baseline":
+        model, last_block = build_baseline(image_size=SIZE, seed=1), BLOCK
+    else:
+        model, last_block = vgg_like(72), "block5_conv3"
+    export_onnx(lively(model), last_block, path)
+    return Case(model, last_block, path)
 
 
 def pictures(count: int, size: int) -> NDArray[np.uint8]:
@@ -63,9 +101,16 @@ def pictures(count: int, size: int) -> NDArray[np.uint8]:
     return np.repeat(np.repeat(coarse, -(-size // 8), axis=1), -(-size // 8), axis=2)[:, :size, :size]
 
 
-def slow_grad_cam(model: keras.Model, picture: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def keras_logits(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    logits = model(images[..., None].astype(np.float32), training=False)
+    return np.asarray(keras.ops.convert_to_numpy(logits))[:, 0]
+
+
+def slow_grad_cam(
+    model: keras.Model, last_block: str, picture: NDArray[np.uint8]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Grad-CAM as Selvaraju 2017 defines it (section 3, equations 1 and 2 before the ReLU), and the mean of each map."""
-    watched = keras.Model(model.input, [model.get_layer(LAST_BLOCK).output, model.output])
+    watched = keras.Model(model.input, [model.get_layer(last_block).output, model.output])
     with tf.GradientTape() as tape:
         maps, logit = watched(tf.constant(picture[None, ..., None], tf.float32), training=False)
         # The maps are an output of the graph that also leads to the logit, so the tape knows of them.
@@ -82,26 +127,38 @@ def slow_grad_cam(model: keras.Model, picture: NDArray[np.uint8]) -> tuple[NDArr
     return cam, features
 
 
+def assert_close(received: NDArray[np.float32], expected: NDArray[np.floating]) -> None:
+    """Equal but for float32's rounding, measured by the largest value."""
+    assert received.dtype == np.float32
+    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def assert_same_logits(received: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
+    """Equal but for float32's rounding, measured by 1 at least: a logit near 0 is a difference of larger numbers."""
+    assert received.dtype == np.float32
+    np.testing.assert_allclose(received, expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("count", [1, 5])
-def test_onnx_is_keras_and_a_plain_gradient_tape(model: keras.Model, session: Session, count: int) -> None:
-    images = pictures(count, SIZE)
-    output = run_session(session, images)
+def test_onnx_is_keras_and_a_plain_gradient_tape(case: Case, count: int) -> None:
+    size = case.model.input.shape[1]
+    images = pictures(count, size)
+    output = run_session(case.session, images)
 
-    logits = keras.ops.convert_to_numpy(model(images[..., None].astype(np.float32), training=False))
-    np.testing.assert_allclose(output.logit, logits[:, 0], atol=1e-4)
-    assert output.cam.shape == (count, 7, 7)
-    assert output.features.shape == (count, 128)
+    assert_same_logits(output.logit, keras_logits(case.model, images))
     for index in range(count):
-        cam, features = slow_grad_cam(model, images[index])
-        scale = np.abs(cam).max()
-        assert scale > 1e-4, "a map of zeros would agree with anything"
-        assert cam.min() < 0 < cam.max(), "the raw map keeps its sign"
-        np.testing.assert_allclose(output.cam[index], cam, atol=1e-4 * scale)
-        np.testing.assert_allclose(output.features[index], features, atol=1e-5)
+        cam, features = slow_grad_cam(case.model, case.last_block, images[index])
+        assert np.abs(cam).max() > 1e-4, "a map of zeros would agree with anything"
+        assert_close(output.cam[index], cam)
+        assert_close(output.features[index], features)
+    side = size // (8 if case.last_block == BLOCK else 16)
+    assert output.cam.shape == (count, side, side)
+    assert output.cam.min() < 0, "the raw map keeps its sign"
 
 
-def test_an_image_s_answer_does_not_depend_on_its_batch(session: Session) -> None:
-    images = pictures(5, SIZE)
+def test_an_image_s_answer_does_not_depend_on_its_batch(case: Case) -> None:
+    session = case.session
+    images = pictures(5, session.image_size)
     together = run_session(session, images)
     for index in range(5):
         alone = run_session(session, images[index : index + 1])
@@ -109,15 +166,150 @@ def test_an_image_s_answer_does_not_depend_on_its_batch(session: Session) -> Non
         np.testing.assert_allclose(alone.cam[0], together.cam[index], atol=1e-5)
 
 
-def test_file_is_valid_and_holds_no_training_leftovers(exported: Path, session: Session, model: keras.Model) -> None:
-    assert [entry.name for entry in session.runtime.get_inputs()] == ["image"]
-    assert session.runtime.get_inputs()[0].shape[1:] == [SIZE, SIZE, 1]
-    assert {entry.name for entry in session.runtime.get_outputs()} == {"logit", "cam", "features"}
-    onnx.checker.check_model(exported)
-    assert not any("Grad" in node.op_type or node.op_type == "Dropout" for node in onnx.load(exported).graph.node)
-    # Each weight once: the gradient shares the head's kernels.
-    assert exported.stat().st_size < 4 * model.count_params() * 1.02
-    assert [path.name for path in exported.parent.iterdir()] == ["model.onnx"]
+def test_file_is_valid_and_holds_each_weight_once(case: Case) -> None:
+    size = case.model.input.shape[1]
+    assert [(entry.name, entry.shape) for entry in case.session.runtime.get_inputs()] == [
+        ("image", ["batch", size, size, 1])
+    ]
+    shapes = {entry.name: entry.shape for entry in case.session.runtime.get_outputs()}
+    assert {name: (len(shape), shape[0]) for name, shape in shapes.items()} == {
+        "logit": (2, "batch"), "cam": (3, "batch"), "features": (2, "batch"),
+    }  # fmt: skip
+    onnx.checker.check_model(case.path, full_check=True)
+    graph = onnx.load(case.path)
+    assert graph.producer_name == "pneumo_core"
+    weights = sum(onnx.numpy_helper.to_array(tensor).size for tensor in graph.graph.initializer)
+    assert case.model.count_params() < weights < case.model.count_params() + 32
+    assert [path.name for path in case.path.parent.iterdir()] == ["model.onnx"]
+
+
+def test_equal_weights_give_equal_files(case: Case, tmp_path: Path) -> None:
+    export_onnx(case.model, case.last_block, tmp_path / "again.onnx")
+    assert (tmp_path / "again.onnx").read_bytes() == case.path.read_bytes()
+
+
+def test_a_head_of_one_linear_layer_has_the_same_gradient_for_every_image(tmp_path: Path) -> None:
+    image = keras.Input((12, 12, 1))
+    maps = layers.Conv2D(3, 3, padding="same", name="last")(image)
+    flat = layers.Flatten()(layers.MaxPooling2D(2)(maps))
+    model = lively(keras.Model(image, layers.Dense(1)(flat)))
+    export_onnx(model, "last", tmp_path / "model.onnx")
+    images = pictures(3, 12)
+    output = run_session(load_session(tmp_path / "model.onnx"), images)
+    assert_same_logits(output.logit, keras_logits(model, images))
+    for index in range(3):
+        assert_close(output.cam[index], slow_grad_cam(model, "last", images[index])[0])
+
+
+@pytest.mark.slow
+def test_jax_writes_the_same_file(tmp_path: Path) -> None:
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("jax is not installed; it is no requirement")
+    model = lively(build_baseline(image_size=SIZE, seed=1))
+    model.save_weights(tmp_path / "model.weights.h5")
+    export_onnx(model, BLOCK, tmp_path / "here.onnx")
+    code = f"""
+import sys
+from pathlib import Path
+from pneumo_core.models.baseline import build_baseline
+from pneumo_core.models.export import export_onnx
+folder = Path(sys.argv[1])
+model = build_baseline(image_size={SIZE})
+model.load_weights(folder / "model.weights.h5")
+export_onnx(model, {BLOCK!r}, folder / "jax.onnx")
+assert "tensorflow" not in sys.modules
+"""
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, env=environment, check=True)
+    assert (tmp_path / "jax.onnx").read_bytes() == (tmp_path / "here.onnx").read_bytes()
+
+
+# --- Networks that cannot be written ----------------------------------------------------------------------------------
+
+
+def network(last: layers.Layer | None = None, head: list[layers.Layer] | None = None) -> keras.Model:
+    """A small classifier whose last block or head is somebody else's."""
+    image = keras.Input((8, 8, 1), name="image")
+    x = (last or layers.Conv2D(2, 3, padding="same", name="last"))(image)
+    for layer in [layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(1)] if head is None else head:
+        x = layer(x)
+    return keras.Model(image, x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "what"),
+    [
+        (layers.Conv2D(2, 3, padding="valid", name="last"), "padding='valid'"),
+        (layers.Conv2D(2, 3, strides=2, padding="same", name="last"), "strides=(2, 2)"),
+        (layers.Conv2D(2, 5, padding="same", name="last"), "kernel_size=(5, 5)"),
+        (layers.Conv2D(2, 3, dilation_rate=2, padding="same", name="last"), "dilation_rate=(2, 2)"),
+        (layers.Conv2D(2, 3, padding="same", use_bias=False, name="last"), "use_bias=False"),
+        (layers.Conv2D(2, 3, padding="same", activation="gelu", name="last"), "activation='gelu'"),
+        (layers.BatchNormalization(axis=1, name="last"), "axis=1"),
+        (layers.BatchNormalization(scale=False, name="last"), "scale=False"),
+        (layers.MaxPooling2D(2, strides=1, name="last"), "strides=(1, 1)"),
+        (layers.MaxPooling2D(2, padding="same", name="last"), "padding='same'"),
+        (layers.AveragePooling2D(2, name="last"), "kind='AveragePooling2D'"),
+        (layers.DepthwiseConv2D(3, padding="same", name="last"), "kind='DepthwiseConv2D'"),
+        (layers.Dense(2, name="last"), "kind='Dense'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_layer_that_cannot_be_written_is_named(layer: layers.Layer, what: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError) as caught:
+        export_onnx(network(layer), "last", tmp_path / "model.onnx")
+    assert f"Received: layer='last', {what};" in str(caught.value)
+    assert_one_line(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+POOLING, FLATTEN = layers.MaxPooling2D, layers.Flatten
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        ([FLATTEN(name="f"), layers.Dense(2, name="d"), layers.Dense(1)], "layer='f', kind='Flatten'"),
+        ([POOLING(2), layers.GlobalAveragePooling2D(name="g"), layers.Dense(1)], "kind='GlobalAveragePooling2D'"),
+        ([POOLING(2), POOLING(2, name="p"), FLATTEN(), layers.Dense(1)], "layer='p', kind='MaxPooling2D'"),
+        ([POOLING(2), FLATTEN(), layers.Dense(2, "tanh", name="d"), layers.Dense(1)], "layer='d', activation='tanh'"),
+        ([POOLING(2), FLATTEN(), layers.Dense(1, "sigmoid", name="d")], "layer='d', activation='sigmoid'"),
+        ([POOLING(2), FLATTEN(), layers.Dense(1, "relu", name="d")], "layer='d', activation='relu'"),
+        ([POOLING(2), FLATTEN(), layers.Dense(2, name="d")], "layer='d', units=2"),
+        ([POOLING(2, name="p"), FLATTEN(name="f")], "behind it ['p', 'f']"),
+        ([], "behind it []"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_head_whose_gradient_is_not_written_out_is_refused(head: list[layers.Layer], what: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError) as caught:
+        export_onnx(network(head=head), "last", tmp_path / "model.onnx")
+    assert what in str(caught.value)
+    assert_one_line(caught.value)
+
+
+def test_layers_beside_one_another_are_refused(tmp_path: Path) -> None:
+    image = keras.Input((8, 8, 1))
+    maps = layers.Conv2D(2, 3, padding="same")(image)
+    both = layers.Concatenate(name="both")([maps, layers.MaxPooling2D(1)(maps)])
+    last = layers.Conv2D(2, 3, padding="same", name="last")(both)
+    logit = layers.Dense(1)(layers.Flatten()(layers.MaxPooling2D(2)(last)))
+    with pytest.raises(TrainingError, match="Received: layer='both', inputs="):
+        export_onnx(keras.Model(image, logit), "last", tmp_path / "model.onnx")
+
+
+def test_a_second_input_is_refused(tmp_path: Path) -> None:
+    image, other = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
+    maps = layers.Conv2D(2, 3, padding="same", name="last")(layers.Concatenate(name="both")([image, other]))
+    logit = layers.Dense(1)(layers.Flatten()(layers.MaxPooling2D(2)(maps)))
+    with pytest.raises(TrainingError, match="Received: layer='both', inputs="):
+        export_onnx(keras.Model([image, other], logit), "last", tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("name", ["block5_conv3", "image", ""])
+def test_a_last_block_that_is_not_there_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=f"Received: last_block='{name}', not among"):
+        export_onnx(network(), name, tmp_path / "model.onnx")
 
 
 # --- The shared run's own files ---------------------------------------------------------------------------------------
@@ -141,11 +333,10 @@ def test_a_run_s_model_is_its_weights(finished_run: FinishedRun, seen_images: ND
     model.load_weights(run.weights)
     images = seen_images[:6]
     output = run_session(load_session(run.model), images)
-    expected = keras.ops.convert_to_numpy(model(images[..., None].astype(np.float32), training=False))[:, 0]
-    np.testing.assert_allclose(output.logit, expected, atol=1e-4)
-    cam, features = slow_grad_cam(model, images[0])
-    np.testing.assert_allclose(output.cam[0], cam, atol=1e-4 * np.abs(cam).max())
-    np.testing.assert_allclose(output.features[0], features, atol=1e-5)
+    assert_same_logits(output.logit, keras_logits(model, images))
+    cam, features = slow_grad_cam(model, BLOCK, images[0])
+    assert_close(output.cam[0], cam)
+    assert_close(output.features[0], features)
 
 
 def test_float16_halves_the_file_and_keeps_the_decisions(
@@ -158,7 +349,8 @@ def test_float16_halves_the_file_and_keeps_the_decisions(
     full, half = (run_session(load_session(model), seen_images) for model in (data, small))
     assert 0 < np.abs(full.logit - half.logit).max() < 0.01 * max(1.0, np.abs(full.logit).max())
     np.testing.assert_allclose(half.features, full.features, atol=0.01 * np.abs(full.features).max())
-    np.testing.assert_allclose(half.cam, full.cam, atol=0.02 * np.abs(full.cam).max())
+    # All maps at once: where rounding switches one ReLU of the head, a map moves as a whole, by a few percent.
+    assert np.linalg.norm(half.cam - full.cam) < 0.02 * np.linalg.norm(full.cam)
     threshold = read_json(finished_run.path / "report.json")["operating_point"]["threshold"]
     decisions = [1 / (1 + np.exp(-output.logit.astype(np.float64))) >= threshold for output in (full, half)]
     # After two epochs the logits lie so close together that the threshold among them can fall within float16's rounding; the

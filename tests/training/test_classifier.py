@@ -9,13 +9,14 @@ import keras
 import numpy as np
 import pytest
 
-from pneumo_core.config import AUGMENTATIONS, Preset, TrainConfig, preset_config
+from pneumo_core.config import AUGMENTATIONS, Preset, TrainConfig
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
 from pneumo_core.errors import CorruptError, DataError, TrainingError
 from pneumo_core.files import file_sha256, read_json
 from pneumo_core.models.baseline import build_baseline
+from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.status import read_events, read_status
 from pneumo_core.store import RunDirectory, read_trained

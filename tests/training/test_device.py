@@ -13,7 +13,7 @@ from pneumo_core.training.device import Device, describe, detect, peak_memory_by
 def test_this_machine() -> None:
     device = detect()
     assert device.backend == keras.backend.backend()
-    assert device.kind == ("gpu" if any("gpu" in name for name in keras.distribution.list_devices()) else "cpu")
+    assert device.kind == ("gpu" if any("gpu" in name.lower() for name in keras.distribution.list_devices()) else "cpu")
     assert device.name
     # A policy that Keras knows: anything else would fail when the run starts.
     assert keras.DTypePolicy(device.precision).variable_dtype == "float32"
@@ -34,17 +34,28 @@ def test_bfloat16_only_where_the_cpu_computes_in_it(
     monkeypatch.setattr(
         "pneumo_core.training.device._cpu_facts", lambda: f"model name\t: Some CPU @ 2 GHz\nflags\t: {flags}\n"
     )
-    monkeypatch.setattr("pneumo_core.training.device.keras.distribution.list_devices", lambda: ["cpu:0"])
+    monkeypatch.setattr("pneumo_core.training.device._gpus", lambda _: [])
     device = detect()
     assert (device.kind, device.precision, device.name) == ("cpu", precision, "Some CPU @ 2 GHz")
     assert device.jit_compile is (False if device.backend == "tensorflow" else "auto")
 
 
-@pytest.mark.parametrize("names", [["gpu:0"], ["GPU:0", "GPU:1"], ["cuda:0"]])
-def test_a_gpu_is_taken(monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
-    monkeypatch.setattr("pneumo_core.training.device.keras.distribution.list_devices", lambda: names)
+@pytest.mark.parametrize(
+    ("gpus", "name", "precision"),
+    [
+        ([("NVIDIA H100", 9.0)], "NVIDIA H100", "mixed_bfloat16"),
+        ([("NVIDIA A100", 8.0), ("NVIDIA A100", 8.0)], "NVIDIA A100, NVIDIA A100", "mixed_bfloat16"),
+        ([("Tesla T4", 7.5)], "Tesla T4", "float32"),
+        ([("GPU", 0.0)], "GPU", "float32"),
+    ],
+)
+def test_a_gpu_is_taken(
+    monkeypatch: pytest.MonkeyPatch, gpus: list[tuple[str, float]], name: str, precision: str
+) -> None:
+    monkeypatch.setattr("pneumo_core.training.device._gpus", lambda _: gpus)
     device = detect()
-    assert (device.kind, device.name, device.precision) == ("gpu", f"{len(names)} GPU", "mixed_bfloat16")
+    assert (device.kind, device.name, device.precision) == ("gpu", name, precision)
+    assert 1 <= device.threads <= 8
 
 
 def test_description_names_what_is_installed() -> None:
@@ -53,13 +64,13 @@ def test_description_names_what_is_installed() -> None:
     assert facts["versions"]["keras"] == keras.__version__
     assert facts["python"] == sys.version.split()[0]
     assert facts["versions"] == {name: version(name) for name in facts["versions"]}
-    assert {"numpy", "onnxruntime", "tf2onnx"} < set(facts["versions"])
+    assert {"numpy", "onnx", "onnxruntime"} < set(facts["versions"])
     assert any("tensorflow" in name for name in facts["versions"])
 
 
 def test_description_of_another_backend_names_its_package() -> None:
     # "numpy" stands for a backend that is installed here under its own name.
-    assert "numpy" in describe(Device("numpy", "cpu", "x", "float32", "auto"))["versions"]
+    assert "numpy" in describe(Device("numpy", "cpu", "x", "float32", "auto", 1))["versions"]
 
 
 def test_peak_memory_is_the_most_there_ever_was() -> None:

@@ -1,0 +1,109 @@
+"""Augmentation: what training does to its images, seen before anything is trained with it."""
+
+from contextlib import suppress
+from dataclasses import asdict, fields
+from typing import Any
+
+import streamlit as st
+
+from pages.ui.augmentation import SLIDERS, TOGGLES, choose_sample, show_setting
+from pages.ui.components import data_badge, shown_errors
+from pages.ui.state import current_index, require_frame
+from pneumo_core.augment_file import read_augmentation, write_augmentation
+from pneumo_core.config import AUGMENTATIONS, AugmentConfig, augmentation_name
+from pneumo_core.errors import ConfigError
+
+require_frame()
+
+PRESETS = {"report": "As the report did", "sound": "Sound"}
+_BEFORE = "setting_before"
+
+
+def choose_setting() -> AugmentConfig:
+    """The controls of a setting; it is in the address and survives a change of page.
+
+    Raises:
+        ConfigError: The address holds a value that no control can.
+    """
+    names = [field.name for field in fields(AugmentConfig)]
+    if not any(name in st.session_state or name in st.query_params for name in names):
+        _put(AUGMENTATIONS["sound"])
+    st.text("Start from")
+    with st.container(horizontal=True, gap="small"):
+        for name in PRESETS:
+            st.button(name, on_click=_start, args=(AUGMENTATIONS[name],))
+        before = st.session_state.get(_BEFORE)
+        st.button("Undo", icon=":material/undo:", disabled=before is None, on_click=_start, args=(before,))
+    kept: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+    values: dict[str, Any] = {}
+    for name in names:
+        if name in TOGGLES:
+            values[name] = st.toggle(TOGGLES[name], key=name, **kept)
+        else:
+            label, high, step, shape = SLIDERS[name]
+            values[name] = st.slider(label, 0.0, high, step=step, format=shape, key=name, **kept)
+    return AugmentConfig(**values)
+
+
+def _put(config: AugmentConfig) -> None:
+    for name, value in asdict(config).items():
+        st.session_state[name] = value if isinstance(value, bool) else float(value)
+
+
+def _start(config: AugmentConfig) -> None:
+    """Take over another setting, and keep the present one for `Undo`."""
+    st.session_state[_BEFORE] = AugmentConfig(**{name: st.session_state[name] for name in asdict(config)})
+    _put(config)
+
+
+def _open() -> None:
+    file = st.session_state["setting_file"]
+    if file is not None:
+        with suppress(ConfigError):  # It is shown below the uploader.
+            _start(read_augmentation(file.getvalue()))
+
+
+def take_along(config: AugmentConfig) -> None:
+    """The setting as a file, the command that trains with it, and a file opened.
+
+    Raises:
+        ConfigError: The file that was opened holds no setting.
+    """
+    st.download_button(
+        "Save the setting as a file",
+        write_augmentation(config),
+        "augmentation.json",
+        "application/json",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    st.code("python -m pneumo_core train --preset sound --augment augmentation.json", language="bash", wrap_lines=True)
+    st.caption("The address of this page holds the setting, the sample and the seed: copy it to share what you see.")
+    file = st.file_uploader("Open a setting file", type="json", max_upload_size=1, key="setting_file", on_change=_open)
+    if file is not None:
+        read_augmentation(file.getvalue())
+        st.success("Opened: the controls above started from this file.")
+
+
+st.title("Augmentation")
+with shown_errors():
+    index = current_index()
+    data_badge(index)
+    st.markdown(
+        "In every epoch each training image is changed at random, so that a model meets more children than there are. What "
+        "no X-ray could show teaches it nothing. These pictures come from the code that trains."
+    )
+    sample, seed = choose_sample(index)
+    controls, result = st.columns([1, 2], gap="large")
+    with controls:
+        config = choose_setting()
+    with result:
+        show_setting(f"Your setting ({augmentation_name(config)})", config, sample, seed)
+
+    st.header("Both presets, same images and draws")
+    for column, (name, title) in zip(st.columns(len(PRESETS), gap="large"), PRESETS.items(), strict=True):
+        with column:
+            show_setting(title, AUGMENTATIONS[name], sample, seed)
+
+    st.header("Take it along")
+    take_along(config)

@@ -1,0 +1,175 @@
+"""What the Augmentation page draws with: a sample of training images, and what a setting does to it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from numpy.typing import NDArray
+
+from pages.ui.charts import MODEL, REFERENCE
+from pages.ui.evaluate import chart
+from pneumo_core.augmentation import AugmentParameters, apply, draw_parameters
+from pneumo_core.config import AugmentConfig
+from pneumo_core.data.images import decode_gray, read_indexed
+from pneumo_core.data.index import DataIndex
+from pneumo_core.errors import DataError
+from pneumo_core.plausibility import Verdict, plausibility
+from pneumo_core.records import Label, Split
+
+SLIDERS: dict[str, tuple[str, float, float, str]] = {
+    "zoom": ("Zoom, up to ±", 0.9, 0.01, "percent"),
+    "rotation_deg": ("Rotation, up to ±", 180.0, 1.0, "%g°"),
+    "shift": ("Shift, up to ± of the side", 0.5, 0.01, "percent"),
+    "contrast": ("Contrast, up to ±", 0.9, 0.01, "percent"),
+    "brightness": ("Brightness, up to ± of the gray scale", 0.5, 0.01, "percent"),
+    "blur_sigma": ("Blur, up to", 5.0, 0.1, "%.1f px"),
+}
+"""Label, largest value, step and format of each number of an `AugmentConfig`; the smallest is 0, which is off."""
+TOGGLES = {
+    "zoom_keeps_aspect": "Zoom keeps the aspect",
+    "horizontal_flip": "Horizontal flip of one in two",
+    "vertical_flip": "Vertical flip of one in two",
+}
+_COLOURS = {Verdict.PLAUSIBLE: "green", Verdict.QUESTIONABLE: "orange", Verdict.IMPLAUSIBLE: "red"}
+
+_SIZE = 150  # Pixels a side, as in every preset.
+_SHOWN, _VIEWS = 4, 3
+_COUNTED = 64  # Images of a sample: those that are shown, and others that the gray levels are counted on as well.
+_BINS = 32  # Of gray levels, 8 each.
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Training images to look at.
+
+    Attributes:
+        images: ``(n, 150, 150)`` uint8 gray, as training gets them.
+        labels: Class of each.
+    """
+
+    images: NDArray[np.uint8]
+    labels: tuple[Label, ...]
+
+
+def choose_sample(index: DataIndex) -> tuple[Sample, int]:
+    """Let the reader choose training images, and the seed of what is done to them.
+
+    Raises:
+        DataError: There is no such image, or one is not what was indexed.
+    """
+    kept: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        wanted = st.segmented_control("Class", list(Label.__members__), key="of", **kept)
+        number = st.number_input("Sample (+ draws another)", 0, 2**31 - 1, key="sample", width=200, **kept)
+        seed = st.number_input("Seed of the changes", 0, 2**31 - 1, key="draw", width=200, **kept)
+    rows = index.table[index.table["split"] == Split.TRAIN.value]
+    if wanted:
+        rows = rows[rows["label"] == int(Label[wanted])]
+    if rows.empty:
+        raise DataError(
+            f"augmentation is shown on images of train. Received: no image there of class {wanted or 'any'}; choose another "
+            "class or connect other data"
+        )
+    rows = rows.iloc[np.random.default_rng(number).permutation(len(rows))[:_COUNTED]]
+    images = _squares(str(index.root), tuple(rows["image_id"]), tuple(rows["sha256"]))
+    return Sample(images, tuple(Label(label) for label in rows["label"])), seed
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _squares(root: str, image_ids: tuple[str, ...], hashes: tuple[str, ...]) -> NDArray[np.uint8]:
+    """Files of the index as the array cache of a training holds them."""
+    pairs = zip(image_ids, hashes, strict=True)
+    return np.stack([decode_gray(read_indexed(Path(root), name, sha), name, size=_SIZE) for name, sha in pairs])
+
+
+def show_setting(title: str, config: AugmentConfig, sample: Sample, seed: int) -> None:
+    """What a setting does to a sample: pictures, notes on its plausibility, and gray levels before and after."""
+    st.subheader(title)
+    changed = [augmented(sample.images, config, seed, view) for view in range(_VIEWS)]
+    grid = st.grid(1 + _VIEWS, min_column_width=64, gap="xxsmall")
+    for heading in ("original", *(f"view {view}" for view in range(1, _VIEWS + 1))):
+        grid.caption(heading)
+    for i, label in enumerate(sample.labels[:_SHOWN]):
+        with grid.cell():
+            st.image(
+                sample.images[i], width="stretch", alt=f"Image {i + 1}, {label.name}, original", caption=label.name
+            )
+        for view, (images, parameters) in enumerate(changed, start=1):
+            words = in_words(parameters, i)
+            grid.image(images[i], width="stretch", alt=f"Image {i + 1}, {label.name}, view {view}: {words}")
+    levels = gray_levels(sample.images, changed[0][0])
+    chart(
+        gray_figure(levels),
+        levels,
+        title=f"Gray levels: {title}",
+        where=f"train, n = {len(sample.images):,} images",
+        caption="Share of the pixels, before and after, one view of each image. Flips move pixels and change no share.",
+    )
+    notes = plausibility(config)
+    if not notes:
+        st.info("Nothing is changed: every epoch sees the same images.")
+    st.markdown(
+        "\n".join(
+            f"- **{note.operation}** :{_COLOURS[note.verdict]}-badge[{note.verdict}] {note.reason}" for note in notes
+        )
+    )
+
+
+def augmented(
+    images: NDArray[np.uint8], config: AugmentConfig, seed: int, view: int
+) -> tuple[NDArray[np.uint8], AugmentParameters]:
+    """A view of each image, rounded for the screen, and what was drawn for it; the same draws for every setting."""
+    parameters = draw_parameters(config, len(images), np.random.default_rng([seed, view]))
+    return np.rint(apply(images, parameters)).astype(np.uint8), parameters
+
+
+def in_words(parameters: AugmentParameters, i: int) -> str:
+    """What was drawn for an image, for those who cannot see it."""
+    zoom_x, zoom_y, angle = parameters.zoom_x[i], parameters.zoom_y[i], parameters.rotation_deg[i]
+    across, down, blur = -parameters.shift_x[i], -parameters.shift_y[i], parameters.blur_sigma[i]
+    contrast, brightness = parameters.contrast[i], parameters.brightness[i]
+    said = {
+        f"magnified {1 / zoom_x:.2f} times across and {1 / zoom_y:.2f} down": zoom_x != 1 or zoom_y != 1,
+        f"turned {abs(angle):.0f}° {'counter' if angle > 0 else ''}clockwise": angle != 0,
+        f"moved {across:+.0%} across and {down:+.0%} down": across != 0 or down != 0,
+        "mirrored": parameters.flip_horizontal[i],
+        "upside down": parameters.flip_vertical[i],
+        f"contrast times {contrast:.2f}": contrast != 1,
+        f"{brightness:+.0f} gray levels": brightness != 0,
+        f"blurred by {blur:.1f} pixels": blur != 0,
+    }
+    return ", ".join(words for words, holds in said.items() if holds) or "unchanged"
+
+
+def gray_levels(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> pd.DataFrame:
+    """Share of the pixels in each bin of gray levels, before and after."""
+    width = 256 // _BINS
+    first = np.arange(_BINS) * width
+    shares = [np.bincount(pixels.ravel() // width, minlength=_BINS) / pixels.size for pixels in (before, after)]
+    return pd.DataFrame({"from": first, "to": first + width - 1, "before": shares[0], "after": shares[1]})
+
+
+def gray_figure(levels: pd.DataFrame) -> go.Figure:
+    """Shares of `gray_levels` as two stepped lines."""
+    figure = go.Figure()
+    styles = {"before": {"color": REFERENCE, "dash": "dash"}, "after": {"color": MODEL}}
+    for name, style in styles.items():
+        figure.add_scatter(
+            x=(levels["from"] + levels["to"]) / 2,
+            y=levels[name],
+            mode="lines",
+            name=name,
+            line={"shape": "hvh", "width": 2, **style},
+            customdata=levels[["from", "to"]],
+            hovertemplate="%{customdata[0]} to %{customdata[1]}: %{y:.1%}",
+        )
+    figure.update_xaxes(title_text="gray level", range=[0, 255], dtick=64)
+    figure.update_yaxes(title_text="share of the pixels", tickformat=".0%", rangemode="tozero")
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    return figure.update_layout(
+        height=260, margin={"l": 8, "r": 8, "t": 8, "b": 8}, legend=legend, hovermode="x unified"
+    )

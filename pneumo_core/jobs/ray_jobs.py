@@ -1,0 +1,219 @@
+"""The Ray executor: a worker is a job on a cluster, submitted and asked after through the dashboard's REST API.
+
+The API is plain HTTP (Ray's documentation, "Ray Jobs REST API"). So Ray need not be installed where runs are submitted, and
+every request has a time limit, which Ray's own client has not. The checkout with its environment, the artifacts and the data
+must lie where every machine of the cluster sees them under the same path; the worker's command line is then the local one.
+"""
+
+import secrets
+import shlex
+import sys
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from pneumo_core.errors import ConfigError, CorruptError, RunError, StoreError
+from pneumo_core.files import hold_lock, read_json, write_json
+from pneumo_core.jobs.local import PROJECT, worker_arguments, worker_environment
+from pneumo_core.records import RunState
+from pneumo_core.settings import ray_token, settings
+from pneumo_core.status import read_status, run_state, update_status
+from pneumo_core.store import RunDirectory
+
+__all__ = ["job_log", "job_state", "require_ray", "start_job", "stop_job"]
+
+_TIMEOUT_S: Final = (3.0, 6.0)
+"""Longest waits for a connection and for an answer, in seconds."""
+
+
+def require_ray() -> None:
+    """Check that runs can be submitted, before anything is written for one.
+
+    Raises:
+        ConfigError: `PNEUMO_RAY_ADDRESS` is missing, no address, or one that anybody could run code at.
+        RunError: No Ray answers there.
+    """
+    answer = _request("GET", "/api/version")
+    if not (isinstance(answer, dict) and "ray_version" in answer):
+        raise RunError(f"a Ray dashboard must answer at {_address()}. Received: another service's answer")
+
+
+def start_job(run: RunDirectory, verb: str) -> None:
+    """Submit a run's worker, and note in its directory which job it is.
+
+    The note comes first: whatever goes wrong afterwards, Ray can be asked whether there is such a job.
+
+    Args:
+        run: The run.
+        verb: ``"train"`` or ``"export"``.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+        RunError: Ray does not answer, or refuses the job.
+        StoreError: The note cannot be written.
+    """
+    # Ray refuses an id it has seen before, so that a run that is started anew needs another one.
+    submission_id = f"{run.run_id}-{secrets.token_hex(4)}"
+    worker = shlex.join([sys.executable, "-m", *worker_arguments(verb, run.path)])
+    job = {
+        "submission_id": submission_id,
+        "entrypoint": f"cd {shlex.quote(str(PROJECT))} && exec {worker} >> {shlex.quote(str(run.log))} 2>&1",
+        "runtime_env": {"env_vars": worker_environment()},
+        "metadata": {"run_id": run.run_id},
+        "entrypoint_num_cpus": 1,
+        "entrypoint_num_gpus": settings().ray_gpus,
+    }
+    write_json(run.executor, {"executor": "ray", "address": _address(), "submission_id": submission_id})
+    _request("POST", "/api/jobs/", job)
+
+
+def job_state(run: RunDirectory, said: RunState) -> RunState:
+    """State of a run on Ray whose files alone would say that it stopped.
+
+    Ray's word counts where the worker's is missing. An end that Ray reports is written into the run's status, as the worker
+    would have done, so that Ray is not asked again and the message outlives the cluster.
+
+    Args:
+        run: The run.
+        said: What `run_state` says.
+
+    Raises:
+        ConfigError: `PNEUMO_RAY_ADDRESS` is missing or cannot be used.
+        RunError: Ray does not answer, or `PNEUMO_RAY_ADDRESS` is another cluster.
+        StoreError: The run's files cannot be read.
+    """
+    job = _request("GET", f"/api/jobs/{_job_id(run)}")
+    status = job.get("status") if isinstance(job, dict) else None
+    if status == "PENDING" and not run.cancel.exists():
+        return RunState.QUEUED
+    if status == "RUNNING":
+        told = read_status(run).state
+        return told if told.is_live else RunState.RUNNING
+    if status == "FAILED":
+        return _settle(run, said, RunState.FAILED, _why(str(job.get("message"))))
+    # Ray takes a request to stop a job that waits for resources, and lets it wait on: it would end as soon as it began.
+    if status in {"STOPPED", "PENDING"}:
+        return _settle(run, said, RunState.CANCELLED, "")
+    return run_state(run)  # The job is unknown there, or has just succeeded: the files know.
+
+
+def stop_job(run: RunDirectory) -> None:
+    """Ask Ray to stop the run's job.
+
+    Raises:
+        ConfigError: `PNEUMO_RAY_ADDRESS` is missing or cannot be used.
+        RunError: Ray does not answer, or `PNEUMO_RAY_ADDRESS` is another cluster.
+        StoreError: The run's files cannot be read.
+    """
+    _request("POST", f"/api/jobs/{_job_id(run)}/stop")
+
+
+def job_log(run: RunDirectory) -> str:
+    """Ray's log of the run's job: what went wrong before the worker could write its own.
+
+    Raises:
+        ConfigError: `PNEUMO_RAY_ADDRESS` is missing or cannot be used.
+        RunError: Ray does not answer, or `PNEUMO_RAY_ADDRESS` is another cluster.
+        StoreError: The run's files cannot be read.
+    """
+    answer = _request("GET", f"/api/jobs/{_job_id(run)}/logs")
+    return str(answer.get("logs") or "") if isinstance(answer, dict) else ""
+
+
+def _settle(run: RunDirectory, said: RunState, state: RunState, error: str) -> RunState:
+    try:
+        note = run.executor.read_bytes()
+        with hold_lock(run.submit_lock, timeout_s=0):
+            now = run_state(run)
+            if now is not said or run.executor.read_bytes() != note:
+                return now  # The worker has spoken, or the run was started anew, since Ray was asked.
+            update_status(run, state=state, message=state.value, error=error)
+    except (OSError, RunError, StoreError):
+        pass  # The run is being started anew, or is not ours to write: whoever looks next can write it.
+    return state
+
+
+def _why(message: str) -> str:
+    """One line of Ray's message, which may end with pages of the job's log."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()] or ["no message"]
+    first = lines[0].partition(", last available logs")[0]
+    return f"Ray says: {first}" + (f" ({lines[-1]})" if len(lines) > 1 else "")
+
+
+def _job_id(run: RunDirectory) -> str:
+    """The run's job, quoted for an address; only the cluster that is set is ever asked, whatever the note says."""
+    note = read_json(run.executor)
+    try:
+        address, submission_id = str(note["address"]), str(note["submission_id"])
+    except (KeyError, TypeError) as error:
+        raise CorruptError(
+            f"executor.json must hold address and submission_id. Received: path={str(run.executor)!r}: {error!r}; "
+            "delete it and resume the run"
+        ) from error
+    if address != (chosen := _address()):
+        raise RunError(
+            f"the run is a job of the Ray at {address}. Received: PNEUMO_RAY_ADDRESS={chosen!r}; set it to that one to "
+            "hear of the job"
+        )
+    return quote(submission_id, safe="")
+
+
+def _address() -> str:
+    """Address of the dashboard, after checking that it is one that may be used."""
+    chosen = settings()
+    text = (chosen.ray_address or "").rstrip("/")
+    address = text if "://" in text else f"http://{text}"
+    try:
+        parts = urlsplit(address)
+        is_address = bool(parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0)
+    except ValueError:
+        is_address = False
+    if not is_address or address != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+        raise ConfigError(
+            "PNEUMO_RAY_ADDRESS must be the address of Ray's dashboard, such as http://127.0.0.1:8265. "
+            f"Received: PNEUMO_RAY_ADDRESS={chosen.ray_address!r}; README says how to start Ray"
+        )
+    if not (_is_loopback(address) or chosen.ray_allow_unauthenticated or ray_token()):
+        raise ConfigError(
+            "a Ray on another machine must ask for a token, because whoever reaches it runs code there. Received: "
+            f"PNEUMO_RAY_ADDRESS={chosen.ray_address!r} and no token; start Ray with RAY_AUTH_MODE=token and set "
+            "RAY_AUTH_TOKEN, or set PNEUMO_RAY_ALLOW_UNAUTHENTICATED=1 in a network that you trust"
+        )
+    return address
+
+
+def _is_loopback(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _request(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Answer of the dashboard, or None where it knows no such job."""
+    import requests  # noqa: PLC0415  A tenth of a second, for the few that use Ray.
+
+    address, token = _address(), ray_token()
+    try:
+        with requests.Session() as session:
+            session.trust_env = not _is_loopback(address)  # No proxy stands before this machine.
+            answer = session.request(
+                method,
+                address + path,
+                json=body,
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+                timeout=_TIMEOUT_S,
+                allow_redirects=False,
+            )
+            if answer.status_code == requests.codes.not_found:
+                return None
+            if answer.status_code != requests.codes.ok:
+                reason = (answer.text.strip().splitlines() or ["no reason"])[-1][:300]
+                raise RunError(f"Ray at {address} must take requests. Received: HTTP {answer.status_code}: {reason}")
+            return answer.json()
+    except requests.RequestException as error:
+        raise RunError(
+            f"Ray must answer at {address} within {sum(_TIMEOUT_S):.0f} s. Received: {type(error).__name__}; start it as "
+            "README says, or correct PNEUMO_RAY_ADDRESS"
+        ) from error

@@ -1,0 +1,147 @@
+"""The report's VGG16 transfer model (section 4), to the parameter, and where its ImageNet weights come from."""
+
+from pathlib import Path
+from typing import Final
+
+import h5py
+import keras
+from keras import layers
+
+from pneumo_core.architecture import VGG16_BLOCKS, VGG16_DENSE
+from pneumo_core.config import Scaling
+from pneumo_core.errors import TrainingError
+from pneumo_core.settings import settings
+
+__all__ = ["FEATURES", "build_vgg16", "feature_head", "feature_trunk", "imagenet_weights", "load_imagenet", "unfreeze"]
+
+FEATURES: Final = "block5_pool"
+"""Layer whose output the head trains on: what a frozen network says of an image."""
+
+# Means of ImageNet's blue, green and red (Simonyan and Zisserman 2015, section 2.1; values of keras.applications). The
+# order of the channels does not matter, because the three are the same gray.
+_IMAGENET_MEANS: Final = (103.939, 116.779, 123.68)
+
+# keras.applications.vgg16 of Keras 3.15: its own file and checksum.
+_URL: Final = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
+    "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+)
+_MD5: Final = "6d6bbae143d832006294945121d1f1fc"
+
+
+def build_vgg16(*, image_size: int = 150, seed: int = 0, scaling: Scaling = Scaling.UNIT) -> keras.Model:
+    """Build the transfer model: VGG16's frozen convolutions and a new head of four dense layers.
+
+    At 150 pixels it has 23,760,705 parameters, of which 9,046,017 are trainable. It is one flat graph: a nested VGG16 would
+    hide its last block from Grad-CAM. The convolutions start at random; `load_imagenet` fills them.
+
+    Args:
+        image_size: Side of the input, in pixels.
+        seed: Seed of the head's initial weights and of dropout.
+        scaling: What is done to the gray pixels first.
+
+    Returns:
+        Model from `(batch, image_size, image_size, 1)` float32 in [0, 255] to `(batch, 1)` float32 logits.
+    """
+    seeds = iter(range(seed * 1000, seed * 1000 + 1000))  # One seed a layer: equal seeds would give equal kernels.
+    image = keras.Input((image_size, image_size, 1), name="image")
+    x = layers.Concatenate(name="gray_to_rgb")([image, image, image])
+    if scaling is Scaling.IMAGENET:
+        x = layers.Rescaling(1.0, offset=[-mean for mean in _IMAGENET_MEANS], name="rescale")(x)
+    else:
+        x = layers.Rescaling(1 / 255, name="rescale")(x)
+    for block, (convolutions, filters) in enumerate(VGG16_BLOCKS, start=1):
+        for number in range(1, convolutions + 1):
+            name = f"block{block}_conv{number}"
+            conv = layers.Conv2D(filters, 3, padding="same", activation="relu", trainable=False, name=name)
+            x = conv(x)
+        x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
+    x = layers.Flatten(name="flatten")(x)
+    # The head stays float32 whatever the precision policy: it is small, and casting its kernels costs more than it gains.
+    for number, (units, rate) in enumerate(VGG16_DENSE, start=1):
+        kernel = keras.initializers.GlorotUniform(next(seeds))
+        dense = layers.Dense(
+            units, activation="relu", kernel_initializer=kernel, dtype="float32", name=f"dense{number}"
+        )
+        x = layers.Dropout(rate, seed=next(seeds), dtype="float32", name=f"dense{number}_dropout")(dense(x))
+    kernel = keras.initializers.GlorotUniform(next(seeds))
+    logit = layers.Dense(1, kernel_initializer=kernel, dtype="float32", name="logit")(x)
+    return keras.Model(image, logit, name="vgg16")
+
+
+def feature_trunk(model: keras.Model) -> keras.Model:
+    """The frozen part: `(batch, size, size, 1)` in [0, 255] to the features `(batch, h, w, 512)`; it shares the weights."""
+    return keras.Model(model.input, model.get_layer(FEATURES).output, name="vgg16_trunk")
+
+
+def feature_head(model: keras.Model) -> keras.Model:
+    """The trained part: features `(batch, h, w, 512)` to logits `(batch, 1)`; it shares the weights."""
+    names = [layer.name for layer in model.layers]
+    start = names.index(FEATURES)
+    features = keras.Input(model.layers[start].output.shape[1:], name="features")
+    x = features
+    for layer in model.layers[start + 1 :]:
+        x = layer(x)
+    return keras.Model(features, x, name="vgg16_head")
+
+
+def unfreeze(model: keras.Model) -> None:
+    """Let the last convolution block train too; the model must be compiled anew afterwards."""
+    for layer in model.layers:
+        if layer.name.startswith("block5_conv"):
+            layer.trainable = True
+
+
+def imagenet_weights() -> Path:
+    """The file of VGG16's ImageNet weights: `$PNEUMO_VGG16_WEIGHTS`, else Keras' own download, checked by its checksum.
+
+    Raises:
+        TrainingError: The named file is not there, or the download failed.
+    """
+    how = "download vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 (59 MB) and set PNEUMO_VGG16_WEIGHTS to its path"
+    named = settings().vgg16_weights
+    if named is not None:
+        if not named.is_file():
+            raise TrainingError(f"PNEUMO_VGG16_WEIGHTS must name a file. Received: path={str(named)!r}; {how}")
+        return named
+    try:
+        # Keras keeps it under KERAS_HOME, and looks at the checksum of what it finds there as well.
+        path = keras.utils.get_file(_URL.rpartition("/")[2], _URL, cache_subdir="models", file_hash=_MD5)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise TrainingError(f"VGG16 needs its ImageNet weights. Received: {reason}; {how} from {_URL}") from error
+    return Path(path)
+
+
+def load_imagenet(model: keras.Model, path: Path) -> None:
+    """Fill the convolutions with ImageNet weights.
+
+    Args:
+        model: Model of `build_vgg16`.
+        path: HDF5 file as keras.applications publishes it: a group a layer, in it a kernel and a bias.
+
+    Raises:
+        TrainingError: The file is no HDF5 file, or lacks a layer, or a layer has another shape.
+    """
+    try:
+        with h5py.File(path) as file:
+            for layer in model.layers:
+                if not isinstance(layer, layers.Conv2D):
+                    continue
+                group = file.get(layer.name)
+                items = group.values() if isinstance(group, h5py.Group) else ()
+                arrays = [item[()] for item in items if isinstance(item, h5py.Dataset)]
+                arrays = sorted(arrays, key=lambda array: -array.ndim)  # The kernel first, whatever the names are.
+                expected = [tuple(weight.shape) for weight in layer.weights]
+                received = [array.shape for array in arrays]
+                if received != expected:
+                    raise TrainingError(
+                        f"the weights of {layer.name} must have the shapes {expected}. Received: {received} in "
+                        f"{str(path)!r}; use vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 of keras.applications"
+                    )
+                layer.set_weights(arrays)
+    except OSError as error:
+        raise TrainingError(
+            f"PNEUMO_VGG16_WEIGHTS must name a readable HDF5 file. Received: path={str(path)!r}: {error}; "
+            "use vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 of keras.applications"
+        ) from error

@@ -1,0 +1,183 @@
+"""A study: the runs of a declared grid, architectures x balancing arms x seeds, started together and followed as one.
+
+Nothing is stored of a study itself: a run is named by what was asked, so the same grid finds the same runs again, finished,
+running or missing.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pneumo_core.config import Balance, Preset, TrainConfig, run_id
+from pneumo_core.data.index import DataIndex
+from pneumo_core.errors import ConfigError, RunNotFoundError
+from pneumo_core.jobs.cost import estimate_cost, remaining_s
+from pneumo_core.jobs.runs import RunView, submit, view
+from pneumo_core.presets import preset_config
+from pneumo_core.records import Architecture, RunState
+
+__all__ = ["MAX_RUNS", "Member", "Study", "grid", "progress", "seeds", "submit_all", "to_dict"]
+
+MAX_RUNS = 200
+"""Most runs of one study: each waits as a process of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One run of a study.
+
+    Attributes:
+        config: What it trains.
+        run_id: Its id.
+        view: The run, or None where it was never submitted.
+        remaining_s: Expected seconds of work left; measured where it is going, estimated where it is not.
+    """
+
+    config: TrainConfig
+    run_id: str
+    view: RunView | None
+    remaining_s: float
+
+    @property
+    def state(self) -> str:
+        """State of the run; ``"new"`` where it was never submitted."""
+        return "new" if self.view is None else self.view.state.value
+
+    @property
+    def fraction(self) -> float:
+        """Share of the work that is done, in [0, 1], by epochs."""
+        if self.view is None or self.view.status is None:
+            return 0.0 if self.state != RunState.SUCCEEDED.value else 1.0
+        if self.view.state in {RunState.SUCCEEDED, RunState.TRAINED, RunState.EXPORTING}:
+            return 1.0
+        status = self.view.status
+        step = status.step / max(1, status.steps) if status.epoch < status.epochs else 0.0
+        return min(1.0, (status.epoch + step) / max(1, status.epochs))
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """How far a grid of runs is.
+
+    Attributes:
+        members: Its runs, in the grid's order.
+    """
+
+    members: tuple[Member, ...]
+
+    @property
+    def states(self) -> dict[str, int]:
+        """Number of runs in each state that occurs."""
+        return dict(Counter(member.state for member in self.members))
+
+    @property
+    def fraction(self) -> float:
+        """Share of the work that is done, in [0, 1]; each run counts the same."""
+        return sum(member.fraction for member in self.members) / len(self.members)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether some run is still going or waiting."""
+        return any(member.view is not None and member.view.state.is_live for member in self.members)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every run has succeeded."""
+        return all(member.state == RunState.SUCCEEDED.value for member in self.members)
+
+    @property
+    def remaining_s(self) -> float:
+        """Expected seconds of work left, one run after another."""
+        return sum(member.remaining_s for member in self.members)
+
+
+def seeds(config: TrainConfig, count: int) -> tuple[TrainConfig, ...]:
+    """The same config under `count` seeds, its own first.
+
+    Raises:
+        ConfigError: The number is out of range.
+    """
+    if not 1 <= count <= MAX_RUNS:
+        raise ConfigError(f"a study has 1 to {MAX_RUNS} seeds. Received: seeds={count}")
+    return tuple(replace(config, seed=config.seed + number) for number in range(count))
+
+
+def grid(
+    architectures: Iterable[Architecture],
+    arms: Iterable[Balance],
+    preset: Preset,
+    *,
+    first_seed: int = 0,
+    seed_count: int = 1,
+    epochs: int | None = None,
+) -> tuple[TrainConfig, ...]:
+    """Configs of every combination, seed by seed, so that each comparison has its first pair early.
+
+    Args:
+        architectures: Models to train.
+        arms: Balancing arms.
+        preset: Procedure of all.
+        first_seed: First seed.
+        seed_count: Seeds of each combination.
+        epochs: Most epochs, or None for the preset's own number.
+
+    Raises:
+        ConfigError: The grid is empty or has more than `MAX_RUNS` runs, or a value is out of range.
+    """
+    arms = list(dict.fromkeys(arms))
+    combined = [
+        seeds(preset_config(architecture, preset, seed=first_seed, epochs=epochs, balance=arm), seed_count)
+        for architecture in dict.fromkeys(architectures)
+        for arm in arms
+    ]
+    configs = tuple(config for same_seed in zip(*combined, strict=True) for config in same_seed)
+    if not 1 <= len(configs) <= MAX_RUNS:
+        raise ConfigError(f"a study has 1 to {MAX_RUNS} runs. Received: {len(configs)} runs; ask for fewer seeds or arms")
+    return configs
+
+
+def submit_all(configs: Sequence[TrainConfig], index: DataIndex) -> tuple[RunView, ...]:
+    """Start, resume, join or return each run; see `jobs.runs.submit`.
+
+    Raises:
+        PneumoError: A run cannot be started; those before it are.
+    """
+    return tuple(submit(config, index) for config in configs)
+
+
+def progress(configs: Sequence[TrainConfig], index: DataIndex) -> Study:
+    """How far the runs of some configs are, without starting any."""
+    return Study(tuple(_member(config, index) for config in configs))
+
+
+def to_dict(study: Study) -> dict[str, Any]:
+    """Plain data of a study, for JSON."""
+    return {
+        "runs": [
+            {
+                "run_id": member.run_id,
+                "architecture": member.config.architecture.value,
+                "balance": member.config.balance.value,
+                "seed": member.config.seed,
+                "state": member.state,
+                "fraction": round(member.fraction, 3),
+            }
+            for member in study.members
+        ],
+        "states": study.states,
+        "fraction": round(study.fraction, 3),
+        "remaining_s": round(study.remaining_s),
+    }
+
+
+def _member(config: TrainConfig, index: DataIndex) -> Member:
+    name = run_id(config, index.data_id)
+    try:
+        found = view(name)
+    except RunNotFoundError:
+        found = None
+    if found is not None and found.state is RunState.SUCCEEDED:
+        return Member(config, name, found, 0.0)
+    measured = remaining_s(found) if found is not None else None
+    return Member(config, name, found, estimate_cost(config, index).duration_s if measured is None else measured)

@@ -1,0 +1,80 @@
+"""Meeting unequal classes: by weights, by repeating images, or by adding augmented copies.
+
+The arms that add images add the same number of them to the same class, so that runs compare what is added, not how much
+(Pink and Sykes 2026, PMLR 318, hold a GAN's images against as many duplicates). Validation and test are never touched.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo_core.augmentation import augment
+from pneumo_core.config import AUGMENTATIONS, Balance
+from pneumo_core.records import Label
+
+__all__ = ["TrainingSet", "balanced"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingSet:
+    """What a run trains on.
+
+    Attributes:
+        parts: The data set's images, then those that were added: arrays `(count, size, size)` uint8.
+        labels: `(total,)` int8 labels of all parts, laid end to end.
+        rows: `(n,)` int64 row numbers in all parts that train; a repeated image occurs more than once.
+        class_weight: Factor of each class's loss, or None for 1.
+        added: Training images that were repeated or added.
+    """
+
+    parts: Sequence[NDArray[np.uint8]]
+    labels: NDArray[np.int8]
+    rows: NDArray[np.int64]
+    class_weight: dict[int, float] | None
+    added: int
+
+
+def balanced(
+    balance: Balance, images: NDArray[np.uint8], labels: NDArray[np.int8], rows: NDArray[np.int64], *, seed: int
+) -> TrainingSet:
+    """Training set of a balancing arm.
+
+    Args:
+        balance: The arm.
+        images: `(count, size, size)` uint8 array of the whole data set, usually memory-mapped.
+        labels: `(count,)` int8 array in {0, 1}.
+        rows: `(n,)` row numbers that train, of both classes.
+        seed: Seed of what is repeated and of how copies differ.
+    """
+    counts = np.bincount(labels[rows], minlength=len(Label))
+    if balance is Balance.CLASS_WEIGHT:
+        # Inverse shares with a mean of 1 over the images (King and Zeng 2001, doi:10.1093/oxfordjournals.pan.a004868).
+        weights = {int(label): float(len(rows) / (len(Label) * counts[label])) for label in Label}
+        return TrainingSet((images,), labels, rows, weights, 0)
+    if balance is Balance.NONE:
+        return TrainingSet((images,), labels, rows, None, 0)
+
+    smaller = int(np.argmin(counts))
+    rng = np.random.default_rng([seed, len(rows)])
+    repeated = _repeat(rows[labels[rows] == smaller], int(counts.max() - counts.min()), rng)
+    if balance is Balance.OVERSAMPLE:
+        return TrainingSet((images,), labels, np.concatenate([rows, repeated]), None, len(repeated))
+    copies = np.empty((len(repeated), *images.shape[1:]), np.uint8)
+    for start in range(0, len(repeated), 256):  # A chunk at a time: augmentation works in float32.
+        chunk = repeated[start : start + 256]
+        copies[start : start + 256] = augment(images[chunk], AUGMENTATIONS["sound"], rng).round().astype(np.uint8)
+    return TrainingSet(
+        parts=(images, copies),
+        labels=np.concatenate([labels, np.full(len(copies), smaller, labels.dtype)]),
+        rows=np.concatenate([rows, len(images) + np.arange(len(copies))]),
+        class_weight=None,
+        added=len(copies),
+    )
+
+
+def _repeat(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`count` of the rows, each as often as every other or once more."""
+    rounds, rest = divmod(count, len(rows))
+    return np.concatenate([np.tile(rows, rounds), rng.choice(rows, size=rest, replace=False)])

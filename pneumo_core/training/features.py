@@ -1,0 +1,182 @@
+"""The feature cache: what a frozen network says of each image, computed once and shared between seeds and runs.
+
+A cache is an array on disk and a map of the rows that are done. Rows are computed when a run first needs them, and marked
+after they are written, so that a kill loses at most the last few seconds and a run on a sample pays for its sample alone.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo_core.augmentation import apply, draw_parameters
+from pneumo_core.config import AugmentConfig
+from pneumo_core.errors import CorruptError, RunError, TrainingError
+from pneumo_core.files import hold_lock, make_directory, store_errors, write_atomic, write_json
+
+__all__ = ["FeatureCache", "cached_features"]
+
+_SAVE_EVERY_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureCache:
+    """Where features come from and where they are kept.
+
+    Attributes:
+        trunk: Frozen model `(batch, size, size, 1)` float32 in [0, 255] -> `(batch, h, w, channels)`.
+        folder: Folder of the caches.
+        facts: Plain data that says which trunk it is: weights, scaling, image size, precision.
+        batch_size: Images the trunk is given at once.
+        progress: Called with images done, their total and images a second; may raise to stop.
+    """
+
+    trunk: keras.Model
+    folder: Path
+    facts: dict[str, Any]
+    batch_size: int
+    progress: Callable[[int, int, float], None]
+
+
+def cached_features(
+    cache: FeatureCache,
+    images: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    *,
+    name: str,
+    augment_config: AugmentConfig | None = None,
+    view: int = 0,
+) -> NDArray[np.float16]:
+    """Features of some images, computed where they are not there yet.
+
+    Args:
+        cache: The cache.
+        images: `(count, size, size)` uint8 array.
+        rows: Row numbers whose features are needed.
+        name: What the images are, by content, such as a data set's id; row numbers mean the same under one name.
+        augment_config: Changes made to each image first, or None for none.
+        view: Number of the view; each has its own random changes, which depend on view and row alone.
+
+    Returns:
+        `(count, h, w, channels)` float16 array, memory-mapped and read-only; only `rows` are to be read.
+
+    Raises:
+        TrainingError: A feature is too large for float16.
+        CorruptError: The cache is damaged.
+        StoreError: It cannot be written.
+    """
+    shape = (len(images), *cache.trunk.output.shape[1:])
+    changes = {"augment": None if augment_config is None else asdict(augment_config), "view": view}
+    facts = {**cache.facts, **changes, "images": name, "shape": list(shape)}
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    folder = make_directory(cache.folder / key)
+    with _alone(folder / "lock", lambda: cache.progress(0, len(rows), 0.0)):
+        array, done = _open(folder, facts, shape)
+        missing = np.unique(rows[~done[rows]])
+        if len(missing):
+            _compute(cache, images, missing, array, done, folder, augment_config, view)
+    array.flags.writeable = False
+    return array
+
+
+def _compute(
+    cache: FeatureCache,
+    images: NDArray[np.uint8],
+    missing: NDArray[np.int64],
+    array: np.memmap[Any, np.dtype[np.float16]],
+    done: NDArray[np.bool_],
+    folder: Path,
+    augment_config: AugmentConfig | None,
+    view: int,
+) -> None:
+    started = saved = time.monotonic()
+    for start in range(0, len(missing), cache.batch_size):
+        chunk = missing[start : start + cache.batch_size]
+        batch = _changed(images, chunk, augment_config, view)
+        # A last, smaller batch would be traced anew: fill it up and cut the answer.
+        filled = np.pad(batch, [(0, cache.batch_size - len(batch)), (0, 0), (0, 0)])
+        features = keras.ops.convert_to_numpy(cache.trunk.predict_on_batch(filled[..., None]))[: len(chunk)]
+        largest = float(np.abs(features.astype(np.float32)).max(initial=0))
+        if not largest < np.finfo(np.float16).max:
+            raise TrainingError(
+                f"features must be below {np.finfo(np.float16).max:.0f}, the limit of float16. Received: {largest}; "
+                "train with 0 feature views"
+            )
+        array[chunk] = features
+        done[chunk] = True
+        now = time.monotonic()
+        if now - saved > _SAVE_EVERY_S:
+            _save(array, done, folder)
+            saved = now
+        finished = start + len(chunk)
+        cache.progress(finished, len(missing), finished / max(now - started, 1e-9))
+    _save(array, done, folder)
+
+
+def _changed(
+    images: NDArray[np.uint8], rows: NDArray[np.int64], augment_config: AugmentConfig | None, view: int
+) -> NDArray[np.float32]:
+    if augment_config is None:
+        return images[rows].astype(np.float32)
+    # A generator a row: what happens to an image must not depend on which others were missing.
+    drawn = [
+        apply(images[row : row + 1], draw_parameters(augment_config, 1, np.random.default_rng([view, int(row)])))
+        for row in rows
+    ]
+    return np.concatenate(drawn)
+
+
+def _save(array: np.memmap[Any, np.dtype[np.float16]], done: NDArray[np.bool_], folder: Path) -> None:
+    """Mark what is done, after it is on disk."""
+    with store_errors(folder):
+        array.flush()
+    write_atomic(folder / "done.bin", np.packbits(done).tobytes())
+
+
+def _open(
+    folder: Path, facts: dict[str, Any], shape: Sequence[int]
+) -> tuple[np.memmap[Any, np.dtype[np.float16]], NDArray[np.bool_]]:
+    """The array, and which of its rows are done; both made where they are missing."""
+    path, map_path = folder / "features.npy", folder / "done.bin"
+    with store_errors(folder):
+        if not map_path.exists() or not path.exists():
+            write_json(folder / "facts.json", facts)
+            # Sparse: the file takes the disk that its finished rows need.
+            np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=tuple(shape))
+            write_atomic(map_path, np.packbits(np.zeros(shape[0], bool)).tobytes())
+        bits = np.frombuffer(map_path.read_bytes(), np.uint8)
+    try:
+        array = np.lib.format.open_memmap(path, mode="r+")
+    except (ValueError, EOFError, OSError) as error:
+        raise _damaged(folder, str(error)) from error
+    if array.shape != tuple(shape) or array.dtype != np.float16 or len(bits) != -(-shape[0] // 8):
+        raise _damaged(folder, f"shape={array.shape}, dtype={array.dtype}, {len(bits)} bytes of map")
+    return array, np.unpackbits(bits, count=shape[0]).astype(bool)
+
+
+def _damaged(folder: Path, reason: str) -> CorruptError:
+    return CorruptError(
+        f"a feature cache must hold what was written. Received: path={str(folder)!r}: {reason}; delete that folder and "
+        "resume the run, which computes it anew"
+    )
+
+
+@contextmanager
+def _alone(lock: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock; two runs may need the same features, and the second finds them there."""
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(hold_lock(lock, timeout_s=1.0))
+                break
+            except RunError:
+                waiting()
+        yield
