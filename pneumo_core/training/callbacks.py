@@ -183,13 +183,12 @@ class Backup(keras.callbacks.Callback):
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
         self._restored = facts
+        self._put_back_counters()  # Here too: a training that had ended is not begun again, but its best loss counts on.
         self.epoch = epoch
         return epoch, stopped
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        if self._restored is not None:
-            for callback, counters in zip(self._callbacks, self._restored["counters"], strict=True):
-                vars(callback).update(counters)
+        self._put_back_counters()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.save(self.model, epoch + 1)
@@ -220,6 +219,11 @@ class Backup(keras.callbacks.Callback):
             for old in self._folder.glob("epoch-*.npz"):
                 if old != path:
                     old.unlink()
+
+    def _put_back_counters(self) -> None:
+        if self._restored is not None:
+            for callback, counters in zip(self._callbacks, self._restored["counters"], strict=True):
+                vars(callback).update(counters)
 
     def _latest(self) -> Path | None:
         return max(self._folder.glob("epoch-*.npz"), default=None)

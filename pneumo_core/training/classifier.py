@@ -111,8 +111,9 @@ def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -
         first_epoch, epoch = _fit(run, config, device, data, rows.val, first, best)
         if config.fine_tune is not None:
             second = _second_phase(run, config.fine_tune, whole, epoch)
-            resumed, _ = _fit(run, config, device, data, rows.val, second, best)
-            first_epoch = max(first_epoch, resumed)
+            second_start, _ = _fit(run, config, device, data, rows.val, second, best)
+            if first_epoch == epoch:  # The first phase had ended before this session began.
+                first_epoch = second_start
     except Exception as error:
         if not out_of_memory(error):
             raise

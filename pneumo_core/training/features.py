@@ -6,6 +6,7 @@ after they are written, so that a kill loses at most the last few seconds and a 
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,13 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.augmentation import apply, draw_parameters
-from pneumo_core.config import AugmentConfig
+from pneumo_core.config import SCHEMA, AugmentConfig
 from pneumo_core.errors import CorruptError, RunError, TrainingError
 from pneumo_core.files import hold_lock, make_directory, store_errors, write_atomic, write_json
 
 __all__ = ["FeatureCache", "cached_features"]
 
 _SAVE_EVERY_S: Final = 10.0
+_FEATURES: Final = "features.npy"
+_DONE: Final = "done.bin"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +78,8 @@ def cached_features(
     """
     shape = (len(images), *cache.trunk.output.shape[1:])
     changes = {"augment": None if augment_config is None else asdict(augment_config), "view": view}
-    facts = {**cache.facts, **changes, "images": name, "shape": list(shape)}
+    # The schema too: after a change of the code, old features are not what a run would compute.
+    facts = {**cache.facts, **changes, "images": name, "shape": list(shape), "schema": SCHEMA}
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     folder = make_directory(cache.folder / key)
     with _alone(folder / "lock", lambda: cache.progress(0, len(rows), 0.0)):
@@ -83,7 +87,6 @@ def cached_features(
         missing = np.unique(rows[~done[rows]])
         if len(missing):
             _compute(cache, images, missing, array, done, folder, augment_config, view)
-    array.flags.writeable = False
     return array
 
 
@@ -110,15 +113,15 @@ def _compute(
                 f"features must be below {np.finfo(np.float16).max:.0f}, the limit of float16. Received: {largest}; "
                 "train with 0 feature views"
             )
-        array[chunk] = features
+        _write(folder, array, chunk, features.astype(np.float16))
         done[chunk] = True
         now = time.monotonic()
         if now - saved > _SAVE_EVERY_S:
-            _save(array, done, folder)
+            _save(done, folder)
             saved = now
         finished = start + len(chunk)
         cache.progress(finished, len(missing), finished / max(now - started, 1e-9))
-    _save(array, done, folder)
+    _save(done, folder)
 
 
 def _changed(
@@ -134,18 +137,31 @@ def _changed(
     return np.concatenate(drawn)
 
 
-def _save(array: np.memmap[Any, np.dtype[np.float16]], done: NDArray[np.bool_], folder: Path) -> None:
+def _write(
+    folder: Path,
+    array: np.memmap[Any, np.dtype[np.float16]],
+    rows: NDArray[np.int64],
+    features: NDArray[np.float16],
+) -> None:
+    """Write rows by way of the file: on a full disk the map would end the process, the file raises an error."""
+    with store_errors(folder), (folder / _FEATURES).open("r+b") as file:
+        for row, values in zip(rows, features, strict=True):
+            file.seek(array.offset + int(row) * values.nbytes)
+            file.write(values.tobytes())
+
+
+def _save(done: NDArray[np.bool_], folder: Path) -> None:
     """Mark what is done, after it is on disk."""
-    with store_errors(folder):
-        array.flush()
-    write_atomic(folder / "done.bin", np.packbits(done).tobytes())
+    with store_errors(folder), (folder / _FEATURES).open("r+b") as file:
+        os.fsync(file.fileno())
+    write_atomic(folder / _DONE, np.packbits(done).tobytes())
 
 
 def _open(
     folder: Path, facts: dict[str, Any], shape: Sequence[int]
 ) -> tuple[np.memmap[Any, np.dtype[np.float16]], NDArray[np.bool_]]:
     """The array, and which of its rows are done; both made where they are missing."""
-    path, map_path = folder / "features.npy", folder / "done.bin"
+    path, map_path = folder / _FEATURES, folder / _DONE
     with store_errors(folder):
         if not map_path.exists() or not path.exists():
             write_json(folder / "facts.json", facts)
@@ -154,7 +170,7 @@ def _open(
             write_atomic(map_path, np.packbits(np.zeros(shape[0], bool)).tobytes())
         bits = np.frombuffer(map_path.read_bytes(), np.uint8)
     try:
-        array = np.lib.format.open_memmap(path, mode="r+")
+        array = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError, OSError) as error:
         raise _damaged(folder, str(error)) from error
     if array.shape != tuple(shape) or array.dtype != np.float16 or len(bits) != -(-shape[0] // 8):

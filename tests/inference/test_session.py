@@ -36,7 +36,7 @@ def test_shapes_and_types(session: Session) -> None:
     assert {getattr(output, name).dtype for name in shapes} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("count", [1, 31, 32, 33, 70])
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 70])
 def test_batches_are_the_chosen_rows_in_order(session: Session, count: int) -> None:
     pool = images(8)
     rows = np.random.default_rng(1).integers(0, 8, count)

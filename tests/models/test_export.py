@@ -19,12 +19,14 @@ from keras import layers
 from numpy.typing import NDArray
 
 from pneumo_core.architecture import LAST_BLOCK
+from pneumo_core.config import Scaling
 from pneumo_core.errors import CorruptError, TrainingError
 from pneumo_core.files import read_json
 from pneumo_core.inference.publish import to_float16
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.models.baseline import build_baseline
 from pneumo_core.models.export import export_onnx
+from pneumo_core.models.vgg16 import build_vgg16
 from pneumo_core.records import Architecture
 from pneumo_core.store import RunDirectory
 from tests.conftest import FinishedRun
@@ -199,6 +201,16 @@ def test_a_head_of_one_linear_layer_has_the_same_gradient_for_every_image(tmp_pa
     assert_same_logits(output.logit, keras_logits(model, images))
     for index in range(3):
         assert_close(output.cam[index], slow_grad_cam(model, "last", images[index])[0])
+
+
+@pytest.mark.parametrize("scaling", Scaling)
+def test_the_transfer_model_can_be_exported(scaling: Scaling, tmp_path: Path) -> None:
+    model = lively(build_vgg16(image_size=32, scaling=scaling))
+    export_onnx(model, LAST_BLOCK[Architecture.VGG16], tmp_path / "model.onnx")
+    images = pictures(2, 32)
+    output = run_session(load_session(tmp_path / "model.onnx"), images)
+    assert (output.cam.shape, output.features.shape) == ((2, 2, 2), (2, 512))
+    assert_same_logits(output.logit, keras_logits(model, images))
 
 
 @pytest.mark.slow
