@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.augmentation import SLIDERS, TOGGLES, choose_sample, show_setting
+from pages.ui.augmentation import SLIDERS, TOGGLES, Sample, choose_sample, show_setting
 from pages.ui.components import data_badge, shown_errors
 from pages.ui.state import current_index, require_frame
 from pneumo_core.augment_file import read_augmentation, write_augmentation
@@ -25,9 +25,6 @@ def choose_setting() -> AugmentConfig:
     Raises:
         ConfigError: The address holds a value that no control can.
     """
-    names = [field.name for field in fields(AugmentConfig)]
-    if not any(name in st.session_state or name in st.query_params for name in names):
-        _put(AUGMENTATIONS["sound"])
     st.text("Start from")
     with st.container(horizontal=True, gap="small"):
         for name in PRESETS:
@@ -36,7 +33,7 @@ def choose_setting() -> AugmentConfig:
         st.button("Undo", icon=":material/undo:", disabled=before is None, on_click=_start, args=(before,))
     kept: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
     values: dict[str, Any] = {}
-    for name in names:
+    for name in (field.name for field in fields(AugmentConfig)):
         if name in TOGGLES:
             values[name] = st.toggle(TOGGLES[name], key=name, **kept)
         else:
@@ -45,15 +42,12 @@ def choose_setting() -> AugmentConfig:
     return AugmentConfig(**values)
 
 
-def _put(config: AugmentConfig) -> None:
-    for name, value in asdict(config).items():
-        st.session_state[name] = value if isinstance(value, bool) else float(value)
-
-
 def _start(config: AugmentConfig) -> None:
     """Take over another setting, and keep the present one for `Undo`."""
-    st.session_state[_BEFORE] = AugmentConfig(**{name: st.session_state[name] for name in asdict(config)})
-    _put(config)
+    wanted = asdict(config)
+    st.session_state[_BEFORE] = AugmentConfig(**{name: st.session_state[name] for name in wanted})
+    for name, value in wanted.items():
+        st.session_state[name] = value if isinstance(value, bool) else float(value)
 
 
 def _open() -> None:
@@ -85,6 +79,21 @@ def take_along(config: AugmentConfig) -> None:
         st.success("Opened: the controls above started from this file.")
 
 
+@st.fragment
+def your_setting(sample: Sample, seed: int) -> None:
+    """The controls and what they do, drawn anew without the presets when one of them is moved."""
+    with shown_errors():
+        st.header("Your setting")
+        controls, result = st.columns([1, 2], gap="large")
+        with controls:
+            config = choose_setting()
+        with result:
+            st.subheader(f"As you set it ({augmentation_name(config)})")
+            show_setting("your setting", config, sample, seed)
+        st.header("Take it along")
+        take_along(config)
+
+
 st.title("Augmentation")
 with shown_errors():
     index = current_index()
@@ -94,16 +103,10 @@ with shown_errors():
         "no X-ray could show teaches it nothing. These pictures come from the code that trains."
     )
     sample, seed = choose_sample(index)
-    controls, result = st.columns([1, 2], gap="large")
-    with controls:
-        config = choose_setting()
-    with result:
-        show_setting(f"Your setting ({augmentation_name(config)})", config, sample, seed)
-
     st.header("Both presets, same images and draws")
     for column, (name, title) in zip(st.columns(len(PRESETS), gap="large"), PRESETS.items(), strict=True):
         with column:
-            show_setting(title, AUGMENTATIONS[name], sample, seed)
+            st.subheader(title)
+            show_setting(name, AUGMENTATIONS[name], sample, seed)
 
-    st.header("Take it along")
-    take_along(config)
+    your_setting(sample, seed)

@@ -4,11 +4,8 @@ Results go to standard output (one JSON document with ``--json``), progress to s
 expected error told in one line, 2 wrong usage.
 """
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,13 +19,16 @@ from pneumo_core.data.source import default_data, kaggle_folder
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.files import read_json
 from pneumo_core.jobs import runs as jobs
+from pneumo_core.jobs.clean import OLD_DAYS, clean, leftovers
+from pneumo_core.jobs.cost import remaining_s
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, RunState, Split, Subtype
 from pneumo_core.store import find_run, read_manifest, verified_file
+from pneumo_core.terminal import detachable, left, print_result, progress_line
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 data_app = typer.Typer(no_args_is_help=True, help="Make, fetch and index data sets.")
-runs_app = typer.Typer(no_args_is_help=True, help="List, show, cancel, resume, export and publish runs.")
+runs_app = typer.Typer(no_args_is_help=True, help="List, show, cancel, resume, export, publish and clean runs.")
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 
@@ -36,6 +36,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 Data = Annotated[Path | None, typer.Option(help="Data set; default: $PNEUMO_DATA, the Kaggle copy, or the phantoms.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; an interrupt leaves it going.")]
 Run = Annotated[str, typer.Argument(help="Run id, such as baseline-0123456789ab.")]
+Where = Annotated[jobs.Executor, typer.Option("--executor", help="Where to work; ray: at $PNEUMO_RAY_ADDRESS.")]
 
 
 # --- data -------------------------------------------------------------------------------------------------------------
@@ -51,9 +52,9 @@ def data_phantom(
     """Draw a data set of synthetic chest radiographs."""
     from pneumo_core.data.phantom import write_phantoms  # noqa: PLC0415
 
-    with _progress("drawing") as progress:
+    with progress_line("drawing") as progress:
         write_phantoms(out, seed=seed, count=count, progress=progress)
-    _print({"out": str(out), "count": count, "seed": seed}, as_json=as_json)
+    print_result({"out": str(out), "count": count, "seed": seed}, as_json=as_json)
 
 
 @data_app.command("download")
@@ -63,11 +64,11 @@ def data_download(
     """Download the Kaggle data set (2.3 GB), check it and unpack it."""
     from pneumo_core.data.download import download_kaggle  # noqa: PLC0415
 
-    with _progress("") as progress:
+    with progress_line("") as progress:
         root = download_kaggle(
             dest or kaggle_folder(), progress=lambda step: progress(step.done, step.total, str(step.stage))
         )
-    _print({"root": str(root)}, as_json=as_json)
+    print_result({"root": str(root)}, as_json=as_json)
 
 
 @data_app.command("index")
@@ -99,7 +100,7 @@ def data_index(folder: Annotated[Path, typer.Argument(help="Data set.")], as_jso
         "ignored": index.ignored,
         "findings": [asdict(finding) for finding in audit(index)],
     }
-    _print(result, as_json=as_json)
+    print_result(result, as_json=as_json)
 
 
 # --- train, evaluate, predict -----------------------------------------------------------------------------------------
@@ -123,6 +124,7 @@ def train(
     fine_tune: Annotated[
         int | None, typer.Option(help="VGG16: most epochs of a second phase that trains the last block too.")
     ] = None,
+    executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
@@ -137,7 +139,7 @@ def train(
         feature_views=feature_views,
         fine_tune=FineTuneConfig(fine_tune) if fine_tune else None,
     )
-    _follow(jobs.submit(config, _index(data)), wait=wait, as_json=as_json)
+    _follow(jobs.submit(config, _index(data), executor=executor), wait=wait, as_json=as_json)
 
 
 @app.command()
@@ -150,6 +152,7 @@ def study(
     first_seed: Annotated[int, typer.Option(help="The first of them.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Most epochs; default: the preset's.")] = None,
     status: Annotated[bool, typer.Option("--status", help="Only say how far the grid is; start nothing.")] = False,
+    executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
@@ -160,16 +163,16 @@ def study(
         architectures, arms or [Balance.NONE], preset, first_seed=first_seed, seed_count=seeds, epochs=epochs
     )
     index = _index(data)
-    with _progress("submitting") as show:
+    with progress_line("submitting") as show:
         for number, config in enumerate(() if status else configs):
             show(number, len(configs))
-            jobs.submit(config, index)
-    with _progress("training") as show, _detachable("study ... --status"):
+            jobs.submit(config, index, executor=executor)
+    with progress_line("training") as show, detachable("study ... --status"):
         while (state := studies.progress(configs, index)).is_live and wait:
-            message = f"{state.states.get('succeeded', 0)} of {len(configs)} runs finished{_left(state.remaining_s)}"
-            show(round(state.fraction * 1000), 1000, message)
-            time.sleep(0.5)
-    _print(studies.to_dict(state), as_json=as_json)
+            message = f"{state.states.get('succeeded', 0)} of {len(configs)} runs finished{left(state.remaining_s)}"
+            show(state.fraction, 1, message)
+            time.sleep(2)
+    print_result(studies.to_dict(state), as_json=as_json)
     if wait and not state.is_finished:
         raise RunError(f"every run of the study must succeed. Received: {state.states}; the same command resumes them")
 
@@ -184,7 +187,7 @@ def evaluate(
     """A finished run's figures, recomputed from its predictions; with --data, on another data set's images."""
     from pneumo_core.inference.evaluate import evaluate_run  # noqa: PLC0415
 
-    _print(evaluate_run(find_run(run), split, _index(data) if data else None), as_json=as_json)
+    print_result(evaluate_run(find_run(run), split, _index(data) if data else None), as_json=as_json)
 
 
 @app.command()
@@ -197,9 +200,9 @@ def predict(
     """Classify X-rays. Research and education only: not a medical device."""
     from pneumo_core.inference.files import predict_files  # noqa: PLC0415
 
-    with _progress("predicting") as progress:
+    with progress_line("predicting") as progress:
         results = predict_files(find_run(run), paths, heatmaps=heatmaps, progress=progress)
-    _print({"run_id": run, "results": results}, as_json=as_json)
+    print_result({"run_id": run, "results": results}, as_json=as_json)
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------
@@ -208,13 +211,13 @@ def predict(
 @runs_app.command("list")
 def runs_list(as_json: Json = False) -> None:
     """Every run, newest first."""
-    rows = [_run_facts(view) for view in jobs.views()]
+    known = jobs.views()
+    rows = [_run_facts(view, known) for view in known]
     if as_json:
-        _print(rows, as_json=True)
+        print_result(rows, as_json=True)
     for row in [] if as_json else rows:
-        typer.echo(
-            f"{row['run_id']}  {row['state']:<12} {row['preset'] or '?':<7} seed {row['seed']}  {row['message']}"
-        )
+        state = f"{row['state']} {row['place'] or ''}"
+        typer.echo(f"{row['run_id']}  {state:<12} {row['preset'] or '?':<7} seed {row['seed']}  {row['message']}")
 
 
 @runs_app.command("show")
@@ -225,19 +228,48 @@ def runs_show(run: Run, as_json: Json = False) -> None:
     if view.state is RunState.SUCCEEDED:
         verified_file(view.run, view.run.report)
         shown |= {"manifest": read_manifest(view.run), "report": read_json(view.run.report)}
-    _print(shown, as_json=as_json)
+    print_result(shown, as_json=as_json)
 
 
 @runs_app.command("cancel")
 def runs_cancel(run: Run, as_json: Json = False) -> None:
     """Ask a run to stop; it can be resumed."""
-    _print(_run_facts(jobs.cancel(run)), as_json=as_json)
+    print_result(_run_facts(jobs.cancel(run)), as_json=as_json)
 
 
 @runs_app.command("resume")
-def runs_resume(run: Run, wait: Wait = False, as_json: Json = False) -> None:
+def runs_resume(
+    run: Run,
+    executor: Annotated[jobs.Executor | None, typer.Option(help="Where to go on; default: where it was.")] = None,
+    wait: Wait = False,
+    as_json: Json = False,
+) -> None:
     """Go on with a stopped run from its last finished epoch."""
-    _follow(jobs.resume(run), wait=wait, as_json=as_json)
+    _follow(jobs.resume(run, executor=executor), wait=wait, as_json=as_json)
+
+
+@runs_app.command("logs")
+def runs_logs(run: Run, as_json: Json = False) -> None:
+    """What a run's worker has written, errors included."""
+    log = jobs.logs(run)
+    if as_json:
+        print_result({"run_id": run, "log": log}, as_json=True)
+    else:
+        typer.echo(log, nl=False)
+
+
+@runs_app.command("clean")
+def runs_clean(
+    older_than: Annotated[float, typer.Option(help="Days since anything of the run was touched.")] = OLD_DAYS,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; else they are only listed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List or remove the backups of stopped runs and half-written files; without its backup a run resumes from the start."""
+    found = (clean if yes else leftovers)(older_than)
+    files = [{"run_id": each.run_id, "path": str(each.path), "size_bytes": each.size_bytes} for each in found]
+    print_result(
+        {"removed": yes, "size_bytes": sum(each.size_bytes for each in found), "files": files}, as_json=as_json
+    )
 
 
 @runs_app.command("export")
@@ -251,104 +283,54 @@ def runs_publish(run: Run, as_json: Json = False) -> None:
     """Copy a finished run to artifacts/published, small enough for git: weights in float16, no image, no path."""
     from pneumo_core.inference.publish import publish  # noqa: PLC0415
 
-    with _progress("comparing decisions") as progress:
+    with progress_line("comparing decisions") as progress:
         published = publish(find_run(run), progress=progress)
-    _print({"run_id": run, "path": str(published.path)}, as_json=as_json)
+    print_result({"run_id": run, "path": str(published.path)}, as_json=as_json)
 
 
 # --- output -----------------------------------------------------------------------------------------------------------
 
 
 def _index(folder: Path | None) -> DataIndex:
-    with _progress("drawing phantoms") as progress:
+    with progress_line("drawing phantoms") as progress:
         chosen = folder or default_data(progress)
-    with _progress("indexing") as progress:
+    with progress_line("indexing") as progress:
         return build_index(chosen, progress=progress)
 
 
-def _run_facts(view: jobs.RunView) -> dict[str, Any]:
+def _run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> dict[str, Any]:
+    waits = view.state is RunState.QUEUED
+    stopping = "asked to stop" if view.state.is_live and view.run.cancel.exists() else ""
     return {
         "run_id": view.run_id,
         "state": view.state.value,
+        "place": jobs.queue_places(jobs.views() if known is None else known).get(view.run_id) if waits else None,
         "preset": view.config.preset.value if view.config else None,
         "seed": view.config.seed if view.config else None,
         "path": str(view.run.path),
-        "message": view.problem or (view.status and (view.status.error or view.status.message)) or "",
+        "message": view.problem or stopping or (view.status and (view.status.error or view.status.message)) or "",
     }
 
 
 def _follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
     """Print a submitted run, at once or when it ends; exit 1 unless a run that was waited for succeeded."""
-    with _progress("training") as progress:
-        try:
-            while wait and view.state.is_live:
-                status = view.status
-                if status:
-                    total = max(1, status.epochs * status.steps)
-                    done = min(
-                        total, status.epoch * status.steps + (status.step if status.epoch < status.epochs else 0)
-                    )
-                    progress(done, total, f"{status.message}, epoch {status.epoch} of {status.epochs}")
-                time.sleep(0.5)
-                view = jobs.view(view.run_id)
-        except KeyboardInterrupt:
-            typer.echo(f"\ndetached; the run goes on: runs show {view.run_id}", err=True)
-            raise typer.Exit(130) from None
+    with progress_line("training") as progress, detachable(f"runs show {view.run_id}"):
+        while wait and view.state.is_live:
+            status = view.status
+            if status:
+                where = f"epoch {status.epoch} of {status.epochs}{left(remaining_s(view))}"
+                progress(status.fraction, 1, f"{status.message}, {where}")
+            time.sleep(0.5)
+            view = jobs.view(view.run_id)
     shown = _run_facts(view)
     if view.state is RunState.SUCCEEDED:
         verified_file(view.run, view.run.report)
         shown["report"] = read_json(view.run.report)
-    _print(shown, as_json=as_json)
+    print_result(shown, as_json=as_json)
     if wait and view.state is not RunState.SUCCEEDED:
         raise RunError(
             f"the run must succeed. Received: run_id={view.run_id!r}, state={view.state.value}: {shown['message']}"
         )
-
-
-@contextmanager
-def _detachable(again: str) -> Iterator[None]:
-    """An interrupt ends the waiting, not the work."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo(f"\ndetached; the work goes on: {again}", err=True)
-        raise typer.Exit(130) from None
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[..., None]]:
-    """A line on standard error that is drawn over itself on a terminal, and now and then elsewhere."""
-    interactive = sys.stderr.isatty()
-    last = time.monotonic()
-    drawn = False
-
-    def show(done: int, total: int, message: str = "") -> None:
-        nonlocal last, drawn
-        now = time.monotonic()
-        if now - last < (0.2 if interactive else 10.0):
-            return
-        last, drawn = now, True
-        line = f"{message or what}: {done:,} of {total:,} ({done / max(1, total):.0%})"
-        typer.echo(f"\r{line:<78}" if interactive else line, err=True, nl=not interactive)
-
-    yield show
-    if drawn and interactive:
-        typer.echo("", err=True)
-
-
-def _print(value: Any, *, as_json: bool) -> None:
-    typer.echo(json.dumps(value, indent=2) if as_json else "\n".join(_lines(value)))
-
-
-def _lines(value: Any, indent: str = "") -> Iterator[str]:
-    """Plain data as indented lines, for people."""
-    pairs = value.items() if isinstance(value, dict) else ((f"[{index}]", item) for index, item in enumerate(value))
-    for name, item in pairs:
-        if isinstance(item, dict | list) and item and not (isinstance(item, list) and len(item) > 20):
-            yield f"{indent}{name}:"
-            yield from _lines(item, f"{indent}  ")
-        else:
-            yield f"{indent}{name}: {f'{len(item)} entries' if isinstance(item, list) and len(item) > 20 else item}"
 
 
 def main() -> None:

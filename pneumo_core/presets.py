@@ -148,6 +148,5 @@ def _vgg16(config: TrainConfig) -> TrainConfig:
         # Each image costs seven times what it costs the baseline.
         max_images=300 if is_quick else None,
         scaling=Scaling.IMAGENET,
-        learning_rate=1e-4,  # Features prepared as for ImageNet are large: at 1e-3 the first steps overshoot.
         feature_views=2 if is_quick else 4,
     )

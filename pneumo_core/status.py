@@ -53,6 +53,12 @@ class Status:
     message: str = ""
     error: str = ""
 
+    @property
+    def fraction(self) -> float:
+        """Share of the epochs that is done, in [0, 1]; early stopping may make it jump."""
+        step = self.step / max(1, self.steps) if self.epoch < self.epochs else 0.0
+        return min(1.0, (self.epoch + step) / max(1, self.epochs))
+
 
 _BLANK: Final = Status(RunState.QUEUED, ticket=0)  # An example of each field's type.
 

@@ -51,9 +51,7 @@ class Member:
             return 0.0 if self.state != RunState.SUCCEEDED.value else 1.0
         if self.view.state in {RunState.SUCCEEDED, RunState.TRAINED, RunState.EXPORTING}:
             return 1.0
-        status = self.view.status
-        step = status.step / max(1, status.steps) if status.epoch < status.epochs else 0.0
-        return min(1.0, (status.epoch + step) / max(1, status.epochs))
+        return self.view.status.fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,9 @@ def grid(
     ]
     configs = tuple(config for same_seed in zip(*combined, strict=True) for config in same_seed)
     if not 1 <= len(configs) <= MAX_RUNS:
-        raise ConfigError(f"a study has 1 to {MAX_RUNS} runs. Received: {len(configs)} runs; ask for fewer seeds or arms")
+        raise ConfigError(
+            f"a study has 1 to {MAX_RUNS} runs. Received: {len(configs)} runs; ask for fewer seeds or arms"
+        )
     return configs
 
 

@@ -65,13 +65,16 @@ def _turn(run: RunDirectory) -> Iterator[None]:
     """Wait until no earlier run waits and one of the places to work in is free, then hold that place."""
     ticket = read_status(run).ticket
     slots = [slot_lock(number) for number in range(settings().parallel_runs)]
-    told = False
+    ahead, told = None, False
     with ExitStack() as place:
         while True:
             if run.cancel.exists():
                 raise CancelledError(f"the run was asked to stop. Received: run_id={run.run_id!r}")
-            is_next = not any(_waits_before(other, ticket) for other in list_runs() if other != run)
-            if is_next and any(_takes(place, slot) for slot in slots):
+            # Many may wait: each watches one that is ahead of it, and looks around only when that one has begun.
+            if ahead is None or not _waits_before(ahead, ticket):
+                others = (other for other in list_runs() if other != run)
+                ahead = next((other for other in others if _waits_before(other, ticket)), None)
+            if ahead is None and any(_takes(place, slot) for slot in slots):
                 break
             if not told:
                 update_status(run, message="waiting for another run to finish")
@@ -131,6 +134,7 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     model = build_classifier(config)
     model.load_weights(run.weights)
     export_onnx(model, LAST_BLOCK[config.architecture], run.model)
+    del model  # Memory for the predictions, which the exported model makes.
 
     update_status(run, message="predicting validation and test images")
     predictions = _predict(run, config, index, load_session(run.model))

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from pneumo_core import store
@@ -58,8 +60,8 @@ def ask_for_run(config: TrainConfig, index: DataIndex) -> RunDirectory:
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees another's artifacts, the checkout's own, or the developer's settings."""
     monkeypatch.setenv("PNEUMO_ARTIFACTS", str(tmp_path / "artifacts"))
-    monkeypatch.delenv("PNEUMO_DATA", raising=False)
-    monkeypatch.delenv("PNEUMO_ALLOW_TRAINING", raising=False)
+    for name in ("PNEUMO_DATA", "PNEUMO_ALLOW_TRAINING", "PNEUMO_VGG16_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -79,6 +81,32 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "tiny"
     write_phantoms(folder, seed=7, count=120)
     return folder
+
+
+@pytest.fixture(scope="session")
+def vgg16_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stand-in for VGG16's ImageNet weights, of the same layout and size; never change it, it is everyone's.
+
+    The kernels are random, of He's scale (2015, arXiv:1502.01852, section 2.2), so that features keep the images' contrast.
+    """
+    path = tmp_path_factory.mktemp("weights") / "vgg16.h5"
+    rng = np.random.default_rng(16)
+    channels = 3
+    with h5py.File(path, "w") as file:
+        names = []
+        for block, (convolutions, filters) in enumerate([(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)], start=1):
+            for number in range(1, convolutions + 1):
+                name = f"block{block}_conv{number}"
+                kernel = rng.standard_normal((3, 3, channels, filters), np.float32) * np.sqrt(2 / (9 * channels))
+                bias = rng.uniform(-0.1, 0.1, filters)
+                group, parts = file.create_group(name), {f"{name}_W_1:0": kernel, f"{name}_b_1:0": bias}
+                for part, values in parts.items():
+                    group[part] = values.astype(np.float32)
+                group.attrs["weight_names"] = list(parts)
+                names.append(name)
+                channels = filters
+        file.attrs["layer_names"] = names
+    return path
 
 
 @pytest.fixture(scope="session")

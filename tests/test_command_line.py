@@ -477,6 +477,6 @@ def test_damaged_files_are_told_and_hide_nothing_else(
 
 def test_a_bug_keeps_its_traceback(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only expected errors become one line: hiding a bug would lose what is needed to mend it."""
-    monkeypatch.setattr("pneumo_core.jobs.runs.list_runs", lambda: [None])
+    monkeypatch.setattr("pneumo_core.jobs.views.list_runs", lambda: [None])
     with pytest.raises(AttributeError):
         invoke("runs", "list")

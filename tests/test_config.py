@@ -1,12 +1,13 @@
-"""Configs: presets, limits, round trips and fingerprints."""
+"""Configs: limits, round trips and fingerprints."""
 
+import hashlib
 import json
 import math
 import os
 import re
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass, replace
+from dataclasses import MISSING, FrozenInstanceError, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from pneumo_core import config as config_module
 from pneumo_core.config import (
     AUGMENTATIONS,
     AugmentConfig,
+    Balance,
+    FineTuneConfig,
     OperatingRule,
     PlateauConfig,
     Preset,
+    Scaling,
     TrainConfig,
     Validation,
     augmentation_name,
@@ -30,7 +34,7 @@ from pneumo_core.config import (
     run_id,
 )
 from pneumo_core.errors import ConfigError
-from pneumo_core.presets import PRESETS, preset_config
+from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
 
 DATA_ID = "0" * 64
@@ -55,6 +59,8 @@ TRAIN_LIMITS = {
     "image_size": (32, 512),
 }
 PLATEAU_LIMITS = {"patience": (0, 1000), "factor": (0.001, 0.999)}
+FINE_TUNE_LIMITS = {"epochs": (1, 1000), "learning_rate": (1e-8, 1.0)}
+VIEW_LIMITS = (0, 100)
 
 NOT_NUMBERS = [math.nan, math.inf, -math.inf, True, False, "1", [1]]
 
@@ -84,12 +90,33 @@ OTHER_VALUES: dict[str, Any] = {
     "early_stopping_patience": 6,
     "max_images": 600,
     "image_size": 151,
+    "balance": Balance.CLASS_WEIGHT,
 }
-"""For each setting of the sound preset, down to the leaves, a slightly different value."""
+"""For each setting of the sound preset that any network has, down to the leaves, a slightly different value."""
+
+OTHER_VGG16_VALUES: dict[str, Any] = {
+    "scaling": Scaling.UNIT,
+    "feature_views": 5,
+    "fine_tune.epochs": 4,
+    "fine_tune.learning_rate": 1.1e-5,
+}
+"""The same for what VGG16 alone has."""
+
+ADDED_LATER = [field.name for field in fields(TrainConfig) if field.default is not MISSING]
 
 
 def sound() -> TrainConfig:
     return preset_config(Architecture.BASELINE, Preset.SOUND)
+
+
+def vgg16() -> TrainConfig:
+    """A config of VGG16 with everything that it alone has."""
+    return preset_config(Architecture.VGG16, Preset.SOUND, fine_tune=FineTuneConfig(epochs=3))
+
+
+def base_of(path: str) -> TrainConfig:
+    """A config that has the setting of this path."""
+    return vgg16() if path in OTHER_VGG16_VALUES else sound()
 
 
 def changed(config: TrainConfig, path: str, value: Any) -> TrainConfig:
@@ -120,7 +147,7 @@ AUGMENT_CONFIGS = st.builds(
     **{name: limited_float(limits) for name, limits in AUGMENT_LIMITS.items()},
     **{name: st.booleans() for name in ("zoom_keeps_aspect", "horizontal_flip", "vertical_flip")},
 )
-TRAIN_CONFIGS = st.builds(
+ANY_CONFIGS = st.builds(
     TrainConfig,
     architecture=st.sampled_from(Architecture),
     preset=st.sampled_from(Preset),
@@ -142,67 +169,22 @@ TRAIN_CONFIGS = st.builds(
     early_stopping_patience=limited_int(TRAIN_LIMITS["early_stopping_patience"]),
     max_images=st.none() | limited_int(TRAIN_LIMITS["max_images"]),
     image_size=limited_int(TRAIN_LIMITS["image_size"]),
+    balance=st.sampled_from(Balance),
 )
-
-
-class TestPresets:
-    def test_report_is_the_reports_procedure(self) -> None:
-        config = preset_config(Architecture.BASELINE, Preset.REPORT)
-        assert config.augment == AugmentConfig(zoom=0.3, vertical_flip=True)
-        assert (config.batch_size, config.epochs, config.image_size) == (32, 20, 150)
-        assert config.early_stopping_patience == 5
-        assert config.learning_rate == 1e-3  # Adam's default in Keras
-        assert config.bn_momentum == 0.99  # BatchNormalization's default in Keras
-        assert config.plateau == PlateauConfig(mode="max", patience=2, factor=0.3)
-        assert config.validation is Validation.TEST
-        assert config.selected_on_test
-        assert config.operating_rule is OperatingRule.HALF
-        assert config.max_images is None
-
-    @pytest.mark.parametrize("preset", [Preset.SOUND, Preset.QUICK])
-    def test_the_others_never_look_at_test_images(self, preset: Preset) -> None:
-        config = preset_config(Architecture.BASELINE, preset)
-        assert not config.selected_on_test
-        assert config.validation is Validation.PATIENTS
-        assert config.plateau.mode == "min"
-        assert config.operating_rule is OperatingRule.YOUDEN
-
-    def test_quick_is_the_sound_procedure_on_fewer_images_and_epochs(self) -> None:
-        quick = preset_config(Architecture.BASELINE, Preset.QUICK)
-        differing = {name for name, value in asdict(sound()).items() if asdict(quick)[name] != value}
-        assert differing == {"preset", "epochs", "max_images", "val_fraction"}
-        assert quick.epochs < sound().epochs
-        assert quick.max_images is not None
-
-    @pytest.mark.parametrize("preset", Preset)
-    def test_overrides_reach_the_config_and_nothing_else(self, preset: Preset) -> None:
-        plain = preset_config(Architecture.BASELINE, preset)
-        custom = preset_config(Architecture.BASELINE, preset, seed=7, epochs=3, augment=AugmentConfig(shift=0.1))
-        assert plain.preset is preset
-        assert custom == replace(plain, seed=7, epochs=3, augment=AugmentConfig(shift=0.1))
-
-    def test_an_augmentation_that_does_nothing_can_be_chosen(self) -> None:
-        config = preset_config(Architecture.BASELINE, Preset.REPORT, augment=AUGMENTATIONS["none"])
-        assert config.augment == AugmentConfig()
-
-    def test_zero_epochs_are_refused(self) -> None:
-        with pytest.raises(ConfigError, match="epochs"):
-            preset_config(Architecture.BASELINE, Preset.SOUND, epochs=0)
-
-    def test_overrides_are_validated(self) -> None:
-        with pytest.raises(ConfigError, match=r"epochs must be .*Received: epochs=1001"):
-            preset_config(Architecture.BASELINE, Preset.SOUND, epochs=1001)
-
-    @pytest.mark.parametrize("architecture", [Architecture.VGG16, Architecture.DCGAN])
-    def test_architectures_that_cannot_be_trained_yet_are_refused(self, architecture: Architecture) -> None:
-        with pytest.raises(ConfigError, match=f"Received: architecture='{architecture.value}'"):
-            preset_config(architecture, Preset.SOUND)
-
-    def test_every_preset_has_its_note(self) -> None:
-        assert set(PRESETS) == set(Preset)
-        for note in PRESETS.values():
-            assert note.summary
-            assert note.caveats
+VGG16_CONFIGS = st.builds(
+    replace,
+    ANY_CONFIGS,
+    architecture=st.just(Architecture.VGG16),
+    scaling=st.sampled_from(Scaling),
+    feature_views=limited_int(VIEW_LIMITS),
+    fine_tune=st.none()
+    | st.builds(
+        FineTuneConfig,
+        epochs=limited_int(FINE_TUNE_LIMITS["epochs"]),
+        learning_rate=limited_float(FINE_TUNE_LIMITS["learning_rate"]),
+    ),
+)
+TRAIN_CONFIGS = ANY_CONFIGS | VGG16_CONFIGS
 
 
 class TestAugmentations:
@@ -254,11 +236,31 @@ class TestValidation:
     def test_plateau_limits(self, field: str, limits: tuple[float, float]) -> None:
         self.check(lambda **change: replace(sound().plateau, **change), field, f"plateau.{field}", limits)
 
+    @pytest.mark.parametrize(("field", "limits"), FINE_TUNE_LIMITS.items())
+    def test_fine_tune_limits(self, field: str, limits: tuple[float, float]) -> None:
+        self.check(lambda **change: replace(FineTuneConfig(1), **change), field, f"fine_tune.{field}", limits)
+
+    def test_feature_view_limits(self) -> None:
+        self.check(lambda **change: replace(vgg16(), **change), "feature_views", "feature_views", VIEW_LIMITS)
+
     def test_every_number_has_a_limit(self) -> None:
-        limited = {*TRAIN_LIMITS, *(f"augment.{name}" for name in AUGMENT_LIMITS)}
-        limited |= {f"plateau.{name}" for name in PLATEAU_LIMITS}
-        numbers = {path for path in leaves(sound()) if type(OTHER_VALUES[path]) in (int, float)}
-        assert limited == numbers
+        limited = {*TRAIN_LIMITS, "feature_views", *(f"augment.{name}" for name in AUGMENT_LIMITS)}
+        limited |= {f"plateau.{name}" for name in PLATEAU_LIMITS} | {f"fine_tune.{name}" for name in FINE_TUNE_LIMITS}
+        values = {**OTHER_VALUES, **OTHER_VGG16_VALUES}
+        assert limited == {path for path in leaves(vgg16()) if type(values[path]) in (int, float)}
+
+    @pytest.mark.parametrize("architecture", [Architecture.BASELINE, Architecture.DCGAN])
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [("feature_views", 1), ("fine_tune", FineTuneConfig(3)), ("scaling", Scaling.IMAGENET)],
+    )
+    def test_what_needs_pretrained_weights_needs_vgg16(
+        self, architecture: Architecture, field: str, value: Any
+    ) -> None:
+        told = rf"^{field} needs .* vgg16\. Received: architecture='{architecture}', {field}=.*; leave {field} out$"
+        with pytest.raises(ConfigError, match=told):
+            replace(sound(), architecture=architecture, **{field: value})
+        assert getattr(replace(sound(), architecture=Architecture.VGG16, **{field: value}), field) == value
 
     @pytest.mark.parametrize("field", [name for name in TRAIN_LIMITS if name != "max_images"])
     def test_none_is_no_number(self, field: str) -> None:
@@ -283,7 +285,9 @@ class TestValidation:
         with pytest.raises(ConfigError, match=field):
             AugmentConfig(**{field: "no"})
 
-    @pytest.mark.parametrize("value", [sound, AugmentConfig, lambda: PlateauConfig("min", 2, 0.3)])
+    @pytest.mark.parametrize(
+        "value", [sound, AugmentConfig, lambda: PlateauConfig("min", 2, 0.3), lambda: FineTuneConfig(3)]
+    )
     def test_configs_are_frozen(self, value: Any) -> None:
         config = value()
         field = fields(config)[0].name
@@ -299,10 +303,18 @@ class TestRoundTrip:
         restored = config_from_dict(json.loads(text))
         assert restored == config
         assert fingerprint(restored, DATA_ID) == fingerprint(config, DATA_ID)
-        for name in ("architecture", "preset", "validation", "operating_rule", "augment", "plateau"):
+        for name in (field.name for field in fields(TrainConfig)):
             assert type(getattr(restored, name)) is type(getattr(config, name))
 
-    @pytest.mark.parametrize("field", [field.name for field in fields(TrainConfig)])
+    @pytest.mark.parametrize("config", [sound(), vgg16()], ids=["baseline", "vgg16"])
+    @pytest.mark.parametrize("field", ADDED_LATER)
+    def test_a_config_from_before_a_field_has_its_default(self, config: TrainConfig, field: str) -> None:
+        data = config_to_dict(config)
+        del data[field]
+        default = next(known.default for known in fields(TrainConfig) if known.name == field)
+        assert config_from_dict(data) == replace(config, **{field: default})
+
+    @pytest.mark.parametrize("field", [field.name for field in fields(TrainConfig) if field.name not in ADDED_LATER])
     def test_a_missing_key_is_refused(self, field: str) -> None:
         data = config_to_dict(sound())
         del data[field]
@@ -313,22 +325,16 @@ class TestRoundTrip:
         with pytest.raises(ConfigError, match=r"exactly the keys .*Received: keys=.*'dropout'"):
             config_from_dict({**config_to_dict(sound()), "dropout": 0.5})
 
-    @pytest.mark.parametrize("inner", ["augment", "plateau"])
+    @pytest.mark.parametrize("inner", ["augment", "plateau", "fine_tune"])
     def test_an_unknown_inner_key_is_refused(self, inner: str) -> None:
-        data = config_to_dict(sound())
+        data = config_to_dict(vgg16())
         data[inner]["shear"] = 0.1
         with pytest.raises(ConfigError, match="shear"):
             config_from_dict(data)
 
-    @pytest.mark.parametrize(
-        "inner",
-        [
-            "augment",
-            "plateau",
-        ],
-    )
+    @pytest.mark.parametrize("inner", ["augment", "plateau", "fine_tune"])
     def test_a_missing_inner_key_is_refused(self, inner: str) -> None:
-        data = config_to_dict(sound())
+        data = config_to_dict(vgg16())
         data[inner].popitem()
         with pytest.raises(ConfigError):
             config_from_dict(data)
@@ -346,26 +352,61 @@ class TestRoundTrip:
             ("epochs", None),
             ("learning_rate", math.nan),
             ("max_images", True),
+            ("balance", "gan"),
+            ("balance", None),
+            ("scaling", "zscore"),
+            ("feature_views", -1),
+            ("feature_views", 1.5),
+            ("fine_tune", {}),
+            ("fine_tune", 3),
+            ("fine_tune", {"epochs": 0, "learning_rate": 1e-5}),
         ],
     )
     def test_wrong_values_are_refused(self, field: str, value: Any) -> None:
-        with pytest.raises(ConfigError):
-            config_from_dict({**config_to_dict(sound()), field: value})
+        with pytest.raises(ConfigError) as caught:
+            config_from_dict({**config_to_dict(vgg16()), field: value})
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("data", [None, [], "config", 3])
+    def test_what_is_no_object_is_refused(self, data: Any) -> None:
+        with pytest.raises(ConfigError, match="Received: "):
+            config_from_dict(data)
 
 
 class TestFingerprint:
     def test_every_setting_is_tried(self) -> None:
-        assert list(OTHER_VALUES) == leaves(sound())
+        assert [path for path in leaves(vgg16()) if path not in OTHER_VGG16_VALUES] == list(OTHER_VALUES)
+        assert set(OTHER_VGG16_VALUES) < set(leaves(vgg16()))
 
-    @pytest.mark.parametrize(("path", "value"), OTHER_VALUES.items())
+    @pytest.mark.parametrize(("path", "value"), [*OTHER_VALUES.items(), *OTHER_VGG16_VALUES.items()])
     def test_every_setting_changes_it(self, path: str, value: Any) -> None:
-        before, after = sound(), changed(sound(), path, value)
+        before, after = base_of(path), changed(base_of(path), path, value)
         assert fingerprint(after, DATA_ID) != fingerprint(before, DATA_ID)
         assert run_id(after, DATA_ID) != run_id(before, DATA_ID)
 
     def test_no_two_of_these_changes_collide(self) -> None:
-        ids = {fingerprint(changed(sound(), path, value), DATA_ID) for path, value in OTHER_VALUES.items()}
-        assert len(ids) == len(OTHER_VALUES)
+        values = {**OTHER_VALUES, **OTHER_VGG16_VALUES}
+        ids = {fingerprint(changed(base_of(path), path, value), DATA_ID) for path, value in values.items()}
+        assert len(ids) == len(values)
+
+    @pytest.mark.parametrize("field", ADDED_LATER)
+    def test_a_field_that_came_later_counts_where_it_is_not_its_default(self, field: str) -> None:
+        plain = replace(sound(), architecture=Architecture.VGG16)
+        later = replace(vgg16(), balance=Balance.OVERSAMPLE)
+        assert fingerprint(replace(plain, **{field: getattr(later, field)}), DATA_ID) != fingerprint(plain, DATA_ID)
+
+    @pytest.mark.parametrize("config", [sound(), preset_config(Architecture.BASELINE, Preset.REPORT)])
+    def test_ids_from_before_a_field_was_added_stay(self, config: TrainConfig) -> None:
+        """The id as it was computed when runs had none of the later fields, written out once more."""
+
+        def floats(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: floats(item) for key, item in value.items() if key not in ADDED_LATER}
+            return float(value) if type(value) is int else value
+
+        asked = {"config": floats(json.loads(json.dumps(config_to_dict(config)))), "data_id": DATA_ID, "schema": 1}
+        expected = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        assert fingerprint(config, DATA_ID) == expected
 
     def test_the_data_changes_it(self) -> None:
         assert fingerprint(sound(), "a") != fingerprint(sound(), "b")
@@ -394,6 +435,7 @@ class TestFingerprint:
     def test_another_process_finds_the_same(self, hash_seed: str) -> None:
         code = (
             "import sys; from pneumo_core.config import *; from pneumo_core.records import Architecture\n"
+            "from pneumo_core.presets import preset_config\n"
             "sys.stdout.write(fingerprint(preset_config(Architecture.BASELINE, Preset.SOUND), sys.argv[1]))"
         )
         root = str(Path(config_module.__file__).parents[1])

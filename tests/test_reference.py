@@ -1,10 +1,14 @@
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from pneumo_core.records import Label, Split
-from pneumo_core.reference import OFFICIAL_COUNTS, OFFICIAL_TOTAL
+from pneumo_core.config import Preset, config_from_dict
+from pneumo_core.presets import preset_config
+from pneumo_core.records import Architecture, Estimate, Label, Split
+from pneumo_core.reference import EXPECTED, OFFICIAL_COUNTS, OFFICIAL_TOTAL
+from pneumo_core.store import RunDirectory, published_root
 
 
 def test_the_total_is_what_the_literature_reports() -> None:
@@ -21,3 +25,30 @@ def test_the_total_is_what_the_literature_reports() -> None:
 def test_the_counts_are_those_of_the_real_data(split: Split, label: Label) -> None:
     folder = Path(os.environ["PNEUMO_REAL_DATA"]) / split.value / label.name
     assert len(list(folder.glob("*.jpeg"))) == OFFICIAL_COUNTS[split, label]
+
+
+def test_what_is_expected_is_what_the_published_runs_gave() -> None:
+    compared = 0
+    for run in map(RunDirectory, published_root().iterdir()):
+        config = config_from_dict(json.loads(run.config.read_text())["config"])
+        expected = EXPECTED.get((config.architecture, config.preset))
+        if expected is None or config != preset_config(config.architecture, config.preset):
+            continue
+        compared += 1
+        report, manifest = (json.loads(path.read_text()) for path in (run.report, run.manifest))
+        for name in ("accuracy", "auroc"):
+            measured = {part: round(value, 3) for part, value in report["splits"]["test"][name].items()}
+            assert getattr(expected, name) == Estimate(**measured)
+        events = [json.loads(line) for line in run.events.read_text().splitlines()]
+        assert expected.epochs == len({event["epoch"] for event in events if event["kind"] == "epoch"})
+        assert expected.duration_s == round(manifest["training_duration_s"])
+    assert compared
+
+
+def test_every_expectation_has_an_interval_around_its_value() -> None:
+    assert (Architecture.BASELINE, Preset.SOUND) in EXPECTED
+    for expected in EXPECTED.values():
+        for estimate in (expected.accuracy, expected.auroc):
+            assert 0.5 < estimate.low < estimate.value < estimate.high < 1
+        assert expected.accuracy.n == expected.auroc.n
+        assert 1 <= expected.epochs <= expected.duration_s

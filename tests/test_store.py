@@ -18,6 +18,7 @@ from pneumo_core.store import (
     read_manifest,
     read_trained,
     run_directory,
+    slot_lock,
     verified_file,
     write_manifest,
 )
@@ -89,6 +90,13 @@ def test_artifacts_lie_where_the_setting_says(tmp_path: Path, monkeypatch: pytes
     assert datasets_root() == tmp_path / "elsewhere/datasets"
 
 
+def test_each_place_to_work_in_has_a_lock_of_its_own() -> None:
+    locks = [slot_lock(number) for number in range(64)]
+    assert len(set(locks)) == 64
+    assert {path.parent for path in locks} == {run_directory(RUN_ID).path.parent}
+    assert slot_lock() == locks[0]
+
+
 def test_runs_are_listed_newest_first(run: RunDirectory, no_published: Path) -> None:
     other = run_directory(OTHER_ID)
     write_json(other.config, {})
@@ -134,7 +142,7 @@ def finished(run: RunDirectory) -> RunDirectory:
     """A run with a manifest."""
     for path, data in ((run.model, b"model"), (run.report, b"{}"), (run.predictions, b"rows")):
         write_atomic(path, data)
-    for path in (run.run_lock, run.submit_lock, run.cancel, run.log, run.path / ".report.json.x7"):
+    for path in (run.run_lock, run.submit_lock, run.cancel, run.log, run.executor, run.path / ".report.json.x7"):
         path.write_bytes(b"passing")
     (run.backup).mkdir()
     write_status(run, Status(RunState.EXPORTING, ticket=1))

@@ -75,6 +75,9 @@ def choose_sample(index: DataIndex) -> tuple[Sample, int]:
             "class or connect other data"
         )
     rows = rows.iloc[np.random.default_rng(number).permutation(len(rows))[:_COUNTED]]
+    # Both classes are shown where both are wanted, however rare one is.
+    first = rows.groupby("label").head(_SHOWN // rows["label"].nunique())
+    rows = pd.concat([first, rows.drop(first.index)])
     images = _squares(str(index.root), tuple(rows["image_id"]), tuple(rows["sha256"]))
     return Sample(images, tuple(Label(label) for label in rows["label"])), seed
 
@@ -86,10 +89,12 @@ def _squares(root: str, image_ids: tuple[str, ...], hashes: tuple[str, ...]) -> 
     return np.stack([decode_gray(read_indexed(Path(root), name, sha), name, size=_SIZE) for name, sha in pairs])
 
 
-def show_setting(title: str, config: AugmentConfig, sample: Sample, seed: int) -> None:
+def show_setting(name: str, config: AugmentConfig, sample: Sample, seed: int) -> None:
     """What a setting does to a sample: pictures, notes on its plausibility, and gray levels before and after."""
-    st.subheader(title)
-    changed = [augmented(sample.images, config, seed, view) for view in range(_VIEWS)]
+    notes = plausibility(config)
+    if not notes:
+        st.info("Nothing is changed: every epoch sees the same images. Move a slider, or start from a preset.")
+    changed = [augmented(sample.images[:_SHOWN], config, seed, view) for view in range(_VIEWS)]
     grid = st.grid(1 + _VIEWS, min_column_width=64, gap="xxsmall")
     for heading in ("original", *(f"view {view}" for view in range(1, _VIEWS + 1))):
         grid.caption(heading)
@@ -101,28 +106,25 @@ def show_setting(title: str, config: AugmentConfig, sample: Sample, seed: int) -
         for view, (images, parameters) in enumerate(changed, start=1):
             words = in_words(parameters, i)
             grid.image(images[i], width="stretch", alt=f"Image {i + 1}, {label.name}, view {view}: {words}")
-    levels = gray_levels(sample.images, changed[0][0])
+    levels = gray_levels(sample.images, augmented(sample.images, config, seed, 0)[0])
     chart(
         gray_figure(levels),
         levels,
-        title=f"Gray levels: {title}",
+        title=f"Gray levels, {name}",
         where=f"train, n = {len(sample.images):,} images",
         caption="Share of the pixels, before and after, one view of each image. Flips move pixels and change no share.",
     )
-    notes = plausibility(config)
-    if not notes:
-        st.info("Nothing is changed: every epoch sees the same images.")
-    st.markdown(
-        "\n".join(
-            f"- **{note.operation}** :{_COLOURS[note.verdict]}-badge[{note.verdict}] {note.reason}" for note in notes
-        )
-    )
+    for note in notes:
+        st.markdown(f"- **{note.operation}** :{_COLOURS[note.verdict]}-badge[{note.verdict}] {note.reason}")
 
 
 def augmented(
     images: NDArray[np.uint8], config: AugmentConfig, seed: int, view: int
 ) -> tuple[NDArray[np.uint8], AugmentParameters]:
-    """A view of each image, rounded for the screen, and what was drawn for it; the same draws for every setting."""
+    """A view of each image, rounded for the screen, and what was drawn for it.
+
+    The draws are the same whatever the setting, and those for the first images the same however many there are.
+    """
     parameters = draw_parameters(config, len(images), np.random.default_rng([seed, view]))
     return np.rint(apply(images, parameters)).astype(np.uint8), parameters
 

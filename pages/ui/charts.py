@@ -62,8 +62,7 @@ def pr(part: SplitReport) -> go.Figure | NotApplicable:
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[share] * 2, mode="lines", name=f"chance: prevalence {share:.2f}", line=_DASHED)
     figure.add_scatter(
-        # The first step starts at recall 0, at the precision it leads to.
-        x=(0.0, *part.pr.recall),
+        x=(0.0, *part.pr.recall),  # The first step starts at recall 0, at the precision it leads to.
         y=(part.pr.precision[0], *part.pr.precision),
         customdata=(part.pr.threshold[0], *part.pr.threshold),
         mode="lines",
@@ -108,7 +107,7 @@ def confusion(counts: Confusion) -> go.Figure:
 
 
 def history(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> go.Figure:
-    """Loss, accuracy and learning rate by epoch, with the epoch whose weights were kept."""
+    """Loss, accuracy and learning rate by epoch, with the epoch whose weights were kept and the second phase, if any."""
     epochs = epoch_table(events)
     held_out = "validation (the test images)" if selected_on_test else "validation"
     figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.4, 0.4, 0.2])
@@ -122,10 +121,11 @@ def history(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> g
             figure.add_scatter(y=epochs[val], name=held_out, legendgroup="val", line=_CURVE, row=row, col=1, **style)
         figure.update_yaxes(title_text=train.replace("_", " "), rangemode="tozero" if row == 1 else "normal", row=row)
     if (best := best_epoch(epochs)) is not None:
-        words = f"best epoch {best}" + (", selected on test" if selected_on_test else "")
-        _line(figure, best, words)
-    # Rates fall by factors.
-    figure.update_yaxes(type="log", exponentformat="power", dtick=1, row=3)
+        _line(figure, best, f"best epoch {best}" + (", selected on test" if selected_on_test else ""))
+    if second := [int(event["epoch"]) + 1 for event in events if event.get("phase") == 2]:
+        span = {"x0": min(second) - 0.5, "x1": max(second) + 0.5, "y0": 0, "y1": 1, "yref": "paper"}
+        figure.add_shape(name="fine-tuning", showlegend=True, fillcolor=REFERENCE, opacity=0.2, line_width=0, **span)
+    figure.update_yaxes(type="log", exponentformat="power", dtick=1, row=3)  # Rates fall by factors.
     figure.update_xaxes(title_text="epoch", dtick=max(1, len(epochs) // 10), row=3)
     return figure.update_layout(height=560, margin=_MARGIN, hovermode="x unified", legend={**_BELOW, "y": -0.1})
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from pages.ui.pictures import plain
+from pneumo_core.config import Balance, TrainConfig
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, views
@@ -46,6 +47,13 @@ def disclaimer() -> None:
     st.warning(DISCLAIMER, icon=":material/medical_information:")
 
 
+def duration(seconds: float) -> str:
+    """Seconds in words: ``45 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def percent(estimate: Estimate | NotApplicable) -> str:
     """An estimate as text, with its interval: ``91.2 % (88.7 to 93.1)``."""
     if isinstance(estimate, NotApplicable):
@@ -59,7 +67,17 @@ def run_name(view: RunView) -> str:
         return view.run_id
     data = "phantoms" if view.data.get("is_phantom") else "X-rays"
     config = view.config
-    return f"{config.architecture.value} · {config.preset.value} · seed {config.seed} · {data} · {view.run_id[-6:]}"
+    return f"{config.architecture.value} · {setting_name(config)} · seed {config.seed} · {data} · {view.run_id[-6:]}"
+
+
+def setting_name(config: TrainConfig) -> str:
+    """The preset, and what most often differs from it."""
+    parts = [config.preset.value]
+    if config.balance is not Balance.NONE:
+        parts.append(config.balance.value)
+    if config.fine_tune is not None:
+        parts.append("fine-tuned")
+    return " · ".join(parts)
 
 
 def data_badge(index: DataIndex) -> None:

@@ -1,51 +1,61 @@
 """Runs on a page: the table of all, and the live panel of one."""
 
-from collections.abc import Sequence
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from pages.ui.charts import history
-from pages.ui.components import STATE_COLOURS, caveats, run_name, show_error
+from pages.ui.components import STATE_COLOURS, caveats, duration, run_name, setting_name, show_error
 from pages.ui.state import may_train
+from pages.ui.tables import facts_frame
 from pneumo_core.errors import PneumoError
-from pneumo_core.jobs.runs import RunView, cancel, resume, view
+from pneumo_core.jobs.cost import remaining_s
+from pneumo_core.jobs.runs import RunView, cancel, logs, queue_places, resume, view, views
 from pneumo_core.records import RunState
 from pneumo_core.status import read_events
+from pneumo_core.store import read_manifest
+
+_LOG_TAIL = 4000  # Characters; the download has the rest.
+_FACTS = ("device", "precision", "training", "resume", "peak memory")
 
 
-def duration(seconds: float) -> str:
-    """Seconds in words: ``45 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def runs_table(known: Sequence[RunView]) -> str | None:
-    """All runs, newest first; returns the id of the row that was just picked."""
+def runs_table(known: Sequence[RunView]) -> None:
+    """All runs, newest first; a row that is picked goes into the address."""
+    places = queue_places(known)
     rows = [
         {
             "run": item.run_id,
-            "state": item.state.value,
-            "preset": item.config.preset.value if item.config else "?",
+            "state": item.state.value + (f", place {places[item.run_id]}" if item.run_id in places else ""),
+            "setting": setting_name(item.config) if item.config else "?",
             "seed": item.config.seed if item.config else None,
             "data": "phantoms" if item.data.get("is_phantom") else "X-rays",
             "submitted": pd.Timestamp(item.submitted_at, unit="s") if item.submitted_at else None,
-            "note": item.problem or ("ships with the project" if item.run.is_published else ""),
+            "note": item.problem or ("published" if item.run.is_published else ""),
         }
         for item in known
     ]
-    event = st.dataframe(
+    ids = [item.run_id for item in known]
+    # The key changes with the rows: a selection is a row's number, which would soon be another run's.
+    key = f"runs {hash(tuple(ids))}"
+
+    def pick() -> None:
+        if picked := st.session_state[key]["selection"]["rows"]:
+            st.query_params["run"] = ids[picked[0]]
+
+    st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
         width="stretch",
-        on_select="rerun",
+        on_select=pick,
         selection_mode="single-row",
-        key="runs_table",
+        key=key,
         column_config={"submitted": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
+        alt="All runs, newest first",
     )
-    picked = event["selection"]["rows"]
-    return known[picked[0]].run_id if picked and picked[0] < len(known) else None
 
 
 def run_panel(run_id: str) -> None:
@@ -53,30 +63,56 @@ def run_panel(run_id: str) -> None:
     live = view(run_id).state.is_live
 
     def panel() -> None:
-        item = view(run_id)
-        _draw(item)
+        try:
+            item = view(run_id)
+            _draw(item)
+        except PneumoError as error:
+            show_error(error)
+            return
         if live and not item.state.is_live:
             st.rerun()
 
     st.fragment(panel, run_every="1s" if live else None)()
 
 
+def stage(item: RunView, events: Sequence[Mapping[str, Any]]) -> tuple[float, str]:
+    """How far a live run is: the fraction, from 0 to 1, and what it is doing, with the time left where it was measured."""
+    status = item.status
+    if status is None:
+        return 0.0, item.state.value
+    if item.state is RunState.EXPORTING:
+        return 1.0, status.message
+    if status.steps == 0 and status.message.startswith("computing"):  # Features, before the first epoch.
+        done, total, speed = (_number(events[-1] if events else {}, name) for name in ("done", "total", "images_per_s"))
+        if done is None or not total or not speed:
+            return 0.0, status.message
+        left = duration(max(0.0, total - done) / speed)
+        return min(1.0, done / total), f"{status.message} · {speed:,.0f} images/s · about {left} for these"
+    if not status.epochs or not status.steps:
+        return 0.0, status.message
+    done = status.epoch + (status.step / status.steps if status.epoch < status.epochs else 0)
+    left_s = remaining_s(item)
+    words = f"{status.message}: epoch {min(status.epoch + 1, status.epochs)} of {status.epochs}"
+    return min(1.0, done / status.epochs), words + (f" · at most {duration(left_s)} left" if left_s else "")
+
+
 def _draw(item: RunView) -> None:
     st.markdown(f"#### {run_name(item)} :{STATE_COLOURS[item.state]}-badge[{item.state.value}]")
     if item.problem:
         show_error(item.problem)
-    status = item.status
-    if item.state.is_live and status:
-        total = max(1, status.epochs * status.steps)
-        done = status.epoch * status.steps + (status.step if status.epoch < status.epochs else 0)
-        where = f": epoch {min(status.epoch + 1, status.epochs)} of {status.epochs}" if status.epochs else ""
-        st.progress(min(1.0, done / total), f"{status.message}{where}")
-    elif item.state is RunState.FAILED and status:
-        show_error(status.error or "The run failed without a word; its log is below.")
+    events = read_events(item.run)
+    if item.state is RunState.QUEUED:
+        place = queue_places(views()).get(item.run_id, 1)
+        st.info(
+            "Next in the queue: it starts when a run before it ends." if place == 1 else f"Place {place} in the queue."
+        )
+    elif item.state.is_live:
+        st.progress(*stage(item, events))
+    elif item.state is RunState.FAILED and item.status:
+        show_error(item.status.error or "The run failed without a word; its log is below.")
     elif item.state is RunState.INTERRUPTED:
         st.warning("The worker was stopped from outside. Resuming goes on from the last finished epoch.")
     _actions(item)
-    events = read_events(item.run)
     if any(event.get("kind") == "epoch" for event in events):
         # Curves change once an epoch; the key keeps zoom and hover between the seconds.
         st.plotly_chart(
@@ -84,18 +120,55 @@ def _draw(item: RunView) -> None:
             width="stretch",
             key=f"history_{item.run_id}",
         )
-    elif item.state.is_live:
+    elif item.state is RunState.RUNNING:
         st.caption("Curves appear after the first epoch.")
-    batches = [event for event in events if event.get("kind") == "batch"]
-    if item.state.is_live and batches:
-        last = batches[-1]
-        st.caption(
-            f"batch {last['step']} of {last['steps']} · loss {last['loss']:.3f} · {last['images_per_s']:.0f} images/s"
-        )
+    if item.state is RunState.RUNNING and events and events[-1].get("kind") == "batch":
+        _show_batch(events[-1])
+    if item.state is RunState.SUCCEEDED and not item.problem:
+        _show_facts(item)
     caveats(item)
-    if item.run.log.exists():
+    _show_files(item)
+
+
+def _show_batch(event: Mapping[str, Any]) -> None:
+    shapes = {
+        "step": "batch {:,.0f}",
+        "steps": "of {:,.0f}",
+        "loss": "· loss {:.3f}",
+        "images_per_s": "· {:,.0f} images/s",
+    }
+    said = [shape.format(value) for name, shape in shapes.items() if (value := _number(event, name)) is not None]
+    st.caption(" ".join(said))
+
+
+def _show_facts(item: RunView) -> None:
+    """Where the run worked, what it took, and what may be said of it if it was resumed."""
+    facts = facts_frame(item, read_manifest(item.run)).set_index("fact")
+    st.table(facts.loc[list(_FACTS)], alt="Facts of the run")
+
+
+def _show_files(item: RunView) -> None:
+    if text := logs(item.run_id):
         with st.expander("Worker's log"):
-            st.code(item.run.log.read_text(errors="replace")[-4000:] or "(empty)", language=None)
+            st.code(text[-_LOG_TAIL:], language=None)
+            st.download_button(
+                "Download all of it",
+                lambda: logs(item.run_id),
+                f"{item.run_id}.log",
+                "text/plain",
+                on_click="ignore",
+                key=f"log {item.run_id}",
+            )
+    if item.run.tensorboard.is_dir():
+        with st.expander("TensorBoard"):
+            st.caption("In a shell on this machine, after 'pip install tensorboard':")
+            st.code(f"tensorboard --logdir {shlex.quote(str(item.run.tensorboard))}", language="bash", wrap_lines=True)
+
+
+def _number(event: Mapping[str, Any], name: str) -> float | None:
+    """A number of an event that was read from a file, where it is one."""
+    value = event.get(name)
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _actions(item: RunView) -> None:

@@ -183,6 +183,7 @@ def facts_frame(view: RunView, manifest: Mapping[str, Any]) -> pd.DataFrame:
         "device": f"{fact('device', 'kind')}: {fact('device', 'name')}",
         "precision": str(fact("device", "precision")),
         "training": number(fact("training_duration_s"), ",.0f", " s") + resumed,
+        "resume": str(fact("resume")),
         "export and prediction": number(fact("export_duration_s"), ",.0f", " s"),
         "peak memory": number(memory / 2**20, ",.0f", " MiB") if isinstance(memory, int | float) else str(memory),
         "python": str(fact("device", "python")),

@@ -82,7 +82,8 @@ def job_state(run: RunDirectory, said: RunState) -> RunState:
         RunError: Ray does not answer, or `PNEUMO_RAY_ADDRESS` is another cluster.
         StoreError: The run's files cannot be read.
     """
-    job = _request("GET", f"/api/jobs/{_job_id(run)}")
+    job_id = _job_id(run)
+    job = _request("GET", f"/api/jobs/{job_id}")
     status = job.get("status") if isinstance(job, dict) else None
     if status == "PENDING" and not run.cancel.exists():
         return RunState.QUEUED
@@ -90,10 +91,10 @@ def job_state(run: RunDirectory, said: RunState) -> RunState:
         told = read_status(run).state
         return told if told.is_live else RunState.RUNNING
     if status == "FAILED":
-        return _settle(run, said, RunState.FAILED, _why(str(job.get("message"))))
+        return _settle(run, job_id, said, RunState.FAILED, _why(str(job.get("message"))))
     # Ray takes a request to stop a job that waits for resources, and lets it wait on: it would end as soon as it began.
     if status in {"STOPPED", "PENDING"}:
-        return _settle(run, said, RunState.CANCELLED, "")
+        return _settle(run, job_id, said, RunState.CANCELLED)
     return run_state(run)  # The job is unknown there, or has just succeeded: the files know.
 
 
@@ -120,15 +121,15 @@ def job_log(run: RunDirectory) -> str:
     return str(answer.get("logs") or "") if isinstance(answer, dict) else ""
 
 
-def _settle(run: RunDirectory, said: RunState, state: RunState, error: str) -> RunState:
+def _settle(run: RunDirectory, job_id: str, said: RunState, state: RunState, error: str = "") -> RunState:
+    """Write how a job ended into the run's status, unless the run has moved on since Ray was asked."""
     try:
-        note = run.executor.read_bytes()
         with hold_lock(run.submit_lock, timeout_s=0):
             now = run_state(run)
-            if now is not said or run.executor.read_bytes() != note:
-                return now  # The worker has spoken, or the run was started anew, since Ray was asked.
+            if now is not said or _job_id(run) != job_id:
+                return now
             update_status(run, state=state, message=state.value, error=error)
-    except (OSError, RunError, StoreError):
+    except (RunError, StoreError):
         pass  # The run is being started anew, or is not ours to write: whoever looks next can write it.
     return state
 

@@ -1,79 +1,65 @@
-"""Submitting runs and asking after them.
+"""Starting and stopping runs; `views`, which are offered here too, says how they are.
 
 `submit` is idempotent: a finished run is returned, a live one is joined, anything else is started or resumed. Two clicks,
 two tabs and two people therefore cannot train the same thing twice.
 """
 
+import shutil
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from pneumo_core.config import TrainConfig, config_from_dict, config_to_dict, run_id
+from pneumo_core.config import TrainConfig, config_to_dict, run_id
 from pneumo_core.data.index import DataIndex, load_index, require_trainable
-from pneumo_core.errors import ConfigError, CorruptError, RunError, StoreError
-from pneumo_core.files import hold_lock, lock_is_held, make_directory, read_json, store_errors, write_json
-from pneumo_core.jobs.local import start_worker
+from pneumo_core.errors import CorruptError, RunError, StoreError
+from pneumo_core.files import hold_lock, is_there, lock_is_held, make_directory, store_errors, write_json
+from pneumo_core.jobs.clean import clean
+from pneumo_core.jobs.cost import required_bytes
+from pneumo_core.jobs.local import start_worker, worker_environment
+from pneumo_core.jobs.ray_jobs import job_log, require_ray, start_job, stop_job
+from pneumo_core.jobs.views import RunView, queue_places, view, views
 from pneumo_core.records import RunState
-from pneumo_core.status import Status, next_ticket, read_status, run_state, write_status
-from pneumo_core.store import RunDirectory, find_run, list_runs, read_manifest, run_directory
+from pneumo_core.status import Status, next_ticket, run_state, write_status
+from pneumo_core.store import RunDirectory, find_run, run_directory, runs_root
 
-__all__ = ["RunView", "cancel", "export", "resume", "submit", "view", "views"]
+__all__ = ["Executor", "RunView", "cancel", "export", "logs", "queue_places", "resume", "submit", "view", "views"]
 
 _START_TIMEOUT_S: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """A run as people see it.
+class Executor(StrEnum):
+    """Where a run's worker runs: on this machine, or as a job of the Ray cluster at `PNEUMO_RAY_ADDRESS`."""
 
-    Attributes:
-        run: Its directory.
-        state: Its state, from its files.
-        config: What was asked for, or None where that cannot be read.
-        data: The data set it was asked for: `data_id`, `root`, `is_phantom`.
-        submitted_at: Unix time of the first submission, in seconds.
-        status: What its worker said last, or None where that cannot be read.
-        problem: One line on what is wrong with its files, or "".
-    """
-
-    run: RunDirectory
-    state: RunState
-    config: TrainConfig | None = None
-    data: dict[str, Any] = field(default_factory=dict)
-    submitted_at: float = 0.0
-    status: Status | None = None
-    problem: str = ""
-
-    @property
-    def run_id(self) -> str:
-        """Id of the run."""
-        return self.run.run_id
-
-    @property
-    def is_resumable(self) -> bool:
-        """Whether `resume` would start it."""
-        return self.state in {RunState.INTERRUPTED, RunState.CANCELLED, RunState.FAILED, RunState.TRAINED}
+    LOCAL = "local"
+    RAY = "ray"
 
 
-def submit(config: TrainConfig, index: DataIndex) -> RunView:
+def submit(config: TrainConfig, index: DataIndex, *, executor: Executor = Executor.LOCAL) -> RunView:
     """Start a run, or join or return the one that is already there. Returns at once, without waiting for the training.
 
     Args:
         config: What to train.
         index: The data set, indexed (and so stored) before.
+        executor: Where to start it; a run that is going stays where it is.
 
     Raises:
         DataError: The data set lacks a class or a split.
-        StoreError: The run's directory cannot be written.
-        RunError: The worker did not start.
+        ConfigError: A setting cannot be used.
+        StoreError: The run's directory cannot be written, or the disk has too little space.
+        RunError: The worker did not start, or Ray does not answer.
     """
     require_trainable(index)
     run = run_directory(run_id(config, index.data_id))
-    if not run.manifest.exists():
+    if not is_there(run.manifest):
         make_directory(run.path)
         with hold_lock(run.submit_lock, timeout_s=_START_TIMEOUT_S):
-            if not run.config.exists() or view(run.run_id).config != config:  # Missing, or damaged since.
+            known = view(run.run_id) if is_there(run.config) else None
+            is_needed = known is None or known.is_resumable
+            if is_needed:
+                _prepare(executor, config, index)
+            if known is None or known.config != config:  # Missing, or damaged since.
                 data = {"data_id": index.data_id, "root": str(index.root), "is_phantom": index.is_phantom}
                 asked = {
                     "run_id": run.run_id,
@@ -82,26 +68,36 @@ def submit(config: TrainConfig, index: DataIndex) -> RunView:
                     "submitted_at": time.time(),
                 }
                 write_json(run.config, asked)
-            _start(run, "train")
+            if is_needed:
+                _start(run, "train", executor)
     return view(run.run_id)
 
 
-def resume(run_id: str) -> RunView:
+def resume(run_id: str, *, executor: Executor | None = None) -> RunView:
     """Go on with a run that was interrupted, was cancelled, failed, or is trained but not exported.
+
+    Args:
+        run_id: The run.
+        executor: Where to go on, or None for where it was.
 
     Raises:
         RunNotFoundError: There is no such run.
-        RunError: The run is finished or still going, or its worker did not start.
+        RunError: The run is finished or still going, its worker did not start, or Ray does not answer.
+        ConfigError: A setting cannot be used.
         DataError: The data set's index is gone.
+        StoreError: The run's files are damaged or cannot be written, or the disk has too little space.
     """
     current = view(run_id)
     if not current.is_resumable:
         raise RunError(f"only a stopped run can be resumed. Received: run_id={run_id!r}, state={current.state.value}")
-    if current.problem:
+    if current.config is None:
         raise CorruptError(current.problem)
-    load_index(current.data["data_id"])  # Says now what the worker would only say in its log.
+    index = load_index(current.data["data_id"])  # Says now what the worker would only say in its log.
+    chosen = executor or (Executor.RAY if is_there(current.run.executor) else Executor.LOCAL)
     with hold_lock(current.run.submit_lock, timeout_s=_START_TIMEOUT_S):
-        _start(current.run, "train")
+        if view(run_id).is_resumable:  # Or somebody else was faster.
+            _prepare(chosen, current.config, index)
+            _start(current.run, "train", chosen)
     return view(run_id)
 
 
@@ -111,76 +107,83 @@ def export(run_id: str) -> RunView:
     Raises:
         RunNotFoundError: There is no such run.
         RunError: The run is not in the state *trained*, or its worker did not start.
+        ConfigError: A setting cannot be used.
     """
     current = view(run_id)
     if current.state is not RunState.TRAINED:
         raise RunError(f"only a trained run can be exported. Received: run_id={run_id!r}, state={current.state.value}")
     with hold_lock(current.run.submit_lock, timeout_s=_START_TIMEOUT_S):
-        _start(current.run, "export")
+        if view(run_id).is_resumable:
+            _start(current.run, "export", Executor.LOCAL)
     return view(run_id)
 
 
 def cancel(run_id: str) -> RunView:
-    """Ask a live run to stop; it does so within a batch, and can be resumed from its last epoch.
+    """Ask a live run to stop; it does so within a batch, and can be resumed from its last epoch. Asking twice is once.
 
     Raises:
         RunNotFoundError: There is no such run.
-        RunError: The run is not going.
+        RunError: The run is not going, and nobody cancelled it. Or Ray does not answer; a worker that can still read its
+            run's directory stops all the same.
     """
     current = view(run_id)
+    if current.state is RunState.CANCELLED:
+        return current
     if not current.state.is_live:
         raise RunError(
             f"only a run that is going can be cancelled. Received: run_id={run_id!r}, state={current.state.value}"
         )
     with store_errors(current.run.cancel):
         current.run.cancel.touch()
-    return current
+    if is_there(current.run.executor):
+        stop_job(current.run)
+    return view(run_id)
 
 
-def view(run_id: str) -> RunView:
-    """A run as people see it; damaged files are told in `problem`, not raised.
+def logs(run_id: str) -> str:
+    """What a run's worker has written, or where it has not begun, what its cluster says.
 
     Raises:
         RunNotFoundError: There is no such run.
+        ConfigError: `PNEUMO_RAY_ADDRESS` is missing or cannot be used.
+        RunError: Ray does not answer.
+        StoreError: The log cannot be read.
     """
     run = find_run(run_id)
-    state = run_state(run)
-    problem = ""
-    status = None
-    try:
-        if run.status.exists():
-            status = read_status(run)
-    except StoreError as error:
-        # A finished run needs its status no more, and a stopped one starts a new status when it is resumed.
-        problem = "" if state is not RunState.FAILED else str(error)
-    try:
-        if state is RunState.SUCCEEDED:
-            read_manifest(run)
-        asked = read_json(run.config)
-        config = config_from_dict(asked["config"])
-        return RunView(run, state, config, dict(asked["data"]), float(asked["submitted_at"]), status, problem)
-    except (StoreError, ConfigError) as error:
-        return RunView(run, state, status=status, problem=str(error))
-    except (KeyError, TypeError, ValueError) as error:
-        return RunView(
-            run,
-            state,
-            status=status,
-            problem=f"config.json must hold a submitted config. Received: {run.run_id!r}: {error!r}",
+    text = ""
+    if is_there(run.log):
+        with store_errors(run.log):
+            text = run.log.read_text(errors="replace")
+    return job_log(run) if not text and is_there(run.executor) else text
+
+
+def _prepare(executor: Executor, config: TrainConfig, index: DataIndex) -> None:
+    """Make room, and refuse a run that could not work; `submit_lock` is held, which keeps this run's backup."""
+    worker_environment()
+    if executor is Executor.RAY:
+        require_ray()
+    with suppress(StoreError):  # Housekeeping must not keep a run from starting.
+        clean()
+    needed = required_bytes(config, index)
+    root = make_directory(runs_root())
+    with store_errors(root):
+        free = shutil.disk_usage(root).free
+    if free < needed:
+        raise StoreError(
+            f"a run needs {needed / 1e9:.2f} GB of disk. Received: path={str(root)!r} with {free / 1e9:.2f} GB free; "
+            "free some, 'runs clean' lists old backups, or set PNEUMO_ARTIFACTS to a folder with more"
         )
 
 
-def views() -> list[RunView]:
-    """Every run, newest first."""
-    return sorted((view(run.run_id) for run in list_runs()), key=lambda item: item.submitted_at, reverse=True)
-
-
-def _start(run: RunDirectory, verb: str) -> None:
-    """Start the worker unless the run is finished or has one; `submit_lock` is held."""
-    if run.manifest.exists() or lock_is_held(run.run_lock):
-        return
-    run.cancel.unlink(missing_ok=True)
+def _start(run: RunDirectory, verb: str, executor: Executor) -> None:
+    """Start the worker of a run that has none; `submit_lock` is held."""
+    with store_errors(run.path):
+        run.cancel.unlink(missing_ok=True)
+        run.executor.unlink(missing_ok=True)
     write_status(run, Status(RunState.QUEUED, ticket=next_ticket(), message="starting"))
+    if executor is Executor.RAY:
+        start_job(run, verb)
+        return
     process = start_worker(verb, run.path, run.log)
     deadline = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < deadline:

@@ -5,7 +5,9 @@ from typing import Final
 
 import h5py
 import keras
+import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
 from pneumo_core.architecture import VGG16_BLOCKS, VGG16_DENSE
 from pneumo_core.config import Scaling
@@ -123,25 +125,34 @@ def load_imagenet(model: keras.Model, path: Path) -> None:
     Raises:
         TrainingError: The file is no HDF5 file, or lacks a layer, or a layer has another shape.
     """
+    convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    stored = _read(path, [layer.name for layer in convolutions])
+    for layer, arrays in zip(convolutions, stored, strict=True):
+        expected = [tuple(weight.shape) for weight in layer.weights]
+        received = [array.shape for array in arrays]
+        if received != expected:
+            raise TrainingError(
+                f"the weights of {layer.name} must have the shapes {expected}. Received: {received} in "
+                f"{str(path)!r}; use vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 of keras.applications"
+            )
+        layer.set_weights(arrays)
+
+
+def _read(path: Path, names: list[str]) -> list[list[NDArray[np.floating]]]:
+    """The arrays of each layer, its kernel first."""
+    stored = []
     try:
         with h5py.File(path) as file:
-            for layer in model.layers:
-                if not isinstance(layer, layers.Conv2D):
-                    continue
-                group = file.get(layer.name)
+            for name in names:
+                group = file.get(name)
                 items = group.values() if isinstance(group, h5py.Group) else ()
-                arrays = [item[()] for item in items if isinstance(item, h5py.Dataset)]
-                arrays = sorted(arrays, key=lambda array: -array.ndim)  # The kernel first, whatever the names are.
-                expected = [tuple(weight.shape) for weight in layer.weights]
-                received = [array.shape for array in arrays]
-                if received != expected:
-                    raise TrainingError(
-                        f"the weights of {layer.name} must have the shapes {expected}. Received: {received} in "
-                        f"{str(path)!r}; use vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 of keras.applications"
-                    )
-                layer.set_weights(arrays)
-    except OSError as error:
+                numbers = [item for item in items if isinstance(item, h5py.Dataset) and item.dtype.kind == "f"]
+                # By their axes, because the names of the arrays differ from file to file.
+                stored.append(sorted((item[()] for item in numbers), key=lambda array: -array.ndim))
+    except (OSError, RuntimeError, ValueError, KeyError) as error:  # HDF5's words for damage, depending on its place.
+        reason = " ".join(str(error).split())
         raise TrainingError(
-            f"PNEUMO_VGG16_WEIGHTS must name a readable HDF5 file. Received: path={str(path)!r}: {error}; "
+            f"PNEUMO_VGG16_WEIGHTS must name a readable HDF5 file. Received: path={str(path)!r}: {reason}; "
             "use vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 of keras.applications"
         ) from error
+    return stored

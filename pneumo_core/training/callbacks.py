@@ -9,7 +9,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.proto.summary_pb2 import Summary
 
 from pneumo_core.errors import CancelledError, CorruptError, TrainingError
 from pneumo_core.files import make_directory, store_errors
@@ -51,7 +53,10 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """Write the run's status, events and TensorBoard log: a line an epoch, and a line a batch at most every second."""
+    """Write the run's status, events and TensorBoard log: a line an epoch, and a line a batch at most every second.
+
+    It is to be closed when the training ends, however it ends.
+    """
 
     def __init__(self, run: RunDirectory, *, epochs: int, steps: int, batch_size: int) -> None:
         super().__init__()
@@ -59,7 +64,7 @@ class Progress(keras.callbacks.Callback):
         self._epochs = epochs
         self._steps = steps
         self._batch_size = batch_size
-        self._board: SummaryWriter | None = None
+        self._board: EventsWriter | None = None
         self._epoch = 0
         self._epoch_start = 0.0
         self._last = 0.0
@@ -73,7 +78,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         now = time.monotonic()
-        if batch and now - self._last < _EVENT_INTERVAL_S:  # The first is told at once: it says that training has begun.
+        # The first is told at once: it says that training has begun.
+        if batch and now - self._last < _EVENT_INTERVAL_S:
             return
         images = (batch + 1 - self._last_step) * self._batch_size
         event = {"kind": "batch", "epoch": self._epoch, "step": batch + 1, "steps": self._steps, **_numbers(logs)}
@@ -89,19 +95,30 @@ class Progress(keras.callbacks.Callback):
         event = {"kind": "epoch", "epoch": epoch, **_numbers(logs), "learning_rate": rate}
         append_event(self._run, {**event, "duration_s": time.monotonic() - self._epoch_start, "time": time.time()})
         update_status(self._run, epoch=epoch + 1, step=self._steps)
-        if self._board is None:
-            # Keras' own TensorBoard callback needs TensorFlow. Files are named by the second, so the epoch tells two apart;
-            # what an interrupted session wrote of later epochs is hidden.
-            folder = str(self._run.tensorboard)
-            self._board = SummaryWriter(folder, purge_step=epoch, filename_suffix=f".epoch-{epoch}")
-        for name, value in {**_numbers(logs), "learning_rate": rate}.items():
-            self._board.add_scalar(name, value, epoch)
-        self._board.flush()
+        self._log(epoch, {**_numbers(logs), "learning_rate": rate})
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def close(self) -> None:
+        """Close the TensorBoard log."""
         if self._board is not None:
-            self._board.close()
+            with store_errors(self._run.tensorboard):
+                self._board.close()
             self._board = None
+
+    def _log(self, epoch: int, values: dict[str, float]) -> None:
+        # Keras' own callback needs TensorFlow; the usual writer of tensorboardX has a thread, and waits for it for ever
+        # once a full disk has ended it.
+        now = time.time()
+        with store_errors(self._run.tensorboard):
+            if self._board is None:
+                # Files are named by the second, so the epoch tells two apart; what an interrupted session wrote of later
+                # epochs is hidden by the mark of a start.
+                prefix = str(make_directory(self._run.tensorboard) / "events")
+                self._board = EventsWriter(prefix, f".epoch-{epoch:04d}")
+                start = SessionLog(status=SessionLog.START)
+                self._board.write_event(Event(wall_time=now, step=epoch, session_log=start))
+            scalars = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+            self._board.write_event(Event(wall_time=now, step=epoch, summary=Summary(value=scalars)))
+            self._board.flush()
 
 
 class KeepBestWeights(keras.callbacks.Callback):

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -169,19 +170,19 @@ def _fit(
         first_epoch=first_epoch,
         threads=device.threads,
     )
-    progress = Progress(run, epochs=phase.epochs, steps=len(batches), batch_size=config.batch_size)
     update_status(run, message="training", epoch=first_epoch, epochs=phase.epochs)
     if first_epoch < phase.epochs and not stopped:
-        phase.model.fit(
-            batches,
-            validation_data=eval_batches(phase.val_array, data.labels, val_rows, batch_size=config.batch_size),
-            epochs=phase.epochs,
-            initial_epoch=first_epoch,
-            callbacks=[StopOnNaN(), CancelOnRequest(run), best, plateau, early, progress, backup],
-            class_weight=data.class_weight,
-            shuffle=False,  # The batches shuffle themselves, by seed and epoch.
-            verbose=0,
-        )
+        with closing(Progress(run, epochs=phase.epochs, steps=len(batches), batch_size=config.batch_size)) as progress:
+            phase.model.fit(
+                batches,
+                validation_data=eval_batches(phase.val_array, data.labels, val_rows, batch_size=config.batch_size),
+                epochs=phase.epochs,
+                initial_epoch=first_epoch,
+                callbacks=[StopOnNaN(), CancelOnRequest(run), best, plateau, early, progress, backup],
+                class_weight=data.class_weight,
+                shuffle=False,  # The batches shuffle themselves, by seed and epoch.
+                verbose=0,
+            )
     return first_epoch, backup.epoch
 
 

@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config import Preset, TrainConfig
+from pneumo_core.config import FineTuneConfig, Preset, TrainConfig
+from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
-from pneumo_core.jobs.cost import estimate_cost
+from pneumo_core.jobs.cost import estimate_cost, remaining_s, required_bytes
+from pneumo_core.jobs.views import RunView, view
 from pneumo_core.presets import preset_config
-from pneumo_core.records import Architecture
+from pneumo_core.records import Architecture, RunState
+from pneumo_core.status import Status, append_event, read_events
+from pneumo_core.store import RunDirectory, run_directory
 from tests.conftest import FinishedRun
 
 
@@ -67,3 +71,108 @@ def test_published_runs_were_measured_elsewhere(
 ) -> None:
     shutil.move(with_finished_run.path, no_published / with_finished_run.run_id)
     assert not estimate_cost(config(Preset.QUICK), index).is_measured
+
+
+# --- Disk -------------------------------------------------------------------------------------------------------------
+
+
+def test_disk_is_what_a_run_takes_while_it_works(with_finished_run: FinishedRun, index: DataIndex) -> None:
+    """From the files of a run that was made: two of each kind of weights file, two backups, one model."""
+    folder = with_finished_run.path
+    manifest = json.loads((folder / "manifest.json").read_text())
+    weights, model = ((folder / name).stat().st_size for name in ("weights.weights.h5", "model.onnx"))
+    backup = 4 * (manifest["parameters"] + 2 * manifest["trainable_parameters"])
+    others = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) - weights - model
+    needed = required_bytes(config(Preset.QUICK), index)
+    assert 2 * weights + 2 * backup + model + others < needed < 1.2 * (2 * weights + 2 * backup + model + others)
+
+
+def test_the_array_cache_counts_where_it_is_missing(with_finished_run: FinishedRun, index: DataIndex) -> None:
+    there = required_bytes(config(Preset.QUICK), index)
+    array_path(index.data_id, 150).unlink()
+    assert required_bytes(config(Preset.QUICK), index) - there == len(index.table) * 150 * 150
+
+
+def test_the_larger_network_takes_more_and_more_when_all_of_it_is_trained(index: DataIndex) -> None:
+    frozen = preset_config(Architecture.VGG16, Preset.REPORT)
+    sizes = [required_bytes(each, index) for each in (config(Preset.REPORT), frozen, tuned(frozen))]
+    assert sizes == sorted(sizes)
+    # The published counts: 23,760,705 parameters, of which 9,046,017 are trained.
+    assert sizes[1] > 4 * (3 * 23_760_705 + 2 * (23_760_705 + 2 * 9_046_017))
+    assert sizes[2] > 4 * 9 * 23_760_705
+
+
+def tuned(frozen: TrainConfig) -> TrainConfig:
+    return replace(frozen, fine_tune=FineTuneConfig(epochs=2))
+
+
+# --- Time left --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(no_published: Path) -> RunDirectory:
+    run = run_directory("baseline-0123456789ab")
+    run.path.mkdir(parents=True)
+    return run
+
+
+def going(run: RunDirectory, **said: int) -> RunView:
+    status = Status(RunState.RUNNING, ticket=1, epochs=10, steps=100, **said)
+    return RunView(run, RunState.RUNNING, config(Preset.QUICK, batch_size=32), status=status)
+
+
+def epoch(number: int, duration_s: object) -> dict[str, object]:
+    return {"kind": "epoch", "epoch": number, "duration_s": duration_s, "time": 1.7e9 - number * 1e6}
+
+
+def batch(step: int, images_per_s: object) -> dict[str, object]:
+    return {"kind": "batch", "epoch": 0, "step": step, "steps": 100, "images_per_s": images_per_s, "time": 0}
+
+
+def test_nothing_measured_yet(run: RunDirectory) -> None:
+    assert remaining_s(going(run)) is None
+    append_event(run, {"kind": "features", "done": 3, "total": 9, "images_per_s": 20.0})
+    append_event(run, batch(1, 2.5))  # The first batch, in which the network is compiled, says nothing.
+    assert remaining_s(going(run, step=1)) is None
+    assert remaining_s(RunView(run, RunState.QUEUED, status=Status(RunState.QUEUED, ticket=1))) is None
+    assert remaining_s(RunView(run, RunState.INTERRUPTED)) is None
+
+
+def test_from_batches_until_an_epoch_has_ended_then_from_epochs(run: RunDirectory) -> None:
+    for step, speed in ((1, 2.5), (20, 100.0), (40, 320.0), (60, 400.0)):
+        append_event(run, batch(step, speed))
+    # 100 batches of 32 at 320 images a second: 10 s an epoch, nine and two fifths of them.
+    assert remaining_s(going(run, epoch=0, step=60)) == pytest.approx(94.0)
+    # The clock was set back by days between these epochs: durations do not know.
+    for number, duration in enumerate((500.0, 20.0, 22.0, 30.0)):
+        append_event(run, epoch(number, duration))
+    # The median of the last three: earlier ones may have been on another machine, or of another phase.
+    assert remaining_s(going(run, epoch=4, step=50)) == pytest.approx(5.5 * 22.0)
+    assert remaining_s(going(run, epoch=10, step=100)) == 0.0
+    assert remaining_s(going(run, epoch=11)) == 0.0
+
+
+@pytest.mark.parametrize("damage", ["soon", None, True, -3.0, 0, float("inf"), float("nan"), [], {}])
+def test_damaged_events_are_passed_over(run: RunDirectory, damage: object) -> None:
+    append_event(run, epoch(0, damage))
+    append_event(run, {"kind": "epoch"})
+    append_event(run, batch(5, damage))
+    assert remaining_s(going(run)) is None
+    append_event(run, epoch(1, 7.0))
+    append_event(run, epoch(2, damage))
+    assert remaining_s(going(run, epoch=3)) == pytest.approx(49.0)
+
+
+@pytest.mark.parametrize("state", [RunState.EXPORTING, RunState.TRAINED, RunState.SUCCEEDED])
+def test_nothing_is_left_once_the_training_is_over(run: RunDirectory, state: RunState) -> None:
+    assert remaining_s(RunView(run, state)) == 0.0
+
+
+def test_time_left_of_a_run_that_was_made(with_finished_run: FinishedRun) -> None:
+    """As it would have been said after its first epoch, from its own events."""
+    finished = view(with_finished_run.run_id)
+    durations = [event["duration_s"] for event in read_events(finished.run) if event["kind"] == "epoch"]
+    assert finished.status is not None
+    status = replace(finished.status, state=RunState.RUNNING, epoch=1, step=0)
+    left = remaining_s(replace(finished, state=RunState.RUNNING, status=status))
+    assert left == pytest.approx(sum(durations) / 2)

@@ -18,7 +18,7 @@ import pytest
 
 from pneumo_core.config import Preset, TrainConfig, run_id
 from pneumo_core.data.index import DataIndex, build_index
-from pneumo_core.errors import CorruptError, DataError, RunError, RunNotFoundError, StoreError
+from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, RunNotFoundError, StoreError
 from pneumo_core.files import hold_lock, lock_is_held, read_json
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.presets import preset_config
@@ -33,7 +33,7 @@ from pneumo_core.store import (
     verified_file,
 )
 from tests.conftest import FinishedRun, ask_for_run
-from tests.hostile import ROOT, assert_one_line
+from tests.hostile import ROOT, assert_one_line, on_small_disk
 
 FINISHED = preset_config(Architecture.BASELINE, Preset.QUICK, epochs=2)
 """The config of the shared run."""
@@ -49,6 +49,10 @@ def wait_for(what: str, condition: Callable[[], bool], timeout_s: float = 90.0) 
         if time.monotonic() > deadline:
             pytest.fail(f"waited {timeout_s:.0f} s for {what}")
         time.sleep(0.01)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def workers(folder: Path) -> list[psutil.Process]:
@@ -134,13 +138,17 @@ def test_a_waiting_run_is_joined_cancelled_and_resumed(index: DataIndex, tmp_pat
             verb(run.run_id)
         assert_one_line(caught.value, run.run_id)
 
-    assert jobs.cancel(run.run_id).run == run
+    # Cancelled twice while it goes, and once more when it has stopped: the same as once.
+    worker.suspend()
+    for _ in range(2):
+        assert jobs.cancel(run.run_id).state is RunState.QUEUED
+    worker.resume()
     wait_for("cancelling in the queue", lambda: run_state(run) is RunState.CANCELLED, timeout_s=10)
     wait_for("the worker's end", lambda: not workers(tmp_path), timeout_s=10)
     assert jobs.view(run.run_id).is_resumable
-    with pytest.raises(RunError, match="only a run that is going can be cancelled") as caught:
-        jobs.cancel(run.run_id)
-    assert_one_line(caught.value, run.run_id, "state=cancelled")
+    files = contents(run.path)
+    assert jobs.cancel(run.run_id).state is RunState.CANCELLED
+    assert contents(run.path) == files
 
     assert jobs.resume(run.run_id).state is RunState.QUEUED
     assert not run.cancel.exists()
@@ -174,6 +182,94 @@ def test_first_in_first_out_even_past_the_killed(index: DataIndex) -> None:
         assert run_state(run) is RunState.INTERRUPTED
     wait_for("the slot", lambda: not lock_is_held(slot_lock()))
     assert [view.run_id for view in jobs.views()] == [run.run_id for run in reversed(runs)]
+
+
+def test_two_at_a_time_and_none_overtakes(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_PARALLEL_RUNS", "2")
+    with hold_lock(slot_lock(0)), hold_lock(slot_lock(1)):
+        runs = [jobs.submit(small(seed), index).run for seed in (1, 2, 3)]
+        processes = [worker_of(run) for run in runs]
+        assert jobs.queue_places(jobs.views()) == {run.run_id: place for place, run in enumerate(runs, start=1)}
+        processes[0].suspend()
+    time.sleep(1.2)  # Longer than the workers' pause: two places are free, and still nobody goes before the first.
+    assert [run_state(run) for run in runs] == [RunState.QUEUED] * 3
+    processes[0].resume()
+    wait_for("the first two", lambda: all(run_state(run) is RunState.RUNNING for run in runs[:2]), timeout_s=20)
+    processes[2].resume()
+    time.sleep(1.2)
+    assert run_state(runs[2]) is RunState.QUEUED
+    assert jobs.queue_places(jobs.views()) == {runs[2].run_id: 1}
+    # Whichever ends, the next takes its place.
+    for process in processes[:2]:
+        process.suspend()  # Or they would train.
+    kill_worker(runs[1])
+    wait_for("the third", lambda: run_state(runs[2]) is RunState.RUNNING, timeout_s=20)
+    assert jobs.queue_places(jobs.views()) == {}
+
+
+def test_many_may_wait_and_each_begins_in_turn(index: DataIndex) -> None:
+    """A run watches one other that is ahead of it; one that leaves the queue must not leave a hole in it."""
+    with hold_lock(slot_lock()):
+        runs = [jobs.submit(small(seed), index).run for seed in (1, 2, 3)]
+        jobs.cancel(runs[1].run_id)
+        wait_for("cancelling", lambda: run_state(runs[1]) is RunState.CANCELLED, timeout_s=10)
+        assert jobs.queue_places(jobs.views()) == {runs[0].run_id: 1, runs[2].run_id: 2}
+        jobs.resume(runs[1].run_id)
+        assert jobs.queue_places(jobs.views()) == {runs[0].run_id: 1, runs[2].run_id: 2, runs[1].run_id: 3}
+        jobs.cancel(runs[0].run_id)
+        wait_for("cancelling", lambda: run_state(runs[0]) is RunState.CANCELLED, timeout_s=10)
+    wait_for("the next", lambda: run_state(runs[2]) is RunState.RUNNING, timeout_s=20)
+    assert run_state(runs[1]) is RunState.QUEUED
+
+
+def start_by_hand(run: RunDirectory) -> subprocess.Popen[str]:
+    """A worker as anybody can start one."""
+    command = [sys.executable, "-m", "pneumo_core.worker", "train", str(run.path)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.mark.usefixtures("busy")
+def test_of_two_workers_one_works_and_the_other_says_why_not(index: DataIndex) -> None:
+    run = ask_for_run(small(), index)
+    racers = [start_by_hand(run) for _ in range(2)]
+    wait_for("the end of one", lambda: any(racer.poll() is not None for racer in racers), timeout_s=30)
+    (loser,) = [racer for racer in racers if racer.poll() is not None]
+    (winner,) = [racer for racer in racers if racer is not loser]
+    assert loser.wait() == 1
+    output, _ = loser.communicate()
+    assert output.startswith("error: ")
+    assert_one_line(output.removeprefix("error: ").removesuffix("\n"), str(run.run_lock), "only one process at a time")
+    said = read_status(run)
+    assert (said.state, said.ticket, said.error) == (RunState.QUEUED, 1, "")
+    assert run_state(run) is RunState.QUEUED
+    jobs.cancel(run.run_id)
+    assert winner.wait(20) == 1
+    winner.communicate()
+    assert run_state(run) is RunState.CANCELLED
+
+
+def test_a_worker_that_comes_too_late_leaves_a_finished_run_alone(with_finished_run: FinishedRun) -> None:
+    before = contents(with_finished_run.path)
+    late = start_by_hand(RunDirectory(with_finished_run.path))
+    output, _ = late.communicate(timeout=60)
+    assert (late.returncode, output) == (0, "")
+    assert contents(with_finished_run.path) == before
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_clock_that_was_set_back_changes_neither_the_order_nor_the_states(index: DataIndex) -> None:
+    runs = [jobs.submit(small(seed), index).run for seed in (1, 2)]
+    year_s = 365 * 86_400
+    for run, shift_s in zip(runs, (year_s, -year_s), strict=True):
+        asked = read_json(run.config)
+        run.config.write_text(json.dumps({**asked, "submitted_at": asked["submitted_at"] + shift_s}))
+        os.utime(run.config, (time.time() + shift_s,) * 2)
+        status = read_json(run.status)
+        run.status.write_text(json.dumps({**status, "updated_at": status["updated_at"] + shift_s}))
+    time.sleep(0.6)
+    assert jobs.queue_places(jobs.views()) == {run.run_id: place for place, run in enumerate(runs, start=1)}
+    later = jobs.submit(small(3), index).run
+    assert jobs.queue_places(jobs.views())[later.run_id] == 3
 
 
 @pytest.mark.usefixtures("busy")
@@ -296,6 +392,61 @@ def test_data_that_cannot_be_trained_on_leaves_no_run(index: DataIndex, tmp_path
     assert_one_line(caught.value, "'NORMAL': 0", "train/NORMAL")
     assert jobs.views() == []
     assert not (tmp_path / "artifacts" / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("KERAS_BACKEND", "torch2", "'tensorflow' or 'jax'"),
+        ("PNEUMO_PARALLEL_RUNS", "0", "a whole number from 1 to 64"),
+    ],
+)
+def test_settings_that_cannot_be_used_leave_no_run(
+    index: DataIndex, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv(name, value)
+        with pytest.raises(ConfigError) as caught:
+            jobs.submit(small(), index)
+    assert_one_line(caught.value, name, repr(value), told)
+    assert jobs.views() == []
+
+
+def test_a_backend_that_is_unknown_hides_no_finished_run(
+    with_finished_run: FinishedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch2")
+    index = build_index(with_finished_run.data)
+    assert jobs.submit(FINISHED, index).state is RunState.SUCCEEDED
+    with pytest.raises(ConfigError):
+        jobs.submit(small(), index)
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_written(tiny_data: Path, tmp_path: Path) -> None:
+    code = """
+import os, shutil, sys
+from pathlib import Path
+from dataclasses import replace
+artifacts, data = Path(sys.argv[1]), Path(sys.argv[2])
+os.environ["PNEUMO_ARTIFACTS"] = str(artifacts)
+from pneumo_core.config import Preset
+from pneumo_core.data.index import build_index
+from pneumo_core.errors import StoreError
+from pneumo_core.jobs.runs import submit
+from pneumo_core.presets import preset_config
+from pneumo_core.records import Architecture
+index = build_index(data)
+try:
+    submit(preset_config(Architecture.BASELINE, Preset.QUICK), index)
+except StoreError as error:
+    print(error)
+print(list((artifacts / "runs").glob("*/config.json")))
+"""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    message, left = on_small_disk("100m", code, folder, tiny_data).splitlines()
+    assert_one_line(message, str(folder / "runs"), "a run needs 0.", "with 0.10 GB free", "runs clean")
+    assert left == "[]"
 
 
 def test_artifacts_that_cannot_be_written(index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

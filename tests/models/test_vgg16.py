@@ -67,6 +67,12 @@ def small(vgg16_weights: Path) -> keras.Model:
     return model
 
 
+@pytest.fixture(scope="module")
+def victim() -> keras.Model:
+    """A model for weights that must be refused."""
+    return build_vgg16(image_size=32)
+
+
 # --- The network ------------------------------------------------------------------------------------------------------
 
 
@@ -272,6 +278,15 @@ def text_for_weights(path: Path, name: str) -> None:
         file[name].create_dataset(f"{name}_b_1:0", shape, h5py.string_dtype())
 
 
+def rotten(path: Path, name: str) -> None:
+    """The search tree of the layer's group is no tree any more."""
+    with h5py.File(path) as file:
+        where = h5py.h5g.get_objinfo(file[name].id).objno[0]
+    data = path.read_bytes()
+    tree = data.index(b"TREE", where)
+    path.write_bytes(data[:tree] + b"ROOT" + data[tree + 4 :])
+
+
 def cut(path: Path, name: str) -> None:
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size // 2)
@@ -283,44 +298,44 @@ def cut(path: Path, name: str) -> None:
         (without, "weights of block3_conv2"),
         (reshaped, "weights of block3_conv2"),
         (text_for_weights, "weights of block3_conv2"),
+        (rotten, "readable HDF5 file"),
         (cut, "readable HDF5 file"),
     ],
 )
 def test_a_damaged_file_is_told_in_one_line(
-    vgg16_weights: Path, tmp_path: Path, damage: Callable[[Path, str], None], told: str
+    victim: keras.Model, vgg16_weights: Path, tmp_path: Path, damage: Callable[[Path, str], None], told: str
 ) -> None:
     path = tmp_path / "vgg16.h5"
     shutil.copy(vgg16_weights, path)
     damage(path, "block3_conv2")
     with pytest.raises(TrainingError) as caught:
-        load_imagenet(build_vgg16(image_size=32), path)
+        load_imagenet(victim, path)
     assert_one_line(caught.value, told, str(path), "use vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5")
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"PK\x03\x04 a zip", b"not HDF5 at all\n" * 1000])
-def test_what_is_no_hdf5_is_told_in_one_line(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_hdf5_is_told_in_one_line(victim: keras.Model, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "weights.h5"
     path.write_bytes(content)
     with pytest.raises(TrainingError) as caught:
-        load_imagenet(build_vgg16(image_size=32), path)
+        load_imagenet(victim, path)
     assert_one_line(caught.value, "readable HDF5 file", str(path), "use vgg16_weights")
 
 
-def test_other_networks_weights_are_told(tmp_path: Path) -> None:
+def test_other_networks_weights_are_told(victim: keras.Model, tmp_path: Path) -> None:
     path = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(path)
     with pytest.raises(TrainingError) as caught:
-        load_imagenet(build_vgg16(image_size=32), path)
+        load_imagenet(victim, path)
     assert_one_line(caught.value, "weights of block1_conv1", str(path))
 
 
-def test_a_file_that_may_not_be_read_is_told(vgg16_weights: Path, tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_told(victim: keras.Model, vgg16_weights: Path, tmp_path: Path) -> None:
     path = tmp_path / "secret.h5"
     shutil.copy(vgg16_weights, path)
     path.chmod(0)
-    model = build_vgg16(image_size=32)
     with without_rights(), pytest.raises(TrainingError) as caught:
-        load_imagenet(model, path)
+        load_imagenet(victim, path)
     assert_one_line(caught.value, "readable HDF5 file", str(path))
 
 

@@ -1,21 +1,41 @@
-"""Train in its states: nothing yet, a finished run, a failed one, a server that does not train, a wrong address."""
+"""Train in its states: nothing yet, several seeds, a queue, runs that work, failed or finished, and wrong addresses."""
 
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pneumo_core.architecture import baseline_layers
-from pneumo_core.records import RunState
-from pneumo_core.status import Status, append_event, read_status, write_status
-from pneumo_core.store import RunDirectory
+from pages.ui.architecture import architecture_figure
+from pages.ui.notes import balance_note, expected
+from pneumo_core.architecture import baseline_layers, vgg16_layers
+from pneumo_core.augment_file import write_augmentation
+from pneumo_core.config import AugmentConfig, Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.data.index import DataIndex, build_index
+from pneumo_core.data.splits import assign
+from pneumo_core.files import hold_lock, write_json
+from pneumo_core.jobs.runs import view, views
+from pneumo_core.presets import preset_config
+from pneumo_core.records import Architecture, Label, RunState
+from pneumo_core.reference import EXPECTED
+from pneumo_core.status import Status, append_event, read_status, update_status, write_status
+from pneumo_core.store import RunDirectory, slot_lock
+from pneumo_core.training.balance import balanced
+from tests.conftest import ask_for_run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+BASELINE = preset_config(Architecture.BASELINE, Preset.QUICK)
+VGG16 = preset_config(Architecture.VGG16, Preset.QUICK)
 
 
-def opened(**query: str) -> AppTest:
+def opened(**query: str | list[str]) -> AppTest:
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    page.run()
     page.query_params.update(query)
     return page.switch_page("pages/train.py").run()
 
@@ -25,50 +45,450 @@ def texts(page: AppTest) -> str:
     return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
 
 
-def test_the_form_shows_what_a_run_costs(no_published: Path) -> None:
+def labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    next(button for button in page.button if button.label == label).click().run()
+    assert not page.exception
+    return page
+
+
+def bars(page: AppTest) -> list[tuple[int, str]]:
+    return [(bar.proto.value, bar.proto.text) for bar in page.get("progress")]
+
+
+@pytest.fixture
+def index(no_published: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> DataIndex:
+    """The small data set, connected, and no run."""
+    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
+    monkeypatch.delenv("PNEUMO_VGG16_WEIGHTS", raising=False)
+    return build_index(tiny_data)
+
+
+@pytest.fixture
+def alive() -> Iterator[ExitStack]:
+    """Holds the locks of the runs that are to look alive."""
+    with ExitStack() as held:
+        yield held
+
+
+def working(config: TrainConfig, index: DataIndex, alive: ExitStack, **status: object) -> RunDirectory:
+    """A run whose worker lives; by default it waits in the queue."""
+    run = ask_for_run(config, index)
+    alive.enter_context(hold_lock(run.run_lock))
+    if status:
+        update_status(run, **status)
+    return run
+
+
+def finished(config: TrainConfig, index: DataIndex, **facts: object) -> RunDirectory:
+    """A run with a manifest, as far as this page reads one."""
+    run = ask_for_run(config, index)
+    update_status(run, state=RunState.EXPORTING, epoch=1, epochs=1, steps=1)
+    write_json(run.manifest, {"run_id": run.run_id, "files": {}, **facts})
+    return run
+
+
+def failed(config: TrainConfig, index: DataIndex, error: str) -> RunDirectory:
+    run = ask_for_run(config, index)
+    update_status(run, state=RunState.FAILED, error=error)
+    return run
+
+
+def add_epoch(run: RunDirectory, epoch: int, **changes: object) -> None:
+    numbers = {"loss": 0.5, "accuracy": 0.8, "val_loss": 0.6, "val_accuracy": 0.7, "learning_rate": 1e-3}
+    append_event(run, {"kind": "epoch", "epoch": epoch, "phase": 1, **numbers, "duration_s": 60.0, **changes})
+
+
+# --- The form ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_form_shows_what_a_run_costs_and_where_it_would_run(index: DataIndex) -> None:
     page = opened()
     assert not page.exception
     assert "At most 6 epochs of" in texts(page)
-    assert "No run yet" in texts(page)
-    page.radio[0].set_value("report").run()
+    assert "GB of disk" in texts(page)
+    assert "It runs on the CPU" in texts(page)
+    assert "TensorFlow" in texts(page)
+    assert "Start training" in labels(page)
+    page.radio(key="preset").set_value(Preset.REPORT).run()
     assert "At most 20 epochs of" in texts(page)
     assert "selected on test" in texts(page)
+    assert "Not as the preset has it" not in texts(page)
 
 
-def test_the_network_adds_up_to_the_reports_numbers(no_published: Path) -> None:
+def test_a_gpu_that_cannot_be_used_is_named_with_the_reason(
+    index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559 MiB'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     page = opened()
-    assert [metric.value for metric in page.metric] == ["5,677,329", "5,676,881", "448"]
-    table = next(frame.value for frame in page.dataframe if "layer" in frame.value)
-    assert len(table) == len(baseline_layers())
-    assert table["parameters"].sum() == 5_677_329
+    assert "NVIDIA H100 80GB HBM3, 81559 MiB" in texts(page)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    import streamlit as st
+
+    st.cache_data.clear()
+    page.run()
+    assert "NVIDIA H100 80GB HBM3, 81559 MiB is not used: CUDA_VISIBLE_DEVICES hides it" in texts(page)
+
+
+def test_an_unknown_backend_is_one_clear_line(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch2")
+    page = opened()
+    assert not page.exception
+    (error,) = page.error
+    assert "torch2" in error.value.replace("\\", "")
+    assert "Start training" not in labels(page)
+
+
+@pytest.mark.parametrize(("architecture", "preset"), EXPECTED)
+def test_each_preset_says_what_it_gave_on_x_rays_and_nothing_on_phantoms(
+    index: DataIndex, architecture: Architecture, preset: Preset
+) -> None:
+    names = index.table["image_id"].str.replace("PHANTOM-", "person")
+    xrays = replace(index, table=index.table.assign(image_id=names))
+    known = EXPECTED[architecture, preset]
+    words = expected(architecture, preset, xrays)
+    estimates = (known.accuracy.value, known.accuracy.low, known.accuracy.high)
+    assert [float(number) for number in re.findall(r"([\d.]+)%", words)] == pytest.approx([e * 100 for e in estimates])
+    for part in (
+        f"{known.auroc.value:.3f}",
+        f"{known.accuracy.n} test images",
+        f"{known.epochs} epochs",
+        known.machine,
+    ):
+        assert part in words
+    assert ("selected on test" in words) is (preset is Preset.REPORT)
+    assert expected(architecture, preset, index) == ""
+    assert expected(Architecture.DCGAN, preset, xrays) == ""
+
+
+@pytest.mark.parametrize("arm", list(Balance))
+@pytest.mark.parametrize("preset", list(Preset))
+def test_what_is_said_of_an_arm_is_what_training_will_do(index: DataIndex, arm: Balance, preset: Preset) -> None:
+    config = preset_config(Architecture.BASELINE, preset, balance=arm)
+    words = balance_note(arm, config, index)
+    rows = assign(index.table, config).train
+    y_true = index.table["label"].to_numpy(np.int8)
+    data = balanced(arm, np.zeros((len(y_true), 8, 8), np.uint8), y_true, rows, seed=0)
+    counts = np.bincount(y_true[rows])
+    told = [float(number.replace(",", "")) for number in re.findall(r"\d[\d,.]*\d|\d", words)]
+    truth: dict[Balance, list[float]] = {
+        Balance.NONE: [counts[Label.NORMAL], counts[Label.PNEUMONIA]],
+        Balance.CLASS_WEIGHT: list((data.class_weight or {}).values()),
+        Balance.OVERSAMPLE: [data.added],
+        Balance.CLASSICAL: [data.added],
+    }
+    # Whole patients are held out, so only the report's way, which holds out none, is known to the image.
+    assert told == pytest.approx(truth[arm], rel=0.006 if preset is Preset.REPORT else 0.15)
+    assert ("about" in words) is (preset is not Preset.REPORT)
+    assert words.index("NORMAL") < words.find("PNEUMONIA") or "PNEUMONIA" not in words
+
+
+def test_the_limit_of_a_preset_counts_for_the_arms(index: DataIndex) -> None:
+    config = replace(preset_config(Architecture.BASELINE, Preset.REPORT), max_images=40)
+    rows = assign(index.table, config).train
+    counts = np.bincount(index.table["label"].to_numpy()[rows])
+    assert f"{counts[1] - counts[0]} repeated NORMAL" in balance_note(Balance.OVERSAMPLE, config, index)
+
+
+def test_what_the_form_says_is_what_is_asked_for(index: DataIndex) -> None:
+    augment = AugmentConfig(zoom=0.123)
+    config = preset_config(
+        Architecture.VGG16,
+        Preset.SOUND,
+        seed=7,
+        epochs=3,
+        augment=augment,
+        balance=Balance.CLASSICAL,
+        feature_views=0,
+        fine_tune=FineTuneConfig(2),
+    )
+    run = finished(config, index)
+    page = opened()
+    page.segmented_control(key="network").set_value(Architecture.VGG16).run()
+    page.radio(key="preset").set_value(Preset.SOUND).run()
+    page.number_input(key="seed").set_value(7)
+    page.number_input(key="epochs vgg16 sound").set_value(3)
+    page.number_input(key="views vgg16 sound").set_value(0)
+    page.toggle(key="fine-tune vgg16 sound").set_value(True).run()
+    page.number_input(key="fine-tune epochs vgg16 sound").set_value(2)
+    page.radio(key="balance").set_value(Balance.CLASSICAL)
+    page.file_uploader[0].set_value(("mine.json", write_augmentation(augment), "application/json")).run()
+    assert not page.exception
+    assert "Not as the preset has it: epochs, augment, balance, feature views, fine tune" in texts(page)
+    assert "Already trained" in texts(page)
+    press(page, "Open it")
+    assert page.query_params["run"] == run.run_id
+    assert "badge[succeeded]" in texts(page)
+
+
+def test_a_damaged_setting_file_is_refused(index: DataIndex) -> None:
+    page = opened()
+    page.file_uploader[0].set_value(("mine.json", b"{", "application/json")).run()
+    assert not page.exception
+    (error,) = page.error
+    assert "augmentation file" in error.value
+    assert "Start training" not in labels(page)
+
+
+def test_what_vgg16_needs_is_said_before(index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = opened()
+    assert "PNEUMO_VGG16_WEIGHTS" not in texts(page)
+    page.segmented_control(key="network").set_value(Architecture.VGG16).run()
+    assert "PNEUMO_VGG16_WEIGHTS is not set" in texts(page)
+    weights = tmp_path / "weights_*of*_VGG16.h5"
+    monkeypatch.setenv("PNEUMO_VGG16_WEIGHTS", str(weights))
+    page.run()
+    (warning,) = page.warning
+    assert str(weights) in warning.value.replace("\\", "")
+    weights.touch()
+    page.run()
+    assert not page.warning
+    assert "PNEUMO_VGG16_WEIGHTS" not in texts(page)
+
+
+def test_too_large_a_seed_for_so_many_runs_is_told(index: DataIndex) -> None:
+    page = opened()
+    page.number_input(key="seed").set_value(2**31 - 2)
+    page.segmented_control(key="seeds").set_value(5).run()
+    assert not page.exception
+    (error,) = page.error
+    assert "seed must be" in error.value.replace("\\", "")
+
+
+# --- Starting ---------------------------------------------------------------------------------------------------------
 
 
 def test_what_is_trained_already_can_be_opened(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     page = opened()
-    page.number_input[1].set_value(2).run()
+    page.number_input(key="epochs baseline quick").set_value(2).run()
     assert not page.exception
     assert "Already trained" in texts(page)
-    next(button for button in page.button if button.label == "Open it").click().run()
-    assert not page.exception
+    press(page, "Open it")
     assert page.query_params["run"] == with_finished_run.run_id
     assert "badge[succeeded]" in texts(page)
+    facts = page.table[0].value["value"]
+    manifest = json.loads((with_finished_run.path / "manifest.json").read_text())
+    assert facts["precision"] == manifest["device"]["precision"]
+    assert facts["resume"] == "trained in one session"
+    assert manifest["device"]["name"] in facts["device"]
+    assert "tensorboard --logdir" in "\n".join(code.value for code in page.code)
 
 
-def test_a_server_that_does_not_train_says_so(no_published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_works_can_be_followed(index: DataIndex, alive: ExitStack) -> None:
+    run = working(BASELINE, index, alive)
+    page = press(opened(), "Follow it")
+    assert page.query_params["run"] == run.run_id
+    assert "badge[queued]" in texts(page)
+
+
+def test_a_server_that_does_not_train_says_so(
+    index: DataIndex, alive: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PNEUMO_ALLOW_TRAINING", "0")
     page = opened()
     assert "does not train" in texts(page)
-    assert "Start training" not in [button.label for button in page.button]
+    assert not {"Start training", "Resume training"} & set(labels(page))
+    page.segmented_control(key="seeds").set_value(3).run()
+    assert "does not train" in texts(page)
+    assert not [label for label in labels(page) if label.startswith("Start")]
+    for seed in (1, 2):
+        working(replace(BASELINE, seed=seed), index, alive)
+    stopped = failed(BASELINE, index, "no luck")
+    page = opened(run=stopped.run_id)
+    assert "place 2" in texts(page)
+    assert not [label for label in labels(page) if label.startswith(("Cancel", "Resume"))]
 
 
-@pytest.mark.parametrize("run", ["baseline-000000000000", "../../etc", "nonsense"])
-def test_an_unknown_run_in_the_address_is_one_clear_line(with_finished_run, run: str) -> None:
-    page = opened(run=run)
+def test_several_seeds_are_counted_by_what_is_there(index: DataIndex, alive: ExitStack) -> None:
+    finished(replace(BASELINE, seed=10), index)
+    failed(replace(BASELINE, seed=11), index, "no luck")
+    working(replace(BASELINE, seed=12), index, alive)
+    page = opened()
+    page.number_input(key="seed").set_value(10)
+    page.segmented_control(key="seeds").set_value(5).run()
     assert not page.exception
+    ((done, words),) = bars(page)
+    assert done == 20
+    assert words.startswith("5 runs, seeds 10 to 14: 1 finished, 1 failed, 1 queued, 2 new · about ")
+    assert words.endswith(" for the rest, one after another")
+    assert "Start or resume 3 runs" in labels(page)
+
+
+def test_several_seeds_that_are_all_there_need_no_button(index: DataIndex, alive: ExitStack) -> None:
+    for seed in range(3):
+        finished(replace(BASELINE, seed=seed), index)
+    page = opened()
+    page.segmented_control(key="seeds").set_value(3).run()
+    assert bars(page) == [(100, "3 runs, seeds 0 to 2: 3 finished")]
+    assert "All are trained." in texts(page)
+    assert not [label for label in labels(page) if label.startswith("Start")]
+
+
+@pytest.mark.slow
+def test_three_seeds_are_started_and_cancelled_by_a_click_each(index: DataIndex) -> None:
+    with hold_lock(slot_lock(0)):  # As if another run were working: real workers start, and wait.
+        page = opened()
+        page.segmented_control(key="seeds").set_value(3).run()
+        press(page, "Start 3 runs")
+        started = views()
+        assert sorted(item.config.seed for item in started if item.config) == [0, 1, 2]
+        assert {item.state for item in started} == {RunState.QUEUED}
+        for words in ("waits: next", "waits: place 2", "waits: place 3"):
+            assert words in texts(page)
+        press(page, "Cancel all 3 that wait")
+        assert labels(page).count("Cancelling…") >= 1
+        deadline = time.monotonic() + 60
+        while {item.state for item in views()} != {RunState.CANCELLED} and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert {item.state for item in views()} == {RunState.CANCELLED}
+    page.run()
+    assert "Queue" not in [heading.value for heading in page.subheader]
+
+
+def test_a_cluster_that_does_not_answer_is_told(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "executor" not in [radio.key for radio in opened().radio]
+    monkeypatch.setenv("PNEUMO_RAY_ADDRESS", "http://127.0.0.1:9")
+    page = opened()
+    page.radio(key="executor").set_value("ray").run()
+    assert "Ray cluster" in texts(page)
+    press(page, "Start training")
     (error,) = page.error
-    assert repr(run) in error.value.replace("\\", "")
-    assert "\n" not in error.value
+    assert "127.0.0.1:9" in error.value.replace("\\", "")
+    assert views() == []
+
+
+# --- The queue --------------------------------------------------------------------------------------------------------
+
+
+def test_the_queue_is_in_order_and_one_click_cancels_one(index: DataIndex, alive: ExitStack) -> None:
+    runs = [working(replace(BASELINE, seed=seed), index, alive) for seed in range(4)]
+    update_status(runs[0], state=RunState.RUNNING, epoch=1, epochs=6, steps=9, message="training")
+    page = opened(show="Runs")
+    rows = [text.value for text in page.markdown if text.value.startswith("**")]
+    assert [f"seed {seed}" in row for seed, row in enumerate(rows)] == [True] * 4
+    assert [row.partition("  \n")[2].replace("\\", "") for row in rows] == [
+        "training: epoch 2 of 6",
+        "waits: next",
+        "waits: place 2",
+        "waits: place 3",
+    ]
+    table = page.dataframe[0].value.set_index("run")
+    assert [table["state"][run.run_id] for run in runs] == [
+        "running",
+        "queued, place 1",
+        "queued, place 2",
+        "queued, place 3",
+    ]
+    page.button(key=f"cancel {runs[2].run_id}").click().run()
+    assert not page.exception
+    assert [run.cancel.exists() for run in runs] == [False, False, True, False]
+    assert f"cancelling {runs[2].run_id}" in [button.key for button in page.button]
+    press(page, "Cancel all 2 that wait")
+    assert [run.cancel.exists() for run in runs] == [False, True, True, True]
+
+
+def test_a_run_that_ended_before_the_click_spares_none_of_the_others(index: DataIndex, alive: ExitStack) -> None:
+    ended = ask_for_run(replace(BASELINE, seed=0), index)
+    others = [working(replace(BASELINE, seed=seed), index, alive) for seed in (1, 2)]
+    with hold_lock(ended.run_lock):
+        page = opened(show="Runs")
+    # The state changes between the page's look and its action in the same way as between two visitors.
+    write_json(ended.manifest, {"run_id": ended.run_id, "files": {}})
+    press(page, "Cancel all 3 that wait")
+    assert [run.cancel.exists() for run in others] == [True, True] or view(ended.run_id).state is RunState.SUCCEEDED
+
+
+def test_the_only_run_that_works_has_no_queue_but_its_own_panel(index: DataIndex, alive: ExitStack) -> None:
+    run = working(BASELINE, index, alive)
+    page = opened(run=run.run_id)
+    assert [heading.value for heading in page.subheader] == ["All runs"]
+    assert "Next in the queue" in texts(page)
+    press(page, "Cancel")
+    assert run.cancel.exists()
+    assert "Cancelling…" in labels(page)
+
+
+# --- One run ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_features_that_are_computed_first_have_a_bar_of_their_own(index: DataIndex, alive: ExitStack) -> None:
+    words = "computing VGG16 features, 30 of 120 images"
+    run = working(VGG16, index, alive, state=RunState.RUNNING, epochs=6, message=words)
+    append_event(run, {"kind": "features", "done": 30, "total": 120, "images_per_s": 1.5})
+    page = opened(run=run.run_id)
+    assert not page.exception
+    assert bars(page) == [(25, f"{words} · 2 images/s · about 60 s for these")]
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"done": "x", "total": 0, "images_per_s": None}, {"done": 1, "total": float("nan")}]
+)
+def test_damaged_features_have_a_bar_without_numbers(index: DataIndex, alive: ExitStack, event: dict) -> None:
+    run = working(VGG16, index, alive, state=RunState.RUNNING, epochs=6, message="computing VGG16 features")
+    append_event(run, {"kind": "features", **event})
+    page = opened(run=run.run_id)
+    assert not page.exception
+    assert bars(page) == [(0, "computing VGG16 features")]
+
+
+def test_a_run_that_trains_says_how_long_it_will_take(index: DataIndex, alive: ExitStack) -> None:
+    status = {"epoch": 2, "epochs": 6, "step": 5, "steps": 10, "message": "training"}
+    run = working(BASELINE, index, alive, state=RunState.RUNNING, **status)
+    for epoch in (0, 1):
+        add_epoch(run, epoch)
+    append_event(run, {"kind": "batch", "epoch": 2, "step": 5, "steps": 10, "loss": 0.25, "images_per_s": 99.6})
+    page = opened(run=run.run_id)
+    assert not page.exception
+    # Two and a half of six epochs, and a minute for each of the other three and a half.
+    assert bars(page) == [(41, "training: epoch 3 of 6 · at most 4 min left")]
+    assert "batch 5 of 10 · loss 0.250 · 100 images/s" in texts(page)
+    assert len(page.get("plotly_chart")) == 1
+    append_event(run, {"kind": "batch", "loss": "high"})
+    page.run()
+    assert not page.exception
+
+
+def test_a_second_phase_is_marked_and_its_run_s_facts_are_told(index: DataIndex) -> None:
+    config = replace(VGG16, fine_tune=FineTuneConfig(2))
+    device = {"kind": "gpu", "name": "Some GPU", "precision": "mixed_bfloat16", "backend": "jax"}
+    run = finished(config, index, device=device, peak_memory_bytes=3 * 2**30, resume="resumed: as in one session")
+    for epoch in range(4):
+        add_epoch(run, epoch, phase=1 + (epoch > 1))
+    page = opened(run=run.run_id)
+    assert not page.exception
+    chart = json.loads(page.get("plotly_chart")[0].proto.spec)
+    (shade,) = [shape for shape in chart["layout"]["shapes"] if shape.get("name") == "fine-tuning"]
+    assert (shade["x0"], shade["x1"]) == (2.5, 4.5)
+    facts = page.table[0].value["value"]
+    assert facts.to_dict() == {
+        "device": "gpu: Some GPU",
+        "precision": "mixed_bfloat16",
+        "training": "not recorded",
+        "resume": "resumed: as in one session",
+        "peak memory": "3,072 MiB",
+    }
+    assert "vgg16 · quick · fine-tuned · seed 0" in texts(page)
+
+
+def test_a_failed_run_shows_its_error_and_hands_out_its_log(index: DataIndex) -> None:
+    run = failed(BASELINE, index, "the loss must stay finite. Received: loss=nan")
+    log = "\n".join(f"line {number}" for number in range(2000))
+    run.log.write_text(log)
+    page = opened(run=run.run_id)
+    assert not page.exception
+    assert "the loss must stay finite. Received: loss=nan" in page.error[0].value.replace("\\", "")
+    assert page.code[0].value == log[-4000:]
+    (button,) = page.get("download_button")
+    assert (button.proto.label, "Resume" in labels(page)) == ("Download all of it", True)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +508,7 @@ def test_a_stopped_run_says_how_and_offers_to_resume(with_finished_run, state: R
     page = opened(run=run.run_id)
     assert not page.exception
     assert words in texts(page)
-    assert "Resume" in [button.label for button in page.button]
+    assert "Resume" in labels(page)
 
 
 def test_a_run_whose_status_is_damaged_can_still_be_resumed(with_finished_run) -> None:
@@ -99,4 +519,55 @@ def test_a_run_whose_status_is_damaged_can_still_be_resumed(with_finished_run) -
     append_event(run, {"kind": "batch", "epoch": 0})
     page = opened(run=run.run_id)
     assert not page.exception
-    assert "Resume" in [button.label for button in page.button]
+    assert "Resume" in labels(page)
+
+
+# --- The network, and addresses ---------------------------------------------------------------------------------------
+
+
+def test_the_networks_add_up_to_the_reports_numbers(index: DataIndex) -> None:
+    page = opened(show="The network")
+    for architecture, layers, numbers in (
+        (Architecture.BASELINE, baseline_layers(), ["5,677,329", "5,676,881", "448"]),
+        (Architecture.VGG16, vgg16_layers(), ["23,760,705", "9,046,017", "14,714,688"]),
+    ):
+        page.segmented_control(key="drawn_network").set_value(architecture).run()
+        assert not page.exception
+        assert [metric.value for metric in page.metric] == numbers
+        table = page.dataframe[0].value
+        assert len(table) == len(layers)
+        assert f"{table['parameters'].sum():,}" == numbers[0]
+        assert f"{table['trainable'].sum():,}" == numbers[1]
+
+
+def test_frozen_layers_are_hatched_and_named() -> None:
+    for layers, frozen in ((baseline_layers(), 0), (vgg16_layers(), 13)):
+        hatched = [bar for bar in architecture_figure(layers).data if bar.marker.pattern.shape == "/"]
+        assert len(hatched) == frozen
+        assert {bar.name for bar in hatched} <= {"convolution 3x3 + ReLU, frozen"}
+
+
+def test_without_a_run_it_says_what_to_do(index: DataIndex) -> None:
+    page = opened(show="Runs")
+    assert not page.exception
+    assert "No run yet" in texts(page)
+
+
+@pytest.mark.parametrize("run", ["baseline-000000000000", "../../etc", "nonsense", "<script>", "x" * 5000])
+def test_an_unknown_run_in_the_address_is_one_clear_line(with_finished_run, run: str) -> None:
+    page = opened(run=run)
+    assert not page.exception
+    (error,) = page.error
+    assert repr(run) in error.value.replace("\\", "")
+    assert "\n" not in error.value
+
+
+@pytest.mark.parametrize(
+    "query", [{"show": "nonsense"}, {"show": ["Runs", "x"]}, {"run": ["a", "b"]}, {"network": "dcgan"}, {"seed": "-1"}]
+)
+def test_an_address_that_means_nothing_still_opens_the_page(
+    index: DataIndex, query: dict[str, str | list[str]]
+) -> None:
+    page = opened(**query)
+    assert not page.exception
+    assert page.title[0].value == "Train"

@@ -1,13 +1,17 @@
+"""Batches: sources against plain indexing, an order that is a function of seed and epoch, and what Keras makes of both."""
+
 from itertools import chain, pairwise
 
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pneumo_core.augmentation import augment
-from pneumo_core.config import AUGMENTATIONS, AugmentConfig
-from pneumo_core.training.batches import TrainingBatches, eval_batches
+from pneumo_core.config import AUGMENTATIONS
+from pneumo_core.training.batches import TrainingBatches, eval_batches, gather, pixels, plain, views
 
 COUNT, SIZE = 50, 16
 ROWS = np.flatnonzero(np.arange(COUNT) % 7 != 0)  # Some of the images do not train.
@@ -25,11 +29,22 @@ LABELS = (np.arange(COUNT) % 3 == 0).astype(np.int8)
 
 
 def training(
-    images: NDArray[np.uint8], *, seed: int = 5, first_epoch: int = 0, batch_size: int = 8, change: str = "none"
+    images: NDArray[np.uint8],
+    *,
+    seed: int = 5,
+    first_epoch: int = 0,
+    batch_size: int = 8,
+    change: str = "none",
+    threads: int = 1,
 ) -> TrainingBatches:
-    config: AugmentConfig = AUGMENTATIONS[change]
     return TrainingBatches(
-        images, LABELS, ROWS, augment_config=config, batch_size=batch_size, seed=seed, first_epoch=first_epoch
+        pixels([images], AUGMENTATIONS[change]),
+        LABELS,
+        ROWS,
+        batch_size=batch_size,
+        seed=seed,
+        first_epoch=first_epoch,
+        threads=threads,
     )
 
 
@@ -40,6 +55,76 @@ def epoch_of(batches: keras.utils.PyDataset) -> tuple[list[NDArray[np.float32]],
 
 def rows_of(batches: keras.utils.PyDataset) -> list[int]:
     return [int(value) for x in epoch_of(batches)[0] for value in x[:, 0, 0, 0]]
+
+
+# --- Sources ----------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4).filter(any),
+    shape=st.sampled_from([(3, 3), (2, 2, 5)]),
+    seed=st.integers(0, 1000),
+)
+def test_gathering_is_indexing_the_parts_joined(lengths: list[int], shape: tuple[int, ...], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    parts = [rng.integers(0, 256, (length, *shape)).astype(np.uint8) for length in lengths]
+    rows = rng.integers(0, sum(lengths), 9)
+    received = gather(parts, rows)
+    assert received.dtype == np.uint8
+    np.testing.assert_array_equal(received, np.concatenate(parts)[rows])
+
+
+def test_pixels_of_several_parts_are_those_of_the_whole(images: NDArray[np.uint8]) -> None:
+    rows = np.array([49, 0, 30, 30, 12])
+    whole, parts = (pixels(p, AUGMENTATIONS["sound"]) for p in ([images], [images[:20], images[20:]]))
+    expected = augment(images[rows], AUGMENTATIONS["sound"], np.random.default_rng(3))
+    np.testing.assert_array_equal(whole(rows, np.random.default_rng(3))[..., 0], expected)
+    np.testing.assert_array_equal(parts(rows, np.random.default_rng(3))[..., 0], expected)
+
+
+def stored_views(count: int = 3) -> list[list[NDArray[np.float16]]]:
+    """Features of `COUNT` rows in two parts; each says which view and which row it is."""
+    values = np.arange(COUNT)[None, :, None] + 100 * np.arange(count)[:, None, None]
+    return [[view[:20].astype(np.float16), view[20:].astype(np.float16)] for view in np.repeat(values, 4, axis=2)]
+
+
+def test_a_view_is_drawn_for_each_row_and_each_time() -> None:
+    source = views(stored_views())
+    rows = np.tile(np.array([3, 19, 20, 49]), 300)
+    rng = np.random.default_rng(0)
+    first, second = source(rows, rng), source(rows, rng)
+    assert (first.shape, first.dtype) == ((1200, 4), np.float32)
+    for drawn in (first, second):
+        np.testing.assert_array_equal(drawn % 100, np.repeat(rows[:, None], 4, axis=1))
+    chosen = first[:, 0] // 100
+    assert set(chosen.tolist()) == {0, 1, 2}
+    # Each view a third of the time, for each row; five standard deviations of a coin thrown 300 times.
+    for row in (3, 19, 20, 49):
+        assert np.abs(np.bincount(chosen[rows == row].astype(int)) - 100).max() < 5 * np.sqrt(300 * 2 / 9)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(source(rows, np.random.default_rng(0)), first)
+
+
+def test_one_view_is_the_features_themselves() -> None:
+    rows = np.array([0, 20, 49, 20])
+    received = views(stored_views(1))(rows, np.random.default_rng(0))
+    np.testing.assert_array_equal(received, np.repeat(rows[:, None], 4, axis=1))
+
+
+def test_plain_rows_get_a_channel_where_they_are_images(images: NDArray[np.uint8]) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.array([2, 2, 40])
+    pictures = plain(images)(rows, rng)
+    assert (pictures.shape, pictures.dtype) == ((3, SIZE, SIZE, 1), np.float32)
+    np.testing.assert_array_equal(pictures[..., 0], images[rows])
+    features = rng.normal(size=(COUNT, 2, 2, 3)).astype(np.float16)
+    received = plain(features)(rows, rng)
+    assert received.dtype == np.float32
+    np.testing.assert_array_equal(received, features[rows])
+
+
+# --- Order and content ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("batch_size", [1, 8, len(ROWS), 1000])
@@ -106,10 +191,10 @@ def test_augmentation_is_drawn_anew_for_every_epoch_and_batch(images: NDArray[np
 def test_augmentation_is_the_one_that_previews_draw() -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE)).astype(np.uint8)
     batches = training(pictures, change="report", seed=11)
-    plain = training(pictures, change="none", seed=11)
+    unchanged = training(pictures, change="none", seed=11)
     for index in (0, 3):
         rng = np.random.default_rng([11, 0, index])
-        expected = augment(plain[index][0][..., 0].astype(np.uint8), AUGMENTATIONS["report"], rng)
+        expected = augment(unchanged[index][0][..., 0].astype(np.uint8), AUGMENTATIONS["report"], rng)
         np.testing.assert_array_equal(batches[index][0][..., 0], expected)
 
 
@@ -117,6 +202,15 @@ def test_images_are_not_changed(images: NDArray[np.uint8]) -> None:
     before = images.copy()
     epoch_of(training(images, change="sound"))
     np.testing.assert_array_equal(images, before)
+
+
+def test_a_row_that_is_repeated_trains_as_often(images: NDArray[np.uint8]) -> None:
+    rows = np.array([4, 4, 4, 9, 30])
+    batches = TrainingBatches(pixels([images], AUGMENTATIONS["none"]), LABELS, rows, batch_size=2, seed=0)
+    assert len(batches) == 3
+    for _ in range(2):
+        assert sorted(rows_of(batches)) == rows.tolist()
+        batches.on_epoch_end()
 
 
 @pytest.mark.parametrize("batch_size", [7, 8, 1000])
@@ -133,28 +227,65 @@ def test_validation_batches_are_the_rows_in_order_unchanged(batch_size: int) -> 
         batches.on_epoch_end()
 
 
+def test_validation_features_are_the_rows_in_order_as_float32() -> None:
+    features = np.random.default_rng(1).normal(size=(COUNT, 1, 1, 6)).astype(np.float16)
+    rows = np.array([4, 9, 2, 33, 10])
+    inputs, targets = epoch_of(eval_batches(features, LABELS, rows, batch_size=2))
+    assert {x.dtype for x in inputs} == {np.dtype(np.float32)}
+    np.testing.assert_array_equal(np.concatenate(inputs), features[rows])
+    np.testing.assert_array_equal(np.concatenate(targets)[:, 0], LABELS[rows])
+
+
+# --- Through Keras ----------------------------------------------------------------------------------------------------
+
+
+def trained_on(batches: TrainingBatches, *, first_epoch: int, epochs: int) -> list[NDArray[np.float32]]:
+    """What reaches the model in `fit`, batch by batch."""
+    seen: list[NDArray[np.float32]] = []
+
+    class Recorder(keras.Model):
+        def train_step(self, data: tuple) -> dict[str, float]:
+            x, y = data
+            # Each image with its label, so that neither is taken for another's.
+            labelled = np.concatenate([x.numpy().reshape(len(x), -1), y.numpy()], axis=1)
+            seen.append(labelled)
+            return {"loss": 0.0}
+
+    image = keras.Input((SIZE, SIZE, 1))
+    model = Recorder(image, keras.layers.GlobalAveragePooling2D()(image))
+    model.compile(loss="mse", run_eagerly=True)
+    model.fit(batches, epochs=epochs, initial_epoch=first_epoch, shuffle=False, verbose=0)
+    return seen
+
+
 def test_keras_trains_a_resumed_run_on_what_an_uninterrupted_one_sees(images: NDArray[np.uint8]) -> None:
     """Keras reads ahead in a thread; what reaches the model must still be each epoch, whole and in order."""
 
-    def trained_on(first_epoch: int) -> list[list[int]]:
-        seen: list[list[int]] = []
+    def rows(first_epoch: int) -> list[list[int]]:
+        seen = trained_on(training(images, first_epoch=first_epoch), first_epoch=first_epoch, epochs=5)
+        return [batch[:, 0].astype(int).tolist() for batch in seen]
 
-        class Recorder(keras.Model):
-            def train_step(self, data: tuple) -> dict[str, float]:
-                seen.append([int(value) for value in data[0].numpy()[:, 0, 0, 0]])
-                return {"loss": 0.0}
-
-        image = keras.Input((SIZE, SIZE, 1))
-        model = Recorder(image, keras.layers.GlobalAveragePooling2D()(image))
-        model.compile(loss="mse", run_eagerly=True)
-        batches = training(images, first_epoch=first_epoch)
-        model.fit(batches, epochs=5, initial_epoch=first_epoch, shuffle=False, verbose=0)
-        return seen
-
-    whole = trained_on(0)
+    whole = rows(0)
     a_pass = -(-len(ROWS) // 8)
     passes = [list(chain(*whole[start : start + a_pass])) for start in range(0, len(whole), a_pass)]
-    assert [sorted(rows) for rows in passes] == [ROWS.tolist()] * 5
-    assert len({tuple(rows) for rows in passes}) == 5
+    assert [sorted(seen) for seen in passes] == [ROWS.tolist()] * 5
+    assert len({tuple(seen) for seen in passes}) == 5
     for first_epoch in (1, 3):
-        assert trained_on(first_epoch) == whole[first_epoch * a_pass :]
+        assert rows(first_epoch) == whole[first_epoch * a_pass :]
+
+
+@pytest.mark.parametrize("first_epoch", [0, 2])
+def test_threads_change_nothing(first_epoch: int) -> None:
+    """Several threads make batches at once, ahead of the model: it must get the very same, in the same order."""
+    pictures = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE)).astype(np.uint8)
+    alone, together = (
+        trained_on(
+            training(pictures, change="sound", batch_size=4, first_epoch=first_epoch, threads=threads),
+            first_epoch=first_epoch,
+            epochs=4,
+        )
+        for threads in (1, 4)
+    )
+    assert len(alone) == (4 - first_epoch) * -(-len(ROWS) // 4)
+    for a, b in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -1,7 +1,8 @@
 import json
 import math
-from collections.abc import Callable
-from contextlib import suppress
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import h5py
@@ -94,14 +95,14 @@ class TestStopOnNaN:
             model.layers[1].kernel.assign(np.full((6, 8), np.nan))
 
         probe = At((1, 2), poison)
-        best = KeepBestWeights(run.weights)
+        best = KeepBestWeights(run.weights, model)
         with pytest.raises(TrainingError, match=r"loss must stay finite\. Received: loss=nan at batch 3") as caught:
             fit(model, [probe, StopOnNaN(), best, Backup(run.backup, [best])])
         assert "\n" not in str(caught.value)
         assert probe.batches[-1] == ("train", 1, 2)
         # What the first epoch left is still good.
         assert all(np.isfinite(weights).all() for weights in stored(run.weights))
-        assert Backup(run.backup, [best]).restore(small_model())[0] == 1
+        assert Backup(run.backup, [best]).restore(small_model()) == (1, False)
 
     def test_infinite_loss_counts_too(self) -> None:
         with pytest.raises(TrainingError, match="loss=inf"):
@@ -112,9 +113,76 @@ class TestStopOnNaN:
         StopOnNaN().on_train_batch_end(0, None)
 
 
+def logged(folder: Path) -> dict[tuple[str, int], float]:
+    """Scalars of a TensorBoard folder by name and step, read by TensorFlow; a start hides what was there from its step on.
+
+    The last is TensorBoard's own rule (its `EventAccumulator`, `_CheckForRestartAndMaybePurge`).
+    """
+    import tensorflow as tf
+
+    scalars: dict[tuple[str, int], float] = {}
+    for path in sorted(folder.iterdir()):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            if event.session_log.status == tf.compat.v1.SessionLog.START:
+                scalars = {(name, step): value for (name, step), value in scalars.items() if step < event.step}
+            for value in event.summary.value:
+                assert value.tag
+                scalars[value.tag, event.step] = value.simple_value
+    return scalars
+
+
+def as_logged(events: list[dict]) -> dict[tuple[str, int], float]:
+    """The same of the run's own events, of which the last of an epoch counts."""
+    return {
+        (name, event["epoch"]): value
+        for event in events
+        if event["kind"] == "epoch"
+        for name, value in event.items()
+        if name not in {"kind", "epoch", "duration_s", "time"}
+    }
+
+
 class TestProgress:
+    def test_tensorboard_is_told_the_same(self, run: RunDirectory) -> None:
+        with closing(Progress(run, epochs=3, steps=STEPS, batch_size=4)) as progress:
+            fit(small_model(), [progress])
+            expected = as_logged(read_events(run))
+            assert len(expected) == 3 * 3  # loss, val_loss and learning_rate
+            assert logged(run.tensorboard) == pytest.approx(expected, rel=1e-6)  # Before it is closed already.
+        assert logged(run.tensorboard) == pytest.approx(expected, rel=1e-6)
+        (path,) = run.tensorboard.iterdir()
+        assert path.name.startswith("events.out.tfevents.")
+
+    def test_tensorboard_forgets_what_is_done_again(self, run: RunDirectory) -> None:
+        for first, epochs in ((0, 3), (1, 4)):
+            with closing(Progress(run, epochs=epochs, steps=STEPS, batch_size=4)) as progress:
+                fit(small_model(0.05 + first), [progress], initial_epoch=first, epochs=epochs)
+        assert len(list(run.tensorboard.iterdir())) == 2
+        scalars = logged(run.tensorboard)
+        assert scalars == pytest.approx(as_logged(read_events(run)), rel=1e-6)
+        assert {step for _, step in scalars} == {0, 1, 2, 3}
+
+    def test_nothing_to_close(self, run: RunDirectory) -> None:
+        progress = Progress(run, epochs=1, steps=STEPS, batch_size=4)
+        progress.close()
+        assert not run.tensorboard.exists()
+
+    def test_a_full_disk_is_an_error_and_no_endless_wait(self, run: RunDirectory) -> None:
+        progress = Progress(run, epochs=99, steps=STEPS, batch_size=4)
+        progress.set_model(small_model())
+        with largest_file(4096), pytest.raises(StoreError, match="tensorboard"):
+            for epoch in range(99):
+                run.events.unlink(
+                    missing_ok=True
+                )  # Small again, so that TensorBoard's file is the first to be refused.
+                progress.on_epoch_begin(epoch)
+                progress.on_epoch_end(epoch, {f"a metric with a long name {number}": 0.5 for number in range(10)})
+        progress.close()
+
     def test_a_line_an_epoch_that_says_what_keras_says(self, run: RunDirectory) -> None:
-        history = fit(small_model(), [Progress(run, epochs=3, steps=STEPS, batch_size=4)]).history
+        with closing(Progress(run, epochs=3, steps=STEPS, batch_size=4)) as progress:
+            history = fit(small_model(), [progress]).history
         epochs = [event for event in read_events(run) if event["kind"] == "epoch"]
         assert [event["epoch"] for event in epochs] == [0, 1, 2]
         for name, values in history.items():
@@ -144,8 +212,20 @@ class TestProgress:
         told: list[str] = []
         probe = At((0, 0), lambda: told.append(read_status(run).message), "test")
         # The probe comes last, so it reads what has been said by then.
-        fit(small_model(), [Progress(run, epochs=1, steps=STEPS, batch_size=4), probe], epochs=1)
+        with closing(Progress(run, epochs=1, steps=STEPS, batch_size=4)) as progress:
+            fit(small_model(), [progress, probe], epochs=1)
         assert told == ["validating"]
+
+
+@contextmanager
+def largest_file(size_bytes: int) -> Iterator[None]:
+    """Writing past `size_bytes` fails, as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def stored(path: Path) -> list[NDArray[np.float32]]:
@@ -158,12 +238,12 @@ def stored(path: Path) -> list[NDArray[np.float32]]:
 
 class TestKeepBestWeights:
     def test_keeps_what_keras_own_checkpoint_keeps(self, run: RunDirectory, tmp_path: Path) -> None:
-        ours = KeepBestWeights(run.weights)
+        model = small_model(0.5)  # A rate so high that the losses go up and down.
+        ours = KeepBestWeights(run.weights, model)
         theirs = keras.callbacks.ModelCheckpoint(
             tmp_path / "theirs.weights.h5", monitor="val_loss", save_best_only=True, save_weights_only=True
         )
-        # A rate so high that the losses go up and down.
-        history = fit(small_model(0.5), [ours, theirs], epochs=8).history["val_loss"]
+        history = fit(model, [ours, theirs], epochs=8).history["val_loss"]
         assert 0 < int(np.argmin(history)) < 7
         assert (ours.best_epoch, ours.best) == (int(np.argmin(history)), pytest.approx(min(history)))
         for a, b in zip(stored(run.weights), stored(tmp_path / "theirs.weights.h5"), strict=True):
@@ -171,15 +251,13 @@ class TestKeepBestWeights:
         assert {path.name for path in run.path.iterdir()} == {"weights.weights.h5", "status.json"}
 
     def test_equal_loss_keeps_the_earlier(self, run: RunDirectory) -> None:
-        best = KeepBestWeights(run.weights)
-        best.set_model(small_model())
+        best = KeepBestWeights(run.weights, small_model())
         for epoch, loss in enumerate([0.5, 0.4, 0.4, 0.6]):
             best.on_epoch_end(epoch, {"val_loss": loss})
         assert (best.best_epoch, best.best) == (1, 0.4)
 
     def test_no_number_is_never_best(self, run: RunDirectory) -> None:
-        best = KeepBestWeights(run.weights)
-        best.set_model(small_model())
+        best = KeepBestWeights(run.weights, small_model())
         best.on_epoch_end(0, {"val_loss": math.nan})
         assert not run.weights.exists()
         best.on_epoch_end(1, {"val_loss": 1.0})
@@ -187,8 +265,7 @@ class TestKeepBestWeights:
         assert best.best_epoch == 1
 
     def test_a_refused_write_keeps_the_old_weights(self, run: RunDirectory) -> None:
-        best = KeepBestWeights(run.weights)
-        best.set_model(small_model())
+        best = KeepBestWeights(run.weights, small_model())
         best.on_epoch_end(0, {"val_loss": 0.5})
         before = run.weights.read_bytes()
         (run.path / "partial.weights.h5").mkdir()
@@ -199,13 +276,35 @@ class TestKeepBestWeights:
         assert best.best == 0.5
 
     def test_file_holds_the_weights_and_no_optimizer(self, run: RunDirectory) -> None:
-        best = KeepBestWeights(run.weights)
         model = small_model()
-        fit(model, [best], epochs=1)
+        fit(model, [KeepBestWeights(run.weights, model)], epochs=1)
         with h5py.File(run.weights) as file:
             arrays: list[NDArray[np.float32]] = []
             file.visititems(lambda _, item: arrays.append(item[()]) if isinstance(item, h5py.Dataset) else None)
         assert sum(array.size for array in arrays) == model.count_params()
+
+    def test_the_whole_is_kept_where_a_part_is_trained(self, run: RunDirectory) -> None:
+        whole = small_model()
+        start = keras.Input(whole.layers[1].output.shape[1:])
+        x = start
+        for layer in whole.layers[2:]:
+            x = layer(x)
+        part = keras.Model(start, x)
+        part.compile(keras.optimizers.Adam(0.05), keras.losses.BinaryCrossentropy(from_logits=True), run_eagerly=True)
+        first, last = whole.layers[1].get_weights(), whole.layers[-1].get_weights()
+        hidden, hidden_val = (keras.ops.convert_to_numpy(whole.layers[1](x)) for x in (X, X_VAL))
+        part.fit(
+            hidden,
+            Y,
+            validation_data=(hidden_val, Y_VAL),
+            callbacks=[KeepBestWeights(run.weights, whole)],
+            verbose=0,
+        )
+        kept = stored(run.weights)
+        for a, b in zip(kept, whole.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(kept[0], first[0])
+        assert not np.array_equal(kept[-2], last[0])
 
 
 class KilledError(Exception):
@@ -219,12 +318,12 @@ def session(folder: Path, *, epochs: int, stop_after: int | None = None) -> tupl
         The model, the logs of the epochs of this session, and the callbacks with their counters.
     """
     model = small_model(0.03)
-    best = KeepBestWeights(folder / "weights.weights.h5")
+    best = KeepBestWeights(folder / "weights.weights.h5", model)
     plateau = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", mode="min", patience=2, factor=0.3, cooldown=1)
     early = keras.callbacks.EarlyStopping(monitor="val_loss", patience=6)
     counting = [best, plateau, early]
     backup = Backup(folder / "backup", counting)
-    first, stopped = backup.restore(model)
+    first, stopped = backup.restore(model) or (0, False)
     logs: list[dict] = []
 
     class Watch(keras.callbacks.Callback):
@@ -286,7 +385,34 @@ class TestBackup:
         assert history[0] != expected[2]["loss"]
 
     def test_nothing_to_restore(self, tmp_path: Path) -> None:
-        assert Backup(tmp_path / "backup", []).restore(small_model()) == (0, False)
+        assert Backup(tmp_path / "backup", []).restore(small_model()) is None
+
+    def test_what_was_counted_is_there_without_training_on(self, tmp_path: Path, uninterrupted: tuple) -> None:
+        """A phase that had ended is not begun again, yet the next one must know the best loss so far."""
+        folder, _, _, callbacks = uninterrupted
+        model = small_model(0.03)
+        fresh = [
+            KeepBestWeights(tmp_path / "weights.weights.h5", model),
+            keras.callbacks.ReduceLROnPlateau(monitor="val_loss", mode="min"),
+            keras.callbacks.EarlyStopping(monitor="val_loss"),
+        ]
+        assert Backup(folder / "backup", fresh).restore(model) == (12, False)
+        assert counters(fresh) == counters(callbacks)
+
+    def test_a_start_can_be_saved_before_the_first_epoch(self, tmp_path: Path) -> None:
+        model = small_model()
+        before = model.get_weights()
+        Backup(tmp_path, []).save(model, 7)
+        fit(model, [], epochs=1)
+        assert Backup(tmp_path, []).restore(model) == (7, False)
+        for a, b in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert int(model.optimizer.iterations.value) == 0
+
+    def test_a_backup_that_counts_for_others_is_told(self, tmp_path: Path) -> None:
+        Backup(tmp_path, [keras.callbacks.EarlyStopping()]).save(small_model(), 1)
+        with pytest.raises(CorruptError, match="it counts for 1 callbacks, not 0"):
+            Backup(tmp_path, []).restore(small_model())
 
     def test_early_stopping_is_remembered(self, tmp_path: Path) -> None:
         model = small_model()

@@ -1,0 +1,43 @@
+"""What the form of a new run says of its choices, for the data that are connected."""
+
+from pages.ui.components import duration, percent
+from pneumo_core.config import Balance, Preset, TrainConfig, Validation
+from pneumo_core.data.index import DataIndex
+from pneumo_core.presets import preset_config
+from pneumo_core.records import Architecture, Label, Split
+from pneumo_core.reference import EXPECTED
+
+
+def expected(architecture: Architecture, preset: Preset, index: DataIndex) -> str:
+    """What a preset gave and cost in a run that was made on X-rays; nothing about drawings, or where none was made."""
+    known = EXPECTED.get((architecture, preset))
+    if known is None or index.is_phantom:
+        return ""
+    selected = ", selected on test" if preset_config(architecture, preset).selected_on_test else ""
+    return (
+        f"Measured on {known.accuracy.n:,} test images{selected}: accuracy {percent(known.accuracy)}, AUROC "
+        f"{known.auroc.value:.3f} ({known.auroc.low:.3f} to {known.auroc.high:.3f}), after {known.epochs} epochs in "
+        f"{duration(known.duration_s)} on {known.machine}."
+    )
+
+
+def balance_note(arm: Balance, config: TrainConfig, index: DataIndex) -> str:
+    """What a balancing arm does to these data: exact where the training images are known before the seed holds some out."""
+    counts = {label: index.counts()[Split.TRAIN, label] for label in Label}
+    about = ""
+    if config.validation is Validation.PATIENTS:
+        folds = max(2, round(1 / config.val_fraction))  # As `data.splits` holds patients out.
+        counts, about = {label: round(count * (1 - 1 / folds)) for label, count in counts.items()}, "about "
+    total = sum(counts.values())
+    if config.max_images is not None and total > config.max_images:
+        counts = {label: int(count * config.max_images / total) for label, count in counts.items()}
+    few, many = sorted(counts, key=counts.__getitem__)
+    missing = f"{about}{counts[many] - counts[few]:,}"
+    weights = {label: sum(counts.values()) / (2 * max(1, count)) for label, count in counts.items()}
+    return {
+        Balance.NONE: f"As they are: {about}{counts[few]:,} images of {few.name} and {counts[many]:,} of {many.name}.",
+        Balance.CLASS_WEIGHT: f"Adds no image: in the loss one of {few.name} counts {about}{weights[few]:.2f} and one of "
+        f"{many.name} {weights[many]:.2f}.",
+        Balance.OVERSAMPLE: f"Adds {missing} repeated {few.name} images, so that both classes have as many.",
+        Balance.CLASSICAL: f"Adds {missing} {few.name} images, copies augmented once by the setting 'sound'.",
+    }[arm]

@@ -1,0 +1,108 @@
+"""What a training would run on here, found out without importing a training framework."""
+
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from pneumo_core.settings import keras_backend
+
+__all__ = ["Hardware", "cpu_has_bfloat16", "cpu_name", "training_hardware"]
+
+_TIMEOUT_S: Final = 5.0  # A driver that hangs must not hang the page.
+_CPUINFO: Final = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a training would run on.
+
+    Attributes:
+        backend: Keras' backend, ``"tensorflow"`` or ``"jax"``.
+        kind: ``"gpu"`` or ``"cpu"``.
+        name: The device in words.
+        precision: Keras' dtype policy there (see `training.device`).
+        note: Why a GPU that is there is not used, or "".
+    """
+
+    backend: str
+    kind: str
+    name: str
+    precision: str
+    note: str = ""
+
+
+def training_hardware() -> Hardware:
+    """The device that a worker started from this process would find; takes a moment, so keep the answer.
+
+    Raises:
+        ConfigError: `KERAS_BACKEND` names an unknown backend.
+    """
+    backend = keras_backend()
+    found = _gpus()
+    hindrance = _hindrance(backend)
+    if found and not hindrance:
+        name = found[0] if len(found) == 1 else f"{found[0]}, one of {len(found)}"
+        return Hardware(backend, "gpu", name, "mixed_bfloat16")
+    precision = "mixed_bfloat16" if cpu_has_bfloat16() else "float32"
+    note = f"{found[0]} is not used: {hindrance}" if found else ""
+    return Hardware(backend, "cpu", cpu_name(), precision, note)
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the CPU computes in bfloat16, by the flags that Linux lists (x86-64 only)."""
+    facts = _cpu_facts()
+    return "avx512_bf16" in facts or "amx_bf16" in facts
+
+
+def cpu_name() -> str:
+    """The CPU in words."""
+    for line in _cpu_facts().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _cpu_facts() -> str:
+    return _CPUINFO.read_text() if _CPUINFO.exists() else ""
+
+
+def _gpus() -> list[str]:
+    """NVIDIA GPUs with their memory, by the driver's own program; none where it is missing, fails or hangs."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    try:
+        answer = subprocess.run(
+            [program, "--query-gpu=name,memory.total", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return []
+    return [", ".join(part.strip() for part in line.split(",")) for line in answer.stdout.splitlines() if "," in line]
+
+
+def _hindrance(backend: str) -> str:
+    """Why Keras would not use an NVIDIA GPU, or ""."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in {"", "-1"}:
+        return "CUDA_VISIBLE_DEVICES hides it"
+    if backend == "tensorflow" and _is_installed("tensorflow-cpu"):
+        return "tensorflow-cpu is installed; requirements-gpu.txt has the other kind"
+    if backend == "jax" and not any(_is_installed(f"jax-cuda{number}-plugin") for number in (12, 13)):
+        return "JAX is installed without CUDA; 'pip install jax[cuda12]' brings it"
+    return ""
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,102 @@
+"""Runs as people see them: what was asked, what is true now, and who is next."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pneumo_core.config import TrainConfig, config_from_dict
+from pneumo_core.errors import ConfigError, RunError, StoreError
+from pneumo_core.files import is_there, read_json
+from pneumo_core.jobs.ray_jobs import job_state
+from pneumo_core.records import RunState
+from pneumo_core.status import Status, read_status, run_state
+from pneumo_core.store import RunDirectory, find_run, list_runs, read_manifest
+
+__all__ = ["RunView", "queue_places", "view", "views"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run as people see it.
+
+    Attributes:
+        run: Its directory.
+        state: Its state, from its files and, where it is a job on a cluster that has not spoken, from the cluster.
+        config: What was asked for, or None where that cannot be read.
+        data: The data set it was asked for: `data_id`, `root`, `is_phantom`.
+        submitted_at: Unix time of the first submission, in seconds.
+        status: What its worker said last, or None where that cannot be read.
+        problem: One line on what is wrong with its files or its cluster, or "".
+    """
+
+    run: RunDirectory
+    state: RunState
+    config: TrainConfig | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    submitted_at: float = 0.0
+    status: Status | None = None
+    problem: str = ""
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run."""
+        return self.run.run_id
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether `resume` would start it."""
+        return self.state in {RunState.INTERRUPTED, RunState.CANCELLED, RunState.FAILED, RunState.TRAINED}
+
+
+def view(run_id: str) -> RunView:
+    """A run as people see it; damaged files and a cluster that is silent are told in `problem`, not raised.
+
+    Raises:
+        RunNotFoundError: There is no such run.
+    """
+    run = find_run(run_id)
+    state = run_state(run)
+    problem = ""
+    if state in {RunState.INTERRUPTED, RunState.TRAINED} and is_there(run.executor):
+        try:
+            state = job_state(run, state)
+        except (ConfigError, RunError, StoreError) as error:
+            problem = str(error)
+    status = None
+    try:
+        if run.status.exists():
+            status = read_status(run)
+    except StoreError as error:
+        # A finished run needs its status no more, and a stopped one starts a new status when it is resumed.
+        problem = problem if state is not RunState.FAILED else str(error)
+    try:
+        if state is RunState.SUCCEEDED:
+            read_manifest(run)
+        asked = read_json(run.config)
+        config = config_from_dict(asked["config"])
+        return RunView(run, state, config, dict(asked["data"]), float(asked["submitted_at"]), status, problem)
+    except (StoreError, ConfigError) as error:
+        return RunView(run, state, status=status, problem=str(error))
+    except (KeyError, TypeError, ValueError) as error:
+        return RunView(
+            run,
+            state,
+            status=status,
+            problem=f"config.json must hold a submitted config. Received: {run.run_id!r}: {error!r}",
+        )
+
+
+def views() -> list[RunView]:
+    """Every run, newest first."""
+    return sorted((view(run.run_id) for run in list_runs()), key=lambda item: item.submitted_at, reverse=True)
+
+
+def queue_places(known: Iterable[RunView]) -> dict[str, int]:
+    """Place in the queue of each run that waits: 1 is next.
+
+    Args:
+        known: Every run, as `views` gives them.
+    """
+    waiting = [item for item in known if item.state is RunState.QUEUED]
+    waiting.sort(key=lambda item: item.status.ticket if item.status else float("inf"))
+    return {item.run_id: place for place, item in enumerate(waiting, start=1)}

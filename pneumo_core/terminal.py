@@ -1,0 +1,70 @@
+"""What the command line says: results on standard output, progress on standard error."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import typer
+
+__all__ = ["detachable", "left", "print_result", "progress_line"]
+
+
+def left(seconds: float | None) -> str:
+    """Time left, to be put behind a message; nothing where it is not known."""
+    return f", {timedelta(seconds=round(seconds))} left" if seconds else ""
+
+
+@contextmanager
+def detachable(again: str) -> Iterator[None]:
+    """An interrupt ends the waiting, not the work: it says how to ask again and exits with 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"\ndetached; the work goes on: {again}", err=True)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def progress_line(what: str) -> Iterator[Callable[..., None]]:
+    """A line on standard error that is drawn over itself on a terminal, and now and then elsewhere.
+
+    Yields:
+        Function of what is done, the total (1 for a share) and a message.
+    """
+    interactive = sys.stderr.isatty()
+    last = time.monotonic()
+    drawn = False
+
+    def show(done: float, total: float, message: str = "") -> None:
+        nonlocal last, drawn
+        now = time.monotonic()
+        if now - last < (0.2 if interactive else 10.0):
+            return
+        last, drawn = now, True
+        count = "" if total == 1 else f"{done:,} of {total:,}, "
+        line = f"{message or what}: {count}{done / max(1, total):.0%}"
+        typer.echo(f"\r{line:<78}" if interactive else line, err=True, nl=not interactive)
+
+    yield show
+    if drawn and interactive:
+        typer.echo("", err=True)
+
+
+def print_result(value: Any, *, as_json: bool) -> None:
+    """Plain data on standard output: one JSON document, or indented lines for people."""
+    typer.echo(json.dumps(value, indent=2) if as_json else "\n".join(_lines(value)))
+
+
+def _lines(value: Any, indent: str = "") -> Iterator[str]:
+    """Plain data as indented lines, for people."""
+    pairs = value.items() if isinstance(value, dict) else ((f"[{index}]", item) for index, item in enumerate(value))
+    for name, item in pairs:
+        if isinstance(item, dict | list) and item and not (isinstance(item, list) and len(item) > 20):
+            yield f"{indent}{name}:"
+            yield from _lines(item, f"{indent}  ")
+        else:
+            yield f"{indent}{name}: {f'{len(item)} entries' if isinstance(item, list) and len(item) > 20 else item}"

@@ -1,0 +1,388 @@
+"""Augmentation as a visitor meets it: presets, controls, notes, files in and out, and addresses that lie."""
+
+import json
+import re
+import shutil
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.augmentation import SLIDERS, TOGGLES, augmented, gray_figure, gray_levels, in_words
+from pneumo_core.augment_file import read_augmentation, write_augmentation
+from pneumo_core.augmentation import augment, draw_parameters
+from pneumo_core.config import AUGMENTATIONS, AugmentConfig, Preset
+from pneumo_core.data.images import load_array
+from pneumo_core.data.index import build_index
+from pneumo_core.errors import ConfigError
+from pneumo_core.plausibility import plausibility
+from pneumo_core.presets import preset_config
+from pneumo_core.records import Architecture, Label
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+PICTURES = 4 * (1 + 3)  # Of each setting: an original and three views of four images.
+CUSTOM = AugmentConfig(zoom=0.1234, rotation_deg=33.0, vertical_flip=True, blur_sigma=0.123)
+
+
+@pytest.fixture(autouse=True)
+def phantoms(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
+
+
+def page(**query: str) -> AppTest:
+    """The page as a browser finds it at an address."""
+    at = AppTest.from_file(str(APP), default_timeout=60)
+    at.switch_page("pages/augmentation.py")
+    at.query_params.update(query)
+    return whole(at.run())
+
+
+def whole(at: AppTest) -> AppTest:
+    """The page, after checking that no bug ended it."""
+    assert not at.exception, at.exception
+    return at
+
+
+def setting(at: AppTest) -> AugmentConfig:
+    """What the controls stand on."""
+    controls = [*at.slider, *at.toggle]
+    return AugmentConfig(**{control.key: control.value for control in controls})
+
+
+def own(at: AppTest) -> list[Any]:
+    """The pictures of the visitor's own setting, which come last."""
+    pictures = at.get("image")
+    assert len(pictures) == 3 * PICTURES
+    return pictures[-PICTURES:]
+
+
+def notes(at: AppTest) -> list[str]:
+    return [item.value for item in at.markdown if "-badge[" in item.value and item.value.startswith("- ")]
+
+
+def expected_notes(*configs: AugmentConfig) -> list[tuple[str, str, str]]:
+    return [(note.operation, note.verdict.value, note.reason) for config in configs for note in plausibility(config)]
+
+
+def assert_notes(at: AppTest, *configs: AugmentConfig) -> None:
+    """Every operation in use has its name, its verdict as a word and its reason, presets first."""
+    shown = [re.fullmatch(r"- \*\*(.+)\*\* :\w+-badge\[(\w+)\] (.+)", note) for note in notes(at)]
+    assert [match.groups() for match in shown if match] == expected_notes(*configs)
+
+
+def said(at: AppTest) -> str:
+    kinds = ("error", "info", "success", "subheader", "caption")
+    return "\n".join(str(item.value).replace("\\", "") for kind in kinds for item in at.get(kind))
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    next(item for item in at.button if item.label == label).click()
+    return whole(at.run())
+
+
+def upload(at: AppTest, content: bytes) -> AppTest:
+    at.file_uploader[0].set_value(("setting.json", content, "application/json"))
+    return whole(at.run())
+
+
+# --- What is shown ----------------------------------------------------------------------------------------------------
+
+
+def test_presets_stand_side_by_side_and_the_own_setting_starts_with_nothing() -> None:
+    at = page()
+    assert not at.error
+    assert [item.value for item in at.subheader] == ["As the report did", "Sound", "As you set it (none)"]
+    assert_notes(at, AUGMENTATIONS["report"], AUGMENTATIONS["sound"])
+    assert any("Vertical flip" in note and "implausible" in note for note in notes(at))
+    assert setting(at) == AUGMENTATIONS["none"]
+    assert "Nothing is changed" in said(at)
+    assert "phantoms" in at.markdown[0].value
+    assert "train, n = 64 images" in "\n".join(item.value for item in at.markdown)
+    assert "--augment augmentation.json" in at.code[0].value
+
+
+def test_every_picture_says_what_it_shows() -> None:
+    texts = [item.proto.imgs[0].alt or item.proto.alt for item in page().get("image")]
+    assert len(set(texts[:PICTURES])) == PICTURES
+    assert all(re.match(r"Image \d, (NORMAL|PNEUMONIA), (original|view \d: .+)", text) for text in texts)
+    assert {text.split(", ")[1] for text in texts} == {"NORMAL", "PNEUMONIA"}
+    assert all(text.endswith("unchanged") for text in texts[2 * PICTURES :] if "view" in text)
+    assert any("upside down" in text for text in texts[:PICTURES])
+    assert not any("upside down" in text for text in texts[PICTURES:])
+
+
+def test_pictures_are_what_training_would_get(tiny_data: Path) -> None:
+    index = build_index(tiny_data)
+    images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=150)[:8]
+    for name, config in AUGMENTATIONS.items():
+        shown, parameters = augmented(images, config, 5, 2)
+        trained = augment(images, config, np.random.default_rng([5, 2]))
+        assert np.abs(shown - trained).max() <= 0.5, name
+        few, _ = augmented(images[:3], config, 5, 2)
+        np.testing.assert_array_equal(few, shown[:3])
+        assert (parameters.flip_vertical == AUGMENTATIONS["report"].vertical_flip).any() or not config.vertical_flip
+
+
+def test_originals_are_squared_as_every_preset_trains_on_them(tiny_data: Path) -> None:
+    index = build_index(tiny_data)
+    sizes = {preset_config(Architecture.BASELINE, preset).image_size for preset in Preset}
+    assert sizes == {150}
+    squares = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=150)
+
+    def pictures(images: Any) -> None:
+        import streamlit
+
+        for image in images:
+            streamlit.image(image, width="stretch")
+
+    known = {item.value[0] for item in AppTest.from_function(pictures, args=(squares,)).run().get("image")}
+    shown = own(page())
+    assert {item.value[0] for item in shown} <= known
+    assert len({item.value[0] for item in shown}) == 4
+
+
+def test_own_views_of_a_preset_are_the_preset_s() -> None:
+    at = page(zoom="0.3", vertical_flip="true")
+    assert setting(at) == AUGMENTATIONS["report"]
+    report = [item.value for item in at.get("image")[:PICTURES]]
+    assert [item.value for item in own(at)] == report
+    assert "As you set it (report)" in said(at)
+    other = page(zoom="0.3", vertical_flip="true", draw="1")
+    assert [item.value for item in own(other)][::4] == report[::4]
+    assert [item.value for item in own(other)] != report
+
+
+def test_class_and_sample_choose_the_images() -> None:
+    def originals(at: AppTest) -> list[str]:
+        return [item.value[0] for item in own(at)[::4]]
+
+    normal = page(of="NORMAL")
+    assert [item.captions[0] for item in own(normal)[::4]] == ["NORMAL"] * 4
+    assert [item.captions[0] for item in own(page(of="PNEUMONIA"))[::4]] == ["PNEUMONIA"] * 4
+    both = page()
+    assert sorted(item.captions[0] for item in own(both)[::4]) == ["NORMAL"] * 2 + ["PNEUMONIA"] * 2
+    assert originals(both) == originals(page())
+    whole(both.number_input(key="sample").set_value(1).run())
+    assert set(originals(both)) != set(originals(page()))
+
+
+# --- Controls ---------------------------------------------------------------------------------------------------------
+
+
+def test_each_field_has_one_control_with_the_config_s_own_limits() -> None:
+    assert set(SLIDERS) | set(TOGGLES) == {field.name for field in fields(AugmentConfig)}
+    for name, (_, high, step, _) in SLIDERS.items():
+        assert getattr(AugmentConfig(**{name: high}), name) == high
+        with pytest.raises(ConfigError):
+            AugmentConfig(**{name: np.nextafter(high, np.inf).item()})
+        assert 0 < step < high
+
+
+@pytest.mark.parametrize("name", [*SLIDERS, *TOGGLES])
+def test_each_control_changes_the_pictures_the_notes_and_the_address(name: str) -> None:
+    # The aspect matters to a zoom only.
+    at = page(zoom="0.5") if name == "zoom_keeps_aspect" else page()
+    before = [item.value for item in own(at)]
+    value = True if name in TOGGLES else SLIDERS[name][1] / 2
+    control = at.toggle(key=name) if name in TOGGLES else at.slider(key=name)
+    whole(control.set_value(value).run())
+    config = setting(at)
+    assert getattr(config, name) == value
+    assert [item.value for item in own(at)] != before
+    assert [item.value for item in own(at)][::4] == before[::4]
+    assert_notes(at, AUGMENTATIONS["report"], AUGMENTATIONS["sound"], config)
+    assert at.query_params[name] == (str(value).lower() if name in TOGGLES else f"{value:g}")
+
+
+def test_starting_from_a_preset_can_be_undone_and_done_again() -> None:
+    at = page(contrast="0.4")
+    mine = setting(at)
+    undo = next(item for item in at.button if item.label == "Undo")
+    assert undo.disabled
+    assert setting(press(at, "sound")) == AUGMENTATIONS["sound"]
+    assert setting(press(at, "report")) == AUGMENTATIONS["report"]
+    assert setting(press(at, "Undo")) == AUGMENTATIONS["sound"]
+    assert setting(press(at, "Undo")) == AUGMENTATIONS["report"]
+    at = page(contrast="0.4")
+    assert setting(press(press(at, "sound"), "Undo")) == mine
+
+
+def test_the_setting_survives_a_change_of_page() -> None:
+    at = press(page(of="NORMAL", draw="3"), "report")
+    whole(at.switch_page("pages/overview.py").run())
+    whole(at.switch_page("pages/augmentation.py").run())
+    assert setting(at) == AUGMENTATIONS["report"]
+    assert at.number_input(key="draw").value == 3
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"zoom": "99"},
+        {"zoom": "-1"},
+        {"zoom": "nan"},
+        {"zoom": "inf"},
+        {"rotation_deg": "<script>"},
+        {"vertical_flip": "maybe"},
+        {"sample": "-5", "draw": "1e400", "of": "../etc"},
+        {"blur_sigma": "9" * 400},
+    ],
+)
+def test_values_in_the_address_that_no_control_can_have_are_dropped(query: dict[str, str]) -> None:
+    at = page(**query)
+    assert setting(at) == AUGMENTATIONS["none"]
+    assert not at.error
+    assert len(own(at)) == PICTURES
+
+
+# --- Files ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_download_is_a_file_that_training_accepts() -> None:
+    at = upload(page(), write_augmentation(CUSTOM))
+
+    def button(data: bytes) -> None:
+        import streamlit
+
+        streamlit.download_button("Save", data, "augmentation.json", "application/json", on_click="ignore")
+
+    expected = AppTest.from_function(button, args=(write_augmentation(setting(at)),)).run()
+    assert at.get("download_button")[0].proto.url == expected.get("download_button")[0].proto.url
+    assert read_augmentation(write_augmentation(setting(at))) == CUSTOM
+
+
+def test_an_opened_file_becomes_the_setting_and_can_be_undone() -> None:
+    at = upload(page(shift="0.2"), write_augmentation(CUSTOM))
+    assert setting(at) == CUSTOM
+    assert "Opened" in said(at)
+    assert "As you set it (custom)" in said(at)
+    # The file stays, and what is moved afterwards stays moved.
+    whole(at.slider(key="contrast").set_value(0.5).run())
+    assert setting(at).contrast == 0.5
+    assert setting(press(at, "Undo")) == AugmentConfig(shift=0.2)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "does not parse"),
+        (b"\x89PNG\r\n", "does not parse"),
+        (write_augmentation(CUSTOM)[:-9], "does not parse"),
+        (b"{" * 5000, "4,096 bytes"),
+        (json.dumps({"kind": "augmentation", "schema": 1}).encode(), "missing="),
+        (write_augmentation(CUSTOM).replace(b"0.1234", b"NaN"), "zoom=nan"),
+        (write_augmentation(CUSTOM).replace(b"33.0", b'"**bold**"'), "rotation_deg='**bold**'"),
+    ],
+)
+def test_a_damaged_file_is_one_clear_line_and_changes_nothing(content: bytes, told: str) -> None:
+    at = upload(page(shift="0.2"), content)
+    (error,) = at.error
+    assert told in error.value.replace("\\", "")
+    assert "\n" not in error.value
+    assert "**" not in error.value
+    assert setting(at) == AugmentConfig(shift=0.2)
+    assert len(own(at)) == PICTURES
+
+
+# --- Data that is not as it was ---------------------------------------------------------------------------------------
+
+
+def test_an_image_that_is_gone_is_one_clear_line(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_data, copy)
+    monkeypatch.setenv("PNEUMO_DATA", str(copy))
+    at = page(of="NORMAL")
+    for path in (copy / "train" / "PNEUMONIA").iterdir():
+        path.unlink()
+    whole(at.segmented_control(key="of").set_value("PNEUMONIA").run())
+    (error,) = at.error
+    assert "connect the folder again" in error.value
+
+
+def test_a_data_set_without_images_to_train_on_says_so(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_data / "test", tmp_path / "copy" / "test")
+    monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "copy"))
+    (error,) = page().error
+    assert "images of train" in error.value
+
+
+# --- Gray levels and words --------------------------------------------------------------------------------------------
+
+
+@given(hnp.arrays(np.uint8, (2, 5, 4)), hnp.arrays(np.uint8, (2, 5, 4)))
+def test_gray_levels_are_shares_of_the_pixels(before: np.ndarray, after: np.ndarray) -> None:
+    table = gray_levels(before, after)
+    for name, pixels in (("before", before), ("after", after)):
+        counted = [
+            sum(1 for pixel in pixels.ravel() if low <= pixel <= high)
+            for low, high in zip(table["from"], table["to"], strict=True)
+        ]
+        np.testing.assert_allclose(table[name], np.array(counted) / pixels.size)
+    assert table["from"].iloc[0] == 0
+    assert table["to"].iloc[-1] == 255
+
+
+def test_flips_change_no_gray_level() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (6, 9, 9), dtype=np.uint8)
+    flipped, parameters = augmented(images, AugmentConfig(vertical_flip=True, horizontal_flip=True), 0, 0)
+    assert parameters.flip_vertical.any()
+    table = gray_levels(images, flipped)
+    np.testing.assert_array_equal(table["before"], table["after"])
+    assert [line.name for line in gray_figure(table).data] == ["before", "after"]
+
+
+def test_words_name_what_was_drawn_and_nothing_else() -> None:
+    words = {
+        "zoom": "magnified",
+        "rotation_deg": "turned",
+        "shift": "moved",
+        "horizontal_flip": "mirrored",
+        "vertical_flip": "upside down",
+        "contrast": "contrast times",
+        "brightness": "gray levels",
+        "blur_sigma": "blurred",
+    }
+    for name, word in words.items():
+        config = AugmentConfig(**{name: True if name in TOGGLES else SLIDERS[name][1]})
+        parameters = draw_parameters(config, 8, np.random.default_rng(1))
+        texts = [in_words(parameters, i) for i in range(8)]
+        assert any(word in text for text in texts)
+        assert not any(other in text for text in texts for other in set(words.values()) - {word})
+    assert (
+        in_words(draw_parameters(AugmentConfig(zoom_keeps_aspect=True), 1, np.random.default_rng()), 0) == "unchanged"
+    )
+
+
+def test_words_have_the_directions_right() -> None:
+    """Against the pixels: a bright dot says where the picture went."""
+    image = np.zeros((1, 101, 101), np.uint8)
+    image[0, 48:53, 68:73] = 255
+    for seed in range(12):
+        config = AugmentConfig(shift=0.2) if seed % 2 else AugmentConfig(rotation_deg=30.0)
+        shown, parameters = augmented(image, config, seed, 0)
+        y, x = np.argwhere(shown[0] > 128).mean(axis=0)
+        words = in_words(parameters, 0)
+        if seed % 2:
+            across, down = map(int, re.findall(r"([+-]\d+)%", words))
+            assert (across, down) == (
+                pytest.approx(100 * (x - 70) / 101, abs=1),
+                pytest.approx(100 * (y - 50) / 101, abs=1),
+            )
+        else:
+            # The dot lies right of the centre: counterclockwise lifts it.
+            assert ("counterclockwise" in words) == (y < 50)
+
+
+def test_labels_are_those_of_the_records() -> None:
+    assert list(Label.__members__) == ["NORMAL", "PNEUMONIA"]
+    assert asdict(CUSTOM)["vertical_flip"] is True

@@ -1,0 +1,155 @@
+"""The benchmarks still run; what they measure is shown by README, never asserted."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import accuracy
+from benchmarks.features import Cost
+from benchmarks.inputs import forward_flop
+from benchmarks.report_way import build
+from benchmarks.runs import sample
+from pneumo_core.architecture import baseline_layers, vgg16_layers
+from pneumo_core.evaluation.metrics import auroc
+from pneumo_core.models.baseline import build_baseline
+
+PROJECT = Path(__file__).resolve().parent.parent
+COMMANDS = sorted(
+    path.stem for path in (PROJECT / "benchmarks").glob("*.py") if ".parse_args()" in path.read_text(encoding="utf-8")
+)
+
+
+def test_there_are_commands() -> None:
+    assert {"app", "baseline", "engine", "features", "inputs"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", [f"benchmarks.{name}", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        importlib.import_module(f"benchmarks.{name}").main()
+    assert f"python -m benchmarks.{name} " in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_inputs_on_phantoms(tiny_data: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks.inputs", f"--json={figures}"),
+            *("--images=16", "--batch-size=8", "--repeats=1"),
+        ],
+        cwd=PROJECT,
+        env={**os.environ, "PNEUMO_DATA": str(tiny_data)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    told = json.loads(figures.read_text())
+    assert told["training_images"] == 16
+    assert [line.split()[0] for line in result.stdout.splitlines()] == list(told)
+    assert all(value > 0 for name, value in told.items() if name.endswith(("_per_s", "_ratio")))
+
+
+def test_sample_keeps_the_shares_and_the_files(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
+    whole = list((tiny_data / "train").glob("*/*"))
+    normal = sum(path.parent.name == "NORMAL" for path in whole)
+    for images in (24, 40):
+        links = list((sample(images, tmp_path) / "train").glob("*/*"))
+        assert abs(len(links) - images) <= 1
+        assert abs(sum(path.parent.name == "NORMAL" for path in links) - images * normal / len(whole)) <= 1
+        assert {path.resolve() for path in links} <= {path.resolve() for path in whole}
+    assert sample(0, tmp_path) == tiny_data
+
+
+def test_the_reports_network_is_ours() -> None:
+    """To the parameter (study of the report: 5,677,329)."""
+    assert build(150).count_params() == build_baseline().count_params() == 5_677_329
+
+
+def test_arithmetic_of_vgg16_is_the_published_one() -> None:
+    """15.35 billion multiply-adds of its convolutions at 224 pixels (He et al. 2016, arXiv:1512.03385: 15.3)."""
+    convolutions = [layer for layer in vgg16_layers(224) if layer.kind == "Conv2D"]
+    assert forward_flop(convolutions) / 2 == pytest.approx(15.35e9, rel=1e-3)
+
+
+def test_arithmetic_of_the_baseline_is_its_kernels() -> None:
+    model = build_baseline()
+    expected = sum(
+        2 * int(np.prod(layer.kernel.shape)) * int(np.prod(layer.output.shape[1:-1]))
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)
+    )
+    assert forward_flop(baseline_layers()) == expected
+
+
+def test_a_cost_is_the_formula() -> None:
+    cost = Cost(fixed_s=5, features_s=0.1, epoch_s=0.01)
+    assert cost.training_s(100, 20, epochs=10, views=2) == pytest.approx(5 + 220 * 0.1 + 10 * 120 * 0.01)
+
+
+@pytest.fixture(scope="module")
+def tested() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, 200)
+    return pd.DataFrame(
+        {
+            "image_id": [f"test/{number}" for number in range(200)],
+            "patient_id": [f"p{number // 2}" for number in range(200)],
+            "label": label,
+            "probability": np.clip(0.3 * label + rng.normal(0.35, 0.2, 200), 0, 1),
+        }
+    )
+
+
+def test_nothing_differs_from_itself(tested: pd.DataFrame) -> None:
+    found = accuracy.differences("same", tested, tested.sample(frac=1, random_state=1))
+    for measure in ("accuracy", "auroc"):
+        difference = found[f"same_{measure}_difference"]
+        assert (difference.value, difference.low, difference.high) == (0, 0, 0)
+        assert found[f"same_{measure}_difference_holds_0"] == "yes"
+
+
+def test_differences_are_those_of_the_estimates(tested: pd.DataFrame) -> None:
+    worse = tested.assign(probability=1 - tested["probability"])
+    found = accuracy.differences("worse", tested, worse)
+    for measure in ("accuracy", "auroc"):
+        first, second = (accuracy.estimates("x", table)[f"x_{measure}"].value for table in (tested, worse))
+        difference = found[f"worse_{measure}_difference"]
+        assert difference.value == pytest.approx(second - first)
+        assert difference.low < difference.value < difference.high < 0
+        assert found[f"worse_{measure}_difference_holds_0"] == "no"
+
+
+def test_the_difference_of_areas_is_bootstrapped_over_patients(tested: pd.DataFrame) -> None:
+    rng = np.random.default_rng(5)
+    other = tested.assign(probability=np.clip(tested["probability"] + rng.normal(0, 0.1, len(tested)), 0, 1))
+    found = accuracy.differences("noisy", tested, other)["noisy_auroc_difference"]
+    patients = tested["patient_id"].unique()
+    slow = []
+    for _ in range(400):
+        drawn = pd.Series(rng.choice(patients, len(patients))).value_counts()
+        weights = tested["patient_id"].map(drawn).fillna(0).to_numpy()
+        areas = [
+            auroc(table["label"].to_numpy(), table["probability"].to_numpy(), weights) for table in (other, tested)
+        ]
+        slow.append(areas[0] - areas[1])
+    assert (found.low, found.high) == pytest.approx(np.percentile(slow, (2.5, 97.5)), abs=0.01)
+
+
+def test_predictions_of_other_images_are_refused(tested: pd.DataFrame) -> None:
+    with pytest.raises(SystemExit, match="of the same images"):
+        accuracy.differences("less", tested, tested.iloc[1:])

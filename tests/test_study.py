@@ -1,0 +1,121 @@
+"""Grids of runs: what they ask for, and how far they are."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pneumo_core.config import Balance, Preset
+from pneumo_core.data.index import DataIndex, build_index
+from pneumo_core.errors import ConfigError
+from pneumo_core.files import hold_lock, write_json
+from pneumo_core.presets import preset_config
+from pneumo_core.records import Architecture, RunState
+from pneumo_core.status import update_status
+from pneumo_core.study import MAX_RUNS, grid, progress, seeds, to_dict
+from tests.conftest import ROOT, FinishedRun, ask_for_run
+
+BOTH = (Architecture.BASELINE, Architecture.VGG16)
+
+
+def test_a_grid_is_every_combination_seed_by_seed() -> None:
+    configs = grid(BOTH, list(Balance), Preset.QUICK, first_seed=5, seed_count=3, epochs=2)
+    expected = {(a, b, s) for a in BOTH for b in Balance for s in (5, 6, 7)}
+    assert {(c.architecture, c.balance, c.seed) for c in configs} == expected
+    assert len(configs) == len(expected)
+    assert [c.seed for c in configs] == sorted(c.seed for c in configs)
+    assert {(c.preset, c.epochs) for c in configs} == {(Preset.QUICK, 2)}
+
+
+def test_what_is_named_twice_is_trained_once() -> None:
+    configs = grid([BOTH[0], BOTH[0]], [Balance.NONE, Balance.NONE], Preset.QUICK)
+    assert configs == (preset_config(Architecture.BASELINE, Preset.QUICK),)
+
+
+def test_seeds_start_at_the_config_s_own() -> None:
+    config = preset_config(Architecture.BASELINE, Preset.QUICK, seed=3)
+    assert seeds(config, 2) == (config, replace(config, seed=4))
+
+
+@pytest.mark.parametrize("count", [0, -1, MAX_RUNS + 1])
+def test_the_number_of_seeds_has_limits(count: int) -> None:
+    with pytest.raises(ConfigError, match=f"Received: seeds={count}"):
+        seeds(preset_config(Architecture.BASELINE, Preset.QUICK), count)
+
+
+def test_the_number_of_runs_has_a_limit() -> None:
+    with pytest.raises(ConfigError, match="Received: 1600 runs"):
+        grid(BOTH, list(Balance), Preset.QUICK, seed_count=MAX_RUNS)
+    with pytest.raises(ConfigError, match="Received: 0 runs"):
+        grid([], list(Balance), Preset.QUICK)
+    with pytest.raises(ConfigError, match="architecture must be"):
+        grid([Architecture.DCGAN], [Balance.NONE], Preset.QUICK)
+
+
+def test_progress_counts_what_there_is(tiny_data: Path) -> None:
+    index: DataIndex = build_index(tiny_data)
+    configs = seeds(preset_config(Architecture.BASELINE, Preset.QUICK), 4)
+    done, going, stopped = (ask_for_run(config, index) for config in configs[:3])
+    write_json(done.manifest, {"files": {}})
+    update_status(going, state=RunState.RUNNING, epoch=1, epochs=4, step=5, steps=10)
+    update_status(stopped, state=RunState.CANCELLED, epoch=1, epochs=4, step=0, steps=10)
+    with hold_lock(going.run_lock):
+        study = progress(configs, index)
+        assert [member.state for member in study.members] == ["succeeded", "running", "cancelled", "new"]
+        assert [member.fraction for member in study.members] == [1.0, 0.375, 0.25, 0.0]
+        assert study.states == {"succeeded": 1, "running": 1, "cancelled": 1, "new": 1}
+        assert study.fraction == pytest.approx((1 + 0.375 + 0.25) / 4)
+        assert study.is_live
+        assert not study.is_finished
+        assert study.members[0].remaining_s == 0
+        assert study.remaining_s > 0
+    assert not progress(configs, index).is_live
+    assert progress(configs[:1], index).is_finished
+    assert json.loads(json.dumps(to_dict(study)))["runs"][1] == {
+        "run_id": going.run_id,
+        "architecture": "baseline",
+        "balance": "none",
+        "seed": 1,
+        "state": "running",
+        "fraction": 0.375,
+    }
+
+
+def command(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pneumo_core", "study", *arguments, "--json"],
+        cwd=ROOT,
+        env={**os.environ, "PNEUMO_ARTIFACTS": str(artifacts)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_the_same_command_goes_on_with_what_is_missing(with_finished_run: FinishedRun) -> None:
+    """The shared run is the first seed of this grid; the command trains the second alone."""
+    asked = ("--architecture", "baseline", "--preset", "quick", "--epochs", "2", "--data", str(with_finished_run.data))
+    before = command(with_finished_run.artifacts, *asked, "--seeds", "2", "--status")
+    assert before.returncode == 0, before.stderr
+    assert json.loads(before.stdout)["states"] == {"succeeded": 1, "new": 1}
+    manifest = (with_finished_run.path / "manifest.json").read_bytes()
+    after = command(with_finished_run.artifacts, *asked, "--seeds", "2", "--wait")
+    assert after.returncode == 0, after.stderr
+    shown = json.loads(after.stdout)
+    assert shown["states"] == {"succeeded": 2}
+    assert shown["fraction"] == 1.0
+    assert shown["remaining_s"] == 0
+    assert shown["runs"][0]["run_id"] == with_finished_run.run_id
+    assert (with_finished_run.path / "manifest.json").read_bytes() == manifest
+
+
+def test_wrong_grids_are_told_in_one_line(tmp_path: Path, tiny_data: Path) -> None:
+    result = command(tmp_path, "--architecture", "baseline", "--seeds", "0", "--data", str(tiny_data))
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("error: a study has 1 to 200 seeds. Received: seeds=0")
