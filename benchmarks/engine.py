@@ -63,6 +63,7 @@ def keras_import() -> float:
 
 def first_line(config: TrainConfig, index: DataIndex) -> dict[str, float]:
     """Seconds from `submit` to the first batch line, and of the parts they consist of."""
+    time.sleep(2)  # The worker before gives its lock back a little before it is gone.
     began = {"worker_start": time.time()}
     run = submit_anew(config, index).run
     print(f"{run.run_id}: until its first line", file=sys.stderr)

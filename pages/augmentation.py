@@ -99,11 +99,14 @@ with shown_errors():
     index = current_index()
     data_badge(index)
     st.markdown(
-        "In every epoch each training image is changed at random, so that a model meets more children than there are. What "
-        "no X-ray could show teaches it nothing. These pictures come from the code that trains."
+        "In every epoch each training image is changed at random, so that a model meets more variety than there is. A "
+        "change that no X-ray could show is no use to it. These pictures come from the code that trains."
     )
     sample, seed = choose_sample(index)
     st.header("Both presets, same images and draws")
+    st.caption(
+        "Verdicts are rules of thumb on anatomy and exposure. Whether a change helps a model, only its runs tell."
+    )
     for column, (name, title) in zip(st.columns(len(PRESETS), gap="large"), PRESETS.items(), strict=True):
         with column:
             st.subheader(title)

@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 
 from pneumo_core.__main__ import main
+from pneumo_core.augment_file import write_augmentation
+from pneumo_core.config import AUGMENTATIONS, AugmentConfig
 from pneumo_core.files import hold_lock, lock_is_held, read_json
 from pneumo_core.status import run_state
 from pneumo_core.store import RunDirectory, run_directory, slot_lock
@@ -222,6 +224,19 @@ def test_data_may_be_named_by_the_environment(
     assert result.document["run_id"] == with_finished_run.run_id
 
 
+def test_a_setting_file_is_trained_with(with_finished_run: FinishedRun, invoke: Invoke, tmp_path: Path) -> None:
+    path = tmp_path / "setting.json"
+    path.write_bytes(write_augmentation(AUGMENTATIONS["sound"]))
+    same = invoke(*train(with_finished_run, "--augment", str(path), "--json"))
+    assert (same.document["run_id"], same.document["state"]) == (with_finished_run.run_id, "succeeded")
+    mine = AugmentConfig(zoom=0.25, vertical_flip=True, blur_sigma=0.5)
+    path.write_bytes(write_augmentation(mine))
+    other = invoke(*train(with_finished_run, "--augment", str(path), "--json"))
+    assert other.status == 0, other.errors
+    asked = read_json(run_directory(other.document["run_id"]).config)["config"]
+    assert AugmentConfig(**asked["augment"]) == mine
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
@@ -229,6 +244,8 @@ def test_data_may_be_named_by_the_environment(
         (["--seed", "2147483648"], "seed=2147483648"),
         (["--epochs", "0"], "epochs=0"),
         (["--augment", "mixup"], "augment='mixup'"),
+        (["--augment", str(ROOT / ".gitignore")], "does not parse"),
+        (["--augment", str(ROOT / "tests")], "Is a directory"),
         (["--architecture", "vgg16"], "architecture='vgg16'"),
         (["--architecture", "dcgan"], "architecture='dcgan'"),
     ],
@@ -428,13 +445,70 @@ def test_runs_are_listed_and_shown(with_finished_run: FinishedRun, invoke: Invok
     assert "parameters: 5677329" in invoke("runs", "show", with_finished_run.run_id).output
 
 
+def test_the_queue_is_shown_in_its_order_and_left_by_cancelling(
+    invoke: Invoke, tiny_data: Path, no_published: Path
+) -> None:
+    with hold_lock(slot_lock()):
+        ids = []
+        for seed in (1, 2):
+            told = invoke("train", "--preset", "quick", "--data", tiny_data, "--seed", seed, "--json").document
+            ids.append(told["run_id"])
+            assert (told["state"], told["place"]) == ("queued", seed)
+        shown = {row["run_id"]: row["place"] for row in invoke("runs", "list", "--json").document}
+        assert shown == {ids[0]: 1, ids[1]: 2}
+        assert f"{ids[1]}  queued 2 " in invoke("runs", "list").output
+        for _ in range(2):  # Asked twice while it stops, or after it has: the same as once.
+            told = invoke("runs", "cancel", ids[0], "--json").document
+            assert (told["state"], told["message"]) in {("queued", "asked to stop"), ("cancelled", "cancelled")}
+        wait_for(lambda: not run_state(run_directory(ids[0])).is_live, "cancelling")
+        told = invoke("runs", "cancel", ids[0], "--json").document
+        assert (told["state"], told["message"], told["place"]) == ("cancelled", "cancelled", None)
+        assert invoke("runs", "show", ids[1], "--json").document["place"] == 1
+
+
+def test_logs_are_printed_as_they_are(with_finished_run: FinishedRun, invoke: Invoke) -> None:
+    log = with_finished_run.path / "worker.log"
+    log.write_text("one\ntwo, without an end")
+    assert invoke("runs", "logs", with_finished_run.run_id) == Result(0, "one\ntwo, without an end", "")
+    document = invoke("runs", "logs", with_finished_run.run_id, "--json").document
+    assert document == {"run_id": with_finished_run.run_id, "log": "one\ntwo, without an end"}
+    log.unlink()
+    assert invoke("runs", "logs", with_finished_run.run_id) == Result(0, "", "")
+
+
+def test_old_backups_are_listed_before_they_are_removed(with_finished_run: FinishedRun, invoke: Invoke) -> None:
+    backup = with_finished_run.path / "backup"
+    backup.mkdir()
+    (backup / "epoch-0001.npz").write_bytes(b"x" * 10_000)
+    assert invoke("runs", "clean", "--json").document == {"removed": False, "size_bytes": 0, "files": []}
+    listed = invoke("runs", "clean", "--older-than", 0, "--json").document
+    (file,) = listed["files"]
+    assert (file["run_id"], file["path"]) == (with_finished_run.run_id, str(backup))
+    assert listed["size_bytes"] == file["size_bytes"] == 10_000
+    assert backup.is_dir()
+    removed = invoke("runs", "clean", "--older-than", 0, "--yes", "--json").document
+    assert removed == {**listed, "removed": True}
+    assert not backup.exists()
+    assert_refused(invoke("runs", "clean", "--older-than", "-1"), "older_than_days=-1")
+
+
+def test_ray_is_refused_where_none_is_set(
+    invoke: Invoke, tiny_data: Path, no_published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PNEUMO_RAY_ADDRESS", raising=False)
+    assert_refused(invoke("train", "--data", tiny_data, "--executor", "ray"), "PNEUMO_RAY_ADDRESS")
+    result = invoke("train", "--data", tiny_data, "--executor", "cluster")
+    assert (result.status, result.output) == (2, "")
+    assert invoke("runs", "list", "--json").document == []
+
+
 def test_no_runs(invoke: Invoke, no_published: Path) -> None:
     result = invoke("runs", "list", "--json")
     assert (result.status, result.document) == (0, [])
     assert invoke("runs", "list") == Result(0, "", "")
 
 
-@pytest.mark.parametrize("verb", ["show", "cancel", "resume", "export", "publish", "evaluate", "predict"])
+@pytest.mark.parametrize("verb", ["show", "logs", "cancel", "resume", "export", "publish", "evaluate", "predict"])
 @pytest.mark.parametrize("run", ["baseline-0123456789ab", "../x", "..", "x/../../x", "runs"])
 def test_unknown_runs(invoke: Invoke, no_published: Path, tiny_data: Path, verb: str, run: str) -> None:
     arguments = {"evaluate": ["evaluate", run], "predict": ["predict", "--run", run, tiny_data]}

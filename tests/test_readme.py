@@ -42,7 +42,7 @@ def test_there_are_commands() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    documented = set(re.findall(r"`(PNEUMO_[A-Z_]+)` \|", README))
+    documented = set(re.findall(r"`(PNEUMO_[A-Z0-9_]+)` \|", README))
     assert documented == {f"PNEUMO_{field.name.upper()}" for field in fields(Settings)}
 
 

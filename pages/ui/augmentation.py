@@ -64,8 +64,10 @@ def choose_sample(index: DataIndex) -> tuple[Sample, int]:
     kept: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         wanted = st.segmented_control("Class", list(Label.__members__), key="of", **kept)
-        number = st.number_input("Sample (+ draws another)", 0, 2**31 - 1, key="sample", width=200, **kept)
-        seed = st.number_input("Seed of the changes", 0, 2**31 - 1, key="draw", width=200, **kept)
+        # As floats, because Streamlit 1.67 ends in an OverflowError where an address gives an integer as 1e400.
+        whole: dict[str, Any] = {"step": 1.0, "format": "%.0f", "width": 200, **kept}
+        number = int(st.number_input("Sample (+ draws another)", 0.0, 999_999.0, key="sample", **whole))
+        seed = int(st.number_input("Seed of the changes", 0.0, 999_999.0, key="draw", **whole))
     rows = index.table[index.table["split"] == Split.TRAIN.value]
     if wanted:
         rows = rows[rows["label"] == int(Label[wanted])]
@@ -114,8 +116,8 @@ def show_setting(name: str, config: AugmentConfig, sample: Sample, seed: int) ->
         where=f"train, n = {len(sample.images):,} images",
         caption="Share of the pixels, before and after, one view of each image. Flips move pixels and change no share.",
     )
-    for note in notes:
-        st.markdown(f"- **{note.operation}** :{_COLOURS[note.verdict]}-badge[{note.verdict}] {note.reason}")
+    lines = (f"- **{note.operation}** :{_COLOURS[note.verdict]}-badge[{note.verdict}] {note.reason}" for note in notes)
+    st.markdown("\n".join(lines))
 
 
 def augmented(

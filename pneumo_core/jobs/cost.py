@@ -109,10 +109,7 @@ def remaining_s(view: RunView) -> float | None:
         batches = [event for event in events if event.get("kind") == "batch" and event.get("step") != 1]
         speed = _median([event.get("images_per_s") for event in batches])
         epoch_s = None if speed is None else status.steps * view.config.batch_size / speed
-    if epoch_s is None:
-        return None
-    step = status.step / max(1, status.steps) if status.epoch < status.epochs else 0.0
-    return max(0.0, status.epochs - status.epoch - step) * epoch_s
+    return None if epoch_s is None else (1 - status.fraction) * status.epochs * epoch_s
 
 
 def _median(values: list[Any]) -> float | None:

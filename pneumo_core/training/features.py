@@ -28,6 +28,7 @@ __all__ = ["FeatureCache", "cached_features"]
 _SAVE_EVERY_S: Final = 10.0
 _FEATURES: Final = "features.npy"
 _DONE: Final = "done.bin"
+_LARGEST: Final = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,9 +109,9 @@ def _compute(
         filled = np.pad(batch, [(0, cache.batch_size - len(batch)), (0, 0), (0, 0)])
         features = keras.ops.convert_to_numpy(cache.trunk.predict_on_batch(filled[..., None]))[: len(chunk)]
         largest = float(np.abs(features.astype(np.float32)).max(initial=0))
-        if not largest < np.finfo(np.float16).max:
+        if not largest < _LARGEST:
             raise TrainingError(
-                f"features must be below {np.finfo(np.float16).max:.0f}, the limit of float16. Received: {largest}; "
+                f"features must be below {_LARGEST:.0f}, the limit of float16. Received: {largest}; "
                 "train with 0 feature views"
             )
         _write(folder, array, chunk, features.astype(np.float16))

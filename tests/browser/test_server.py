@@ -15,7 +15,7 @@ from tests.data.image_files import BAD
 
 pytestmark = pytest.mark.browser
 
-MENU = ("Overview", "Dataset", "Train", "Evaluate", "Predict")
+MENU = ("Overview", "Dataset", "Augmentation", "Train", "Evaluate", "Predict")
 
 
 def settled(page: Page) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pneumo_core.errors import StoreError
-from pneumo_core.jobs.local import start_process, start_worker
+from pneumo_core.errors import ConfigError, StoreError
+from pneumo_core.jobs.local import start_process, start_worker, worker_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -92,3 +92,24 @@ def test_a_worker_gets_its_verb_and_its_run(tmp_path: Path) -> None:
     # There is no such run: it says so in its log and ends.
     assert process.wait(timeout=30) == 1
     assert "status.json" in log.read_text()
+
+
+def test_a_worker_is_told_the_settings_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("PNEUMO_PARALLEL_RUNS", "PNEUMO_VGG16_WEIGHTS", "KERAS_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
+    told = {"PNEUMO_ARTIFACTS": str(tmp_path / "artifacts"), "PNEUMO_PARALLEL_RUNS": "1", "KERAS_BACKEND": "tensorflow"}
+    assert worker_environment() == told
+    changed = {"PNEUMO_PARALLEL_RUNS": "4", "PNEUMO_VGG16_WEIGHTS": "weights.h5", "KERAS_BACKEND": "jax"}
+    for name, value in changed.items():
+        monkeypatch.setenv(name, value)
+    assert worker_environment() == {**told, **changed, "PNEUMO_VGG16_WEIGHTS": str(tmp_path / "weights.h5")}
+    monkeypatch.setenv("KERAS_BACKEND", "torch2")
+    with pytest.raises(ConfigError, match="KERAS_BACKEND"):
+        worker_environment()
+
+
+def test_a_process_gets_what_is_added_to_its_environment(module: Path, tmp_path: Path) -> None:
+    log = tmp_path / "process.log"
+    start_process(["probe", "0", "0"], log, {"PNEUMO_ARTIFACTS": "/elsewhere"}).wait(20)
+    assert json.loads(lines(log, 2)[0])["artifacts"] == "/elsewhere"

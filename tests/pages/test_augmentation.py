@@ -3,14 +3,13 @@
 import json
 import re
 import shutil
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from streamlit.testing.v1 import AppTest
 
@@ -23,7 +22,7 @@ from pneumo_core.data.index import build_index
 from pneumo_core.errors import ConfigError
 from pneumo_core.plausibility import plausibility
 from pneumo_core.presets import preset_config
-from pneumo_core.records import Architecture, Label
+from pneumo_core.records import Architecture
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 PICTURES = 4 * (1 + 3)  # Of each setting: an original and three views of four images.
@@ -63,7 +62,7 @@ def own(at: AppTest) -> list[Any]:
 
 
 def notes(at: AppTest) -> list[str]:
-    return [item.value for item in at.markdown if "-badge[" in item.value and item.value.startswith("- ")]
+    return [line for item in at.markdown for line in item.value.splitlines() if line.startswith("- ")]
 
 
 def expected_notes(*configs: AugmentConfig) -> list[tuple[str, str, str]]:
@@ -135,7 +134,7 @@ def test_originals_are_squared_as_every_preset_trains_on_them(tiny_data: Path) -
     assert sizes == {150}
     squares = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=150)
 
-    def pictures(images: Any) -> None:
+    def pictures(images):
         import streamlit
 
         for image in images:
@@ -185,7 +184,7 @@ def test_each_field_has_one_control_with_the_config_s_own_limits() -> None:
 
 
 @pytest.mark.parametrize("name", [*SLIDERS, *TOGGLES])
-def test_each_control_changes_the_pictures_the_notes_and_the_address(name: str) -> None:
+def test_each_control_changes_the_pictures_and_the_notes(name: str) -> None:
     # The aspect matters to a zoom only.
     at = page(zoom="0.5") if name == "zoom_keeps_aspect" else page()
     before = [item.value for item in own(at)]
@@ -197,7 +196,6 @@ def test_each_control_changes_the_pictures_the_notes_and_the_address(name: str) 
     assert [item.value for item in own(at)] != before
     assert [item.value for item in own(at)][::4] == before[::4]
     assert_notes(at, AUGMENTATIONS["report"], AUGMENTATIONS["sound"], config)
-    assert at.query_params[name] == (str(value).lower() if name in TOGGLES else f"{value:g}")
 
 
 def test_starting_from_a_preset_can_be_undone_and_done_again() -> None:
@@ -231,6 +229,8 @@ def test_the_setting_survives_a_change_of_page() -> None:
         {"rotation_deg": "<script>"},
         {"vertical_flip": "maybe"},
         {"sample": "-5", "draw": "1e400", "of": "../etc"},
+        {"sample": "nan", "draw": "-inf"},
+        {"sample": "2.5", "draw": "9" * 400},
         {"blur_sigma": "9" * 400},
     ],
 )
@@ -247,7 +247,7 @@ def test_values_in_the_address_that_no_control_can_have_are_dropped(query: dict[
 def test_the_download_is_a_file_that_training_accepts() -> None:
     at = upload(page(), write_augmentation(CUSTOM))
 
-    def button(data: bytes) -> None:
+    def button(data):
         import streamlit
 
         streamlit.download_button("Save", data, "augmentation.json", "application/json", on_click="ignore")
@@ -381,8 +381,3 @@ def test_words_have_the_directions_right() -> None:
         else:
             # The dot lies right of the centre: counterclockwise lifts it.
             assert ("counterclockwise" in words) == (y < 50)
-
-
-def test_labels_are_those_of_the_records() -> None:
-    assert list(Label.__members__) == ["NORMAL", "PNEUMONIA"]
-    assert asdict(CUSTOM)["vertical_flip"] is True

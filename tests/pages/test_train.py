@@ -20,14 +20,14 @@ from pneumo_core.config import AugmentConfig, Balance, FineTuneConfig, Preset, T
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
 from pneumo_core.files import hold_lock, write_json
-from pneumo_core.jobs.runs import view, views
+from pneumo_core.jobs.runs import views
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, RunState
 from pneumo_core.reference import EXPECTED
 from pneumo_core.status import Status, append_event, read_status, update_status, write_status
 from pneumo_core.store import RunDirectory, slot_lock
 from pneumo_core.training.balance import balanced
-from tests.conftest import ask_for_run
+from tests.conftest import FinishedRun, ask_for_run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BASELINE = preset_config(Architecture.BASELINE, Preset.QUICK)
@@ -65,6 +65,13 @@ def index(no_published: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
     monkeypatch.delenv("PNEUMO_VGG16_WEIGHTS", raising=False)
     return build_index(tiny_data)
+
+
+@pytest.fixture
+def trained(with_finished_run: FinishedRun, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
+    """The shared run, whose data are connected."""
+    monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
+    return RunDirectory(with_finished_run.path)
 
 
 @pytest.fixture
@@ -266,17 +273,16 @@ def test_too_large_a_seed_for_so_many_runs_is_told(index: DataIndex) -> None:
 # --- Starting ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_trained_already_can_be_opened(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
+def test_what_is_trained_already_can_be_opened(trained: RunDirectory) -> None:
     page = opened()
     page.number_input(key="epochs baseline quick").set_value(2).run()
     assert not page.exception
     assert "Already trained" in texts(page)
     press(page, "Open it")
-    assert page.query_params["run"] == with_finished_run.run_id
+    assert page.query_params["run"] == trained.run_id
     assert "badge[succeeded]" in texts(page)
     facts = page.table[0].value["value"]
-    manifest = json.loads((with_finished_run.path / "manifest.json").read_text())
+    manifest = json.loads(trained.manifest.read_text())
     assert facts["precision"] == manifest["device"]["precision"]
     assert facts["resume"] == "trained in one session"
     assert manifest["device"]["name"] in facts["device"]
@@ -345,7 +351,6 @@ def test_three_seeds_are_started_and_cancelled_by_a_click_each(index: DataIndex)
         for words in ("waits: next", "waits: place 2", "waits: place 3"):
             assert words in texts(page)
         press(page, "Cancel all 3 that wait")
-        assert labels(page).count("Cancelling…") >= 1
         deadline = time.monotonic() + 60
         while {item.state for item in views()} != {RunState.CANCELLED} and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -404,7 +409,8 @@ def test_a_run_that_ended_before_the_click_spares_none_of_the_others(index: Data
     # The state changes between the page's look and its action in the same way as between two visitors.
     write_json(ended.manifest, {"run_id": ended.run_id, "files": {}})
     press(page, "Cancel all 3 that wait")
-    assert [run.cancel.exists() for run in others] == [True, True] or view(ended.run_id).state is RunState.SUCCEEDED
+    assert [run.cancel.exists() for run in others] == [True, True]
+    assert not ended.cancel.exists()
 
 
 def test_the_only_run_that_works_has_no_queue_but_its_own_panel(index: DataIndex, alive: ExitStack) -> None:
@@ -481,12 +487,12 @@ def test_a_second_phase_is_marked_and_its_run_s_facts_are_told(index: DataIndex)
 
 def test_a_failed_run_shows_its_error_and_hands_out_its_log(index: DataIndex) -> None:
     run = failed(BASELINE, index, "the loss must stay finite. Received: loss=nan")
-    log = "\n".join(f"line {number}" for number in range(2000))
+    log = "\n".join(f"line {number:04}" for number in range(2000))
     run.log.write_text(log)
     page = opened(run=run.run_id)
     assert not page.exception
     assert "the loss must stay finite. Received: loss=nan" in page.error[0].value.replace("\\", "")
-    assert page.code[0].value == log[-4000:]
+    assert page.code[0].value == log[-4000:].strip()
     (button,) = page.get("download_button")
     assert (button.proto.label, "Resume" in labels(page)) == ("Download all of it", True)
 
@@ -499,25 +505,23 @@ def test_a_failed_run_shows_its_error_and_hands_out_its_log(index: DataIndex) ->
         (RunState.CANCELLED, "cancelled"),
     ],
 )
-def test_a_stopped_run_says_how_and_offers_to_resume(with_finished_run, state: RunState, words: str) -> None:
-    run = RunDirectory(with_finished_run.path)
-    run.manifest.unlink()
-    run.trained.unlink()
+def test_a_stopped_run_says_how_and_offers_to_resume(trained: RunDirectory, state: RunState, words: str) -> None:
+    trained.manifest.unlink()
+    trained.trained.unlink()
     error = "the loss must stay finite. Received: loss=nan" if state is RunState.FAILED else ""
-    write_status(run, Status(state, ticket=read_status(run).ticket, error=error))
-    page = opened(run=run.run_id)
+    write_status(trained, Status(state, ticket=read_status(trained).ticket, error=error))
+    page = opened(run=trained.run_id)
     assert not page.exception
     assert words in texts(page)
     assert "Resume" in labels(page)
 
 
-def test_a_run_whose_status_is_damaged_can_still_be_resumed(with_finished_run) -> None:
-    run = RunDirectory(with_finished_run.path)
-    run.manifest.unlink()
-    run.trained.unlink()
-    run.status.write_text("{")
-    append_event(run, {"kind": "batch", "epoch": 0})
-    page = opened(run=run.run_id)
+def test_a_run_whose_status_is_damaged_can_still_be_resumed(trained: RunDirectory) -> None:
+    trained.manifest.unlink()
+    trained.trained.unlink()
+    trained.status.write_text("{")
+    append_event(trained, {"kind": "batch", "epoch": 0})
+    page = opened(run=trained.run_id)
     assert not page.exception
     assert "Resume" in labels(page)
 
@@ -554,7 +558,7 @@ def test_without_a_run_it_says_what_to_do(index: DataIndex) -> None:
 
 
 @pytest.mark.parametrize("run", ["baseline-000000000000", "../../etc", "nonsense", "<script>", "x" * 5000])
-def test_an_unknown_run_in_the_address_is_one_clear_line(with_finished_run, run: str) -> None:
+def test_an_unknown_run_in_the_address_is_one_clear_line(index: DataIndex, run: str) -> None:
     page = opened(run=run)
     assert not page.exception
     (error,) = page.error

@@ -1,13 +1,19 @@
+"""The device: what is told of it, the precision that suits it, its Adam, and how it says that its memory is full."""
+
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 
 import keras
 import numpy as np
 import psutil
 import pytest
+import tensorflow as tf
 
-from pneumo_core.training.device import Device, describe, detect, peak_memory_bytes
+from pneumo_core.errors import TrainingError
+from pneumo_core.training.device import Device, adam, describe, detect, out_of_memory, peak_memory_bytes
 
 
 def test_this_machine() -> None:
@@ -37,6 +43,7 @@ def test_bfloat16_only_where_the_cpu_computes_in_it(
     monkeypatch.setattr("pneumo_core.training.device._gpus", lambda _: [])
     device = detect()
     assert (device.kind, device.precision, device.name) == ("cpu", precision, "Some CPU @ 2 GHz")
+    assert device.threads == 1
     assert device.jit_compile is (False if device.backend == "tensorflow" else "auto")
 
 
@@ -81,3 +88,83 @@ def test_peak_memory_is_the_most_there_ever_was() -> None:
     assert psutil.Process().memory_info().rss > before
     del block
     assert before + 2**27 < peak_memory_bytes() < before + 2**29
+
+
+# --- Adam -------------------------------------------------------------------------------------------------------------
+
+
+def small_model() -> keras.Model:
+    """Two layers and one that is frozen, as in VGG16."""
+
+    def dense(units: int, seed: int) -> keras.layers.Dense:
+        kernel = keras.initializers.GlorotUniform(seed)
+        return keras.layers.Dense(units, "tanh", kernel_initializer=kernel, trainable=seed > 1, name=f"dense{seed}")
+
+    image = keras.Input((6,))
+    return keras.Model(image, dense(1, 3)(dense(4, 2)(dense(5, 1)(image))))
+
+
+def trained_by(make: Callable[[keras.Model], keras.optimizers.Optimizer]) -> tuple[keras.Model, list[np.ndarray]]:
+    """A model after five steps, the last two at a lowered rate, and its weights after each."""
+    model = small_model()
+    model.compile(make(model), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
+    rng = np.random.default_rng(0)
+    history = []
+    for step in range(5):
+        if step == 3:
+            model.optimizer.learning_rate = 0.004  # As ReduceLROnPlateau does.
+        x = rng.normal(size=(8, 6)).astype(np.float32)
+        model.train_on_batch(x, (x[:, :1] > 0).astype(np.float32))
+        history.append(np.concatenate([weights.ravel() for weights in model.get_weights()]))
+    return model, history
+
+
+def test_the_fused_update_is_adam_s() -> None:
+    on_cpu = replace(detect(), backend="tensorflow", kind="cpu")
+    ours, received = trained_by(lambda model: adam(on_cpu, 0.02, model))
+    theirs, expected = trained_by(lambda _: keras.optimizers.Adam(0.02))
+    assert "apply" in vars(ours.optimizer)
+    for a, b in zip(received, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+    assert np.abs(expected[-1] - expected[0]).max() > 0.01
+    # The state as well, which a backup keeps.
+    assert len(ours.optimizer.variables) == len(theirs.optimizer.variables)
+    for a, b in zip(ours.optimizer.variables, theirs.optimizer.variables, strict=True):
+        assert a.name == b.name
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_elsewhere_it_is_keras_own() -> None:
+    for device in (replace(detect(), kind="gpu"), replace(detect(), backend="jax", kind="cpu")):
+        optimizer = adam(device, 0.02, small_model())
+        assert type(optimizer) is keras.optimizers.Adam
+        assert "apply" not in vars(optimizer)
+
+
+# --- Memory -----------------------------------------------------------------------------------------------------------
+
+
+def test_exhausted_memory_is_recognised() -> None:
+    with pytest.raises(MemoryError) as caught:
+        np.ones((2**30, 2**20))  # 8 PB
+    assert out_of_memory(caught.value)
+    # TensorFlow tries again for ten seconds before it raises this one.
+    assert out_of_memory(tf.errors.ResourceExhaustedError(None, None, "failed to allocate memory"))
+    assert out_of_memory(tf.errors.InternalError(None, None, "RESOURCE_EXHAUSTED: failed to allocate memory"))
+
+
+def test_other_words_for_it_are_recognised() -> None:
+    """What XLA says, where the type says nothing; tests/training/test_backends.py has JAX's own."""
+    assert out_of_memory(RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 123 bytes."))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("shapes differ"),
+        TrainingError("the loss must stay finite. Received: nan"),
+        tf.errors.InvalidArgumentError(None, None, "shapes differ"),
+    ],
+)
+def test_other_errors_are_not_taken_for_it(error: Exception) -> None:
+    assert not out_of_memory(error)
