@@ -2,13 +2,15 @@
 
 import streamlit as st
 
+from pages.ui.components import shown_errors
 from pages.ui.memory import steady_memory
 from pages.ui.state import mark_frame
+from pneumo_core.settings import settings
 
 st.set_page_config(page_title="Pneumo Study", page_icon="pages/ui/icon.svg", layout="wide")
 mark_frame()
 steady_memory()
-st.navigation(
+page = st.navigation(
     [
         st.Page("pages/overview.py", title="Overview", default=True),
         st.Page("pages/dataset.py", title="Dataset", url_path="dataset"),
@@ -17,4 +19,7 @@ st.navigation(
         st.Page("pages/evaluate.py", title="Evaluate", url_path="evaluate"),
         st.Page("pages/predict.py", title="Predict", url_path="predict"),
     ]
-).run()
+)
+with shown_errors():
+    settings()  # A setting that cannot be used is told once, here, whichever page was asked for.
+page.run()

@@ -11,7 +11,11 @@ from typing import Final
 
 from pneumo_core.settings import keras_backend
 
-__all__ = ["Hardware", "cpu_has_bfloat16", "cpu_name", "training_hardware"]
+__all__ = ["BFLOAT16_CAPABILITY", "Hardware", "cpu_has_bfloat16", "cpu_name", "training_hardware"]
+
+BFLOAT16_CAPABILITY: Final = 8.0
+"""CUDA compute capability from which GPUs compute in bfloat16 (NVIDIA's CUDA C++ Programming Guide, "Arithmetic
+Instructions": Ampere)."""
 
 _TIMEOUT_S: Final = 5.0  # A driver that hangs must not hang the page.
 _CPUINFO: Final = Path("/proc/cpuinfo")
@@ -46,10 +50,12 @@ def training_hardware() -> Hardware:
     found = _gpus()
     hindrance = _hindrance(backend)
     if found and not hindrance:
-        name = found[0] if len(found) == 1 else f"{found[0]}, one of {len(found)}"
-        return Hardware(backend, "gpu", name, "mixed_bfloat16")
-    precision = "mixed_bfloat16" if cpu_has_bfloat16() else "float32"
-    note = f"{found[0]} is not used: {hindrance}" if found else ""
+        first, capability = found[0]
+        name = first if len(found) == 1 else f"{first}, one of {len(found)}"
+        return Hardware(backend, "gpu", name, "mixed_bfloat16" if capability >= BFLOAT16_CAPABILITY else "float32")
+    # XLA, which JAX always works by, gains nothing from bfloat16 on a CPU.
+    precision = "mixed_bfloat16" if cpu_has_bfloat16() and backend == "tensorflow" else "float32"
+    note = f"{found[0][0]} is not used: {hindrance}" if found else ""
     return Hardware(backend, "cpu", cpu_name(), precision, note)
 
 
@@ -71,14 +77,14 @@ def _cpu_facts() -> str:
     return _CPUINFO.read_text() if _CPUINFO.exists() else ""
 
 
-def _gpus() -> list[str]:
-    """NVIDIA GPUs with their memory, by the driver's own program; none where it is missing, fails or hangs."""
+def _gpus() -> list[tuple[str, float]]:
+    """Name with memory, and compute capability, of each NVIDIA GPU; none where the driver's program fails or hangs."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
     try:
         answer = subprocess.run(
-            [program, "--query-gpu=name,memory.total", "--format=csv,noheader"],
+            [program, "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader"],
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_S,
@@ -86,7 +92,11 @@ def _gpus() -> list[str]:
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return []
-    return [", ".join(part.strip() for part in line.split(",")) for line in answer.stdout.splitlines() if "," in line]
+    rows = [[part.strip() for part in line.split(",")] for line in answer.stdout.splitlines()]
+    try:
+        return [(f"{name}, {memory}", float(capability)) for name, memory, capability in rows]
+    except ValueError:
+        return []  # A sentence, such as that there is no device.
 
 
 def _hindrance(backend: str) -> str:

@@ -12,6 +12,8 @@ from pneumo_core.errors import ConfigError
 from pneumo_core.hardware import Hardware, training_hardware
 
 H100 = "NVIDIA H100 80GB HBM3, 81559 MiB"
+TOLD = f"{H100}, 9.0"
+"""What the driver's program says of it."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,9 +40,13 @@ def test_without_the_driver_s_program_it_is_the_cpu() -> None:
 
 
 @pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16"])
-def test_a_cpu_that_computes_in_bfloat16_trains_in_it(machine: Path, flag: str) -> None:
+@pytest.mark.parametrize(("backend", "precision"), [("tensorflow", "mixed_bfloat16"), ("jax", "float32")])
+def test_a_cpu_that_computes_in_bfloat16_trains_in_it(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, flag: str, backend: str, precision: str
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", backend)
     (machine / "cpuinfo").write_text(f"model name\t: Other\nflags\t: fpu {flag}\n")
-    assert training_hardware() == Hardware("tensorflow", "cpu", "Other", "mixed_bfloat16")
+    assert training_hardware() == Hardware(backend, "cpu", "Other", precision)
 
 
 def test_where_linux_does_not_tell_the_cpu_s_name_python_does(machine: Path) -> None:
@@ -51,12 +57,22 @@ def test_where_linux_does_not_tell_the_cpu_s_name_python_does(machine: Path) -> 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_a_gpu_by_name_and_memory(machine: Path, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    nvidia_smi(machine, f'[ "$*" = "--query-gpu=name,memory.total --format=csv,noheader" ] && echo "{H100}"')
+    nvidia_smi(
+        machine, f'[ "$*" = "--query-gpu=name,memory.total,compute_cap --format=csv,noheader" ] && echo "{TOLD}"'
+    )
     assert training_hardware() == Hardware(backend, "gpu", H100, "mixed_bfloat16")
 
 
+@pytest.mark.parametrize(
+    ("capability", "precision"), [("7.5", "float32"), ("8.0", "mixed_bfloat16"), ("12.0", "mixed_bfloat16")]
+)
+def test_a_gpu_older_than_bfloat16_trains_in_float32(machine: Path, capability: str, precision: str) -> None:
+    nvidia_smi(machine, f'echo "Some GPU, 16384 MiB, {capability}"')
+    assert training_hardware().precision == precision
+
+
 def test_of_several_gpus_a_run_takes_one(machine: Path) -> None:
-    nvidia_smi(machine, f'echo "{H100}"; echo "Other, 1 MiB"')
+    nvidia_smi(machine, f'echo "{TOLD}"; echo "Other, 1 MiB, 7.5"')
     assert training_hardware().name == f"{H100}, one of 2"
 
 
@@ -64,8 +80,10 @@ def test_of_several_gpus_a_run_takes_one(machine: Path) -> None:
     "body",
     [
         "echo No devices were found",
-        f"echo '{H100}'; exit 9",
-        "printf '\\377\\376, 1 MiB'",
+        f"echo '{TOLD}'; exit 9",
+        f"echo '{H100}, [N/A]'",
+        f"echo '{H100}'",
+        "printf '\\377\\376, 1 MiB, 9.0'",
         "exit 0",
     ],
 )
@@ -91,7 +109,7 @@ def test_a_driver_that_hangs_is_not_waited_for(machine: Path, monkeypatch: pytes
 @pytest.mark.parametrize("hidden", ["", "-1"])
 def test_a_hidden_gpu_is_not_used_and_said(machine: Path, monkeypatch: pytest.MonkeyPatch, hidden: str) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
-    nvidia_smi(machine, f'echo "{H100}"')
+    nvidia_smi(machine, f'echo "{TOLD}"')
     found = training_hardware()
     assert (found.kind, found.name) == ("cpu", "Some CPU @ 2 GHz")
     assert H100 in found.note
@@ -107,7 +125,7 @@ def test_a_framework_without_cuda_is_said(
 ) -> None:
     monkeypatch.setattr(hardware, "_is_installed", installed.__contains__)
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    nvidia_smi(machine, f'echo "{H100}"')
+    nvidia_smi(machine, f'echo "{TOLD}"')
     found = training_hardware()
     assert found.kind == "cpu"
     assert advice in found.note

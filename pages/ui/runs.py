@@ -84,16 +84,15 @@ def stage(item: RunView, events: Sequence[Mapping[str, Any]]) -> tuple[float, st
         return 1.0, status.message
     if status.steps == 0 and status.message.startswith("computing"):  # Features, before the first epoch.
         done, total, speed = (_number(events[-1] if events else {}, name) for name in ("done", "total", "images_per_s"))
-        if done is None or not total or not speed:
+        if done is None or total is None or speed is None or not 0 <= done <= total or min(total, speed) <= 0:
             return 0.0, status.message
-        left = duration(max(0.0, total - done) / speed)
-        return min(1.0, done / total), f"{status.message} · {speed:,.0f} images/s · about {left} for these"
+        left = duration((total - done) / speed)
+        return done / total, f"{status.message} · {speed:,.0f} images/s · about {left} for these"
     if not status.epochs or not status.steps:
         return 0.0, status.message
-    done = status.epoch + (status.step / status.steps if status.epoch < status.epochs else 0)
     left_s = remaining_s(item)
     words = f"{status.message}: epoch {min(status.epoch + 1, status.epochs)} of {status.epochs}"
-    return min(1.0, done / status.epochs), words + (f" · at most {duration(left_s)} left" if left_s else "")
+    return max(0.0, status.fraction), words + (f" · at most {duration(left_s)} left" if left_s else "")
 
 
 def _draw(item: RunView) -> None:

@@ -212,15 +212,15 @@ def _features(
     """Features that train, as augmented views of every part, and those of the unchanged validation images."""
     last = 0.0
 
-    def progress(what: str, done: int, total: int, images_per_s: float) -> None:
+    def progress(what: str, views_left: int, done: int, total: int, images_per_s: float) -> None:
         nonlocal last
         if run.cancel.exists():
             raise CancelledError(f"the run was asked to stop. Received: run_id={run.run_id!r}")
         if time.monotonic() - last < 1.0 and done < total:
             return
         last = time.monotonic()
-        event = {"kind": "features", "what": what, "done": done, "total": total, "images_per_s": images_per_s}
-        append_event(run, {**event, "time": time.time()})
+        event = {"kind": "features", "what": what, "views_left": views_left, "done": done, "total": total}
+        append_event(run, {**event, "images_per_s": images_per_s, "time": time.time()})
         update_status(run, message=f"computing VGG16 features, {what}: {done:,} of {total:,} images")
 
     facts = {
@@ -232,8 +232,8 @@ def _features(
     folder = datasets_root() / index.data_id / "features"
     batch_size = 32 if device.kind == "cpu" else 256
 
-    def cache(what: str) -> FeatureCache:
-        return FeatureCache(trunk, folder, facts, batch_size, partial(progress, what))
+    def cache(what: str, views_left: int = 0) -> FeatureCache:
+        return FeatureCache(trunk, folder, facts, batch_size, partial(progress, what, views_left))
 
     names = [index.data_id, *(hashlib.sha256(part.tobytes()).hexdigest() for part in data.parts[1:])]
     stored: list[list[NDArray[np.float16]]] = []
@@ -241,10 +241,8 @@ def _features(
         start, arrays = 0, []
         for name, images in zip(names, data.parts, strict=True):
             inside = data.rows[(data.rows >= start) & (data.rows < start + len(images))] - start
-            what = f"view {view + 1} of {config.feature_views}"
-            arrays.append(
-                cached_features(cache(what), images, inside, name=name, augment_config=config.augment, view=view)
-            )
+            kept = cache(f"view {view + 1} of {config.feature_views}", config.feature_views - view - 1)
+            arrays.append(cached_features(kept, images, inside, name=name, augment_config=config.augment, view=view))
             start += len(images)
         stored.append(arrays)
     plain = cached_features(cache("validation"), data.parts[0], val_rows, name=index.data_id)

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config import FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config import Balance, FineTuneConfig, Preset, TrainConfig
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
 from pneumo_core.jobs.cost import estimate_cost, remaining_s, required_bytes
 from pneumo_core.jobs.views import RunView, view
 from pneumo_core.presets import preset_config
-from pneumo_core.records import Architecture, RunState
-from pneumo_core.status import Status, append_event, read_events
+from pneumo_core.records import Architecture, Label, RunState, Split
+from pneumo_core.status import Status, append_event, read_events, update_status
 from pneumo_core.store import RunDirectory, run_directory
-from tests.conftest import FinishedRun
+from tests.conftest import FinishedRun, ask_for_run
 
 
 @pytest.fixture
@@ -176,3 +176,47 @@ def test_time_left_of_a_run_that_was_made(with_finished_run: FinishedRun) -> Non
     status = replace(finished.status, state=RunState.RUNNING, epoch=1, step=0)
     left = remaining_s(replace(finished, state=RunState.RUNNING, status=status))
     assert left == pytest.approx(sum(durations) / 2)
+
+
+def test_vgg16_pays_for_features_once_and_for_a_small_head_each_epoch(no_published: Path, index: DataIndex) -> None:
+    def seconds(**changes: object) -> float:
+        return estimate_cost(replace(preset_config(Architecture.VGG16, Preset.SOUND), **changes), index).duration_s
+
+    assert seconds(epochs=10, feature_views=2) - seconds(epochs=9, feature_views=2) == pytest.approx(
+        seconds(epochs=20, feature_views=4) - seconds(epochs=19, feature_views=4)
+    )
+    assert seconds(epochs=10, feature_views=4) > seconds(epochs=10, feature_views=2)
+    assert seconds(epochs=10, feature_views=0) > 3 * seconds(epochs=10, feature_views=2)
+    assert seconds(fine_tune=FineTuneConfig(5)) > seconds()
+
+
+def test_balancing_by_images_costs_images(no_published: Path, index: DataIndex) -> None:
+    plain = estimate_cost(config(Preset.SOUND), index)
+    counts = [index.counts()[Split.TRAIN, label] for label in Label]
+    for arm in (Balance.OVERSAMPLE, Balance.CLASSICAL):
+        cost = estimate_cost(config(Preset.SOUND, balance=arm), index)
+        assert cost.train_images == pytest.approx(plain.train_images * 2 * max(counts) / sum(counts), abs=1)
+    assert estimate_cost(config(Preset.SOUND, balance=Balance.CLASS_WEIGHT), index) == plain
+
+
+def test_time_left_while_features_are_computed(index: DataIndex, no_published: Path) -> None:
+    asked = replace(preset_config(Architecture.VGG16, Preset.SOUND), epochs=10)
+    run = ask_for_run(asked, index)
+    update_status(run, epochs=10)
+    event = {"kind": "features", "what": "view 2 of 4", "views_left": 2, "done": 100, "total": 500, "images_per_s": 10}
+    append_event(run, event)
+    # 400 images of this view, two more views, and ten epochs of the head.
+    assert remaining_s(view(run.run_id)) == pytest.approx(1400 / 10, rel=0.1)
+    append_event(run, {**event, "views_left": 0, "done": 500})
+    assert remaining_s(view(run.run_id)) == pytest.approx(5000 / 1000)
+    append_event(run, {**event, "images_per_s": 0})
+    assert remaining_s(view(run.run_id)) is None
+    append_event(run, {"kind": "features"})
+    assert remaining_s(view(run.run_id)) is None
+
+
+def test_features_take_disk(index: DataIndex) -> None:
+    config = preset_config(Architecture.VGG16, Preset.SOUND)
+    without = required_bytes(replace(config, feature_views=0), index)
+    # 4 x 4 x 512 numbers of two bytes for each image: four views, and once unchanged.
+    assert required_bytes(config, index) - without == len(index.table) * 5 * 4 * 4 * 512 * 2

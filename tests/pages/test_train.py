@@ -106,7 +106,7 @@ def failed(config: TrainConfig, index: DataIndex, error: str) -> RunDirectory:
 
 def add_epoch(run: RunDirectory, epoch: int, **changes: object) -> None:
     numbers = {"loss": 0.5, "accuracy": 0.8, "val_loss": 0.6, "val_accuracy": 0.7, "learning_rate": 1e-3}
-    append_event(run, {"kind": "epoch", "epoch": epoch, "phase": 1, **numbers, "duration_s": 60.0, **changes})
+    append_event(run, {"kind": "epoch", "epoch": epoch, "phase": 1, **numbers, "duration_s": 100.0, **changes})
 
 
 # --- The form ---------------------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def test_a_gpu_that_cannot_be_used_is_named_with_the_reason(
 ) -> None:
     program = tmp_path / "bin" / "nvidia-smi"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559 MiB'\n")
+    program.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559 MiB, 9.0'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
@@ -436,7 +436,15 @@ def test_the_features_that_are_computed_first_have_a_bar_of_their_own(index: Dat
 
 
 @pytest.mark.parametrize(
-    "event", [{}, {"done": "x", "total": 0, "images_per_s": None}, {"done": 1, "total": float("nan")}]
+    "event",
+    [
+        {},
+        {"done": "x", "total": 0, "images_per_s": None},
+        {"done": 1, "total": float("nan"), "images_per_s": 1},
+        {"done": -1, "total": 2, "images_per_s": 1},
+        {"done": 3, "total": 2, "images_per_s": 1},
+        {"done": 1, "total": 2, "images_per_s": -1},
+    ],
 )
 def test_damaged_features_have_a_bar_without_numbers(index: DataIndex, alive: ExitStack, event: dict) -> None:
     run = working(VGG16, index, alive, state=RunState.RUNNING, epochs=6, message="computing VGG16 features")
@@ -454,8 +462,8 @@ def test_a_run_that_trains_says_how_long_it_will_take(index: DataIndex, alive: E
     append_event(run, {"kind": "batch", "epoch": 2, "step": 5, "steps": 10, "loss": 0.25, "images_per_s": 99.6})
     page = opened(run=run.run_id)
     assert not page.exception
-    # Two and a half of six epochs, and a minute for each of the other three and a half.
-    assert bars(page) == [(41, "training: epoch 3 of 6 · at most 4 min left")]
+    # Two and a half of six epochs, and 100 seconds for each of the other three and a half.
+    assert bars(page) == [(41, "training: epoch 3 of 6 · at most 6 min left")]
     assert "batch 5 of 10 · loss 0.250 · 100 images/s" in texts(page)
     assert len(page.get("plotly_chart")) == 1
     append_event(run, {"kind": "batch", "loss": "high"})
