@@ -28,10 +28,16 @@ class PresetNote:
     Attributes:
         summary: One line.
         caveats: What its figures must be read with; for ``report`` these are the slips it keeps.
+        vgg16_caveats: What is to be added for VGG16.
     """
 
     summary: str
     caveats: tuple[str, ...]
+    vgg16_caveats: tuple[str, ...] = ()
+
+    def caveats_of(self, architecture: Architecture) -> tuple[str, ...]:
+        """What an architecture's figures must be read with."""
+        return self.caveats + (self.vgg16_caveats if architecture is Architecture.VGG16 else ())
 
 
 PRESETS: Final[dict[Preset, PresetNote]] = {
@@ -42,6 +48,8 @@ PRESETS: Final[dict[Preset, PresetNote]] = {
             "ReduceLROnPlateau watches val_loss with mode='max', so the rate falls while the loss improves (section 3.3).",
             "Vertical flip turns lungs upside down (section 2.3).",
             "Plateau patience 2 and factor 0.3 are not in the report; they are usual in notebooks on this data set.",
+        ),
+        vgg16_caveats=(
             "VGG16 sees pixels in [0, 1], not prepared as for ImageNet (section 2.3).",
             "VGG16's dropout rates are not in the report; they are taken from the baseline: 0.5, 0.3, 0.2.",
             "VGG16's head trains on two stored views of each image; an exact reproduction takes 0 feature views.",

@@ -100,7 +100,9 @@ def caveats(view: RunView) -> None:
         )
     with st.expander(f"What the preset '{view.config.preset.value}' stands for"):
         note = PRESETS[view.config.preset]
-        st.markdown("\n".join([note.summary, "", *(f"- {caveat}" for caveat in note.caveats)]))
+        st.markdown(
+            "\n".join([note.summary, "", *(f"- {caveat}" for caveat in note.caveats_of(view.config.architecture))])
+        )
 
 
 def pick_finished_run(label: str = "Run") -> RunView:

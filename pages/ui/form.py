@@ -79,7 +79,7 @@ def choose(index: DataIndex) -> Choice:
             **_KEPT,
         )
     with st.expander(f"What '{preset.value}' stands for"):
-        st.markdown("\n".join(f"- {caveat}" for caveat in PRESETS[preset].caveats))
+        st.markdown("\n".join(f"- {caveat}" for caveat in PRESETS[preset].caveats_of(architecture)))
     usual = preset_config(architecture, preset, seed=int(seed))
     with st.expander("Advanced: epochs, augmentation, unequal classes"):
         left, right = st.columns(2, gap="large")

@@ -82,17 +82,17 @@ def stage(item: RunView, events: Sequence[Mapping[str, Any]]) -> tuple[float, st
         return 0.0, item.state.value
     if item.state is RunState.EXPORTING:
         return 1.0, status.message
-    if status.steps == 0 and status.message.startswith("computing"):  # Features, before the first epoch.
-        done, total, speed = (_number(events[-1] if events else {}, name) for name in ("done", "total", "images_per_s"))
-        if done is None or total is None or speed is None or not 0 <= done <= total or min(total, speed) <= 0:
-            return 0.0, status.message
-        left = duration((total - done) / speed)
-        return done / total, f"{status.message} · {speed:,.0f} images/s · about {left} for these"
-    if not status.epochs or not status.steps:
-        return 0.0, status.message
+    if status.steps:
+        fraction = max(0.0, status.fraction)
+        words = f"{status.message}: epoch {min(status.epoch + 1, status.epochs)} of {status.epochs}"
+    else:
+        is_computing = status.message.startswith("computing") and events and events[-1].get("kind") == "features"
+        last = events[-1] if is_computing else {}
+        done, total, speed = (_number(last, name) for name in ("done", "total", "images_per_s"))
+        fraction = done / total if done is not None and total and 0 <= done <= total else 0.0
+        words = status.message + (f" · {speed:,.0f} images/s" if speed and speed > 0 else "")
     left_s = remaining_s(item)
-    words = f"{status.message}: epoch {min(status.epoch + 1, status.epochs)} of {status.epochs}"
-    return max(0.0, status.fraction), words + (f" · at most {duration(left_s)} left" if left_s else "")
+    return fraction, words + (f" · at most {duration(left_s)} left" if left_s else "")
 
 
 def _draw(item: RunView) -> None:

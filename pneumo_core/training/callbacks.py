@@ -58,8 +58,9 @@ class Progress(keras.callbacks.Callback):
     It is to be closed when the training ends, however it ends.
     """
 
-    def __init__(self, run: RunDirectory, *, epochs: int, steps: int, batch_size: int) -> None:
+    def __init__(self, run: RunDirectory, *, epochs: int, steps: int, batch_size: int, phase: int = 1) -> None:
         super().__init__()
+        self._phase = phase
         self._run = run
         self._epochs = epochs
         self._steps = steps
@@ -92,7 +93,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        event = {"kind": "epoch", "epoch": epoch, **_numbers(logs), "learning_rate": rate}
+        event = {"kind": "epoch", "epoch": epoch, "phase": self._phase, **_numbers(logs), "learning_rate": rate}
         append_event(self._run, {**event, "duration_s": time.monotonic() - self._epoch_start, "time": time.time()})
         update_status(self._run, epoch=epoch + 1, step=self._steps)
         self._log(epoch, {**_numbers(logs), "learning_rate": rate})

@@ -6,14 +6,13 @@ import resource
 import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import keras
 
-__all__ = ["Device", "adam", "describe", "detect", "out_of_memory", "peak_memory_bytes"]
+from pneumo_core.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name
 
-_BF16_CAPABILITY: Final = 8.0
+__all__ = ["Device", "adam", "describe", "detect", "out_of_memory", "peak_memory_bytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,10 @@ def detect() -> Device:
     gpus = _gpus(backend)
     if gpus:
         names = ", ".join(name for name, _ in gpus)
-        precision = "mixed_bfloat16" if min(capability for _, capability in gpus) >= _BF16_CAPABILITY else "float32"
+        precision = "mixed_bfloat16" if min(capability for _, capability in gpus) >= BFLOAT16_CAPABILITY else "float32"
         return Device(backend, "gpu", names, precision, "auto", min(8, os.cpu_count() or 1))
-    precision = "mixed_bfloat16" if _cpu_has_bf16() and backend == "tensorflow" else "float32"
-    return Device(backend, "cpu", _cpu_name(), precision, False if backend == "tensorflow" else "auto", 1)
+    precision = "mixed_bfloat16" if cpu_has_bfloat16() and backend == "tensorflow" else "float32"
+    return Device(backend, "cpu", cpu_name(), precision, False if backend == "tensorflow" else "auto", 1)
 
 
 def describe(device: Device) -> dict[str, Any]:
@@ -114,20 +113,3 @@ def _gpus(backend: str) -> list[tuple[str, float]]:
 
 def _tensorflow_package() -> str:
     return "tensorflow-cpu" if sys.platform == "linux" and platform.machine() == "x86_64" else "tensorflow"
-
-
-def _cpu_facts() -> str:
-    path = Path("/proc/cpuinfo")
-    return path.read_text() if path.exists() else ""
-
-
-def _cpu_has_bf16() -> bool:
-    facts = _cpu_facts()
-    return "avx512_bf16" in facts or "amx_bf16" in facts
-
-
-def _cpu_name() -> str:
-    for line in _cpu_facts().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -429,29 +429,40 @@ def test_the_only_run_that_works_has_no_queue_but_its_own_panel(index: DataIndex
 def test_the_features_that_are_computed_first_have_a_bar_of_their_own(index: DataIndex, alive: ExitStack) -> None:
     words = "computing VGG16 features, 30 of 120 images"
     run = working(VGG16, index, alive, state=RunState.RUNNING, epochs=6, message=words)
-    append_event(run, {"kind": "features", "done": 30, "total": 120, "images_per_s": 1.5})
+    append_event(run, {"kind": "features", "done": 30, "total": 120, "views_left": 2, "images_per_s": 2.0})
     page = opened(run=run.run_id)
     assert not page.exception
-    assert bars(page) == [(25, f"{words} · 2 images/s · about 60 s for these")]
+    ((done, told),) = bars(page)
+    assert done == 25
+    # 90 images of this view and two whole views at 2 images a second are 165 s, to which the epochs add seconds.
+    assert re.fullmatch(re.escape(f"{words} · 2 images/s · at most ") + "3 min left", told)
 
 
 @pytest.mark.parametrize(
-    "event",
+    ("event", "bar"),
     [
-        {},
-        {"done": "x", "total": 0, "images_per_s": None},
-        {"done": 1, "total": float("nan"), "images_per_s": 1},
-        {"done": -1, "total": 2, "images_per_s": 1},
-        {"done": 3, "total": 2, "images_per_s": 1},
-        {"done": 1, "total": 2, "images_per_s": -1},
+        ({}, (0, "computing VGG16 features")),
+        ({"done": "x", "total": 0, "images_per_s": None}, (0, "computing VGG16 features")),
+        ({"done": 1, "total": float("nan"), "images_per_s": float("inf")}, (0, "computing VGG16 features")),
+        ({"done": -1, "total": 2, "images_per_s": -1}, (0, "computing VGG16 features")),
+        ({"done": 3, "total": 2, "images_per_s": 4}, (0, "computing VGG16 features · 4 images/s")),
+        ({"done": 1, "total": 2}, (50, "computing VGG16 features")),
     ],
 )
-def test_damaged_features_have_a_bar_without_numbers(index: DataIndex, alive: ExitStack, event: dict) -> None:
+def test_damaged_features_have_a_bar_of_what_is_whole(
+    index: DataIndex, alive: ExitStack, event: dict[str, object], bar: tuple[int, str]
+) -> None:
     run = working(VGG16, index, alive, state=RunState.RUNNING, epochs=6, message="computing VGG16 features")
     append_event(run, {"kind": "features", **event})
     page = opened(run=run.run_id)
     assert not page.exception
-    assert bars(page) == [(0, "computing VGG16 features")]
+    assert bars(page) == [bar]
+
+
+def test_before_the_first_epoch_nothing_is_made_up(index: DataIndex, alive: ExitStack) -> None:
+    run = working(VGG16, index, alive, state=RunState.RUNNING, epochs=6, message="preparing images")
+    append_event(run, {"kind": "features", "done": 1, "total": 2, "views_left": 0, "images_per_s": 5.0})
+    assert bars(opened(run=run.run_id))[0][0] == 0
 
 
 def test_a_run_that_trains_says_how_long_it_will_take(index: DataIndex, alive: ExitStack) -> None:

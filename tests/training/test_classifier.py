@@ -1,5 +1,8 @@
+"""Trainings from config to best weights: what they leave, what ends them, both networks, both phases, and every arm."""
+
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -8,22 +11,38 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from numpy.typing import NDArray
 
-from pneumo_core.config import AUGMENTATIONS, Preset, TrainConfig
+from pneumo_core.architecture import vgg16_layers
+from pneumo_core.config import AUGMENTATIONS, Balance, FineTuneConfig, Preset, Scaling, TrainConfig, Validation
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
-from pneumo_core.errors import CorruptError, DataError, TrainingError
+from pneumo_core.errors import CancelledError, CorruptError, DataError, TrainingError
 from pneumo_core.files import file_sha256, read_json
 from pneumo_core.models.baseline import build_baseline
+from pneumo_core.models.vgg16 import load_imagenet
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.status import read_events, read_status
-from pneumo_core.store import RunDirectory, read_trained
+from pneumo_core.store import RunDirectory, datasets_root, read_trained
+from pneumo_core.training import classifier as classifier_module
+from pneumo_core.training.callbacks import Backup
 from pneumo_core.training.classifier import build_classifier, train_classifier
 from tests.conftest import ask_for_run
+from tests.hostile import assert_one_line
 
 SMALL = replace(preset_config(Architecture.BASELINE, Preset.QUICK, epochs=2), image_size=32, learning_rate=1e-4)
+
+# On stand-in weights, so the pixels' range is kept small. The second phase is too fast: the first one's best must last.
+VGG16 = replace(
+    preset_config(Architecture.VGG16, Preset.QUICK, epochs=2, fine_tune=FineTuneConfig(2, learning_rate=1e-3)),
+    image_size=32,
+    learning_rate=3e-4,
+    scaling=Scaling.UNIT,
+)
+HEAD_ONLY = replace(VGG16, fine_tune=None)
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +51,11 @@ def precision_restored() -> Iterator[None]:
     policy = keras.config.dtype_policy()
     yield
     keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture(autouse=True)
+def pretrained(vgg16_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_VGG16_WEIGHTS", str(vgg16_weights))
 
 
 @pytest.fixture
@@ -53,6 +77,15 @@ def first_run(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> RunD
         return trained(SMALL, build_index(tiny_data))
 
 
+@pytest.fixture(scope="module")
+def vgg16_run(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path, vgg16_weights: Path) -> RunDirectory:
+    """A training of `VGG16`; never change it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PNEUMO_ARTIFACTS", str(tmp_path_factory.mktemp("vgg16")))
+        patch.setenv("PNEUMO_VGG16_WEIGHTS", str(vgg16_weights))
+        return trained(VGG16, build_index(tiny_data))
+
+
 @pytest.fixture
 def copied_run(first_run: RunDirectory, index: DataIndex) -> RunDirectory:
     """A copy of the training among this test's own artifacts."""
@@ -66,17 +99,35 @@ def epochs_of(run: RunDirectory) -> dict[int, dict]:
     return {event["epoch"]: event for event in read_events(run) if event["kind"] == "epoch"}
 
 
-def val_loss(run: RunDirectory, config: TrainConfig, index: DataIndex) -> float:
-    """Loss of the kept weights on the validation images, in NumPy and in float64."""
+def val_logits(run: RunDirectory, config: TrainConfig, index: DataIndex) -> NDArray[np.float64]:
+    """What the kept weights say of the validation images, in float32."""
+    keras.config.set_dtype_policy("float32")
     model = build_classifier(config)
     model.load_weights(run.weights)
     rows = assign(index.table, config).val
-    images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=config.image_size)[
-        rows
-    ]
-    logits = keras.ops.convert_to_numpy(model(images[..., None].astype(np.float32)))[:, 0].astype(np.float64)
-    labels = index.table["label"].to_numpy()[rows]
+    images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=config.image_size)
+    pixels = images[rows][..., None].astype(np.float32)
+    return keras.ops.convert_to_numpy(model(pixels))[:, 0].astype(np.float64)
+
+
+def val_loss(run: RunDirectory, config: TrainConfig, index: DataIndex) -> float:
+    """Loss of the kept weights on the validation images, in NumPy and in float64."""
+    logits = val_logits(run, config, index)
+    labels = index.table["label"].to_numpy()[assign(index.table, config).val]
     return float(np.mean(np.logaddexp(0, np.where(labels == 1, -logits, logits))))
+
+
+def features_told(run: RunDirectory) -> list[tuple[str, int]]:
+    """What the run says of each kind of features once they are done, and how many it computed."""
+    events = (event for event in read_events(run) if event["kind"] == "features")
+    return [(event["what"], event["total"]) for event in events if event["done"] == event["total"]]
+
+
+def state_of(backup: Path, config: TrainConfig) -> dict[str, NDArray[np.float32]]:
+    """Variables of the whole model in a backup, by their path."""
+    model = build_classifier(config)
+    with np.load(backup) as state:
+        return {variable.path: state[f"v{number}"] for number, variable in enumerate(model.variables)}
 
 
 def test_a_training_leaves_what_the_next_step_needs(copied_run: RunDirectory, index: DataIndex) -> None:
@@ -88,7 +139,8 @@ def test_a_training_leaves_what_the_next_step_needs(copied_run: RunDirectory, in
     assert facts["parameters"] - facts["trainable_parameters"] == 448
     assert facts["weights_sha256"] == file_sha256(run.weights)
     assert facts["training_duration_s"] > 0
-    assert facts["first_epoch_of_last_session"] == 0
+    assert (facts["first_epoch_of_last_session"], facts["resume"]) == (0, "trained in one session")
+    assert facts["images_added"] == 0
 
     history = epochs_of(run)
     assert list(history) == [0, 1]
@@ -215,3 +267,200 @@ def test_labels_follow_their_images_and_the_report_s_slip_is_kept(index: DataInd
     assert history[2]["val_accuracy"] == 1.0
     rates = [history[epoch]["learning_rate"] for epoch in range(3)]
     assert rates == pytest.approx([3e-4, 3e-4, 0.9e-4], rel=1e-5)
+
+
+def test_more_than_all_images_in_a_batch_is_told(index: DataIndex) -> None:
+    count = len(assign(index.table, SMALL).train)
+    config = replace(SMALL, batch_size=count + 1)
+    with pytest.raises(DataError) as caught:
+        trained(config, index)
+    assert_one_line(caught.value, f"{count} training images", f"batch_size={count + 1}", "use more images")
+
+
+def test_exhausted_memory_ends_it_in_one_line(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\ntensor with shape[32,150,150,16]")
+
+    monkeypatch.setattr(classifier_module, "pixels", lambda parts, config: exhausted)
+    run = ask_for_run(SMALL, index)
+    with pytest.raises(TrainingError) as caught:
+        train_classifier(run, SMALL, index)
+    assert_one_line(
+        caught.value, "fit into the memory of", "batch_size=32", "ResourceExhaustedError", "train on another"
+    )
+    assert not run.trained.exists()
+
+
+# --- VGG16 ------------------------------------------------------------------------------------------------------------
+
+
+def test_vgg16_trains_its_head_and_then_its_last_block(
+    vgg16_run: RunDirectory, index: DataIndex, vgg16_weights: Path
+) -> None:
+    run, rows = vgg16_run, assign(index.table, VGG16)
+    facts = read_trained(run)
+    layers = vgg16_layers(32)
+    assert facts["parameters"] == sum(layer.trainable + layer.fixed for layer in layers)
+    assert facts["trainable_parameters"] == sum(layer.trainable for layer in layers)
+    assert (facts["first_epoch_of_last_session"], facts["resume"]) == (0, "trained in one session")
+
+    # Each view and the validation images once, epochs numbered on, each phase at its own rate.
+    views = [(f"view {number} of 2", len(rows.train)) for number in (1, 2)]
+    assert features_told(run) == [*views, ("validation", len(rows.val))]
+    history = epochs_of(run)
+    assert list(history) == [0, 1, 2, 3]
+    rates = [event["learning_rate"] for event in history.values()]
+    assert rates == pytest.approx([3e-4, 3e-4, 1e-3, 1e-3], rel=1e-5)
+    status = read_status(run)
+    assert (status.epoch, status.epochs) == (4, 4)
+
+    # The best of all epochs is kept. Here the first phase has it, whose convolutions are the file's.
+    losses = [event["val_loss"] for event in history.values()]
+    assert min(losses) == min(losses[:2]) < min(losses[2:])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PNEUMO_ARTIFACTS", str(run.path.parent.parent))
+        assert val_loss(run, VGG16, index) == pytest.approx(min(losses), rel=0.02)
+    kept = build_classifier(VGG16)
+    kept.load_weights(run.weights)
+    start = build_classifier(VGG16)
+    load_imagenet(start, vgg16_weights)
+    (last,) = (run.backup / "fine-tune").iterdir()
+    assert last.name == "epoch-0004.npz"
+    after = state_of(last, VGG16)
+    for variable in start.trainable_variables:
+        assert not np.array_equal(after[variable.path], variable.numpy()), variable.path
+    for variable, in_kept in zip(start.variables, kept.variables, strict=True):
+        if "_conv" in variable.path:
+            np.testing.assert_array_equal(in_kept.numpy(), variable.numpy())
+            changed = not np.array_equal(after[variable.path], variable.numpy())
+            assert changed == variable.path.startswith("block5_"), variable.path
+
+
+def test_stored_features_train_as_the_whole_network_does(index: DataIndex, vgg16_weights: Path) -> None:
+    """With one view that is the image itself, the cache changes nothing: not the order, not dropout, not the losses."""
+    config = replace(HEAD_ONLY, augment=AUGMENTATIONS["none"], feature_views=1)
+    stored, whole = trained(config, index), trained(replace(config, feature_views=0), index)
+    assert features_told(stored)
+    assert not features_told(whole)
+    assert stored.run_id != whole.run_id
+    received, expected = epochs_of(stored), epochs_of(whole)
+    for epoch in (0, 1):
+        for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+            # float16 holds bfloat16's features, so that only their sum in another order may differ.
+            assert received[epoch][name] == pytest.approx(expected[epoch][name], rel=1e-4), (epoch, name)
+    np.testing.assert_allclose(val_logits(stored, config, index), val_logits(whole, config, index), atol=1e-4)
+    frozen = build_classifier(config)
+    frozen.load_weights(whole.weights)
+    start = build_classifier(config)
+    load_imagenet(start, vgg16_weights)
+    for layer in start.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            for a, b in zip(frozen.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+def test_a_vgg16_run_that_is_killed_again_and_again_is_the_uninterrupted_one(
+    vgg16_run: RunDirectory, index: DataIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after each file that it saves: within the first phase, between the two, at the start and within the second."""
+    save = Backup.save
+    saved: list[str] = []
+
+    def save_and_die(self: Backup, model: keras.Model, epoch: int) -> None:
+        save(self, model, epoch)
+        saved.append(f"{self._folder.name} {epoch}")
+        if len(saved) < 5:
+            raise KilledError
+
+    monkeypatch.setattr(Backup, "save", save_and_die)
+    run = ask_for_run(VGG16, index)
+    sessions = 0
+    while not run.trained.exists():
+        sessions += 1
+        try:
+            train_classifier(run, VGG16, index)
+        except KilledError:
+            continue
+    assert saved == ["backup 1", "backup 2", "fine-tune 2", "fine-tune 3", "fine-tune 4"]
+    assert sessions == 5
+
+    received, expected = epochs_of(run), epochs_of(vgg16_run)
+    for epoch in range(4):
+        for name in ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
+            assert received[epoch][name] == pytest.approx(expected[epoch][name], rel=1e-6), (epoch, name)
+    difference = np.abs(val_logits(run, VGG16, index) - val_logits(vgg16_run, VGG16, index)).max()
+    assert difference <= 1e-6
+    # The features were computed by the first session, and once.
+    assert Counter(features_told(run)) == Counter(features_told(vgg16_run))
+    facts = read_trained(run)
+    assert facts["first_epoch_of_last_session"] == 3
+    assert facts["resume"].startswith("resumed: ")
+
+
+def test_a_second_seed_computes_no_features(index: DataIndex) -> None:
+    config = replace(HEAD_ONLY, epochs=1, validation=Validation.TEST)
+    first, second = (trained(replace(config, seed=seed), index) for seed in (0, 1))
+    rows = assign(index.table, config)
+    assert Counter(features_told(first)) == {
+        ("view 1 of 2", len(rows.train)): 1,
+        ("view 2 of 2", len(rows.train)): 1,
+        ("validation", len(rows.val)): 1,
+    }
+    assert features_told(second) == []
+    assert epochs_of(first)[0]["loss"] != epochs_of(second)[0]["loss"]
+    assert len(list((datasets_root() / index.data_id / "features").iterdir())) == 3
+
+
+@pytest.mark.slow
+def test_balancing_arms_train_on_as_many_images_of_each_class(index: DataIndex) -> None:
+    config = replace(HEAD_ONLY, augment=AUGMENTATIONS["none"], feature_views=1, learning_rate=1e-4, batch_size=8)
+    runs = {balance: trained(replace(config, balance=balance), index) for balance in Balance}
+    labels = index.table["label"].to_numpy()[assign(index.table, config).train]
+    normal, pneumonia = np.bincount(labels)
+    added = {balance: read_trained(run)["images_added"] for balance, run in runs.items()}
+    assert added == {
+        Balance.NONE: 0,
+        Balance.CLASS_WEIGHT: 0,
+        Balance.OVERSAMPLE: pneumonia - normal,
+        Balance.CLASSICAL: pneumonia - normal,
+    }
+    for balance, run in runs.items():
+        steps = -(-(len(labels) + added[balance]) // 8)
+        assert read_status(run).steps == steps
+        assert read_trained(run)["images"]["train"] == len(labels)
+    # The copies' features are computed, those of the images that are repeated are not.
+    assert features_told(runs[Balance.OVERSAMPLE]) == features_told(runs[Balance.CLASS_WEIGHT]) == []
+    assert features_told(runs[Balance.CLASSICAL]) == [("view 1 of 1", pneumonia - normal)]
+
+    # Stand-in features tell little, so each model learns how common pneumonia is: most of the images, or half of them.
+    means = {
+        balance: float(np.mean(1 / (1 + np.exp(-val_logits(run, replace(config, balance=balance), index)))))
+        for balance, run in runs.items()
+    }
+    assert means[Balance.NONE] > 0.65
+    for balance in (Balance.CLASS_WEIGHT, Balance.OVERSAMPLE, Balance.CLASSICAL):
+        assert 0.4 < means[balance] < 0.6, means
+
+
+def test_weights_that_are_not_there_end_it_in_one_line(
+    index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PNEUMO_VGG16_WEIGHTS", str(tmp_path / "missing.h5"))
+    with pytest.raises(TrainingError) as caught:
+        trained(HEAD_ONLY, index)
+    assert_one_line(caught.value, "PNEUMO_VGG16_WEIGHTS must name a file", "missing.h5")
+
+
+def test_it_can_be_cancelled_while_it_computes_features(index: DataIndex) -> None:
+    run = ask_for_run(HEAD_ONLY, index)
+    run.cancel.touch()
+    with pytest.raises(CancelledError, match=run.run_id):
+        train_classifier(run, HEAD_ONLY, index)
+    assert not epochs_of(run)
+    run.cancel.unlink()
+    train_classifier(run, HEAD_ONLY, index)
+    assert list(epochs_of(run)) == [0, 1]
