@@ -5,16 +5,22 @@ import io
 import json
 import resource
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
-from pneumo_core.config import Preset
+from pneumo_core.architecture import vgg16_layers
+from pneumo_core.config import FineTuneConfig, Preset, Scaling, config_from_dict
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
@@ -27,9 +33,16 @@ from pneumo_core.records import Architecture, RunState
 from pneumo_core.status import read_events, read_status, run_state
 from pneumo_core.store import RunDirectory, read_manifest, slot_lock, verified_file
 from pneumo_core.worker import main
-from tests.conftest import FinishedRun, ask_for_run
+from tests.conftest import ROOT, FinishedRun, ask_for_run
 
 SMALL = replace(preset_config(Architecture.BASELINE, Preset.QUICK, epochs=1), image_size=32, learning_rate=1e-4)
+# On stand-in weights, so the pixels' range is kept small.
+TUNED = replace(
+    preset_config(Architecture.VGG16, Preset.QUICK, epochs=2, fine_tune=FineTuneConfig(1)),
+    image_size=32,
+    learning_rate=3e-4,
+    scaling=Scaling.UNIT,
+)
 KEPT = {
     *("config.json", "events.jsonl", "weights.weights.h5", "trained.json", "model.onnx"),
     *("distribution.npz", "predictions.parquet", "report.json"),
@@ -42,7 +55,7 @@ KEPT = {
 class TestFinishedRun:
     def test_files_are_all_there_and_nothing_else(self, finished_run: FinishedRun) -> None:
         names = {path.name for path in finished_run.path.iterdir()}
-        assert names == KEPT | {"manifest.json", "status.json", "worker.log", "run.lock", "submit.lock"}
+        assert names == KEPT | {"manifest.json", "status.json", "worker.log", "run.lock", "submit.lock", "tensorboard"}
         run = RunDirectory(finished_run.path)
         assert run_state(run) is RunState.SUCCEEDED
         assert not lock_is_held(run.run_lock)
@@ -150,6 +163,29 @@ def succeeded(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Path
     return artifacts
 
 
+@pytest.fixture(scope="module")
+def vgg16_run(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path, vgg16_weights: Path) -> RunDirectory:
+    """A finished run of `TUNED`; never change it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PNEUMO_ARTIFACTS", str(tmp_path_factory.mktemp("vgg16") / "artifacts"))
+        patch.setenv("PNEUMO_VGG16_WEIGHTS", str(vgg16_weights))
+        run = ask_for_run(TUNED, build_index(tiny_data))
+        assert main("train", run.path) == 0, read_status(run)
+    return run
+
+
+def keras_model(run: RunDirectory) -> Any:
+    """The run's kept weights in its network, in float32."""
+    import keras
+
+    from pneumo_core.training.classifier import build_classifier
+
+    keras.config.set_dtype_policy("float32")
+    model = build_classifier(config_from_dict(read_json(run.config)["config"]))
+    model.load_weights(run.weights)
+    return model
+
+
 @pytest.fixture
 def run(succeeded: Path, tmp_path: Path) -> Iterator[RunDirectory]:
     """A copy of the finished run of `SMALL`, to take steps back from."""
@@ -157,6 +193,11 @@ def run(succeeded: Path, tmp_path: Path) -> Iterator[RunDirectory]:
     (found,) = (tmp_path / "artifacts" / "runs").glob("baseline-*")
     yield RunDirectory(found)
     shutil.rmtree(tmp_path / "artifacts")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Bytes of each file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def assert_failed(run: RunDirectory, *parts: str) -> None:
@@ -217,6 +258,62 @@ class TestSteps:
         assert images["val"] == images["test"] == len(table)
 
 
+class TestVgg16:
+    def test_a_fine_tuned_run_is_finished_like_any_other(
+        self, vgg16_run: RunDirectory, index: DataIndex, vgg16_weights: Path
+    ) -> None:
+        run = vgg16_run
+        manifest = read_manifest(run)
+        assert set(manifest["files"]) == KEPT
+        layers = vgg16_layers(TUNED.image_size)
+        assert manifest["trainable_parameters"] == sum(layer.trainable for layer in layers)
+        assert manifest["parameters"] == sum(layer.trainable + layer.fixed for layer in layers)
+        # The second phase was the better one: its weights are kept and exported, the last block's among them.
+        losses = [event["val_loss"] for event in read_events(run) if event["kind"] == "epoch"]
+        assert min(losses) == losses[-1]
+        model = keras_model(run)
+        with h5py.File(vgg16_weights) as file:
+            for name, changed in (("block4_conv3", False), ("block5_conv3", True)):
+                stored = file[name][f"{name}_W_1:0"][()]
+                assert np.array_equal(model.get_layer(name).get_weights()[0], stored) != changed
+
+        table = pd.read_parquet(run.predictions)
+        for _, row in table.iloc[:: len(table) // 5].iterrows():
+            image = decode_gray((index.root / row["image_id"]).read_bytes(), "image", size=TUNED.image_size)
+            logit = model(image[None, ..., None].astype(np.float32)).numpy()[0, 0]
+            assert logit == pytest.approx(row["logit"], rel=1e-4, abs=1e-5)
+
+    @pytest.mark.slow
+    def test_killed_and_resumed_is_uninterrupted(
+        self, vgg16_run: RunDirectory, index: DataIndex, vgg16_weights: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PNEUMO_VGG16_WEIGHTS", str(vgg16_weights))
+        run = ask_for_run(TUNED, index)
+        command = [sys.executable, "-m", "pneumo_core.worker", "train", str(run.path)]
+        with run.log.open("wb") as log:
+            worker = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        try:
+            until = time.monotonic() + 120
+            while not run.backup.exists() or not list(run.backup.glob("epoch-*.npz")):
+                assert worker.poll() is None, run.log.read_text()
+                assert time.monotonic() < until
+                time.sleep(0.01)
+        finally:
+            worker.kill()  # SIGKILL: nothing is said or cleaned up any more.
+            worker.wait()
+        assert run_state(run) is RunState.INTERRUPTED
+        done = max(int(path.stem.partition("-")[2]) for path in run.backup.rglob("epoch-*.npz"))
+        assert done < TUNED.epochs + 1
+
+        assert main("train", run.path) == 0, read_status(run)
+        facts = read_manifest(run)
+        assert facts["first_epoch_of_last_session"] == done
+        assert facts["resume"].startswith("resumed: ")
+        expected, received = (pd.read_parquet(r.predictions) for r in (vgg16_run, run))
+        pd.testing.assert_frame_equal(received.drop(columns="logit"), expected.drop(columns="logit"))
+        np.testing.assert_allclose(received["logit"], expected["logit"], rtol=0, atol=1e-6)
+
+
 class TestTrouble:
     def test_cancelled_before_its_turn(self, index: DataIndex) -> None:
         run = ask_for_run(SMALL, index)
@@ -227,12 +324,12 @@ class TestTrouble:
         assert not lock_is_held(slot_lock())
 
     def test_a_second_worker_does_not_touch_the_run(self, run: RunDirectory) -> None:
-        before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+        before = contents(run.path)
         with hold_lock(run.run_lock), pytest.MonkeyPatch.context() as patch:
             patch.setattr("pneumo_core.worker.hold_lock", lambda path: hold_lock(path, timeout_s=0.1))
             with pytest.raises(RunError, match="only one process at a time"):
                 main("train", run.path)
-        assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+        assert contents(run.path) == before
 
     @pytest.mark.parametrize(
         ("content", "told"),

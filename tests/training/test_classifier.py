@@ -384,7 +384,8 @@ def test_a_vgg16_run_that_is_killed_again_and_again_is_the_uninterrupted_one(
         try:
             train_classifier(run, VGG16, index)
         except KilledError:
-            continue
+            if saved[-1] == "fine-tune 2":
+                second_start = state_of(run.backup / "fine-tune" / "epoch-0002.npz", VGG16)
     assert saved == ["backup 1", "backup 2", "fine-tune 2", "fine-tune 3", "fine-tune 4"]
     assert sessions == 5
 
@@ -394,6 +395,11 @@ def test_a_vgg16_run_that_is_killed_again_and_again_is_the_uninterrupted_one(
             assert received[epoch][name] == pytest.approx(expected[epoch][name], rel=1e-6), (epoch, name)
     difference = np.abs(val_logits(run, VGG16, index) - val_logits(vgg16_run, VGG16, index)).max()
     assert difference <= 1e-6
+    # The second phase went on from the best weights, which are still the ones that are kept, and not from the last.
+    kept = build_classifier(VGG16)
+    kept.load_weights(run.weights)
+    for variable in kept.trainable_variables:
+        np.testing.assert_array_equal(second_start[variable.path], variable.numpy())
     # The features were computed by the first session, and once.
     assert Counter(features_told(run)) == Counter(features_told(vgg16_run))
     facts = read_trained(run)
