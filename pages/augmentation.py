@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.augmentation import SLIDERS, TOGGLES, Sample, choose_sample, show_setting
+from pages.ui.augmentation import SLIDERS, TOGGLES, Sample, choose_sample, refused_values, show_setting
 from pages.ui.components import data_badge, shown_errors
+from pages.ui.pictures import plain
 from pages.ui.state import current_index, require_frame
 from pneumo_core.augment_file import read_augmentation, write_augmentation
 from pneumo_core.config import AUGMENTATIONS, AugmentConfig, augmentation_name
@@ -102,6 +103,8 @@ with shown_errors():
         "In every epoch each training image is changed at random, so that a model meets more variety than there is. A "
         "change that no X-ray could show is no use to it. These pictures come from the code that trains."
     )
+    if refused := refused_values(st.query_params.to_dict()):  # Before the controls, which take it off the address.
+        st.warning(plain(refused))
     sample, seed = choose_sample(index)
     st.header("Both presets, same images and draws")
     st.caption(

@@ -36,6 +36,16 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 Data = Annotated[Path | None, typer.Option(help="Data set; default: $PNEUMO_DATA, the Kaggle copy, or the phantoms.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; an interrupt leaves it going.")]
 Run = Annotated[str, typer.Argument(help="Run id, such as baseline-0123456789ab.")]
+Augment = Annotated[
+    str | None,
+    typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}, or a file that holds a setting; default: the preset's."),
+]
+FeatureViews = Annotated[
+    int | None, typer.Option(help="VGG16: stored augmented views of each image; 0 trains on new ones every epoch.")
+]
+FineTune = Annotated[
+    int | None, typer.Option(help="VGG16: most epochs of a second phase that trains the last block too.")
+]
 Where = Annotated[jobs.Executor, typer.Option("--executor", help="Where to work; ray: at $PNEUMO_RAY_ADDRESS.")]
 
 
@@ -113,17 +123,10 @@ def train(
     data: Data = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Most epochs; default: the preset's.")] = None,
-    augment: Annotated[
-        str | None,
-        typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}, or a file that holds a setting; default: the preset's."),
-    ] = None,
+    augment: Augment = None,
     balance: Annotated[Balance, typer.Option(help="How unequal classes are met.")] = Balance.NONE,
-    feature_views: Annotated[
-        int | None, typer.Option(help="VGG16: stored augmented views of each image; 0 trains on new ones every epoch.")
-    ] = None,
-    fine_tune: Annotated[
-        int | None, typer.Option(help="VGG16: most epochs of a second phase that trains the last block too.")
-    ] = None,
+    feature_views: FeatureViews = None,
+    fine_tune: FineTune = None,
     executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
     as_json: Json = False,
@@ -151,6 +154,9 @@ def study(
     seeds: Annotated[int, typer.Option(help="Seeds of each combination.")] = 1,
     first_seed: Annotated[int, typer.Option(help="The first of them.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Most epochs; default: the preset's.")] = None,
+    augment: Augment = None,
+    feature_views: FeatureViews = None,
+    fine_tune: FineTune = None,
     status: Annotated[bool, typer.Option("--status", help="Only say how far the grid is; start nothing.")] = False,
     executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
@@ -160,7 +166,15 @@ def study(
     from pneumo_core import study as studies  # noqa: PLC0415
 
     configs = studies.grid(
-        architectures, arms or [Balance.NONE], preset, first_seed=first_seed, seed_count=seeds, epochs=epochs
+        architectures,
+        arms or [Balance.NONE],
+        preset,
+        first_seed=first_seed,
+        seed_count=seeds,
+        epochs=epochs,
+        augment=None if augment is None else named_augmentation(augment),
+        feature_views=feature_views,
+        fine_tune=FineTuneConfig(fine_tune) if fine_tune else None,
     )
     index = _index(data)
     with progress_line("submitting") as show:
@@ -260,11 +274,11 @@ def runs_logs(run: Run, as_json: Json = False) -> None:
 
 @runs_app.command("clean")
 def runs_clean(
-    older_than: Annotated[float, typer.Option(help="Days since anything of the run was touched.")] = OLD_DAYS,
+    older_than: Annotated[float, typer.Option(help="Days since anything of it was touched.")] = OLD_DAYS,
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; else they are only listed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List or remove the backups of stopped runs and half-written files; without its backup a run resumes from the start."""
+    """List or remove backups of stopped runs, which then resume from the start, half-written files and stored features."""
     found = (clean if yes else leftovers)(older_than)
     files = [{"run_id": each.run_id, "path": str(each.path), "size_bytes": each.size_bytes} for each in found]
     print_result(

@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
-from pneumo_core.errors import CorruptError, StoreError
+from pneumo_core.errors import CancelledError, CorruptError, StoreError
 from pneumo_core.files import hold_lock, is_there, lock_is_held, read_json, store_errors, write_json
 from pneumo_core.records import RunState
 from pneumo_core.store import RunDirectory, runs_root
@@ -22,6 +22,7 @@ __all__ = [
     "read_events",
     "read_status",
     "run_state",
+    "stop_if_cancelled",
     "update_status",
     "write_status",
 ]
@@ -105,6 +106,16 @@ def update_status(run: RunDirectory, **changes: Any) -> Status:
     status = replace(read_status(run), **changes)
     write_status(run, status)
     return status
+
+
+def stop_if_cancelled(run: RunDirectory) -> None:
+    """To be called now and then by whatever works for long.
+
+    Raises:
+        CancelledError: The run was asked to stop.
+    """
+    if run.cancel.exists():
+        raise CancelledError(f"the run was asked to stop. Received: run_id={run.run_id!r}")
 
 
 def run_state(run: RunDirectory) -> RunState:

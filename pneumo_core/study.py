@@ -7,17 +7,19 @@ running or missing.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from pneumo_core.config import Balance, Preset, TrainConfig, run_id
+from pneumo_core.config import AugmentConfig, Balance, FineTuneConfig, Preset, TrainConfig, run_id
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, RunNotFoundError
-from pneumo_core.jobs.cost import estimate_cost, remaining_s
-from pneumo_core.jobs.runs import RunView, submit, view
+from pneumo_core.jobs.cost import Cost, estimate_cost, remaining_s
+from pneumo_core.jobs.views import RunView, view
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
+from pneumo_core.settings import settings
 
-__all__ = ["MAX_RUNS", "Member", "Study", "grid", "progress", "seeds", "submit_all", "to_dict"]
+__all__ = ["MAX_RUNS", "Member", "Study", "grid", "progress", "seeds", "to_dict"]
 
 MAX_RUNS = 200
 """Most runs of one study: each waits as a process of its own."""
@@ -31,7 +33,8 @@ class Member:
         config: What it trains.
         run_id: Its id.
         view: The run, or None where it was never submitted.
-        remaining_s: Expected seconds of work left; measured where it is going, estimated where it is not.
+        remaining_s: Expected seconds of work left, its export and predictions included; measured where it is going, estimated
+            where it is not.
     """
 
     config: TrainConfig
@@ -60,9 +63,11 @@ class Study:
 
     Attributes:
         members: Its runs, in the grid's order.
+        parallel: Runs of it that work at a time.
     """
 
     members: tuple[Member, ...]
+    parallel: int
 
     @property
     def states(self) -> dict[str, int]:
@@ -86,8 +91,9 @@ class Study:
 
     @property
     def remaining_s(self) -> float:
-        """Expected seconds of work left, one run after another."""
-        return sum(member.remaining_s for member in self.members)
+        """Expected seconds until all are finished, `parallel` runs at a time; at least those of the longest."""
+        left = [member.remaining_s for member in self.members]
+        return max(sum(left) / self.parallel, *left)
 
 
 def seeds(config: TrainConfig, count: int) -> tuple[TrainConfig, ...]:
@@ -109,6 +115,9 @@ def grid(
     first_seed: int = 0,
     seed_count: int = 1,
     epochs: int | None = None,
+    augment: AugmentConfig | None = None,
+    feature_views: int | None = None,
+    fine_tune: FineTuneConfig | None = None,
 ) -> tuple[TrainConfig, ...]:
     """Configs of every combination, seed by seed, so that each comparison has its first pair early.
 
@@ -119,16 +128,32 @@ def grid(
         first_seed: First seed.
         seed_count: Seeds of each combination.
         epochs: Most epochs, or None for the preset's own number.
+        augment: Augmentation of all, or None for the preset's own.
+        feature_views: VGG16's augmented views in the feature cache (0: no cache), or None for the preset's own number.
+        fine_tune: VGG16's second phase, or None for none.
 
     Raises:
-        ConfigError: The grid is empty or has more than `MAX_RUNS` runs, or a value is out of range.
+        ConfigError: The grid is empty or has more than `MAX_RUNS` runs, a value is out of range, or one is for VGG16 alone and
+            the grid lacks it.
     """
-    arms = list(dict.fromkeys(arms))
-    combined = [
-        seeds(preset_config(architecture, preset, seed=first_seed, epochs=epochs, balance=arm), seed_count)
-        for architecture in dict.fromkeys(architectures)
-        for arm in arms
-    ]
+    architectures, arms = list(dict.fromkeys(architectures)), list(dict.fromkeys(arms))
+
+    def combination(architecture: Architecture, arm: Balance) -> tuple[TrainConfig, ...]:
+        # What is for VGG16 passes the others by; where VGG16 is missing they get it, to refuse it.
+        takes = architecture is Architecture.VGG16 or Architecture.VGG16 not in architectures
+        config = preset_config(
+            architecture,
+            preset,
+            seed=first_seed,
+            epochs=epochs,
+            augment=augment,
+            balance=arm,
+            feature_views=feature_views if takes else None,
+            fine_tune=fine_tune if takes else None,
+        )
+        return seeds(config, seed_count)
+
+    combined = [combination(architecture, arm) for architecture in architectures for arm in arms]
     configs = tuple(config for same_seed in zip(*combined, strict=True) for config in same_seed)
     if not 1 <= len(configs) <= MAX_RUNS:
         raise ConfigError(
@@ -137,18 +162,25 @@ def grid(
     return configs
 
 
-def submit_all(configs: Sequence[TrainConfig], index: DataIndex) -> tuple[RunView, ...]:
-    """Start, resume, join or return each run; see `jobs.runs.submit`.
+def progress(configs: Sequence[TrainConfig], index: DataIndex) -> Study:
+    """How far the runs of some configs are, without starting any.
+
+    Args:
+        configs: One config or more.
+        index: The data set.
 
     Raises:
-        PneumoError: A run cannot be started; those before it are.
+        ConfigError: A setting cannot be used.
+        StoreError: A run's files cannot be read.
     """
-    return tuple(submit(config, index) for config in configs)
 
+    @cache
+    def cost(config: TrainConfig) -> Cost:
+        return estimate_cost(config, index)
 
-def progress(configs: Sequence[TrainConfig], index: DataIndex) -> Study:
-    """How far the runs of some configs are, without starting any."""
-    return Study(tuple(_member(config, index) for config in configs))
+    # What a run costs does not depend on its seed, and an estimate reads the files of all runs.
+    members = tuple(_member(config, index, cost(replace(config, seed=0))) for config in configs)
+    return Study(members, min(settings().parallel_runs, len(members)))
 
 
 def to_dict(study: Study) -> dict[str, Any]:
@@ -171,7 +203,7 @@ def to_dict(study: Study) -> dict[str, Any]:
     }
 
 
-def _member(config: TrainConfig, index: DataIndex) -> Member:
+def _member(config: TrainConfig, index: DataIndex, cost: Cost) -> Member:
     name = run_id(config, index.data_id)
     try:
         found = view(name)
@@ -179,5 +211,5 @@ def _member(config: TrainConfig, index: DataIndex) -> Member:
         found = None
     if found is not None and found.state is RunState.SUCCEEDED:
         return Member(config, name, found, 0.0)
-    measured = remaining_s(found) if found is not None else None
-    return Member(config, name, found, estimate_cost(config, index).duration_s if measured is None else measured)
+    measured = None if found is None else remaining_s(found)
+    return Member(config, name, found, cost.finish_s + (cost.duration_s if measured is None else measured))

@@ -11,14 +11,15 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pneumo_core.errors import CancelledError, ConfigError, PneumoError, RunError, StoreError
+from pneumo_core.errors import CancelledError, ConfigError, PneumoError, RunError, StoreError, TrainingError
 from pneumo_core.files import hold_lock, read_json, write_atomic, write_json
 from pneumo_core.records import RunState
 from pneumo_core.settings import settings
-from pneumo_core.status import read_status, run_state, update_status
+from pneumo_core.status import read_status, run_state, stop_if_cancelled, update_status
 from pneumo_core.store import RunDirectory, list_runs, read_trained, slot_lock, write_manifest
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ def _turn(run: RunDirectory) -> Iterator[None]:
     ahead, told = None, False
     with ExitStack() as place:
         while True:
-            if run.cancel.exists():
-                raise CancelledError(f"the run was asked to stop. Received: run_id={run.run_id!r}")
+            stop_if_cancelled(run)
             # Many may wait: each watches one that is ahead of it, and looks around only when that one has begun.
             if ahead is None or not _waits_before(ahead, ticket):
                 others = (other for other in list_runs() if other != run)
@@ -136,7 +136,6 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     export_onnx(model, LAST_BLOCK[config.architecture], run.model)
     del model  # Memory for the predictions, which the exported model makes.
 
-    update_status(run, message="predicting validation and test images")
     predictions = _predict(run, config, index, load_session(run.model))
     write_atomic(run.predictions, predictions.to_parquet(index=False))
     report = evaluate(
@@ -171,8 +170,22 @@ def _predict(run: RunDirectory, config: "TrainConfig", index: "DataIndex", sessi
     rows = assign(index.table, config)
     parts = {Split.TEST: rows.test} if config.selected_on_test else {Split.VAL: rows.val, Split.TEST: rows.test}
     frames = []
+    told = 0.0
+
+    def progress(split: Split, done: int, total: int) -> None:
+        nonlocal told
+        stop_if_cancelled(run)
+        if time.monotonic() - told > 1:
+            update_status(run, message=f"predicting {split.value}, {done:,} of {total:,} images")
+            told = time.monotonic()
+
     for split, chosen in parts.items():
-        output = run_batches(session, images, chosen)
+        output = run_batches(session, images, chosen, partial(progress, split))
+        if not np.isfinite(output.logit).all():
+            raise TrainingError(
+                f"a model must give finite logits. Received: {int((~np.isfinite(output.logit)).sum())} of "
+                f"{len(chosen)} {split.value} images without; delete the run's trained.json and resume it to train it anew"
+            )
         part = index.table.iloc[chosen][["image_id", "patient_id", "label", "subtype"]]
         frames.append(part.assign(split=split.value, logit=output.logit.astype(np.float32)))
         if split is Split.VAL or config.selected_on_test:

@@ -54,7 +54,9 @@ def test_every_preset_is_documented() -> None:
 
 @pytest.mark.parametrize("split", [Split.VAL, Split.TEST])
 def test_the_published_runs_figures_are_the_tables(split: Split) -> None:
-    (row,) = re.findall(rf"^\| baseline `sound`, published \| {split.value} \| (\d+) \| (.*) \|$", README, flags=re.MULTILINE)
+    (row,) = re.findall(
+        rf"^\| baseline `sound`, published \| {split.value} \| (\d+) \| (.*) \|$", README, flags=re.MULTILINE
+    )
     (run,) = PUBLISHED
     part = read_report(run).splits[split]
     estimates = [part.accuracy, part.sensitivity, part.specificity, part.auroc]

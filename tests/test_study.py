@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config import Balance, Preset
+from pneumo_core.config import AUGMENTATIONS, Balance, FineTuneConfig, Preset, run_id
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.errors import ConfigError
 from pneumo_core.files import hold_lock, write_json
+from pneumo_core.jobs.cost import estimate_cost
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.status import update_status
@@ -34,6 +35,21 @@ def test_a_grid_is_every_combination_seed_by_seed() -> None:
 def test_what_is_named_twice_is_trained_once() -> None:
     configs = grid([BOTH[0], BOTH[0]], [Balance.NONE, Balance.NONE], Preset.QUICK)
     assert configs == (preset_config(Architecture.BASELINE, Preset.QUICK),)
+
+
+def test_what_is_for_vgg16_is_given_to_vgg16_alone() -> None:
+    phases = {"feature_views": 3, "fine_tune": FineTuneConfig(2)}
+    baseline, vgg16 = grid(BOTH, [Balance.NONE], Preset.SOUND, augment=AUGMENTATIONS["report"], **phases)
+    plain = {architecture: preset_config(architecture, Preset.SOUND) for architecture in BOTH}
+    assert baseline == replace(plain[Architecture.BASELINE], augment=AUGMENTATIONS["report"])
+    assert vgg16 == replace(plain[Architecture.VGG16], augment=AUGMENTATIONS["report"], **phases)
+
+
+@pytest.mark.parametrize("option", [{"feature_views": 3}, {"fine_tune": FineTuneConfig(2)}])
+def test_what_is_for_vgg16_is_refused_where_it_is_missing(option: dict[str, object]) -> None:
+    (name,) = option
+    with pytest.raises(ConfigError, match=f"{name} needs the pretrained network, vgg16"):
+        grid([Architecture.BASELINE], [Balance.NONE], Preset.SOUND, **option)
 
 
 def test_seeds_start_at_the_config_s_own() -> None:
@@ -85,6 +101,24 @@ def test_progress_counts_what_there_is(tiny_data: Path) -> None:
     }
 
 
+def test_time_left_counts_finishing_and_places(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = build_index(tiny_data)
+    configs = seeds(preset_config(Architecture.VGG16, Preset.QUICK), 4)
+    cost = estimate_cost(configs[0], index)
+    one_s = cost.duration_s + cost.finish_s
+    done, exporting = (ask_for_run(config, index) for config in configs[:2])
+    write_json(done.manifest, {"files": {}})
+    update_status(exporting, state=RunState.EXPORTING, epoch=6, epochs=6)
+    with hold_lock(exporting.run_lock):
+        for places, expected in ((1, 2 * one_s + cost.finish_s), (2, one_s + cost.finish_s / 2), (64, one_s)):
+            monkeypatch.setenv("PNEUMO_PARALLEL_RUNS", str(places))
+            study = progress(configs, index)
+            assert [member.remaining_s for member in study.members] == [0.0, cost.finish_s, one_s, one_s]
+            assert study.parallel == min(places, 4)
+            assert study.remaining_s == pytest.approx(expected)
+            assert to_dict(study)["remaining_s"] == round(study.remaining_s)
+
+
 def command(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pneumo_core", "study", *arguments, "--json"],
@@ -119,3 +153,21 @@ def test_wrong_grids_are_told_in_one_line(tmp_path: Path, tiny_data: Path) -> No
     result = command(tmp_path, "--architecture", "baseline", "--seeds", "0", "--data", str(tiny_data))
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("error: a study has 1 to 200 seeds. Received: seeds=0")
+
+
+def test_the_command_takes_what_train_takes(tmp_path: Path, tiny_data: Path) -> None:
+    options = ("--augment", "report", "--feature-views", "3", "--fine-tune", "2")
+    asked = ("--architecture", "baseline", "--architecture", "vgg16", *options)
+    result = command(tmp_path, *asked, "--data", str(tiny_data), "--status")
+    assert result.returncode == 0, result.stderr
+    data_id = build_index(tiny_data).data_id
+    configs = grid(
+        BOTH,
+        [Balance.NONE],
+        Preset.SOUND,
+        augment=AUGMENTATIONS["report"],
+        feature_views=3,
+        fine_tune=FineTuneConfig(2),
+    )
+    shown = json.loads(result.stdout)["runs"]
+    assert [run["run_id"] for run in shown] == [run_id(config, data_id) for config in configs]

@@ -31,7 +31,7 @@ from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.status import read_events, read_status, run_state
-from pneumo_core.store import RunDirectory, read_manifest, slot_lock, verified_file
+from pneumo_core.store import RunDirectory, read_manifest, read_trained, slot_lock, verified_file
 from pneumo_core.worker import main
 from tests.conftest import ROOT, FinishedRun, ask_for_run
 
@@ -322,6 +322,23 @@ class TestTrouble:
         assert run_state(run) is RunState.CANCELLED
         assert not run.weights.exists()
         assert not lock_is_held(slot_lock())
+
+    def test_cancelled_while_it_is_finished_keeps_the_training(
+        self, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run.manifest.unlink()
+        run.predictions.unlink()
+        monkeypatch.setattr("pneumo_core.worker.read_trained", lambda run: (run.cancel.touch(), read_trained(run))[1])
+        assert main("export", run.path) == 1
+        assert run_state(run) is RunState.CANCELLED
+        assert not run.predictions.exists()
+        run.cancel.unlink()
+        weights = file_sha256(run.weights)
+        monkeypatch.undo()
+        monkeypatch.setenv("PNEUMO_ARTIFACTS", str(run.path.parent.parent))
+        assert main("train", run.path) == 0
+        assert run_state(run) is RunState.SUCCEEDED
+        assert file_sha256(run.weights) == weights
 
     def test_a_second_worker_does_not_touch_the_run(self, run: RunDirectory) -> None:
         before = contents(run.path)

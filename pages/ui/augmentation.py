@@ -34,6 +34,8 @@ TOGGLES = {
     "horizontal_flip": "Horizontal flip of one in two",
     "vertical_flip": "Vertical flip of one in two",
 }
+_NUMBERS = {name: high for name, (_, high, _, _) in SLIDERS.items()} | {"sample": 999_999.0, "draw": 999_999.0}
+_CHOICES = dict.fromkeys(TOGGLES, ("true", "false")) | {"of": tuple(Label.__members__)}
 _COLOURS = {Verdict.PLAUSIBLE: "green", Verdict.QUESTIONABLE: "orange", Verdict.IMPLAUSIBLE: "red"}
 
 _SIZE = 150  # Pixels a side, as in every preset.
@@ -55,6 +57,25 @@ class Sample:
     labels: tuple[Label, ...]
 
 
+def refused_values(query: dict[str, str]) -> str:
+    """One line on those values of an address that no control can have, which Streamlit drops unsaid; empty without any."""
+    refused = []
+    for name, text in query.items():
+        if name in _NUMBERS and not 0 <= _number(text) <= _NUMBERS[name]:
+            refused.append(f"{name}={text[:24]!r} (0 to {_NUMBERS[name]:,g})")
+        if name in _CHOICES and text and {text, text.lower()}.isdisjoint(_CHOICES[name]):
+            refused.append(f"{name}={text[:24]!r} ({' or '.join(_CHOICES[name])})")
+    told = f"values in the address must be such as a control can have. Received: {', '.join(refused)}"
+    return f"{told}; left out, the rest of the address holds" if refused else ""
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
+
+
 def choose_sample(index: DataIndex) -> tuple[Sample, int]:
     """Let the reader choose training images, and the seed of what is done to them.
 
@@ -66,8 +87,8 @@ def choose_sample(index: DataIndex) -> tuple[Sample, int]:
         wanted = st.segmented_control("Class", list(Label.__members__), key="of", **kept)
         # As floats, because Streamlit 1.67 ends in an OverflowError where an address gives an integer as 1e400.
         whole: dict[str, Any] = {"step": 1.0, "format": "%.0f", "width": 200, **kept}
-        number = int(st.number_input("Sample (+ draws another)", 0.0, 999_999.0, key="sample", **whole))
-        seed = int(st.number_input("Seed of the changes", 0.0, 999_999.0, key="draw", **whole))
+        number = int(st.number_input("Sample (+ draws another)", 0.0, _NUMBERS["sample"], key="sample", **whole))
+        seed = int(st.number_input("Seed of the changes", 0.0, _NUMBERS["draw"], key="draw", **whole))
     rows = index.table[index.table["split"] == Split.TRAIN.value]
     if wanted:
         rows = rows[rows["label"] == int(Label[wanted])]
@@ -101,13 +122,12 @@ def show_setting(name: str, config: AugmentConfig, sample: Sample, seed: int) ->
     for heading in ("original", *(f"view {view}" for view in range(1, _VIEWS + 1))):
         grid.caption(heading)
     for i, label in enumerate(sample.labels[:_SHOWN]):
+        image = f"Image {i + 1}, {label.name}"
         with grid.cell():
-            st.image(
-                sample.images[i], width="stretch", alt=f"Image {i + 1}, {label.name}, original", caption=label.name
-            )
+            st.image(sample.images[i], width="stretch", alt=f"{image}, original", caption=label.name)
         for view, (images, parameters) in enumerate(changed, start=1):
             words = in_words(parameters, i)
-            grid.image(images[i], width="stretch", alt=f"Image {i + 1}, {label.name}, view {view}: {words}")
+            grid.image(images[i], width="stretch", alt=f"{image}, view {view}: {words}")
     levels = gray_levels(sample.images, augmented(sample.images, config, seed, 0)[0])
     chart(
         gray_figure(levels),

@@ -57,8 +57,9 @@ def _show_cost(choice: Choice, index: DataIndex) -> None:
     source = "measured on this machine" if cost.is_measured else "typical for two cores; none measured here yet"
     each = "" if len(choice.configs) == 1 else "each "
     work = (
-        f"At most {cost.epochs} epochs of {cost.train_images:,} images: {each}about {duration(cost.duration_s)} of training "
-        f"({source}), half a minute to load and export, and up to {required_bytes(config, index) / 1e9:.1f} GB of disk."
+        f"At most {cost.epochs} epochs of {cost.train_images:,} images: {each}about "
+        f"{duration(cost.duration_s + cost.finish_s)} ({source}), of which {duration(cost.finish_s)} to load, export and "
+        f"predict, and up to {required_bytes(config, index) / 1e9:.1f} GB of disk."
     )
     lines = [work, _where(choice.executor)]
     changed = [item.name for item in fields(config) if getattr(config, item.name) != getattr(choice.usual, item.name)]
@@ -120,9 +121,8 @@ def _show_study(configs: Sequence[TrainConfig], index: DataIndex) -> None:
     study = progress(configs, index)
     states = {"succeeded": "finished"}
     counts = ", ".join(f"{count} {states.get(state, state)}" for state, count in study.states.items())
-    parallel = min(settings().parallel_runs, len(configs))
-    pace = "one after another" if parallel == 1 else f"{parallel} at a time"
-    left = "" if study.is_finished else f" · about {duration(study.remaining_s / parallel)} for the rest, {pace}"
+    pace = "one after another" if study.parallel == 1 else f"{study.parallel} at a time"
+    left = "" if study.is_finished else f" · about {duration(study.remaining_s)} for the rest, {pace}"
     first, last = configs[0].seed, configs[-1].seed
     st.progress(study.fraction, f"{len(configs)} runs, seeds {first} to {last}: {counts}{left}")
 

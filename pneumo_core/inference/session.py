@@ -1,5 +1,6 @@
 """A finished run's model, loaded without a training framework."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -105,18 +106,27 @@ def run_session(session: Session, images: NDArray[np.uint8]) -> Output:
     return Output(logit=logit[:, 0], cam=cam, features=features)
 
 
-def run_batches(session: Session, images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Output:
+def run_batches(
+    session: Session,
+    images: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Output:
     """Run the model on chosen rows of an array, a few at a time so that memory does not grow with their number.
 
     Args:
         session: The model.
         images: `(count, size, size)` uint8 array, usually memory-mapped.
         rows: `(n,)` row numbers.
+        progress: Called with rows done and their total before each few; may raise to stop.
 
     Returns:
         Outputs of length `n`, in the order of `rows`.
     """
-    outputs = [run_session(session, images[rows[start : start + _BATCH]]) for start in range(0, len(rows), _BATCH)]
+    outputs = []
+    for start in range(0, len(rows), _BATCH):
+        progress(start, len(rows))
+        outputs.append(run_session(session, images[rows[start : start + _BATCH]]))
     return Output(
         logit=np.concatenate([output.logit for output in outputs]),
         cam=np.concatenate([output.cam for output in outputs]),

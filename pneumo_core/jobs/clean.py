@@ -1,41 +1,43 @@
-"""Old backups: what stopped runs keep so that they can be resumed, and what a kill left half-written."""
+"""What nobody has used for long: backups of stopped runs, what a kill left half-written, and stored features."""
 
 import shutil
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pneumo_core.errors import ConfigError, RunError
-from pneumo_core.files import hold_lock, store_errors
+from pneumo_core.files import hold_lock, lock_is_held, store_errors
 from pneumo_core.jobs.views import view
 from pneumo_core.status import run_state
-from pneumo_core.store import RunDirectory, list_runs
+from pneumo_core.store import RunDirectory, datasets_root, list_runs
 
 __all__ = ["OLD_DAYS", "Leftover", "clean", "leftovers"]
 
 OLD_DAYS: Final = 30.0
-"""Days after which a stopped run loses its backup; it can still be resumed, from its first epoch."""
+"""Days after which a stopped run loses its backup, and stored features go; both are made anew where they are needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """What a stopped run may lose.
+    """What may be removed.
 
     Attributes:
-        run_id: Its id.
+        run_id: The run it is of, or "" for stored features, which runs share.
         path: File or folder.
-        size_bytes: What it takes.
+        size_bytes: Disk it takes.
+        locks: Locks that must be free for it to be removed.
     """
 
     run_id: str
     path: Path
     size_bytes: int
+    locks: tuple[Path, ...]
 
 
 def leftovers(older_than_days: float = OLD_DAYS) -> list[Leftover]:
-    """Backups and half-written files of runs that nobody works on and that were last touched long ago.
+    """Backups and half-written files of runs that nobody works on, and stored features, all last touched long ago.
 
     Args:
         older_than_days: How long, in days of the system's clock; a time in the future counts as just now.
@@ -54,12 +56,13 @@ def leftovers(older_than_days: float = OLD_DAYS) -> list[Leftover]:
             paths = _removable(run)
             age_s = time.time() - max((_touched(path) for path in [*paths, run.status]), default=0.0)
             if paths and age_s >= older_than_days * 86_400 and not view(run.run_id).state.is_live:
-                found += [Leftover(run.run_id, path, _size(path)) for path in paths]
-    return found
+                locks = (run.submit_lock, run.run_lock)
+                found += [Leftover(run.run_id, path, _size(path), locks) for path in paths]
+    return found + _old_features(older_than_days * 86_400)
 
 
 def clean(older_than_days: float = OLD_DAYS) -> list[Leftover]:
-    """Remove what `leftovers` lists, and return what was removed; a run that is being started keeps its own.
+    """Remove what `leftovers` lists, and return what was removed; what is in use just then is kept.
 
     Args:
         older_than_days: See `leftovers`.
@@ -70,23 +73,50 @@ def clean(older_than_days: float = OLD_DAYS) -> list[Leftover]:
     """
     removed = []
     for item in leftovers(older_than_days):
-        run = RunDirectory(item.path.parent)
         try:
-            with hold_lock(run.submit_lock, timeout_s=0), hold_lock(run.run_lock, timeout_s=0), store_errors(item.path):
-                if item.path.is_dir():
-                    shutil.rmtree(item.path)
-                else:
-                    item.path.unlink(missing_ok=True)
+            with ExitStack() as held, store_errors(item.path):
+                for lock in item.locks:
+                    held.enter_context(hold_lock(lock, timeout_s=0))
+                _remove(item)
         except RunError:
             continue
         removed.append(item)
     return removed
 
 
+def _remove(item: Leftover) -> None:
+    """Remove a file, or a folder; one that holds its own lock stays with it, because another process may wait for that."""
+    if not item.path.is_dir():
+        item.path.unlink(missing_ok=True)
+    elif any(lock.parent == item.path for lock in item.locks):
+        for part in sorted(item.path.iterdir()):  # By name, so that `done.bin` goes before the array it vouches for.
+            if part not in item.locks:
+                part.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(item.path)
+
+
 def _removable(run: RunDirectory) -> list[Path]:
     """A kill leaves hidden files of `write_atomic`, and weights whose name says that they are a part."""
     paths = [run.backup, *run.path.glob(".*"), *run.path.glob("partial.*")]
     return sorted(path for path in paths if path.exists())
+
+
+def _old_features(age_s: float) -> list[Leftover]:
+    """Caches of `training.features` that no run has asked for; each use touches the map `done.bin`.
+
+    A run that trains on one goes on without it: it holds the file open.
+    """
+    found = []
+    with store_errors(datasets_root()):
+        for array in sorted(datasets_root().glob("*/features/*/features.npy")):
+            folder, lock = array.parent, array.with_name("lock")
+            with suppress(FileNotFoundError):  # Another process removes it just now.
+                used = max(_touched(array), _touched(array.with_name("done.bin")))
+                if time.time() - used >= age_s and not lock_is_held(lock):
+                    # What is filled of it, in POSIX' blocks: the array has holes where no run needed a row.
+                    found.append(Leftover("", folder, 512 * array.stat().st_blocks, (lock,)))
+    return found
 
 
 def _touched(path: Path) -> float:

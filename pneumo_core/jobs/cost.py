@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from statistics import median
 from typing import Any, Final
@@ -12,8 +13,10 @@ from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, StoreError
 from pneumo_core.files import is_there, read_json
+from pneumo_core.hardware import training_hardware
 from pneumo_core.jobs.views import RunView
 from pneumo_core.records import Architecture, Label, RunState, Split
+from pneumo_core.settings import keras_backend
 from pneumo_core.status import read_events
 from pneumo_core.store import list_runs
 
@@ -36,11 +39,15 @@ _TYPICAL: Final = {
 }
 """By architecture, and whether the head trains on stored features."""
 
+_LOAD_S: Final = 15.0
+_PREDICT_S: Final = {Architecture.BASELINE: 0.004, Architecture.VGG16: 0.06}
+"""Seconds to load Keras and export, and to predict an image with the exported model, on two cores without other work."""
+
 _SMALL_FILES_BYTES = 20_000_000
 """Log, events, predictions and report: a few megabytes in every run so far."""
 
 _EPOCHS = 3
-"""Epochs whose speed is that of the next: few, because a second phase has another speed than the first."""
+"""Epochs whose speed is that of the next: few, because a resumed run may be on another machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +55,17 @@ class Cost:
     """What a training is expected to take at most; early stopping may end it sooner.
 
     Attributes:
-        train_images: Images an epoch.
-        epochs: Most epochs.
+        train_images: Images an epoch, those that a balancing arm adds included.
+        epochs: Most epochs, those of a second phase included.
         duration_s: Expected time for all of them, in seconds.
-        is_measured: Whether the speed was measured on this machine; else it is a typical one.
+        finish_s: Expected time to load Keras, export the model and predict validation and test images, in seconds.
+        is_measured: Whether the training's speed was measured on this machine; else it is a typical one.
     """
 
     train_images: int
     epochs: int
     duration_s: float
+    finish_s: float
     is_measured: bool
 
 
@@ -66,22 +75,20 @@ def estimate_cost(config: TrainConfig, index: DataIndex) -> Cost:
     Args:
         config: The run's config.
         index: The data set.
+
+    Raises:
+        ConfigError: `KERAS_BACKEND` names an unknown backend.
     """
-    counts = index.counts()
-    images = sum(counts[Split.TRAIN, label] for label in Label)
-    if config.validation is Validation.PATIENTS:
-        images = round(images * (1 - config.val_fraction))
-    images = min(images, config.max_images or images)
+    images, added = _train_images(config, index)
+    images += added
     measured = _measured_speed(config)
     speed = measured or _TYPICAL[config.architecture, config.feature_views > 0]
-    if config.balance in {Balance.OVERSAMPLE, Balance.CLASSICAL}:
-        # As many images of each class as the larger one has.
-        train = [counts[Split.TRAIN, label] for label in Label]
-        images = round(images * len(train) * max(train) / max(1, sum(train)))
-    duration_s = images * config.epochs / speed.epoch + images * config.feature_views / speed.features
+    epochs = config.epochs
+    duration_s = images * epochs / speed.epoch + images * config.feature_views / speed.features
     if config.fine_tune is not None:
+        epochs += config.fine_tune.epochs
         duration_s += images * config.fine_tune.epochs / _TYPICAL[config.architecture, False].epoch
-    return Cost(images, config.epochs, duration_s, measured is not None)
+    return Cost(images, epochs, duration_s, _finish_s(config, index), measured is not None)
 
 
 def required_bytes(config: TrainConfig, index: DataIndex) -> int:
@@ -107,14 +114,16 @@ def required_bytes(config: TrainConfig, index: DataIndex) -> int:
         total += (
             2 * features * min(len(index.table), config.max_images or len(index.table)) * (config.feature_views + 1)
         )
+        if config.balance is Balance.CLASSICAL:  # Copies have features of their own; a repeated image is stored once.
+            total += 2 * features * _train_images(config, index)[1] * config.feature_views
     return total
 
 
 def remaining_s(view: RunView) -> float | None:
     """Time that a run's training will take from now at most, in seconds, from its own measured speed.
 
-    The median of its last epochs counts, validation included; before the first has ended, that of its batches. Only durations
-    are used, never the time of day, which can be set back.
+    The median of the last epochs of its phase counts, validation included; before the first has ended, that of the batches,
+    and for a second phase a typical speed. Only durations are used, never the time of day, which can be set back.
 
     Args:
         view: The run.
@@ -123,28 +132,40 @@ def remaining_s(view: RunView) -> float | None:
         Seconds, 0 once the training is over; None where nothing has been measured yet.
 
     Raises:
+        ConfigError: `KERAS_BACKEND` names an unknown backend.
         StoreError: The run's events are there but cannot be read.
     """
     if view.state in {RunState.EXPORTING, RunState.TRAINED, RunState.SUCCEEDED}:
         return 0.0
-    status = view.status
+    status, config = view.status, view.config
     if status is None or status.epochs == 0:  # Not begun, or waiting to be resumed.
         return None
     events = read_events(view.run)
     if events and events[-1].get("kind") == "features":
         return _features_left_s(view, events[-1])
-    epoch_s = _median([event.get("duration_s") for event in events if event.get("kind") == "epoch"][-_EPOCHS:])
-    if epoch_s is None and view.config is not None:
+    first_s, second_s = (_median(_epoch_durations(events, phase)[-_EPOCHS:]) for phase in (1, 2))
+    if first_s is None and config is not None:
         # A session's first batch takes seconds that the others do not: the network is compiled in it.
         batches = [event for event in events if event.get("kind") == "batch" and event.get("step") != 1]
         speed = _median([event.get("images_per_s") for event in batches])
-        epoch_s = None if speed is None else status.steps * view.config.batch_size / speed
-    return None if epoch_s is None else (1 - status.fraction) * status.epochs * epoch_s
+        first_s = None if speed is None else status.steps * config.batch_size / speed
+    second = 0
+    if config is not None and config.fine_tune is not None:
+        second = config.fine_tune.epochs
+        if second_s is None and status.steps:
+            second_s = status.steps * config.batch_size / _TYPICAL[config.architecture, False].epoch
+    # All epochs of the second phase count from the start, and come last.
+    left = (1 - status.fraction) * status.epochs
+    phases = ((max(0.0, left - second), first_s), (min(left, second), second_s))
+    if any(epochs > 0 and epoch_s is None for epochs, epoch_s in phases):
+        return None
+    return sum(epochs * (epoch_s or 0.0) for epochs, epoch_s in phases)
 
 
 def _features_left_s(view: RunView, event: dict[str, Any]) -> float | None:
-    """Time for this view's features, for those of the views behind it, and for all epochs at a typical speed."""
-    if view.config is None:
+    """Time for this view's features, for those of the views behind it, and for all epochs at a known or typical speed."""
+    config = view.config
+    if config is None:
         return None
     try:
         speed, total = float(event["images_per_s"]), int(event["total"])
@@ -153,8 +174,39 @@ def _features_left_s(view: RunView, event: dict[str, Any]) -> float | None:
         features_s = (total - int(event["done"]) + int(event["views_left"]) * total) / speed
     except (KeyError, TypeError, ValueError):
         return None
-    known = _measured_speed(view.config) or _TYPICAL[view.config.architecture, True]
-    return features_s + total * view.config.epochs / known.epoch
+    known = _measured_speed(config) or _TYPICAL[config.architecture, True]
+    tuning_s = 0.0 if config.fine_tune is None else config.fine_tune.epochs / _TYPICAL[config.architecture, False].epoch
+    return features_s + total * (config.epochs / known.epoch + tuning_s)
+
+
+def _train_images(config: TrainConfig, index: DataIndex) -> tuple[int, int]:
+    """Images that train, and how many more a balancing arm makes of them; about, because whole patients are held out."""
+    counts = [index.counts()[Split.TRAIN, label] for label in Label]
+    images = sum(counts)
+    if config.validation is Validation.PATIENTS:
+        images = round(images * (1 - config.val_fraction))
+    images = min(images, config.max_images or images)
+    if config.balance not in {Balance.OVERSAMPLE, Balance.CLASSICAL}:
+        return images, 0
+    # As many images of each class as the larger one has.
+    return images, round(images * len(counts) * max(counts) / max(1, sum(counts))) - images
+
+
+def _finish_s(config: TrainConfig, index: DataIndex) -> float:
+    counts = index.counts()
+    sizes = {split: sum(counts[split, label] for label in Label) for split in Split}
+    parts = [sizes[Split.TEST]]
+    if config.validation is Validation.PATIENTS:
+        parts.append(sizes[Split.VAL] + round(sizes[Split.TRAIN] * config.val_fraction))
+    images = sum(min(part, config.max_images or part) for part in parts)
+    return _LOAD_S + images * _PREDICT_S[config.architecture]
+
+
+def _epoch_durations(events: list[dict[str, Any]], phase: int) -> list[Any]:
+    """What the events say of how long each epoch of a phase took; runs made before there were two have the first."""
+    return [
+        event.get("duration_s") for event in events if event.get("kind") == "epoch" and event.get("phase", 1) == phase
+    ]
 
 
 def _median(values: list[Any]) -> float | None:
@@ -168,7 +220,11 @@ def _median(values: list[Any]) -> float | None:
 
 
 def _measured_speed(config: TrainConfig) -> _Speed | None:
-    """Speed of the newest local run of the architecture that used stored features as the config does."""
+    """Speed of the local run of the architecture that used stored features as the config does, on such a device as here.
+
+    Of several it is the one with the most training images: what an epoch costs besides images weighs least in it.
+    """
+    most, best = 0, None
     for run in list_runs():
         if run.is_published or not run.run_id.startswith(f"{config.architecture.value}-") or not run.trained.exists():
             continue
@@ -176,11 +232,20 @@ def _measured_speed(config: TrainConfig) -> _Speed | None:
             asked = config_from_dict(read_json(run.config)["config"])
             facts, events = read_json(run.trained), read_events(run)
             images = int(facts["images"]["train"]) + int(facts.get("images_added", 0))
+            device = (facts["device"]["backend"], facts["device"]["kind"])
         except (StoreError, ConfigError, KeyError, TypeError, ValueError):
             continue  # A damaged run says nothing about speed.
-        epoch_s = _median([event.get("duration_s") for event in events if event.get("kind") == "epoch"])
-        features = _median([event.get("images_per_s") for event in events if event.get("kind") == "features"])
-        if epoch_s is not None and (asked.feature_views > 0) == (config.feature_views > 0):
+        # Not the first epoch, in which the network is compiled.
+        epoch_s = _median(_epoch_durations(events, phase=1)[1:])
+        is_alike = (asked.feature_views > 0) == (config.feature_views > 0) and device == _device(keras_backend())
+        if epoch_s is not None and is_alike and images > most:
+            features = _median([event.get("images_per_s") for event in events if event.get("kind") == "features"])
             typical = _TYPICAL[config.architecture, config.feature_views > 0].features
-            return _Speed(images / epoch_s, features or typical)
-    return None
+            most, best = images, _Speed(images / epoch_s, features or typical)
+    return best
+
+
+@cache
+def _device(backend: str) -> tuple[str, str]:
+    """Backend and kind of device of a training here; asked once, because the driver's program takes a moment."""
+    return backend, training_hardware().kind

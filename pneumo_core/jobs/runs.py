@@ -13,14 +13,15 @@ from typing import Final
 
 from pneumo_core.config import TrainConfig, config_to_dict, run_id
 from pneumo_core.data.index import DataIndex, load_index, require_trainable
-from pneumo_core.errors import CorruptError, RunError, StoreError
+from pneumo_core.errors import ConfigError, CorruptError, RunError, StoreError
 from pneumo_core.files import hold_lock, is_there, lock_is_held, make_directory, store_errors, write_json
 from pneumo_core.jobs.clean import clean
 from pneumo_core.jobs.cost import required_bytes
 from pneumo_core.jobs.local import start_worker, worker_environment
 from pneumo_core.jobs.ray_jobs import job_log, require_ray, start_job, stop_job
 from pneumo_core.jobs.views import RunView, queue_places, view, views
-from pneumo_core.records import RunState
+from pneumo_core.records import Architecture, RunState
+from pneumo_core.settings import settings
 from pneumo_core.status import Status, next_ticket, run_state, write_status
 from pneumo_core.store import RunDirectory, find_run, run_directory, runs_root
 
@@ -160,6 +161,12 @@ def logs(run_id: str) -> str:
 def _prepare(executor: Executor, config: TrainConfig, index: DataIndex) -> None:
     """Make room, and refuse a run that could not work; `submit_lock` is held, which keeps this run's backup."""
     worker_environment()
+    weights = settings().vgg16_weights
+    if config.architecture is Architecture.VGG16 and weights is not None and not weights.is_file():
+        raise ConfigError(
+            f"PNEUMO_VGG16_WEIGHTS must name a file. Received: path={str(weights)!r}; correct it, or unset it to have Keras "
+            "download the weights"
+        )
     if executor is Executor.RAY:
         require_ray()
     with suppress(StoreError):  # Housekeeping must not keep a run from starting.

@@ -123,7 +123,7 @@ def load_imagenet(model: keras.Model, path: Path) -> None:
         path: HDF5 file as keras.applications publishes it: a group a layer, in it a kernel and a bias.
 
     Raises:
-        TrainingError: The file is no HDF5 file, or lacks a layer, or a layer has another shape.
+        TrainingError: The file is no HDF5 file, or lacks a layer, or a layer has another shape or no finite weights.
     """
     convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
     stored = _read(path, [layer.name for layer in convolutions])
@@ -134,6 +134,11 @@ def load_imagenet(model: keras.Model, path: Path) -> None:
             raise TrainingError(
                 f"the weights of {layer.name} must have the shapes {expected}. Received: {received} in "
                 f"{str(path)!r}; use vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 of keras.applications"
+            )
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise TrainingError(
+                f"the weights of {layer.name} must be finite. Received: NaN or infinite ones in {str(path)!r}; use "
+                "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 of keras.applications"
             )
         layer.set_weights(arrays)
 

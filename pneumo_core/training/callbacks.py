@@ -13,9 +13,9 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 
-from pneumo_core.errors import CancelledError, CorruptError, TrainingError
+from pneumo_core.errors import CorruptError, TrainingError
 from pneumo_core.files import make_directory, store_errors
-from pneumo_core.status import append_event, update_status
+from pneumo_core.status import append_event, stop_if_cancelled, update_status
 from pneumo_core.store import RunDirectory
 
 __all__ = ["Backup", "CancelOnRequest", "KeepBestWeights", "Progress", "StopOnNaN"]
@@ -31,14 +31,10 @@ class CancelOnRequest(keras.callbacks.Callback):
         self._run = run
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._check()
+        stop_if_cancelled(self._run)
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._check()
-
-    def _check(self) -> None:
-        if self._run.cancel.exists():
-            raise CancelledError(f"the run was asked to stop. Received: run_id={self._run.run_id!r}")
+        stop_if_cancelled(self._run)
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -48,7 +44,8 @@ class StopOnNaN(keras.callbacks.Callback):
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(float(loss)):
             raise TrainingError(
-                f"the loss must stay finite. Received: loss={loss} at batch {batch + 1}; lower the learning rate"
+                f"the loss must stay finite. Received: loss={loss} at batch {batch + 1}; try another seed, or milder "
+                "augmentation"
             )
 
 
@@ -58,7 +55,7 @@ class Progress(keras.callbacks.Callback):
     It is to be closed when the training ends, however it ends.
     """
 
-    def __init__(self, run: RunDirectory, *, epochs: int, steps: int, batch_size: int, phase: int = 1) -> None:
+    def __init__(self, run: RunDirectory, *, epochs: int, steps: int, batch_size: int, phase: int) -> None:
         super().__init__()
         self._phase = phase
         self._run = run
@@ -67,6 +64,7 @@ class Progress(keras.callbacks.Callback):
         self._batch_size = batch_size
         self._board: EventsWriter | None = None
         self._epoch = 0
+        self._rate = 0.0
         self._epoch_start = 0.0
         self._last = 0.0
         self._last_step = 0
@@ -75,6 +73,7 @@ class Progress(keras.callbacks.Callback):
         self._epoch = epoch
         self._epoch_start = self._last = time.monotonic()
         self._last_step = 0
+        self._rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         update_status(self._run, epoch=epoch, epochs=self._epochs, step=0, steps=self._steps, message="training")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -92,11 +91,12 @@ class Progress(keras.callbacks.Callback):
         update_status(self._run, step=self._steps, message="validating")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        event = {"kind": "epoch", "epoch": epoch, "phase": self._phase, **_numbers(logs), "learning_rate": rate}
+        # The rate that the epoch trained at: another callback may have lowered it for the next one by now.
+        values = {**_numbers(logs), "learning_rate": self._rate}
+        event = {"kind": "epoch", "epoch": epoch, "phase": self._phase, **values}
         append_event(self._run, {**event, "duration_s": time.monotonic() - self._epoch_start, "time": time.time()})
         update_status(self._run, epoch=epoch + 1, step=self._steps)
-        self._log(epoch, {**_numbers(logs), "learning_rate": rate})
+        self._log(epoch, values)
 
     def close(self) -> None:
         """Close the TensorBoard log."""
@@ -161,8 +161,16 @@ class Backup(keras.callbacks.Callback):
     restores after the others have reset themselves, and saves after they have counted.
     """
 
-    def __init__(self, folder: Path, callbacks: list[keras.callbacks.Callback]) -> None:
+    def __init__(self, folder: Path, callbacks: list[keras.callbacks.Callback], *, pretrained: str = "") -> None:
+        """Prepare.
+
+        Args:
+            folder: Where backups are kept.
+            callbacks: Callbacks whose counters are kept.
+            pretrained: Hash of the weights that the training stands on, or "".
+        """
         super().__init__()
+        self._pretrained = pretrained
         self._folder = folder
         self._callbacks = callbacks
         self._restored: dict[str, Any] | None = None
@@ -176,6 +184,7 @@ class Backup(keras.callbacks.Callback):
 
         Raises:
             CorruptError: The backup is damaged or another model's.
+            TrainingError: The training began on other pretrained weights.
             StoreError: It cannot be read.
         """
         path = self._latest()
@@ -198,6 +207,11 @@ class Backup(keras.callbacks.Callback):
                 f"a backup must hold the model's state after an epoch. Received: path={str(path)!r}: {reason}; "
                 "delete that file and resume the run to train it from the start"
             ) from error
+        if (began_on := facts.get("pretrained", "")) != self._pretrained:
+            raise TrainingError(
+                f"a run must go on with the ImageNet weights it began on, sha256={began_on[:12]}. Received: "
+                f"sha256={self._pretrained[:12]}; correct PNEUMO_VGG16_WEIGHTS, or delete {str(self._folder)!r} to begin anew"
+            )
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
         self._restored = facts
@@ -223,6 +237,7 @@ class Backup(keras.callbacks.Callback):
             "epoch": epoch,
             "stopped": bool(model.stop_training),
             "counters": [_counters(callback) for callback in self._callbacks],
+            "pretrained": self._pretrained,
         }
         arrays = {
             f"v{index}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(self._variables(model))

@@ -16,7 +16,7 @@ from pneumo_core.config import FineTuneConfig, TrainConfig
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.data.splits import Assignment, assign
-from pneumo_core.errors import CancelledError, DataError, TrainingError
+from pneumo_core.errors import DataError, TrainingError
 from pneumo_core.files import file_sha256, write_json
 from pneumo_core.models.baseline import build_baseline
 from pneumo_core.models.vgg16 import (
@@ -28,7 +28,7 @@ from pneumo_core.models.vgg16 import (
     unfreeze,
 )
 from pneumo_core.records import Architecture, Label, RunState, Split
-from pneumo_core.status import append_event, update_status
+from pneumo_core.status import append_event, stop_if_cancelled, update_status
 from pneumo_core.store import RunDirectory, datasets_root
 from pneumo_core.training.balance import TrainingSet, balanced
 from pneumo_core.training.batches import Source, TrainingBatches, eval_batches, pixels, views
@@ -48,11 +48,12 @@ def build_classifier(config: TrainConfig) -> keras.Model:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Phase:
-    """One call of `fit`: the model that is trained, what it sees, and for how long."""
+    """One call of `fit`: the model that is trained, what it sees, and for how long (`epochs` is the number to end with)."""
 
     model: keras.Model
     source: Source
     val_array: NDArray[Any]
+    number: int
     first_epoch: int
     epochs: int
     learning_rate: float
@@ -83,7 +84,13 @@ def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -
     keras.config.set_dtype_policy(device.precision)
 
     update_status(run, message="preparing images")
-    images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=config.image_size)
+    images = load_array(
+        index.root,
+        index.table["image_id"].tolist(),
+        data_id=index.data_id,
+        size=config.image_size,
+        progress=lambda *_: stop_if_cancelled(run),
+    )
     labels = index.table["label"].to_numpy(dtype=np.int8)
     rows = assign(index.table, config)
     _require_enough(labels, rows, config.batch_size)
@@ -95,24 +102,24 @@ def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -
         "trainable_parameters": sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
     }
     update_status(run, state=RunState.RUNNING, epochs=config.epochs)
+    pretrained = ""
     try:
         if config.architecture is Architecture.VGG16:
             weights = imagenet_weights()
             load_imagenet(model, weights)
+            pretrained = file_sha256(weights)
         whole = _Phase(
-            model, pixels(data.parts, config.augment), images, 0, config.epochs, config.learning_rate, run.backup
+            model, pixels(data.parts, config.augment), images, 1, 0, config.epochs, config.learning_rate, run.backup
         )
         first = whole
         if config.feature_views:
-            source, val_array = _features(
-                run, config, index, device, data, rows.val, feature_trunk(model), file_sha256(weights)
-            )
+            source, val_array = _features(run, config, index, device, data, rows.val, feature_trunk(model), pretrained)
             first = replace(whole, model=feature_head(model), source=source, val_array=val_array)
         best = KeepBestWeights(run.weights, model)
-        first_epoch, epoch = _fit(run, config, device, data, rows.val, first, best)
+        first_epoch, epoch = _fit(run, config, device, data, rows.val, first, best, pretrained)
         if config.fine_tune is not None:
             second = _second_phase(run, config.fine_tune, whole, epoch)
-            second_start, _ = _fit(run, config, device, data, rows.val, second, best)
+            second_start, _ = _fit(run, config, device, data, rows.val, second, best, pretrained)
             if first_epoch == epoch:  # The first phase had ended before this session began.
                 first_epoch = second_start
     except Exception as error:
@@ -126,6 +133,7 @@ def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -
     facts = {
         "weights_sha256": file_sha256(run.weights),
         **parameters,
+        "pretrained_sha256": pretrained,
         "images": {name: len(chosen) for name, chosen in asdict(rows).items()},
         "images_added": data.added,
         "first_epoch_of_last_session": first_epoch,
@@ -145,6 +153,7 @@ def _fit(
     val_rows: NDArray[np.int64],
     phase: _Phase,
     best: KeepBestWeights,
+    pretrained: str,
 ) -> tuple[int, int]:
     """Train a phase to its end, from its backup if there is one; returns the epochs it started at and ended with."""
     phase.model.compile(
@@ -155,7 +164,7 @@ def _fit(
     )
     plateau = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", **asdict(config.plateau))
     early = keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.early_stopping_patience)
-    backup = Backup(phase.backup, [best, plateau, early])
+    backup = Backup(phase.backup, [best, plateau, early], pretrained=pretrained)
     restored = backup.restore(phase.model)
     if restored is None and phase.first_epoch:
         # The second phase starts from weights that it will soon replace: keep its start, or a kill would lose it.
@@ -170,9 +179,14 @@ def _fit(
         first_epoch=first_epoch,
         threads=device.threads,
     )
-    update_status(run, message="training", epoch=first_epoch, epochs=phase.epochs)
+    # Until the second phase begins, it counts with all its epochs.
+    later = config.fine_tune.epochs if config.fine_tune is not None and phase.number == 1 else 0
+    update_status(run, message="training", epoch=first_epoch, epochs=phase.epochs + later)
+    progress = Progress(
+        run, epochs=phase.epochs + later, steps=len(batches), batch_size=config.batch_size, phase=phase.number
+    )
     if first_epoch < phase.epochs and not stopped:
-        with closing(Progress(run, epochs=phase.epochs, steps=len(batches), batch_size=config.batch_size)) as progress:
+        with closing(progress):
             phase.model.fit(
                 batches,
                 validation_data=eval_batches(phase.val_array, data.labels, val_rows, batch_size=config.batch_size),
@@ -192,6 +206,7 @@ def _second_phase(run: RunDirectory, fine_tune: FineTuneConfig, whole: _Phase, e
     unfreeze(whole.model)
     return replace(
         whole,
+        number=2,
         first_epoch=epoch,
         epochs=epoch + fine_tune.epochs,
         learning_rate=fine_tune.learning_rate,
@@ -214,8 +229,7 @@ def _features(
 
     def progress(what: str, views_left: int, done: int, total: int, images_per_s: float) -> None:
         nonlocal last
-        if run.cancel.exists():
-            raise CancelledError(f"the run was asked to stop. Received: run_id={run.run_id!r}")
+        stop_if_cancelled(run)
         if time.monotonic() - last < 1.0 and done < total:
             return
         last = time.monotonic()

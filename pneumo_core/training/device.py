@@ -5,7 +5,7 @@ import platform
 import resource
 import sys
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import keras
@@ -55,12 +55,13 @@ def detect() -> Device:
 
 def describe(device: Device) -> dict[str, Any]:
     """The device and every version that a manifest records, as plain data."""
-    packages = ("keras", device.backend.replace("tensorflow", _tensorflow_package()), "numpy", "onnx", "onnxruntime")
+    # TensorFlow comes under two names; a version that cannot be told must not end a run.
+    packages = ("keras", device.backend, f"{device.backend}-cpu", "numpy", "onnx", "onnxruntime")
     return {
         **asdict(device),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {name: version(name) for name in packages},
+        "versions": {name: found for name in packages if (found := _version(name))},
     }
 
 
@@ -111,5 +112,8 @@ def _gpus(backend: str) -> list[tuple[str, float]]:
     return []
 
 
-def _tensorflow_package() -> str:
-    return "tensorflow-cpu" if sys.platform == "linux" and platform.machine() == "x86_64" else "tensorflow"
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

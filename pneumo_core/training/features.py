@@ -112,7 +112,7 @@ def _compute(
         if not largest < _LARGEST:
             raise TrainingError(
                 f"features must be below {_LARGEST:.0f}, the limit of float16. Received: {largest}; "
-                "train with 0 feature views"
+                "look at the images and the weights, or train with 0 feature views"
             )
         _write(folder, array, chunk, features.astype(np.float16))
         done[chunk] = True
@@ -174,6 +174,8 @@ def _open(
         array = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError, OSError) as error:
         raise _damaged(folder, str(error)) from error
+    with store_errors(map_path):
+        os.utime(map_path)  # `runs clean` removes what was not used for long.
     if array.shape != tuple(shape) or array.dtype != np.float16 or len(bits) != -(-shape[0] // 8):
         raise _damaged(folder, f"shape={array.shape}, dtype={array.dtype}, {len(bits)} bytes of map")
     return array, np.unpackbits(bits, count=shape[0]).astype(bool)

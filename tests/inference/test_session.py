@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from onnx import TensorProto, helper
 
-from pneumo_core.errors import CorruptError
+from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.inference.session import Session, heatmap, load_session, run_batches, run_session
 from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line
@@ -45,6 +45,19 @@ def test_batches_are_the_chosen_rows_in_order(session: Session, count: int) -> N
     np.testing.assert_allclose(received.logit, one_by_one.logit[rows], atol=1e-5)
     np.testing.assert_allclose(received.cam, one_by_one.cam[rows], atol=1e-4)
     np.testing.assert_allclose(received.features, one_by_one.features[rows], atol=1e-4)
+
+
+def test_batches_tell_how_far_they_are_and_can_be_stopped(session: Session) -> None:
+    told = []
+
+    def progress(done: int, total: int) -> None:
+        told.append((done, total))
+        if done:
+            raise RunError("stop")
+
+    with pytest.raises(RunError, match="stop"):
+        run_batches(session, images(8), np.zeros(40, np.int64), progress)
+    assert told == [(0, 40), (8, 40)]
 
 
 def foreign_model(shape: list[int | str | None], outputs: list[str]) -> bytes:

@@ -12,7 +12,7 @@ from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.clean import OLD_DAYS, clean, leftovers
 from pneumo_core.records import RunState
 from pneumo_core.status import Status, run_state, write_status
-from pneumo_core.store import RunDirectory, run_directory
+from pneumo_core.store import RunDirectory, datasets_root, run_directory
 from tests.hostile import assert_one_line, public_folder, without_rights
 
 DAY_S = 86_400
@@ -140,3 +140,66 @@ def test_starting_a_run_cleans_the_others_and_keeps_its_own(tiny_data: Path, no_
         while run_state(own).is_live and time.monotonic() < deadline:
             time.sleep(0.05)
         assert run_state(own) is RunState.CANCELLED
+
+
+# --- Stored features --------------------------------------------------------------------------------------------------
+
+
+def features(key: str, *, age_days: float, used_days: float | None = None) -> Path:
+    """A cache as `training.features` leaves it, written `age_days` ago and used again `used_days` ago."""
+    folder = datasets_root() / "0123456789abcdef" / "features" / key
+    write_json(folder / "facts.json", {})
+    with (folder / "features.npy").open("wb") as file:
+        file.write(b"f" * 10_000)
+        file.truncate(10_000_000)
+    write_atomic(folder / "done.bin", b"map")
+    (folder / "lock").touch()
+    for path in folder.iterdir():
+        os.utime(path, (time.time() - age_days * DAY_S,) * 2)
+    if used_days is not None:
+        os.utime(folder / "done.bin", (time.time() - used_days * DAY_S,) * 2)
+    return folder
+
+
+def test_features_that_nobody_used_go_and_their_lock_stays(no_published: Path) -> None:
+    old, used, young = features("a", age_days=31), features("b", age_days=99, used_days=3), features("c", age_days=29)
+    index = old.parent.parent / "index.parquet"
+    write_atomic(index, b"index")
+    (listed,) = leftovers()
+    assert (listed.run_id, listed.path) == ("", old)
+    assert 10_000 <= listed.size_bytes < 1_000_000, "an array's holes take no disk"
+    assert (old / "features.npy").exists()
+    assert clean() == [listed]
+    assert {path.name for path in old.iterdir()} == {"lock"}
+    assert all((folder / "features.npy").exists() for folder in (used, young))
+    assert index.exists()
+    assert clean() == []
+    assert {item.path for item in clean(0)} == {used, young}
+
+
+def test_features_in_use_or_of_the_future_are_left(no_published: Path) -> None:
+    locked, future = features("a", age_days=99), features("b", age_days=-5)
+    with hold_lock(locked / "lock"):
+        assert leftovers(0) == []
+        assert clean(0) == []
+    assert [item.path for item in leftovers(0)] == [locked]
+    assert (future / "done.bin").exists()
+
+
+def test_a_cleaned_cache_begins_anew(no_published: Path) -> None:
+    """The real cache, its rows computed again after it was cleaned, and touched by each use."""
+    import numpy as np
+
+    from pneumo_core.training.features import FeatureCache, cached_features
+    from tests.training.test_features import FACTS, SIZE, Trunk
+
+    images = np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE), dtype=np.uint8)
+    cache = FeatureCache(Trunk(), datasets_root() / "0123456789abcdef" / "features", FACTS, 4, lambda *_: None)
+    first = np.array(cached_features(cache, images, np.arange(6), name="data"))
+    (folder,) = cache.folder.iterdir()
+    for path in folder.iterdir():
+        os.utime(path, (time.time() - 99 * DAY_S,) * 2)
+    cached_features(cache, images, np.arange(6), name="data")
+    assert leftovers() == []
+    assert [item.path for item in clean(0)] == [folder]
+    np.testing.assert_array_equal(cached_features(cache, images, np.arange(6), name="data"), first)

@@ -220,25 +220,73 @@ def test_the_setting_survives_a_change_of_page() -> None:
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "told"),
     [
-        {"zoom": "99"},
-        {"zoom": "-1"},
-        {"zoom": "nan"},
-        {"zoom": "inf"},
-        {"rotation_deg": "<script>"},
-        {"vertical_flip": "maybe"},
-        {"sample": "-5", "draw": "1e400", "of": "../etc"},
-        {"sample": "nan", "draw": "-inf"},
-        {"sample": "2.5", "draw": "9" * 400},
-        {"blur_sigma": "9" * 400},
+        ({"zoom": "9"}, ["zoom='9' (0 to 0.9)"]),
+        ({"zoom": "abc"}, ["zoom='abc' (0 to 0.9)"]),
+        ({"zoom": "-1"}, ["zoom='-1'"]),
+        ({"zoom": "nan"}, ["zoom='nan'"]),
+        ({"zoom": "inf"}, ["zoom='inf'"]),
+        ({"zoom": ""}, ["zoom=''"]),
+        ({"of": "normal"}, ["of='normal' (NORMAL or PNEUMONIA)"]),
+        ({"rotation_deg": "<script>"}, ["rotation_deg='<script>' (0 to 180)"]),
+        ({"vertical_flip": "maybe"}, ["vertical_flip='maybe' (true or false)"]),
+        (
+            {"sample": "-5", "draw": "1e400", "of": "../etc"},
+            ["sample='-5' (0 to 999,999)", "draw='1e400'", "of='../etc'"],
+        ),
+        ({"sample": "nan", "draw": "-inf"}, ["sample='nan'", "draw='-inf'"]),
+        ({"sample": "2.5", "draw": "9" * 400}, ["draw='999"]),
+        ({"blur_sigma": "9" * 400}, ["blur_sigma='999"]),
     ],
 )
-def test_values_in_the_address_that_no_control_can_have_are_dropped(query: dict[str, str]) -> None:
-    at = page(**query)
-    assert setting(at) == AUGMENTATIONS["none"]
+def test_values_in_the_address_that_no_control_can_have_are_told_and_dropped(
+    query: dict[str, str], told: list[str]
+) -> None:
+    at = page(contrast="0.4", **query)
+    assert setting(at) == AugmentConfig(contrast=0.4)
     assert not at.error
     assert len(own(at)) == PICTURES
+    (warning,) = at.warning
+    text = warning.value.replace("\\", "")
+    assert all(part in text for part in told)
+    assert text.count(" (0 to ") + text.count(" (true or") + text.count(" (NORMAL or") == len(told)
+    assert "contrast" not in text
+    assert "\n" not in text
+    assert len(text) < 320
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"zoom": "0.9", "vertical_flip": "TRUE", "of": "NORMAL", "sample": "999999", "draw": "0"},
+        {"rotation_deg": "180.0", "vertical_flip": "", "blur_sigma": "0", "horizontal_flip": "false", "of": ""},
+        {"run": "of another page"},
+    ],
+)
+def test_an_address_that_the_controls_can_have_is_not_complained_of(query: dict[str, str]) -> None:
+    at = page(**query)
+    assert not at.warning
+    kept = {name: float(value) for name, value in query.items() if name in SLIDERS}
+    assert {name: getattr(setting(at), name) for name in kept} == kept
+
+
+def test_a_refused_value_is_told_once() -> None:
+    at = page(zoom="9")
+    assert at.warning
+    assert "zoom" not in at.query_params
+    whole(at.number_input(key="draw").set_value(1).run())
+    assert not at.warning
+
+
+def test_the_address_follows_presets_undo_and_files() -> None:
+    at = page(contrast="0.4")
+    steps = [lambda: press(at, "sound"), lambda: press(at, "report"), lambda: press(at, "Undo")]
+    for step in (*steps, lambda: upload(at, write_augmentation(CUSTOM)), lambda: press(at, "Undo")):
+        step()
+        assert setting(page(**at.query_params)) == setting(at)
+        assert len(at.query_params) > 0
 
 
 # --- Files ------------------------------------------------------------------------------------------------------------

@@ -139,13 +139,13 @@ def as_logged(events: list[dict]) -> dict[tuple[str, int], float]:
         for event in events
         if event["kind"] == "epoch"
         for name, value in event.items()
-        if name not in {"kind", "epoch", "duration_s", "time"}
+        if name not in {"kind", "epoch", "phase", "duration_s", "time"}
     }
 
 
 class TestProgress:
     def test_tensorboard_is_told_the_same(self, run: RunDirectory) -> None:
-        with closing(Progress(run, epochs=3, steps=STEPS, batch_size=4)) as progress:
+        with closing(Progress(run, epochs=3, steps=STEPS, batch_size=4, phase=1)) as progress:
             fit(small_model(), [progress])
             expected = as_logged(read_events(run))
             assert len(expected) == 3 * 3  # loss, val_loss and learning_rate
@@ -156,7 +156,7 @@ class TestProgress:
 
     def test_tensorboard_forgets_what_is_done_again(self, run: RunDirectory) -> None:
         for first, epochs in ((0, 3), (1, 4)):
-            with closing(Progress(run, epochs=epochs, steps=STEPS, batch_size=4)) as progress:
+            with closing(Progress(run, epochs=epochs, steps=STEPS, batch_size=4, phase=1)) as progress:
                 fit(small_model(0.05 + first), [progress], initial_epoch=first, epochs=epochs)
         assert len(list(run.tensorboard.iterdir())) == 2
         scalars = logged(run.tensorboard)
@@ -164,12 +164,12 @@ class TestProgress:
         assert {step for _, step in scalars} == {0, 1, 2, 3}
 
     def test_nothing_to_close(self, run: RunDirectory) -> None:
-        progress = Progress(run, epochs=1, steps=STEPS, batch_size=4)
+        progress = Progress(run, epochs=1, steps=STEPS, batch_size=4, phase=1)
         progress.close()
         assert not run.tensorboard.exists()
 
     def test_a_full_disk_is_an_error_and_no_endless_wait(self, run: RunDirectory) -> None:
-        progress = Progress(run, epochs=99, steps=STEPS, batch_size=4)
+        progress = Progress(run, epochs=99, steps=STEPS, batch_size=4, phase=1)
         progress.set_model(small_model())
 
         def epochs() -> None:
@@ -183,7 +183,7 @@ class TestProgress:
         progress.close()
 
     def test_a_line_an_epoch_that_says_what_keras_says(self, run: RunDirectory) -> None:
-        with closing(Progress(run, epochs=3, steps=STEPS, batch_size=4)) as progress:
+        with closing(Progress(run, epochs=3, steps=STEPS, batch_size=4, phase=1)) as progress:
             history = fit(small_model(), [progress]).history
         epochs = [event for event in read_events(run) if event["kind"] == "epoch"]
         assert [event["epoch"] for event in epochs] == [0, 1, 2]
@@ -200,7 +200,7 @@ class TestProgress:
     ) -> None:
         now = [100.0]
         monkeypatch.setattr("pneumo_core.training.callbacks.time.monotonic", lambda: now[0])
-        progress = Progress(run, epochs=1, steps=10, batch_size=4)
+        progress = Progress(run, epochs=1, steps=10, batch_size=4, phase=1)
         progress.set_model(small_model())
         progress.on_epoch_begin(0)
         for batch in range(10):
@@ -216,7 +216,7 @@ class TestProgress:
         told: list[str] = []
         probe = At((0, 0), lambda: told.append(read_status(run).message), "test")
         # The probe comes last, so it reads what has been said by then.
-        with closing(Progress(run, epochs=1, steps=STEPS, batch_size=4)) as progress:
+        with closing(Progress(run, epochs=1, steps=STEPS, batch_size=4, phase=1)) as progress:
             fit(small_model(), [progress, probe], epochs=1)
         assert told == ["validating"]
 
@@ -413,6 +413,12 @@ class TestBackup:
             np.testing.assert_array_equal(a, b)
         assert int(model.optimizer.iterations.value) == 0
 
+    def test_other_pretrained_weights_are_refused(self, tmp_path: Path) -> None:
+        Backup(tmp_path, [], pretrained="a" * 64).save(small_model(), 1)
+        assert Backup(tmp_path, [], pretrained="a" * 64).restore(small_model()) == (1, False)
+        with pytest.raises(TrainingError, match=r"sha256=a{12}\. Received: sha256=b{12}; correct PNEUMO_VGG16_WEIGHTS"):
+            Backup(tmp_path, [], pretrained="b" * 64).restore(small_model())
+
     def test_a_backup_that_counts_for_others_is_told(self, tmp_path: Path) -> None:
         Backup(tmp_path, [keras.callbacks.EarlyStopping()]).save(small_model(), 1)
         with pytest.raises(CorruptError, match="it counts for 1 callbacks, not 0"):
@@ -428,7 +434,7 @@ class TestBackup:
         fit(small_model(), [Backup(tmp_path, [])], epochs=3)
         assert [path.name for path in tmp_path.iterdir()] == ["epoch-0003.npz"]
         with np.load(tmp_path / "epoch-0003.npz") as state:
-            assert json.loads(str(state["facts"])) == {"epoch": 3, "stopped": False, "counters": []}
+            assert json.loads(str(state["facts"])) == {"epoch": 3, "stopped": False, "counters": [], "pretrained": ""}
 
     def test_a_kill_while_saving_leaves_the_last_whole_backup(self, tmp_path: Path) -> None:
         fit(small_model(), [Backup(tmp_path, [])], epochs=2)
@@ -451,7 +457,11 @@ class TestBackup:
         elif damage == "text":
             path.write_text("not a backup")
         else:
-            np.savez(path, facts=np.array(json.dumps({"epoch": 1, "stopped": False, "counters": []})), v0=np.zeros(3))
+            np.savez(
+                path,
+                facts=np.array(json.dumps({"epoch": 1, "stopped": False, "counters": [], "pretrained": ""})),
+                v0=np.zeros(3),
+            )
         before = path.read_bytes()
         with pytest.raises(CorruptError, match="Received: ") as caught:
             Backup(tmp_path, []).restore(small_model())

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -43,14 +42,6 @@ VGG16 = replace(
     scaling=Scaling.UNIT,
 )
 HEAD_ONLY = replace(VGG16, fine_tune=None)
-
-
-@pytest.fixture(autouse=True)
-def precision_restored() -> Iterator[None]:
-    """A training sets Keras' precision for the process, which is a worker's own everywhere else."""
-    policy = keras.config.dtype_policy()
-    yield
-    keras.config.set_dtype_policy(policy)
 
 
 @pytest.fixture(autouse=True)
@@ -188,7 +179,7 @@ def test_a_loss_that_is_no_number_ends_it_and_keeps_the_best(copied_run: RunDire
     facts = json.loads(str(arrays["facts"]))
     np.savez(backup, **{**arrays, "facts": np.array(json.dumps({**facts, "epoch": 1}))})
     weights = file_sha256(copied_run.weights)
-    with pytest.raises(TrainingError, match=r"Received: loss=nan at batch 1; lower the learning rate"):
+    with pytest.raises(TrainingError, match=r"Received: loss=nan at batch 1; try another seed, or milder augmentation"):
         train_classifier(copied_run, SMALL, index)
     assert file_sha256(copied_run.weights) == weights
     assert not copied_run.trained.exists()
@@ -254,7 +245,7 @@ def test_labels_follow_their_images_and_the_report_s_slip_is_kept(index: DataInd
     array.flush()
     config = replace(
         SMALL,
-        epochs=3,
+        epochs=4,
         batch_size=8,
         learning_rate=3e-4,
         bn_momentum=0.5,
@@ -265,8 +256,8 @@ def test_labels_follow_their_images_and_the_report_s_slip_is_kept(index: DataInd
     losses = [history[epoch]["val_loss"] for epoch in range(3)]
     assert losses == sorted(losses, reverse=True)
     assert history[2]["val_accuracy"] == 1.0
-    rates = [history[epoch]["learning_rate"] for epoch in range(3)]
-    assert rates == pytest.approx([3e-4, 3e-4, 0.9e-4], rel=1e-5)
+    rates = [history[epoch]["learning_rate"] for epoch in range(4)]
+    assert rates == pytest.approx([3e-4, 3e-4, 3e-4, 0.9e-4], rel=1e-5)
 
 
 def test_more_than_all_images_in_a_batch_is_told(index: DataIndex) -> None:

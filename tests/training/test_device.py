@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import keras
 import numpy as np
@@ -73,6 +73,19 @@ def test_description_names_what_is_installed() -> None:
     assert facts["versions"] == {name: version(name) for name in facts["versions"]}
     assert {"numpy", "onnx", "onnxruntime"} < set(facts["versions"])
     assert any("tensorflow" in name for name in facts["versions"])
+
+
+def test_a_version_that_cannot_be_told_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU machine TensorFlow is installed under its own name, and there is no tensorflow-cpu."""
+
+    def only_tensorflow(package: str) -> str:
+        if package == "tensorflow-cpu":
+            raise PackageNotFoundError(package)
+        return "2.21.0" if package == "tensorflow" else version(package)
+
+    monkeypatch.setattr("pneumo_core.training.device.version", only_tensorflow)
+    names = set(describe(Device("tensorflow", "gpu", "x", "float32", "auto", 1))["versions"])
+    assert names == {"keras", "tensorflow", "numpy", "onnx", "onnxruntime"}
 
 
 def test_description_of_another_backend_names_its_package() -> None:
