@@ -18,7 +18,16 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 PROJECT = Path(__file__).resolve().parent.parent
-PAGES = ("overview", "dataset", "train", "evaluate", "predict")
+PAGES = {
+    "overview": "?",
+    "dataset": "dataset?",
+    "augmentation": "augmentation?zoom=0.3&vertical_flip=true&",
+    "train": "train?show=New+run&",
+    "runs": "train?show=Runs&",
+    "evaluate": "evaluate?",
+    "predict": "predict?",
+}
+"""Each page's picture, and where it is."""
 
 
 def main() -> None:
@@ -46,8 +55,8 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
             for theme in ("light", "dark"):
                 page = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 900}).new_page()
-                for name in PAGES:
-                    shoot(page, f"{address}/{'' if name == 'overview' else name}?run={run_id}", name, theme)
+                for name, place in PAGES.items():
+                    shoot(page, f"{address}/{place}run={run_id}", name, theme)
             browser.close()
     finally:
         server.terminate()

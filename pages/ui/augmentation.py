@@ -65,7 +65,7 @@ def refused_values(query: dict[str, str]) -> str:
             refused.append(f"{name}={text[:24]!r} (0 to {_NUMBERS[name]:,g})")
         if name in _CHOICES and text and {text, text.lower()}.isdisjoint(_CHOICES[name]):
             refused.append(f"{name}={text[:24]!r} ({' or '.join(_CHOICES[name])})")
-    told = f"values in the address must be such as a control can have. Received: {', '.join(refused)}"
+    told = f"each value in the address must be one that its control can have. Received: {', '.join(refused)}"
     return f"{told}; left out, the rest of the address holds" if refused else ""
 
 
