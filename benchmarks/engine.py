@@ -4,9 +4,8 @@
 
 For each architecture: first a whole run of preset `report`, whose highest memory (of the process, export included) and export
 are told, and which leaves warm caches. Then several runs with a new seed each, from `submit` to the first batch line of
-`events.jsonl`, after which they are cancelled; medians, taken apart where the run's status changes. A line is written a
-second after the epoch's begin at the earliest, so one second of the last part is waiting. Keras' import is also measured in a
-process that does nothing else. With `--images` an epoch can end before its first batch line; its own line then counts.
+`events.jsonl`, after which they are cancelled; medians, taken apart where the run's status changes. Keras' import is also
+measured in a process that does nothing else.
 """
 
 import os

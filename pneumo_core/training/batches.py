@@ -1,6 +1,7 @@
 """Batches: which rows, in which order, and how rows become what a network takes."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 import keras
@@ -14,6 +15,8 @@ __all__ = ["Source", "TrainingBatches", "eval_batches", "gather", "pixels", "pla
 
 Source: TypeAlias = Callable[[NDArray[np.int64], np.random.Generator], NDArray[np.float32]]
 """Makes a network's input of row numbers `(n,)`, drawing what is random from the generator alone."""
+
+_Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def gather(parts: Sequence[NDArray[Any]], rows: NDArray[np.int64]) -> NDArray[Any]:
@@ -87,7 +90,12 @@ class TrainingBatches(keras.utils.PyDataset):
             first_epoch: Epoch the first pass stands for, when a run is resumed.
             threads: Batches made at once. OpenCV and NumPy release Python's lock, so an accelerator is kept busy by several.
         """
-        super().__init__(workers=threads, use_multiprocessing=False, max_queue_size=4 * threads)
+        super().__init__(workers=1, use_multiprocessing=False)
+        # Keras' own threads will not do: on JAX it looks at a first batch before the first epoch, and what they had made by
+        # then came up in that epoch.
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._ahead_by = 2 * threads
+        self._ahead: dict[int, Future[_Batch]] = {}
         self._source = source
         self._labels = labels
         self._rows = rows
@@ -100,16 +108,25 @@ class TrainingBatches(keras.utils.PyDataset):
         """Batches an epoch."""
         return -(-len(self._rows) // self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __getitem__(self, index: int) -> _Batch:
         """One batch: the source's input, and labels `(batch, 1)` float32 in {0, 1}."""
-        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        rng = np.random.default_rng([self._seed, self._epoch, index])
-        return self._source(rows, rng), self._labels[rows, None].astype(np.float32)
+        if self._pool is None:
+            return self._batch(index)
+        for number in range(index, min(index + self._ahead_by, len(self))):
+            if number not in self._ahead:
+                self._ahead[number] = self._pool.submit(self._batch, number)
+        return self._ahead.pop(index).result()
 
     def on_epoch_end(self) -> None:
         """Shuffle for the next epoch. Keras calls it once before the first as well, in a resumed run as in any other."""
         self._epoch += 1
         self._order = self._shuffled()
+        self._ahead.clear()
+
+    def _batch(self, index: int) -> _Batch:
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        rng = np.random.default_rng([self._seed, self._epoch, index])
+        return self._source(rows, rng), self._labels[rows, None].astype(np.float32)
 
     def _shuffled(self) -> NDArray[np.int64]:
         return np.random.default_rng([self._seed, self._epoch]).permutation(self._rows)
@@ -123,7 +140,7 @@ class _EvalBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self._rows) // self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __getitem__(self, index: int) -> _Batch:
         rows = self._rows[index * self._batch_size : (index + 1) * self._batch_size]
         return self._source(rows, np.random.default_rng(0)), self._labels[rows, None].astype(np.float32)
 

@@ -1,6 +1,7 @@
 """Batches: sources against plain indexing, an order that is a function of seed and epoch, and what Keras makes of both."""
 
 from itertools import chain, pairwise
+from typing import Any
 
 import keras
 import numpy as np
@@ -179,6 +180,27 @@ def test_content_depends_on_seed_epoch_and_number_alone(change: str) -> None:
     assert any(not np.array_equal(a, b) for a, b in zip(epoch_of(other)[0], expected[0][0], strict=True))
 
 
+def test_threads_make_the_same_batches_in_whatever_order_they_are_asked_for() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE)).astype(np.uint8)
+    alone, together = (training(pictures, change="sound", batch_size=4, threads=threads) for threads in (1, 3))
+    for asked in (range(len(alone)), [0, 1, 0, 5, 4, len(alone) - 1, 2], reversed(range(len(alone))), [0]):
+        for index in asked:
+            for a, b in zip(together[index], alone[index], strict=True):
+                np.testing.assert_array_equal(a, b)
+        # What was made ahead is of the epoch that is over.
+        alone.on_epoch_end()
+        together.on_epoch_end()
+
+
+def test_an_error_in_a_thread_is_the_caller_s() -> None:
+    def fail(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
+        raise MemoryError("no room for a batch")
+
+    batches = TrainingBatches(fail, LABELS, ROWS, batch_size=8, seed=0, threads=2)
+    with pytest.raises(MemoryError, match="no room"):
+        batches[0]
+
+
 def test_augmentation_is_drawn_anew_for_every_epoch_and_batch(images: NDArray[np.uint8]) -> None:
     same = np.broadcast_to(np.random.default_rng(0).integers(0, 256, (SIZE, SIZE)).astype(np.uint8), images.shape)
     batches = training(same, change="sound", batch_size=4)
@@ -244,12 +266,13 @@ def trained_on(batches: TrainingBatches, *, first_epoch: int, epochs: int) -> li
     seen: list[NDArray[np.float32]] = []
 
     class Recorder(keras.Model):
-        def train_step(self, data: tuple) -> dict[str, float]:
-            x, y = data
+        def train_step(self, *given: Any) -> Any:
+            *state, data = given  # JAX gives the variables too, and wants them back.
+            x, y = (keras.ops.convert_to_numpy(array) for array in data[:2])
             # Each image with its label, so that neither is taken for another's.
-            labelled = np.concatenate([x.numpy().reshape(len(x), -1), y.numpy()], axis=1)
-            seen.append(labelled)
-            return {"loss": 0.0}
+            seen.append(np.concatenate([x.reshape(len(x), -1), y], axis=1))
+            logs = {"loss": 0.0}
+            return (logs, *state) if state else logs
 
     image = keras.Input((SIZE, SIZE, 1))
     model = Recorder(image, keras.layers.GlobalAveragePooling2D()(image))
@@ -269,13 +292,17 @@ def test_keras_trains_a_resumed_run_on_what_an_uninterrupted_one_sees(images: ND
     a_pass = -(-len(ROWS) // 8)
     passes = [list(chain(*whole[start : start + a_pass])) for start in range(0, len(whole), a_pass)]
     assert [sorted(seen) for seen in passes] == [ROWS.tolist()] * 5
+    batches = training(images)
+    for seen in passes:
+        batches.on_epoch_end()
+        assert rows_of(batches) == seen
     assert len({tuple(seen) for seen in passes}) == 5
     for first_epoch in (1, 3):
         assert rows(first_epoch) == whole[first_epoch * a_pass :]
 
 
 @pytest.mark.parametrize("first_epoch", [0, 2])
-def test_threads_change_nothing(first_epoch: int) -> None:
+def test_threads_change_nothing_for_the_model(first_epoch: int) -> None:
     """Several threads make batches at once, ahead of the model: it must get the very same, in the same order."""
     pictures = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE)).astype(np.uint8)
     alone, together = (
