@@ -246,8 +246,9 @@ def test_a_setting_file_is_trained_with(with_finished_run: FinishedRun, invoke: 
         (["--augment", "mixup"], "augment='mixup'"),
         (["--augment", str(ROOT / ".gitignore")], "does not parse"),
         (["--augment", str(ROOT / "tests")], "Is a directory"),
-        (["--architecture", "vgg16"], "architecture='vgg16'"),
         (["--architecture", "dcgan"], "architecture='dcgan'"),
+        (["--feature-views", "2"], "feature_views=2"),
+        (["--architecture", "vgg16", "--fine-tune", "-1"], "epochs=-1"),
     ],
 )
 def test_values_out_of_range(invoke: Invoke, tiny_data: Path, tmp_path: Path, more: list[str], told: str) -> None:
