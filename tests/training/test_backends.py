@@ -1,146 +1,272 @@
-"""Keras on JAX against Keras on TensorFlow: the same weights give the same logits, and training ends alike.
+"""JAX, Keras' other backend: the same weights give the same logits, the same steps, and trainings that are as good.
 
-The backend of a process is chosen when Keras is imported, so the other one works in a child process.
+A process has one backend, so JAX works in children, by the functions that this process runs on TensorFlow.
 """
 
 import importlib.util
-import json
 import os
 import subprocess
 import sys
-from pathlib import Path
-
-import keras
-import numpy as np
-import pytest
-
-from benchmarks.backends import paired_difference
-from pneumo_core.config import Scaling
-from pneumo_core.data.phantom import write_phantoms
-from pneumo_core.models.baseline import build_baseline
-from pneumo_core.models.vgg16 import build_vgg16
-from tests.conftest import ROOT
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("jax") is None or keras.backend.backend() != "tensorflow",
-    reason="compares TensorFlow with JAX, which requirements-dev.txt brings",
-)
-SIZE = 64
-
-LOGITS = f"""
-import sys
-from pathlib import Path
-import numpy as np
-import keras
-from pneumo_core.config import Scaling
-from pneumo_core.models.baseline import build_baseline
-from pneumo_core.models.vgg16 import build_vgg16
-folder = Path(sys.argv[1])
-assert keras.backend.backend() == "jax"
-images = np.load(folder / "images.npy")
-models = dict(baseline=build_baseline(image_size={SIZE}), vgg16=build_vgg16(image_size={SIZE}, scaling=Scaling.IMAGENET))
-for name, model in models.items():
-    model.load_weights(folder / f"{{name}}.weights.h5")
-    np.save(folder / f"{{name}}.npy", keras.ops.convert_to_numpy(model(images)))
-assert "tensorflow" not in sys.modules
-"""
-
-
-def on_jax(*command: str, timeout: float = 240) -> str:
-    """Standard output of a Python command whose Keras runs on JAX."""
-    result = subprocess.run(
-        [sys.executable, *command],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr[-4000:]
-    return result.stdout
-
-
-def test_same_weights_same_logits(tmp_path: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE, 1)).astype(np.float32)
-    np.save(tmp_path / "images.npy", images)
-    models = {
-        "baseline": build_baseline(image_size=SIZE, seed=3),
-        "vgg16": build_vgg16(image_size=SIZE, seed=3, scaling=Scaling.IMAGENET),
-    }
-    for name, model in models.items():
-        model.save_weights(tmp_path / f"{name}.weights.h5")
-    on_jax("-c", LOGITS, str(tmp_path))
-    for name, model in models.items():
-        ours = keras.ops.convert_to_numpy(model(images))
-        theirs = np.load(tmp_path / f"{name}.npy")
-        np.testing.assert_allclose(theirs, ours, rtol=1e-4, atol=1e-5 * np.abs(ours).max())
-
-
-@pytest.mark.slow
-def test_a_run_is_trained_and_finished_on_jax(tmp_path: Path, tiny_data: Path, no_published: Path) -> None:
-    command = ("-m", "pneumo_core", "train", "--preset", "quick", "--epochs", "1", "--data", str(tiny_data))
-    shown = json.loads(on_jax(*command, "--wait", "--json"))
-    assert shown["state"] == "succeeded"
-    manifest = json.loads((Path(shown["path"]) / "manifest.json").read_text())
-    assert manifest["device"]["backend"] == "jax"
-    assert manifest["parameters"] == 5_677_329
-
-
-SEEDS = """
-import json, sys
 from dataclasses import replace
 from pathlib import Path
-import keras, numpy as np
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import t
 from sklearn.metrics import roc_auc_score
-from pneumo_core.config import Preset
-from pneumo_core.data.images import load_array
-from pneumo_core.data.index import build_index
+
+from pneumo_core.config import AUGMENTATIONS, FineTuneConfig, Preset, Scaling, TrainConfig
+from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
 from pneumo_core.presets import preset_config
-from pneumo_core.records import Architecture
-from pneumo_core.training.classifier import build_classifier, train_classifier
-from tests.conftest import ask_for_run
-index = build_index(Path(sys.argv[1]))
-labels = index.table["label"].to_numpy()
-areas = []
-for seed in range(5):
+from pneumo_core.records import Architecture, RunState
+from pneumo_core.status import read_events, read_status, run_state
+from pneumo_core.store import RunDirectory, read_manifest
+from tests.conftest import ROOT, ask_for_run
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed"),
+]
+
+SIZE = 64
+SEEDS = range(5)
+
+
+def on_jax(function: str, *arguments: object) -> subprocess.Popen[str]:
+    """One of this module's functions in a process whose Keras is on JAX."""
+    code = f"import sys; from tests.training.test_backends import {function}; {function}(*sys.argv[1:])"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """What a process has printed when it ended well."""
+    try:
+        output, _ = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert process.returncode == 0, output[-4000:]
+    return output
+
+
+# --- The same weights -------------------------------------------------------------------------------------------------
+
+
+def built() -> dict[str, Any]:
+    """Both networks, small and in float32, the baseline's dropout turned off."""
+    import keras
+
+    from pneumo_core.models.baseline import build_baseline
+    from pneumo_core.models.vgg16 import build_vgg16
+
+    keras.config.set_dtype_policy("float32")
+    baseline = build_baseline(image_size=SIZE, seed=1, bn_momentum=0.9)
+    for layer in baseline.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0  # Backends draw other numbers from the same seed.
+    return {"baseline": baseline, "vgg16": build_vgg16(image_size=SIZE, seed=1, scaling=Scaling.IMAGENET)}
+
+
+def measure(folder: str) -> None:
+    """Write what this process' backend makes of the weights and images in a folder."""
+    import keras
+
+    from pneumo_core.models.baseline import build_baseline
+    from pneumo_core.models.vgg16 import build_vgg16, feature_head, feature_trunk
+    from pneumo_core.training.device import adam, detect, out_of_memory
+
+    def answer(model: keras.Model, x: Any) -> NDArray[np.float32]:
+        return np.asarray(model.predict(x, verbose=0))
+
+    models = built()
+    for name, model in models.items():
+        model.load_weights(Path(folder) / f"{name}.weights.h5")
+    pixels, labels = np.load(Path(folder) / "pixels.npy"), np.array([[0.0], [1.0], [1.0], [0.0]], np.float32)
+    baseline, vgg16 = models["baseline"], models["vgg16"]
+    features = answer(feature_trunk(vgg16), pixels)
+    found = {
+        "baseline logits": answer(baseline, pixels),
+        "vgg16 features": features,
+        "vgg16 logits": answer(vgg16, pixels),
+        "vgg16 logits of features": answer(feature_head(vgg16), features),
+    }
+    device = replace(detect(), precision="float32")
+    baseline.compile(adam(device, 1e-4, baseline), keras.losses.BinaryCrossentropy(from_logits=True))
+    found["losses"] = np.array([float(baseline.train_on_batch(pixels, labels)) for _ in range(4)])
+    normalization = baseline.get_layer("block2_bn")
+    found["moving mean"] = keras.ops.convert_to_numpy(normalization.moving_mean)
+    for name, whole in (("baseline", build_baseline()), ("vgg16", build_vgg16())):
+        trainable = sum(int(np.prod(variable.shape)) for variable in whole.trainable_variables)
+        found[f"{name} parameters"] = np.array([whole.count_params(), trainable])
+    if device.backend == "jax":
+        import jax
+
+        with pytest.raises(jax.errors.JaxRuntimeError) as caught:
+            jax.numpy.zeros((2**30, 2**20)).block_until_ready()  # 4 PB
+        assert out_of_memory(caught.value), caught.value
+    np.savez(Path(folder) / f"{device.backend}.npz", **found)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory, vgg16_weights: Path) -> list[dict[str, NDArray[Any]]]:
+    """What TensorFlow and JAX make of the same weights and images."""
+    from pneumo_core.models.vgg16 import load_imagenet
+
+    folder = tmp_path_factory.mktemp("same")
+    rng = np.random.default_rng(0)
+    np.save(folder / "pixels.npy", rng.integers(0, 256, (4, SIZE, SIZE, 1)).astype(np.float32))
+    models = built()
+    load_imagenet(models["vgg16"], vgg16_weights)
+    for variable in models["baseline"].variables:
+        if "moving" in variable.path:  # As after a training, so that normalization does something.
+            variable.assign(rng.uniform(0.1, 0.5, variable.shape))
+    for name, model in models.items():
+        model.save_weights(folder / f"{name}.weights.h5")
+    child = on_jax("measure", folder)
+    measure(str(folder))
+    ended(child)
+    return [dict(np.load(folder / f"{backend}.npz")) for backend in ("tensorflow", "jax")]
+
+
+@pytest.mark.parametrize(
+    "what", ["baseline logits", "vgg16 features", "vgg16 logits", "vgg16 logits of features", "losses", "moving mean"]
+)
+def test_the_same_weights_give_the_same(both: list[dict[str, NDArray[Any]]], what: str) -> None:
+    expected, received = (found[what] for found in both)
+    assert expected.std() > 0
+    # The second to fourth loss follow from steps of Adam, which makes more of a gradient near 0 than its size.
+    tolerance = 1e-3 if what in {"losses", "moving mean"} else 1e-5
+    np.testing.assert_allclose(received, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
+
+
+def test_parameters_do_not_depend_on_the_backend(both: list[dict[str, NDArray[Any]]]) -> None:
+    for found in both:
+        assert found["baseline parameters"].tolist() == [5_677_329, 5_676_881]
+        assert found["vgg16 parameters"].tolist() == [23_760_705, 9_046_017]
+
+
+def test_batches_callbacks_and_backups_work_there_too() -> None:
+    """Their own tests once more, on JAX: it keeps a model's state outside of its variables while it trains."""
+    callbacks = "tests/training/test_callbacks.py::Test"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/training/test_batches.py"]
+    process = subprocess.Popen(
+        [*command, f"{callbacks}Backup", f"{callbacks}KeepBestWeights", f"{callbacks}CancelOnRequest"],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert " passed" in ended(process)
+
+
+# --- A whole run ------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_through_the_worker(tiny_data: Path, vgg16_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """VGG16 with stored features and both phases, trained and exported on JAX; TensorFlow reads its weights."""
+    monkeypatch.setenv("PNEUMO_VGG16_WEIGHTS", str(vgg16_weights))
+    index = build_index(tiny_data)
     config = replace(
-        preset_config(Architecture.BASELINE, Preset.QUICK, seed=seed, epochs=6), image_size=48, bn_momentum=0.5
+        preset_config(Architecture.VGG16, Preset.QUICK, epochs=2, fine_tune=FineTuneConfig(1), feature_views=1),
+        image_size=32,
+        scaling=Scaling.UNIT,
     )
     run = ask_for_run(config, index)
-    train_classifier(run, config, index)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "pneumo_core.worker", "train", str(run.path)],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    ended(worker)
+    assert run_state(run) is RunState.SUCCEEDED, read_status(run)
+    manifest = read_manifest(run)
+    assert manifest["device"]["backend"] == manifest["export_device"]["backend"] == "jax"
+    assert "jax" in manifest["device"]["versions"]
+    assert [event["epoch"] for event in read_events(run) if event["kind"] == "epoch"] == [0, 1, 2]
+
+    table = pd.read_parquet(run.predictions)
+    rows = index.table.reset_index().set_index("image_id").loc[table["image_id"], "index"].to_numpy()
+    np.testing.assert_allclose(table["logit"], logits(run, config, index, rows), rtol=1e-3, atol=1e-4)
+
+
+def logits(run: RunDirectory, config: TrainConfig, index: DataIndex, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """What a run's kept weights say of some images, in this process and in float32."""
+    import keras
+
+    from pneumo_core.data.images import load_array
+    from pneumo_core.training.classifier import build_classifier
+
+    policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     model = build_classifier(config)
+    keras.config.set_dtype_policy(policy)
     model.load_weights(run.weights)
     images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=config.image_size)
-    rows = assign(index.table, config).test
-    logits = keras.ops.convert_to_numpy(model(images[rows, ..., None].astype(np.float32)))[:, 0]
-    areas.append(roc_auc_score(labels[rows], logits))
-print(json.dumps(areas))
-"""
+    return np.asarray(model.predict(images[rows][..., None].astype(np.float32), verbose=0))[:, 0]
 
 
-@pytest.mark.slow
-def test_five_seeds_end_alike(tmp_path: Path) -> None:
-    """Phantoms with plain findings, so that a short training comes close to its end on either backend."""
-    data = tmp_path / "phantoms"
-    write_phantoms(data, seed=1, count=600, difficulty=0.0)
-    areas = {}
-    for backend in ("tensorflow", "jax"):
-        result = subprocess.run(
-            [sys.executable, "-c", SEEDS, str(data)],
-            cwd=ROOT,
-            # Artifacts of its own: the runs' ids are the same, and a trained run is not trained again.
-            env={**os.environ, "KERAS_BACKEND": backend, "PNEUMO_ARTIFACTS": str(tmp_path / backend)},
-            capture_output=True,
-            text=True,
-            timeout=400,
-            check=False,
+# --- Paired seeds -----------------------------------------------------------------------------------------------------
+
+
+def train_seeds(artifacts: str, data: str) -> None:
+    """Train a small baseline for each seed and print the AUROC of its test images."""
+    from pneumo_core.training.classifier import train_classifier
+
+    os.environ["PNEUMO_ARTIFACTS"] = artifacts
+    index = build_index(Path(data))
+    for seed in SEEDS:
+        config = replace(
+            preset_config(Architecture.BASELINE, Preset.SOUND, seed=seed, epochs=5, augment=AUGMENTATIONS["none"]),
+            image_size=32,
+            batch_size=16,
         )
-        assert result.returncode == 0, result.stderr[-4000:]
-        areas[backend] = json.loads(result.stdout.splitlines()[-1])
-    assert areas["tensorflow"] != areas["jax"]  # They start from other weights; else one of them was not trained.
-    difference = paired_difference(areas["tensorflow"], areas["jax"])
-    assert -0.02 < difference.low <= difference.high < 0.02, areas
-    assert min(min(values) for values in areas.values()) > 0.9, areas
+        run = ask_for_run(config, index)
+        train_classifier(run, config, index)
+        rows = assign(index.table, config).test
+        area = roc_auc_score(index.table["label"].to_numpy()[rows], logits(run, config, index, rows))
+        sys.stdout.write(f"AUROC of seed {seed}: {area:.6f}\n")
+
+
+def test_five_paired_seeds_are_as_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Easy phantoms and a small network, so that a short training converges; benchmarks/backends.py has real X-rays."""
+    from pneumo_core.data.phantom import write_phantoms
+
+    data = tmp_path / "phantoms"
+    write_phantoms(data, seed=7, count=600, difficulty=0.1)
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled"))  # Once for the five seeds.
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    code = "import sys; from tests.training.test_backends import train_seeds; train_seeds(*sys.argv[1:])"
+    child = on_jax("train_seeds", tmp_path / "jax", data)
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "tensorflow"), str(data)],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    areas = []
+    for process in (other, child):
+        lines = [line for line in ended(process).splitlines() if line.startswith("AUROC of seed")]
+        areas.append(np.array([float(line.rpartition(" ")[2]) for line in lines]))
+    tensorflow, jax = areas
+    assert len(tensorflow) == len(jax) == len(SEEDS)
+    assert tensorflow.min() > 0.9
+    differences = jax - tensorflow
+    half = float(t.ppf(0.975, len(SEEDS) - 1)) * differences.std(ddof=1) / np.sqrt(len(SEEDS))
+    low, high = differences.mean() - half, differences.mean() + half
+    assert -0.02 < low <= high < 0.02, (tensorflow, jax)
