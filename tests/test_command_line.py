@@ -269,6 +269,8 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 def test_waiting_can_be_interrupted_and_the_run_goes_on(tiny_data: Path, tmp_path: Path, no_published: Path) -> None:
     """The queue is held by this process, so the run waits and nothing is trained."""
+    # A shell's background job ignores interrupts, and its children would with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with hold_lock(slot_lock()):
         arguments = ("train", "--preset", "quick", "--data", tiny_data, "--wait", "--json")
         first = subprocess.Popen(
