@@ -8,22 +8,22 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pneumo_core.augment_file import named_augmentation
-from pneumo_core.config import AUGMENTATIONS, Balance, FineTuneConfig, Preset
-from pneumo_core.data.index import DataIndex, build_index
-from pneumo_core.data.source import default_data, kaggle_folder
+from pneumo_core.command import Data, Json, Run, Wait, Where, figures, follow, index_of, run_facts
+from pneumo_core.config import AUGMENTATIONS, Balance, FineTuneConfig, Preset, parse_balance
+from pneumo_core.data.gan_arm import follow_gan
+from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import PneumoError, RunError
-from pneumo_core.files import read_json
+from pneumo_core.gan_commands import gan_app
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.clean import OLD_DAYS, clean, leftovers
-from pneumo_core.jobs.cost import remaining_s
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, RunState, Split, Subtype
-from pneumo_core.store import find_run, read_manifest, verified_file
+from pneumo_core.store import find_run, read_manifest
 from pneumo_core.terminal import detachable, left, print_result, progress_line
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
@@ -31,14 +31,15 @@ data_app = typer.Typer(no_args_is_help=True, help="Make, fetch and index data se
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, cancel, resume, export, publish and clean runs.")
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
+app.add_typer(gan_app, name="gan")
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-Data = Annotated[Path | None, typer.Option(help="Data set; default: $PNEUMO_DATA, the Kaggle copy, or the phantoms.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; an interrupt leaves it going.")]
-Run = Annotated[str, typer.Argument(help="Run id, such as baseline-0123456789ab.")]
 Augment = Annotated[
     str | None,
     typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}, or a file that holds a setting; default: the preset's."),
+]
+ARMS = ", ".join("gan:RUN" if arm is Balance.GAN else arm.value for arm in Balance)
+Gap = Annotated[
+    int, typer.Option(help="Share of the gap between the classes that added images close, in percent.", min=1, max=100)
 ]
 FeatureViews = Annotated[
     int | None, typer.Option(help="VGG16: stored augmented views of each image; 0 trains on new ones every epoch.")
@@ -46,7 +47,6 @@ FeatureViews = Annotated[
 FineTune = Annotated[
     int | None, typer.Option(help="VGG16: most epochs of a second phase that trains the last block too.")
 ]
-Where = Annotated[jobs.Executor, typer.Option("--executor", help="Where to work; ray: at $PNEUMO_RAY_ADDRESS.")]
 
 
 # --- data -------------------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def data_index(folder: Annotated[Path, typer.Argument(help="Data set.")], as_jso
     """Index a data set: counts, patients, unreadable files and what to know about it."""
     from pneumo_core.data.audit import audit  # noqa: PLC0415
 
-    index = _index(folder)
+    index = index_of(folder)
     table = index.table
     splits = {}
     for split in Split:
@@ -124,7 +124,8 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Most epochs; default: the preset's.")] = None,
     augment: Augment = None,
-    balance: Annotated[Balance, typer.Option(help="How unequal classes are met.")] = Balance.NONE,
+    balance: Annotated[str, typer.Option(help=f"How unequal classes are met: {ARMS}.")] = "none",
+    gap_percent: Gap = 100,
     feature_views: FeatureViews = None,
     fine_tune: FineTune = None,
     executor: Where = jobs.Executor.LOCAL,
@@ -132,23 +133,26 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model in the background; the same work is never done twice."""
+    arm, gan_run = parse_balance(balance)
     config = preset_config(
         architecture,
         preset,
         seed=seed,
         epochs=epochs,
         augment=None if augment is None else named_augmentation(augment),
-        balance=balance,
+        balance=arm,
         feature_views=feature_views,
         fine_tune=FineTuneConfig(fine_tune) if fine_tune else None,
+        gan_run=gan_run,
+        gap_percent=gap_percent,
     )
-    _follow(jobs.submit(config, _index(data), executor=executor), wait=wait, as_json=as_json)
+    follow(jobs.submit(follow_gan(config), index_of(data), executor=executor), wait=wait, as_json=as_json)
 
 
 @app.command()
 def study(
     architectures: Annotated[list[Architecture], typer.Option("--architecture", help="Model; may be repeated.")],
-    arms: Annotated[list[Balance] | None, typer.Option("--balance", help="Balancing arm; may be repeated.")] = None,
+    arms: Annotated[list[str] | None, typer.Option("--balance", help=f"{ARMS}; may be repeated.")] = None,
     preset: Annotated[Preset, typer.Option(help="Procedure of all runs.")] = Preset.SOUND,
     data: Data = None,
     seeds: Annotated[int, typer.Option(help="Seeds of each combination.")] = 1,
@@ -157,6 +161,7 @@ def study(
     augment: Augment = None,
     feature_views: FeatureViews = None,
     fine_tune: FineTune = None,
+    gap_percent: Gap = 100,
     status: Annotated[bool, typer.Option("--status", help="Only say how far the grid is; start nothing.")] = False,
     executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
@@ -167,7 +172,7 @@ def study(
 
     configs = studies.grid(
         architectures,
-        arms or [Balance.NONE],
+        [parse_balance(arm) for arm in arms or ["none"]],
         preset,
         first_seed=first_seed,
         seed_count=seeds,
@@ -175,8 +180,9 @@ def study(
         augment=None if augment is None else named_augmentation(augment),
         feature_views=feature_views,
         fine_tune=FineTuneConfig(fine_tune) if fine_tune else None,
+        gap_percent=gap_percent,
     )
-    index = _index(data)
+    index = index_of(data)
     with progress_line("submitting") as show:
         for number, config in enumerate(() if status else configs):
             show(number, len(configs))
@@ -201,7 +207,7 @@ def evaluate(
     """A finished run's figures, recomputed from its predictions; with --data, on another data set's images."""
     from pneumo_core.inference.evaluate import evaluate_run  # noqa: PLC0415
 
-    print_result(evaluate_run(find_run(run), split, _index(data) if data else None), as_json=as_json)
+    print_result(evaluate_run(find_run(run), split, index_of(data) if data else None), as_json=as_json)
 
 
 @app.command()
@@ -226,7 +232,7 @@ def predict(
 def runs_list(as_json: Json = False) -> None:
     """Every run, newest first."""
     known = jobs.views()
-    rows = [_run_facts(view, known) for view in known]
+    rows = [run_facts(view, known) for view in known]
     if as_json:
         print_result(rows, as_json=True)
     for row in [] if as_json else rows:
@@ -238,17 +244,16 @@ def runs_list(as_json: Json = False) -> None:
 def runs_show(run: Run, as_json: Json = False) -> None:
     """One run: config, state, and its manifest and figures once finished."""
     view = jobs.view(run)
-    shown = _run_facts(view)
+    shown = run_facts(view)
     if view.state is RunState.SUCCEEDED:
-        verified_file(view.run, view.run.report)
-        shown |= {"manifest": read_manifest(view.run), "report": read_json(view.run.report)}
+        shown |= {"manifest": read_manifest(view.run), "report": figures(view)}
     print_result(shown, as_json=as_json)
 
 
 @runs_app.command("cancel")
 def runs_cancel(run: Run, as_json: Json = False) -> None:
     """Ask a run to stop; it can be resumed."""
-    print_result(_run_facts(jobs.cancel(run)), as_json=as_json)
+    print_result(run_facts(jobs.cancel(run)), as_json=as_json)
 
 
 @runs_app.command("resume")
@@ -259,7 +264,7 @@ def runs_resume(
     as_json: Json = False,
 ) -> None:
     """Go on with a stopped run from its last finished epoch."""
-    _follow(jobs.resume(run, executor=executor), wait=wait, as_json=as_json)
+    follow(jobs.resume(run, executor=executor), wait=wait, as_json=as_json)
 
 
 @runs_app.command("logs")
@@ -289,7 +294,7 @@ def runs_clean(
 @runs_app.command("export")
 def runs_export(run: Run, wait: Wait = False, as_json: Json = False) -> None:
     """Finish a run that was trained elsewhere: export, predict, evaluate."""
-    _follow(jobs.export(run), wait=wait, as_json=as_json)
+    follow(jobs.export(run), wait=wait, as_json=as_json)
 
 
 @runs_app.command("publish")
@@ -300,51 +305,6 @@ def runs_publish(run: Run, as_json: Json = False) -> None:
     with progress_line("comparing decisions") as progress:
         published = publish(find_run(run), progress=progress)
     print_result({"run_id": run, "path": str(published.path)}, as_json=as_json)
-
-
-# --- output -----------------------------------------------------------------------------------------------------------
-
-
-def _index(folder: Path | None) -> DataIndex:
-    with progress_line("drawing phantoms") as progress:
-        chosen = folder or default_data(progress)
-    with progress_line("indexing") as progress:
-        return build_index(chosen, progress=progress)
-
-
-def _run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> dict[str, Any]:
-    waits = view.state is RunState.QUEUED
-    stopping = "asked to stop" if view.state.is_live and view.run.cancel.exists() else ""
-    return {
-        "run_id": view.run_id,
-        "state": view.state.value,
-        "place": jobs.queue_places(jobs.views() if known is None else known).get(view.run_id) if waits else None,
-        "preset": view.config.preset.value if view.config else None,
-        "seed": view.config.seed if view.config else None,
-        "path": str(view.run.path),
-        "message": view.problem or stopping or (view.status and (view.status.error or view.status.message)) or "",
-    }
-
-
-def _follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
-    """Print a submitted run, at once or when it ends; exit 1 unless a run that was waited for succeeded."""
-    with progress_line("training") as progress, detachable(f"runs show {view.run_id}"):
-        while wait and view.state.is_live:
-            status = view.status
-            if status:
-                where = f"epoch {status.epoch} of {status.epochs}{left(remaining_s(view))}"
-                progress(status.fraction, 1, f"{status.message}, {where}")
-            time.sleep(0.5)
-            view = jobs.view(view.run_id)
-    shown = _run_facts(view)
-    if view.state is RunState.SUCCEEDED:
-        verified_file(view.run, view.run.report)
-        shown["report"] = read_json(view.run.report)
-    print_result(shown, as_json=as_json)
-    if wait and view.state is not RunState.SUCCEEDED:
-        raise RunError(
-            f"the run must succeed. Received: run_id={view.run_id!r}, state={view.state.value}: {shown['message']}"
-        )
 
 
 def main() -> None:

@@ -1,21 +1,16 @@
-"""What a run is asked to do: frozen values, their validation and their fingerprint (`presets` has the starting points).
+"""What a classifier's training is asked: frozen values and their validation (`presets` has the starting points)."""
 
-Whatever changes a result in kind is in the config and so in the fingerprint; backend, precision and device are not (they
-are recorded in the run's manifest).
-"""
-
-import hashlib
-import json
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+import re
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from pneumo_core.errors import ConfigError
+from pneumo_core.limits import require_whole, require_within
 from pneumo_core.records import Architecture
 
 __all__ = [
     "AUGMENTATIONS",
-    "SCHEMA",
     "AugmentConfig",
     "Balance",
     "FineTuneConfig",
@@ -26,25 +21,8 @@ __all__ = [
     "TrainConfig",
     "Validation",
     "augmentation_name",
-    "config_from_dict",
-    "config_to_dict",
-    "fingerprint",
-    "run_id",
+    "parse_balance",
 ]
-
-SCHEMA: Final = 1
-"""Raised whenever code changes what the same config and data produce, so that old runs are not taken for new ones."""
-
-
-def _require_within(name: str, value: float, low: float, high: float) -> None:
-    # bool is an int in Python, and NaN fails every comparison.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise ConfigError(f"{name} must be a number from {low:g} to {high:g}. Received: {name}={value!r}")
-
-
-def _require_whole(name: str, value: int, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigError(f"{name} must be a whole number from {low} to {high}. Received: {name}={value!r}")
 
 
 class Preset(StrEnum):
@@ -73,6 +51,12 @@ class Balance(StrEnum):
     CLASS_WEIGHT = "class-weight"
     OVERSAMPLE = "oversample"
     CLASSICAL = "classical"
+    GAN = "gan"
+
+    @property
+    def adds_images(self) -> bool:
+        """Whether more images train than without it."""
+        return self in {Balance.OVERSAMPLE, Balance.CLASSICAL, Balance.GAN}
 
 
 class Scaling(StrEnum):
@@ -87,6 +71,23 @@ class OperatingRule(StrEnum):
 
     HALF = "half"
     YOUDEN = "youden"
+
+
+def parse_balance(text: str) -> tuple[Balance, str | None]:
+    """A balancing arm as the command line writes it: its name, or ``gan:RUN`` with a DCGAN's run.
+
+    Returns:
+        The arm, and the run or None.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    name, _, run = text.partition(":")
+    arms = [arm.value for arm in Balance]
+    if name not in arms or (name == Balance.GAN.value) != bool(run):
+        shown = ", ".join(f"{arm}:RUN" if arm == Balance.GAN.value else arm for arm in arms)
+        raise ConfigError(f"balance must be one of {shown}. Received: balance={text!r}")
+    return Balance(name), run or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         for name, high in _AUGMENT_LIMITS.items():
-            _require_within(f"augment.{name}", getattr(self, name), 0.0, high)
+            require_within(f"augment.{name}", getattr(self, name), 0.0, high)
         for name in ("zoom_keeps_aspect", "horizontal_flip", "vertical_flip"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"augment.{name} must be true or false. Received: {name}={getattr(self, name)!r}")
@@ -176,8 +177,8 @@ class PlateauConfig:
     def __post_init__(self) -> None:
         if self.mode not in {"min", "max"}:
             raise ConfigError(f"plateau.mode must be 'min' or 'max'. Received: mode={self.mode!r}")
-        _require_whole("plateau.patience", self.patience, 0, 1000)
-        _require_within("plateau.factor", self.factor, 0.001, 0.999)
+        require_whole("plateau.patience", self.patience, 0, 1000)
+        require_within("plateau.factor", self.factor, 0.001, 0.999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +194,11 @@ class FineTuneConfig:
     learning_rate: float = 1e-5
 
     def __post_init__(self) -> None:
-        _require_whole("fine_tune.epochs", self.epochs, 1, 1000)
-        _require_within("fine_tune.learning_rate", self.learning_rate, 1e-8, 1.0)
+        require_whole("fine_tune.epochs", self.epochs, 1, 1000)
+        require_within("fine_tune.learning_rate", self.learning_rate, 1e-8, 1.0)
+
+
+_GAN_RUN: Final = re.compile(r"dcgan-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +229,10 @@ class TrainConfig:
         feature_views: Augmented views of each training image whose VGG16 features are computed once and trained on; 0 runs
             the network on newly augmented pixels in every epoch instead.
         fine_tune: Second phase, or None for none.
+        gan_run: Id of the DCGAN run whose samples `balance` ``gan`` adds, or None.
+        gap_percent: Share of the gap between the classes that added images close, in percent; of arms that add images.
+        split_seed: Seed of which patients are held out, or None for `seed`. A DCGAN's samples carry something of every patient
+            it has seen, so classifiers of any seed that train on them hold out the patients that it did.
     """
 
     architecture: Architecture
@@ -246,19 +254,27 @@ class TrainConfig:
     scaling: Scaling = Scaling.UNIT
     feature_views: int = 0
     fine_tune: FineTuneConfig | None = None
+    gan_run: str | None = None
+    gap_percent: int = 100
+    split_seed: int | None = None
 
     def __post_init__(self) -> None:
-        _require_whole("seed", self.seed, 0, 2**31 - 1)
-        _require_whole("epochs", self.epochs, 1, 1000)
-        _require_whole("batch_size", self.batch_size, 1, 4096)
-        _require_within("learning_rate", self.learning_rate, 1e-7, 1.0)
-        _require_within("bn_momentum", self.bn_momentum, 0.0, 0.9999)
-        _require_within("val_fraction", self.val_fraction, 0.01, 0.5)
-        _require_whole("early_stopping_patience", self.early_stopping_patience, 0, 1000)
-        _require_whole("image_size", self.image_size, 32, 512)
+        if self.architecture is Architecture.DCGAN:
+            raise ConfigError(
+                "architecture of a classifier must be 'baseline' or 'vgg16'. Received: "
+                f"architecture={self.architecture.value!r}; a DCGAN is trained by 'gan train'"
+            )
+        require_whole("seed", self.seed, 0, 2**31 - 1)
+        require_whole("epochs", self.epochs, 1, 1000)
+        require_whole("batch_size", self.batch_size, 1, 4096)
+        require_within("learning_rate", self.learning_rate, 1e-7, 1.0)
+        require_within("bn_momentum", self.bn_momentum, 0.0, 0.9999)
+        require_within("val_fraction", self.val_fraction, 0.01, 0.5)
+        require_whole("early_stopping_patience", self.early_stopping_patience, 0, 1000)
+        require_whole("image_size", self.image_size, 32, 512)
         if self.max_images is not None:
-            _require_whole("max_images", self.max_images, 8, 10**7)
-        _require_whole("feature_views", self.feature_views, 0, 100)
+            require_whole("max_images", self.max_images, 8, 10**7)
+        require_whole("feature_views", self.feature_views, 0, 100)
         pretrained = {"feature_views": self.feature_views > 0, "fine_tune": self.fine_tune is not None}
         for name, is_set in {**pretrained, "scaling": self.scaling is Scaling.IMAGENET}.items():
             if is_set and self.architecture is not Architecture.VGG16:
@@ -267,78 +283,31 @@ class TrainConfig:
                     f"{name}={getattr(self, name)!r}; leave {name} out"
                 )
 
+        self._require_balance()
+
+    def _require_balance(self) -> None:
+        require_whole("gap_percent", self.gap_percent, 1, 100)
+        if self.gap_percent != 100 and not self.balance.adds_images:
+            raise ConfigError(
+                f"gap_percent needs an arm that adds images. Received: balance={self.balance.value!r}, "
+                f"gap_percent={self.gap_percent}; leave gap_percent out"
+            )
+        if (self.balance is Balance.GAN) != (self.gan_run is not None):
+            raise ConfigError(
+                f"the arm 'gan' needs a DCGAN's run, and no other arm does. Received: balance={self.balance.value!r}, "
+                f"gan_run={self.gan_run!r}; write gan:RUN"
+            )
+        if self.gan_run is not None and not _GAN_RUN.fullmatch(self.gan_run):
+            raise ConfigError(
+                f"gan_run must be a DCGAN's run, such as dcgan-0123456789ab. Received: gan_run={self.gan_run!r}; "
+                "'runs list' shows the known ones"
+            )
+        if self.split_seed is not None:
+            require_whole("split_seed", self.split_seed, 0, 2**31 - 1)
+            if self.split_seed == self.seed:  # One config, one id.
+                object.__setattr__(self, "split_seed", None)
+
     @property
     def selected_on_test(self) -> bool:
         """Whether test images chose this run's epoch and rates, so that its test figures flatter it."""
         return self.validation is Validation.TEST
-
-
-def config_to_dict(config: TrainConfig) -> dict[str, Any]:
-    """Plain data of a config, for JSON."""
-    return asdict(config)
-
-
-def config_from_dict(data: dict[str, Any]) -> TrainConfig:
-    """Config from `config_to_dict`'s plain data.
-
-    Raises:
-        ConfigError: A key is missing, unknown or holds a wrong value.
-    """
-    try:
-        # Not by `asdict`: a default of today is what older configs meant.
-        data = {**{field.name: field.default for field in _ADDED_LATER}, **data}
-        augment, fine_tune = data.get("augment"), data["fine_tune"]
-        parts: list[tuple[str, type, Any]] = [("config", TrainConfig, data), ("augment", AugmentConfig, augment)]
-        if fine_tune is not None:
-            parts.append(("fine_tune", FineTuneConfig, fine_tune))
-        for name, kind, part in parts:
-            expected = {field.name for field in fields(kind)}
-            if not isinstance(part, dict) or set(part) != expected:
-                received = sorted(part) if isinstance(part, dict) else part
-                raise ConfigError(f"{name} needs exactly the keys {sorted(expected)}. Received: keys={received}")
-        return TrainConfig(
-            **{
-                **data,
-                "architecture": Architecture(data["architecture"]),
-                "preset": Preset(data["preset"]),
-                "validation": Validation(data["validation"]),
-                "operating_rule": OperatingRule(data["operating_rule"]),
-                "augment": AugmentConfig(**data["augment"]),
-                "plateau": PlateauConfig(**data["plateau"]),
-                "balance": Balance(data["balance"]),
-                "scaling": Scaling(data["scaling"]),
-                "fine_tune": None if fine_tune is None else FineTuneConfig(**fine_tune),
-            }
-        )
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"a config must hold values of the documented types. Received: {error}") from error
-
-
-_ADDED_LATER: Final = tuple(field for field in fields(TrainConfig) if field.default is not MISSING)
-
-
-def fingerprint(config: TrainConfig, data_id: str) -> str:
-    """SHA-256 of config, data and `SCHEMA`, hexadecimal.
-
-    Args:
-        config: Training config.
-        data_id: Content-based id of the data set (see `data.index`).
-    """
-    asked = config_to_dict(config)
-    for field in _ADDED_LATER:
-        if asked[field.name] == field.default:
-            del asked[field.name]
-    payload = {"config": _canonical(asked), "data_id": data_id, "schema": SCHEMA}
-    return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
-
-
-def _canonical(value: Any) -> Any:
-    """Equal numbers alike: 40 and 40.0 are the same setting but not the same JSON."""
-    if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in value.items()}
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def run_id(config: TrainConfig, data_id: str) -> str:
-    """Id of the run, which is its directory's name: ``<architecture>-<12 hexadecimal digits>``."""
-    return f"{config.architecture.value}-{fingerprint(config, data_id)[:12]}"

@@ -15,7 +15,6 @@ from pneumo_core.config import (
     TrainConfig,
     Validation,
 )
-from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture
 
 __all__ = ["PRESETS", "PresetNote", "preset_config"]
@@ -78,6 +77,8 @@ def preset_config(
     balance: Balance = Balance.NONE,
     feature_views: int | None = None,
     fine_tune: FineTuneConfig | None = None,
+    gan_run: str | None = None,
+    gap_percent: int = 100,
 ) -> TrainConfig:
     """Config of a preset, with the settings people change most.
 
@@ -90,15 +91,14 @@ def preset_config(
         balance: How unequal classes are met.
         feature_views: Augmented views in the feature cache (0: no cache), or None for the preset's own number.
         fine_tune: Second phase of VGG16, or None for none.
+        gan_run: Id of the DCGAN whose samples the arm ``gan`` adds, or None.
+        gap_percent: Share of the gap between the classes that added images close, in percent; arms that add none ignore it.
 
     Raises:
         ConfigError: A value is out of its range or does not fit the architecture.
     """
-    if architecture is Architecture.DCGAN:
-        raise ConfigError(f"architecture must be 'baseline' or 'vgg16'. Received: architecture={architecture.value!r}")
     config = _PRESET_CONFIGS[preset]
-    if architecture is Architecture.VGG16:
-        config = _vgg16(config)
+    config = _vgg16(config) if architecture is Architecture.VGG16 else replace(config, architecture=architecture)
     return replace(
         config,
         seed=seed,
@@ -107,6 +107,8 @@ def preset_config(
         balance=balance,
         feature_views=config.feature_views if feature_views is None else feature_views,
         fine_tune=fine_tune,
+        gan_run=gan_run,
+        gap_percent=gap_percent if balance.adds_images else 100,
     )
 
 

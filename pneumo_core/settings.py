@@ -7,7 +7,7 @@ from typing import Final
 
 from pneumo_core.errors import ConfigError
 
-__all__ = ["Settings", "keras_backend", "ray_token", "settings"]
+__all__ = ["Settings", "keras_backend", "keras_home", "ray_token", "settings"]
 
 _BACKENDS: Final = ("tensorflow", "jax")
 
@@ -85,6 +85,11 @@ def keras_backend() -> str:
     if name not in _BACKENDS:
         raise ConfigError(f"KERAS_BACKEND must be 'tensorflow' or 'jax'. Received: KERAS_BACKEND={name!r}; correct it")
     return name
+
+
+def keras_home() -> Path:
+    """Where Keras keeps what it has downloaded: `KERAS_HOME`, its own setting, or ``~/.keras``."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
 
 
 def ray_token() -> str | None:

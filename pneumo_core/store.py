@@ -6,16 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pneumo_core.config import TrainConfig
 from pneumo_core.errors import CorruptError, RunError, RunNotFoundError
 from pneumo_core.files import file_sha256, is_there, read_json, store_errors, write_json
+from pneumo_core.gan_config import GanConfig
+from pneumo_core.run_config import RunConfig, config_from_dict
 from pneumo_core.settings import settings
 
 __all__ = [
     "RunDirectory",
+    "classifier_config",
     "datasets_root",
     "find_run",
+    "gan_run_config",
     "list_runs",
     "published_root",
+    "read_config",
     "read_manifest",
     "read_trained",
     "run_directory",
@@ -149,6 +155,20 @@ class RunDirectory:
         return self.path / "distribution.npz"
 
     @property
+    def learned(self) -> Path:
+        """Which images a DCGAN has learned from."""
+        return self.path / "learned.parquet"
+
+    @property
+    def measures(self) -> Path:
+        """GenerativeReport of a DCGAN's samples as JSON."""
+        return self.path / "measures.json"
+
+    def sheet(self, epoch: int) -> Path:
+        """What a DCGAN made of its fixed latents after so many epochs."""
+        return self.path / f"sheet-{epoch:05d}.png"
+
+    @property
     def report(self) -> Path:
         """EvaluationReport as JSON."""
         return self.path / "report.json"
@@ -188,6 +208,48 @@ def find_run(run_id: str) -> RunDirectory:
             f"run_id must name an existing run. Received: run_id={run_id!r}; 'runs list' shows the known ones"
         )
     return run
+
+
+def read_config(run: RunDirectory) -> RunConfig:
+    """What a run was asked.
+
+    Raises:
+        CorruptError: config.json is not what was written.
+        ConfigError: It holds no config.
+        StoreError: It cannot be read.
+    """
+    asked = read_json(run.config)
+    if not isinstance(asked, dict) or not isinstance(asked.get("config"), dict):
+        raise CorruptError(f"config.json must hold a submitted config. Received: path={str(run.config)!r}")
+    return config_from_dict(asked["config"])
+
+
+def classifier_config(run: RunDirectory) -> TrainConfig:
+    """What a classifier's run was asked.
+
+    Raises:
+        RunError: It is a DCGAN's run.
+        CorruptError, ConfigError, StoreError: See `read_config`.
+    """
+    config = read_config(run)
+    if not isinstance(config, TrainConfig):
+        raise RunError(f"the run must be a classifier's, baseline or vgg16. Received: run_id={run.run_id!r}, a DCGAN's")
+    return config
+
+
+def gan_run_config(run: RunDirectory) -> GanConfig:
+    """What a DCGAN's run was asked.
+
+    Raises:
+        RunError: It is a classifier's run.
+        CorruptError, ConfigError, StoreError: See `read_config`.
+    """
+    config = read_config(run)
+    if not isinstance(config, GanConfig):
+        raise RunError(
+            f"the run must be a DCGAN's. Received: run_id={run.run_id!r}, a classifier's; 'runs list' shows the known runs"
+        )
+    return config
 
 
 def list_runs() -> list[RunDirectory]:

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from pneumo_core.config import AugmentConfig, Balance, FineTuneConfig, Preset, TrainConfig, run_id
+from pneumo_core.config import AugmentConfig, Balance, FineTuneConfig, Preset, TrainConfig, Validation
+from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, RunNotFoundError
 from pneumo_core.jobs.cost import Cost, estimate_cost, remaining_s
 from pneumo_core.jobs.views import RunView, view
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
+from pneumo_core.run_config import run_id
 from pneumo_core.settings import settings
 
 __all__ = ["MAX_RUNS", "Member", "Study", "grid", "progress", "seeds", "to_dict"]
@@ -109,7 +111,7 @@ def seeds(config: TrainConfig, count: int) -> tuple[TrainConfig, ...]:
 
 def grid(
     architectures: Iterable[Architecture],
-    arms: Iterable[Balance],
+    arms: Iterable[tuple[Balance, str | None]],
     preset: Preset,
     *,
     first_seed: int = 0,
@@ -118,12 +120,14 @@ def grid(
     augment: AugmentConfig | None = None,
     feature_views: int | None = None,
     fine_tune: FineTuneConfig | None = None,
+    gap_percent: int = 100,
 ) -> tuple[TrainConfig, ...]:
     """Configs of every combination, seed by seed, so that each comparison has its first pair early.
 
     Args:
         architectures: Models to train.
-        arms: Balancing arms.
+        arms: Balancing arms, the arm ``gan`` with its DCGAN's run. Where there is one, all arms hold out the patients that the
+            DCGAN has not seen, so that they can be compared.
         preset: Procedure of all.
         first_seed: First seed.
         seed_count: Seeds of each combination.
@@ -131,14 +135,17 @@ def grid(
         augment: Augmentation of all, or None for the preset's own.
         feature_views: VGG16's augmented views in the feature cache (0: no cache), or None for the preset's own number.
         fine_tune: VGG16's second phase, or None for none.
+        gap_percent: Share of the gap between the classes that added images close, in percent.
 
     Raises:
+        RunNotFoundError: There is no such DCGAN.
+        RunError: The run of an arm ``gan`` is a classifier's.
         ConfigError: The grid is empty or has more than `MAX_RUNS` runs, a value is out of range, or one is for VGG16 alone and
             the grid lacks it.
     """
     architectures, arms = list(dict.fromkeys(architectures)), list(dict.fromkeys(arms))
 
-    def combination(architecture: Architecture, arm: Balance) -> tuple[TrainConfig, ...]:
+    def combination(architecture: Architecture, arm: Balance, gan_run: str | None) -> tuple[TrainConfig, ...]:
         # What is for VGG16 passes the others by; where VGG16 is missing they get it, to refuse it.
         takes = architecture is Architecture.VGG16 or Architecture.VGG16 not in architectures
         config = preset_config(
@@ -150,16 +157,40 @@ def grid(
             balance=arm,
             feature_views=feature_views if takes else None,
             fine_tune=fine_tune if takes else None,
+            gan_run=gan_run,
+            gap_percent=gap_percent,
         )
         return seeds(config, seed_count)
 
-    combined = [combination(architecture, arm) for architecture in architectures for arm in arms]
+    combined = [combination(architecture, *arm) for architecture in architectures for arm in arms]
+    combined = _held_out_alike(combined)
     configs = tuple(config for same_seed in zip(*combined, strict=True) for config in same_seed)
     if not 1 <= len(configs) <= MAX_RUNS:
         raise ConfigError(
             f"a study has 1 to {MAX_RUNS} runs. Received: {len(configs)} runs; ask for fewer seeds or arms"
         )
     return configs
+
+
+def _held_out_alike(combined: list[tuple[TrainConfig, ...]]) -> list[tuple[TrainConfig, ...]]:
+    """The same configs, all of them holding out the patients that the grid's DCGAN, if there is one, has not seen."""
+    runs = {config.gan_run for configs in combined for config in configs if config.gan_run is not None}
+    followed = [follow_gan(config) for configs in combined for config in configs if config.gan_run is not None]
+    splits = {
+        (config.seed if config.split_seed is None else config.split_seed, config.val_fraction) for config in followed
+    }
+    if not runs or combined[0][0].validation is Validation.TEST:
+        return combined
+    if len(splits) > 1:
+        raise ConfigError(
+            f"the DCGANs of a study must have held out the same patients. Received: {sorted(runs)}, with different ones; make "
+            "a study of each"
+        )
+    ((split_seed, val_fraction),) = splits
+    return [
+        tuple(replace(config, split_seed=split_seed, val_fraction=val_fraction) for config in configs)
+        for configs in combined
+    ]
 
 
 def progress(configs: Sequence[TrainConfig], index: DataIndex) -> Study:
@@ -191,6 +222,7 @@ def to_dict(study: Study) -> dict[str, Any]:
                 "run_id": member.run_id,
                 "architecture": member.config.architecture.value,
                 "balance": member.config.balance.value,
+                "gan_run": member.config.gan_run,
                 "seed": member.config.seed,
                 "state": member.state,
                 "fraction": round(member.fraction, 3),

@@ -1,4 +1,4 @@
-"""The child process of a run: ``python -m pneumo_core.worker train|export RUN_DIR``.
+"""The child process of a run, a classifier's or a DCGAN's: ``python -m pneumo_core.worker train|export RUN_DIR``.
 
 It takes the run's lock, waits for its turn, and only then imports Keras. Whatever happens to it, the run's files say what
 state the run is in.
@@ -20,13 +20,16 @@ from pneumo_core.files import hold_lock, read_json, write_atomic, write_json
 from pneumo_core.records import RunState
 from pneumo_core.settings import settings
 from pneumo_core.status import read_status, run_state, stop_if_cancelled, update_status
-from pneumo_core.store import RunDirectory, list_runs, read_trained, slot_lock, write_manifest
+from pneumo_core.store import RunDirectory, find_run, list_runs, read_config, read_trained, slot_lock, write_manifest
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from pneumo_core.config import TrainConfig
     from pneumo_core.data.index import DataIndex
+    from pneumo_core.gan_config import GanConfig
     from pneumo_core.inference.session import Session
 
 _POLL_S = 0.5
@@ -100,20 +103,104 @@ def _takes(place: ExitStack, slot: Path) -> bool:
 
 
 def _work(run: RunDirectory, verb: str) -> None:
-    from pneumo_core.config import config_from_dict  # noqa: PLC0415
     from pneumo_core.data.index import load_index  # noqa: PLC0415
+    from pneumo_core.gan_config import GanConfig  # noqa: PLC0415
 
-    asked = read_json(run.config)
     try:
-        config, data_id = config_from_dict(asked["config"]), str(asked["data"]["data_id"])
+        config, data_id = read_config(run), str(read_json(run.config)["data"]["data_id"])
     except (KeyError, TypeError) as error:
         raise ConfigError(f"config.json must hold a submitted config. Received: {run.config}: {error!r}") from error
     index = load_index(data_id)
-    if verb == "train" and not run.trained.exists():
-        from pneumo_core.training.classifier import train_classifier  # noqa: PLC0415  Keras takes seconds to import.
+    is_needed = verb == "train" and not run.trained.exists()
+    # Keras takes seconds to import.
+    if isinstance(config, GanConfig):
+        if is_needed:
+            from pneumo_core.training.gan import train_gan  # noqa: PLC0415
 
-        train_classifier(run, config, index)
+            train_gan(run, config, index)
+        _finish_gan(run, config, index)
+        return
+    if is_needed:
+        generated = _generated(run, config, index)
+        from pneumo_core.training.classifier import train_classifier  # noqa: PLC0415
+
+        train_classifier(run, config, index, generated)
     _finish(run, config, index)
+
+
+def _generated(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> "NDArray[np.uint8] | None":
+    """The images that the run's DCGAN adds, if it has one; made once, and shared by runs that ask for the same."""
+    if config.gan_run is None:
+        return None
+    from pneumo_core.data.gan_arm import require_gan, require_seen  # noqa: PLC0415
+    from pneumo_core.data.splits import assign, gap  # noqa: PLC0415
+    from pneumo_core.inference.added import added_samples  # noqa: PLC0415
+
+    gan = find_run(config.gan_run)
+    rows = assign(index.table, config).train
+    require_gan(config, index)
+    require_seen(gan, index.table, rows)
+    count = gap(index.table["label"].to_numpy()[rows], config.gap_percent)
+    progress = _Progress(run)
+    return added_samples(
+        gan,
+        count=count,
+        seed=config.seed,
+        size=config.image_size,
+        progress=lambda done, total: progress(done, total, "making samples"),
+    )
+
+
+class _Progress:
+    """Tells of work that may be cancelled, at most once a second."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run
+        self._told = 0.0
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        stop_if_cancelled(self._run)
+        if time.monotonic() - self._told > 1:
+            update_status(self._run, message=f"{what}, {done:,} of {total:,} images")
+            self._told = time.monotonic()
+
+
+def _finish_gan(run: RunDirectory, config: "GanConfig", index: "DataIndex") -> None:
+    """Export a trained DCGAN's generator, measure its samples, and write the manifest."""
+    import keras  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+
+    from pneumo_core.evaluation.plain import encode  # noqa: PLC0415
+    from pneumo_core.inference.gan_measures import SAMPLES, measure_gan  # noqa: PLC0415
+    from pneumo_core.inference.generator import open_generator  # noqa: PLC0415
+    from pneumo_core.models.dcgan import build_generator  # noqa: PLC0415
+    from pneumo_core.models.export_generator import export_generator  # noqa: PLC0415
+    from pneumo_core.training.device import describe, detect, peak_memory_bytes  # noqa: PLC0415
+
+    update_status(run, state=RunState.EXPORTING, message="exporting the generator")
+    started = time.monotonic()
+    trained = read_trained(run)
+    keras.config.set_dtype_policy("float32")
+    model = build_generator(
+        image_size=config.image_size, latent_dim=config.latent_dim, filters=config.filters, seed=config.seed
+    )
+    model.load_weights(run.weights)
+    export_generator(model, run.model)
+
+    learned = pd.read_parquet(run.learned)
+    generator = open_generator(run.model)
+    measures = measure_gan(run.run_id, generator, index, learned, count=SAMPLES[config.preset], progress=_Progress(run))
+    write_json(run.measures, encode(measures))
+    shutil.rmtree(run.backup, ignore_errors=True)  # The training is whole: nothing is left to resume from it.
+    facts = {
+        **trained,
+        "seed": config.seed,
+        "export_duration_s": time.monotonic() - started,
+        "export_device": describe(detect()),
+        "peak_memory_bytes": max(trained["peak_memory_bytes"], peak_memory_bytes()),
+    }
+    update_status(run, message="finished")
+    write_manifest(run, facts)
 
 
 def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> None:
@@ -170,17 +257,10 @@ def _predict(run: RunDirectory, config: "TrainConfig", index: "DataIndex", sessi
     rows = assign(index.table, config)
     parts = {Split.TEST: rows.test} if config.selected_on_test else {Split.VAL: rows.val, Split.TEST: rows.test}
     frames = []
-    told = 0.0
-
-    def progress(split: Split, done: int, total: int) -> None:
-        nonlocal told
-        stop_if_cancelled(run)
-        if time.monotonic() - told > 1:
-            update_status(run, message=f"predicting {split.value}, {done:,} of {total:,} images")
-            told = time.monotonic()
-
+    progress = _Progress(run)
     for split, chosen in parts.items():
-        output = run_batches(session, images, chosen, partial(progress, split))
+        told = f"predicting {split.value}"
+        output = run_batches(session, images, chosen, partial(progress, what=told))
         if not np.isfinite(output.logit).all():
             raise TrainingError(
                 f"a model must give finite logits. Received: {int((~np.isfinite(output.logit)).sum())} of "

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from pneumo_core import store
-from pneumo_core.config import TrainConfig, config_to_dict, run_id
+from pneumo_core.config import TrainConfig
 from pneumo_core.data.index import DataIndex
 from pneumo_core.files import write_json
 from pneumo_core.records import RunState
+from pneumo_core.run_config import config_to_dict, run_id
 from pneumo_core.status import Status, next_ticket, write_status
 from pneumo_core.store import RunDirectory, run_directory
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pneumo_core import config as config_module
+from pneumo_core import run_config as config_module
 from pneumo_core.config import (
     AUGMENTATIONS,
     AugmentConfig,
@@ -28,14 +28,12 @@ from pneumo_core.config import (
     TrainConfig,
     Validation,
     augmentation_name,
-    config_from_dict,
-    config_to_dict,
-    fingerprint,
-    run_id,
+    parse_balance,
 )
 from pneumo_core.errors import ConfigError
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
+from pneumo_core.run_config import config_from_dict, config_to_dict, fingerprint, run_id
 
 DATA_ID = "0" * 64
 
@@ -58,6 +56,7 @@ TRAIN_LIMITS = {
     "max_images": (8, 10**7),
     "image_size": (32, 512),
 }
+GAN_RUN = "dcgan-0123456789ab"
 PLATEAU_LIMITS = {"patience": (0, 1000), "factor": (0.001, 0.999)}
 FINE_TUNE_LIMITS = {"epochs": (1, 1000), "learning_rate": (1e-8, 1.0)}
 VIEW_LIMITS = (0, 100)
@@ -91,6 +90,7 @@ OTHER_VALUES: dict[str, Any] = {
     "max_images": 600,
     "image_size": 151,
     "balance": Balance.CLASS_WEIGHT,
+    "split_seed": 1,
 }
 """For each setting of the sound preset that any network has, down to the leaves, a slightly different value."""
 
@@ -101,6 +101,9 @@ OTHER_VGG16_VALUES: dict[str, Any] = {
     "fine_tune.learning_rate": 1.1e-5,
 }
 """The same for what VGG16 alone has."""
+
+OTHER_GAN_VALUES: dict[str, Any] = {"gan_run": "dcgan-ba9876543210", "gap_percent": 99}
+"""The same for what the arm 'gan' has."""
 
 ADDED_LATER = [field.name for field in fields(TrainConfig) if field.default is not MISSING]
 
@@ -114,9 +117,14 @@ def vgg16() -> TrainConfig:
     return preset_config(Architecture.VGG16, Preset.SOUND, fine_tune=FineTuneConfig(epochs=3))
 
 
+def gan_arm() -> TrainConfig:
+    """A config that adds a DCGAN's samples."""
+    return replace(sound(), balance=Balance.GAN, gan_run=GAN_RUN)
+
+
 def base_of(path: str) -> TrainConfig:
     """A config that has the setting of this path."""
-    return vgg16() if path in OTHER_VGG16_VALUES else sound()
+    return gan_arm() if path in OTHER_GAN_VALUES else vgg16() if path in OTHER_VGG16_VALUES else sound()
 
 
 def changed(config: TrainConfig, path: str, value: Any) -> TrainConfig:
@@ -149,7 +157,7 @@ AUGMENT_CONFIGS = st.builds(
 )
 ANY_CONFIGS = st.builds(
     TrainConfig,
-    architecture=st.sampled_from(Architecture),
+    architecture=st.sampled_from([Architecture.BASELINE, Architecture.VGG16]),
     preset=st.sampled_from(Preset),
     seed=limited_int(TRAIN_LIMITS["seed"]),
     epochs=limited_int(TRAIN_LIMITS["epochs"]),
@@ -169,7 +177,8 @@ ANY_CONFIGS = st.builds(
     early_stopping_patience=limited_int(TRAIN_LIMITS["early_stopping_patience"]),
     max_images=st.none() | limited_int(TRAIN_LIMITS["max_images"]),
     image_size=limited_int(TRAIN_LIMITS["image_size"]),
-    balance=st.sampled_from(Balance),
+    balance=st.sampled_from([arm for arm in Balance if arm is not Balance.GAN]),
+    split_seed=st.none() | limited_int(TRAIN_LIMITS["seed"]),
 )
 VGG16_CONFIGS = st.builds(
     replace,
@@ -184,7 +193,14 @@ VGG16_CONFIGS = st.builds(
         learning_rate=limited_float(FINE_TUNE_LIMITS["learning_rate"]),
     ),
 )
-TRAIN_CONFIGS = ANY_CONFIGS | VGG16_CONFIGS
+GAN_ARM_CONFIGS = st.builds(
+    replace,
+    ANY_CONFIGS,
+    balance=st.just(Balance.GAN),
+    gan_run=st.from_regex(r"dcgan-[0-9a-f]{12}", fullmatch=True),
+    gap_percent=st.integers(1, 100),
+)
+TRAIN_CONFIGS = ANY_CONFIGS | VGG16_CONFIGS | GAN_ARM_CONFIGS
 
 
 class TestAugmentations:
@@ -244,12 +260,18 @@ class TestValidation:
         self.check(lambda **change: replace(vgg16(), **change), "feature_views", "feature_views", VIEW_LIMITS)
 
     def test_every_number_has_a_limit(self) -> None:
-        limited = {*TRAIN_LIMITS, "feature_views", *(f"augment.{name}" for name in AUGMENT_LIMITS)}
+        limited = {
+            *TRAIN_LIMITS,
+            "feature_views",
+            "gap_percent",
+            "split_seed",
+            *(f"augment.{name}" for name in AUGMENT_LIMITS),
+        }
         limited |= {f"plateau.{name}" for name in PLATEAU_LIMITS} | {f"fine_tune.{name}" for name in FINE_TUNE_LIMITS}
-        values = {**OTHER_VALUES, **OTHER_VGG16_VALUES}
+        values = {**OTHER_VALUES, **OTHER_VGG16_VALUES, **OTHER_GAN_VALUES}
         assert limited == {path for path in leaves(vgg16()) if type(values[path]) in (int, float)}
 
-    @pytest.mark.parametrize("architecture", [Architecture.BASELINE, Architecture.DCGAN])
+    @pytest.mark.parametrize("architecture", [Architecture.BASELINE])
     @pytest.mark.parametrize(
         ("field", "value"),
         [("feature_views", 1), ("fine_tune", FineTuneConfig(3)), ("scaling", Scaling.IMAGENET)],
@@ -261,6 +283,47 @@ class TestValidation:
         with pytest.raises(ConfigError, match=told):
             replace(sound(), architecture=architecture, **{field: value})
         assert getattr(replace(sound(), architecture=Architecture.VGG16, **{field: value}), field) == value
+
+    def test_gap_percent_limits(self) -> None:
+        self.check(lambda **change: replace(gan_arm(), **change), "gap_percent", "gap_percent", (1, 100))
+
+    def test_split_seed_limits(self) -> None:
+        make = lambda **change: replace(sound(), seed=7, **change)  # noqa: E731  Equal seeds are one config.
+        self.check(make, "split_seed", "split_seed", TRAIN_LIMITS["seed"])
+
+    def test_a_split_seed_that_is_the_seed_is_none(self) -> None:
+        assert replace(sound(), seed=3, split_seed=3) == replace(sound(), seed=3)
+
+    def test_a_dcgan_is_no_classifier(self) -> None:
+        with pytest.raises(ConfigError, match=r"must be 'baseline' or 'vgg16'\. Received: architecture='dcgan'"):
+            replace(sound(), architecture=Architecture.DCGAN)
+
+    @pytest.mark.parametrize(
+        ("change", "told"),
+        [
+            ({"balance": Balance.GAN}, "gan_run=None; write gan:RUN"),
+            ({"gan_run": GAN_RUN}, f"balance='none', gan_run='{GAN_RUN}'"),
+            ({"balance": Balance.GAN, "gan_run": "baseline-0123456789ab"}, "must be a DCGAN's run"),
+            ({"balance": Balance.GAN, "gan_run": "dcgan-../../x"}, "must be a DCGAN's run"),
+            ({"gap_percent": 50}, "needs an arm that adds images"),
+            ({"balance": Balance.CLASS_WEIGHT, "gap_percent": 50}, "needs an arm that adds images"),
+        ],
+    )
+    def test_what_the_arms_need(self, change: dict[str, Any], told: str) -> None:
+        with pytest.raises(ConfigError, match=re.escape(told)):
+            replace(sound(), **change)
+
+    @pytest.mark.parametrize("arm", [arm for arm in Balance if arm is not Balance.GAN])
+    def test_arms_are_written_by_their_names(self, arm: Balance) -> None:
+        assert parse_balance(arm.value) == (arm, None)
+        with pytest.raises(ConfigError, match="balance must be one of"):
+            parse_balance(f"{arm.value}:{GAN_RUN}")
+
+    def test_the_arm_of_a_dcgan_is_written_with_its_run(self) -> None:
+        assert parse_balance(f"gan:{GAN_RUN}") == (Balance.GAN, GAN_RUN)
+        for text in ("gan", "gan:", "GAN:x", ""):
+            with pytest.raises(ConfigError, match=r"gan:RUN.*Received: balance="):
+                parse_balance(text)
 
     @pytest.mark.parametrize("field", [name for name in TRAIN_LIMITS if name != "max_images"])
     def test_none_is_no_number(self, field: str) -> None:
@@ -318,7 +381,7 @@ class TestRoundTrip:
     def test_a_missing_key_is_refused(self, field: str) -> None:
         data = config_to_dict(sound())
         del data[field]
-        with pytest.raises(ConfigError, match=r"exactly the keys .*Received: keys="):
+        with pytest.raises(ConfigError, match=r"(exactly the keys|needs an architecture).*Received: keys="):
             config_from_dict(data)
 
     def test_an_unknown_key_is_refused(self) -> None:
@@ -375,25 +438,32 @@ class TestRoundTrip:
 
 class TestFingerprint:
     def test_every_setting_is_tried(self) -> None:
-        assert [path for path in leaves(vgg16()) if path not in OTHER_VGG16_VALUES] == list(OTHER_VALUES)
+        shared = [path for path in leaves(vgg16()) if path not in {*OTHER_VGG16_VALUES, *OTHER_GAN_VALUES}]
+        assert shared == list(OTHER_VALUES)
+        assert set(OTHER_GAN_VALUES) < set(leaves(vgg16()))
         assert set(OTHER_VGG16_VALUES) < set(leaves(vgg16()))
 
-    @pytest.mark.parametrize(("path", "value"), [*OTHER_VALUES.items(), *OTHER_VGG16_VALUES.items()])
+    @pytest.mark.parametrize(
+        ("path", "value"), [*OTHER_VALUES.items(), *OTHER_VGG16_VALUES.items(), *OTHER_GAN_VALUES.items()]
+    )
     def test_every_setting_changes_it(self, path: str, value: Any) -> None:
         before, after = base_of(path), changed(base_of(path), path, value)
         assert fingerprint(after, DATA_ID) != fingerprint(before, DATA_ID)
         assert run_id(after, DATA_ID) != run_id(before, DATA_ID)
 
     def test_no_two_of_these_changes_collide(self) -> None:
-        values = {**OTHER_VALUES, **OTHER_VGG16_VALUES}
+        values = {**OTHER_VALUES, **OTHER_VGG16_VALUES, **OTHER_GAN_VALUES}
         ids = {fingerprint(changed(base_of(path), path, value), DATA_ID) for path, value in values.items()}
         assert len(ids) == len(values)
 
     @pytest.mark.parametrize("field", ADDED_LATER)
     def test_a_field_that_came_later_counts_where_it_is_not_its_default(self, field: str) -> None:
         plain = replace(sound(), architecture=Architecture.VGG16)
-        later = replace(vgg16(), balance=Balance.OVERSAMPLE)
-        assert fingerprint(replace(plain, **{field: getattr(later, field)}), DATA_ID) != fingerprint(plain, DATA_ID)
+        if field in OTHER_GAN_VALUES:
+            plain = replace(plain, balance=Balance.GAN, gan_run=GAN_RUN)
+        later = replace(vgg16(), balance=Balance.OVERSAMPLE, gap_percent=50, split_seed=5)
+        value = OTHER_GAN_VALUES.get(field, getattr(later, field))
+        assert fingerprint(replace(plain, **{field: value}), DATA_ID) != fingerprint(plain, DATA_ID)
 
     @pytest.mark.parametrize("config", [sound(), preset_config(Architecture.BASELINE, Preset.REPORT)])
     def test_ids_from_before_a_field_was_added_stay(self, config: TrainConfig) -> None:
@@ -434,7 +504,8 @@ class TestFingerprint:
     @pytest.mark.parametrize("hash_seed", ["1", "2"])
     def test_another_process_finds_the_same(self, hash_seed: str) -> None:
         code = (
-            "import sys; from pneumo_core.config import *; from pneumo_core.records import Architecture\n"
+            "import sys; from pneumo_core.config import *; from pneumo_core.run_config import *\n"
+            "from pneumo_core.records import Architecture\n"
             "from pneumo_core.presets import preset_config\n"
             "sys.stdout.write(fingerprint(preset_config(Architecture.BASELINE, Preset.SOUND), sys.argv[1]))"
         )

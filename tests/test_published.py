@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pneumo_core.config import config_from_dict, run_id
 from pneumo_core.data.images import decode_gray
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate
 from pneumo_core.inference.evidence import read_predictions, read_report
 from pneumo_core.inference.session import load_session, run_session
+from pneumo_core.run_config import config_from_dict, run_id
 from pneumo_core.store import RunDirectory, find_run, read_manifest, verified_file
 
 PUBLISHED = sorted((Path(__file__).resolve().parent.parent / "artifacts" / "published").glob("*-*"))

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config import Preset, config_from_dict
+from pneumo_core.config import Preset
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Estimate, Label, Split
 from pneumo_core.reference import EXPECTED, OFFICIAL_COUNTS, OFFICIAL_TOTAL
+from pneumo_core.run_config import config_from_dict
 from pneumo_core.store import RunDirectory, published_root
 
 

@@ -9,23 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config import AUGMENTATIONS, Balance, FineTuneConfig, Preset, run_id
+from pneumo_core.config import AUGMENTATIONS, Balance, FineTuneConfig, Preset
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.errors import ConfigError
 from pneumo_core.files import hold_lock, write_json
 from pneumo_core.jobs.cost import estimate_cost
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
+from pneumo_core.run_config import run_id
 from pneumo_core.status import update_status
 from pneumo_core.study import MAX_RUNS, grid, progress, seeds, to_dict
 from tests.conftest import ROOT, FinishedRun, ask_for_run
 
 BOTH = (Architecture.BASELINE, Architecture.VGG16)
+PLAIN = [(arm, None) for arm in Balance if arm is not Balance.GAN]
+NONE = (Balance.NONE, None)
 
 
 def test_a_grid_is_every_combination_seed_by_seed() -> None:
-    configs = grid(BOTH, list(Balance), Preset.QUICK, first_seed=5, seed_count=3, epochs=2)
-    expected = {(a, b, s) for a in BOTH for b in Balance for s in (5, 6, 7)}
+    configs = grid(BOTH, PLAIN, Preset.QUICK, first_seed=5, seed_count=3, epochs=2)
+    expected = {(a, b, s) for a in BOTH for b, _ in PLAIN for s in (5, 6, 7)}
     assert {(c.architecture, c.balance, c.seed) for c in configs} == expected
     assert len(configs) == len(expected)
     assert [c.seed for c in configs] == sorted(c.seed for c in configs)
@@ -33,13 +36,13 @@ def test_a_grid_is_every_combination_seed_by_seed() -> None:
 
 
 def test_what_is_named_twice_is_trained_once() -> None:
-    configs = grid([BOTH[0], BOTH[0]], [Balance.NONE, Balance.NONE], Preset.QUICK)
+    configs = grid([BOTH[0], BOTH[0]], [NONE, NONE], Preset.QUICK)
     assert configs == (preset_config(Architecture.BASELINE, Preset.QUICK),)
 
 
 def test_what_is_for_vgg16_is_given_to_vgg16_alone() -> None:
     phases = {"feature_views": 3, "fine_tune": FineTuneConfig(2)}
-    baseline, vgg16 = grid(BOTH, [Balance.NONE], Preset.SOUND, augment=AUGMENTATIONS["report"], **phases)
+    baseline, vgg16 = grid(BOTH, [NONE], Preset.SOUND, augment=AUGMENTATIONS["report"], **phases)
     plain = {architecture: preset_config(architecture, Preset.SOUND) for architecture in BOTH}
     assert baseline == replace(plain[Architecture.BASELINE], augment=AUGMENTATIONS["report"])
     assert vgg16 == replace(plain[Architecture.VGG16], augment=AUGMENTATIONS["report"], **phases)
@@ -49,7 +52,7 @@ def test_what_is_for_vgg16_is_given_to_vgg16_alone() -> None:
 def test_what_is_for_vgg16_is_refused_where_it_is_missing(option: dict[str, object]) -> None:
     (name,) = option
     with pytest.raises(ConfigError, match=f"{name} needs the pretrained network, vgg16"):
-        grid([Architecture.BASELINE], [Balance.NONE], Preset.SOUND, **option)
+        grid([Architecture.BASELINE], [NONE], Preset.SOUND, **option)
 
 
 def test_seeds_start_at_the_config_s_own() -> None:
@@ -65,11 +68,11 @@ def test_the_number_of_seeds_has_limits(count: int) -> None:
 
 def test_the_number_of_runs_has_a_limit() -> None:
     with pytest.raises(ConfigError, match="Received: 1600 runs"):
-        grid(BOTH, list(Balance), Preset.QUICK, seed_count=MAX_RUNS)
+        grid(BOTH, PLAIN, Preset.QUICK, seed_count=MAX_RUNS)
     with pytest.raises(ConfigError, match="Received: 0 runs"):
-        grid([], list(Balance), Preset.QUICK)
-    with pytest.raises(ConfigError, match="architecture must be"):
-        grid([Architecture.DCGAN], [Balance.NONE], Preset.QUICK)
+        grid([], PLAIN, Preset.QUICK)
+    with pytest.raises(ConfigError, match="architecture of a classifier must be"):
+        grid([Architecture.DCGAN], [NONE], Preset.QUICK)
 
 
 def test_progress_counts_what_there_is(tiny_data: Path) -> None:
@@ -95,6 +98,7 @@ def test_progress_counts_what_there_is(tiny_data: Path) -> None:
         "run_id": going.run_id,
         "architecture": "baseline",
         "balance": "none",
+        "gan_run": None,
         "seed": 1,
         "state": "running",
         "fraction": 0.375,
@@ -163,7 +167,7 @@ def test_the_command_takes_what_train_takes(tmp_path: Path, tiny_data: Path) -> 
     data_id = build_index(tiny_data).data_id
     configs = grid(
         BOTH,
-        [Balance.NONE],
+        [NONE],
         Preset.SOUND,
         augment=AUGMENTATIONS["report"],
         feature_views=3,

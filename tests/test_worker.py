@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 
 from pneumo_core.architecture import vgg16_layers
-from pneumo_core.config import FineTuneConfig, Preset, Scaling, config_from_dict
+from pneumo_core.config import FineTuneConfig, Preset, Scaling
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
@@ -30,6 +30,7 @@ from pneumo_core.files import file_sha256, hold_lock, lock_is_held, read_json
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
+from pneumo_core.run_config import config_from_dict
 from pneumo_core.status import read_events, read_status, run_state
 from pneumo_core.store import RunDirectory, read_manifest, read_trained, slot_lock, verified_file
 from pneumo_core.worker import main

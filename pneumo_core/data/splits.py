@@ -1,16 +1,19 @@
 """Which image trains, validates and tests a run."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.config import TrainConfig, Validation
+from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
-from pneumo_core.records import Split
+from pneumo_core.gan_config import GanConfig
+from pneumo_core.records import Label, Split
 
-__all__ = ["Assignment", "assign", "hold_out_patients"]
+__all__ = ["Assignment", "assign", "gan_rows", "gap", "hold_out_patients", "require_learnable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:
     if config.validation is Validation.TEST:
         train, test = _limit(table, train, config), _limit(table, test, config)
         return Assignment(train=train, val=test, test=test)
-    held_out = hold_out_patients(table.iloc[train], fraction=config.val_fraction, seed=config.seed)
+    seed = config.seed if config.split_seed is None else config.split_seed
+    held_out = hold_out_patients(table.iloc[train], fraction=config.val_fraction, seed=seed)
     official_val = np.flatnonzero(split == Split.VAL.value)
     # A patient of the official val folder may not train: today none does, but nothing else would notice.
     trains_too = table["patient_id"].isin(set(table["patient_id"].iloc[train[~held_out]])).to_numpy()
@@ -97,6 +101,63 @@ def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:
     return Assignment(
         train=_limit(table, train[~held_out], config), val=_limit(table, val, config), test=_limit(table, test, config)
     )
+
+
+def require_learnable(index: DataIndex, config: GanConfig) -> None:
+    """Check that a data set has what a DCGAN learns from.
+
+    Args:
+        index: The data set.
+        config: The DCGAN's config.
+
+    Raises:
+        DataError: It has fewer training images of the class than a batch.
+    """
+    images = index.counts()[Split.TRAIN, config.label]
+    if images < config.batch_size:
+        raise DataError(
+            f"an epoch of a DCGAN needs at least one whole batch. Received: {images} training images of "
+            f"{config.label.name} in {str(index.root)!r}, batch_size={config.batch_size}; use more images"
+        )
+
+
+def gan_rows(table: pd.DataFrame, config: GanConfig) -> NDArray[np.int64]:
+    """Rows a DCGAN learns from: training images of its class, without the patients that are held out.
+
+    Args:
+        table: The index's table.
+        config: The DCGAN's config.
+
+    Returns:
+        `(n,)` int64 row numbers, sorted.
+
+    Raises:
+        DataError: There are fewer than a batch, or see `hold_out_patients`.
+    """
+    rows = np.flatnonzero(table["split"].to_numpy() == Split.TRAIN.value)
+    if config.validation is Validation.PATIENTS:
+        rows = rows[~hold_out_patients(table.iloc[rows], fraction=config.val_fraction, seed=config.seed)]
+    rows = rows[table["label"].to_numpy()[rows] == config.label.value]
+    if config.max_images is not None and len(rows) > config.max_images:
+        rows = np.sort(np.random.default_rng([config.seed, len(rows)]).choice(rows, config.max_images, replace=False))
+    if len(rows) < config.batch_size:
+        raise DataError(
+            f"an epoch of a DCGAN needs at least one whole batch. Received: {len(rows)} training images of "
+            f"{config.label.name}, batch_size={config.batch_size}; use more images"
+        )
+    return rows
+
+
+def gap(labels: NDArray[np.integer[Any]], percent: int = 100) -> int:
+    """Images that the smaller class lacks, or a share of them.
+
+    Args:
+        labels: `(n,)` labels of the training images.
+        percent: Share of the gap to close, in percent; a part of an image is rounded to the nearest, never to none.
+    """
+    counts = np.bincount(labels, minlength=len(Label))
+    whole = int(counts.max() - counts.min())
+    return min(whole, max(1, round(whole * percent / 100)))
 
 
 def _limit(table: pd.DataFrame, rows: NDArray[np.int64], config: TrainConfig) -> NDArray[np.int64]:

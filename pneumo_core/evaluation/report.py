@@ -1,10 +1,8 @@
 """The one report of a run that every page, table and file reads: predictions in, plain data out."""
 
 import heapq
-from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
-from types import UnionType
-from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,6 +11,7 @@ from pneumo_core.config import OperatingRule
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import intervals, metrics
 from pneumo_core.evaluation.metrics import ClassificationRow, Confusion, FloatArray, IntArray, PrCurve, RocCurve
+from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Estimate, Label, NotApplicable, Split
 
@@ -180,7 +179,7 @@ def evaluate(
 
 def report_to_dict(report: EvaluationReport) -> dict[str, Any]:
     """Plain data of a report, for JSON; a value that is not applicable is ``{"not_applicable": reason}``."""
-    return {"schema": SCHEMA, **_encode(report)}
+    return {"schema": SCHEMA, **encode(report)}
 
 
 def report_from_dict(data: dict[str, Any]) -> EvaluationReport:
@@ -193,7 +192,7 @@ def report_from_dict(data: dict[str, Any]) -> EvaluationReport:
         schema = data.get("schema") if isinstance(data, dict) else data
         raise DataError(f"a report must be of schema {SCHEMA}. Received: schema={schema!r:.80}; evaluate the run again")
     fields_only = {key: value for key, value in data.items() if key != "schema"}
-    report: EvaluationReport = _decode(EvaluationReport, fields_only, "report")
+    report: EvaluationReport = decode(EvaluationReport, fields_only, "report")
     for split, part in report.splits.items():
         if part.split is not split:
             where = f"report.splits.{split}"
@@ -332,50 +331,3 @@ def _bends(x: FloatArray, y: FloatArray) -> list[int]:
             if right - left > 1:
                 heapq.heappush(waiting, farthest(left, right))
     return sorted(kept)
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, NotApplicable):
-        return {"not_applicable": value.reason}
-    if is_dataclass(value):
-        return {field.name: _encode(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, dict):
-        return {key.value: _encode(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return [_encode(item) for item in value]
-    return value.value if isinstance(value, Enum) else value
-
-
-def _decode(hint: Any, data: Any, where: str) -> Any:
-    """The value of a field from its type annotation: the dataclasses above are the file's only description."""
-    if isinstance(hint, UnionType):
-        if isinstance(data, dict) and set(data) == {"not_applicable"}:
-            return NotApplicable(_decode(str, data["not_applicable"], f"{where}.not_applicable"))
-        (hint,) = (option for option in get_args(hint) if option is not NotApplicable)
-    if isinstance(hint, type) and is_dataclass(hint):
-        names = {field.name for field in fields(hint)}
-        _expect(isinstance(data, dict) and set(data) == names, where, f"hold exactly {sorted(names)}", data)
-        hints = get_type_hints(hint)
-        return hint(**{name: _decode(hints[name], data[name], f"{where}.{name}") for name in data})
-    if get_origin(hint) is tuple:
-        _expect(isinstance(data, list), where, "be a list", data)
-        return tuple(_decode(get_args(hint)[0], item, f"{where}[{index}]") for index, item in enumerate(data))
-    if get_origin(hint) is dict:
-        _expect(isinstance(data, dict), where, "be an object", data)
-        keys, values = get_args(hint)
-        return {_decode(keys, key, where): _decode(values, item, f"{where}.{key}") for key, item in data.items()}
-    if issubclass(hint, Enum):
-        _expect(data in [member.value for member in hint], where, f"be one of {[*map(str, hint)]}", data)
-        return hint(data)
-    if hint is float:
-        # JSON has one kind of number, so a writer may drop the ".0"; bool is an int in Python.
-        _expect(type(data) in {int, float} and np.isfinite(data), where, "be a finite number", data)
-        return float(data)
-    _expect(type(data) is hint, where, f"be of type {hint.__name__}", data)
-    return data
-
-
-def _expect(holds: bool, where: str, what: str, data: Any) -> None:
-    if not holds:
-        received = sorted(map(str, data)) if isinstance(data, dict) else data
-        raise DataError(f"{where} must {what}. Received: {where}={str(received)[:200]}; evaluate the run again")

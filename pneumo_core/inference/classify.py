@@ -20,7 +20,7 @@ from pneumo_core.inference.distribution import FeatureDistribution, distance, lo
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.records import Label
-from pneumo_core.store import RunDirectory, verified_file
+from pneumo_core.store import RunDirectory, classifier_config, verified_file
 
 __all__ = ["MAX_COLOUR", "MIN_CONTRAST", "Answer", "Classifier", "Prediction", "classify", "load_classifier"]
 
@@ -91,9 +91,10 @@ def load_classifier(run: RunDirectory) -> Classifier:
     """Load a finished run; every file is checked against the manifest first.
 
     Raises:
-        RunError: The run is not finished.
+        RunError: The run is no classifier's, or not finished.
         CorruptError: A file is not the one that was written.
     """
+    classifier_config(run)
     session = load_session(verified_file(run, run.model))
     distribution = load_distribution(verified_file(run, run.distribution))
     return Classifier(run.run_id, session, read_report(run), distribution)

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pneumo_core.config import config_from_dict
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import RunError
@@ -15,7 +14,7 @@ from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.inference.session import run_batches
 from pneumo_core.records import Split
-from pneumo_core.store import RunDirectory
+from pneumo_core.store import RunDirectory, classifier_config
 
 __all__ = ["evaluate_run"]
 
@@ -32,11 +31,11 @@ def evaluate_run(run: RunDirectory, split: Split, index: DataIndex | None = None
         The `EvaluationReport` as plain data, with that one split.
 
     Raises:
-        RunError: The run is not finished, or has no images of the split.
+        RunError: The run is no classifier's, is not finished, or has no images of the split.
         CorruptError: A file is not the one that was written.
         DataError: An image cannot be read.
     """
-    config = config_from_dict(read_json(run.config)["config"])
+    config = classifier_config(run)
     predictions = read_predictions(run)
     selected_on_test = config.selected_on_test
     reported = split

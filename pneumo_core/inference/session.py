@@ -13,15 +13,14 @@ from PIL import Image
 
 from pneumo_core.errors import CorruptError
 
-__all__ = ["Output", "Session", "heatmap", "load_session", "run_batches", "run_session"]
+__all__ = ["NOT_LOADED", "Output", "Session", "heatmap", "load_session", "run_batches", "run_session"]
 
 _OUTPUTS: Final = ["logit", "cam", "features"]
 
 # The two largest maps of VGG16 take 11 MiB an image: 32 at once made a worker's peak 290 MiB higher, and were no faster.
 _BATCH: Final = 8
 
-# What ONNX Runtime raises of a file that it cannot load. They share no base but Exception.
-_NOT_LOADED: Final = (
+NOT_LOADED: Final = (
     runtime_errors.Fail,
     runtime_errors.InvalidArgument,
     runtime_errors.InvalidGraph,
@@ -33,6 +32,7 @@ _NOT_LOADED: Final = (
     RuntimeError,
     ValueError,
 )
+"""What ONNX Runtime raises of a file that it cannot load. They share no base but Exception."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def load_session(model: bytes | Path) -> Session:
     source = model if isinstance(model, bytes) else str(model)
     try:
         runtime = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except _NOT_LOADED as error:
+    except NOT_LOADED as error:
         reason = " ".join(str(error).split())
         raise CorruptError(f"model.onnx must be a model that ONNX Runtime loads. Received: {reason}") from error
     names = {output.name for output in runtime.get_outputs()}

@@ -8,17 +8,20 @@ from statistics import median
 from typing import Any, Final
 
 from pneumo_core.architecture import baseline_layers, vgg16_layers
-from pneumo_core.config import Balance, TrainConfig, Validation, config_from_dict
+from pneumo_core.config import Balance, TrainConfig, Validation
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, StoreError
 from pneumo_core.files import is_there, read_json
+from pneumo_core.gan_config import GanConfig
 from pneumo_core.hardware import training_hardware
+from pneumo_core.jobs.gan_cost import GAN_FINISH_S, gan_bytes, gan_images, measured_gan_speed, typical_gan_speed
 from pneumo_core.jobs.views import RunView
 from pneumo_core.records import Architecture, Label, RunState, Split
+from pneumo_core.run_config import RunConfig
 from pneumo_core.settings import keras_backend
 from pneumo_core.status import read_events
-from pneumo_core.store import list_runs
+from pneumo_core.store import list_runs, read_config
 
 __all__ = ["Cost", "estimate_cost", "remaining_s", "required_bytes"]
 
@@ -69,7 +72,7 @@ class Cost:
     is_measured: bool
 
 
-def estimate_cost(config: TrainConfig, index: DataIndex) -> Cost:
+def estimate_cost(config: RunConfig, index: DataIndex) -> Cost:
     """Expected cost of a run.
 
     Args:
@@ -79,6 +82,11 @@ def estimate_cost(config: TrainConfig, index: DataIndex) -> Cost:
     Raises:
         ConfigError: `KERAS_BACKEND` names an unknown backend.
     """
+    if isinstance(config, GanConfig):
+        images = gan_images(config, index)
+        known = measured_gan_speed(config, _device(keras_backend()))
+        duration_s = images * config.epochs / (known or typical_gan_speed(config))
+        return Cost(images, config.epochs, duration_s, GAN_FINISH_S[config.preset], known is not None)
     images, added = _train_images(config, index)
     images += added
     measured = _measured_speed(config)
@@ -91,13 +99,15 @@ def estimate_cost(config: TrainConfig, index: DataIndex) -> Cost:
     return Cost(images, epochs, duration_s, _finish_s(config, index), measured is not None)
 
 
-def required_bytes(config: TrainConfig, index: DataIndex) -> int:
+def required_bytes(config: RunConfig, index: DataIndex) -> int:
     """Most disk that a run takes while it works, in bytes; what it keeps in the end is about a third.
 
     Args:
         config: The run's config.
         index: The data set.
     """
+    if isinstance(config, GanConfig):
+        return gan_bytes(config, index) + _SMALL_FILES_BYTES
     layers = (vgg16_layers if config.architecture is Architecture.VGG16 else baseline_layers)(config.image_size)
     trainable = sum(layer.trainable for layer in layers)
     parameters = trainable + sum(layer.fixed for layer in layers)
@@ -114,7 +124,10 @@ def required_bytes(config: TrainConfig, index: DataIndex) -> int:
         total += (
             2 * features * min(len(index.table), config.max_images or len(index.table)) * (config.feature_views + 1)
         )
-        if config.balance is Balance.CLASSICAL:  # Copies have features of their own; a repeated image is stored once.
+        if config.balance in {
+            Balance.CLASSICAL,
+            Balance.GAN,
+        }:  # They have features of their own; a repeated image is stored once.
             total += 2 * features * _train_images(config, index)[1] * config.feature_views
     return total
 
@@ -150,7 +163,7 @@ def remaining_s(view: RunView) -> float | None:
         speed = _median([event.get("images_per_s") for event in batches])
         first_s = None if speed is None else status.steps * config.batch_size / speed
     second = 0
-    if config is not None and config.fine_tune is not None:
+    if isinstance(config, TrainConfig) and config.fine_tune is not None:
         second = config.fine_tune.epochs
         if second_s is None and status.steps:
             second_s = status.steps * config.batch_size / _TYPICAL[config.architecture, False].epoch
@@ -165,7 +178,7 @@ def remaining_s(view: RunView) -> float | None:
 def _features_left_s(view: RunView, event: dict[str, Any]) -> float | None:
     """Time for this view's features, for those of the views behind it, and for all epochs at a known or typical speed."""
     config = view.config
-    if config is None:
+    if not isinstance(config, TrainConfig):
         return None
     try:
         speed, total = float(event["images_per_s"]), int(event["total"])
@@ -186,10 +199,11 @@ def _train_images(config: TrainConfig, index: DataIndex) -> tuple[int, int]:
     if config.validation is Validation.PATIENTS:
         images = round(images * (1 - config.val_fraction))
     images = min(images, config.max_images or images)
-    if config.balance not in {Balance.OVERSAMPLE, Balance.CLASSICAL}:
+    if not config.balance.adds_images:
         return images, 0
-    # As many images of each class as the larger one has.
-    return images, round(images * len(counts) * max(counts) / max(1, sum(counts))) - images
+    # As many images of each class as the larger one has close the gap.
+    gap = images * (len(counts) * max(counts) - sum(counts)) / max(1, sum(counts))
+    return images, round(gap * config.gap_percent / 100)
 
 
 def _finish_s(config: TrainConfig, index: DataIndex) -> float:
@@ -229,7 +243,7 @@ def _measured_speed(config: TrainConfig) -> _Speed | None:
         if run.is_published or not run.run_id.startswith(f"{config.architecture.value}-") or not run.trained.exists():
             continue
         try:
-            asked = config_from_dict(read_json(run.config)["config"])
+            asked = read_config(run)
             facts, events = read_json(run.trained), read_events(run)
             images = int(facts["images"]["train"]) + int(facts.get("images_added", 0))
             device = (facts["device"]["backend"], facts["device"]["kind"])
@@ -237,6 +251,8 @@ def _measured_speed(config: TrainConfig) -> _Speed | None:
             continue  # A damaged run says nothing about speed.
         # Not the first epoch, in which the network is compiled.
         epoch_s = _median(_epoch_durations(events, phase=1)[1:])
+        if not isinstance(asked, TrainConfig):
+            continue
         is_alike = (asked.feature_views > 0) == (config.feature_views > 0) and device == _device(keras_backend())
         if epoch_s is not None and is_alike and images > most:
             features = _median([event.get("images_per_s") for event in events if event.get("kind") == "features"])

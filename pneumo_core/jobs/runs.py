@@ -11,8 +11,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from pneumo_core.config import TrainConfig, config_to_dict, run_id
+from pneumo_core.config import TrainConfig
+from pneumo_core.data.gan_arm import require_gan
 from pneumo_core.data.index import DataIndex, load_index, require_trainable
+from pneumo_core.data.splits import require_learnable
 from pneumo_core.errors import ConfigError, CorruptError, RunError, StoreError
 from pneumo_core.files import hold_lock, is_there, lock_is_held, make_directory, store_errors, write_json
 from pneumo_core.jobs.clean import clean
@@ -21,6 +23,7 @@ from pneumo_core.jobs.local import start_worker, worker_environment
 from pneumo_core.jobs.ray_jobs import job_log, require_ray, start_job, stop_job
 from pneumo_core.jobs.views import RunView, queue_places, view, views
 from pneumo_core.records import Architecture, RunState
+from pneumo_core.run_config import RunConfig, config_to_dict, run_id
 from pneumo_core.settings import settings
 from pneumo_core.status import Status, next_ticket, run_state, write_status
 from pneumo_core.store import RunDirectory, find_run, run_directory, runs_root
@@ -37,7 +40,7 @@ class Executor(StrEnum):
     RAY = "ray"
 
 
-def submit(config: TrainConfig, index: DataIndex, *, executor: Executor = Executor.LOCAL) -> RunView:
+def submit(config: RunConfig, index: DataIndex, *, executor: Executor = Executor.LOCAL) -> RunView:
     """Start a run, or join or return the one that is already there. Returns at once, without waiting for the training.
 
     Args:
@@ -47,11 +50,15 @@ def submit(config: TrainConfig, index: DataIndex, *, executor: Executor = Execut
 
     Raises:
         DataError: The data set lacks a class or a split.
-        ConfigError: A setting cannot be used.
+        ConfigError: A setting cannot be used, or the config's DCGAN does not suit it.
         StoreError: The run's directory cannot be written, or the disk has too little space.
-        RunError: The worker did not start, or Ray does not answer.
+        RunError: The worker did not start, or Ray does not answer; or the config's DCGAN is missing, or not finished.
     """
-    require_trainable(index)
+    if isinstance(config, TrainConfig):
+        require_trainable(index)
+        require_gan(config, index)
+    else:
+        require_learnable(index, config)
     run = run_directory(run_id(config, index.data_id))
     if not is_there(run.manifest):
         make_directory(run.path)
@@ -158,7 +165,7 @@ def logs(run_id: str) -> str:
     return job_log(run) if not text and is_there(run.executor) else text
 
 
-def _prepare(executor: Executor, config: TrainConfig, index: DataIndex) -> None:
+def _prepare(executor: Executor, config: RunConfig, index: DataIndex) -> None:
     """Make room, and refuse a run that could not work; `submit_lock` is held, which keeps this run's backup."""
     worker_environment()
     weights = settings().vgg16_weights

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pneumo_core.config import TrainConfig, config_from_dict
 from pneumo_core.errors import ConfigError, RunError, StoreError
 from pneumo_core.files import is_there, read_json
 from pneumo_core.jobs.ray_jobs import job_state
 from pneumo_core.records import RunState
+from pneumo_core.run_config import RunConfig, config_from_dict
 from pneumo_core.status import Status, read_status, run_state
 from pneumo_core.store import RunDirectory, find_run, list_runs, read_manifest
 
@@ -31,7 +31,7 @@ class RunView:
 
     run: RunDirectory
     state: RunState
-    config: TrainConfig | None = None
+    config: RunConfig | None = None
     data: dict[str, Any] = field(default_factory=dict)
     submitted_at: float = 0.0
     status: Status | None = None

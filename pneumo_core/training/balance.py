@@ -1,4 +1,4 @@
-"""Meeting unequal classes: by weights, by repeating images, or by adding augmented copies.
+"""Meeting unequal classes: by weights, by repeating images, or by adding augmented copies or a DCGAN's samples.
 
 The arms that add images add the same number of them to the same class, so that runs compare what is added, not how much
 (Pink and Sykes 2026, PMLR 318, hold a GAN's images against as many duplicates). Validation and test are never touched.
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from pneumo_core.augmentation import augment
 from pneumo_core.config import AUGMENTATIONS, Balance
+from pneumo_core.data.splits import gap
+from pneumo_core.errors import TrainingError
 from pneumo_core.records import Label
 
 __all__ = ["TrainingSet", "balanced"]
@@ -37,7 +39,14 @@ class TrainingSet:
 
 
 def balanced(
-    balance: Balance, images: NDArray[np.uint8], labels: NDArray[np.int8], rows: NDArray[np.int64], *, seed: int
+    balance: Balance,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int8],
+    rows: NDArray[np.int64],
+    *,
+    seed: int,
+    percent: int = 100,
+    generated: NDArray[np.uint8] | None = None,
 ) -> TrainingSet:
     """Training set of a balancing arm.
 
@@ -47,6 +56,11 @@ def balanced(
         labels: `(count,)` int8 array in {0, 1}.
         rows: `(n,)` row numbers that train, of both classes.
         seed: Seed of what is repeated and of how copies differ.
+        percent: Share of the gap between the classes that added images close, in percent.
+        generated: `(gap, size, size)` uint8 samples of the smaller class, which the arm ``gan`` adds.
+
+    Raises:
+        TrainingError: There are more or fewer samples than close the gap.
     """
     counts = np.bincount(labels[rows], minlength=len(Label))
     if balance is Balance.CLASS_WEIGHT:
@@ -58,19 +72,38 @@ def balanced(
 
     smaller = int(np.argmin(counts))
     rng = np.random.default_rng([seed, len(rows)])
-    repeated = _repeat(rows[labels[rows] == smaller], int(counts.max() - counts.min()), rng)
+    count = gap(labels[rows], percent)
+    if balance is Balance.GAN:
+        if generated is None or len(generated) != count:
+            raise TrainingError(
+                f"a DCGAN must add what closes the gap, {count} images. Received: "
+                f"{0 if generated is None else len(generated)} images"
+            )
+        return _with(images, labels, rows, generated, smaller)
+    repeated = _repeat(rows[labels[rows] == smaller], count, rng)
     if balance is Balance.OVERSAMPLE:
         return TrainingSet((images,), labels, np.concatenate([rows, repeated]), None, len(repeated))
     copies = np.empty((len(repeated), *images.shape[1:]), np.uint8)
     for start in range(0, len(repeated), 256):  # A chunk at a time: augmentation works in float32.
         chunk = repeated[start : start + 256]
         copies[start : start + 256] = augment(images[chunk], AUGMENTATIONS["sound"], rng).round().astype(np.uint8)
+    return _with(images, labels, rows, copies, smaller)
+
+
+def _with(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int8],
+    rows: NDArray[np.int64],
+    added: NDArray[np.uint8],
+    label: int,
+) -> TrainingSet:
+    """The training set with a second part, all of it of one label and trained on."""
     return TrainingSet(
-        parts=(images, copies),
-        labels=np.concatenate([labels, np.full(len(copies), smaller, labels.dtype)]),
-        rows=np.concatenate([rows, len(images) + np.arange(len(copies))]),
+        parts=(images, added),
+        labels=np.concatenate([labels, np.full(len(added), label, labels.dtype)]),
+        rows=np.concatenate([rows, len(images) + np.arange(len(added))]),
         class_weight=None,
-        added=len(copies),
+        added=len(added),
     )
 
 

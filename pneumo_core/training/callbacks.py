@@ -1,26 +1,20 @@
 """What happens between batches and epochs: live events, cancelling, keeping the best weights, and backups to resume from."""
 
-import json
 import math
-import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
-from tensorboardX.proto.summary_pb2 import Summary
 
-from pneumo_core.errors import CorruptError, TrainingError
-from pneumo_core.files import make_directory, store_errors
-from pneumo_core.status import append_event, stop_if_cancelled, update_status
+from pneumo_core.errors import TrainingError
+from pneumo_core.files import store_errors
+from pneumo_core.status import stop_if_cancelled
 from pneumo_core.store import RunDirectory
+from pneumo_core.training.backup import damaged, load_backup, save_backup
+from pneumo_core.training.run_log import RunLog
 
 __all__ = ["Backup", "CancelOnRequest", "KeepBestWeights", "Progress", "StopOnNaN"]
-
-_EVENT_INTERVAL_S = 1.0
 
 
 class CancelOnRequest(keras.callbacks.Callback):
@@ -50,76 +44,26 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """Write the run's status, events and TensorBoard log: a line an epoch, and a line a batch at most every second.
+    """Tell a run's log what happens."""
 
-    It is to be closed when the training ends, however it ends.
-    """
-
-    def __init__(self, run: RunDirectory, *, epochs: int, steps: int, batch_size: int, phase: int) -> None:
+    def __init__(self, log: RunLog) -> None:
         super().__init__()
-        self._phase = phase
-        self._run = run
-        self._epochs = epochs
-        self._steps = steps
-        self._batch_size = batch_size
-        self._board: EventsWriter | None = None
-        self._epoch = 0
+        self._log = log
         self._rate = 0.0
-        self._epoch_start = 0.0
-        self._last = 0.0
-        self._last_step = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._epoch = epoch
-        self._epoch_start = self._last = time.monotonic()
-        self._last_step = 0
         self._rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        update_status(self._run, epoch=epoch, epochs=self._epochs, step=0, steps=self._steps, message="training")
+        self._log.begin(epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        now = time.monotonic()
-        # The first is told at once: it says that training has begun.
-        if batch and now - self._last < _EVENT_INTERVAL_S:
-            return
-        images = (batch + 1 - self._last_step) * self._batch_size
-        event = {"kind": "batch", "epoch": self._epoch, "step": batch + 1, "steps": self._steps, **_numbers(logs)}
-        append_event(self._run, {**event, "images_per_s": images / (now - self._last), "time": time.time()})
-        update_status(self._run, step=batch + 1)
-        self._last, self._last_step = now, batch + 1
+        self._log.batch(batch, _numbers(logs))
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        update_status(self._run, step=self._steps, message="validating")
+        self._log.validating()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # The rate that the epoch trained at: another callback may have lowered it for the next one by now.
-        values = {**_numbers(logs), "learning_rate": self._rate}
-        event = {"kind": "epoch", "epoch": epoch, "phase": self._phase, **values}
-        append_event(self._run, {**event, "duration_s": time.monotonic() - self._epoch_start, "time": time.time()})
-        update_status(self._run, epoch=epoch + 1, step=self._steps)
-        self._log(epoch, values)
-
-    def close(self) -> None:
-        """Close the TensorBoard log."""
-        if self._board is not None:
-            with store_errors(self._run.tensorboard):
-                self._board.close()
-            self._board = None
-
-    def _log(self, epoch: int, values: dict[str, float]) -> None:
-        # Keras' own callback needs TensorFlow; the usual writer of tensorboardX has a thread, and waits for it for ever
-        # once a full disk has ended it.
-        now = time.time()
-        with store_errors(self._run.tensorboard):
-            if self._board is None:
-                # Files are named by the second, so the epoch tells two apart; what an interrupted session wrote of later
-                # epochs is hidden by the mark of a start.
-                prefix = str(make_directory(self._run.tensorboard) / "events")
-                self._board = EventsWriter(prefix, f".epoch-{epoch:04d}")
-                start = SessionLog(status=SessionLog.START)
-                self._board.write_event(Event(wall_time=now, step=epoch, session_log=start))
-            scalars = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-            self._board.write_event(Event(wall_time=now, step=epoch, summary=Summary(value=scalars)))
-            self._board.flush()
+        self._log.end(epoch, {**_numbers(logs), "learning_rate": self._rate})
 
 
 class KeepBestWeights(keras.callbacks.Callback):
@@ -187,26 +131,18 @@ class Backup(keras.callbacks.Callback):
             TrainingError: The training began on other pretrained weights.
             StoreError: It cannot be read.
         """
-        path = self._latest()
-        if path is None:
-            return None
         model.optimizer.build(model.trainable_variables)
         variables = self._variables(model)
+        found = load_backup(self._folder, variables)
+        if found is None:
+            return None
+        facts, arrays = found
         try:
-            with store_errors(path), path.open("rb") as file, np.load(file, allow_pickle=False) as state:
-                arrays = [state[f"v{index}"] for index in range(len(variables))]
-                facts = json.loads(str(state["facts"]))
-            epoch, stopped = int(facts["epoch"]), bool(facts["stopped"])
-            if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
-                raise ValueError("its arrays have other shapes than the model's variables")
+            epoch, stopped = facts["epoch"], bool(facts["stopped"])
             if len(facts["counters"]) != len(self._callbacks):
                 raise ValueError(f"it counts for {len(facts['counters'])} callbacks, not {len(self._callbacks)}")
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            reason = " ".join(str(error).split())
-            raise CorruptError(
-                f"a backup must hold the model's state after an epoch. Received: path={str(path)!r}: {reason}; "
-                "delete that file and resume the run to train it from the start"
-            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise damaged(self._folder / f"epoch-{facts['epoch']:04d}.npz", error) from error
         if (began_on := facts.get("pretrained", "")) != self._pretrained:
             raise TrainingError(
                 f"a run must go on with the ImageNet weights it began on, sha256={began_on[:12]}. Received: "
@@ -234,32 +170,16 @@ class Backup(keras.callbacks.Callback):
         self.epoch = epoch
         model.optimizer.build(model.trainable_variables)
         facts = {
-            "epoch": epoch,
             "stopped": bool(model.stop_training),
             "counters": [_counters(callback) for callback in self._callbacks],
             "pretrained": self._pretrained,
         }
-        arrays = {
-            f"v{index}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(self._variables(model))
-        }
-        make_directory(self._folder)
-        path = self._folder / f"epoch-{epoch:04d}.npz"
-        partial = path.with_suffix(".partial")
-        with store_errors(path):
-            with partial.open("wb") as file:
-                np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
-            partial.replace(path)
-            for old in self._folder.glob("epoch-*.npz"):
-                if old != path:
-                    old.unlink()
+        save_backup(self._folder, epoch, facts, self._variables(model))
 
     def _put_back_counters(self) -> None:
         if self._restored is not None:
             for callback, counters in zip(self._callbacks, self._restored["counters"], strict=True):
                 vars(callback).update(counters)
-
-    def _latest(self) -> Path | None:
-        return max(self._folder.glob("epoch-*.npz"), default=None)
 
     @staticmethod
     def _variables(model: keras.Model) -> list[Any]:

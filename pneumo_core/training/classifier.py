@@ -35,6 +35,7 @@ from pneumo_core.training.batches import Source, TrainingBatches, eval_batches, 
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
 from pneumo_core.training.device import Device, adam, describe, detect, out_of_memory, peak_memory_bytes
 from pneumo_core.training.features import FeatureCache, cached_features
+from pneumo_core.training.run_log import RunLog
 
 __all__ = ["build_classifier", "train_classifier"]
 
@@ -60,7 +61,9 @@ class _Phase:
     backup: Path
 
 
-def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -> None:
+def train_classifier(
+    run: RunDirectory, config: TrainConfig, index: DataIndex, generated: NDArray[np.uint8] | None = None
+) -> None:
     """Train a run's model, or go on where it stopped, and leave it *trained*.
 
     Writes the best weights, the events, a backup after each epoch and at the end `trained.json`, which vouches for the
@@ -70,6 +73,7 @@ def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -
         run: The run; its worker holds the lock.
         config: What to train.
         index: The data set.
+        generated: `(n, size, size)` uint8 samples of a DCGAN that the balancing arm ``gan`` adds to the training images.
 
     Raises:
         DataError: The data set lacks a class or a split, or has fewer training images than a batch.
@@ -94,7 +98,15 @@ def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -
     labels = index.table["label"].to_numpy(dtype=np.int8)
     rows = assign(index.table, config)
     _require_enough(labels, rows, config.batch_size)
-    data = balanced(config.balance, images, labels, rows.train, seed=config.seed)
+    data = balanced(
+        config.balance,
+        images,
+        labels,
+        rows.train,
+        seed=config.seed,
+        percent=config.gap_percent,
+        generated=generated,
+    )
 
     model = build_classifier(config)
     parameters = {
@@ -136,6 +148,7 @@ def train_classifier(run: RunDirectory, config: TrainConfig, index: DataIndex) -
         "pretrained_sha256": pretrained,
         "images": {name: len(chosen) for name, chosen in asdict(rows).items()},
         "images_added": data.added,
+        "images_added_by": config.gan_run or "",
         "first_epoch_of_last_session": first_epoch,
         "resume": _resume_promise(device, first_epoch),
         "training_duration_s": time.monotonic() - started,
@@ -182,17 +195,15 @@ def _fit(
     # Until the second phase begins, it counts with all its epochs.
     later = config.fine_tune.epochs if config.fine_tune is not None and phase.number == 1 else 0
     update_status(run, message="training", epoch=first_epoch, epochs=phase.epochs + later)
-    progress = Progress(
-        run, epochs=phase.epochs + later, steps=len(batches), batch_size=config.batch_size, phase=phase.number
-    )
+    log = RunLog(run, epochs=phase.epochs + later, steps=len(batches), batch_size=config.batch_size, phase=phase.number)
     if first_epoch < phase.epochs and not stopped:
-        with closing(progress):
+        with closing(log):
             phase.model.fit(
                 batches,
                 validation_data=eval_batches(phase.val_array, data.labels, val_rows, batch_size=config.batch_size),
                 epochs=phase.epochs,
                 initial_epoch=first_epoch,
-                callbacks=[StopOnNaN(), CancelOnRequest(run), best, plateau, early, progress, backup],
+                callbacks=[StopOnNaN(), CancelOnRequest(run), best, plateau, early, Progress(log), backup],
                 class_weight=data.class_weight,
                 shuffle=False,  # The batches shuffle themselves, by seed and epoch.
                 verbose=0,

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.augmentation import apply, draw_parameters
-from pneumo_core.config import SCHEMA, AugmentConfig
+from pneumo_core.config import AugmentConfig
 from pneumo_core.errors import CorruptError, RunError, TrainingError
 from pneumo_core.files import hold_lock, make_directory, store_errors, write_atomic, write_json
+from pneumo_core.run_config import SCHEMA
 
 __all__ = ["FeatureCache", "cached_features"]
 

@@ -16,13 +16,14 @@ import pandas as pd
 import psutil
 import pytest
 
-from pneumo_core.config import Preset, TrainConfig, run_id
+from pneumo_core.config import Preset, TrainConfig
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, RunNotFoundError, StoreError
 from pneumo_core.files import hold_lock, lock_is_held, read_json
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
+from pneumo_core.run_config import run_id
 from pneumo_core.status import read_events, read_status, run_state
 from pneumo_core.store import (
     RunDirectory,

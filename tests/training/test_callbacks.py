@@ -16,6 +16,7 @@ from pneumo_core.records import RunState
 from pneumo_core.status import Status, read_events, read_status, write_status
 from pneumo_core.store import RunDirectory
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
+from pneumo_core.training.run_log import RunLog
 
 STEPS = 4
 RNG = np.random.default_rng(0)
@@ -145,8 +146,8 @@ def as_logged(events: list[dict]) -> dict[tuple[str, int], float]:
 
 class TestProgress:
     def test_tensorboard_is_told_the_same(self, run: RunDirectory) -> None:
-        with closing(Progress(run, epochs=3, steps=STEPS, batch_size=4, phase=1)) as progress:
-            fit(small_model(), [progress])
+        with closing(RunLog(run, epochs=3, steps=STEPS, batch_size=4, phase=1)) as log:
+            fit(small_model(), [Progress(log)])
             expected = as_logged(read_events(run))
             assert len(expected) == 3 * 3  # loss, val_loss and learning_rate
             assert logged(run.tensorboard) == pytest.approx(expected, rel=1e-6)  # Before it is closed already.
@@ -156,20 +157,20 @@ class TestProgress:
 
     def test_tensorboard_forgets_what_is_done_again(self, run: RunDirectory) -> None:
         for first, epochs in ((0, 3), (1, 4)):
-            with closing(Progress(run, epochs=epochs, steps=STEPS, batch_size=4, phase=1)) as progress:
-                fit(small_model(0.05 + first), [progress], initial_epoch=first, epochs=epochs)
+            with closing(RunLog(run, epochs=epochs, steps=STEPS, batch_size=4, phase=1)) as log:
+                fit(small_model(0.05 + first), [Progress(log)], initial_epoch=first, epochs=epochs)
         assert len(list(run.tensorboard.iterdir())) == 2
         scalars = logged(run.tensorboard)
         assert scalars == pytest.approx(as_logged(read_events(run)), rel=1e-6)
         assert {step for _, step in scalars} == {0, 1, 2, 3}
 
     def test_nothing_to_close(self, run: RunDirectory) -> None:
-        progress = Progress(run, epochs=1, steps=STEPS, batch_size=4, phase=1)
-        progress.close()
+        RunLog(run, epochs=1, steps=STEPS, batch_size=4, phase=1).close()
         assert not run.tensorboard.exists()
 
     def test_a_full_disk_is_an_error_and_no_endless_wait(self, run: RunDirectory) -> None:
-        progress = Progress(run, epochs=99, steps=STEPS, batch_size=4, phase=1)
+        log = RunLog(run, epochs=99, steps=STEPS, batch_size=4, phase=1)
+        progress = Progress(log)
         progress.set_model(small_model())
 
         def epochs() -> None:
@@ -180,11 +181,11 @@ class TestProgress:
 
         with largest_file(4096), pytest.raises(StoreError, match="tensorboard"):
             epochs()
-        progress.close()
+        log.close()
 
     def test_a_line_an_epoch_that_says_what_keras_says(self, run: RunDirectory) -> None:
-        with closing(Progress(run, epochs=3, steps=STEPS, batch_size=4, phase=1)) as progress:
-            history = fit(small_model(), [progress]).history
+        with closing(RunLog(run, epochs=3, steps=STEPS, batch_size=4, phase=1)) as log:
+            history = fit(small_model(), [Progress(log)]).history
         epochs = [event for event in read_events(run) if event["kind"] == "epoch"]
         assert [event["epoch"] for event in epochs] == [0, 1, 2]
         for name, values in history.items():
@@ -199,8 +200,8 @@ class TestProgress:
         self, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = [100.0]
-        monkeypatch.setattr("pneumo_core.training.callbacks.time.monotonic", lambda: now[0])
-        progress = Progress(run, epochs=1, steps=10, batch_size=4, phase=1)
+        monkeypatch.setattr("pneumo_core.training.run_log.time.monotonic", lambda: now[0])
+        progress = Progress(RunLog(run, epochs=1, steps=10, batch_size=4, phase=1))
         progress.set_model(small_model())
         progress.on_epoch_begin(0)
         for batch in range(10):
@@ -216,8 +217,8 @@ class TestProgress:
         told: list[str] = []
         probe = At((0, 0), lambda: told.append(read_status(run).message), "test")
         # The probe comes last, so it reads what has been said by then.
-        with closing(Progress(run, epochs=1, steps=STEPS, batch_size=4, phase=1)) as progress:
-            fit(small_model(), [progress, probe], epochs=1)
+        with closing(RunLog(run, epochs=1, steps=STEPS, batch_size=4, phase=1)) as log:
+            fit(small_model(), [Progress(log), probe], epochs=1)
         assert told == ["validating"]
 
 

@@ -1,0 +1,97 @@
+"""A DCGAN's samples as a balancing arm: which run may serve which classifier.
+
+A generator remembers something of every patient it has seen. Its samples may therefore serve a classifier only where each of
+those patients trains that classifier too: then none of them is a test or validation patient in disguise.
+"""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pneumo_core.config import Balance, TrainConfig, Validation
+from pneumo_core.data.index import DataIndex
+from pneumo_core.errors import ConfigError, DataError
+from pneumo_core.records import Label
+from pneumo_core.store import RunDirectory, find_run, gan_run_config, read_manifest, verified_file
+
+__all__ = ["follow_gan", "require_gan", "require_seen"]
+
+
+def follow_gan(config: TrainConfig) -> TrainConfig:
+    """A config that holds out the patients that its DCGAN has not seen; other configs stay as they are.
+
+    Args:
+        config: A classifier's config.
+
+    Raises:
+        RunNotFoundError: There is no such DCGAN.
+        RunError: The run is a classifier's.
+        ConfigError: The DCGAN has seen all training patients, and the classifier holds some of them out.
+    """
+    if config.gan_run is None or config.validation is not Validation.PATIENTS:
+        return config
+    gan = gan_run_config(find_run(config.gan_run))
+    if gan.validation is not Validation.PATIENTS:
+        raise ConfigError(
+            f"a DCGAN may not have seen the patients a classifier validates on. Received: gan_run={config.gan_run!r}, preset "
+            f"{gan.preset.value!r}, which has seen all; train a DCGAN with the preset 'sound', or the classifier with 'report'"
+        )
+    return replace(config, split_seed=gan.seed, val_fraction=gan.val_fraction)
+
+
+def require_gan(config: TrainConfig, index: DataIndex) -> None:
+    """Check that a config's DCGAN, if it has one, is finished and makes what the data set has too little of.
+
+    Args:
+        config: A classifier's config.
+        index: The data set.
+
+    Raises:
+        RunNotFoundError: There is no such DCGAN.
+        RunError: The run is a classifier's, or not finished.
+        ConfigError: It makes the class that there is more of, or has seen patients that the classifier validates on.
+    """
+    if config.balance is not Balance.GAN or config.gan_run is None:
+        return
+    run = find_run(config.gan_run)
+    gan = gan_run_config(run)
+    read_manifest(run)
+    train = index.table[index.table["split"] == "train"]
+    smaller = min(Label, key=lambda label: int((train["label"] == label.value).sum()))
+    if gan.label is not smaller:
+        raise ConfigError(
+            f"samples must be of the smaller class, {smaller.name}. Received: gan_run={config.gan_run!r}, which makes "
+            f"{gan.label.name}; train a DCGAN on {smaller.name}"
+        )
+    if (fitting := follow_gan(config)) != config:
+        raise ConfigError(
+            f"a classifier must hold out the patients that its DCGAN has not seen: split_seed={fitting.split_seed}, "
+            f"val_fraction={fitting.val_fraction}. Received: split_seed={config.split_seed}, val_fraction={config.val_fraction}"
+        )
+
+
+def require_seen(run: RunDirectory, table: pd.DataFrame, rows: NDArray[np.int64]) -> None:
+    """Check that every image a DCGAN has learned from trains the classifier.
+
+    Images are told by their content, so a data set with another test part is no obstacle.
+
+    Args:
+        run: The DCGAN's finished run.
+        table: The index's table.
+        rows: `(n,)` row numbers that train the classifier.
+
+    Raises:
+        RunError: The run is not finished.
+        DataError: The DCGAN has learned from an image that does not train the classifier.
+        CorruptError: A file is not the one that was written.
+    """
+    learned = pd.read_parquet(io.BytesIO(verified_file(run, run.learned)))
+    strange = set(learned["sha256"]) - set(table["sha256"].to_numpy()[rows])
+    if strange:
+        raise DataError(
+            f"every image a DCGAN has learned from must train the classifier too. Received: gan_run={run.run_id!r}, "
+            f"{len(strange):,} of {len(learned):,} images that do not; train a DCGAN on this data set"
+        )

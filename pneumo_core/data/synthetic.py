@@ -1,0 +1,79 @@
+"""Generated images as files that say so, in their names and in their metadata."""
+
+import io
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+__all__ = [
+    "LICENSE",
+    "MARK",
+    "SHEET_COLUMNS",
+    "is_synthetic",
+    "sheet",
+    "split_sheet",
+    "synthetic_name",
+    "synthetic_png",
+]
+
+MARK: Final = "synthetic"
+"""What the name of every generated file starts with."""
+
+LICENSE: Final = (
+    "Synthetic image, no patient's X-ray; made by a network trained on CC BY 4.0 images "
+    "(Kermany 2018, doi:10.17632/rscbjbr9sj). Not for diagnosis."
+)
+
+SHEET_COLUMNS: Final = 8
+
+
+def synthetic_name(run_id: str, seed: int, number: int) -> str:
+    """File name of a sample; no class folder's pattern, and no patient's name, looks like it."""
+    return f"{MARK}-{run_id}-seed{seed}-{number:07d}.png"
+
+
+def is_synthetic(name: str) -> bool:
+    """Whether a file name is one of a generated image."""
+    return name.lower().startswith(f"{MARK}-")
+
+
+def synthetic_png(image: NDArray[np.uint8], facts: dict[str, object]) -> bytes:
+    """A generated image as PNG whose metadata says what it is.
+
+    Args:
+        image: `(height, width)` uint8.
+        facts: What is known of it, such as its run and seed; written as text beside `Software` and `License`.
+    """
+    info = PngInfo()
+    for name, value in {"Software": "pneumo_core", "Synthetic": "yes", "License": LICENSE, **facts}.items():
+        info.add_text(name, str(value))
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def sheet(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay images out in rows of `SHEET_COLUMNS`, without gaps; a last row that is not full ends in black.
+
+    Args:
+        images: `(count, size, size)` uint8.
+
+    Returns:
+        `(rows * size, SHEET_COLUMNS * size)` uint8.
+    """
+    count, size, _ = images.shape
+    rows = -(-count // SHEET_COLUMNS)
+    padded = np.zeros((rows * SHEET_COLUMNS, size, size), np.uint8)
+    padded[:count] = images
+    grid = padded.reshape(rows, SHEET_COLUMNS, size, size).transpose(0, 2, 1, 3)
+    return grid.reshape(rows * size, SHEET_COLUMNS * size)
+
+
+def split_sheet(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The images of a full sheet, `(count, size, size)` uint8."""
+    size = pixels.shape[1] // SHEET_COLUMNS
+    grid = pixels.reshape(-1, size, SHEET_COLUMNS, size).transpose(0, 2, 1, 3)
+    return grid.reshape(-1, size, size)

@@ -1,0 +1,46 @@
+"""The samples that a DCGAN adds to a training set: made once for a seed and a number, and shared by all runs that ask."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo_core.data.images import content_id, load_array
+from pneumo_core.inference.samples import sample_to_folder
+from pneumo_core.store import RunDirectory, datasets_root, read_manifest
+
+__all__ = ["added_samples"]
+
+
+def added_samples(
+    gan: RunDirectory,
+    *,
+    count: int,
+    seed: int,
+    size: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> NDArray[np.uint8]:
+    """Samples as a classifier sees them: PNG files, decoded and squashed by the same code as real images.
+
+    Args:
+        gan: A finished DCGAN's run.
+        count: Samples, the first of the seed's.
+        seed: Their seed.
+        size: Side of the classifier's images, in pixels.
+        progress: Called with samples made and their total; may raise to stop.
+
+    Returns:
+        `(count, size, size)` uint8 array, memory-mapped.
+
+    Raises:
+        RunError: The run is not finished, or a classifier's.
+        CorruptError: A file is not the one that was written.
+        StoreError: The files cannot be written.
+    """
+    model = read_manifest(gan)["files"][gan.model.name][:12]
+    folder = datasets_root() / "synthetic" / f"{gan.run_id}-{model}-seed{seed}-{count}"
+    sample_to_folder(gan, folder, count=count, seed=seed, progress=progress)
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    names, hashes = [file["name"] for file in files], [file["sha256"] for file in files]
+    return load_array(folder, names, data_id=content_id(names, hashes), size=size)

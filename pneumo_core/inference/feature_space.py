@@ -1,0 +1,180 @@
+"""Spaces in which samples are held against real images: VGG16's ImageNet features, or those of a trained classifier.
+
+Distances of different spaces cannot be compared, so a space's name goes wherever its numbers go.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import h5py
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from pneumo_core.architecture import LAST_BLOCK, VGG16_BLOCKS
+from pneumo_core.errors import CorruptError
+from pneumo_core.inference.session import load_session, run_batches
+from pneumo_core.settings import keras_home, settings
+from pneumo_core.store import RunDirectory, verified_file
+
+__all__ = ["FeatureSpace", "classifier_space", "enlarged", "features", "imagenet_space", "vgg16_file"]
+
+_FILE: Final = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+_MEAN: Final = (103.939, 116.779, 123.68)
+"""ImageNet's means (Simonyan and Zisserman 2015, arXiv:1409.1556, section 2.1; values of keras.applications)."""
+
+_BATCH: Final = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureSpace:
+    """A network cut at its last convolution block, whose maps are averaged over positions.
+
+    Attributes:
+        name: Network, weights, layer and size of the images; numbers of equal names can be compared.
+        extract: Maps `(batch, size, size)` uint8 images to `(batch, d)` float32 features.
+    """
+
+    name: str
+    extract: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+def vgg16_file() -> Path | None:
+    """The file of VGG16's ImageNet weights: `$PNEUMO_VGG16_WEIGHTS`, else what Keras has downloaded before, else None."""
+    named = settings().vgg16_weights
+    found = named or keras_home() / "models" / _FILE
+    return found if found.is_file() else None
+
+
+def imagenet_space(weights: Path, size: int) -> FeatureSpace:
+    """VGG16's features of images at their own size, 512 numbers each.
+
+    Args:
+        weights: File of `vgg16_file`.
+        size: Side of the images, in pixels.
+
+    Raises:
+        CorruptError: The file does not hold the weights.
+    """
+    try:
+        arrays = _kernels(weights)
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise CorruptError(
+            f"PNEUMO_VGG16_WEIGHTS must name {_FILE} of keras.applications. Received: path={str(weights)!r}: {reason}"
+        ) from error
+    digest = hashlib.sha256(b"".join(kernel.tobytes() for kernel, _ in arrays.values())).hexdigest()[:8]
+    runtime = onnxruntime.InferenceSession(_vgg16(arrays), providers=["CPUExecutionProvider"])
+
+    def extract(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        (found,) = runtime.run(["features"], {"image": images[:, None].astype(np.float32)})
+        return np.asarray(found, np.float32)
+
+    return FeatureSpace(f"VGG16 ImageNet {digest}, mean of block5_conv3 at {size} px", extract)
+
+
+def classifier_space(run: RunDirectory, size: int) -> FeatureSpace:
+    """A finished classifier's features of images enlarged to its own size.
+
+    Args:
+        run: The classifier's run.
+        size: Side of the images, in pixels.
+
+    Raises:
+        RunError: The run is not finished.
+        CorruptError: The model is not the one that was written.
+    """
+    session = load_session(verified_file(run, run.model))
+    layer = next(layer for architecture, layer in LAST_BLOCK.items() if run.run_id.startswith(architecture.value))
+
+    def extract(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return run_batches(session, enlarged(images, session.image_size), np.arange(len(images))).features
+
+    return FeatureSpace(f"{run.run_id}, mean of {layer} at {session.image_size} px from {size}", extract)
+
+
+def features(
+    space: FeatureSpace, images: NDArray[np.uint8], progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> NDArray[np.float32]:
+    """Features of images, a few at a time.
+
+    Args:
+        space: The space.
+        images: `(n, size, size)` uint8.
+        progress: Called with images done and their total before each few; may raise to stop.
+
+    Returns:
+        `(n, d)` float32.
+    """
+    found = []
+    for start in range(0, len(images), _BATCH):
+        progress(start, len(images))
+        found.append(space.extract(images[start : start + _BATCH]))
+    return np.concatenate(found)
+
+
+def enlarged(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Images resampled to another size as every image of the project is (see `data.images.decode_gray`).
+
+    Args:
+        images: `(n, side, side)` uint8.
+        size: New side, in pixels.
+    """
+    if images.shape[1] == size:
+        return images
+    return np.stack([np.asarray(Image.fromarray(i).resize((size, size), Image.Resampling.BILINEAR)) for i in images])
+
+
+def _kernels(path: Path) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Kernel and bias of each convolution, in order."""
+    arrays = {}
+    channels = 3
+    with h5py.File(path) as file:
+        for block, (convolutions, filters) in enumerate(VGG16_BLOCKS, start=1):
+            for number in range(1, convolutions + 1):
+                name = f"block{block}_conv{number}"
+                # By their axes, because the names of the arrays differ from file to file.
+                kernel, bias = sorted((item[()] for item in file[name].values()), key=lambda array: -array.ndim)
+                if kernel.shape != (3, 3, channels, filters) or not np.isfinite(kernel).all():
+                    raise ValueError(f"{name} has the shape {kernel.shape}, or values that are not finite")
+                arrays[name] = kernel.astype(np.float32), bias.astype(np.float32)
+                channels = filters
+    return arrays
+
+
+def _vgg16(arrays: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]) -> bytes:
+    """ONNX of the convolutions on gray pixels: three equal channels are one whose first kernel is their sum."""
+    nodes, weights = [], []
+    x = "image"
+    for name, (kernel, bias) in arrays.items():
+        if name == "block1_conv1":
+            # The padding of an image with its means subtracted is 0, so each channel keeps its own mean: three channels.
+            mean = numpy_helper.from_array(np.asarray(_MEAN, np.float32).reshape(1, 3, 1, 1), "mean")
+            weights.append(mean)
+            nodes.append(helper.make_node("Sub", [x, "mean"], ["centred"]))
+            x = "centred"
+        elif name.endswith("conv1"):
+            nodes.append(helper.make_node("MaxPool", [x], [f"{name}/pooled"], kernel_shape=(2, 2), strides=(2, 2)))
+            x = f"{name}/pooled"
+        weights.append(numpy_helper.from_array(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)), f"{name}/kernel"))
+        weights.append(numpy_helper.from_array(bias, f"{name}/bias"))
+        inputs = [x, f"{name}/kernel", f"{name}/bias"]
+        nodes.append(helper.make_node("Conv", inputs, [f"{name}/linear"], pads=(1, 1, 1, 1)))
+        nodes.append(helper.make_node("Relu", [f"{name}/linear"], [name]))
+        x = name
+    weights.append(numpy_helper.from_array(np.array([2, 3], np.int64), "sides"))
+    nodes.append(helper.make_node("ReduceMean", [x, "sides"], ["features"], keepdims=0))
+    graph = helper.make_graph(
+        nodes,
+        "vgg16_features",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ("batch", 1, "height", "width"))],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ("batch", 512))],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    return bytes(model.SerializeToString())

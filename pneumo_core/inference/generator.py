@@ -1,0 +1,210 @@
+"""A finished DCGAN's generator, run without a training framework, and the latents that it is given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from pneumo_core.errors import ConfigError, CorruptError
+from pneumo_core.inference.session import NOT_LOADED
+from pneumo_core.limits import require_whole, require_within
+from pneumo_core.store import RunDirectory, gan_run_config, verified_file
+
+__all__ = [
+    "MAX_NUMBER",
+    "MAX_SAMPLES",
+    "Generator",
+    "generate",
+    "interpolate",
+    "latents",
+    "load_generator",
+    "open_generator",
+    "require_draw",
+]
+
+MAX_SAMPLES: Final = 100_000
+"""Most samples that are drawn at once: 40 times the gap between the classes of the full data set."""
+
+MAX_NUMBER: Final = 9_999_999
+"""Largest number of a sample: file names have seven digits for it."""
+
+_TRUNCATIONS: Final = (0.1, 4.0)
+"""Thresholds in standard deviations: below, all samples are nearly the same; beyond 4 lie 6 draws of 100,000."""
+
+_BLOCK: Final = 256
+"""Latents that are drawn from one random stream: changing it changes every sample of every seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """A finished run's generator, ready to run.
+
+    Attributes:
+        runtime: The ONNX session; safe to share between threads.
+        latent_dim: Length of a latent.
+        image_size: Side of the images, in pixels.
+    """
+
+    runtime: onnxruntime.InferenceSession
+    latent_dim: int
+    image_size: int
+
+
+def load_generator(run: RunDirectory) -> Generator:
+    """Load a finished run's generator, after checking it against the manifest.
+
+    Raises:
+        RunError: It is a classifier's run, or not finished.
+        CorruptError: The model is not the one that was written, or no generator exported by this project.
+        ConfigError, StoreError: The run's files cannot be read.
+    """
+    gan_run_config(run)  # Refuses a classifier's run before its model is read.
+    return open_generator(verified_file(run, run.model))
+
+
+def open_generator(model: bytes | Path) -> Generator:
+    """Open an exported generator.
+
+    Args:
+        model: The ONNX file, as bytes that were checked against a manifest or as a path that was just written.
+
+    Raises:
+        CorruptError: It is no generator exported by this project.
+    """
+    options = onnxruntime.SessionOptions()
+    # It is no faster with, and would keep the memory of the largest maps for ever.
+    options.enable_cpu_mem_arena = False
+    source = model if isinstance(model, bytes) else str(model)
+    try:
+        runtime = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except NOT_LOADED as error:
+        reason = " ".join(str(error).split())
+        raise CorruptError(f"model.onnx must be a model that ONNX Runtime loads. Received: {reason}") from error
+    inputs = {entry.name: entry.shape for entry in runtime.get_inputs()}
+    outputs = {entry.name: entry.shape for entry in runtime.get_outputs()}
+    match inputs, outputs:
+        case {"latents": [_, int(latent_dim)]}, {"image": [_, int(height), int(width)]} if height == width:
+            return Generator(runtime, latent_dim, height)
+    raise CorruptError(
+        f"model.onnx must map latents to square gray images. Received: inputs={inputs}, outputs={outputs}"
+    )
+
+
+def generate(
+    generator: Generator,
+    latents: NDArray[np.float32],
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> NDArray[np.uint8]:
+    """Draw an image of each latent.
+
+    Args:
+        generator: The generator.
+        latents: `(n, latent_dim)` float32.
+        progress: Called with images done and their total before each; may raise to stop.
+
+    Returns:
+        `(n, size, size)` uint8.
+
+    Raises:
+        ConfigError: The latents have another shape, or are not finite.
+    """
+    if latents.ndim != 2 or latents.shape[1] != generator.latent_dim or not np.isfinite(latents).all():
+        raise ConfigError(
+            f"latents of this generator must be finite numbers of shape (n, {generator.latent_dim}). "
+            f"Received: shape={latents.shape}, finite={bool(np.isfinite(latents).all())}"
+        )
+    count, size = len(latents), generator.image_size
+    images = np.empty((count, size, size), np.uint8)
+    # One at a time: rounding may depend on the size of a batch, and a sample must not depend on what is drawn beside it.
+    # Batches of 8 are a tenth faster.
+    for index in range(count):
+        progress(index, count)
+        (image,) = generator.runtime.run(["image"], {"latents": latents[index : index + 1].astype(np.float32)})
+        images[index] = np.clip(np.rint(image[0]), 0, 255)
+    return images
+
+
+def require_draw(seed: int, first: int, count: int, truncation: float | None) -> None:
+    """Refuse what `latents` cannot draw.
+
+    Raises:
+        ConfigError: `seed`, `first`, `count` or `truncation` is out of its range.
+    """
+    require_whole("seed", seed, 0, 2**31 - 1)
+    require_whole("count", count, 1, MAX_SAMPLES)
+    require_whole("first", first, 0, MAX_NUMBER + 1 - count)
+    if truncation is not None:
+        require_within("truncation", truncation, *_TRUNCATIONS)
+
+
+def latents(latent_dim: int, seed: int, first: int, count: int, truncation: float | None = None) -> NDArray[np.float32]:
+    """Draw latents from the standard normal distribution; a seed's latent of a number is the same in every draw.
+
+    With a truncation the distribution is cut off on both sides, which trades variety for likeness (Brock 2019,
+    arXiv:1809.11096, section 3.1). Values beyond are not drawn again, as there, but uniform numbers are mapped by the inverse
+    of the truncated distribution function (Devroye 1986, doi:10.1007/978-1-4613-8643-8, section II.2): the distribution is the
+    same, and one number's latent goes smoothly from one truncation to another.
+
+    Args:
+        latent_dim: Length of a latent.
+        seed: Seed of the draw, from 0 to 2**31 - 1.
+        first: Number of the first latent, from 0; the last one's is `MAX_NUMBER` at most.
+        count: Number of latents, from 1 to `MAX_SAMPLES`.
+        truncation: Largest absolute value, in standard deviations from 0.1 to 4, or None for no limit.
+
+    Returns:
+        `(count, latent_dim)` float32.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+    require_whole("latent_dim", latent_dim, 1, 2**16)
+    require_draw(seed, first, count, truncation)
+    low, high = (0.0, 1.0) if truncation is None else (ndtr(-truncation), ndtr(truncation))
+    drawn = np.empty((count, latent_dim), np.float32)
+    for block in range(first // _BLOCK, (first + count - 1) // _BLOCK + 1):
+        start, stop = max(first, block * _BLOCK), min(first + count, (block + 1) * _BLOCK)
+        uniform = np.random.default_rng([seed, block]).random((_BLOCK, latent_dim))
+        # Random numbers are multiples of 2**-53, and the normal quantile of 0 is infinite.
+        uniform = np.maximum(uniform[start - block * _BLOCK : stop - block * _BLOCK], 2.0**-54)
+        drawn[start - first : stop - first] = ndtri(low + (high - low) * uniform)
+    return drawn
+
+
+def interpolate(a: NDArray[np.float32], b: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
+    """Latents on the way from one to another along a great circle (Shoemake 1985, doi:10.1145/325334.325242, section 3.3).
+
+    A straight way would lead through lengths that no drawn latent has (White 2016, arXiv:1609.04468, section 2.1).
+
+    Args:
+        a: `(latent_dim,)` float32.
+        b: `(latent_dim,)` float32.
+        steps: Latents on the way with both ends, from 2 to 1,000.
+
+    Returns:
+        `(steps, latent_dim)` float32, from `a` to `b`.
+
+    Raises:
+        ConfigError: `steps` is out of its range, or no great circle leads from one to the other.
+    """
+    require_whole("steps", steps, 2, 1000)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ConfigError(f"two latents must have the same length. Received: shapes={a.shape} and {b.shape}")
+    lengths = np.linalg.norm(a.astype(np.float64)), np.linalg.norm(b.astype(np.float64))
+    if not (np.isfinite(lengths).all() and min(lengths) > 0):
+        raise ConfigError(f"two latents must be finite and not 0. Received: lengths={lengths[0]:g} and {lengths[1]:g}")
+    p, q = a / lengths[0], b / lengths[1]
+    # Kahan's angle: the arc cosine of a product is inexact near 0 and pi.
+    angle = 2 * np.arctan2(np.linalg.norm(p - q), np.linalg.norm(p + q))
+    if np.pi - angle < 1e-5:
+        raise ConfigError("two latents must not be opposite, where every way is as long. Received: angle=180 degrees")
+    t = np.linspace(0, 1, steps)[:, None]
+    # sin(t angle) / sin(angle) by quotients that are 1, not 0 / 0, where the angle is 0; NumPy's sinc(x) is of pi x.
+    to_a, to_b = ((part * np.sinc(part * angle / np.pi) / np.sinc(angle / np.pi)) for part in (1 - t, t))
+    way: NDArray[np.float32] = (to_a * a + to_b * b).astype(np.float32)
+    return way

@@ -1,0 +1,80 @@
+"""Layers of Keras as nodes of an ONNX graph, whatever backend holds their weights."""
+
+from typing import Any, Final
+
+import keras
+import numpy as np
+import onnx
+from keras import activations, layers, ops
+from numpy.typing import ArrayLike, NDArray
+from onnx import helper, numpy_helper
+
+from pneumo_core.errors import TrainingError
+
+__all__ = ["IR_VERSION", "OPSET", "Kinds", "image_layer", "node", "refusal", "values", "weight", "weighted"]
+
+# The first opset whose ReduceMean takes its axes as ReduceSum does; nothing newer is needed, and older runtimes read it.
+OPSET: Final = 18
+IR_VERSION: Final = 8
+
+# Which layers may stand in a place, and which values their settings may have there.
+Kinds = dict[type[layers.Layer], dict[str, tuple[Any, ...]]]
+
+
+def refusal(layer: layers.Layer, what: str, value: object, allowed: tuple[object, ...]) -> TrainingError:
+    """The error that says which setting of a layer has no node, to be raised."""
+    told, *others = (getattr(item, "__name__", item) for item in (value, *allowed))
+    return TrainingError(
+        f"{what} of an exported layer must be one of {others}. Received: layer={layer.name!r}, {what}={told!r}; change the "
+        "network, or teach the layer to the exporting code"
+    )
+
+
+# What a layer gives and holds is called `layer/part`: layers have no slash in their names, so none can take an output's.
+
+
+def node(graph: onnx.GraphProto, kind: str, name: str, *inputs: str, **attributes: Any) -> str:
+    """Write a node and return the name that it shares with its result."""
+    graph.node.append(helper.make_node(kind, inputs, [name], name, **attributes))
+    return name
+
+
+def weight(graph: onnx.GraphProto, name: str, value: ArrayLike, dtype: type[np.generic] = np.float32) -> str:
+    """Write a constant and return its name."""
+    graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype), name))
+    return name
+
+
+def values(variable: keras.Variable) -> NDArray[np.float32]:
+    """A variable's values."""
+    return np.asarray(ops.convert_to_numpy(variable), np.float32)
+
+
+def image_layer(graph: onnx.GraphProto, layer: layers.Layer, x: str) -> str:
+    """Write a layer that maps images, channels first, to images."""
+    name = layer.name
+    match layer:
+        case layers.Rescaling():
+            scale, offset = (np.reshape(value, (-1, 1, 1)) for value in (layer.scale, layer.offset))
+            scaled = node(graph, "Mul", f"{name}/scaled", x, weight(graph, f"{name}/scale", scale))
+            return node(graph, "Add", f"{name}/rescaled", scaled, weight(graph, f"{name}/offset", offset))
+        case layers.Concatenate():
+            return node(graph, "Concat", f"{name}/channels", *[x] * len(layer.input), axis=1)
+        case layers.Conv2D():
+            return weighted(graph, layer, "Conv", x, values(layer.kernel).transpose(3, 2, 0, 1), pads=(1, 1, 1, 1))
+        case layers.BatchNormalization():
+            parts = ("gamma", "beta", "moving_mean", "moving_variance")
+            weights = [weight(graph, f"{name}/{part}", values(getattr(layer, part))) for part in parts]
+            return node(graph, "BatchNormalization", f"{name}/normalized", x, *weights, epsilon=layer.epsilon)
+        case _:
+            return node(graph, "MaxPool", f"{name}/pooled", x, kernel_shape=(2, 2), strides=(2, 2))
+
+
+def weighted(
+    graph: onnx.GraphProto, layer: layers.Layer, kind: str, x: str, kernel: NDArray[np.float32], **attributes: Any
+) -> str:
+    """Write a layer of kernel, bias and perhaps ReLU."""
+    name = layer.name
+    weights = weight(graph, f"{name}/kernel", kernel), weight(graph, f"{name}/bias", values(layer.bias))
+    linear = node(graph, kind, f"{name}/linear", x, *weights, **attributes)
+    return node(graph, "Relu", f"{name}/relu", linear) if layer.activation is activations.relu else linear

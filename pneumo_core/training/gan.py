@@ -1,0 +1,256 @@
+"""Training a DCGAN, from a config and an index to its generator's weights. It reads from top to bottom."""
+
+import math
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo_core.data.images import load_array
+from pneumo_core.data.index import DataIndex
+from pneumo_core.data.splits import gan_rows
+from pneumo_core.data.synthetic import sheet, synthetic_png
+from pneumo_core.errors import TrainingError
+from pneumo_core.files import file_sha256, store_errors, write_atomic, write_json
+from pneumo_core.gan_config import GanConfig
+from pneumo_core.models.dcgan import build_discriminator, build_generator
+from pneumo_core.records import RunState
+from pneumo_core.status import stop_if_cancelled, update_status
+from pneumo_core.store import RunDirectory
+from pneumo_core.training.backup import load_backup, save_backup
+from pneumo_core.training.device import Device, describe, detect, out_of_memory, peak_memory_bytes
+from pneumo_core.training.diff_augment import draw_changes
+from pneumo_core.training.gradients import LOSSES, Networks, Step, make_step, optimizer
+from pneumo_core.training.run_log import RunLog
+
+__all__ = ["CollapseWatch", "build_networks", "sheet_epochs", "train_gan"]
+
+SHEET_COUNT: Final = 64
+"""Samples of a sheet, always of the same latents."""
+
+_SHEETS: Final = 24
+"""Sheets of a run, about: enough to see it learn, few enough to ship."""
+
+_BACKUP_INTERVAL_S: Final = 20.0
+"""A backup is 90 MB and an epoch may be seconds: this often, the disk has little to do and a kill costs little."""
+
+
+@dataclass(slots=True)
+class CollapseWatch:
+    """Ends a training whose samples have become all alike.
+
+    Spread is the mean over pixels of the standard deviation across images; a run is watched once its samples have had
+    `alive` of the real images' spread, or after `patience_steps`, and ended when they have had less than `limit` of it for
+    `epochs` epochs in a row. Both are rules of ours: runs that learn have more than half of it.
+    """
+
+    alive: float = 0.3
+    limit: float = 0.1
+    epochs: int = 5
+    patience_steps: int = 2000
+    has_lived: bool = False
+    below: int = field(default=0)
+
+    def see(self, spread: float, step: int) -> None:
+        """Take in an epoch's spread, as a fraction of the real images'.
+
+        Raises:
+            TrainingError: The samples have collapsed.
+        """
+        self.has_lived = self.has_lived or spread >= self.alive or step >= self.patience_steps
+        self.below = self.below + 1 if self.has_lived and spread < self.limit else 0
+        if self.below >= self.epochs:
+            raise TrainingError(
+                f"samples must differ from each other. Received: {spread:.3f} of the real images' spread after {self.below} "
+                "epochs of collapse; try another seed, or the preset 'sound'"
+            )
+
+
+def build_networks(config: GanConfig, device: Device) -> Networks:
+    """The untrained networks of a config, under the current precision policy."""
+    generator = build_generator(
+        image_size=config.image_size, latent_dim=config.latent_dim, filters=config.filters, seed=config.seed
+    )
+    averaged = generator
+    if config.ema_decay:
+        averaged = keras.models.clone_model(generator)
+        averaged.set_weights(generator.get_weights())
+    discriminator = build_discriminator(
+        image_size=config.image_size, filters=config.filters, spectral_norm=config.spectral_norm, seed=config.seed
+    )
+    return Networks(
+        generator,
+        averaged,
+        discriminator,
+        optimizer(device, config.generator_learning_rate, config.beta_1, generator),
+        optimizer(device, config.discriminator_learning_rate, config.beta_1, discriminator),
+        config.ema_decay,
+        config.diff_augment,
+    )
+
+
+def sheet_epochs(epochs: int) -> set[int]:
+    """After how many epochs a sheet is kept: closer together at the start, where more changes."""
+    return {1, *(math.ceil(epochs * (number / _SHEETS) ** 1.5) for number in range(1, _SHEETS + 1))}
+
+
+def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
+    """Train a run's DCGAN, or go on where it stopped, and leave it *trained*.
+
+    Writes the generator's weights, which images it has learned from, sheets, events, backups, and at the end `trained.json`,
+    which vouches for the weights.
+
+    Args:
+        run: The run; its worker holds the lock.
+        config: What to train.
+        index: The data set.
+
+    Raises:
+        DataError: There are fewer training images of the class than a batch.
+        TrainingError: A loss is no longer finite, the samples have collapsed, or memory ran out.
+        CancelledError: The run was asked to stop.
+        StoreError: A file cannot be written.
+    """
+    started = time.monotonic()
+    device = detect()
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(device.precision)
+
+    update_status(run, message="preparing images")
+    rows = gan_rows(index.table, config)
+    images = load_array(
+        index.root,
+        index.table["image_id"].tolist(),
+        data_id=index.data_id,
+        size=config.image_size,
+        progress=lambda *_: stop_if_cancelled(run),
+    )
+    real = images[rows]
+    learned = index.table.iloc[rows][["image_id", "patient_id", "sha256"]]
+    write_atomic(run.learned, learned.to_parquet(index=False))
+
+    networks = build_networks(config, device)
+    update_status(run, state=RunState.RUNNING, epochs=config.epochs)
+    try:
+        first_epoch = _train(run, config, device, networks, real)
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"the training must fit into the memory of {device.name}. Received: batch_size={config.batch_size}, "
+            f"image_size={config.image_size}, {type(error).__name__}; close what else uses the device, or train on another"
+        ) from error
+
+    partial = run.weights.with_name("partial.weights.h5")
+    with store_errors(run.weights):
+        networks.averaged.save_weights(partial)
+        partial.replace(run.weights)
+    facts = {
+        "weights_sha256": file_sha256(run.weights),
+        "parameters": networks.generator.count_params(),
+        "trainable_parameters": sum(
+            int(np.prod(variable.shape)) for variable in networks.generator.trainable_variables
+        ),
+        "discriminator_parameters": networks.discriminator.count_params(),
+        "images": {"train": len(rows)},
+        "first_epoch_of_last_session": first_epoch,
+        "training_duration_s": time.monotonic() - started,
+        "peak_memory_bytes": peak_memory_bytes(),
+        "device": describe(device),
+    }
+    write_json(run.trained, facts)
+
+
+def _train(run: RunDirectory, config: GanConfig, device: Device, networks: Networks, real: NDArray[np.uint8]) -> int:
+    """Train to the end, from the backup if there is one; returns the epoch it started at."""
+    step = make_step(networks, device)
+    fixed = _latents(config, -1, SHEET_COUNT)
+    real_spread = _spread(real)
+    watch = CollapseWatch()
+    first_epoch = 0
+    if (found := load_backup(run.backup, networks.variables)) is not None:
+        facts, arrays = found
+        for variable, array in zip(networks.variables, arrays, strict=True):
+            variable.assign(array)
+        first_epoch = facts["epoch"]
+        watch.has_lived, watch.below = bool(facts.get("has_lived")), int(facts.get("below", 0))
+
+    steps = len(real) // config.batch_size
+    wanted = sheet_epochs(config.epochs)
+    log = RunLog(run, epochs=config.epochs, steps=steps, batch_size=config.batch_size)
+    saved = time.monotonic()
+    with closing(log):
+        for epoch in range(first_epoch, config.epochs):
+            values = _epoch(run, config, step, real, epoch, log)
+            step.write_back()
+            samples = _samples(networks, fixed)
+            spread = _spread(samples) / real_spread
+            watch.see(spread, (epoch + 1) * steps)
+            log.end(epoch, {**values, "spread": spread})
+            if epoch + 1 in wanted:
+                facts = {"Run": run.run_id, "Epoch": epoch + 1, "Seed": config.seed}
+                write_atomic(run.sheet(epoch + 1), synthetic_png(sheet(samples), facts))
+            is_last = epoch + 1 == config.epochs
+            if is_last or time.monotonic() - saved > _BACKUP_INTERVAL_S:
+                lived = {"has_lived": watch.has_lived, "below": watch.below}
+                save_backup(run.backup, epoch + 1, lived, networks.variables)
+                saved = time.monotonic()
+    return first_epoch
+
+
+def _epoch(
+    run: RunDirectory, config: GanConfig, step: Step, real: NDArray[np.uint8], epoch: int, log: RunLog
+) -> dict[str, float]:
+    """Every real image once, but for a last batch that is not full; returns the epoch's mean losses."""
+    log.begin(epoch)
+    order = np.random.default_rng([config.seed, epoch]).permutation(len(real))
+    size, batch_size = config.image_size, config.batch_size
+    steps = len(real) // batch_size
+    latents = _latents(config, epoch, steps * batch_size)
+    rng = np.random.default_rng([config.seed, epoch, 1])
+    losses: list[Any] = []
+    for number in range(steps):
+        part = slice(number * batch_size, (number + 1) * batch_size)
+        batch = real[order[part], :, :, None].astype(np.float32)
+        changes = np.stack([draw_changes(rng, batch_size, size) for _ in range(3)])
+        losses.append(step.run(batch, latents[part], changes))
+        stop_if_cancelled(run)
+        if log.is_due(number):  # Asking an accelerator for a value waits for it.
+            log.batch(number, _means(losses[-1:]))
+    return _means(losses)
+
+
+def _means(losses: list[Any]) -> dict[str, float]:
+    """Mean of each value a step returns.
+
+    Raises:
+        TrainingError: One is not finite.
+    """
+    table = np.asarray([[float(value) for value in values] for values in losses])
+    means = dict(zip(LOSSES, table.mean(axis=0).tolist(), strict=True))
+    if not np.isfinite(table).all():
+        raise TrainingError(
+            f"the losses must stay finite. Received: {means}; the training has diverged: try another seed, or smaller "
+            "learning rates"
+        )
+    return means
+
+
+def _latents(config: GanConfig, epoch: int, count: int) -> NDArray[np.float32]:
+    """Latents of an epoch; those of epoch -1 are the sheets'."""
+    rng = np.random.default_rng([config.seed, epoch + 1, 2])
+    return rng.standard_normal((count, config.latent_dim), dtype=np.float32)
+
+
+def _samples(networks: Networks, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+    pixels: NDArray[np.float32] = keras.ops.convert_to_numpy(networks.averaged(latents, training=False))
+    return np.clip(np.rint(pixels[..., 0]), 0, 255).astype(np.uint8)
+
+
+def _spread(images: NDArray[np.uint8]) -> float:
+    """Mean over pixels of the standard deviation across images, in gray levels."""
+    return float(images[:512].astype(np.float32).std(axis=0).mean())

@@ -1,0 +1,202 @@
+"""One step of a DCGAN, in TensorFlow and in JAX: the only file whose code depends on Keras' backend.
+
+Both follow Goodfellow 2014 (arXiv:1406.2661, algorithm 1) with the non-saturating generator loss of its section 3: the
+discriminator learns to tell real from generated, then the generator learns from its new weights, on the same samples.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from pneumo_core.training.device import Device, adam
+from pneumo_core.training.diff_augment import apply_changes
+
+__all__ = ["LOSSES", "Networks", "Step", "make_step"]
+
+LOSSES = ("loss_generator", "loss_discriminator", "score_real", "score_generated")
+"""What a step returns: both losses, and the mean probability of "real" that the discriminator gives to either."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Networks:
+    """What is trained.
+
+    Attributes:
+        generator: The generator as it is trained.
+        averaged: The same with averaged weights, from which samples are drawn; it may be `generator` itself.
+        discriminator: The discriminator.
+        generator_optimizer: Optimizer of the generator.
+        discriminator_optimizer: Optimizer of the discriminator.
+        ema_decay: Decay of the average a step.
+        diff_augment: Whether the discriminator sees changed images.
+    """
+
+    generator: keras.Model
+    averaged: keras.Model
+    discriminator: keras.Model
+    generator_optimizer: keras.optimizers.Adam
+    discriminator_optimizer: keras.optimizers.Adam
+    ema_decay: float
+    diff_augment: bool
+
+    @property
+    def variables(self) -> list[Any]:
+        """Everything that a step changes, in a fixed order."""
+        averaged = [] if self.averaged is self.generator else self.averaged.variables
+        return [
+            *self.generator.variables,
+            *averaged,
+            *self.discriminator.variables,
+            *self.generator_optimizer.variables,
+            *self.discriminator_optimizer.variables,
+        ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A compiled step.
+
+    Attributes:
+        run: Takes real images `(batch, size, size, 1)` float32 in [0, 255], latents `(batch, latent_dim)` and changes
+            `(3, batch, 6)` for the real images, for the generated ones and for the generator's turn; returns four scalars,
+            `LOSSES`.
+        write_back: Puts what the steps have changed into the networks' variables.
+    """
+
+    run: Callable[[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]], Any]
+    write_back: Callable[[], None]
+
+
+def make_step(networks: Networks, device: Device) -> Step:
+    """The step of the current backend.
+
+    Args:
+        networks: What it trains; optimizers are built.
+        device: Where it runs.
+    """
+    if device.backend == "jax":
+        return _jax_step(networks)
+    return _tensorflow_step(networks)
+
+
+def optimizer(device: Device, learning_rate: float, beta_1: float, network: keras.Model) -> keras.optimizers.Adam:
+    """Adam, built for a network."""
+    built = adam(device, learning_rate, network, beta_1=beta_1)
+    built.build(network.trainable_variables)
+    return built
+
+
+def _cross_entropy(logits: Any, real: float) -> Any:
+    return ops.mean(ops.softplus(-logits if real else logits))
+
+
+def _seen(images: Any, changes: Any, networks: Networks) -> Any:
+    return apply_changes(images, changes) if networks.diff_augment else images
+
+
+def _tensorflow_step(networks: Networks) -> Step:
+    import tensorflow as tf  # noqa: PLC0415  Only there.
+
+    generator, discriminator = networks.generator, networks.discriminator
+
+    @tf.function(autograph=False)
+    def run(real: Any, latents: Any, changes: Any) -> Any:
+        with tf.GradientTape() as generator_tape:
+            generated = generator(latents, training=True)
+            with tf.GradientTape() as tape:
+                on_real = discriminator(_seen(real, changes[0], networks), training=True)
+                fixed = tf.stop_gradient(generated)
+                on_generated = discriminator(_seen(fixed, changes[1], networks), training=True)
+                loss_discriminator = _cross_entropy(on_real, 1.0) + _cross_entropy(on_generated, 0.0)
+            weights = discriminator.trainable_variables
+            networks.discriminator_optimizer.apply(tape.gradient(loss_discriminator, weights), weights)
+            logits = discriminator(_seen(generated, changes[2], networks), training=True)
+            loss_generator = _cross_entropy(logits, 1.0)
+        weights = generator.trainable_variables
+        networks.generator_optimizer.apply(generator_tape.gradient(loss_generator, weights), weights)
+        if networks.averaged is not generator:
+            for mean, variable in zip(networks.averaged.variables, generator.variables, strict=True):
+                mean.assign(networks.ema_decay * mean + (1 - networks.ema_decay) * variable)
+        return loss_generator, loss_discriminator, *map(_score, (on_real, on_generated))
+
+    return Step(run, lambda: None)
+
+
+def _score(logits: Any) -> Any:
+    return ops.mean(ops.sigmoid(logits))
+
+
+def _jax_step(networks: Networks) -> Step:
+    import jax  # noqa: PLC0415  Only there.
+
+    generator, averaged, discriminator = networks.generator, networks.averaged, networks.discriminator
+    optimizers = networks.generator_optimizer, networks.discriminator_optimizer
+    parts = (
+        generator.trainable_variables,
+        generator.non_trainable_variables,
+        discriminator.trainable_variables,
+        discriminator.non_trainable_variables,
+        optimizers[0].variables,
+        optimizers[1].variables,
+        [] if averaged is generator else averaged.trainable_variables,
+        [] if averaged is generator else averaged.non_trainable_variables,
+    )
+
+    def discriminate(weights: Any, others: Any, images: Any) -> Any:
+        return discriminator.stateless_call(weights, others, images, training=True)
+
+    def step(state: Any, real: Any, latents: Any, changes: Any) -> Any:
+        g_weights, g_others, d_weights, d_others, g_state, d_state, mean_weights, mean_others = state
+
+        def generate(weights: Any) -> Any:
+            return generator.stateless_call(weights, g_others, latents, training=True)
+
+        generated, pull_back, g_others = jax.vjp(generate, g_weights, has_aux=True)
+
+        def discriminator_loss(weights: Any) -> Any:
+            on_real, others = discriminate(weights, d_others, _seen(real, changes[0], networks))
+            on_generated, others = discriminate(weights, others, _seen(generated, changes[1], networks))
+            loss = _cross_entropy(on_real, 1.0) + _cross_entropy(on_generated, 0.0)
+            return loss, (others, _score(on_real), _score(on_generated))
+
+        (loss_d, (d_others, *scores)), gradients = jax.value_and_grad(discriminator_loss, has_aux=True)(d_weights)
+        d_weights, d_state = optimizers[1].stateless_apply(d_state, gradients, d_weights)
+
+        def generator_loss(images: Any) -> Any:
+            logits, others = discriminate(d_weights, d_others, _seen(images, changes[2], networks))
+            return _cross_entropy(logits, 1.0), others
+
+        (loss_g, d_others), gradient = jax.value_and_grad(generator_loss, has_aux=True)(generated)
+        (gradients,) = pull_back(gradient)
+        g_weights, g_state = optimizers[0].stateless_apply(g_state, gradients, g_weights)
+
+        def average(means: Any, values: Any) -> Any:
+            return [networks.ema_decay * mean + (1 - networks.ema_decay) * value for mean, value in zip(means, values)]  # noqa: B905
+
+        means = (average(mean_weights, g_weights), average(mean_others, g_others))
+        state = (g_weights, g_others, d_weights, d_others, g_state, d_state, *means)
+        return state, (loss_g, loss_d, *scores)
+
+    compiled = jax.jit(step, donate_argnums=0)
+    state: Any = None
+
+    def run(real: Any, latents: Any, changes: Any) -> Any:
+        nonlocal state
+        if state is None:  # Copies: what a step is given, it uses up.
+            state = tuple([jax.numpy.array(variable.value) for variable in part] for part in parts)
+        state, losses = compiled(state, real, latents, changes)
+        return losses
+
+    def write_back() -> None:
+        nonlocal state
+        for part, values in zip(parts, state or (), strict=False):
+            for variable, value in zip(part, values, strict=False):
+                variable.assign(value)
+        state = None  # The variables hold it now; the next step takes it from there.
+
+    return Step(run, write_back)
