@@ -16,6 +16,7 @@ page = st.navigation(
         st.Page("pages/dataset.py", title="Dataset", url_path="dataset"),
         st.Page("pages/augmentation.py", title="Augmentation", url_path="augmentation"),
         st.Page("pages/train.py", title="Train", url_path="train"),
+        st.Page("pages/gan.py", title="GAN lab", url_path="gan"),
         st.Page("pages/evaluate.py", title="Evaluate", url_path="evaluate"),
         st.Page("pages/predict.py", title="Predict", url_path="predict"),
     ]

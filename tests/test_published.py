@@ -2,21 +2,34 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pneumo_core.data.images import decode_gray
+from pneumo_core.data.synthetic import split_sheet
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate
 from pneumo_core.inference.evidence import read_predictions, read_report
+from pneumo_core.inference.gan_measures import read_learned, read_measures
+from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.run_config import config_from_dict, run_id
-from pneumo_core.store import RunDirectory, find_run, read_manifest, verified_file
+from pneumo_core.store import RunDirectory, find_run, gan_run_config, read_manifest, verified_file
 
 PUBLISHED = sorted((Path(__file__).resolve().parent.parent / "artifacts" / "published").glob("*-*"))
-RUNS = pytest.mark.parametrize("run", [RunDirectory(path) for path in PUBLISHED], ids=lambda run: run.run_id)
+
+
+def parametrized(pattern: str) -> pytest.MarkDecorator:
+    """Once with each published run of a kind."""
+    runs = [RunDirectory(path) for path in PUBLISHED if re.match(pattern, path.name)]
+    return pytest.mark.parametrize("run", runs, ids=lambda run: run.run_id)
+
+
+RUNS, CLASSIFIERS, GANS = parametrized(""), parametrized("baseline|vgg16"), parametrized("dcgan")
 
 
 def test_a_fresh_clone_has_a_run_to_predict_with() -> None:
@@ -38,7 +51,7 @@ def test_the_id_is_the_hash_of_what_was_asked(run: RunDirectory) -> None:
     assert run_id(config_from_dict(asked["config"]), asked["data"]["data_id"]) == run.run_id
 
 
-@RUNS
+@CLASSIFIERS
 def test_the_report_follows_from_the_predictions_alone(run: RunDirectory) -> None:
     config = config_from_dict(json.loads(run.config.read_text())["config"])
     again = evaluate(
@@ -51,12 +64,17 @@ def test_the_report_follows_from_the_predictions_alone(run: RunDirectory) -> Non
 
 
 @RUNS
-def test_it_holds_no_image_and_is_small(run: RunDirectory) -> None:
-    assert not [path for path in run.path.iterdir() if path.suffix in {".png", ".jpg", ".jpeg", ".npy"}]
+def test_it_holds_no_patient_s_image_and_is_small(run: RunDirectory) -> None:
+    images = [path for path in run.path.iterdir() if path.suffix in {".png", ".jpg", ".jpeg", ".npy"}]
+    for path in images:
+        assert re.fullmatch(r"sheet-\d{5}\.png", path.name)
+        with Image.open(path) as sheet:
+            assert (sheet.text["Synthetic"], sheet.text["Run"]) == ("yes", run.run_id)  # type: ignore[attr-defined]
+    assert bool(images) == run.run_id.startswith("dcgan-")
     assert sum(path.stat().st_size for path in run.path.iterdir()) < 16e6
 
 
-@RUNS
+@CLASSIFIERS
 def test_the_small_model_decides_each_real_test_image_as_the_trained_one_did(run: RunDirectory) -> None:
     data = os.environ.get("PNEUMO_REAL_DATA")
     if not data:
@@ -72,3 +90,43 @@ def test_the_small_model_decides_each_real_test_image_as_the_trained_one_did(run
     expected = probability(test["logit"].to_numpy()) >= threshold
     np.testing.assert_array_equal(probability(logits) >= threshold, expected)
     assert np.abs(logits - test["logit"].to_numpy()).max() <= read_manifest(run)["largest_logit_difference"] + 1e-3
+
+
+@GANS
+def test_the_small_generator_draws_the_last_sheet(run: RunDirectory) -> None:
+    config = gan_run_config(run)
+    generator = load_generator(run)
+    fixed = np.random.default_rng([config.seed, 0, 2]).standard_normal((64, config.latent_dim), dtype=np.float32)
+    with Image.open(run.sheet(config.epochs)) as sheet:
+        drawn = split_sheet(np.asarray(sheet)).astype(int)
+    # The sheet was drawn while training, which may be in bfloat16.
+    assert np.abs(generate(generator, fixed).astype(int) - drawn).mean() < 2
+
+
+@GANS
+def test_it_has_learned_from_no_test_patient(run: RunDirectory) -> None:
+    learned = read_learned(run)
+    assert len(learned) == read_manifest(run)["images"]["train"]
+    assert learned["image_id"].str.match(r"train/(NORMAL|PNEUMONIA)/").all()
+
+
+@GANS
+def test_its_measures_are_of_its_samples(run: RunDirectory) -> None:
+    measures = read_measures(run)
+    report = measures.report
+    assert measures.run_id == run.run_id
+    assert (report.n_real, report.image_size) == (len(read_learned(run)), gan_run_config(run).image_size)
+    assert report.collapse.passes
+    data = os.environ.get("PNEUMO_REAL_DATA")
+    if not data:
+        pytest.skip("PNEUMO_REAL_DATA names no chest_xray folder")
+    names = read_learned(run)["image_id"].tolist()
+    real = np.stack([decode_gray((Path(data) / name).read_bytes(), name, size=report.image_size) for name in names])
+    generator = load_generator(run)
+    samples = generate(generator, latents(generator.latent_dim, measures.sample_seed, 0, 5))
+    for number, sample in enumerate(samples):
+        distances = np.sqrt((((real.astype(float) - sample) / 255) ** 2).mean(axis=(1, 2)))
+        stored = report.memorisation_pixels.distance[number]
+        # Half precision moves a pixel by a gray level or two.
+        assert distances.min() == pytest.approx(stored, abs=0.005)
+        assert distances[report.memorisation_pixels.nearest[number]] == pytest.approx(distances.min(), abs=0.005)

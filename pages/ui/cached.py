@@ -3,15 +3,18 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from pneumo_core.data.index import DataIndex, build_index, index_changed_ns, load_index
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.inference.evidence import read_report
-from pneumo_core.store import find_run
+from pneumo_core.store import find_run, gan_run_config
 
 if TYPE_CHECKING:
     from pneumo_core.inference.classify import Classifier
+    from pneumo_core.inference.generator import Generator
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -73,3 +76,68 @@ def report_of(run_id: str) -> EvaluationReport:
         CorruptError: The report is not the one that was written.
     """
     return _report(run_id, _manifest_ns(run_id))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the generator…")
+def _generator(run_id: str, manifest_ns: int) -> Any:  # noqa: ARG001
+    from pneumo_core.inference.generator import load_generator
+
+    return load_generator(find_run(run_id))
+
+
+def loaded_generator(run_id: str) -> "Generator":
+    """A finished DCGAN's generator, ready to draw.
+
+    Raises:
+        RunError: The run is not finished, or a classifier's.
+        CorruptError: The model is not the one that was written.
+    """
+    generator: Generator = _generator(run_id, _manifest_ns(run_id))
+    return generator
+
+
+@st.cache_data(max_entries=16, show_spinner="Drawing…")
+def _samples(
+    run_id: str, manifest_ns: int, seed: int, first: int, count: int, truncation: float | None
+) -> NDArray[np.uint8]:
+    from pneumo_core.inference.generator import generate, latents
+
+    generator: Generator = _generator(run_id, manifest_ns)
+    return generate(generator, latents(generator.latent_dim, seed, first, count, truncation))
+
+
+def samples_of(run_id: str, seed: int, first: int, count: int, truncation: float | None = None) -> NDArray[np.uint8]:
+    """Samples of a finished DCGAN, `(count, size, size)` uint8; see `inference.generator.latents` for the arguments.
+
+    Raises:
+        RunError, CorruptError: See `loaded_generator`.
+        ConfigError: A value is out of its range.
+    """
+    return _samples(run_id, _manifest_ns(run_id), seed, first, count, truncation)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Preparing the real images (once)…")
+def _learned(run_id: str, manifest_ns: int, _index: DataIndex, root: str, data_id: str) -> Any:  # noqa: ARG001
+    from pneumo_core.inference.gan_measures import learned_images, read_learned
+
+    run = find_run(run_id)
+    images, patients = learned_images(_index, read_learned(run), gan_run_config(run).image_size)
+    images.setflags(write=False)  # All sessions share them.
+    return images, patients
+
+
+def learned_of(run_id: str, index: DataIndex) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    """The images that a finished DCGAN has learned from, at its own size, and their patients, in learned.parquet's order.
+
+    Returns:
+        `(n, size, size)` uint8, read-only, and `(n,)`.
+
+    Raises:
+        DataError: The data set lacks some of them.
+        RunError: The run is not finished.
+        CorruptError: The list of them is not the one that was written.
+    """
+    found: tuple[NDArray[np.uint8], NDArray[Any]] = _learned(
+        run_id, _manifest_ns(run_id), index, str(index.root), index.data_id
+    )
+    return found

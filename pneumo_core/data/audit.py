@@ -28,6 +28,7 @@ def audit(index: DataIndex) -> tuple[Finding, ...]:
     """Look for differences from the official data set, empty parts, duplicates and patients on both sides of a split."""
     return (
         *_phantoms(index),
+        *_generated(index),
         *_counts(index),
         *_missing(index),
         *_unreadable(index),
@@ -44,6 +45,14 @@ def _phantoms(index: DataIndex) -> list[Finding]:
             "phantoms", "These are synthetic phantoms, drawn by this project: no figure from them is about patients."
         )
     ]
+
+
+def _generated(index: DataIndex) -> list[Finding]:
+    generated = index.generated()
+    if not generated:
+        return []
+    message = f"{len(generated):,} images have been made by a DCGAN; nothing can be trained while they are among the real ones."
+    return [Finding("generated", message, severe=True)]
 
 
 def _counts(index: DataIndex) -> list[Finding]:

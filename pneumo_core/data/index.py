@@ -20,6 +20,7 @@ import pandas as pd
 
 from pneumo_core.data.images import content_id, decode_gray, read_facts
 from pneumo_core.data.patients import parse_name
+from pneumo_core.data.synthetic import is_synthetic
 from pneumo_core.errors import DataError, ImageError, StoreError
 from pneumo_core.files import read_json, write_atomic, write_json
 from pneumo_core.records import ImageRecord, Label, Split, UnreadableFile
@@ -58,6 +59,10 @@ class DataIndex:
     def is_phantom(self) -> bool:
         """Whether any image is a synthetic phantom, by its name."""
         return bool(self.table["image_id"].str.contains("/PHANTOM-").any())
+
+    def generated(self) -> list[str]:
+        """Ids of images whose files say that a DCGAN has made them."""
+        return [name for name in self.table["image_id"] if is_synthetic(name.rpartition("/")[2])]
 
     def counts(self) -> dict[tuple[Split, Label], int]:
         """Number of images per split and class, zeros included."""
@@ -173,8 +178,15 @@ def require_trainable(index: DataIndex) -> None:
     """Check that a data set has what training and testing need.
 
     Raises:
-        DataError: `train` or `test` lacks a class.
+        DataError: `train` or `test` lacks a class, or there are generated images among the real ones.
     """
+    generated = index.generated()
+    if generated:
+        raise DataError(
+            "a data set must hold real images only, or generated ones would be validated and tested on. Received: "
+            f"{len(generated):,} generated images in {str(index.root)!r}, such as {generated[0]!r}; take them out and train with "
+            "--balance gan:RUN"
+        )
     counts = index.counts()
     for split in (Split.TRAIN, Split.TEST):
         for label in Label:

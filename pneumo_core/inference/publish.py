@@ -16,10 +16,12 @@ from pneumo_core.data.index import load_index
 from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.files import read_json, store_errors, write_atomic, write_json
+from pneumo_core.gan_config import GanConfig
 from pneumo_core.inference.evidence import read_predictions, read_report
+from pneumo_core.inference.generator import generate, latents, load_generator, open_generator
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.status import read_events
-from pneumo_core.store import RunDirectory, published_root, read_manifest, verified_file, write_manifest
+from pneumo_core.store import RunDirectory, published_root, read_config, read_manifest, verified_file, write_manifest
 
 __all__ = ["publish", "to_float16"]
 
@@ -66,15 +68,16 @@ def to_float16(model: bytes) -> bytes:
 def publish(run: RunDirectory, *, progress: Callable[[int, int], None] | None = None) -> RunDirectory:
     """Copy a finished run to `artifacts/published`: the model in float16, the epochs' events, no image, no local path.
 
-    The float16 model must decide every validation and test image as the original does; its largest difference in logits is
-    recorded in the manifest.
+    A classifier's float16 model must decide every validation and test image as the original does; its largest difference in
+    logits is recorded in the manifest. A generator's must draw the same samples but for rounding; the largest difference in
+    gray levels is recorded.
 
     Args:
-        run: A finished run whose data set is still in its place.
+        run: A finished run; a classifier's data set must still be in its place.
         progress: Called with images done and their total.
 
     Raises:
-        RunError: The run is not finished, is published already, or the small model decides an image differently.
+        RunError: The run is not finished, is published already, or the small model answers differently.
         CorruptError: A file is not the one that was written.
         DataError: The data set is gone.
         StoreError: The copy cannot be written.
@@ -86,14 +89,19 @@ def publish(run: RunDirectory, *, progress: Callable[[int, int], None] | None = 
     manifest = read_manifest(run)
     asked = read_json(run.config)
     small = to_float16(verified_file(run, run.model))
-    facts = _compare(run, small, str(asked["data"]["data_id"]), progress)
+    if isinstance(read_config(run), GanConfig):
+        facts = _compare_samples(run, small)
+        kept_files = [run.learned, run.measures, *sorted(run.path.glob("sheet-*.png"))]
+    else:
+        facts = _compare(run, small, str(asked["data"]["data_id"]), progress)
+        kept_files = [run.predictions, run.report, run.distribution]
 
     target = RunDirectory(published_root() / run.run_id)
     partial = RunDirectory(target.path.with_name(f".{run.run_id}.partial"))
     with store_errors(target.path):
         shutil.rmtree(partial.path, ignore_errors=True)
         partial.path.mkdir(parents=True)
-        for path in (run.predictions, run.report, run.distribution):
+        for path in kept_files:
             write_atomic(partial.path / path.name, verified_file(run, path))
         write_json(
             partial.config, {**asked, "data": {**asked["data"], "root": str(asked["data"]["root"]).rsplit("/", 1)[-1]}}
@@ -133,3 +141,21 @@ def _compare(
             f"the float16 model must decide as the original. Received: run_id={run.run_id!r}, {changed} of {len(ids)} differ"
         )
     return {"weights_stored_as": "float16", "largest_logit_difference": float(np.max(np.abs(received - expected)))}
+
+
+_MOST_GRAY_LEVELS: Final = 4
+"""Largest difference of a pixel of a small generator's sample that is still rounding; nobody sees 4 of 256 gray levels."""
+
+
+def _compare_samples(run: RunDirectory, small: bytes) -> dict[str, str | float]:
+    """Check that the small generator draws the samples of the original."""
+    original, smaller = load_generator(run), open_generator(small)
+    drawn = latents(original.latent_dim, 0, 0, 256)
+    expected, received = generate(original, drawn).astype(np.int16), generate(smaller, drawn).astype(np.int16)
+    largest = int(np.abs(received - expected).max())
+    if largest > _MOST_GRAY_LEVELS:
+        raise RunError(
+            f"the float16 generator must draw as the original, within {_MOST_GRAY_LEVELS} gray levels. Received: "
+            f"run_id={run.run_id!r}, which differs by {largest}"
+        )
+    return {"weights_stored_as": "float16", "largest_pixel_difference": largest}

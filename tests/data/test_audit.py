@@ -52,6 +52,12 @@ def test_the_official_data_set_has_no_findings() -> None:
     assert findings(rows()) == {}
 
 
+def test_generated_images_among_the_real_ones_are_severe() -> None:
+    table = rows()
+    table.loc[0, "image_id"] = "train/NORMAL/synthetic-dcgan-0123456789ab-seed0-0000007.png"
+    assert {name: finding.severe for name, finding in findings(table).items()} == {"generated": True}
+
+
 def test_other_counts_are_said_split_by_split() -> None:
     found = findings(rows(OFFICIAL | {("test", "NORMAL"): 118, ("test", "PNEUMONIA"): 200, ("train", "NORMAL"): 1340}))
     assert list(found) == ["counts-differ", "counts-differ1"]

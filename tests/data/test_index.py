@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from pneumo_core.data.index import DataIndex, build_index, find_root, index_changed_ns, load_index, require_trainable
+from pneumo_core.data.synthetic import synthetic_name, synthetic_png
 from pneumo_core.errors import DataError, StoreError
 from pneumo_core.records import ImageRecord, Label, Split, Subtype
 from pneumo_core.store import datasets_root
@@ -304,6 +305,15 @@ def test_training_needs_both_classes_in_train_and_test(root: Path, missing: str)
         require_trainable(index)
     assert_one_line(raised.value, split, "'NORMAL'", "'PNEUMONIA'")
     assert f"add images to {missing}" in str(raised.value)
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_training_takes_no_generated_image_for_a_real_one(root: Path, split: str) -> None:
+    name = synthetic_name("dcgan-0123456789ab", 0, 7)
+    (root / split / "NORMAL" / name).write_bytes(synthetic_png(gray(32, 32), {}))
+    with pytest.raises(DataError) as raised:
+        require_trainable(build_index(root))
+    assert_one_line(raised.value, "1 generated images", f"{split}/NORMAL/{name}", "--balance gan:RUN")
 
 
 def test_training_does_without_a_val_folder(root: Path) -> None:

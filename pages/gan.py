@@ -1,0 +1,52 @@
+"""GAN lab: train a DCGAN, look at its samples, tell them from real X-rays, and see how good and how original they are."""
+
+import streamlit as st
+
+from pages.ui.components import data_badge, shown_errors
+from pages.ui.gan_runs import choose_gan
+from pages.ui.launch import take_started
+from pages.ui.state import current_index, require_frame
+
+require_frame()
+
+VIEWS = ("Samples", "Real or generated", "Measures", "Copies", "Train")
+
+st.title("GAN lab")
+st.caption("Generated images are synthetic: no patient's X-ray, and not for diagnosis. Research and education only.")
+if take_started():
+    st.session_state["show"] = VIEWS[4]
+with shown_errors():
+    index = current_index()
+    data_badge(index)
+    view = choose_gan()
+    samples, game, measures, copies, train = st.tabs(VIEWS, key="show", bind="query-params")
+    if view is None and not train.open:
+        st.info("No DCGAN yet. Train one under 'Train': the quick preset takes about a minute.")
+    # Each tab's code is loaded when it is first opened.
+    if view is not None and samples.open:
+        with samples:
+            from pages.ui.gan_samples import samples_panel
+
+            samples_panel(view.run, index)
+    if view is not None and game.open:
+        with game:
+            from pages.ui.gan_game import game_panel
+
+            game_panel(view.run, index)
+    if view is not None and measures.open:
+        with measures:
+            from pages.ui.gan_measures import measures_panel
+
+            measures_panel(view.run)
+    if view is not None and copies.open:
+        with copies:
+            from pages.ui.gan_copies import copies_panel
+
+            copies_panel(view.run, index)
+    if train.open:
+        with train:
+            from pages.ui.gan_train import live_panel, train_panel
+
+            train_panel(index)
+            if view is not None:
+                live_panel(view.run_id)
