@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cached import report_of
-from pages.ui.components import DISCLAIMER, data_badge, percent, run_name, shown_errors
+from pages.ui.components import DISCLAIMER, data_badge, is_gan, percent, run_name, shown_errors
 from pages.ui.state import current_index, require_frame
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, views
@@ -21,7 +21,7 @@ _STEPS = (
 
 
 def run_row(view: RunView) -> dict[str, str]:
-    """A run as a row, with its test figures once it is finished."""
+    """A classifier's run as a row, with its test figures once it is finished."""
     row = {
         "run": run_name(view),
         "state": view.state.value,
@@ -61,14 +61,19 @@ with shown_errors():
         column.metric(f"{split.value}: NORMAL / PNEUMONIA", f"{normal:,} / {pneumonia:,}")
 
     st.subheader("Runs")
-    if known := views():
-        st.dataframe(pd.DataFrame([run_row(view) for view in known]), hide_index=True, width="stretch")
+    known = views()
+    if classifiers := [view for view in known if not is_gan(view.run_id)]:
+        st.dataframe(pd.DataFrame([run_row(view) for view in classifiers]), hide_index=True, width="stretch")
         st.caption(
             "Accuracy is at each run's own operating point, with 95 % intervals clustered by patient. "
             "Figures selected on test flatter the run."
         )
     else:
         st.info("No run yet. On Train, the quick preset takes about a minute.")
+    if gans := len(known) - len(classifiers):
+        st.page_link(
+            "pages/gan.py", label=f"{gans} DCGAN{'s' if gans > 1 else ''}: samples and measures in the GAN lab"
+        )
 
 st.subheader("Where to go next")
 for column, (page, title, words) in zip(st.columns(4), _STEPS, strict=True):

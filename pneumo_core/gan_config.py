@@ -186,6 +186,6 @@ _PRESET_CONFIGS: Final = {
         validation=Validation.TEST,
     ),
     Preset.QUICK: replace(
-        _SOUND, preset=Preset.QUICK, epochs=40, latent_dim=64, filters=16, ema_decay=0.98, max_images=256
+        _SOUND, preset=Preset.QUICK, epochs=100, latent_dim=64, filters=24, ema_decay=0.99, max_images=256
     ),
 }

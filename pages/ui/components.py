@@ -9,9 +9,11 @@ from pages.ui.pictures import plain
 from pneumo_core.config import Balance, TrainConfig
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
+from pneumo_core.gan_config import GAN_PRESETS, GAN_SIZES
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.presets import PRESETS
-from pneumo_core.records import Estimate, NotApplicable, RunState
+from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, RunState
+from pneumo_core.run_config import RunConfig
 
 DISCLAIMER = "Research and education only. Not a medical device; not for diagnosis."
 
@@ -70,14 +72,31 @@ def run_name(view: RunView) -> str:
     return f"{config.architecture.value} · {setting_name(config)} · seed {config.seed} · {data} · {view.run_id[-6:]}"
 
 
-def setting_name(config: TrainConfig) -> str:
+def setting_name(config: RunConfig) -> str:
     """The preset, and what most often differs from it."""
     parts = [config.preset.value]
-    if config.balance is not Balance.NONE:
-        parts.append(config.balance.value)
-    if config.fine_tune is not None:
-        parts.append("fine-tuned")
+    if isinstance(config, TrainConfig):
+        if config.balance is not Balance.NONE:
+            parts.append(config.balance.value + (f" {config.gap_percent} %" if config.gap_percent != 100 else ""))
+        if config.fine_tune is not None:
+            parts.append("fine-tuned")
+    else:
+        if config.label is not Label.NORMAL:
+            parts.append(config.label.name)
+        if config.image_size != GAN_SIZES[0]:
+            parts.append(f"{config.image_size} px")
     return " · ".join(parts)
+
+
+def is_gan(run_id: str) -> bool:
+    """Whether a run's id is a DCGAN's, which makes images and judges none."""
+    return run_id.startswith(f"{Architecture.DCGAN.value}-")
+
+
+def gan_link(view: RunView, label: str = "Open it in the GAN lab") -> None:
+    """A link to a DCGAN in the GAN lab: to its samples, or to its training where it has not finished."""
+    query = {"run": view.run_id} if view.state is RunState.SUCCEEDED else {"run": view.run_id, "show": "Train"}
+    st.page_link("pages/gan.py", label=label, query_params=query)
 
 
 def data_badge(index: DataIndex) -> None:
@@ -94,24 +113,35 @@ def caveats(view: RunView) -> None:
         return
     if view.data.get("is_phantom"):
         st.info("On synthetic phantoms: what this run says is about drawings, not about patients.")
-    if view.config.selected_on_test:
-        st.warning(
-            "Selected on test: this run chose its epoch and learning rates on the test images, as the report did."
-        )
+    if isinstance(view.config, TrainConfig):
+        summary = PRESETS[view.config.preset].summary
+        words = PRESETS[view.config.preset].caveats_of(view.config.architecture)
+        if view.config.selected_on_test:
+            st.warning(
+                "Selected on test: this run chose its epoch and learning rates on the test images, as the report did."
+            )
+    else:
+        summary, words = GAN_PRESETS[view.config.preset].summary, GAN_PRESETS[view.config.preset].caveats
     with st.expander(f"What the preset '{view.config.preset.value}' stands for"):
-        note = PRESETS[view.config.preset]
-        st.markdown(
-            "\n".join([note.summary, "", *(f"- {caveat}" for caveat in note.caveats_of(view.config.architecture))])
-        )
+        st.markdown("\n".join([summary, "", *(f"- {caveat}" for caveat in words)]))
 
 
 def pick_finished_run(label: str = "Run") -> RunView:
-    """Let the reader choose a finished run; the choice is in the address (``?run=``) and survives a change of page.
+    """Let the reader choose a classifier's finished run; the choice is in the address (``?run=``) and survives a change of
+    page.
 
-    Ends the page with what to do next where there is none.
+    Ends the page with what to do next where there is none, or where the address names a DCGAN.
     """
-    known = views()
+    everything = views()
+    known = [view for view in everything if not is_gan(view.run_id)]
     asked = st.query_params.get("run") or st.session_state.get("chosen_run")
+    if gan := next((view for view in everything if view.run_id == asked and is_gan(view.run_id)), None):
+        st.query_params.pop("run", None)
+        st.warning(
+            plain(f"{gan.run_id} is a DCGAN: it makes images and judges none. Reload the page to choose a classifier.")
+        )
+        gan_link(gan)
+        st.stop()
     if problem := next((view.problem for view in known if view.run_id == asked), ""):
         show_error(problem)
         st.stop()

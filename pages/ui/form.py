@@ -1,22 +1,21 @@
 """The form of a new run: what to train, with which seeds, and where."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import streamlit as st
 
 from pages.ui.architecture import NETWORKS
-from pages.ui.notes import balance_note, expected
+from pages.ui.balance import KEPT, choose_balance
+from pages.ui.notes import expected
 from pneumo_core.augment_file import read_augmentation
-from pneumo_core.config import AUGMENTATIONS, AugmentConfig, Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config import AUGMENTATIONS, AugmentConfig, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex
 from pneumo_core.jobs.runs import Executor
 from pneumo_core.presets import PRESETS, preset_config
 from pneumo_core.records import Architecture
 from pneumo_core.settings import settings
 from pneumo_core.study import seeds
-
-_KEPT: dict[str, Any] = {"persist_state": "session"}  # Who comes back finds the form as it was left.
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ def choose(index: DataIndex) -> Choice:
     """Draw the form.
 
     Raises:
-        ConfigError: A value is out of its range, or the setting file holds no setting.
+        PneumoError: A value is out of its range, the setting file holds no setting, or a DCGAN does not suit the run.
     """
     left, right = st.columns([2, 1], gap="large")
     with left:
@@ -49,7 +48,7 @@ def choose(index: DataIndex) -> Choice:
             required=True,
             format_func=NETWORKS.__getitem__,
             key="network",
-            **_KEPT,
+            **KEPT,
         )
         preset = st.radio(
             "Preset",
@@ -58,7 +57,7 @@ def choose(index: DataIndex) -> Choice:
             format_func=lambda preset: preset.value,
             captions=[f"{PRESETS[preset].summary}  \n{expected(architecture, preset, index)}" for preset in Preset],
             key="preset",
-            **_KEPT,
+            **KEPT,
         )
     with right:
         count = st.segmented_control(
@@ -68,7 +67,7 @@ def choose(index: DataIndex) -> Choice:
             required=True,
             help="Runs that are alike but for their seed. One says little about a procedure; five show how far it spreads.",
             key="seeds",
-            **_KEPT,
+            **KEPT,
         )
         seed = st.number_input(
             "Seed" if count == 1 else "First seed",
@@ -76,7 +75,7 @@ def choose(index: DataIndex) -> Choice:
             2**31 - 1,
             help="Seed of weights, order, augmentation, dropout and validation.",
             key="seed",
-            **_KEPT,
+            **KEPT,
         )
     with st.expander(f"What '{preset.value}' stands for"):
         st.markdown("\n".join(f"- {caveat}" for caveat in PRESETS[preset].caveats_of(architecture)))
@@ -86,9 +85,10 @@ def choose(index: DataIndex) -> Choice:
         with left:
             config = replace(_phases(usual), augment=_augmentation(usual))
         with right:
-            config = replace(config, balance=_balance(usual, index))
-            executor = _executor()
-    return Choice(seeds(config, count), usual, executor)
+            config = choose_balance(config, index)
+            executor = choose_executor()
+    # After the seeds: a DCGAN says which patients all of them hold out.
+    return Choice(tuple(map(follow_gan, seeds(config, count))), usual, executor)
 
 
 def _phases(usual: TrainConfig) -> TrainConfig:
@@ -101,7 +101,7 @@ def _phases(usual: TrainConfig) -> TrainConfig:
         usual.epochs,
         help="Training stops sooner when the validation loss no longer falls.",
         key=f"epochs {own}",
-        **_KEPT,
+        **KEPT,
     )
     config = replace(usual, epochs=int(epochs))
     if usual.architecture is not Architecture.VGG16:
@@ -115,10 +115,10 @@ def _phases(usual: TrainConfig) -> TrainConfig:
         "for all seeds and runs, and the head trains on that. 0 is the exact reproduction: the whole network sees newly "
         "augmented images in every epoch, which takes many times as long.",
         key=f"views {own}",
-        **_KEPT,
+        **KEPT,
     )
     config = replace(config, feature_views=int(views))
-    if not st.toggle("Fine-tune the last block afterwards", key=f"fine-tune {own}", **_KEPT):
+    if not st.toggle("Fine-tune the last block afterwards", key=f"fine-tune {own}", **KEPT):
         return config
     more = st.number_input(
         "Most epochs of fine-tuning",
@@ -128,7 +128,7 @@ def _phases(usual: TrainConfig) -> TrainConfig:
         help="A second phase from the best weights, at a small rate, in which the last three convolutions train too. Kept "
         "features are of no use to it: its epochs run through the whole network.",
         key=f"fine-tune epochs {own}",
-        **_KEPT,
+        **KEPT,
     )
     return replace(config, fine_tune=FineTuneConfig(int(more)))
 
@@ -150,28 +150,16 @@ def _augmentation(usual: TrainConfig) -> AugmentConfig:
         help="'report' zooms and flips vertically as in 2020; the other two report settings are its trials.",
         disabled=file is not None,
         key=f"augmentation {usual.preset.value}",
-        **_KEPT,
+        **KEPT,
     )
     return AUGMENTATIONS[chosen] if file is None else read_augmentation(file.getvalue())
 
 
-def _balance(usual: TrainConfig, index: DataIndex) -> Balance:
-    arm: Balance = st.radio(
-        "Unequal classes",
-        list(Balance),
-        format_func=lambda arm: arm.value,
-        captions=[balance_note(arm, usual, index) for arm in Balance],
-        help="Only the training images are balanced, never those of validation and test.",
-        key="balance",
-        **_KEPT,
-    )
-    return arm
-
-
-def _executor() -> Executor:
+def choose_executor() -> Executor:
+    """Where to work; asked only where a cluster is set."""
     address = settings().ray_address
     if address is None:
         return Executor.LOCAL
     words = {Executor.LOCAL: "this machine", Executor.RAY: f"Ray at {address}"}
-    executor: Executor = st.radio("Where", list(Executor), format_func=words.__getitem__, key="executor", **_KEPT)
+    executor: Executor = st.radio("Where", list(Executor), format_func=words.__getitem__, key="executor", **KEPT)
     return executor

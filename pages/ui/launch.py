@@ -11,12 +11,15 @@ from pages.ui.pictures import plain
 from pages.ui.state import may_train
 from pneumo_core.config import TrainConfig
 from pneumo_core.data.index import DataIndex, require_trainable
+from pneumo_core.errors import RunNotFoundError
+from pneumo_core.gan_config import GanConfig
 from pneumo_core.hardware import Hardware, training_hardware
 from pneumo_core.jobs.cost import estimate_cost, required_bytes
-from pneumo_core.jobs.runs import Executor, submit
+from pneumo_core.jobs.runs import Executor, submit, view
 from pneumo_core.records import Architecture, RunState
+from pneumo_core.run_config import RunConfig, run_id
 from pneumo_core.settings import settings
-from pneumo_core.study import Member, Study, progress
+from pneumo_core.study import Study, progress
 
 _STARTED = "run_to_show"
 _BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
@@ -39,7 +42,7 @@ def launch_panel(index: DataIndex) -> None:
     _show_cost(choice, index)
     study = progress(choice.configs, index)
     if len(study.members) == 1:
-        _one(choice, index, study.members[0])
+        run_button(choice.configs[0], index, choice.executor)
     else:
         st.fragment(_show_study, run_every="3s" if study.is_live else None)(choice.configs, index)
         _several(choice, index, study)
@@ -53,21 +56,28 @@ def hardware() -> Hardware:
 
 def _show_cost(choice: Choice, index: DataIndex) -> None:
     config = choice.configs[0]
-    cost = estimate_cost(config, index)
-    source = "measured on this machine" if cost.is_measured else "typical for two cores; none measured here yet"
-    each = "" if len(choice.configs) == 1 else "each "
-    work = (
-        f"At most {cost.epochs} epochs of {cost.train_images:,} images: {each}about "
-        f"{duration(cost.duration_s + cost.finish_s)} ({source}), of which {duration(cost.finish_s)} to load, export and "
-        f"predict, and up to {required_bytes(config, index) / 1e9:.1f} GB of disk."
-    )
-    lines = [work, _where(choice.executor)]
+    lines = cost_lines(config, index, choice.executor, each="" if len(choice.configs) == 1 else "each ")
     changed = [item.name for item in fields(config) if getattr(config, item.name) != getattr(choice.usual, item.name)]
     if changed:
         lines.append(f"Not as the preset has it: {', '.join(changed).replace('_', ' ')}.")
     st.caption("  \n".join(map(plain, lines)))
     if config.architecture is Architecture.VGG16:
         _show_weights()
+
+
+def cost_lines(config: RunConfig, index: DataIndex, executor: Executor, *, each: str = "") -> list[str]:
+    """What a run costs, and on what it would run."""
+    cost = estimate_cost(config, index)
+    source = "measured on this machine" if cost.is_measured else "typical for two cores; none measured here yet"
+    most, last = ("", "measure samples") if isinstance(config, GanConfig) else ("At most ", "predict")
+    disk = required_bytes(config, index)
+    space = f"{disk / 1e9:.1f} GB" if disk > 1e8 else f"{disk / 1e6:.0f} MB"
+    work = (
+        f"{most}{cost.epochs} epochs of {cost.train_images:,} images: {each}about "
+        f"{duration(cost.duration_s + cost.finish_s)} ({source}), of which {duration(cost.finish_s)} to load, export and "
+        f"{last}, and up to {space} of disk."
+    )
+    return [work, _where(executor)]
 
 
 def _where(executor: Executor) -> str:
@@ -90,23 +100,31 @@ def _show_weights() -> None:
         )
 
 
-def _one(choice: Choice, index: DataIndex, member: Member) -> None:
-    """The button of a single run: start, resume, follow or open."""
-    state = member.view.state if member.view else None
+def run_button(config: RunConfig, index: DataIndex, executor: Executor) -> None:
+    """The button of a single run: start, resume, follow or open.
+
+    Raises:
+        PneumoError: The run did not start.
+    """
+    name = run_id(config, index.data_id)
+    try:
+        state = view(name).state
+    except RunNotFoundError:
+        state = None
     if state is RunState.SUCCEEDED:
         st.success("Already trained: the same preset, data, seed and settings give the same run.")
         if st.button("Open it", type="primary"):
-            _show(member.run_id)
+            _show(name)
     elif state and state.is_live:
         st.info(f"This run is {state.value}.")
         if st.button("Follow it", type="primary"):
-            _show(member.run_id)
+            _show(name)
     elif not may_train():
         st.info(_HERE)
     elif st.button("Resume training" if state else "Start training", type="primary"):
         with st.spinner("Starting the worker…"):
-            submit(member.config, index, executor=choice.executor)
-        _show(member.run_id)
+            submit(config, index, executor=executor)
+        _show(name)
 
 
 def _show(run_id: str) -> None:

@@ -21,7 +21,7 @@ def expected(architecture: Architecture, preset: Preset, index: DataIndex) -> st
     )
 
 
-def balance_note(arm: Balance, config: TrainConfig, index: DataIndex) -> str:
+def balance_note(arm: Balance, config: TrainConfig, index: DataIndex, gap_percent: int = 100) -> str:
     """What a balancing arm does to these data: exact where the training images are known before the seed holds some out."""
     counts = {label: index.counts()[Split.TRAIN, label] for label in Label}
     about = ""
@@ -32,12 +32,14 @@ def balance_note(arm: Balance, config: TrainConfig, index: DataIndex) -> str:
     if config.max_images is not None and total > config.max_images:
         counts = {label: int(count * config.max_images / total) for label, count in counts.items()}
     few, many = sorted(counts, key=counts.__getitem__)
-    missing = f"{about}{counts[many] - counts[few]:,}"
+    missing = f"{about}{round((counts[many] - counts[few]) * gap_percent / 100):,}"
+    aim = "so that both classes have as many" if gap_percent == 100 else f"which closes {gap_percent} % of the gap"
     weights = {label: sum(counts.values()) / (2 * max(1, count)) for label, count in counts.items()}
     return {
         Balance.NONE: f"As they are: {about}{counts[few]:,} images of {few.name} and {counts[many]:,} of {many.name}.",
         Balance.CLASS_WEIGHT: f"Adds no image: in the loss one of {few.name} counts {about}{weights[few]:.2f} and one of "
         f"{many.name} {weights[many]:.2f}.",
-        Balance.OVERSAMPLE: f"Adds {missing} repeated {few.name} images, so that both classes have as many.",
-        Balance.CLASSICAL: f"Adds {missing} {few.name} images, copies augmented once by the setting 'sound'.",
+        Balance.OVERSAMPLE: f"Adds {missing} repeated {few.name} images, {aim}.",
+        Balance.CLASSICAL: f"Adds {missing} {few.name} images, copies augmented once by the setting 'sound', {aim}.",
+        Balance.GAN: f"Adds {missing} synthetic {few.name} images, samples of a DCGAN, {aim}.",
     }[arm]

@@ -1,26 +1,33 @@
 """Runs on a page: the table of all, and the live panel of one."""
 
-import math
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from pages.ui.charts import history
-from pages.ui.components import STATE_COLOURS, caveats, duration, run_name, setting_name, show_error
+from pages.ui.components import (
+    STATE_COLOURS,
+    caveats,
+    duration,
+    gan_link,
+    is_gan,
+    run_name,
+    setting_name,
+    show_error,
+)
+from pages.ui.run_parts import number, show_batch, show_facts, show_files
 from pages.ui.state import may_train
-from pages.ui.tables import facts_frame
+from pneumo_core.config import TrainConfig
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.cost import remaining_s
-from pneumo_core.jobs.runs import RunView, cancel, logs, queue_places, resume, view, views
+from pneumo_core.jobs.runs import RunView, cancel, queue_places, resume, view, views
 from pneumo_core.records import RunState
 from pneumo_core.status import read_events
-from pneumo_core.store import read_manifest
 
-_LOG_TAIL = 4000  # Characters; the download has the rest.
-_FACTS = ("device", "precision", "training", "resume", "peak memory")
+Curves = Callable[[RunView, Sequence[Mapping[str, Any]]], None]
+"""Draws a run's epochs from its events."""
 
 
 def runs_table(known: Sequence[RunView]) -> None:
@@ -58,14 +65,19 @@ def runs_table(known: Sequence[RunView]) -> None:
     )
 
 
-def run_panel(run_id: str) -> None:
-    """One run, live while it is going; when it ends, the whole page is drawn anew once."""
+def run_panel(run_id: str, curves: Curves | None = None) -> None:
+    """One run, live while it is going; when it ends, the whole page is drawn anew once.
+
+    Args:
+        run_id: The run.
+        curves: Draws its epochs; None for a classifier's way, which leaves a DCGAN's to the GAN lab.
+    """
     live = view(run_id).state.is_live
 
     def panel() -> None:
         try:
             item = view(run_id)
-            _draw(item)
+            _draw(item, curves or (_link if is_gan(run_id) else _history))
         except PneumoError as error:
             show_error(error)
             return
@@ -88,14 +100,27 @@ def stage(item: RunView, events: Sequence[Mapping[str, Any]]) -> tuple[float, st
     else:
         is_computing = status.message.startswith("computing") and events and events[-1].get("kind") == "features"
         last = events[-1] if is_computing else {}
-        done, total, speed = (_number(last, name) for name in ("done", "total", "images_per_s"))
+        done, total, speed = (number(last, name) for name in ("done", "total", "images_per_s"))
         fraction = done / total if done is not None and total and 0 <= done <= total else 0.0
         words = status.message + (f" · {speed:,.0f} images/s" if speed and speed > 0 else "")
     left_s = remaining_s(item)
     return fraction, words + (f" · at most {duration(left_s)} left" if left_s else "")
 
 
-def _draw(item: RunView) -> None:
+def _link(item: RunView, _events: Sequence[Mapping[str, Any]]) -> None:
+    gan_link(item)
+
+
+def _history(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
+    if any(event.get("kind") == "epoch" for event in events):
+        on_test = isinstance(item.config, TrainConfig) and item.config.selected_on_test
+        # Curves change once an epoch; the key keeps zoom and hover between the seconds.
+        st.plotly_chart(history(events, selected_on_test=on_test), width="stretch", key=f"history_{item.run_id}")
+    elif item.state is RunState.RUNNING:
+        st.caption("Curves appear after the first epoch.")
+
+
+def _draw(item: RunView, curves: Curves) -> None:
     st.markdown(f"#### {run_name(item)} :{STATE_COLOURS[item.state]}-badge[{item.state.value}]")
     if item.problem:
         show_error(item.problem)
@@ -110,68 +135,21 @@ def _draw(item: RunView) -> None:
     elif item.state is RunState.FAILED and item.status:
         show_error(item.status.error or "The run failed without a word; its log is below.")
     elif item.state is RunState.INTERRUPTED:
-        st.warning("The worker was stopped from outside. Resuming goes on from the last finished epoch.")
+        st.warning("The worker was stopped from outside. Resuming goes on from the last epoch that was kept.")
     _actions(item)
-    if any(event.get("kind") == "epoch" for event in events):
-        # Curves change once an epoch; the key keeps zoom and hover between the seconds.
-        st.plotly_chart(
-            history(events, selected_on_test=bool(item.config and item.config.selected_on_test)),
-            width="stretch",
-            key=f"history_{item.run_id}",
-        )
-    elif item.state is RunState.RUNNING:
-        st.caption("Curves appear after the first epoch.")
+    curves(item, events)
     if item.state is RunState.RUNNING and events and events[-1].get("kind") == "batch":
-        _show_batch(events[-1])
+        show_batch(events[-1])
     if item.state is RunState.SUCCEEDED and not item.problem:
-        _show_facts(item)
+        show_facts(item)
     caveats(item)
-    _show_files(item)
-
-
-def _show_batch(event: Mapping[str, Any]) -> None:
-    shapes = {
-        "step": "batch {:,.0f}",
-        "steps": "of {:,.0f}",
-        "loss": "· loss {:.3f}",
-        "images_per_s": "· {:,.0f} images/s",
-    }
-    said = [shape.format(value) for name, shape in shapes.items() if (value := _number(event, name)) is not None]
-    st.caption(" ".join(said))
-
-
-def _show_facts(item: RunView) -> None:
-    """Where the run worked, what it took, and what may be said of it if it was resumed."""
-    facts = facts_frame(item, read_manifest(item.run)).set_index("fact")
-    st.table(facts.loc[list(_FACTS)], alt="Facts of the run")
-
-
-def _show_files(item: RunView) -> None:
-    if text := logs(item.run_id):
-        with st.expander("Worker's log"):
-            st.code(text[-_LOG_TAIL:], language=None)
-            st.download_button(
-                "Download all of it",
-                lambda: logs(item.run_id),
-                f"{item.run_id}.log",
-                "text/plain",
-                on_click="ignore",
-                key=f"log {item.run_id}",
-            )
-    if item.run.tensorboard.is_dir():
-        with st.expander("TensorBoard"):
-            st.caption("In a shell on this machine, after 'pip install tensorboard':")
-            st.code(f"tensorboard --logdir {shlex.quote(str(item.run.tensorboard))}", language="bash", wrap_lines=True)
-
-
-def _number(event: Mapping[str, Any], name: str) -> float | None:
-    """A number of an event that was read from a file, where it is one."""
-    value = event.get(name)
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    show_files(item)
 
 
 def _actions(item: RunView) -> None:
     if item.state is RunState.SUCCEEDED:
+        if is_gan(item.run_id):
+            return
         with st.container(horizontal=True):
             st.page_link("pages/evaluate.py", label="Evaluate it", query_params={"run": item.run_id})
             st.page_link("pages/predict.py", label="Ask it about an X-ray", query_params={"run": item.run_id})

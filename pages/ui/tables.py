@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pneumo_core.config import OperatingRule
+from pneumo_core.config import OperatingRule, TrainConfig
 from pneumo_core.evaluation.metrics import ClassificationRow
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint, SplitReport
@@ -190,6 +190,9 @@ def facts_frame(view: RunView, manifest: Mapping[str, Any]) -> pd.DataFrame:
         "system": str(fact("device", "system")),
         **({name: str(version) for name, version in versions.items()} if isinstance(versions, Mapping) else {}),
     }
-    if view.config and view.config.selected_on_test:
+    added = manifest.get("images_added")
+    if (by := manifest.get("images_added_by")) and added:
+        rows["images in train"] += f", and {number(added, ',')} synthetic images of {by}"
+    if isinstance(view.config, TrainConfig) and view.config.selected_on_test:
         rows["images in val"] += ", the test images themselves"
     return pd.DataFrame({"fact": list(rows), "value": list(rows.values())})

@@ -184,8 +184,8 @@ def require_trainable(index: DataIndex) -> None:
     if generated:
         raise DataError(
             "a data set must hold real images only, or generated ones would be validated and tested on. Received: "
-            f"{len(generated):,} generated images in {str(index.root)!r}, such as {generated[0]!r}; take them out and train with "
-            "--balance gan:RUN"
+            f"{len(generated):,} generated images in {str(index.root)!r}, such as {generated[0]!r}; take them out and train "
+            "with --balance gan:RUN"
         )
     counts = index.counts()
     for split in (Split.TRAIN, Split.TEST):

@@ -85,7 +85,7 @@ def measure_gan(
         learned: Which images of it (`read_learned`).
         count: Samples.
         seed: Their seed.
-        classifier: Id of the classifier that judges them; None for the newest of the same data set.
+        classifier: Id of the classifier that judges them; None for the newest baseline of the same data set, else VGG16.
         progress: Called with what is done, its total and what it is; may raise to stop.
 
     Raises:
@@ -195,10 +195,15 @@ def _logits(
 
 
 def _judge(index: DataIndex, named: str | None) -> Classifier | None:
-    """The named classifier, else the newest finished one of the data set that has seen no generated image."""
+    """The named classifier, else the newest finished baseline of the data set that has seen no generated image, else VGG16.
+
+    VGG16 is ten times as slow, and its features judge the samples already.
+    """
     if named is not None:
         return load_classifier(find_run(named))
-    for other in list_runs():
+    for other in sorted(
+        list_runs(), key=lambda run: run.run_id.partition("-")[0]
+    ):  # Of an architecture the newest first.
         try:
             asked = read_json(other.config)["data"]["data_id"] if is_there(other.manifest) else None
             config = read_config(other)

@@ -18,7 +18,7 @@ from pneumo_core.architecture import baseline_layers, vgg16_layers
 from pneumo_core.augment_file import write_augmentation
 from pneumo_core.config import AugmentConfig, Balance, FineTuneConfig, Preset, TrainConfig
 from pneumo_core.data.index import DataIndex, build_index
-from pneumo_core.data.splits import assign
+from pneumo_core.data.splits import assign, gap
 from pneumo_core.files import hold_lock, write_json
 from pneumo_core.jobs.runs import views
 from pneumo_core.presets import preset_config
@@ -176,21 +176,30 @@ def test_each_preset_says_what_it_gave_on_x_rays_and_nothing_on_phantoms(
     assert expected(Architecture.DCGAN, preset, xrays) == ""
 
 
-@pytest.mark.parametrize("arm", list(Balance))
+@pytest.mark.parametrize(
+    ("arm", "percent"), [*((arm, 100) for arm in Balance), (Balance.GAN, 25), (Balance.OVERSAMPLE, 50)]
+)
 @pytest.mark.parametrize("preset", list(Preset))
-def test_what_is_said_of_an_arm_is_what_training_will_do(index: DataIndex, arm: Balance, preset: Preset) -> None:
-    config = preset_config(Architecture.BASELINE, preset, balance=arm)
-    words = balance_note(arm, config, index)
+def test_what_is_said_of_an_arm_is_what_training_will_do(
+    index: DataIndex, arm: Balance, percent: int, preset: Preset
+) -> None:
+    config = preset_config(Architecture.BASELINE, preset)
+    words = balance_note(arm, config, index, percent)
     rows = assign(index.table, config).train
     y_true = index.table["label"].to_numpy(np.int8)
-    data = balanced(arm, np.zeros((len(y_true), 8, 8), np.uint8), y_true, rows, seed=0)
+    images = np.zeros((len(y_true), 8, 8), np.uint8)
+    generated = images[: gap(y_true[rows], percent)] if arm is Balance.GAN else None
+    data = balanced(arm, images, y_true, rows, seed=0, percent=percent, generated=generated)
     counts = np.bincount(y_true[rows])
-    told = [float(number.replace(",", "")) for number in re.findall(r"\d[\d,.]*\d|\d", words)]
+    told = [
+        float(number.replace(",", "")) for number in re.findall(r"\d[\d,.]*\d|\d", words.split(", which closes")[0])
+    ]
     truth: dict[Balance, list[float]] = {
         Balance.NONE: [counts[Label.NORMAL], counts[Label.PNEUMONIA]],
         Balance.CLASS_WEIGHT: list((data.class_weight or {}).values()),
         Balance.OVERSAMPLE: [data.added],
         Balance.CLASSICAL: [data.added],
+        Balance.GAN: [data.added],
     }
     # Whole patients are held out, so only the report's way, which holds out none, is known to the image.
     assert told == pytest.approx(truth[arm], rel=0.006 if preset is Preset.REPORT else 0.15)

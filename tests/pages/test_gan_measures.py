@@ -1,0 +1,509 @@
+"""The GAN lab's Measures, Copies and Train, and DCGANs beside classifiers: in the table, the queue and the balancing arm."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.gan_measures import kid_words
+from pages.ui.gan_tables import gan_epochs, measure_rows, numbers_frame, pair_frame, spoken_frame
+from pages.ui.gan_train import COLLAPSE_LIMIT
+from pages.ui.tables import facts_frame
+from pneumo_core.config import Balance, Preset, TrainConfig
+from pneumo_core.data.gan_arm import follow_gan
+from pneumo_core.data.index import DataIndex, build_index
+from pneumo_core.data.phantom import write_phantoms
+from pneumo_core.evaluation.generative import FeatureMeasures
+from pneumo_core.evaluation.memorisation import Memorisation
+from pneumo_core.evaluation.plain import encode
+from pneumo_core.files import hold_lock, read_json, write_json
+from pneumo_core.gan_config import GanConfig, gan_config
+from pneumo_core.inference.gan_measures import GanMeasures, read_learned, read_measures
+from pneumo_core.jobs.runs import view
+from pneumo_core.presets import preset_config
+from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, RunState
+from pneumo_core.status import Status, append_event, read_status, update_status, write_status
+from pneumo_core.store import RunDirectory, write_manifest
+from tests.conftest import ask_for_run
+from tests.pages.conftest import SHEET_EPOCHS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+QUICK = gan_config(Preset.QUICK)
+
+
+def opened(page: str = "gan", **query: str) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    test.query_params.update(query)
+    return test.switch_page(f"pages/{page}.py").run()
+
+
+def texts(page: AppTest) -> str:
+    kinds = ("markdown", "caption", "info", "success", "warning", "error")
+    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
+
+
+def labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
+
+
+def links(page: AppTest) -> list[tuple[str, str, str]]:
+    return [(link.proto.label, link.proto.page, link.proto.query_string) for link in page.get("page_link")]
+
+
+def pictures(page: AppTest) -> list[str]:
+    return [image.proto.imgs[0].alt or image.proto.alt for image in page.get("image")]
+
+
+@pytest.fixture
+def index(no_published: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> DataIndex:
+    """The small data set, connected, and no run."""
+    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
+    return build_index(tiny_data)
+
+
+@pytest.fixture
+def alive() -> Iterator[ExitStack]:
+    """Holds the locks of the runs that are to look alive."""
+    with ExitStack() as held:
+        yield held
+
+
+def finished(config: TrainConfig | GanConfig, index: DataIndex, **facts: object) -> RunDirectory:
+    """A run with a manifest, as far as a form or a table reads one."""
+    run = ask_for_run(config, index)
+    write_json(run.manifest, {"run_id": run.run_id, "files": {}, **facts})
+    return run
+
+
+def unfinished(run: RunDirectory, state: RunState, error: str = "") -> None:
+    """Make a finished DCGAN one that is not."""
+    run.manifest.unlink()
+    write_status(run, Status(state, ticket=read_status(run).ticket, epoch=20, epochs=40, steps=4, error=error))
+
+
+def rewritten(run: RunDirectory, measures: GanMeasures) -> None:
+    """Put other measures into a finished run."""
+    write_json(run.measures, encode(measures))
+    facts = {name: value for name, value in read_json(run.manifest).items() if name not in {"files", "run_id"}}
+    run.manifest.unlink()
+    write_manifest(run, facts)
+
+
+def estimates(value: Any) -> Iterator[Estimate]:
+    """Every estimate anywhere in a value."""
+    if isinstance(value, Estimate):
+        yield value
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from estimates(getattr(value, field.name))
+
+
+# --- Measures ---------------------------------------------------------------------------------------------------------
+
+
+def test_measures_show_every_number_of_the_report_in_its_space(finished_gan: RunDirectory) -> None:
+    page = opened(show="Measures")
+    assert not page.exception
+    assert not page.error
+    report = read_measures(finished_gan).report
+    assert isinstance(report.features, FeatureMeasures)
+    assert "Feature space: **a projection**" in texts(page)
+    assert "cannot be compared" in texts(page)
+    table = page.table[0].value.map(lambda words: words.replace("\\", ""))
+    row = table.set_index("measure").loc["KID"]
+    kid = report.features.kid
+    assert [float(number) for number in re.findall(r"-?[\d.]+", row["value"])] == pytest.approx(
+        [kid.value, kid.low, kid.high], rel=0.005
+    )
+    assert row["n"] == f"{report.features.kid.n:,}"
+    assert row["beside it"].startswith(f"floor: {report.features.kid_floor.value:#.3g} (")
+    assert f"The check for collapse {'passes' if report.collapse.passes else 'fails'}" in texts(page)
+    assert "Not applicable: no classifier." in texts(page)
+    assert report.methods in texts(page)
+    names = [button.proto.label for button in page.get("download_button")]
+    assert names == ["Measures (CSV)", "Measures (JSON)"]
+
+
+def test_the_tables_lose_no_estimate(finished_gan: RunDirectory) -> None:
+    measures = read_measures(finished_gan)
+    rows = measure_rows(measures)
+    frame = pd.read_csv(io.StringIO(numbers_frame(rows, measures).to_csv(index=False)))
+    shown = {
+        (line[f"{part}value"], line[f"{part}low"], line[f"{part}high"])
+        for line in frame.to_dict("records")
+        for part in ("", "beside_", "ratio_")
+    }
+    features = measures.report.features
+    assert isinstance(features, FeatureMeasures)
+    for estimate in estimates(replace(measures.report, features=replace(features, **_means(features)))):
+        assert (estimate.value, estimate.low, estimate.high) in shown
+    assert set(frame["feature space"]) == {"a projection"}
+    assert set(frame["run"]) == {finished_gan.run_id}
+    assert frame.set_index("measure").loc["Called PNEUMONIA", "not applicable"] == "no classifier"
+    assert spoken_frame(rows)["what it means"].str.len().gt(20).all()
+
+
+def _means(features: FeatureMeasures) -> dict[str, NotApplicable]:
+    """Ratios to a floor's mean are left to the JSON: one ratio is enough for a table."""
+    return dict.fromkeys(("kid_ratio_to_mean", "fid_ratio_to_mean"), NotApplicable("left out"))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [
+        (Estimate(14.6, 12.0, 17.2, 100), "about 14.6 times as much"),
+        (Estimate(1.4, 0.9, 1.9, 100), "may differ from the real ones no more"),
+        (Estimate(0.5, 0.2, 0.9, 100), "images differ from the real ones no more"),
+        (NotApplicable("the floor is 0"), "the floor is 0"),
+    ],
+)
+def test_kid_is_said_in_one_sentence(shared_gan: Any, ratio: Estimate | NotApplicable, words: str) -> None:
+    found = read_measures_of(shared_gan).report.features
+    assert isinstance(found, FeatureMeasures)
+    assert words in kid_words(replace(found, kid_ratio=ratio))
+
+
+def read_measures_of(shared: Any) -> GanMeasures:
+    return read_measures(RunDirectory(shared.path))
+
+
+def test_a_collapsed_generator_a_classifier_and_no_features_are_told(finished_gan: RunDirectory) -> None:
+    measures = read_measures(finished_gan)
+    report = replace(
+        measures.report,
+        features=NotApplicable("no weights are here"),
+        memorisation_features=NotApplicable("no weights are here"),
+        called_pneumonia=Estimate(0.25, 0.18, 0.33, 128),
+        collapse=replace(measures.report.collapse, passes=False, reason="all are alike"),
+    )
+    judged = replace(
+        measures,
+        classifier="baseline-0123456789ab",
+        real_called_pneumonia=Estimate(0.91, 0.8, 0.95, 70),
+        report=report,
+    )
+    rewritten(finished_gan, judged)
+    page = opened(show="Measures")
+    assert not page.exception
+    assert "The check for collapse fails: all are alike." in page.error[0].value.replace("\\", "")
+    assert "Feature space: **none, because no weights are here**" in texts(page)
+    assert "**25.0% (18.0% to 33.0%)** of 128 generated images" in texts(page)
+    assert "**91.0% (80.0% to 95.0%)** of the real images, n = 70, at the same size. Both are of class PNEUM" in texts(
+        page
+    )
+    assert ("Evaluate that classifier", "evaluate", "run=baseline-0123456789ab") in links(page)
+    page = opened(show="Copies", space="features")
+    assert not page.exception
+    assert "Not applicable: no weights are here." in texts(page)
+
+
+@pytest.mark.parametrize("tab", ["Measures", "Copies"])
+def test_what_is_not_finished_has_no_measures_yet(finished_gan: RunDirectory, tab: str) -> None:
+    unfinished(finished_gan, RunState.FAILED, "samples must differ from each other")
+    page = opened(show=tab)
+    assert not page.exception
+    assert "when a DCGAN has finished, and this one is failed" in texts(page)
+
+
+@pytest.mark.parametrize("tab", ["Measures", "Copies"])
+def test_damaged_measures_are_one_clear_line(finished_gan: RunDirectory, tab: str) -> None:
+    finished_gan.measures.write_text(finished_gan.measures.read_text().replace("0.", "1.", 1))
+    page = opened(show=tab)
+    assert not page.exception
+    (error,) = page.error
+    assert "SHA-256" in error.value.replace("\\", "")
+
+
+# --- Copies -----------------------------------------------------------------------------------------------------------
+
+
+def memorised(**changes: Any) -> Memorisation:
+    found = Memorisation(
+        threshold=0.2,
+        share=Estimate(0.5, 0.2, 0.8, 4),
+        expected_share=0.01,
+        levels=(0.0, 0.5, 1.0),
+        sample_quantiles=(0.0, 0.3, 0.6),
+        real_quantiles=(0.1, 0.3, 0.5),
+        nearest=(2, 0, 1, 0),
+        distance=(0.4, 0.05, 0.6, 0.05),
+        flagged=(False, True, False, True),
+    )
+    return replace(found, **changes)
+
+
+def test_pairs_come_nearest_first_with_their_quantile() -> None:
+    frame = pair_frame(memorised())
+    assert frame["sample"].tolist() == [1, 3, 0, 2]
+    assert frame["nearest"].tolist() == [0, 0, 2, 1]
+    assert frame["quantile"].tolist() == pytest.approx([0.0, 0.0, 0.75, 1.0])
+    assert frame["flagged"].tolist() == [True, True, False, False]
+
+
+def test_copies_show_the_nearest_pairs_side_by_side(finished_gan: RunDirectory) -> None:
+    page = opened(show="Copies")
+    assert not page.exception
+    assert not page.error
+    found, learned = read_measures(finished_gan).report.memorisation_pixels, read_learned(finished_gan)
+    order = np.argsort(found.distance, kind="stable")
+    captions = [caption.value.replace("\\", "") for caption in page.caption if " · distance " in caption.value]
+    assert len(captions) == 8
+    for number, words in zip(order, captions, strict=False):
+        assert words.startswith(f"sample {number:,} · distance {found.distance[number]:#.3g}")
+        assert learned["image_id"].iloc[found.nearest[number]] in words
+    told = pictures(page)
+    assert told[0] == f"generated image, sample {order[0]}"
+    assert told[1] == f"its nearest training image, {learned['image_id'].iloc[found.nearest[order[0]]]}"
+    assert len(told) == 16
+    assert "without copying about 1%" in texts(page)
+    page.segmented_control(key="space").set_value("features").run()
+    assert not page.exception
+    assert "by features" in texts(page)
+
+
+def test_flagged_pairs_are_marked_and_the_share_is_judged(finished_gan: RunDirectory) -> None:
+    measures = read_measures(finished_gan)
+    found = measures.report.memorisation_pixels
+    flagged = replace(found, flagged=(True,) * len(found.flagged), share=Estimate(1.0, 0.97, 1.0, len(found.flagged)))
+    rewritten(finished_gan, replace(measures, report=replace(measures.report, memorisation_pixels=flagged)))
+    page = opened(show="Copies")
+    assert not page.exception
+    assert texts(page).count(":red-badge[flagged]") == 8
+    assert "some samples may be copies" in page.warning[0].value
+
+
+def test_without_the_data_set_the_nearest_are_named(
+    finished_gan: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    write_phantoms(other, seed=8, count=40)
+    monkeypatch.setenv("PNEUMO_DATA", str(other))
+    page = opened(show="Copies")
+    assert not page.exception
+    assert "No real images to compare with" in texts(page)
+    assert texts(page).count("not in the connected data set") == 8
+    assert len(pictures(page)) == 8
+    found = read_measures(finished_gan).report.memorisation_pixels
+    nearest = found.nearest[int(np.argmin(found.distance))]
+    assert read_learned(finished_gan)["image_id"].iloc[nearest] in texts(page)
+
+
+# --- Train ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_form_tells_the_cost_and_finds_what_is_trained(finished_gan: RunDirectory) -> None:
+    page = opened(show="Train")
+    page.segmented_control(key="gan_label").set_value(Label.PNEUMONIA).run()
+    assert not page.exception
+    assert "40 epochs of" in texts(page)
+    assert "to load, export and measure samples" in texts(page)
+    assert "It runs on the CPU" in texts(page)
+    assert "Already trained" in texts(page)
+    page.number_input(key="gan_seed").set_value(1).run()
+    assert "Start training" in labels(page)
+    page.number_input(key="gan_seed").set_value(0).run()
+    next(button for button in page.button if button.label == "Open it").click().run()
+    assert not page.exception
+    assert page.query_params["run"] == finished_gan.run_id
+    assert "Losses, scores and spread" in texts(page)
+    assert f"64 generated images after epoch {SHEET_EPOCHS[-1]}" in texts(page)
+    assert "Evaluate it" not in [label for label, _, _ in links(page)]
+
+
+def test_what_cannot_be_learned_from_is_told_above_the_run(finished_gan: RunDirectory) -> None:
+    page = opened(show="Train")  # There are fewer images of NORMAL than a batch.
+    assert not page.exception
+    (error,) = page.error
+    assert "at least one whole batch" in error.value
+    assert "Start training" not in labels(page)
+    assert "Losses, scores and spread" in texts(page)
+
+
+def test_a_server_that_does_not_train_offers_no_start(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_ALLOW_TRAINING", "0")
+    page = opened(show="Train")
+    page.segmented_control(key="gan_label").set_value(Label.PNEUMONIA).run()
+    assert not page.exception
+    assert "does not train" in texts(page)
+    assert "Start training" not in labels(page)
+
+
+def test_a_dcgan_that_works_is_followed_live(finished_gan: RunDirectory, alive: ExitStack) -> None:
+    unfinished(finished_gan, RunState.RUNNING)
+    update_status(finished_gan, message="training", step=2)
+    event = {"kind": "batch", "epoch": 20, "step": 2, "steps": 4, "loss_generator": 0.75, "loss_discriminator": 1.25}
+    append_event(finished_gan, event)
+    alive.enter_context(hold_lock(finished_gan.run_lock))
+    page = opened(show="Train")
+    assert not page.exception
+    (bar,) = [bar.proto for bar in page.get("progress")]
+    assert bar.value == 51
+    assert bar.text.startswith("training: epoch 21 of 40")
+    assert "batch 2 of 4 · generator's loss 0.750 · discriminator's 1.250" in texts(page)
+    assert len(page.get("plotly_chart")) == 1
+    assert {"Cancel"} <= set(labels(page))
+    next(button for button in page.button if button.label == "Cancel").click().run()
+    assert finished_gan.cancel.exists()
+    assert "Cancelling…" in labels(page)
+
+
+def test_a_collapsed_training_says_so_and_offers_to_resume(finished_gan: RunDirectory) -> None:
+    unfinished(finished_gan, RunState.FAILED, "samples must differ from each other. Received: 0.020")
+    finished_gan.trained.unlink(missing_ok=True)
+    page = opened(show="Train")
+    assert not page.exception
+    assert "samples must differ from each other" in page.error[-1].value
+    assert "Resume" in labels(page)
+
+
+def test_a_damaged_sheet_is_one_clear_line(finished_gan: RunDirectory) -> None:
+    unfinished(finished_gan, RunState.CANCELLED)
+    finished_gan.sheet(SHEET_EPOCHS[-1]).write_bytes(b"\x89PNG nonsense")
+    page = opened(show="Train")
+    assert not page.exception
+    assert finished_gan.sheet(SHEET_EPOCHS[-1]).name in page.error[-1].value.replace("\\", "")
+
+
+def test_epochs_are_told_once_and_nonsense_is_empty() -> None:
+    events = [
+        {"kind": "epoch", "epoch": 0, "spread": 0.5},
+        {"kind": "batch", "epoch": 1},
+        {"kind": "epoch", "epoch": 1, "spread": 0.1},
+        {"kind": "epoch", "epoch": 1, "spread": 0.6, "score_real": "high"},
+    ]
+    frame = gan_epochs(events)
+    assert frame["epoch"].tolist() == [1, 2]
+    assert frame["spread"].tolist() == [0.5, 0.6]
+    assert frame["score_real"].isna().all()
+
+
+def test_the_limit_that_is_drawn_is_the_one_that_ends_a_run() -> None:
+    from pneumo_core.training.gan import CollapseWatch
+
+    assert CollapseWatch().limit == COLLAPSE_LIMIT
+
+
+# --- Beside classifiers -----------------------------------------------------------------------------------------------
+
+
+def test_the_runs_table_and_the_queue_list_it_with_a_link(finished_gan: RunDirectory, alive: ExitStack) -> None:
+    asked = ask_for_run(replace(QUICK, seed=3), build_index(Path(read_json(finished_gan.config)["data"]["root"])))
+    alive.enter_context(hold_lock(asked.run_lock))
+    page = opened("train", show="Runs")
+    assert not page.exception
+    table = page.dataframe[0].value.set_index("run")
+    assert table.loc[finished_gan.run_id, "setting"] == "quick · PNEUMONIA"
+    assert table.loc[asked.run_id, "seed"] == 3
+    assert "dcgan · quick · seed 3" in texts(page)
+    assert ("GAN lab", "gan", f"run={asked.run_id}&show=Train") in links(page)
+    page = opened("train", run=finished_gan.run_id)
+    assert not page.exception
+    assert ("Open it in the GAN lab", "gan", f"run={finished_gan.run_id}") in links(page)
+    assert not page.get("plotly_chart")
+
+
+@pytest.mark.parametrize("name", ["evaluate", "predict"])
+def test_pages_about_classifiers_refuse_it(finished_gan: RunDirectory, name: str) -> None:
+    page = opened(name, run=finished_gan.run_id)
+    assert not page.exception
+    assert f"{finished_gan.run_id} is a DCGAN" in texts(page)
+    assert ("Open it in the GAN lab", "gan", f"run={finished_gan.run_id}") in links(page)
+    assert not page.selectbox
+    page = opened(name)
+    assert not page.exception
+    assert "No finished run yet" in texts(page)
+
+
+def test_overview_counts_it_apart(finished_gan: RunDirectory) -> None:
+    page = opened("overview")
+    assert not page.exception
+    assert not page.dataframe
+    assert "1 DCGAN: samples and measures in the GAN lab" in [label for label, _, _ in links(page)]
+
+
+def test_synthetic_training_images_are_counted_as_such(index: DataIndex) -> None:
+    config = preset_config(Architecture.BASELINE, Preset.SOUND, balance=Balance.GAN, gan_run="dcgan-0123456789ab")
+    facts = {"images": {"train": 4434}, "images_added": 2534, "images_added_by": "dcgan-0123456789ab"}
+    run = finished(config, index, **facts)
+    frame = facts_frame(view(run.run_id), facts).set_index("fact")["value"]
+    assert frame["images in train"] == "4,434, and 2,534 synthetic images of dcgan-0123456789ab"
+    page = opened("train", run=run.run_id)
+    assert not page.exception
+    assert page.table[0].value["value"]["images in train"] == frame["images in train"]
+    without = facts_frame(view(run.run_id), {**facts, "images_added_by": ""}).set_index("fact")["value"]
+    assert without["images in train"] == "4,434"
+
+
+# --- The balancing arm ------------------------------------------------------------------------------------------------
+
+
+def arm(page: AppTest, balance: Balance, preset: Preset = Preset.SOUND) -> AppTest:
+    page.radio(key="preset").set_value(preset).run()
+    return page.radio(key="balance").set_value(balance).run()
+
+
+def test_without_a_dcgan_the_arm_says_how_to_make_one(index: DataIndex) -> None:
+    page = arm(opened("train"), Balance.GAN)
+    assert not page.exception
+    assert "Train one in the GAN lab" in texts(page)
+    assert ("Train a DCGAN", "gan", "show=Train") in links(page)
+    assert "Start training" not in labels(page)
+
+
+def test_the_arm_asks_for_runs_that_hold_out_what_the_dcgan_has_not_seen(index: DataIndex) -> None:
+    gan = finished(gan_config(Preset.SOUND, seed=5), index)
+    asked = preset_config(Architecture.BASELINE, Preset.SOUND, balance=Balance.GAN, gan_run=gan.run_id, gap_percent=25)
+    for seed in (4, 5, 6):
+        config = follow_gan(replace(asked, seed=seed))
+        assert (config.seed if config.split_seed is None else config.split_seed) == 5
+        finished(config, index)
+    page = arm(opened("train"), Balance.GAN)
+    page.segmented_control(key="gap").set_value(25)
+    page.number_input(key="seed").set_value(4)
+    page.segmented_control(key="seeds").set_value(3).run()
+    assert not page.exception
+    assert not page.error
+    assert "which closes 25 % of the gap" in page.radio(key="balance").proto.captions[list(Balance).index(Balance.GAN)]
+    assert "All are trained." in texts(page)
+    assert (
+        "gan 25 %" in " ".join(page.selectbox[0].options) or gan.run_id[-6:] in page.selectbox(key="gan_run").options[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("gan", "preset", "words"),
+    [
+        (gan_config(Preset.SOUND, label=Label.PNEUMONIA), Preset.SOUND, "samples must be of the smaller class"),
+        (gan_config(Preset.REPORT), Preset.SOUND, "may not have seen the patients"),
+    ],
+)
+def test_a_dcgan_that_does_not_suit_is_refused_before_the_start(
+    index: DataIndex, gan: GanConfig, preset: Preset, words: str
+) -> None:
+    finished(gan, index)
+    page = arm(opened("train"), Balance.GAN, preset)
+    assert not page.exception
+    assert words in page.error[0].value.replace("\\", "")
+    assert "Start training" not in labels(page)
+
+
+def test_a_share_of_the_gap_counts_for_every_arm_that_adds_images(index: DataIndex) -> None:
+    config = preset_config(Architecture.BASELINE, Preset.SOUND, balance=Balance.OVERSAMPLE, gap_percent=50)
+    finished(config, index)
+    page = arm(opened("train"), Balance.OVERSAMPLE)
+    assert "Already trained" not in texts(page)
+    page.segmented_control(key="gap").set_value(50).run()
+    assert not page.exception
+    assert "Already trained" in texts(page)
+    assert "gap percent" in texts(page)
+    page.radio(key="balance").set_value(Balance.NONE).run()
+    assert not page.exception
+    assert "Start training" in labels(page)
