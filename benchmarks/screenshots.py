@@ -1,4 +1,5 @@
-"""README's pictures: every page in both themes, on phantoms, so that no X-ray of a person is in them.
+"""README's pictures: every page in both themes, on phantoms and the published DCGAN's samples, so that no X-ray of a person is
+in them.
 
     python -m benchmarks.screenshots
 
@@ -24,6 +25,8 @@ PAGES = {
     "augmentation": "augmentation?zoom=0.3&vertical_flip=true&",
     "train": "train?show=New+run&",
     "runs": "train?show=Runs&",
+    "gan": "gan?",
+    "gan-measures": "gan?show=Measures&",
     "evaluate": "evaluate?",
     "predict": "predict?",
 }
@@ -37,6 +40,7 @@ def main() -> None:
     run_id = json.loads(subprocess.run(train, cwd=PROJECT, env=environment, check=True, stdout=subprocess.PIPE).stdout)[
         "run_id"
     ]
+    gan_id = min((PROJECT / "artifacts" / "published").glob("dcgan-*")).name
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -56,7 +60,7 @@ def main() -> None:
             for theme in ("light", "dark"):
                 page = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 900}).new_page()
                 for name, place in PAGES.items():
-                    shoot(page, f"{address}/{place}run={run_id}", name, theme)
+                    shoot(page, f"{address}/{place}run={gan_id if name.startswith('gan') else run_id}", name, theme)
             browser.close()
     finally:
         server.terminate()

@@ -1,6 +1,5 @@
 """The samples that a DCGAN adds to a training set: made once for a seed and a number, and shared by all runs that ask."""
 
-import json
 from collections.abc import Callable
 
 import numpy as np
@@ -34,13 +33,14 @@ def added_samples(
         `(count, size, size)` uint8 array, memory-mapped.
 
     Raises:
+        ConfigError: `count` or `seed` is out of its range.
         RunError: The run is not finished, or a classifier's.
-        CorruptError: A file is not the one that was written.
+        CorruptError: The model or the manifest of the samples is not the one that was written.
+        DataError: A sample's file is another image, or has company.
         StoreError: The files cannot be written.
     """
     model = read_manifest(gan)["files"][gan.model.name][:12]
     folder = datasets_root() / "synthetic" / f"{gan.run_id}-{model}-seed{seed}-{count}"
-    sample_to_folder(gan, folder, count=count, seed=seed, progress=progress)
-    files = json.loads((folder / "manifest.json").read_text())["files"]
+    files = sample_to_folder(gan, folder, count=count, seed=seed, progress=progress)["files"]
     names, hashes = [file["name"] for file in files], [file["sha256"] for file in files]
     return load_array(folder, names, data_id=content_id(names, hashes), size=size)

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from pneumo_core.architecture import LAST_BLOCK, VGG16_BLOCKS
-from pneumo_core.errors import CorruptError
+from pneumo_core.errors import ConfigError, CorruptError
 from pneumo_core.inference.session import load_session, run_batches
 from pneumo_core.settings import keras_home, settings
 from pneumo_core.store import RunDirectory, verified_file
@@ -49,8 +49,17 @@ class FeatureSpace:
 
 
 def vgg16_file() -> Path | None:
-    """The file of VGG16's ImageNet weights: `$PNEUMO_VGG16_WEIGHTS`, else what Keras has downloaded before, else None."""
+    """The file of VGG16's ImageNet weights: `$PNEUMO_VGG16_WEIGHTS`, else what Keras has downloaded before, else None.
+
+    Raises:
+        ConfigError: The setting names no file.
+    """
     named = settings().vgg16_weights
+    if named is not None and not named.is_file():
+        raise ConfigError(
+            f"PNEUMO_VGG16_WEIGHTS must name a file. Received: path={str(named)!r}; correct it, or unset it to measure "
+            "in a classifier's features"
+        )
     found = named or keras_home() / "models" / _FILE
     return found if found.is_file() else None
 
@@ -72,7 +81,7 @@ def imagenet_space(weights: Path, size: int) -> FeatureSpace:
         raise CorruptError(
             f"PNEUMO_VGG16_WEIGHTS must name {_FILE} of keras.applications. Received: path={str(weights)!r}: {reason}"
         ) from error
-    digest = hashlib.sha256(b"".join(kernel.tobytes() for kernel, _ in arrays.values())).hexdigest()[:8]
+    digest = hashlib.sha256(b"".join(array.tobytes() for pair in arrays.values() for array in pair)).hexdigest()[:8]
     runtime = onnxruntime.InferenceSession(_vgg16(arrays), providers=["CPUExecutionProvider"])
 
     def extract(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -142,11 +151,16 @@ def _kernels(path: Path) -> dict[str, tuple[NDArray[np.float32], NDArray[np.floa
         for block, (convolutions, filters) in enumerate(VGG16_BLOCKS, start=1):
             for number in range(1, convolutions + 1):
                 name = f"block{block}_conv{number}"
+                group = file[name]
+                items = group.values() if isinstance(group, h5py.Group) else ()
+                numbers = [item for item in items if isinstance(item, h5py.Dataset) and item.dtype.kind == "f"]
                 # By their axes, because the names of the arrays differ from file to file.
-                kernel, bias = sorted((item[()] for item in file[name].values()), key=lambda array: -array.ndim)
-                if kernel.shape != (3, 3, channels, filters) or not np.isfinite(kernel).all():
-                    raise ValueError(f"{name} has the shape {kernel.shape}, or values that are not finite")
-                arrays[name] = kernel.astype(np.float32), bias.astype(np.float32)
+                found = sorted((item[()].astype(np.float32) for item in numbers), key=lambda array: -array.ndim)
+                shapes = [array.shape for array in found]
+                if shapes != [(3, 3, channels, filters), (filters,)] or not all(np.isfinite(a).all() for a in found):
+                    raise ValueError(f"{name} has the shapes {shapes}, or values that are not finite")
+                kernel, bias = found
+                arrays[name] = kernel, bias
                 channels = filters
     return arrays
 

@@ -23,7 +23,7 @@ from pneumo_core.inference.classify import Classifier, load_classifier
 from pneumo_core.inference.feature_space import classifier_space, enlarged, features, imagenet_space, vgg16_file
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.inference.session import run_batches
-from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.records import Architecture, Estimate, NotApplicable
 from pneumo_core.store import RunDirectory, find_run, list_runs, published_root, read_config, verified_file
 
 __all__ = [
@@ -41,6 +41,9 @@ SAMPLES: Final = {Preset.REPORT: 2534, Preset.SOUND: 2534, Preset.QUICK: 256}
 
 MEASURE_SEED: Final = 20200428
 """Seed of the samples that are measured: the report's date. Balancing arms use their own runs' seeds."""
+
+_PRESETS: Final = (Preset.SOUND, Preset.REPORT, Preset.QUICK)
+"""Whose classifier judges rather."""
 
 _LEAST: Final = 20
 _MOST: Final = 20_000
@@ -85,7 +88,8 @@ def measure_gan(
         learned: Which images of it (`read_learned`).
         count: Samples.
         seed: Their seed.
-        classifier: Id of the classifier that judges them; None for the newest baseline of the same data set, else VGG16.
+        classifier: Id of the classifier that judges them; None for one of the same data set: a baseline rather
+            than VGG16, `sound` rather than `report` or `quick`, the newest.
         progress: Called with what is done, its total and what it is; may raise to stop.
 
     Raises:
@@ -195,23 +199,20 @@ def _logits(
 
 
 def _judge(index: DataIndex, named: str | None) -> Classifier | None:
-    """The named classifier, else the newest finished baseline of the data set that has seen no generated image, else VGG16.
-
-    VGG16 is ten times as slow, and its features judge the samples already.
-    """
+    """The named classifier, else the best suited of the data set that has seen no generated image."""
     if named is not None:
         return load_classifier(find_run(named))
-    for other in sorted(
-        list_runs(), key=lambda run: run.run_id.partition("-")[0]
-    ):  # Of an architecture the newest first.
+    suited: list[tuple[tuple[bool, int], RunDirectory]] = []
+    for run in list_runs():
         try:
-            asked = read_json(other.config)["data"]["data_id"] if is_there(other.manifest) else None
-            config = read_config(other)
+            asked = read_json(run.config)["data"]["data_id"] if is_there(run.manifest) else None
+            config = read_config(run)
         except (StoreError, ConfigError, KeyError, TypeError):
             continue  # A damaged run judges nothing.
         if isinstance(config, TrainConfig) and config.balance is not Balance.GAN and asked == index.data_id:
-            return load_classifier(other)
-    return None
+            # VGG16 is ten times as slow, and its features judge the samples already.
+            suited.append(((config.architecture is Architecture.VGG16, _PRESETS.index(config.preset)), run))
+    return load_classifier(min(suited, key=lambda pair: pair[0])[1]) if suited else None
 
 
 def _published() -> RunDirectory:

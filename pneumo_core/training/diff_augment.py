@@ -19,7 +19,8 @@ _BRIGHTNESS: Final = 0.5
 _CONTRAST: Final = 0.5
 _SHIFT: Final = 1 / 8
 _CUTOUT: Final = 1 / 2
-"""Zhao 2020, appendix B: brightness of [-1, 1] and contrast in these halves, shifts of 1/8 and squares of 1/2 of the side."""
+"""Zhao 2020, appendix B: brightness of [-1, 1] and contrast in these halves, shifts of 1/8 and squares of 1/2 of the side; less
+a pixel, so that a square has a centre."""
 
 
 def draw_changes(rng: np.random.Generator, count: int, size: int) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import sheet, synthetic_png
-from pneumo_core.errors import TrainingError
+from pneumo_core.errors import DataError, TrainingError
 from pneumo_core.files import file_sha256, store_errors, write_atomic, write_json
 from pneumo_core.gan_config import GanConfig
 from pneumo_core.models.dcgan import build_discriminator, build_generator
@@ -110,7 +110,7 @@ def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
         index: The data set.
 
     Raises:
-        DataError: There are fewer training images of the class than a batch.
+        DataError: There are fewer training images of the class than a batch, or they are all equal.
         TrainingError: A loss is no longer finite, the samples have collapsed, or memory ran out.
         CancelledError: The run was asked to stop.
         StoreError: A file cannot be written.
@@ -169,7 +169,10 @@ def _train(run: RunDirectory, config: GanConfig, device: Device, networks: Netwo
     """Train to the end, from the backup if there is one; returns the epoch it started at."""
     step = make_step(networks, device)
     fixed = _latents(config, -1, SHEET_COUNT)
-    real_spread = _spread(real)
+    if not (real_spread := _spread(real)):
+        raise DataError(
+            f"training images must differ from each other. Received: {len(real)} equal ones; use other images"
+        )
     watch = CollapseWatch()
     first_epoch = 0
     if (found := load_backup(run.backup, networks.variables)) is not None:

@@ -15,7 +15,7 @@ from tests.data.image_files import BAD
 
 pytestmark = pytest.mark.browser
 
-MENU = ("Overview", "Dataset", "Augmentation", "Train", "Evaluate", "Predict")
+MENU = ("Overview", "Dataset", "Augmentation", "Train", "GAN lab", "Evaluate", "Predict")
 
 
 def settled(page: Page) -> None:
@@ -79,11 +79,17 @@ def test_every_page_by_its_link_in_the_menu(server: Server, page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/evaluate?run=../../etc", "/predict?run=baseline-000000000000", "/dataset?view=Images&image=../x"]
+    ("path", "title"),
+    [
+        ("/evaluate?run=../../etc", "Evaluate"),
+        ("/predict?run=baseline-000000000000", "Predict"),
+        ("/dataset?view=Images&image=../x", "Dataset"),
+        ("/gan?run=../../etc", "GAN lab"),
+    ],
 )
-def test_addresses_that_name_nothing_are_told(server: Server, page: Page, path: str) -> None:
+def test_addresses_that_name_nothing_are_told(server: Server, page: Page, path: str, title: str) -> None:
     opened(page, server, path)
-    assert_framed(page, path[1:].partition("?")[0].capitalize())
+    assert_framed(page, title)
     expect(page.get_by_test_id("stAlert").first).to_be_visible()
 
 
