@@ -186,6 +186,13 @@ _PRESET_CONFIGS: Final = {
         validation=Validation.TEST,
     ),
     Preset.QUICK: replace(
-        _SOUND, preset=Preset.QUICK, epochs=100, latent_dim=64, filters=24, ema_decay=0.99, max_images=256
+        _SOUND,
+        preset=Preset.QUICK,
+        epochs=120,
+        batch_size=16,
+        latent_dim=64,
+        filters=24,
+        ema_decay=0.99,
+        max_images=256,
     ),
 }
