@@ -192,8 +192,8 @@ def _train(run: RunDirectory, config: GanConfig, device: Device, networks: Netwo
             step.write_back()
             samples = _samples(networks, fixed)
             spread = _spread(samples) / real_spread
-            watch.see(spread, (epoch + 1) * steps)
             log.end(epoch, {**values, "spread": spread})
+            watch.see(spread, (epoch + 1) * steps)
             if epoch + 1 in wanted:
                 facts = {"Run": run.run_id, "Epoch": epoch + 1, "Seed": config.seed}
                 write_atomic(run.sheet(epoch + 1), synthetic_png(sheet(samples), facts))

@@ -15,12 +15,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.stats import t
 from sklearn.metrics import roc_auc_score
 
 from pneumo_core.config import AUGMENTATIONS, FineTuneConfig, Preset, Scaling, TrainConfig
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
+from pneumo_core.data.synthetic import split_sheet
+from pneumo_core.gan_config import gan_config
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.status import read_events, read_status, run_state
@@ -217,6 +220,44 @@ def logits(run: RunDirectory, config: TrainConfig, index: DataIndex, rows: NDArr
     model.load_weights(run.weights)
     images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=config.image_size)
     return np.asarray(model.predict(images[rows][..., None].astype(np.float32), verbose=0))[:, 0]
+
+
+def test_a_dcgan_through_the_worker(tiny_data: Path) -> None:
+    """Trained and exported on JAX; TensorFlow makes the same samples of its weights, and onnxruntime of its model."""
+    import keras
+
+    from pneumo_core.inference.generator import generate, load_generator
+    from pneumo_core.models.dcgan import build_generator
+
+    index = build_index(tiny_data)
+    config = gan_config(Preset.QUICK, epochs=2, filters=4, latent_dim=8, batch_size=8)
+    run = ask_for_run(config, index)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "pneumo_core.worker", "train", str(run.path)],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    ended(worker)
+    assert run_state(run) is RunState.SUCCEEDED, read_status(run)
+    manifest = read_manifest(run)
+    assert manifest["device"]["backend"] == manifest["export_device"]["backend"] == "jax"
+    epochs = [event for event in read_events(run) if event["kind"] == "epoch"]
+    assert [event["epoch"] for event in epochs] == [0, 1]
+    assert np.isfinite([event[name] for event in epochs for name in ("loss_generator", "loss_discriminator")]).all()
+    # The averaged generator's weights have moved, and are those of the last sheet.
+    generator = build_generator(image_size=64, latent_dim=8, filters=4, seed=config.seed)
+    untrained = [array.copy() for array in generator.get_weights()]
+    generator.load_weights(run.weights)
+    assert not any(np.array_equal(*pair) for pair in zip(untrained, generator.get_weights(), strict=True))
+    fixed = np.random.default_rng([config.seed, 0, 2]).standard_normal((64, 8), dtype=np.float32)
+    pixels = keras.ops.convert_to_numpy(generator(fixed, training=False))[..., 0]
+    with Image.open(run.sheet(2)) as picture:
+        sheet = split_sheet(np.asarray(picture))
+    assert np.abs(pixels - sheet).max() < 0.6  # Rounded to whole grays, in float32.
+    assert np.abs(generate(load_generator(run), fixed).astype(int) - sheet).max() <= 1
 
 
 # --- Paired seeds -----------------------------------------------------------------------------------------------------

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 
 from pneumo_core.config import AugmentConfig, Balance
+from pneumo_core.errors import TrainingError
 from pneumo_core.records import Label
 from pneumo_core.training import balance as balance_module
 from pneumo_core.training.balance import TrainingSet, balanced
 from pneumo_core.training.batches import gather
+from tests.hostile import assert_one_line
 
 SIZE = 12
 ADDING = pytest.mark.parametrize("balance", [Balance.OVERSAMPLE, Balance.CLASSICAL])
@@ -148,3 +150,90 @@ def test_images_are_not_changed(balance: Balance) -> None:
     images.flags.writeable = False  # As the memory-mapped cache is.
     balanced(balance, images, labels, rows, seed=0)
     np.testing.assert_array_equal(images, before)
+
+
+# --- Shares of the gap, and a DCGAN's samples -------------------------------------------------------------------------
+
+SHARES = pytest.mark.parametrize(
+    ("normal", "pneumonia", "percent", "added"),
+    [
+        (1341, 3875, 100, 2534),  # The full data set.
+        (1341, 3875, 50, 1267),
+        (1341, 3875, 25, 634),  # 633.5
+        (19, 7, 100, 12),
+        (19, 7, 50, 6),
+        (19, 7, 25, 3),
+        (7, 8, 25, 1),  # A quarter of an image is one.
+        (8, 8, 100, 0),
+    ],
+)
+
+
+def drawn(count: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(99).integers(0, 256, (count, SIZE, SIZE), dtype=np.uint8)
+
+
+@SHARES
+def test_a_dcgan_s_samples_close_the_stated_share_of_the_gap(
+    normal: int, pneumonia: int, percent: int, added: int
+) -> None:
+    images, labels, rows = data_set(normal, pneumonia)
+    samples = drawn(added)
+    data = balanced(Balance.GAN, images, labels, rows, seed=0, percent=percent, generated=samples)
+    smaller = int(normal > pneumonia)
+    before = [normal, pneumonia]
+    before[smaller] += added
+    assert counts(data) == before
+    assert (data.added, data.class_weight) == (added, None)
+    # What was there is untouched, and nothing that does not train has joined.
+    assert data.parts[0] is images
+    np.testing.assert_array_equal(data.labels[: len(images)], labels)
+    np.testing.assert_array_equal(data.rows[: len(rows)], rows)
+    # All samples train, once each, as the smaller class.
+    new = data.rows[len(rows) :]
+    np.testing.assert_array_equal(gather(data.parts, new), samples)
+    np.testing.assert_array_equal(data.labels[new], np.full(added, smaller))
+    assert len(data.labels) == len(images) + added
+
+
+@SHARES
+@ADDING
+def test_the_controls_add_as_many_as_the_dcgan(
+    balance: Balance, normal: int, pneumonia: int, percent: int, added: int
+) -> None:
+    images, labels, rows = data_set(normal, pneumonia)
+    data = balanced(balance, images, labels, rows, seed=0, percent=percent)
+    assert data.added == added == len(data.rows) - len(rows)
+    np.testing.assert_array_equal(data.rows[: len(rows)], rows)
+    np.testing.assert_array_equal(data.labels[data.rows[len(rows) :]], np.full(added, int(normal > pneumonia)))
+    if balance is Balance.OVERSAMPLE:
+        assert set(data.rows) == set(rows)
+
+
+@pytest.mark.parametrize("balance", [Balance.NONE, Balance.CLASS_WEIGHT])
+def test_arms_that_add_nothing_know_no_share(balance: Balance) -> None:
+    images, labels, rows = data_set(7, 19)
+    whole, half = (balanced(balance, images, labels, rows, seed=0, percent=percent) for percent in (100, 50))
+    assert half.class_weight == whole.class_weight
+    assert half.added == whole.added == 0
+
+
+@pytest.mark.parametrize(("percent", "needed"), [(100, 12), (50, 6)])
+def test_another_number_of_samples_is_refused(percent: int, needed: int) -> None:
+    images, labels, rows = data_set(7, 19)
+    # None, too few, too many, and what the other share would need.
+    for received in (None, 0, needed - 1, needed + 1, 18 - needed):
+        samples = None if received is None else drawn(received)
+        with pytest.raises(TrainingError) as caught:
+            balanced(Balance.GAN, images, labels, rows, seed=0, percent=percent, generated=samples)
+        assert_one_line(caught.value, f"the gap, {needed} images", f"Received: {received or 0} images")
+
+
+def test_samples_are_not_changed() -> None:
+    images, labels, rows = data_set(7, 19)
+    samples = drawn(12)
+    samples.flags.writeable = images.flags.writeable = False  # As the memory-mapped files are.
+    data = balanced(Balance.GAN, images, labels, rows, seed=0, generated=samples)
+    assert data.parts[1] is samples
+    other = balanced(Balance.GAN, images, labels, rows, seed=1, generated=samples)
+    np.testing.assert_array_equal(data.rows, other.rows)  # Nothing here is drawn.
