@@ -54,13 +54,13 @@ def gan_train(
     names = [entry.name for entry in Label]
     if label.upper() not in names:
         raise typer.BadParameter(f"one of {', '.join(names)}", param_hint="--label")
-    size = image_size or (128 if training_hardware().kind == "gpu" else 64)
+    usual = 128 if training_hardware().kind == "gpu" else 64
     config = gan_config(
         preset,
         seed=seed,
         label=Label[label.upper()],
         epochs=epochs,
-        image_size=size,
+        image_size=usual if image_size is None else image_size,
         batch_size=batch_size,
         filters=filters,
         latent_dim=latent_dim,

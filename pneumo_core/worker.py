@@ -132,15 +132,17 @@ def _generated(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> 
     """The images that the run's DCGAN adds, if it has one; made once, and shared by runs that ask for the same."""
     if config.gan_run is None:
         return None
-    from pneumo_core.data.gan_arm import require_gan, require_seen  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
+
+    from pneumo_core.data.gan_arm import require_gan, require_unseen  # noqa: PLC0415
     from pneumo_core.data.splits import assign, gap  # noqa: PLC0415
     from pneumo_core.inference.added import added_samples  # noqa: PLC0415
 
     gan = find_run(config.gan_run)
-    rows = assign(index.table, config).train
+    rows = assign(index.table, config)
     require_gan(config, index)
-    require_seen(gan, index.table, rows)
-    count = gap(index.table["label"].to_numpy()[rows], config.gap_percent)
+    require_unseen(gan, index.table, np.concatenate([rows.val, rows.test]))
+    count = gap(index.table["label"].to_numpy()[rows.train], config.gap_percent)
     progress = _Progress(run)
     return added_samples(
         gan,

@@ -10,16 +10,21 @@ from pathlib import Path
 import pytest
 
 from pneumo_core.config import AUGMENTATIONS, Balance, FineTuneConfig, Preset
+from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex, build_index
-from pneumo_core.errors import ConfigError
+from pneumo_core.data.splits import assign
+from pneumo_core.errors import ConfigError, RunNotFoundError
 from pneumo_core.files import hold_lock, write_json
+from pneumo_core.gan_config import gan_config
 from pneumo_core.jobs.cost import estimate_cost
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.run_config import run_id
+from pneumo_core.run_config import config_to_dict, run_id
 from pneumo_core.status import update_status
+from pneumo_core.store import runs_root
 from pneumo_core.study import MAX_RUNS, grid, progress, seeds, to_dict
 from tests.conftest import ROOT, FinishedRun, ask_for_run
+from tests.hostile import assert_one_line
 
 BOTH = (Architecture.BASELINE, Architecture.VGG16)
 PLAIN = [(arm, None) for arm in Balance if arm is not Balance.GAN]
@@ -73,6 +78,79 @@ def test_the_number_of_runs_has_a_limit() -> None:
         grid([], PLAIN, Preset.QUICK)
     with pytest.raises(ConfigError, match="architecture of a classifier must be"):
         grid([Architecture.DCGAN], [NONE], Preset.QUICK)
+
+
+# --- Arms of a DCGAN --------------------------------------------------------------------------------------------------
+
+
+def dcgan(run: str, preset: Preset = Preset.SOUND, seed: int = 0, val_fraction: float = 0.15) -> tuple[Balance, str]:
+    """The arm of a DCGAN that was asked for."""
+    asked = replace(gan_config(preset, seed=seed), val_fraction=val_fraction)
+    (runs_root() / run).mkdir(parents=True)
+    write_json(runs_root() / run / "config.json", {"config": config_to_dict(asked)})
+    return Balance.GAN, run
+
+
+FIRST, SECOND = "dcgan-0123456789ab", "dcgan-ba9876543210"
+
+
+def test_all_arms_hold_out_the_patients_that_the_dcgan_has_not_seen(tiny_data: Path) -> None:
+    frame = build_index(tiny_data).table
+    configs = grid(BOTH, [dcgan(FIRST, seed=1, val_fraction=0.2), *PLAIN], Preset.SOUND, seed_count=3)
+    assert len(configs) == 2 * 5 * 3
+    validated = {assign(frame, config).val.tobytes() for config in configs}
+    assert len(validated) == 1
+    # They are those that the DCGAN's own split holds out, which the arms alone would not.
+    alone = preset_config(Architecture.BASELINE, Preset.SOUND)
+    assert assign(frame, replace(alone, seed=1, val_fraction=0.2)).val.tobytes() in validated
+    assert assign(frame, alone).val.tobytes() not in validated
+    for config in configs:
+        assert follow_gan(config) == config
+        assert config.gan_run == (FIRST if config.balance is Balance.GAN else None)
+
+
+def test_a_grid_without_a_dcgan_holds_out_by_its_seeds() -> None:
+    dcgan(FIRST, seed=1)
+    assert all(config.split_seed is None for config in grid(BOTH, PLAIN, Preset.SOUND, seed_count=2))
+
+
+def test_the_report_s_grid_holds_out_nobody() -> None:
+    configs = grid(BOTH, [dcgan(FIRST, Preset.REPORT, seed=1), NONE], Preset.REPORT)
+    plain = preset_config(Architecture.BASELINE, Preset.REPORT)
+    assert configs[:2] == (replace(plain, balance=Balance.GAN, gan_run=FIRST), plain)
+
+
+def test_dcgans_that_held_out_the_same_patients_make_one_study() -> None:
+    configs = grid(BOTH, [dcgan(FIRST, seed=1), dcgan(SECOND, Preset.QUICK, seed=1)], Preset.SOUND)
+    assert {config.gan_run for config in configs} == {FIRST, SECOND}
+    assert {(config.split_seed, config.val_fraction) for config in configs} == {(1, 0.15)}
+
+
+@pytest.mark.parametrize("other", [{"seed": 2}, {"seed": 1, "val_fraction": 0.2}], ids=str)
+def test_dcgans_that_held_out_others_are_refused(other: dict[str, float]) -> None:
+    arms = [dcgan(FIRST, seed=1), dcgan(SECOND, **other)]
+    with pytest.raises(ConfigError) as caught:
+        grid(BOTH, arms, Preset.SOUND)
+    assert_one_line(caught.value, f"['{FIRST}', '{SECOND}']", "make a study of each")
+
+
+def test_a_grid_refuses_what_a_single_run_would() -> None:
+    with pytest.raises(RunNotFoundError, match=FIRST):
+        grid(BOTH, [(Balance.GAN, FIRST)], Preset.SOUND)
+    with pytest.raises(ConfigError, match="may not have seen the patients"):
+        grid(BOTH, [dcgan(FIRST, Preset.REPORT)], Preset.SOUND)
+    with pytest.raises(ConfigError, match="write gan:RUN"):
+        grid(BOTH, [(Balance.GAN, None)], Preset.SOUND)
+
+
+@pytest.mark.parametrize("percent", [25, 50, 100])
+def test_the_share_of_the_gap_is_for_arms_that_add_images(percent: int) -> None:
+    configs = grid(BOTH, [dcgan(FIRST), *PLAIN], Preset.SOUND, gap_percent=percent)
+    for config in configs:
+        assert config.gap_percent == (percent if config.balance.adds_images else 100)
+
+
+# --- Progress ---------------------------------------------------------------------------------------------------------
 
 
 def test_progress_counts_what_there_is(tiny_data: Path) -> None:

@@ -10,10 +10,9 @@ from pages.ui.notes import balance_note
 from pneumo_core.config import Balance, TrainConfig
 from pneumo_core.data.gan_arm import follow_gan, require_gan
 from pneumo_core.data.index import DataIndex
-from pneumo_core.errors import ConfigError
 from pneumo_core.gan_config import GanConfig
 from pneumo_core.jobs.runs import views
-from pneumo_core.records import RunState, Split
+from pneumo_core.records import RunState
 
 KEPT: dict[str, Any] = {"persist_state": "session"}
 """Of a form's control: who comes back finds it as it was left."""
@@ -52,12 +51,6 @@ def choose_balance(config: TrainConfig, index: DataIndex) -> TrainConfig:
         return replace(config, balance=arm, gap_percent=percent)
     config = follow_gan(replace(config, balance=arm, gap_percent=percent, gan_run=_gan(index)))
     require_gan(config, index)
-    images = sum(count for (split, _), count in index.counts().items() if split is Split.TRAIN)
-    if config.max_images is not None and images * (1 - config.val_fraction) > config.max_images:
-        raise ConfigError(
-            f"every image a DCGAN has learned from must train the classifier. Received: preset={config.preset.value!r}, which "
-            f"trains on a sample of {config.max_images}; choose 'sound' or 'report'"
-        )
     return config
 
 

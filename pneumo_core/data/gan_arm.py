@@ -1,7 +1,7 @@
 """A DCGAN's samples as a balancing arm: which run may serve which classifier.
 
-A generator remembers something of every patient it has seen. Its samples may therefore serve a classifier only where each of
-those patients trains that classifier too: then none of them is a test or validation patient in disguise.
+A generator remembers something of every patient it has seen. Its samples may therefore serve a classifier only where none of
+those patients validates or tests it, or they would come back in disguise.
 """
 
 import io
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pneumo_core.config import Balance, TrainConfig, Validation
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, DataError
-from pneumo_core.records import Label
+from pneumo_core.records import Label, Split
 from pneumo_core.store import RunDirectory, find_run, gan_run_config, read_manifest, verified_file
 
-__all__ = ["follow_gan", "require_gan", "require_seen"]
+__all__ = ["follow_gan", "require_gan", "require_unseen"]
 
 
 def follow_gan(config: TrainConfig) -> TrainConfig:
@@ -59,7 +59,7 @@ def require_gan(config: TrainConfig, index: DataIndex) -> None:
     run = find_run(config.gan_run)
     gan = gan_run_config(run)
     read_manifest(run)
-    train = index.table[index.table["split"] == "train"]
+    train = index.table[index.table["split"] == Split.TRAIN.value]
     smaller = min(Label, key=lambda label: int((train["label"] == label.value).sum()))
     if gan.label is not smaller:
         raise ConfigError(
@@ -73,25 +73,33 @@ def require_gan(config: TrainConfig, index: DataIndex) -> None:
         )
 
 
-def require_seen(run: RunDirectory, table: pd.DataFrame, rows: NDArray[np.int64]) -> None:
-    """Check that every image a DCGAN has learned from trains the classifier.
+def require_unseen(run: RunDirectory, table: pd.DataFrame, held_out: NDArray[np.int64]) -> None:
+    """Check that a DCGAN has learned from the data set's training images, and from nobody who is held out.
 
     Images are told by their content, so a data set with another test part is no obstacle.
 
     Args:
         run: The DCGAN's finished run.
         table: The index's table.
-        rows: `(n,)` row numbers that train the classifier.
+        held_out: `(n,)` row numbers that validate or test the classifier.
 
     Raises:
         RunError: The run is not finished.
-        DataError: The DCGAN has learned from an image that does not train the classifier.
+        DataError: The DCGAN has learned from other images, or from a patient who is held out.
         CorruptError: A file is not the one that was written.
     """
-    learned = pd.read_parquet(io.BytesIO(verified_file(run, run.learned)))
-    strange = set(learned["sha256"]) - set(table["sha256"].to_numpy()[rows])
-    if strange:
+    learned = set(pd.read_parquet(io.BytesIO(verified_file(run, run.learned)))["sha256"])
+    trains = table[table["split"] == Split.TRAIN.value]
+    if strange := len(learned - set(trains["sha256"])):
         raise DataError(
-            f"every image a DCGAN has learned from must train the classifier too. Received: gan_run={run.run_id!r}, "
-            f"{len(strange):,} of {len(learned):,} images that do not; train a DCGAN on this data set"
+            f"a DCGAN must have learned from training images of this data set. Received: gan_run={run.run_id!r}, "
+            f"{strange:,} of {len(learned):,} images are not among them; train a DCGAN on this data set"
+        )
+    patients = set(trains.loc[trains["sha256"].isin(learned), "patient_id"])
+    part = table.iloc[held_out]
+    if seen := int((part["patient_id"].isin(patients) | part["sha256"].isin(learned)).sum()):
+        raise DataError(
+            f"a DCGAN may have seen nobody who validates or tests the classifier. Received: gan_run={run.run_id!r}, "
+            f"{seen:,} of {len(part):,} held-out images are of patients it has learned from; train a DCGAN with the preset "
+            "'sound' on this data set"
         )

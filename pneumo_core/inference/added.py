@@ -39,6 +39,8 @@ def added_samples(
         DataError: A sample's file is another image, or has company.
         StoreError: The files cannot be written.
     """
+    if count == 0:  # The classes are equal.
+        return np.empty((0, size, size), np.uint8)
     model = read_manifest(gan)["files"][gan.model.name][:12]
     folder = datasets_root() / "synthetic" / f"{gan.run_id}-{model}-seed{seed}-{count}"
     files = sample_to_folder(gan, folder, count=count, seed=seed, progress=progress)["files"]

@@ -20,7 +20,14 @@ from pneumo_core.evaluation.plain import decode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.files import is_there, read_json
 from pneumo_core.inference.classify import Classifier, load_classifier
-from pneumo_core.inference.feature_space import classifier_space, enlarged, features, imagenet_space, vgg16_file
+from pneumo_core.inference.feature_space import (
+    FeatureSpace,
+    classifier_space,
+    enlarged,
+    features,
+    imagenet_space,
+    vgg16_file,
+)
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.inference.session import run_batches
 from pneumo_core.records import Architecture, Estimate, NotApplicable
@@ -93,7 +100,7 @@ def measure_gan(
         progress: Called with what is done, its total and what it is; may raise to stop.
 
     Raises:
-        ConfigError: `count` is out of its range.
+        ConfigError: `count` is out of its range, or `PNEUMO_VGG16_WEIGHTS` names no file.
         DataError: The data set lacks images that were learned from.
         RunError: The named classifier cannot be used.
         CorruptError: A file is not the one that was written.
@@ -104,16 +111,15 @@ def measure_gan(
     samples = generate(generator, latents(generator.latent_dim, seed, 0, count))
     judge = _judge(index, classifier)
 
-    weights = vgg16_file()
-    if weights is not None:
-        space = imagenet_space(weights, generator.image_size)
+    found: Features | NotApplicable
+    if (space := _space(judge, generator.image_size)) is None:
+        found = NotApplicable("neither VGG16's ImageNet weights nor a finished classifier are here")
     else:
-        space = classifier_space(find_run(judge.run_id) if judge else _published(), generator.image_size)
-    found = Features(
-        space.name,
-        features(space, real, lambda done, total: progress(done, total, "features of real images")),
-        features(space, samples, lambda done, total: progress(done, total, "features of samples")),
-    )
+        found = Features(
+            space.name,
+            features(space, real, lambda done, total: progress(done, total, "features of real images")),
+            features(space, samples, lambda done, total: progress(done, total, "features of samples")),
+        )
     logits: NDArray[np.float32] | NotApplicable
     real_called: Estimate | NotApplicable
     if judge is None:
@@ -215,6 +221,11 @@ def _judge(index: DataIndex, named: str | None) -> Classifier | None:
     return load_classifier(min(suited, key=lambda pair: pair[0])[1]) if suited else None
 
 
-def _published() -> RunDirectory:
-    """The baseline that ships with the project."""
-    return RunDirectory(min(published_root().glob("baseline-*")))
+def _space(judge: Classifier | None, size: int) -> FeatureSpace | None:
+    """VGG16's where its weights are, else the judge's, else that of the baseline that ships with the project."""
+    if (weights := vgg16_file()) is not None:
+        return imagenet_space(weights, size)
+    if judge is not None:
+        return classifier_space(find_run(judge.run_id), size)
+    shipped = min(published_root().glob("baseline-*"), default=None)
+    return None if shipped is None else classifier_space(RunDirectory(shipped), size)

@@ -169,10 +169,11 @@ def _prepare(executor: Executor, config: RunConfig, index: DataIndex) -> None:
     """Make room, and refuse a run that could not work; `submit_lock` is held, which keeps this run's backup."""
     worker_environment()
     weights = settings().vgg16_weights
-    if config.architecture is Architecture.VGG16 and weights is not None and not weights.is_file():
+    # VGG16 starts from them, and a DCGAN's samples are measured in its features.
+    if config.architecture is not Architecture.BASELINE and weights is not None and not weights.is_file():
         raise ConfigError(
             f"PNEUMO_VGG16_WEIGHTS must name a file. Received: path={str(weights)!r}; correct it, or unset it to have Keras "
-            "download the weights"
+            "download the weights for VGG16"
         )
     if executor is Executor.RAY:
         require_ray()

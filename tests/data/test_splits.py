@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from pneumo_core.config import Preset, TrainConfig
 from pneumo_core.data.index import DataIndex
-from pneumo_core.data.splits import assign, hold_out_patients
+from pneumo_core.data.splits import assign, gan_rows, gap, hold_out_patients, require_learnable
 from pneumo_core.errors import DataError
+from pneumo_core.gan_config import GanConfig, gan_config
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, Split
 from tests.hostile import assert_one_line
@@ -241,3 +243,80 @@ def test_real_patients_stay_on_one_side(real_index: DataIndex) -> None:
     shares = train["subtype"].value_counts(normalize=True) - held_out["subtype"].value_counts(normalize=True)
     assert shares.abs().max() < 0.01
     assert len(rows.val) == len(held_out) + 16
+
+
+# --- What a DCGAN learns from, and what is lacking --------------------------------------------------------------------
+
+
+def dcgan(preset: Preset = Preset.SOUND, **changes: object) -> GanConfig:
+    return replace(gan_config(preset), **changes)
+
+
+@pytest.mark.parametrize("label", list(Label))
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_dcgan_learns_from_what_the_same_classifier_trains_on(label: Label, seed: int) -> None:
+    frame = typical()
+    rows = gan_rows(frame, dcgan(label=label, seed=seed))
+    trained = assign(frame, config(seed=seed)).train
+    assert rows.dtype == np.int64
+    assert np.array_equal(rows, trained[frame["label"].to_numpy()[trained] == label])
+
+
+def test_the_report_s_dcgan_learns_from_all_of_its_class() -> None:
+    frame = typical()
+    expected = np.flatnonzero((frame["split"] == "train") & (frame["label"] == Label.NORMAL))
+    assert np.array_equal(gan_rows(frame, dcgan(Preset.REPORT)), expected)
+
+
+@pytest.mark.parametrize("preset", [Preset.SOUND, Preset.REPORT])
+def test_a_dcgan_s_limit_is_drawn_by_its_seed(preset: Preset) -> None:
+    frame = typical()
+    whole = set(gan_rows(frame, dcgan(preset, batch_size=8)))
+    first, again, other = (gan_rows(frame, dcgan(preset, batch_size=8, max_images=40, seed=seed)) for seed in (0, 0, 1))
+    assert len(first) == 40
+    assert set(first) <= whole
+    assert np.array_equal(first, np.unique(first))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert set(gan_rows(frame, dcgan(preset, batch_size=8, max_images=10_000))) == whole
+
+
+def test_less_than_a_batch_is_refused_before_and_after_holding_out() -> None:
+    frame = table((Split.TRAIN, "none", [1] * 20), (Split.TRAIN, "bacteria", [1] * 40))
+    index = DataIndex("0" * 12, Path("x-rays"), frame, (), {})
+    require_learnable(index, dcgan(batch_size=20))
+    with pytest.raises(DataError) as raised:
+        require_learnable(index, dcgan(batch_size=21))
+    assert_one_line(raised.value, "20 training images of NORMAL in 'x-rays'", "batch_size=21", "use more images")
+    assert len(gan_rows(frame, dcgan(Preset.REPORT, batch_size=20))) == 20
+    with pytest.raises(DataError) as raised:
+        gan_rows(frame, dcgan(batch_size=20))
+    assert_one_line(raised.value, "17 training images of NORMAL", "batch_size=20", "use more images")
+    with pytest.raises(DataError, match="8 training images of NORMAL, batch_size=20"):
+        gan_rows(frame, dcgan(Preset.REPORT, batch_size=20, max_images=8))
+
+
+def test_a_missing_class_is_refused() -> None:
+    frame = table((Split.TRAIN, "bacteria", [1] * 40), (Split.TEST, "none", [1] * 40))
+    index = DataIndex("0" * 12, Path("x-rays"), frame, (), {})
+    with pytest.raises(DataError, match="Received: 0 training images of NORMAL"):
+        require_learnable(index, dcgan())
+    with pytest.raises(DataError, match="0 training images of NORMAL"):
+        gan_rows(frame, dcgan(Preset.REPORT))
+
+
+@given(normal=st.integers(0, 4000), pneumonia=st.integers(0, 4000), percent=st.integers(1, 100))
+def test_a_share_of_the_gap_is_the_nearest_number_but_never_none(normal: int, pneumonia: int, percent: int) -> None:
+    labels = np.repeat(np.array([0, 1], np.int8), [normal, pneumonia])
+    whole = abs(normal - pneumonia)
+    count = gap(labels, percent)
+    assert gap(labels) == gap(labels, 100) == whole
+    assert min(1, whole) <= count <= whole
+    assert count == min(1, whole) or abs(100 * count - percent * whole) <= 50
+    assert count <= gap(labels, min(100, percent + 1))
+    assert count == gap(1 - labels, percent)  # Whichever class is the smaller.
+
+
+def test_the_gap_of_the_full_data_set() -> None:
+    labels = np.repeat([0, 1], [1341, 3875])
+    assert [gap(labels, percent) for percent in (100, 50, 25, 1)] == [2534, 1267, 634, 25]

@@ -1,0 +1,282 @@
+"""Which DCGAN may serve which classifier: no patient it has seen may judge the classifier, whatever the seeds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pneumo_core.config import Balance, Preset, TrainConfig, Validation
+from pneumo_core.data.gan_arm import follow_gan, require_gan, require_unseen
+from pneumo_core.data.index import DataIndex
+from pneumo_core.data.splits import assign, gan_rows
+from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, RunNotFoundError
+from pneumo_core.files import write_json
+from pneumo_core.gan_config import GanConfig, gan_config
+from pneumo_core.presets import preset_config
+from pneumo_core.records import Architecture, Label, Split
+from pneumo_core.run_config import RunConfig, config_to_dict
+from pneumo_core.store import RunDirectory, runs_root, write_manifest
+from tests.hostile import assert_one_line
+
+GAN_RUN = "dcgan-0123456789ab"
+
+
+def table() -> pd.DataFrame:
+    """63 patients, most of them ill, with one to three images each."""
+    parts = (
+        (Split.TRAIN, Label.NORMAL, "none", 18),
+        (Split.TRAIN, Label.PNEUMONIA, "bacteria", 20),
+        (Split.TRAIN, Label.PNEUMONIA, "virus", 10),
+        (Split.VAL, Label.NORMAL, "none", 2),
+        (Split.VAL, Label.PNEUMONIA, "bacteria", 3),
+        (Split.TEST, Label.NORMAL, "none", 5),
+        (Split.TEST, Label.PNEUMONIA, "virus", 5),
+    )
+    rows = [
+        {
+            "image_id": f"{split}/{label.name}/{subtype}-{patient:02}-{image}.jpeg",
+            "split": split.value,
+            "label": label.value,
+            "subtype": subtype,
+            "patient_id": f"{split}-{subtype}-{patient}",
+        }
+        for split, label, subtype, patients in parts
+        for patient in range(patients)
+        for image in range(1 + patient % 3)
+    ]
+    frame = pd.DataFrame(rows).sort_values("image_id", ignore_index=True)
+    return frame.assign(sha256=[f"{row:064x}" for row in range(len(frame))])
+
+
+TABLE = table()
+INDEX = DataIndex("0" * 12, Path("unread"), TABLE, (), {})
+
+
+def made(config: RunConfig, learned: pd.DataFrame | None = None) -> RunDirectory:
+    """The run `GAN_RUN` of this config, finished if it is told what it has learned from."""
+    run = RunDirectory(runs_root() / GAN_RUN)
+    run.path.mkdir(parents=True, exist_ok=True)
+    write_json(run.config, {"config": config_to_dict(config)})
+    if learned is not None:
+        learned[["image_id", "patient_id", "sha256"]].to_parquet(run.learned, index=False)
+        write_manifest(run, {})
+    return run
+
+
+def classifier(preset: Preset = Preset.SOUND, seed: int = 0) -> TrainConfig:
+    return preset_config(Architecture.BASELINE, preset, seed=seed, balance=Balance.GAN, gan_run=GAN_RUN)
+
+
+def dcgan(preset: Preset = Preset.SOUND, seed: int = 0, **settings: float | None) -> GanConfig:
+    return gan_config(preset, seed=seed, batch_size=2, **settings)
+
+
+def patients(rows: np.ndarray) -> set[str]:
+    return set(TABLE["patient_id"].iloc[rows])
+
+
+# --- Following --------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    preset=st.sampled_from(Preset),
+    gan_preset=st.sampled_from(Preset),
+    seeds=st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1)),
+    fractions=st.tuples(*[st.sampled_from([0.1, 0.15, 0.2, 0.34, 0.5])] * 2),
+    label=st.sampled_from(Label),
+    max_images=st.none() | st.integers(8, 30),
+)
+def test_nobody_the_dcgan_has_seen_judges_the_classifier(
+    preset: Preset,
+    gan_preset: Preset,
+    seeds: tuple[int, int],
+    fractions: tuple[float, float],
+    label: Label,
+    max_images: int | None,
+) -> None:
+    gan = replace(dcgan(gan_preset, seeds[1]), val_fraction=fractions[1], label=label, max_images=max_images)
+    config = replace(classifier(preset, seeds[0]), val_fraction=fractions[0])
+    run = made(gan, TABLE.iloc[learned := gan_rows(TABLE, gan)])
+    if (preset is Preset.REPORT) < (gan_preset is Preset.REPORT):
+        with pytest.raises(ConfigError, match="may not have seen the patients a classifier validates on"):
+            follow_gan(config)
+        return
+    followed = follow_gan(config)
+    rows = assign(TABLE, followed)
+    assert len(rows.val)
+    assert not patients(learned) & (patients(rows.val) | patients(rows.test))
+    assert set(learned) <= set(rows.train)
+    require_unseen(run, TABLE, np.concatenate([rows.val, rows.test]))
+    assert follow_gan(followed) == followed
+
+
+def test_without_following_the_seeds_differ() -> None:
+    """What the property above would find if `follow_gan` did nothing."""
+    learned = gan_rows(TABLE, dcgan(seed=1))
+    assert patients(learned) & patients(assign(TABLE, classifier(seed=2)).val)
+
+
+def test_a_sound_classifier_takes_seed_and_fraction_of_the_split_and_nothing_else() -> None:
+    made(replace(dcgan(seed=7), val_fraction=0.25))
+    config = classifier(seed=3)
+    assert follow_gan(config) == replace(config, split_seed=7, val_fraction=0.25)
+
+
+def test_equal_seeds_are_one_config() -> None:
+    made(dcgan(seed=3))
+    assert follow_gan(classifier(seed=3)) == classifier(seed=3)
+    assert follow_gan(classifier(seed=3)).split_seed is None
+
+
+@pytest.mark.parametrize("gan_preset", Preset)
+def test_a_classifier_that_holds_nobody_out_stays_as_it_is(gan_preset: Preset) -> None:
+    made(dcgan(gan_preset, seed=7))
+    config = classifier(Preset.REPORT)
+    assert config.validation is Validation.TEST
+    assert follow_gan(config) is config
+
+
+@pytest.mark.parametrize("arm", [arm for arm in Balance if arm is not Balance.GAN])
+def test_other_arms_need_no_dcgan(arm: Balance) -> None:
+    config = preset_config(Architecture.VGG16, Preset.SOUND, balance=arm)
+    assert follow_gan(config) is config
+    require_gan(config, INDEX)
+
+
+@pytest.mark.parametrize("preset", [Preset.SOUND, Preset.QUICK])
+def test_a_dcgan_that_has_seen_all_is_refused_with_what_to_do(preset: Preset) -> None:
+    made(dcgan(Preset.REPORT), TABLE)
+    for check in (follow_gan, lambda config: require_gan(config, INDEX)):
+        with pytest.raises(ConfigError) as caught:
+            check(classifier(preset))
+        assert_one_line(
+            caught.value,
+            f"gan_run='{GAN_RUN}', preset 'report'",
+            "train a DCGAN with the preset 'sound', or the classifier with 'report'",
+        )
+
+
+# --- Requiring --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", Preset)
+def test_a_finished_dcgan_of_the_smaller_class_is_taken(preset: Preset) -> None:
+    made(dcgan(preset), TABLE)
+    require_gan(follow_gan(classifier(preset)), INDEX)
+
+
+def test_an_unknown_run_is_told() -> None:
+    for check in (follow_gan, lambda config: require_gan(config, INDEX)):
+        with pytest.raises(RunNotFoundError) as caught:
+            check(classifier())
+        assert_one_line(caught.value, f"run_id='{GAN_RUN}'")
+
+
+def test_a_run_that_is_not_finished_is_told() -> None:
+    made(dcgan())
+    assert follow_gan(classifier()) == classifier()  # What it will have seen is known before.
+    with pytest.raises(RunError) as caught:
+        require_gan(classifier(), INDEX)
+    assert_one_line(caught.value, "must be finished", f"run_id='{GAN_RUN}'")
+
+
+def test_a_classifier_s_run_is_told() -> None:
+    """Under a DCGAN's name: under its own the config refuses it."""
+    made(preset_config(Architecture.BASELINE, Preset.SOUND), TABLE)
+    for check in (follow_gan, lambda config: require_gan(config, INDEX)):
+        with pytest.raises(RunError) as caught:
+            check(classifier())
+        assert_one_line(caught.value, f"run_id='{GAN_RUN}', a classifier's")
+    with pytest.raises(ConfigError, match="gan_run must be a DCGAN's run"):
+        replace(classifier(), gan_run="baseline-0123456789ab")
+
+
+def test_a_damaged_config_is_told() -> None:
+    made(dcgan(), TABLE).config.write_text("{")
+    for check in (follow_gan, lambda config: require_gan(config, INDEX)):
+        with pytest.raises(CorruptError) as caught:
+            check(classifier())
+        assert_one_line(caught.value, "config.json")
+
+
+def test_samples_of_the_larger_class_are_refused() -> None:
+    made(replace(dcgan(), label=Label.PNEUMONIA), TABLE)
+    with pytest.raises(ConfigError) as caught:
+        require_gan(classifier(), INDEX)
+    assert_one_line(caught.value, "smaller class, NORMAL", "which makes PNEUMONIA; train a DCGAN on NORMAL")
+
+
+def test_the_smaller_class_is_that_of_training() -> None:
+    """Where the ill are few in train, samples of them are wanted, however many the other parts hold."""
+    train = TABLE["split"] == "train"
+    few_ill = TABLE[~train | (TABLE["label"] == 0) | (TABLE.index % 6 == 0)].reset_index(drop=True)
+    counts = few_ill[few_ill["split"] == "train"]["label"].value_counts()
+    assert counts[1] < counts[0]
+    made(replace(dcgan(), label=Label.PNEUMONIA), TABLE)
+    require_gan(classifier(), replace(INDEX, table=few_ill))
+
+
+@pytest.mark.parametrize("change", [{"split_seed": 8}, {"val_fraction": 0.2}, {"split_seed": None}], ids=str)
+def test_a_config_that_did_not_follow_is_refused(change: dict[str, float | None]) -> None:
+    made(dcgan(seed=7), TABLE)
+    followed = follow_gan(classifier())
+    require_gan(followed, INDEX)
+    with pytest.raises(ConfigError) as caught:
+        require_gan(replace(followed, **change), INDEX)
+    assert_one_line(caught.value, "split_seed=7, val_fraction=0.15. Received: ")
+
+
+# --- What it has seen -------------------------------------------------------------------------------------------------
+
+TRAIN, OTHERS = (np.flatnonzero((TABLE["split"] == "train") == trains) for trains in (True, False))
+
+
+@pytest.mark.parametrize("share", [1, 2, 5])
+def test_images_are_told_by_their_content(share: int) -> None:
+    learned = TABLE.iloc[TRAIN[::share]]
+    renamed = learned.assign(image_id=[f"elsewhere/{number}.png" for number in range(len(learned))], patient_id="anon")
+    require_unseen(made(dcgan(), renamed), TABLE, OTHERS)
+
+
+def test_an_image_that_does_not_train_is_refused_with_counts() -> None:
+    learned = TABLE.iloc[TRAIN[:9]]
+    strange = learned.tail(1).assign(sha256="f" * 64)
+    with pytest.raises(DataError) as caught:
+        require_unseen(made(dcgan(), pd.concat([learned, strange])), TABLE, OTHERS)
+    assert_one_line(caught.value, f"gan_run='{GAN_RUN}'", "1 of 10 images")
+
+
+@pytest.mark.parametrize("column", ["patient_id", "sha256"])
+def test_whoever_validates_must_not_have_been_seen(column: str) -> None:
+    """The same image, or another one of the same patient."""
+    run = made(dcgan(), TABLE.iloc[TRAIN[:50]])
+    require_unseen(run, TABLE, np.setdiff1d(np.arange(len(TABLE)), TRAIN[:60]))
+    seen, other = TRAIN[49], OTHERS[0]
+    table = TABLE.copy()
+    table.loc[other, column] = table.loc[seen, column]
+    with pytest.raises(DataError) as caught:
+        require_unseen(run, table, OTHERS)
+    assert_one_line(caught.value, f"gan_run='{GAN_RUN}'", f"1 of {len(OTHERS)} held-out images", "preset 'sound'")
+
+
+def test_who_neither_trains_nor_validates_is_no_obstacle() -> None:
+    """As where the classifier trains on a sample of the patients."""
+    require_unseen(made(dcgan(), TABLE.iloc[TRAIN]), TABLE, OTHERS)
+
+
+def test_a_dcgan_that_is_not_finished_has_seen_nothing_yet() -> None:
+    with pytest.raises(RunError, match="must be finished"):
+        require_unseen(made(dcgan()), TABLE, OTHERS)
+
+
+def test_a_damaged_list_is_told() -> None:
+    run = made(dcgan(), TABLE)
+    run.learned.write_bytes(run.learned.read_bytes()[:-1])
+    with pytest.raises(CorruptError) as caught:
+        require_unseen(run, TABLE, OTHERS)
+    assert_one_line(caught.value, "learned.parquet", GAN_RUN)
