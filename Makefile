@@ -35,7 +35,7 @@ run: $(RUNTIME_STAMP)
 	$(BIN)/python -m streamlit run app.py --server.address=localhost $(ARGS)
 
 test: check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .

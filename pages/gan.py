@@ -18,7 +18,7 @@ if take_started():
 with shown_errors():
     index = current_index()
     data_badge(index)
-    view = choose_gan()
+    view = choose_gan(index)
     samples, game, measures, copies, train = st.tabs(VIEWS, key="show", bind="query-params")
     if view is None and not train.open:
         st.info("No DCGAN yet. Train one under 'Train': the quick preset takes about a minute.")

@@ -15,7 +15,7 @@ import typer
 from pneumo_core.augment_file import named_augmentation
 from pneumo_core.command import Data, Json, Run, Wait, Where, figures, follow, index_of, run_facts
 from pneumo_core.config import AUGMENTATIONS, Balance, FineTuneConfig, Preset, parse_balance
-from pneumo_core.data.gan_arm import follow_gan
+from pneumo_core.data.gan_arm import collapse_of, follow_gan
 from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.gan_commands import gan_app
@@ -146,6 +146,8 @@ def train(
         gan_run=gan_run,
         gap_percent=gap_percent,
     )
+    if gan_run and (collapse := collapse_of(find_run(gan_run))):
+        typer.echo(f"warning: the samples of {gan_run} have collapsed: {collapse}", err=True)
     follow(jobs.submit(follow_gan(config), index_of(data), executor=executor), wait=wait, as_json=as_json)
 
 

@@ -7,7 +7,7 @@ import typer
 
 from pneumo_core.command import Data, Json, Run, Wait, Where, follow, index_of
 from pneumo_core.config import Preset
-from pneumo_core.gan_config import GAN_SIZES, gan_config
+from pneumo_core.gan_config import GAN_SIZES, gan_config, usual_gan_size
 from pneumo_core.hardware import training_hardware
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.records import Label
@@ -54,13 +54,12 @@ def gan_train(
     names = [entry.name for entry in Label]
     if label.upper() not in names:
         raise typer.BadParameter(f"one of {', '.join(names)}", param_hint="--label")
-    usual = 128 if training_hardware().kind == "gpu" else 64
     config = gan_config(
         preset,
         seed=seed,
         label=Label[label.upper()],
         epochs=epochs,
-        image_size=usual if image_size is None else image_size,
+        image_size=usual_gan_size(training_hardware().kind) if image_size is None else image_size,
         batch_size=batch_size,
         filters=filters,
         latent_dim=latent_dim,

@@ -8,10 +8,22 @@ from pneumo_core.errors import ConfigError
 from pneumo_core.limits import require_whole, require_within
 from pneumo_core.records import Architecture, Label
 
-__all__ = ["GAN_PRESETS", "GAN_SIZES", "GanConfig", "GanPresetNote", "gan_config"]
+__all__ = [
+    "COLLAPSE_LIMIT",
+    "GAN_PRESETS",
+    "GAN_SIZES",
+    "GanConfig",
+    "GanPresetNote",
+    "gan_config",
+    "usual_gan_size",
+]
 
 GAN_SIZES: Final = (64, 128)
 """Sides of generated images, in pixels: what a DCGAN learns on a thousand images, on a CPU and on an accelerator."""
+
+COLLAPSE_LIMIT: Final = 0.1
+"""Samples that have less of the real images' spread than this have collapsed. A rule of ours: runs that learn have more than
+half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,15 @@ class GanConfig:
     def architecture(self) -> Architecture:
         """Always ``dcgan``."""
         return Architecture.DCGAN
+
+
+def usual_gan_size(device: str) -> int:
+    """Side of the images where none is asked for.
+
+    Args:
+        device: ``"cpu"`` or ``"gpu"``.
+    """
+    return GAN_SIZES[1] if device == "gpu" else GAN_SIZES[0]
 
 
 @dataclass(frozen=True, slots=True)

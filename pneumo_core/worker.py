@@ -132,8 +132,6 @@ def _generated(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> 
     """The images that the run's DCGAN adds, if it has one; made once, and shared by runs that ask for the same."""
     if config.gan_run is None:
         return None
-    import numpy as np  # noqa: PLC0415
-
     from pneumo_core.data.gan_arm import require_gan, require_unseen  # noqa: PLC0415
     from pneumo_core.data.splits import assign, gap  # noqa: PLC0415
     from pneumo_core.inference.added import added_samples  # noqa: PLC0415
@@ -141,7 +139,7 @@ def _generated(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> 
     gan = find_run(config.gan_run)
     rows = assign(index.table, config)
     require_gan(config, index)
-    require_unseen(gan, index.table, np.concatenate([rows.val, rows.test]))
+    require_unseen(config, index.table, rows)
     count = gap(index.table["label"].to_numpy()[rows.train], config.gap_percent)
     progress = _Progress(run)
     return added_samples(
@@ -201,7 +199,9 @@ def _finish_gan(run: RunDirectory, config: "GanConfig", index: "DataIndex") -> N
         "export_device": describe(detect()),
         "peak_memory_bytes": max(trained["peak_memory_bytes"], peak_memory_bytes()),
     }
-    update_status(run, message="finished")
+    collapse = measures.report.collapse
+    facts["collapse"] = "" if collapse.passes else collapse.reason
+    update_status(run, message="finished" if collapse.passes else f"finished, but collapsed: {collapse.reason}")
     write_manifest(run, facts)
 
 

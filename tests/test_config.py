@@ -381,7 +381,7 @@ class TestRoundTrip:
     def test_a_missing_key_is_refused(self, field: str) -> None:
         data = config_to_dict(sound())
         del data[field]
-        with pytest.raises(ConfigError, match=r"(exactly the keys|needs an architecture).*Received: keys="):
+        with pytest.raises(ConfigError, match=r"exactly the keys .*Received: keys="):
             config_from_dict(data)
 
     def test_an_unknown_key_is_refused(self) -> None:

@@ -124,7 +124,7 @@ def test_help_names_every_setting() -> None:
         (["--epochs", 0], "Received: epochs=0"),
         (["--ema-decay", 1], "Received: ema_decay=1.0"),
         (["--seed", -1], "Received: seed=-1"),
-        (["--batch-size", 22], "21 training images of NORMAL"),
+        (["--batch-size", 22], "training images of NORMAL"),
     ],
     ids=str,
 )

@@ -163,11 +163,11 @@ def test_killed_and_resumed_it_still_ends(index: DataIndex) -> None:
 
 
 def test_a_failure_says_why(index: DataIndex) -> None:
-    """Held-out patients leave fewer images than a batch, which only the worker finds out."""
-    run = submit(replace(CONFIG, batch_size=21), index).run
+    """An index that has gone since, which only the worker finds out."""
+    run = submit(CONFIG, replace(index, data_id="0" * 12)).run
     assert ended(run) is RunState.FAILED
-    assert "an epoch of a DCGAN needs at least one whole batch. Received: " in read_status(run).error
-    assert "batch_size=21" in view(run.run_id).status.error
+    assert "Received: data_id='000000000000'" in read_status(run).error
+    assert view(run.run_id).status.error == read_status(run).error
     assert not run.manifest.exists()
 
 

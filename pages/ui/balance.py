@@ -7,12 +7,14 @@ import streamlit as st
 
 from pages.ui.components import run_name
 from pages.ui.notes import balance_note
+from pages.ui.pictures import plain
 from pneumo_core.config import Balance, TrainConfig
-from pneumo_core.data.gan_arm import follow_gan, require_gan
+from pneumo_core.data.gan_arm import collapse_of, follow_gan, require_gan
 from pneumo_core.data.index import DataIndex
 from pneumo_core.gan_config import GanConfig
 from pneumo_core.jobs.runs import views
 from pneumo_core.records import RunState
+from pneumo_core.store import find_run
 
 KEPT: dict[str, Any] = {"persist_state": "session"}
 """Of a form's control: who comes back finds it as it was left."""
@@ -51,6 +53,8 @@ def choose_balance(config: TrainConfig, index: DataIndex) -> TrainConfig:
         return replace(config, balance=arm, gap_percent=percent)
     config = follow_gan(replace(config, balance=arm, gap_percent=percent, gan_run=_gan(index)))
     require_gan(config, index)
+    if collapse := collapse_of(find_run(str(config.gan_run))):
+        st.warning(plain(f"The samples of this DCGAN have collapsed: {collapse}."))
     return config
 
 

@@ -71,7 +71,7 @@ def verdict(answers: tuple[Answer, ...]) -> str:
     share = score(answers)
     if isinstance(share, NotApplicable) or share.low <= 0.5 <= share.high:
         return (
-            "You could not tell real from generated: guessing would do as well as this, and the interval contains 50 %. "
+            "These answers do not show that you can tell real from generated: the interval contains 50 %, what guessing gives. "
             f"Of {len(answers)} answers, {needed(len(answers))} had to be right to rule guessing out."
         )
     if share.low > 0.5:

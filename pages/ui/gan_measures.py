@@ -95,7 +95,7 @@ def _headline(measures: GanMeasures) -> None:
                 "Distance between generated and real images in the feature space; 0 is none.",
             ),
             ("KID of real against real", features.kid_floor, "range of halves", "The floor: what chance alone makes."),
-            ("KID in multiples of its floor", features.kid_ratio, "95 %", "At most 1: as close as real images."),
+            ("KID by its floor's upper end", features.kid_ratio, "95 %", "At most 1: as close as real images."),
         )
         grid = st.grid(len(cards), min_column_width=200, border=True)
         for title, estimate, kind, words in cards:

@@ -1,17 +1,22 @@
-"""Which DCGAN the GAN lab is about: the run in the address, else the newest that is finished."""
+"""Which DCGAN the GAN lab is about: the run in the address, else the newest finished one of the connected data set."""
 
 import streamlit as st
 
 from pages.ui.components import STATE_COLOURS, run_name
 from pages.ui.pictures import plain
+from pneumo_core.data.gan_arm import collapse_of
+from pneumo_core.data.index import DataIndex
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.records import RunState
 
 _PREFIX = "dcgan-"
 
 
-def choose_gan() -> RunView | None:
+def choose_gan(index: DataIndex) -> RunView | None:
     """The control that chooses a DCGAN's run, kept in the address; None where there is none.
+
+    Args:
+        index: The connected data set: its own DCGANs come first.
 
     Raises:
         StoreError: The runs cannot be read.
@@ -25,8 +30,7 @@ def choose_gan() -> RunView | None:
         asked = None
     if not known:
         return None
-    finished = [name for name, item in known.items() if item.state is RunState.SUCCEEDED]
-    usual = (finished or list(known))[0]
+    usual = min(known, key=lambda name: _rank(known[name], index))
     chosen = st.selectbox(
         "DCGAN",
         list(known),
@@ -38,4 +42,12 @@ def choose_gan() -> RunView | None:
     item = known[chosen]
     if item.state is not RunState.SUCCEEDED:
         st.markdown(f":{STATE_COLOURS[item.state]}-badge[{item.state.value}]")
+    elif not item.problem and (collapse := collapse_of(item.run)):
+        st.warning(plain(f"Its samples have collapsed: {collapse}."))
     return item
+
+
+def _rank(item: RunView, index: DataIndex) -> tuple[bool, bool, bool]:
+    """Finished before unfinished, then the connected data set's own, then X-rays before phantoms; the newest of equals."""
+    is_other = item.data.get("data_id") != index.data_id
+    return item.state is not RunState.SUCCEEDED, is_other, bool(item.data.get("is_phantom"))

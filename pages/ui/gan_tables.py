@@ -44,7 +44,7 @@ class MeasureRow:
 def measure_rows(measures: GanMeasures) -> list[MeasureRow]:
     """Every measure of a DCGAN."""
     report = measures.report
-    called = "Share that a classifier calls so; it should be that of real images of the class."
+    called = "Share that a classifier calls so. The real images beside it may have trained that classifier."
     view = report.called_pneumonia, "real images", measures.real_called_pneumonia
     return [
         *_feature_rows(report.features),

@@ -15,7 +15,7 @@ from pages.ui.evaluate import chart
 from pages.ui.form import choose_executor
 from pages.ui.gan_pictures import generated_badge
 from pages.ui.gan_tables import gan_epochs
-from pages.ui.launch import cost_lines, run_button
+from pages.ui.launch import cost_lines, hardware, run_button
 from pages.ui.pictures import plain
 from pages.ui.runs import run_panel
 from pneumo_core.config import Preset
@@ -25,13 +25,10 @@ from pneumo_core.data.splits import require_learnable
 from pneumo_core.data.synthetic import SHEET_COLUMNS
 from pneumo_core.errors import PneumoError
 from pneumo_core.files import store_errors
-from pneumo_core.gan_config import GAN_PRESETS, GAN_SIZES, GanConfig, gan_config
+from pneumo_core.gan_config import COLLAPSE_LIMIT, GAN_PRESETS, GAN_SIZES, GanConfig, gan_config, usual_gan_size
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Label, RunState, Split
 from pneumo_core.store import RunDirectory
-
-COLLAPSE_LIMIT = 0.1
-"""Spread below which `training.gan.CollapseWatch` ends a run; it is told here again, because that module brings Keras."""
 
 
 def train_panel(index: DataIndex) -> None:
@@ -79,7 +76,7 @@ def _choose(index: DataIndex) -> GanConfig:
         size = st.segmented_control(
             "Image size",
             GAN_SIZES,
-            default=GAN_SIZES[0],
+            default=usual_gan_size(hardware().kind),
             required=True,
             format_func=lambda size: f"{size} × {size}",
             help="128 takes about four times as long, and is meant for a GPU.",

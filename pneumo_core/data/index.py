@@ -26,7 +26,15 @@ from pneumo_core.files import read_json, write_atomic, write_json
 from pneumo_core.records import ImageRecord, Label, Split, UnreadableFile
 from pneumo_core.store import datasets_root
 
-__all__ = ["DataIndex", "build_index", "find_root", "index_changed_ns", "load_index", "require_trainable"]
+__all__ = [
+    "DataIndex",
+    "build_index",
+    "find_root",
+    "index_changed_ns",
+    "load_index",
+    "require_real",
+    "require_trainable",
+]
 
 _EXTENSIONS: Final = {".jpeg", ".jpg", ".png"}
 _COLUMNS: Final = tuple(ImageRecord.__dataclass_fields__)
@@ -174,11 +182,11 @@ def index_changed_ns(data_id: str) -> int:
         return 0
 
 
-def require_trainable(index: DataIndex) -> None:
-    """Check that a data set has what training and testing need.
+def require_real(index: DataIndex) -> None:
+    """Check that a data set holds no generated images, by their names.
 
     Raises:
-        DataError: `train` or `test` lacks a class, or there are generated images among the real ones.
+        DataError: It does.
     """
     generated = index.generated()
     if generated:
@@ -187,6 +195,15 @@ def require_trainable(index: DataIndex) -> None:
             f"{len(generated):,} generated images in {str(index.root)!r}, such as {generated[0]!r}; take them out and train "
             "with --balance gan:RUN"
         )
+
+
+def require_trainable(index: DataIndex) -> None:
+    """Check that a data set has what training and testing need.
+
+    Raises:
+        DataError: `train` or `test` lacks a class, or there are generated images among the real ones.
+    """
+    require_real(index)
     counts = index.counts()
     for split in (Split.TRAIN, Split.TEST):
         for label in Label:

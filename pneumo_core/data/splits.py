@@ -1,19 +1,19 @@
 """Which image trains, validates and tests a run."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.config import TrainConfig, Validation
-from pneumo_core.data.index import DataIndex
+from pneumo_core.data.index import DataIndex, require_real
 from pneumo_core.errors import DataError
 from pneumo_core.gan_config import GanConfig
 from pneumo_core.records import Label, Split
 
-__all__ = ["Assignment", "assign", "gan_rows", "gap", "hold_out_patients", "require_learnable"]
+__all__ = ["Assignment", "assign", "gan_rows", "gap", "hold_out_patients", "require_learnable", "smaller_class"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +111,28 @@ def require_learnable(index: DataIndex, config: GanConfig) -> None:
         config: The DCGAN's config.
 
     Raises:
-        DataError: It has fewer training images of the class than a batch.
+        DataError: It has fewer training images of the class than a batch, too few patients to measure samples by, nobody to
+            hold out, or generated images among the real ones.
     """
-    images = index.counts()[Split.TRAIN, config.label]
+    require_real(index)
+    counts = index.counts()
+    other = Label(1 - config.label)
+    if config.validation is Validation.PATIENTS and counts[Split.TRAIN, other] == 0:
+        raise DataError(
+            f"holding patients out needs both classes in train. Received: {other.name}=0 in {str(index.root)!r}; add images of "
+            "it, or use the preset 'report', which holds nobody out"
+        )
+    # About: whole patients are held out, and `gan_rows` counts them.
+    kept = 1 - config.val_fraction if config.validation is Validation.PATIENTS else 1.0
+    part = index.table[(index.table["split"] == Split.TRAIN.value) & (index.table["label"] == config.label.value)]
+    images = min(round(len(part) * kept), config.max_images or len(part))
     if images < config.batch_size:
         raise DataError(
-            f"an epoch of a DCGAN needs at least one whole batch. Received: {images} training images of "
-            f"{config.label.name} in {str(index.root)!r}, batch_size={config.batch_size}; use more images"
+            f"an epoch of a DCGAN needs at least one whole batch. Received: about {images} training images of "
+            f"{config.label.name} in {str(index.root)!r} that are not held out, batch_size={config.batch_size}; use more "
+            "images, or a smaller batch"
         )
+    _require_patients(part, kept)
 
 
 def gan_rows(table: pd.DataFrame, config: GanConfig) -> NDArray[np.int64]:
@@ -132,7 +146,7 @@ def gan_rows(table: pd.DataFrame, config: GanConfig) -> NDArray[np.int64]:
         `(n,)` int64 row numbers, sorted.
 
     Raises:
-        DataError: There are fewer than a batch, or see `hold_out_patients`.
+        DataError: There are fewer than a batch, or of too few patients, or see `hold_out_patients`.
     """
     rows = np.flatnonzero(table["split"].to_numpy() == Split.TRAIN.value)
     if config.validation is Validation.PATIENTS:
@@ -145,7 +159,30 @@ def gan_rows(table: pd.DataFrame, config: GanConfig) -> NDArray[np.int64]:
             f"an epoch of a DCGAN needs at least one whole batch. Received: {len(rows)} training images of "
             f"{config.label.name}, batch_size={config.batch_size}; use more images"
         )
+    _require_patients(table.iloc[rows], 1.0)
     return rows
+
+
+LEAST_PATIENTS: Final = 8
+"""Patients that a DCGAN's samples are measured against at least: halves of four have three neighbours each."""
+
+
+def _require_patients(part: pd.DataFrame, kept: float) -> None:
+    patients = int(part["patient_id"].nunique() * kept)
+    if patients < LEAST_PATIENTS:
+        raise DataError(
+            f"a DCGAN must learn from at least {LEAST_PATIENTS} patients, or its samples could not be measured. Received: "
+            f"about {patients} patients with {len(part)} training images; use more"
+        )
+
+
+def smaller_class(labels: NDArray[np.integer[Any]]) -> Label:
+    """The class with fewer images; NORMAL where there are as many of each.
+
+    Args:
+        labels: `(n,)` labels.
+    """
+    return Label(int(np.argmin(np.bincount(labels, minlength=len(Label)))))
 
 
 def gap(labels: NDArray[np.integer[Any]], percent: int = 100) -> int:

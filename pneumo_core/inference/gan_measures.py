@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from pneumo_core.config import Balance, Preset, TrainConfig
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
-from pneumo_core.errors import ConfigError, CorruptError, DataError, StoreError
+from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, StoreError
 from pneumo_core.evaluation.generative import Features, GenerativeReport, measure
 from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.evaluation.plain import decode
@@ -214,11 +215,14 @@ def _judge(index: DataIndex, named: str | None) -> Classifier | None:
             asked = read_json(run.config)["data"]["data_id"] if is_there(run.manifest) else None
             config = read_config(run)
         except (StoreError, ConfigError, KeyError, TypeError):
-            continue  # A damaged run judges nothing.
+            continue
         if isinstance(config, TrainConfig) and config.balance is not Balance.GAN and asked == index.data_id:
             # VGG16 is ten times as slow, and its features judge the samples already.
             suited.append(((config.architecture is Architecture.VGG16, _PRESETS.index(config.preset)), run))
-    return load_classifier(min(suited, key=lambda pair: pair[0])[1]) if suited else None
+    for _, run in sorted(suited, key=lambda pair: pair[0]):
+        with suppress(StoreError, RunError):  # A damaged run judges nothing.
+            return load_classifier(run)
+    return None
 
 
 def _space(judge: Classifier | None, size: int) -> FeatureSpace | None:

@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from pneumo_core.data.gan_arm import collapse_of
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import load_index
 from pneumo_core.errors import CorruptError, RunError
@@ -149,6 +150,10 @@ _MOST_GRAY_LEVELS: Final = 4
 
 def _compare_samples(run: RunDirectory, small: bytes) -> dict[str, str | float]:
     """Check that the small generator draws the samples of the original."""
+    if collapse := collapse_of(run):
+        raise RunError(
+            f"a published DCGAN's samples must vary. Received: run_id={run.run_id!r}: {collapse}; train another"
+        )
     original, smaller = load_generator(run), open_generator(small)
     drawn = latents(original.latent_dim, 0, 0, 256)
     expected, received = generate(original, drawn).astype(np.int16), generate(smaller, drawn).astype(np.int16)

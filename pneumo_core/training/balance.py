@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pneumo_core.augmentation import augment
 from pneumo_core.config import AUGMENTATIONS, Balance
-from pneumo_core.data.splits import gap
+from pneumo_core.data.splits import gap, smaller_class
 from pneumo_core.errors import TrainingError
 from pneumo_core.records import Label
 
@@ -62,15 +62,15 @@ def balanced(
     Raises:
         TrainingError: There are more or fewer samples than close the gap.
     """
-    counts = np.bincount(labels[rows], minlength=len(Label))
     if balance is Balance.CLASS_WEIGHT:
         # Inverse shares with a mean of 1 over the images (King and Zeng 2001, doi:10.1093/oxfordjournals.pan.a004868).
+        counts = np.bincount(labels[rows], minlength=len(Label))
         weights = {int(label): float(len(rows) / (len(Label) * counts[label])) for label in Label}
         return TrainingSet((images,), labels, rows, weights, 0)
     if balance is Balance.NONE:
         return TrainingSet((images,), labels, rows, None, 0)
 
-    smaller = int(np.argmin(counts))
+    smaller = smaller_class(labels[rows])
     rng = np.random.default_rng([seed, len(rows)])
     count = gap(labels[rows], percent)
     if balance is Balance.GAN:

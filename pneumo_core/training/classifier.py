@@ -33,7 +33,7 @@ from pneumo_core.store import RunDirectory, datasets_root
 from pneumo_core.training.balance import TrainingSet, balanced
 from pneumo_core.training.batches import Source, TrainingBatches, eval_batches, pixels, views
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
-from pneumo_core.training.device import Device, adam, describe, detect, out_of_memory, peak_memory_bytes
+from pneumo_core.training.device import Device, adam, describe, detect, out_of_memory, peak_memory_bytes, resume_promise
 from pneumo_core.training.features import FeatureCache, cached_features
 from pneumo_core.training.run_log import RunLog
 
@@ -150,7 +150,7 @@ def train_classifier(
         "images_added": data.added,
         "images_added_by": config.gan_run or "",
         "first_epoch_of_last_session": first_epoch,
-        "resume": _resume_promise(device, first_epoch),
+        "resume": resume_promise(device, first_epoch),
         "training_duration_s": time.monotonic() - started,
         "peak_memory_bytes": peak_memory_bytes(),
         "device": describe(device),
@@ -287,12 +287,3 @@ def _require_enough(labels: NDArray[np.int8], rows: Assignment, batch_size: int)
             f"an epoch needs at least one whole batch. Received: {len(rows.train)} training images, "
             f"batch_size={batch_size}; use more images"
         )
-
-
-def _resume_promise(device: Device, first_epoch: int) -> str:
-    """What may be said of a run that was resumed."""
-    if first_epoch == 0:
-        return "trained in one session"
-    if device.backend == "tensorflow" and device.kind == "cpu":
-        return "resumed: weights, optimizer, data order, augmentation, dropout and callbacks as in one session"
-    return "resumed: as in one session but for rounding, because this device does not add in a fixed order"

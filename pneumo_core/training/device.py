@@ -12,7 +12,7 @@ import keras
 
 from pneumo_core.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name
 
-__all__ = ["Device", "adam", "describe", "detect", "out_of_memory", "peak_memory_bytes"]
+__all__ = ["Device", "adam", "describe", "detect", "out_of_memory", "peak_memory_bytes", "resume_promise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,17 @@ def peak_memory_bytes() -> int:
     """Most memory this process has had resident so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kilobytes.
+
+
+def resume_promise(device: Device, first_epoch: int) -> str:
+    """What may be said of a run that was resumed."""
+    if first_epoch == 0:
+        return "trained in one session"
+    if device.backend == "tensorflow" and device.kind == "cpu":
+        return (
+            "resumed: weights, optimizer, data order, augmentation and all that is drawn or counted as in one session"
+        )
+    return "resumed: as in one session but for rounding, because this device does not add in a fixed order"
 
 
 def _gpus(backend: str) -> list[tuple[str, float]]:

@@ -16,13 +16,13 @@ from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import sheet, synthetic_png
 from pneumo_core.errors import DataError, TrainingError
 from pneumo_core.files import file_sha256, store_errors, write_atomic, write_json
-from pneumo_core.gan_config import GanConfig
+from pneumo_core.gan_config import COLLAPSE_LIMIT, GanConfig
 from pneumo_core.models.dcgan import build_discriminator, build_generator
 from pneumo_core.records import RunState
 from pneumo_core.status import stop_if_cancelled, update_status
 from pneumo_core.store import RunDirectory
 from pneumo_core.training.backup import load_backup, save_backup
-from pneumo_core.training.device import Device, describe, detect, out_of_memory, peak_memory_bytes
+from pneumo_core.training.device import Device, describe, detect, out_of_memory, peak_memory_bytes, resume_promise
 from pneumo_core.training.diff_augment import draw_changes
 from pneumo_core.training.gradients import LOSSES, Networks, Step, make_step, optimizer
 from pneumo_core.training.run_log import RunLog
@@ -43,13 +43,17 @@ _BACKUP_INTERVAL_S: Final = 20.0
 class CollapseWatch:
     """Ends a training whose samples have become all alike.
 
-    Spread is the mean over pixels of the standard deviation across images; a run is watched once its samples have had
-    `alive` of the real images' spread, or after `patience_steps`, and ended when they have had less than `limit` of it for
-    `epochs` epochs in a row. Both are rules of ours: runs that learn have more than half of it.
+    Spread is the mean over pixels of the standard deviation across images. A run is ended when its samples have had less than
+    `limit` of the real images' spread for `epochs` epochs in a row, once they have had `alive` of it or `patience_steps` have
+    gone by; and after `equal_steps` where they have next to none (`equal`), since an untrained generator's samples soon differ
+    by a hundredth. Rules of ours.
     """
 
+    equal: float = 0.001
+    equal_steps: int = 500
+
     alive: float = 0.3
-    limit: float = 0.1
+    limit: float = COLLAPSE_LIMIT
     epochs: int = 5
     patience_steps: int = 2000
     has_lived: bool = False
@@ -62,7 +66,9 @@ class CollapseWatch:
             TrainingError: The samples have collapsed.
         """
         self.has_lived = self.has_lived or spread >= self.alive or step >= self.patience_steps
-        self.below = self.below + 1 if self.has_lived and spread < self.limit else 0
+        is_equal = spread < self.equal and step >= self.equal_steps
+        has_collapsed = is_equal or (self.has_lived and spread < self.limit)
+        self.below = self.below + 1 if has_collapsed else 0
         if self.below >= self.epochs:
             raise TrainingError(
                 f"samples must differ from each other. Received: {spread:.3f} of the real images' spread after {self.below} "
@@ -158,6 +164,7 @@ def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
         "discriminator_parameters": networks.discriminator.count_params(),
         "images": {"train": len(rows)},
         "first_epoch_of_last_session": first_epoch,
+        "resume": resume_promise(device, first_epoch),
         "training_duration_s": time.monotonic() - started,
         "peak_memory_bytes": peak_memory_bytes(),
         "device": describe(device),

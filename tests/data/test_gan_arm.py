@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from pneumo_core.config import Balance, Preset, TrainConfig, Validation
 from pneumo_core.data.gan_arm import follow_gan, require_gan, require_unseen
 from pneumo_core.data.index import DataIndex
-from pneumo_core.data.splits import assign, gan_rows
+from pneumo_core.data.splits import Assignment, assign, gan_rows
 from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, RunNotFoundError
 from pneumo_core.files import write_json
 from pneumo_core.gan_config import GanConfig, gan_config
@@ -53,6 +54,7 @@ def table() -> pd.DataFrame:
 
 
 TABLE = table()
+TRAIN, OTHERS = (np.flatnonzero((TABLE["split"] == "train") == trains) for trains in (True, False))
 INDEX = DataIndex("0" * 12, Path("unread"), TABLE, (), {})
 
 
@@ -65,6 +67,13 @@ def made(config: RunConfig, learned: pd.DataFrame | None = None) -> RunDirectory
         learned[["image_id", "patient_id", "sha256"]].to_parquet(run.learned, index=False)
         write_manifest(run, {})
     return run
+
+
+def unseen(run: RunDirectory, table: pd.DataFrame = TABLE, held_out: NDArray[np.int64] = OTHERS) -> None:
+    """Check the run where these rows validate and the others train."""
+    assert run.run_id == GAN_RUN
+    rows = Assignment(np.setdiff1d(TRAIN, held_out), held_out, held_out)
+    require_unseen(classifier(), table, rows)
 
 
 def classifier(preset: Preset = Preset.SOUND, seed: int = 0) -> TrainConfig:
@@ -89,7 +98,7 @@ def patients(rows: np.ndarray) -> set[str]:
     seeds=st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1)),
     fractions=st.tuples(*[st.sampled_from([0.1, 0.15, 0.2, 0.34, 0.5])] * 2),
     label=st.sampled_from(Label),
-    max_images=st.none() | st.integers(8, 30),
+    max_images=st.none() | st.integers(24, 40),
 )
 def test_nobody_the_dcgan_has_seen_judges_the_classifier(
     preset: Preset,
@@ -101,7 +110,7 @@ def test_nobody_the_dcgan_has_seen_judges_the_classifier(
 ) -> None:
     gan = replace(dcgan(gan_preset, seeds[1]), val_fraction=fractions[1], label=label, max_images=max_images)
     config = replace(classifier(preset, seeds[0]), val_fraction=fractions[0])
-    run = made(gan, TABLE.iloc[learned := gan_rows(TABLE, gan)])
+    made(gan, TABLE.iloc[learned := gan_rows(TABLE, gan)])
     if (preset is Preset.REPORT) < (gan_preset is Preset.REPORT):
         with pytest.raises(ConfigError, match="may not have seen the patients a classifier validates on"):
             follow_gan(config)
@@ -111,7 +120,8 @@ def test_nobody_the_dcgan_has_seen_judges_the_classifier(
     assert len(rows.val)
     assert not patients(learned) & (patients(rows.val) | patients(rows.test))
     assert set(learned) <= set(rows.train)
-    require_unseen(run, TABLE, np.concatenate([rows.val, rows.test]))
+    if label is Label.NORMAL:  # Samples of the larger class are refused before.
+        require_unseen(followed, TABLE, rows)
     assert follow_gan(followed) == followed
 
 
@@ -150,7 +160,7 @@ def test_other_arms_need_no_dcgan(arm: Balance) -> None:
 
 @pytest.mark.parametrize("preset", [Preset.SOUND, Preset.QUICK])
 def test_a_dcgan_that_has_seen_all_is_refused_with_what_to_do(preset: Preset) -> None:
-    made(dcgan(Preset.REPORT), TABLE)
+    made(dcgan(Preset.REPORT), TABLE.iloc[TRAIN])
     for check in (follow_gan, lambda config: require_gan(config, INDEX)):
         with pytest.raises(ConfigError) as caught:
             check(classifier(preset))
@@ -166,7 +176,7 @@ def test_a_dcgan_that_has_seen_all_is_refused_with_what_to_do(preset: Preset) ->
 
 @pytest.mark.parametrize("preset", Preset)
 def test_a_finished_dcgan_of_the_smaller_class_is_taken(preset: Preset) -> None:
-    made(dcgan(preset), TABLE)
+    made(dcgan(preset), TABLE.iloc[TRAIN])
     require_gan(follow_gan(classifier(preset)), INDEX)
 
 
@@ -187,7 +197,7 @@ def test_a_run_that_is_not_finished_is_told() -> None:
 
 def test_a_classifier_s_run_is_told() -> None:
     """Under a DCGAN's name: under its own the config refuses it."""
-    made(preset_config(Architecture.BASELINE, Preset.SOUND), TABLE)
+    made(preset_config(Architecture.BASELINE, Preset.SOUND), TABLE.iloc[TRAIN])
     for check in (follow_gan, lambda config: require_gan(config, INDEX)):
         with pytest.raises(RunError) as caught:
             check(classifier())
@@ -205,7 +215,7 @@ def test_a_damaged_config_is_told() -> None:
 
 
 def test_samples_of_the_larger_class_are_refused() -> None:
-    made(replace(dcgan(), label=Label.PNEUMONIA), TABLE)
+    made(replace(dcgan(), label=Label.PNEUMONIA), TABLE.iloc[TRAIN])
     with pytest.raises(ConfigError) as caught:
         require_gan(classifier(), INDEX)
     assert_one_line(caught.value, "smaller class, NORMAL", "which makes PNEUMONIA; train a DCGAN on NORMAL")
@@ -217,13 +227,17 @@ def test_the_smaller_class_is_that_of_training() -> None:
     few_ill = TABLE[~train | (TABLE["label"] == 0) | (TABLE.index % 6 == 0)].reset_index(drop=True)
     counts = few_ill[few_ill["split"] == "train"]["label"].value_counts()
     assert counts[1] < counts[0]
-    made(replace(dcgan(), label=Label.PNEUMONIA), TABLE)
+    made(replace(dcgan(), label=Label.PNEUMONIA), few_ill[few_ill["split"] == "train"])
     require_gan(classifier(), replace(INDEX, table=few_ill))
+    few, many = (np.flatnonzero((TABLE["split"] == "train") & (TABLE["label"] == label)) for label in (0, 1))
+    rows = Assignment(np.concatenate([few, many[: len(few) + 1]]), OTHERS, OTHERS)
+    with pytest.raises(ConfigError, match="smaller class, NORMAL"):  # Once others are held out, it may be the larger.
+        require_unseen(classifier(), TABLE, rows)
 
 
 @pytest.mark.parametrize("change", [{"split_seed": 8}, {"val_fraction": 0.2}, {"split_seed": None}], ids=str)
 def test_a_config_that_did_not_follow_is_refused(change: dict[str, float | None]) -> None:
-    made(dcgan(seed=7), TABLE)
+    made(dcgan(seed=7), TABLE.iloc[TRAIN])
     followed = follow_gan(classifier())
     require_gan(followed, INDEX)
     with pytest.raises(ConfigError) as caught:
@@ -233,21 +247,20 @@ def test_a_config_that_did_not_follow_is_refused(change: dict[str, float | None]
 
 # --- What it has seen -------------------------------------------------------------------------------------------------
 
-TRAIN, OTHERS = (np.flatnonzero((TABLE["split"] == "train") == trains) for trains in (True, False))
-
 
 @pytest.mark.parametrize("share", [1, 2, 5])
 def test_images_are_told_by_their_content(share: int) -> None:
     learned = TABLE.iloc[TRAIN[::share]]
     renamed = learned.assign(image_id=[f"elsewhere/{number}.png" for number in range(len(learned))], patient_id="anon")
-    require_unseen(made(dcgan(), renamed), TABLE, OTHERS)
+    unseen(made(dcgan(), renamed))
 
 
 def test_an_image_that_does_not_train_is_refused_with_counts() -> None:
     learned = TABLE.iloc[TRAIN[:9]]
     strange = learned.tail(1).assign(sha256="f" * 64)
+    made(dcgan(), pd.concat([learned, strange]))
     with pytest.raises(DataError) as caught:
-        require_unseen(made(dcgan(), pd.concat([learned, strange])), TABLE, OTHERS)
+        require_gan(follow_gan(classifier()), INDEX)
     assert_one_line(caught.value, f"gan_run='{GAN_RUN}'", "1 of 10 images")
 
 
@@ -255,28 +268,28 @@ def test_an_image_that_does_not_train_is_refused_with_counts() -> None:
 def test_whoever_validates_must_not_have_been_seen(column: str) -> None:
     """The same image, or another one of the same patient."""
     run = made(dcgan(), TABLE.iloc[TRAIN[:50]])
-    require_unseen(run, TABLE, np.setdiff1d(np.arange(len(TABLE)), TRAIN[:60]))
+    unseen(run)
     seen, other = TRAIN[49], OTHERS[0]
     table = TABLE.copy()
     table.loc[other, column] = table.loc[seen, column]
     with pytest.raises(DataError) as caught:
-        require_unseen(run, table, OTHERS)
+        unseen(run, table)
     assert_one_line(caught.value, f"gan_run='{GAN_RUN}'", f"1 of {len(OTHERS)} held-out images", "preset 'sound'")
 
 
 def test_who_neither_trains_nor_validates_is_no_obstacle() -> None:
     """As where the classifier trains on a sample of the patients."""
-    require_unseen(made(dcgan(), TABLE.iloc[TRAIN]), TABLE, OTHERS)
+    unseen(made(dcgan(), TABLE.iloc[TRAIN]))
 
 
 def test_a_dcgan_that_is_not_finished_has_seen_nothing_yet() -> None:
     with pytest.raises(RunError, match="must be finished"):
-        require_unseen(made(dcgan()), TABLE, OTHERS)
+        unseen(made(dcgan()))
 
 
 def test_a_damaged_list_is_told() -> None:
-    run = made(dcgan(), TABLE)
+    run = made(dcgan(), TABLE.iloc[TRAIN])
     run.learned.write_bytes(run.learned.read_bytes()[:-1])
     with pytest.raises(CorruptError) as caught:
-        require_unseen(run, TABLE, OTHERS)
+        unseen(run)
     assert_one_line(caught.value, "learned.parquet", GAN_RUN)

@@ -284,10 +284,15 @@ def test_a_dcgan_s_limit_is_drawn_by_its_seed(preset: Preset) -> None:
 def test_less_than_a_batch_is_refused_before_and_after_holding_out() -> None:
     frame = table((Split.TRAIN, "none", [1] * 20), (Split.TRAIN, "bacteria", [1] * 40))
     index = DataIndex("0" * 12, Path("x-rays"), frame, (), {})
-    require_learnable(index, dcgan(batch_size=20))
-    with pytest.raises(DataError) as raised:
-        require_learnable(index, dcgan(batch_size=21))
-    assert_one_line(raised.value, "20 training images of NORMAL in 'x-rays'", "batch_size=21", "use more images")
+    require_learnable(index, dcgan(batch_size=17))
+    require_learnable(index, dcgan(Preset.REPORT, batch_size=20))
+    for preset, count in ((Preset.SOUND, 17), (Preset.REPORT, 20)):
+        with pytest.raises(DataError) as raised:
+            require_learnable(index, dcgan(preset, batch_size=count + 1))
+        told = f"about {count} training images of NORMAL in 'x-rays'"
+        assert_one_line(raised.value, told, f"batch_size={count + 1}", "use more images")
+    with pytest.raises(DataError, match="about 8 training images of NORMAL"):
+        require_learnable(index, dcgan(batch_size=9, max_images=8))
     assert len(gan_rows(frame, dcgan(Preset.REPORT, batch_size=20))) == 20
     with pytest.raises(DataError) as raised:
         gan_rows(frame, dcgan(batch_size=20))
@@ -299,10 +304,22 @@ def test_less_than_a_batch_is_refused_before_and_after_holding_out() -> None:
 def test_a_missing_class_is_refused() -> None:
     frame = table((Split.TRAIN, "bacteria", [1] * 40), (Split.TEST, "none", [1] * 40))
     index = DataIndex("0" * 12, Path("x-rays"), frame, (), {})
-    with pytest.raises(DataError, match="Received: 0 training images of NORMAL"):
+    with pytest.raises(DataError, match="about 0 training images of NORMAL"):
         require_learnable(index, dcgan())
+    with pytest.raises(DataError, match=r"holding patients out needs both classes in train\. Received: NORMAL=0"):
+        require_learnable(index, replace(dcgan(), label=Label.PNEUMONIA))
     with pytest.raises(DataError, match="0 training images of NORMAL"):
         gan_rows(frame, dcgan(Preset.REPORT))
+
+
+def test_too_few_patients_to_measure_by_are_refused_before_and_after_holding_out() -> None:
+    frame = table((Split.TRAIN, "none", [5] * 9), (Split.TRAIN, "bacteria", [1] * 40))
+    index = DataIndex("0" * 12, Path("x-rays"), frame, (), {})
+    require_learnable(index, dcgan(Preset.REPORT, batch_size=8))
+    with pytest.raises(DataError, match="at least 8 patients"):
+        require_learnable(index, dcgan(batch_size=8))
+    with pytest.raises(DataError, match="at least 8 patients"):
+        gan_rows(frame, dcgan(batch_size=8))
 
 
 @given(normal=st.integers(0, 4000), pneumonia=st.integers(0, 4000), percent=st.integers(1, 100))

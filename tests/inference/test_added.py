@@ -208,7 +208,12 @@ def test_a_manifest_that_is_gone_or_lists_less_is_made_anew(
 # --- Bad input --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [0, -1, 10_000_000])
+def test_equal_classes_lack_nothing(gan: RunDirectory) -> None:
+    assert added(gan, count=0).shape == (0, SIZE, SIZE)
+    assert not datasets_root().exists()
+
+
+@pytest.mark.parametrize("count", [-1, 10_000_000])
 def test_numbers_out_of_range_leave_no_folder(gan: RunDirectory, count: int) -> None:
     with pytest.raises(ConfigError) as caught:
         added(gan, count=count)

@@ -15,17 +15,17 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.gan_measures import kid_words
 from pages.ui.gan_tables import gan_epochs, measure_rows, numbers_frame, pair_frame, spoken_frame
-from pages.ui.gan_train import COLLAPSE_LIMIT
 from pages.ui.tables import facts_frame
 from pneumo_core.config import Balance, Preset, TrainConfig
 from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.phantom import write_phantoms
+from pneumo_core.data.splits import gan_rows
 from pneumo_core.evaluation.generative import FeatureMeasures
 from pneumo_core.evaluation.memorisation import Memorisation
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.files import hold_lock, read_json, write_json
-from pneumo_core.gan_config import GanConfig, gan_config
+from pneumo_core.gan_config import COLLAPSE_LIMIT, GanConfig, gan_config
 from pneumo_core.inference.gan_measures import GanMeasures, read_learned, read_measures
 from pneumo_core.jobs.runs import view
 from pneumo_core.presets import preset_config
@@ -79,7 +79,12 @@ def alive() -> Iterator[ExitStack]:
 def finished(config: TrainConfig | GanConfig, index: DataIndex, **facts: object) -> RunDirectory:
     """A run with a manifest, as far as a form or a table reads one."""
     run = ask_for_run(config, index)
-    write_json(run.manifest, {"run_id": run.run_id, "files": {}, **facts})
+    if isinstance(config, GanConfig):
+        learned = index.table.iloc[gan_rows(index.table, replace(config, batch_size=2))]
+        learned[["image_id", "patient_id", "sha256"]].to_parquet(run.learned, index=False)
+        write_manifest(run, facts)
+    else:
+        write_json(run.manifest, {"run_id": run.run_id, "files": {}, **facts})
     return run
 
 
@@ -303,7 +308,7 @@ def test_the_form_tells_the_cost_and_finds_what_is_trained(finished_gan: RunDire
     page = opened(show="Train")
     page.segmented_control(key="gan_label").set_value(Label.PNEUMONIA).run()
     assert not page.exception
-    assert "40 epochs of" in texts(page)
+    assert "120 epochs of" in texts(page)
     assert "to load, export and measure samples" in texts(page)
     assert "It runs on the CPU" in texts(page)
     assert "Already trained" in texts(page)
@@ -319,7 +324,8 @@ def test_the_form_tells_the_cost_and_finds_what_is_trained(finished_gan: RunDire
 
 
 def test_what_cannot_be_learned_from_is_told_above_the_run(finished_gan: RunDirectory) -> None:
-    page = opened(show="Train")  # There are fewer images of NORMAL than a batch.
+    page = opened(show="Train")
+    page.radio(key="gan_preset").set_value(Preset.REPORT).run()  # There are fewer images of NORMAL than its batch.
     assert not page.exception
     (error,) = page.error
     assert "at least one whole batch" in error.value

@@ -85,10 +85,10 @@ def test_the_timeline_shows_the_sheet_of_the_epoch_in_the_address_and_loads_no_g
     slider = page.select_slider(key="sheet")
     assert (slider.options, slider.value) == ([str(epoch) for epoch in SHEET_EPOCHS], SHEET_EPOCHS[-1])
     assert [url for _, url in pictures(page)] == [address(sheet(finished_gan, SHEET_EPOCHS[-1]))]
-    assert "64 generated images after epoch 40 of 40" in texts(page)
+    assert "64 generated images after epoch 40 of 120" in texts(page)
     page = opened(sheet="10")
     assert [url for _, url in pictures(page)] == [address(sheet(finished_gan, 10))]
-    assert "after epoch 10 of 40" in pictures(page)[0][0]
+    assert "after epoch 10 of 120" in pictures(page)[0][0]
 
 
 @pytest.mark.parametrize("section", SECTIONS[1:])
@@ -114,13 +114,13 @@ def test_a_run_that_goes_on_or_has_failed_shows_what_it_has_drawn(finished_gan: 
     with hold_lock(finished_gan.run_lock):
         update_status(finished_gan, state=RunState.RUNNING)
         page = opened()
-        assert "after epoch 10 of 40" in texts(page)
+        assert "after epoch 10 of 120" in texts(page)
         shutil.copy(finished_gan.sheet(10), finished_gan.sheet(20))
         press(page, "Look for newer sheets")
         assert page.select_slider(key="sheet").options == ["1", "10", "20"]
     update_status(finished_gan, state=RunState.FAILED, error="samples must differ")
     page = opened()
-    assert "after epoch 20 of 40" in texts(page)
+    assert "after epoch 20 of 120" in texts(page)
     assert "Look for newer sheets" not in [button.label for button in page.button]
     for query in ({"samples": section} for section in SECTIONS[1:]):
         page = opened(**query)
@@ -141,7 +141,7 @@ def test_another_run_starts_at_its_own_last_sheet(finished_gan: RunDirectory) ->
     page = opened(run=finished_gan.run_id, sheet="10")
     page.selectbox[0].set_value(other.run_id).run()
     assert not page.exception
-    assert "after epoch 9 of 40" in texts(page)
+    assert "after epoch 9 of 120" in texts(page)
 
 
 # --- Samples, drawn anew ----------------------------------------------------------------------------------------------

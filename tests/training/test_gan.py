@@ -142,7 +142,13 @@ def test_samples_that_are_alike_at_the_start_are_no_collapse() -> None:
 
 def test_samples_that_never_come_alive_are() -> None:
     watch = CollapseWatch(patience_steps=100)
-    assert seen(watch, [0.0] * 200) == 99 + watch.epochs  # The 100th step is the 100th of these.
+    assert seen(watch, [0.05] * 200) == 99 + watch.epochs  # The 100th step is the 100th of these.
+
+
+def test_equal_samples_are_found_long_before() -> None:
+    watch = CollapseWatch(equal_steps=20)
+    assert seen(watch, [0.0] * 200) == 19 + watch.epochs
+    assert seen(CollapseWatch(equal_steps=20), [0.01] * 200) == 10**6
 
 
 def test_a_recovery_starts_the_count_anew() -> None:
@@ -274,7 +280,7 @@ def test_a_training_follows_its_seed(whole: RunDirectory, index: DataIndex) -> N
     [
         replace(SMALL, epochs=1, label=Label.PNEUMONIA, batch_size=16, max_images=None),
         replace(SMALL, epochs=1, validation=Validation.TEST, ema_decay=0.0, diff_augment=False, max_images=None),
-        replace(SMALL, epochs=1, image_size=128, spectral_norm=True, max_images=8),
+        replace(SMALL, epochs=1, image_size=128, spectral_norm=True, max_images=16),
     ],
     ids=["pneumonia", "report", "128"],
 )
@@ -363,7 +369,7 @@ def test_a_collapse_counts_on_after_an_interruption(index: DataIndex, monkeypatc
     run.cancel.unlink()
     with pytest.raises(TrainingError, match="after 3 epochs of collapse"):
         train_gan(run, SMALL, index)
-    assert [event["epoch"] for event in told_epochs(run)] == [0, 1]  # And not again from the first.
+    assert [event["epoch"] for event in told_epochs(run)] == [0, 1, 2]  # And not again from the first.
 
 
 def test_a_request_to_stop_is_met_within_a_step(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,14 +433,14 @@ def test_fewer_images_than_a_batch(index: DataIndex) -> None:
     run = ask_for_run(config, index)
     with pytest.raises(DataError, match=r"Received: 1[0-9] training images of NORMAL, batch_size=64"):
         train_gan(run, config, index)
-    with pytest.raises(DataError, match=r"Received: 21 training images of NORMAL in .*, batch_size=64"):
+    with pytest.raises(DataError, match=r"Received: about 1[0-9] training images of NORMAL in .*, batch_size=64"):
         require_learnable(index, config)
 
 
 def test_a_class_that_is_missing(tiny_data: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_data, tmp_path / "one", ignore=shutil.ignore_patterns("NORMAL"))
     index = build_index(tmp_path / "one")
-    with pytest.raises(DataError, match="Received: 0 training images of NORMAL") as caught:
+    with pytest.raises(DataError, match="Received: about 0 training images of NORMAL") as caught:
         require_learnable(index, SMALL)
     assert_one_line(caught.value)
     with pytest.raises(DataError, match="Received: "):
