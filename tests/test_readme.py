@@ -11,12 +11,13 @@ from typer.testing import CliRunner
 from pneumo_core.__main__ import app
 from pneumo_core.config import Preset
 from pneumo_core.inference.evidence import read_report
-from pneumo_core.records import Split
+from pneumo_core.inference.gan_measures import read_measures
+from pneumo_core.records import Estimate, Split
 from pneumo_core.settings import Settings
 from pneumo_core.store import RunDirectory
 
 PROJECT = Path(__file__).resolve().parent.parent
-PUBLISHED = [RunDirectory(path) for path in sorted((PROJECT / "artifacts" / "published").glob("*-*"))]
+PUBLISHED = PROJECT / "artifacts" / "published"
 README = (PROJECT / "README.md").read_text()
 COMMANDS = re.findall(r"^python -m pneumo_core (.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
 
@@ -57,10 +58,36 @@ def test_the_published_runs_figures_are_the_tables(split: Split) -> None:
     (row,) = re.findall(
         rf"^\| baseline `sound`, published \| {split.value} \| (\d+) \| (.*) \|$", README, flags=re.MULTILINE
     )
-    (run,) = PUBLISHED
-    part = read_report(run).splits[split]
+    (run,) = PUBLISHED.glob("baseline-*")
+    part = read_report(RunDirectory(run)).splits[split]
     estimates = [part.accuracy, part.sensitivity, part.specificity, part.auroc]
     assert row == (str(part.n), " | ".join(f"{e.value:.1%} ({e.low:.1%} to {e.high:.1%})" for e in estimates))
+
+
+def test_the_published_dcgan_s_figures_are_the_tables() -> None:
+    (run,) = PUBLISHED.glob("dcgan-*")
+    measures = read_measures(RunDirectory(run))
+    report, features, memory = measures.report, measures.report.features, measures.report.memorisation_features
+
+    def told(estimate: Estimate, shape: str) -> str:
+        value, low, high = (format(number, shape) for number in (estimate.value, estimate.low, estimate.high))
+        text = f"{value} ({low} to {high})"
+        return text.replace("0.", ".") if shape == ".3f" else text
+
+    rows = [
+        f"| KID | {told(features.kid, '.3f')} | {told(features.kid_floor, '.3f')}, so {features.kid_ratio.value:.0f} times",
+        f"| FID, equal numbers | {told(features.fid_matched, '.1f')} | {told(features.fid_floor, '.1f')}, so ",
+        f"so {features.fid_ratio.value:.1f} times the upper end |",
+        f"| {told(features.precision_matched, '.0%')} | {told(features.precision_ceiling, '.0%')} |",
+        f"| {told(features.recall_matched, '.0%')} | {told(features.recall_ceiling, '.0%')} |",
+        f"| {told(report.collapse.ms_ssim, '.3f')} | {told(report.collapse.real_ms_ssim, '.3f')} |",
+        f"by pixels | {told(report.memorisation_pixels.share, '.1%')} | 1% |",
+        f"by features | {told(memory.share, '.1%')} | 1% |",
+        f"| {told(report.called_pneumonia, '.1%')} | {told(measures.real_called_pneumonia, '.1%')} |",
+        f'"{features.space}"',
+        f"`{run.name}`",
+    ]
+    assert [row for row in rows if row not in README] == []
 
 
 def test_make_targets_exist() -> None:

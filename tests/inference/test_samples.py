@@ -70,7 +70,7 @@ def test_files_hold_the_samples_and_say_what_they_are(run: RunDirectory, tmp_pat
         assert is_synthetic(name)
         with Image.open(out / name) as read:
             np.testing.assert_array_equal(np.asarray(read), image)
-            facts = {"Run": RUN_ID, "Seed": "3", "Number": str(number), "Truncation": "1.0", "Epochs": "40"}
+            facts = {"Run": RUN_ID, "Seed": "3", "Number": str(number), "Truncation": "1.0", "Epochs": "120"}
             assert read.text == {"Software": "pneumo_core", "Synthetic": "yes", "License": LICENSE, **facts}
     assert manifest == read_json(out / "manifest.json") == {
         "run_id": RUN_ID,

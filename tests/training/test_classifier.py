@@ -415,7 +415,8 @@ def test_a_second_seed_computes_no_features(index: DataIndex) -> None:
 @pytest.mark.slow
 def test_balancing_arms_train_on_as_many_images_of_each_class(index: DataIndex) -> None:
     config = replace(HEAD_ONLY, augment=AUGMENTATIONS["none"], feature_views=1, learning_rate=1e-4, batch_size=8)
-    runs = {balance: trained(replace(config, balance=balance), index) for balance in Balance}
+    arms = [balance for balance in Balance if balance is not Balance.GAN]
+    runs = {balance: trained(replace(config, balance=balance), index) for balance in arms}
     labels = index.table["label"].to_numpy()[assign(index.table, config).train]
     normal, pneumonia = np.bincount(labels)
     added = {balance: read_trained(run)["images_added"] for balance, run in runs.items()}
