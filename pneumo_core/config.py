@@ -17,6 +17,7 @@ __all__ = [
     "OperatingRule",
     "PlateauConfig",
     "Preset",
+    "PresetNote",
     "Scaling",
     "TrainConfig",
     "Validation",
@@ -31,6 +32,25 @@ class Preset(StrEnum):
     REPORT = "report"
     SOUND = "sound"
     QUICK = "quick"
+
+
+@dataclass(frozen=True, slots=True)
+class PresetNote:
+    """What a preset stands for, in words for people.
+
+    Attributes:
+        summary: One line.
+        caveats: What its figures must be read with; for ``report`` these are the slips it keeps.
+        vgg16_caveats: What is to be added for VGG16.
+    """
+
+    summary: str
+    caveats: tuple[str, ...]
+    vgg16_caveats: tuple[str, ...] = ()
+
+    def caveats_of(self, architecture: Architecture) -> tuple[str, ...]:
+        """What an architecture's figures must be read with."""
+        return self.caveats + (self.vgg16_caveats if architecture is Architecture.VGG16 else ())
 
 
 class Validation(StrEnum):

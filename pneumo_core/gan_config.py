@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from pneumo_core.config import Preset, Validation
+from pneumo_core.config import Preset, PresetNote, Validation
 from pneumo_core.errors import ConfigError
 from pneumo_core.limits import require_whole, require_within
 from pneumo_core.records import Architecture, Label
@@ -12,14 +12,17 @@ __all__ = [
     "COLLAPSE_LIMIT",
     "GAN_PRESETS",
     "GAN_SIZES",
+    "LEAST_PATIENTS",
     "GanConfig",
-    "GanPresetNote",
     "gan_config",
     "usual_gan_size",
 ]
 
 GAN_SIZES: Final = (64, 128)
 """Sides of generated images, in pixels: what a DCGAN learns on a thousand images, on a CPU and on an accelerator."""
+
+LEAST_PATIENTS: Final = 8
+"""Patients that a DCGAN's samples are measured against at least: halves of four have three neighbours each."""
 
 COLLAPSE_LIMIT: Final = 0.1
 """Samples that have less of the real images' spread than this have collapsed. A rule of ours: runs that learn have more than
@@ -108,36 +111,23 @@ def usual_gan_size(device: str) -> int:
     return GAN_SIZES[1] if device == "gpu" else GAN_SIZES[0]
 
 
-@dataclass(frozen=True, slots=True)
-class GanPresetNote:
-    """What a preset stands for, in words for people.
-
-    Attributes:
-        summary: One line.
-        caveats: What its samples must be judged with.
-    """
-
-    summary: str
-    caveats: tuple[str, ...]
-
-
-GAN_PRESETS: Final[dict[Preset, GanPresetNote]] = {
-    Preset.REPORT: GanPresetNote(
+GAN_PRESETS: Final[dict[Preset, PresetNote]] = {
+    Preset.REPORT: PresetNote(
         summary="The plain DCGAN of 2016, adapted to gray X-rays, on all training images.",
         caveats=(
             "The report gives no settings; these are those of Radford 2016.",
             "It has seen every training patient: its samples suit only classifiers that hold none of them out.",
         ),
     ),
-    Preset.SOUND: GanPresetNote(
+    Preset.SOUND: PresetNote(
         summary="Still a DCGAN, made stable for a thousand images; held-out patients are left out.",
         caveats=(
             "Samples are 64 or 128 pixels wide: enlarged to the classifiers' 150, they are softer than real X-rays.",
         ),
     ),
-    Preset.QUICK: GanPresetNote(
+    Preset.QUICK: PresetNote(
         summary="A minute or two on two cores, to see that everything works.",
-        caveats=("A small network, a few epochs: its samples are blurs, and say nothing of what a DCGAN can do.",),
+        caveats=("A small network on few images: its samples vary little, and say nothing of what a DCGAN can do.",),
     ),
 }
 

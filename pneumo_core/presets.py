@@ -1,6 +1,6 @@
 """Starting points of a config: what the report did, what is sound, and what is quick."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from pneumo_core.config import (
@@ -11,32 +11,14 @@ from pneumo_core.config import (
     OperatingRule,
     PlateauConfig,
     Preset,
+    PresetNote,
     Scaling,
     TrainConfig,
     Validation,
 )
 from pneumo_core.records import Architecture
 
-__all__ = ["PRESETS", "PresetNote", "preset_config"]
-
-
-@dataclass(frozen=True, slots=True)
-class PresetNote:
-    """What a preset stands for, in words for people.
-
-    Attributes:
-        summary: One line.
-        caveats: What its figures must be read with; for ``report`` these are the slips it keeps.
-        vgg16_caveats: What is to be added for VGG16.
-    """
-
-    summary: str
-    caveats: tuple[str, ...]
-    vgg16_caveats: tuple[str, ...] = ()
-
-    def caveats_of(self, architecture: Architecture) -> tuple[str, ...]:
-        """What an architecture's figures must be read with."""
-        return self.caveats + (self.vgg16_caveats if architecture is Architecture.VGG16 else ())
+__all__ = ["PRESETS", "preset_config"]
 
 
 PRESETS: Final[dict[Preset, PresetNote]] = {

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from pneumo_core.config import Balance, Preset, TrainConfig
-from pneumo_core.data.gan_arm import follow_gan
+from pneumo_core.data.gan_arm import collapse_of, follow_gan
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign, gap
 from pneumo_core.data.synthetic import is_synthetic
@@ -22,6 +22,7 @@ from pneumo_core.files import file_sha256, lock_is_held, read_json
 from pneumo_core.gan_config import GanConfig, gan_config
 from pneumo_core.inference.gan_measures import SAMPLES, read_learned, read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
+from pneumo_core.inference.publish import publish
 from pneumo_core.jobs.runs import logs, resume, submit, view
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
@@ -160,6 +161,16 @@ def test_killed_and_resumed_it_still_ends(index: DataIndex) -> None:
     assert {event["epoch"] for event in read_events(run) if event["kind"] == "epoch"} == set(range(80))
     status = read_status(run)
     assert (status.epoch, status.epochs, status.error) == (80, 80, "")
+
+
+def test_the_run_says_that_so_short_a_training_has_collapsed(gan: RunDirectory) -> None:
+    """One epoch of a tiny network leaves all samples alike: the check's verdict is told wherever the run is."""
+    verdict = read_measures(gan).report.collapse
+    assert not verdict.passes
+    assert collapse_of(gan) == verdict.reason
+    assert read_status(gan).message == f"finished, but collapsed: {verdict.reason}"
+    with pytest.raises(RunError, match="samples must vary"):
+        publish(gan)
 
 
 def test_a_failure_says_why(index: DataIndex) -> None:

@@ -1,7 +1,7 @@
 """Which image trains, validates and tests a run."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pneumo_core.config import TrainConfig, Validation
 from pneumo_core.data.index import DataIndex, require_real
 from pneumo_core.errors import DataError
-from pneumo_core.gan_config import GanConfig
+from pneumo_core.gan_config import LEAST_PATIENTS, GanConfig
 from pneumo_core.records import Label, Split
 
 __all__ = ["Assignment", "assign", "gan_rows", "gap", "hold_out_patients", "require_learnable", "smaller_class"]
@@ -161,10 +161,6 @@ def gan_rows(table: pd.DataFrame, config: GanConfig) -> NDArray[np.int64]:
         )
     _require_patients(table.iloc[rows], 1.0)
     return rows
-
-
-LEAST_PATIENTS: Final = 8
-"""Patients that a DCGAN's samples are measured against at least: halves of four have three neighbours each."""
 
 
 def _require_patients(part: pd.DataFrame, kept: float) -> None:

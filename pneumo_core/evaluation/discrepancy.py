@@ -18,6 +18,7 @@ from scipy.special import stdtrit
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
+from pneumo_core.gan_config import LEAST_PATIENTS
 from pneumo_core.records import Estimate
 
 __all__ = [
@@ -37,7 +38,7 @@ GROUPS: Final = 20
 """Most jackknife groups. The quantile of Student's t with 19 degrees of freedom is 2.09, near the normal's 1.96; more groups
 cost time and narrow nothing."""
 
-LEAST: Final = 8
+LEAST: Final = LEAST_PATIENTS
 """Fewest patients or samples on a side: halves of four, which is what three nearest neighbours of each image take, and seven
 degrees of freedom for an interval."""
 

@@ -18,13 +18,11 @@ from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.evaluation.memorisation import Memorisation, memorisation
 from pneumo_core.evaluation.metrics import IntArray
 from pneumo_core.evaluation.neighbours import nearest_apart, precision_recall
-from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.ssim import SMALLEST
 from pneumo_core.records import Estimate, NotApplicable
 
 __all__ = [
-    "SCHEMA",
     "SPLITS",
     "FeatureMeasures",
     "Features",
@@ -33,12 +31,7 @@ __all__ = [
     "halves",
     "measure",
     "ratio",
-    "report_from_dict",
-    "report_to_dict",
 ]
-
-SCHEMA: Final = 1
-"""Raised whenever the report's fields or the meaning of its numbers change."""
 
 SPLITS: Final = 10
 """Random splits of the real patients into halves. The splits share images, so that more of them add little."""
@@ -50,8 +43,7 @@ _METHODS: Final = (
     f"patients. Floors, ceilings and matched values: mean and 2.5th to 97.5th percentile over {SPLITS} random splits of the "
     "real patients into halves; of FID, precision and recall they compare equal numbers of images (one half, or as many "
     "samples, against the other half), since those depend on the number. KID does not, and its floor is about 0, so its ratio "
-    "is to the upper end of the floor's range. A ratio's interval is the measured value's alone. "
-    f"Schema {SCHEMA}."
+    "is to the upper end of the floor's range. A ratio's interval is the measured value's alone."
 )
 
 
@@ -285,25 +277,6 @@ def ratio(measured: Estimate, unit: float, name: str) -> Estimate | NotApplicabl
     if unit <= 0:
         return NotApplicable(f"{name} is {unit:.3g}, and a ratio needs one above 0")
     return Estimate(measured.value / unit, measured.low / unit, measured.high / unit, measured.n)
-
-
-def report_to_dict(report: GenerativeReport) -> dict[str, Any]:
-    """Plain data of a report, for JSON; a value that is not applicable is ``{"not_applicable": reason}``."""
-    return {"schema": SCHEMA, **encode(report)}
-
-
-def report_from_dict(data: dict[str, Any]) -> GenerativeReport:
-    """Report from `report_to_dict`'s plain data.
-
-    Raises:
-        DataError: The data has another schema, or a key or value that a report does not have.
-    """
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        schema = data.get("schema") if isinstance(data, dict) else data
-        raise DataError(f"a report must be of schema {SCHEMA}. Received: schema={schema!r:.80}; evaluate the run again")
-    fields_only = {key: value for key, value in data.items() if key != "schema"}
-    report: GenerativeReport = decode(GenerativeReport, fields_only, "report")
-    return report
 
 
 def _ratio_to_mean(measured: Estimate, floor: Estimate) -> Estimate | NotApplicable:

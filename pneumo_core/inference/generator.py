@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from pneumo_core.errors import ConfigError, CorruptError
-from pneumo_core.inference.session import NOT_LOADED
+from pneumo_core.inference.session import load_runtime
 from pneumo_core.limits import require_whole, require_within
 from pneumo_core.store import RunDirectory, gan_run_config, verified_file
 
@@ -79,12 +79,7 @@ def open_generator(model: bytes | Path) -> Generator:
     options = onnxruntime.SessionOptions()
     # It is no faster with, and would keep the memory of the largest maps for ever.
     options.enable_cpu_mem_arena = False
-    source = model if isinstance(model, bytes) else str(model)
-    try:
-        runtime = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except NOT_LOADED as error:
-        reason = " ".join(str(error).split())
-        raise CorruptError(f"model.onnx must be a model that ONNX Runtime loads. Received: {reason}") from error
+    runtime = load_runtime(model, options)
     inputs = {entry.name: entry.shape for entry in runtime.get_inputs()}
     outputs = {entry.name: entry.shape for entry in runtime.get_outputs()}
     match inputs, outputs:

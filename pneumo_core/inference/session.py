@@ -13,14 +13,14 @@ from PIL import Image
 
 from pneumo_core.errors import CorruptError
 
-__all__ = ["NOT_LOADED", "Output", "Session", "heatmap", "load_session", "run_batches", "run_session"]
+__all__ = ["Output", "Session", "heatmap", "load_runtime", "load_session", "run_batches", "run_session"]
 
 _OUTPUTS: Final = ["logit", "cam", "features"]
 
 # The two largest maps of VGG16 take 11 MiB an image: 32 at once made a worker's peak 290 MiB higher, and were no faster.
 _BATCH: Final = 8
 
-NOT_LOADED: Final = (
+_NOT_LOADED: Final = (
     runtime_errors.Fail,
     runtime_errors.InvalidArgument,
     runtime_errors.InvalidGraph,
@@ -63,6 +63,24 @@ class Output:
     features: NDArray[np.float32]
 
 
+def load_runtime(model: bytes | Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    """Load a model on the CPU.
+
+    Args:
+        model: The ONNX file, as bytes that were checked against a manifest or as a path that was just written.
+        options: ONNX Runtime's options.
+
+    Raises:
+        CorruptError: ONNX Runtime does not load it.
+    """
+    source = model if isinstance(model, bytes) else str(model)
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except _NOT_LOADED as error:
+        reason = " ".join(str(error).split())
+        raise CorruptError(f"model.onnx must be a model that ONNX Runtime loads. Received: {reason}") from error
+
+
 def load_session(model: bytes | Path) -> Session:
     """Load an exported classifier.
 
@@ -77,12 +95,7 @@ def load_session(model: bytes | Path) -> Session:
     options.enable_cpu_mem_arena = False
     # Prepacking keeps a second copy of the weights, 20 MiB here, and made no difference in speed (3.8 ms an image).
     options.add_session_config_entry("session.disable_prepacking", "1")
-    source = model if isinstance(model, bytes) else str(model)
-    try:
-        runtime = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except NOT_LOADED as error:
-        reason = " ".join(str(error).split())
-        raise CorruptError(f"model.onnx must be a model that ONNX Runtime loads. Received: {reason}") from error
+    runtime = load_runtime(model, options)
     names = {output.name for output in runtime.get_outputs()}
     shapes = [entry.shape for entry in runtime.get_inputs()]
     match shapes:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pneumo_core.config import Balance, Preset, TrainConfig, Validation
-from pneumo_core.data.gan_arm import follow_gan, require_gan, require_unseen
+from pneumo_core.data.gan_arm import collapse_of, follow_gan, require_gan, require_unseen
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import Assignment, assign, gan_rows
 from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, RunNotFoundError
@@ -293,3 +293,13 @@ def test_a_damaged_list_is_told() -> None:
     with pytest.raises(CorruptError) as caught:
         unseen(run)
     assert_one_line(caught.value, "learned.parquet", GAN_RUN)
+
+
+# --- Whether its samples have collapsed -------------------------------------------------------------------------------
+
+
+def test_a_run_says_whether_its_samples_have_collapsed() -> None:
+    run = made(dcgan(), TABLE.iloc[TRAIN])
+    assert collapse_of(run) == ""
+    write_manifest(run, {"collapse": "all are alike"})
+    assert collapse_of(run) == "all are alike"

@@ -14,9 +14,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from pneumo_core.config import Preset
 from pneumo_core.data.index import DataIndex, build_index, find_root, index_changed_ns, load_index, require_trainable
+from pneumo_core.data.splits import require_learnable
 from pneumo_core.data.synthetic import synthetic_name, synthetic_png
 from pneumo_core.errors import DataError, StoreError
+from pneumo_core.gan_config import gan_config
 from pneumo_core.records import ImageRecord, Label, Split, Subtype
 from pneumo_core.store import datasets_root
 from tests.data.image_files import BAD, NAMES, encode, gray, write_data_set
@@ -314,6 +317,8 @@ def test_training_takes_no_generated_image_for_a_real_one(root: Path, split: str
     with pytest.raises(DataError) as raised:
         require_trainable(build_index(root))
     assert_one_line(raised.value, "1 generated images", f"{split}/NORMAL/{name}", "--balance gan:RUN")
+    with pytest.raises(DataError, match="1 generated images"):  # Nor does a DCGAN learn from them.
+        require_learnable(build_index(root), gan_config(Preset.REPORT))
 
 
 def test_training_does_without_a_val_folder(root: Path) -> None:

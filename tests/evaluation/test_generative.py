@@ -16,11 +16,10 @@ from pneumo_core.evaluation.generative import (
     halves,
     measure,
     ratio,
-    report_from_dict,
-    report_to_dict,
 )
 from pneumo_core.evaluation.memorisation import memorisation
 from pneumo_core.evaluation.neighbours import precision_recall
+from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.records import Estimate, NotApplicable
 
 PATIENTS = np.array([f"p{number:03}" for number in np.repeat(np.arange(80), [1, 1, 2, 2] * 20)])
@@ -67,23 +66,21 @@ def test_the_report_survives_json(report: GenerativeReport) -> None:
         called_pneumonia=NO_LOGITS,
     )
     for each in (report, left_out):
-        assert report_from_dict(json.loads(json.dumps(report_to_dict(each), allow_nan=False))) == each
-    assert report_to_dict(left_out)["features"] == {"not_applicable": NO_FEATURES.reason}
-    assert len(report_to_dict(report)["memorisation_pixels"]["nearest"]) == 150
+        assert decode(GenerativeReport, json.loads(json.dumps(encode(each), allow_nan=False)), "report") == each
+    assert encode(left_out)["features"] == {"not_applicable": NO_FEATURES.reason}
+    assert len(encode(report)["memorisation_pixels"]["nearest"]) == 150
 
 
 def test_damaged_data_are_refused(report: GenerativeReport) -> None:
-    data = report_to_dict(report)
-    with pytest.raises(DataError, match="of schema 1"):
-        report_from_dict({**data, "schema": 0})
-    with pytest.raises(DataError, match="of schema 1"):
-        report_from_dict([])  # type: ignore[arg-type]
+    data = encode(report)
     with pytest.raises(DataError, match="report must hold exactly"):
-        report_from_dict({**data, "extra": 1})
+        decode(GenerativeReport, [], "report")
+    with pytest.raises(DataError, match="report must hold exactly"):
+        decode(GenerativeReport, {**data, "extra": 1}, "report")
     with pytest.raises(DataError, match=r"report\.n_real must be of type int"):
-        report_from_dict({**data, "n_real": True})
+        decode(GenerativeReport, {**data, "n_real": True}, "report")
     with pytest.raises(DataError, match=r"report\.collapse must hold exactly"):
-        report_from_dict({**data, "collapse": {"not_applicable": "x"}})
+        decode(GenerativeReport, {**data, "collapse": {"not_applicable": "x"}}, "report")
 
 
 def test_what_is_left_out_says_why() -> None:
@@ -169,7 +166,7 @@ def test_the_fewest_images_are_measured() -> None:
     found = measure(images(6, 8), np.arange(8), images(7, 8), features=few, logits=np.zeros(8))
     values = [getattr(found.features, field.name) for field in fields(FeatureMeasures)]
     assert all(isinstance(value, str | Estimate | NotApplicable) for value in values)
-    assert report_from_dict(json.loads(json.dumps(report_to_dict(found), allow_nan=False))) == found
+    assert decode(GenerativeReport, json.loads(json.dumps(encode(found), allow_nan=False)), "report") == found
 
 
 @pytest.mark.parametrize(
