@@ -21,10 +21,10 @@ from pneumo_core.config import (
     Validation,
 )
 from pneumo_core.errors import ConfigError
-from pneumo_core.gan_config import GanConfig
+from pneumo_core.gan_config import GAN_SIZES, GanConfig
 from pneumo_core.records import Architecture, Label
 
-__all__ = ["SCHEMA", "RunConfig", "config_from_dict", "config_to_dict", "fingerprint", "run_id"]
+__all__ = ["SCHEMA", "RunConfig", "config_from_dict", "config_to_dict", "fingerprint", "run_id", "setting_name"]
 
 SCHEMA: Final = 1
 """Raised whenever code changes what the same config and data produce, so that old runs are not taken for new ones."""
@@ -123,3 +123,19 @@ def _canonical(value: Any) -> Any:
 def run_id(config: RunConfig, data_id: str) -> str:
     """Id of the run, which is its directory's name: ``<architecture>-<12 hexadecimal digits>``."""
     return f"{config.architecture.value}-{fingerprint(config, data_id)[:12]}"
+
+
+def setting_name(config: RunConfig) -> str:
+    """The preset, and what most often differs from it, in a few words."""
+    parts = [config.preset.value]
+    if isinstance(config, TrainConfig):
+        if config.balance is not Balance.NONE:
+            parts.append(config.balance.value + (f" {config.gap_percent} %" if config.gap_percent != 100 else ""))
+        if config.fine_tune is not None:
+            parts.append("fine-tuned")
+    else:
+        if config.label is not Label.NORMAL:
+            parts.append(config.label.name)
+        if config.image_size != GAN_SIZES[0]:
+            parts.append(f"{config.image_size} px")
+    return " · ".join(parts)

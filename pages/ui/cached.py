@@ -8,8 +8,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pneumo_core.data.index import DataIndex, build_index, index_changed_ns, load_index
+from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.evaluation.figures import Evidence
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.inference.evidence import read_report
+from pneumo_core.records import Split
 from pneumo_core.store import find_run, gan_run_config
 
 if TYPE_CHECKING:
@@ -141,3 +144,27 @@ def learned_of(run_id: str, index: DataIndex) -> tuple[NDArray[np.uint8], NDArra
         run_id, _manifest_ns(run_id), index, str(index.root), index.data_id
     )
     return found
+
+
+@st.cache_data(max_entries=16, show_spinner="Comparing…")
+def _comparison(a: tuple[str, ...], b: tuple[str, ...], split: Split, written: tuple[int, ...]) -> Comparison:  # noqa: ARG001
+    from pneumo_core.inference.compared import compare_runs
+
+    return compare_runs(a, b, split=split)
+
+
+def comparison_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> Comparison:
+    """Two runs or two groups of runs, compared; see `inference.compared.compare_runs` for the errors."""
+    return _comparison(a, b, split, tuple(map(_manifest_ns, (*a, *b))))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _evidence(run_id: str, split: Split, manifest_ns: int) -> Evidence:  # noqa: ARG001
+    from pneumo_core.inference.compared import evidence_of
+
+    return evidence_of(run_id, split)
+
+
+def evidence_in(run_id: str, split: Split) -> Evidence:
+    """What a finished run said about the images of a split; see `inference.compared.evidence_of` for the errors."""
+    return _evidence(run_id, split, _manifest_ns(run_id))

@@ -24,6 +24,9 @@ SYNTHETIC = "#9333EA"
 
 MODEL = "#0E857B"
 REFERENCE = "#808080"
+SIDE_A = MODEL
+SIDE_B = "#DB2777"
+"""The two sides of a comparison, the second always dashed too: neither is a class's colour, and both read on either theme."""
 BINS = 25  # Of a histogram of probabilities: 0.04 each.
 
 _FEW = "#94A3B8"

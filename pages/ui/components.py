@@ -6,14 +6,14 @@ from contextlib import contextmanager
 import streamlit as st
 
 from pages.ui.pictures import plain
-from pneumo_core.config import Balance, TrainConfig
+from pneumo_core.config import TrainConfig
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
-from pneumo_core.gan_config import GAN_PRESETS, GAN_SIZES
+from pneumo_core.gan_config import GAN_PRESETS
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.presets import PRESETS
-from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, RunState
-from pneumo_core.run_config import RunConfig
+from pneumo_core.records import Architecture, Estimate, NotApplicable, RunState
+from pneumo_core.run_config import setting_name
 
 DISCLAIMER = "Research and education only. Not a medical device; not for diagnosis."
 
@@ -70,22 +70,6 @@ def run_name(view: RunView) -> str:
     data = "phantoms" if view.data.get("is_phantom") else "X-rays"
     config = view.config
     return f"{config.architecture.value} · {setting_name(config)} · seed {config.seed} · {data} · {view.run_id[-6:]}"
-
-
-def setting_name(config: RunConfig) -> str:
-    """The preset, and what most often differs from it."""
-    parts = [config.preset.value]
-    if isinstance(config, TrainConfig):
-        if config.balance is not Balance.NONE:
-            parts.append(config.balance.value + (f" {config.gap_percent} %" if config.gap_percent != 100 else ""))
-        if config.fine_tune is not None:
-            parts.append("fine-tuned")
-    else:
-        if config.label is not Label.NORMAL:
-            parts.append(config.label.name)
-        if config.image_size != GAN_SIZES[0]:
-            parts.append(f"{config.image_size} px")
-    return " · ".join(parts)
 
 
 def is_gan(run_id: str) -> bool:

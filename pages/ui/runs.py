@@ -14,7 +14,6 @@ from pages.ui.components import (
     gan_link,
     is_gan,
     run_name,
-    setting_name,
     show_error,
 )
 from pages.ui.run_parts import number, show_batch, show_facts, show_files
@@ -24,6 +23,7 @@ from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.cost import remaining_s
 from pneumo_core.jobs.runs import RunView, cancel, queue_places, resume, view, views
 from pneumo_core.records import RunState
+from pneumo_core.run_config import setting_name
 from pneumo_core.status import read_events
 
 Curves = Callable[[RunView, Sequence[Mapping[str, Any]]], None]

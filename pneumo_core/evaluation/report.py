@@ -24,9 +24,11 @@ __all__ = [
     "evaluate",
     "report_from_dict",
     "report_to_dict",
+    "require_predictions",
+    "threshold_of",
 ]
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Raised whenever the report's fields or the meaning of its numbers change."""
 
 COLUMNS: Final = ("image_id", "patient_id", "split", "label", "subtype", "logit")
@@ -38,10 +40,10 @@ _MOST_POINTS: Final = 200
 _METHODS: Final = (
     "95 % intervals, clustered by patient. Accuracy, sensitivity, specificity, PPV and NPV: Wilson (1927) with the "
     "effective number of images of Rao and Scott (1992), design effect at least 1. AUROC, AUPRC (average precision), "
-    f"Brier and log loss: percentiles of a bootstrap over patients, {intervals.REPLICATES:,} replicates, seed "
-    f"{intervals.SEED}; replicates without one of the classes are left out of AUROC and AUPRC and counted. An AUROC of "
-    "1 or 0 has an interval without width, which does not make it certain. PNEUMONIA is called where the probability "
-    f"is at least the threshold. Report schema {SCHEMA}."
+    "Brier and log loss: bias-corrected and accelerated bootstrap over patients (BCa; DiCiccio and Efron 1996), "
+    f"{intervals.REPLICATES:,} replicates, seed {intervals.SEED}; replicates without one of the classes are left out of "
+    "AUROC and AUPRC and counted. Where every replicate is the same, as with an AUROC of 1 or 0, no interval can be told. "
+    f"PNEUMONIA is called where the probability is at least the threshold. Report schema {SCHEMA}."
 )
 
 _Curve = TypeVar("_Curve", RocCurve, PrCurve)
@@ -152,11 +154,9 @@ def evaluate(
     Raises:
         DataError: The predictions are not as required, or the rule needs validation images of both classes.
     """
-    _require_valid(predictions)
+    require_predictions(predictions)
     parts = {split: rows for split in Split if len(rows := predictions[predictions["split"] == split])}
-    threshold = 0.5
-    if rule is OperatingRule.YOUDEN:
-        threshold = _youden_threshold(parts.get(Split.VAL, predictions.iloc[:0]))
+    threshold = threshold_of(predictions, rule)
     splits = {split: _split_report(split, rows, threshold) for split, rows in parts.items()}
     home = next(split for split in (Split.VAL, Split.TEST, Split.TRAIN) if split in splits)
     rates = splits[home]
@@ -175,6 +175,21 @@ def evaluate(
         splits=splits,
         methods=_METHODS,
     )
+
+
+def threshold_of(predictions: pd.DataFrame, rule: OperatingRule) -> float:
+    """Decision threshold of a run, in [0, 1].
+
+    Args:
+        predictions: As for `evaluate`.
+        rule: How it is chosen.
+
+    Raises:
+        DataError: The rule needs validation images of both classes.
+    """
+    if rule is OperatingRule.YOUDEN:
+        return _youden_threshold(predictions[predictions["split"] == Split.VAL])
+    return 0.5
 
 
 def report_to_dict(report: EvaluationReport) -> dict[str, Any]:
@@ -200,7 +215,12 @@ def report_from_dict(data: dict[str, Any]) -> EvaluationReport:
     return report
 
 
-def _require_valid(predictions: pd.DataFrame) -> None:
+def require_predictions(predictions: pd.DataFrame) -> None:
+    """Refuse predictions that nothing can be said of.
+
+    Raises:
+        DataError: They are not as `evaluate` requires.
+    """
     again = "predict the run's images again"
     if missing := [column for column in COLUMNS if column not in predictions.columns]:
         raise DataError(f"predictions require the columns {', '.join(COLUMNS)}. Received: missing={missing}; {again}")

@@ -1,0 +1,139 @@
+"""What the Compare page is about: two sides, each a run or a group of runs over seeds, kept in the address."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from pages.ui.components import show_error
+from pages.ui.pictures import plain
+from pneumo_core.errors import RunError
+from pneumo_core.evaluation.comparison import Comparison, Pair
+from pneumo_core.inference.compared import Group, groups, side_ids
+from pneumo_core.records import Split
+
+Ids = tuple[str, ...]
+
+
+def options(found: Sequence[Group]) -> dict[Ids, str]:
+    """What can stand on a side, with its name: groups of two seeds or more first, then every single run."""
+    several = {group.run_ids: f"{group.name} · {len(group.seeds)} seeds" for group in found if len(group.seeds) > 1}
+    single = {
+        (run_id,): f"{group.name} · seed {seed} · {run_id[-6:]}"
+        for group in found
+        for run_id, seed in zip(group.run_ids, group.seeds, strict=True)
+    }
+    names = Counter(several.values())
+    # Groups may differ in a setting that their name does not tell.
+    return {ids: f"{name} · {ids[0][-6:]}" if names[name] > 1 else name for ids, name in several.items()} | single
+
+
+def usual_sides(found: Sequence[Group]) -> tuple[Ids, Ids] | None:
+    """What the report asks: original against balanced with generated images, the pair with the most seeds; else any two."""
+    by_name: dict[tuple[str, str], Group] = {}
+    for group in sorted(found, key=lambda group: len(group.seeds)):
+        by_name[group.name, group.data_id] = group
+    pairs = [
+        (original, balanced)
+        for (name, data_id), original in by_name.items()
+        if (balanced := by_name.get((name.replace(" · phantoms", "") + " · gan", data_id)))
+    ]
+    if pairs:
+        best = max(pairs, key=lambda pair: (not pair[0].is_phantom, min(len(side.seeds) for side in pair)))
+        return best[0].run_ids, best[1].run_ids
+    everything = [ids for ids in options(found) if len(ids) == 1]
+    same_data = {ids: group.data_id for group in found for ids in [(run_id,) for run_id in group.run_ids]}
+    for place, a in enumerate(everything):
+        for b in everything[place + 1 :]:
+            if same_data[a] == same_data[b]:
+                return a, b
+    return (everything[0], everything[1]) if len(everything) > 1 else None
+
+
+def pick_sides() -> tuple[Ids, Ids]:
+    """Let the reader choose both sides; the choice is in the address (``?a=ID,ID&b=ID``).
+
+    Ends the page with what to do next where there are not two runs to compare.
+    """
+    found = groups()
+    usual = usual_sides(found)
+    if usual is None:
+        st.info("A comparison needs two finished runs. Train another one: the quick preset takes about a minute.")
+        st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")
+        st.stop()
+    known = options(found)
+    asked = tuple(_asked(name) for name in ("a", "b"))
+    sides = [_known_or(known, ids, fallback) for ids, fallback in zip(asked, usual, strict=True)]
+    if sides[0] == sides[1]:
+        sides[1] = next(side for side in usual if side != sides[0])
+    left, middle, right = st.columns([8, 1, 8], vertical_alignment="bottom")
+    # The keys hold the address's choice: a link that is opened in the same session must win over what was chosen before.
+    if middle.button("⇄", key="swap", help="Swap A and B", width="stretch"):
+        sides.reverse()
+    for name, side in zip(("a", "b"), sides, strict=True):
+        st.session_state[f"side_{name}"] = side
+    a = left.selectbox("A", known, format_func=known.__getitem__, key="side_a", on_change=_remember, args=("a",))
+    b = right.selectbox("B", known, format_func=known.__getitem__, key="side_b", on_change=_remember, args=("b",))
+    for name, side in (("a", a), ("b", b)):
+        st.session_state[f"compared_{name}"] = st.query_params[name] = ",".join(side)
+    if set(a) & set(b):
+        st.info("Both sides hold the same run. Choose another one for A or B.")
+        st.stop()
+    return a, b
+
+
+def pick_compared_split(evident: Mapping[Split, bool]) -> Split:
+    """Let the reader choose the split (``?split=``), test first."""
+    known = [split for split in (Split.TEST, Split.VAL) if evident.get(split)]
+    if not known:
+        return Split.TEST
+    asked = st.query_params.get("split")
+    chosen = st.segmented_control(
+        "Split", known, required=True, default=Split(asked) if asked in known else known[0], format_func=str, key="in_split"
+    )
+    st.query_params["split"] = (chosen or known[0]).value
+    return chosen or known[0]
+
+
+def pick_pair(comparison: Comparison) -> Pair:
+    """The two runs that a part of the page is about: the only pair, or the one of the seed that the reader chooses."""
+    if len(comparison.pairs) == 1:
+        return comparison.pairs[0]
+    seeds = dict(zip(comparison.a.run_ids, comparison.a.seeds, strict=True))
+    others = dict(zip(comparison.b.run_ids, comparison.b.seeds, strict=True))
+    names = [_pair_name(seeds[pair.a], others[pair.b]) for pair in comparison.pairs]
+    place = st.segmented_control(
+        "Runs", range(len(names)), required=True, default=0, format_func=names.__getitem__, key="pair"
+    )
+    return comparison.pairs[place or 0]
+
+
+def _remember(name: str) -> None:
+    st.query_params[name] = ",".join(st.session_state[f"side_{name}"])
+
+
+def _asked(name: str) -> Ids | None:
+    text = st.query_params.get(name) or st.session_state.get(f"compared_{name}")
+    try:
+        return side_ids(text) if text else None
+    except RunError as error:
+        show_error(error)
+        return None
+
+
+def _known_or(known: dict[Ids, str], ids: Ids | None, fallback: Ids) -> Ids:
+    """A side that can be chosen; a group that a link names run by run is offered beside the others."""
+    if ids is None:
+        return fallback
+    single = {run_id for side in known for run_id in side}
+    if unknown := [run_id for run_id in ids if run_id not in single]:
+        st.warning(plain(f"No finished classifier is called {unknown[0]!r}; showing {known[fallback]}."))
+        return fallback
+    match = next((side for side in known if set(side) == set(ids)), None)
+    if match is None:
+        known[ids] = f"{len(ids)} runs: {', '.join(run_id[-6:] for run_id in ids)}"
+    return match or ids
+
+
+def _pair_name(a: int, b: int) -> str:
+    return f"seed {a}" if a == b else f"seeds {a} and {b}"

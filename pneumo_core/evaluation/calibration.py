@@ -1,0 +1,269 @@
+"""Two ways to make probabilities mean what they say: a temperature, or Platt's slope and intercept.
+
+The same in every function:
+
+* `y_true`: classes, (n,), integers 0 (NORMAL) and 1 (PNEUMONIA).
+* `logit`: raw outputs of a model, (n,), finite.
+* `patients`: patient of each image, (n,), of any type that sorts.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import logit as log_odds
+
+from pneumo_core.errors import DataError
+from pneumo_core.evaluation import metrics
+from pneumo_core.evaluation.logistic import inverse_temperature, line
+from pneumo_core.evaluation.metrics import FloatArray, IntArray
+from pneumo_core.evaluation.plain import decode, encode, expect
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.reliability import Reliability, checked, measure, missing_class, reliability
+from pneumo_core.records import Label, NotApplicable, Split
+
+__all__ = [
+    "FOLDS",
+    "SCHEMA",
+    "Calibration",
+    "CalibrationKind",
+    "Calibrator",
+    "Reliability",
+    "apply",
+    "calibrate",
+    "calibrated_threshold",
+    "calibration_from_dict",
+    "calibration_to_dict",
+    "fit",
+    "reliability",
+]
+
+Array = NDArray[Any]
+
+SCHEMA: Final = 1
+"""Raised whenever the fields of a stored calibration or the meaning of its numbers change."""
+
+FOLDS: Final = 5
+"""Parts of the validation patients; each is calibrated by the others, to see what a calibration does to unknown images."""
+
+_SEED: Final = 0
+"""Seed of the folds, so that a calibration can be recomputed to the last digit."""
+
+
+class CalibrationKind(StrEnum):
+    """How a logit is recalibrated."""
+
+    TEMPERATURE = "temperature"
+    PLATT = "platt"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrator:
+    """A line that maps a logit to a calibrated one; it rises, so the order of images stays.
+
+    Attributes:
+        kind: ``temperature``: the intercept is 0 and the slope 1 / T (Guo et al. 2017, arXiv:1706.04599, section 4.2);
+            ``platt``: both are fitted (Platt 1999, Advances in Large Margin Classifiers, 61-74).
+        slope: Above 0.
+        intercept: In logits.
+        split: Split it was fitted on.
+        n: Images it was fitted on.
+        n_patients: Their patients.
+    """
+
+    kind: CalibrationKind
+    slope: float
+    intercept: float
+    split: Split
+    n: int
+    n_patients: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A run's calibration on its validation images.
+
+    Attributes:
+        chosen: The kind with the lower log loss in cross-validation; at a tie, temperature.
+        temperature: Fitted on all validation images.
+        platt: Fitted on all validation images.
+        cross_validated: Log loss of each kind on validation images it was not fitted on.
+        folds: Parts of the cross-validation; all images of a patient are in one.
+        before: Reliability of the raw probabilities on validation.
+        after: Reliability of the chosen kind in cross-validation.
+    """
+
+    chosen: CalibrationKind
+    temperature: Calibrator | NotApplicable
+    platt: Calibrator | NotApplicable
+    cross_validated: dict[CalibrationKind, float | NotApplicable]
+    folds: int
+    before: Reliability
+    after: Reliability
+
+    @property
+    def calibrator(self) -> Calibrator:
+        """The chosen one.
+
+        Raises:
+            DataError: It is not applicable, which `calibrate` never gives.
+        """
+        chosen = _chosen(self)
+        if isinstance(chosen, NotApplicable):
+            raise DataError(
+                "the chosen calibrator must be there. "
+                f"Received: {self.chosen.value}, not applicable: {chosen.reason}; calibrate again"
+            )
+        return chosen
+
+
+def _chosen(calibration: Calibration) -> Calibrator | NotApplicable:
+    return calibration.temperature if calibration.chosen is CalibrationKind.TEMPERATURE else calibration.platt
+
+
+def fit(
+    kind: CalibrationKind, y_true: Array, logit: Array, patients: Array, *, split: Split = Split.VAL
+) -> Calibrator | NotApplicable:
+    """The calibrator of a kind with the least log loss on these images.
+
+    Platt's targets are smoothed as he proposes, (n1 + 1) / (n1 + 2) for PNEUMONIA and 1 / (n0 + 2) for NORMAL, so that
+    his line stays finite where the logits separate the classes.
+
+    Args:
+        kind: Temperature or Platt.
+        y_true: Classes, (n,).
+        logit: Logits, (n,).
+        patients: Patient of each image, (n,).
+        split: Split these images are of.
+
+    Returns:
+        The calibrator; not applicable where a class is missing, where the best line does not rise, or where a temperature
+        has no bound because each image is on its side of logit 0.
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    labels, values, codes = checked(y_true, logit, patients)
+    if missing := missing_class(labels):
+        return missing
+    if kind is CalibrationKind.TEMPERATURE:
+        found = inverse_temperature(labels, values)
+        if isinstance(found, NotApplicable):
+            return found
+        slope, intercept = found, 0.0
+    else:
+        if np.ptp(values) == 0:
+            return NotApplicable("all logits are alike")
+        sick = int(labels.sum())
+        target = np.where(labels == Label.PNEUMONIA, (sick + 1) / (sick + 2), 1 / (labels.size - sick + 2))
+        best = line(values, target)
+        slope, intercept = best.slope, best.intercept
+    if slope <= 0:
+        return NotApplicable("the logits do not rise with PNEUMONIA, so a calibration would turn their order round")
+    return Calibrator(kind, slope, intercept, split, labels.size, int(codes.max()) + 1)
+
+
+def apply(calibrator: Calibrator, logit: Array) -> FloatArray:
+    """Calibrated logits, of the shape of `logit`, float64."""
+    return np.asarray(calibrator.slope * np.asarray(logit, dtype=np.float64) + calibrator.intercept)
+
+
+def calibrated_threshold(calibrator: Calibrator, threshold: float) -> float:
+    """Where a threshold on raw probabilities, in [0, 1], lies among the calibrated ones: the decisions are the same."""
+    return float(probability(apply(calibrator, np.array(log_odds(threshold)))))
+
+
+def calibrate(predictions: pd.DataFrame) -> Calibration | NotApplicable:
+    """Calibrate a run on its validation images, and keep the kind that does better on images it was not fitted on.
+
+    Args:
+        predictions: The run's predictions: `image_id`, `patient_id`, `label`, `split`, `logit`.
+
+    Returns:
+        The calibration; not applicable where there are no validation images or neither kind can be fitted.
+
+    Raises:
+        DataError: The predictions hold other values.
+    """
+    rows = predictions[predictions["split"] == Split.VAL.value].sort_values("image_id")
+    if rows.empty:
+        return NotApplicable("the run has no validation images of its own, and test images must not calibrate it")
+    labels, values, codes = checked(rows["label"].to_numpy(), rows["logit"].to_numpy(), rows["patient_id"].to_numpy())
+    if missing := missing_class(labels):
+        return NotApplicable(f"on validation, {missing.reason}")
+    folds = _folds(labels, codes)
+    fitted = {kind: fit(kind, labels, values, codes) for kind in CalibrationKind}
+    tried = {kind: _held_out(kind, labels, values, codes, folds) for kind in CalibrationKind}
+    losses = {
+        kind: logits if isinstance(logits, NotApplicable) else float(metrics.log_loss_terms(labels, logits).mean())
+        for kind, logits in tried.items()
+    }
+    held_out = {
+        kind: logits
+        for kind, logits in tried.items()
+        if not isinstance(logits, NotApplicable) and isinstance(fitted[kind], Calibrator)
+    }
+    if not held_out:
+        reasons = (part.reason for part in [*fitted.values(), *losses.values()] if isinstance(part, NotApplicable))
+        return NotApplicable(f"on validation, {'; '.join(dict.fromkeys(reasons))}")
+    # The first of equals: temperature.
+    chosen = min(held_out, key=lambda kind: float(metrics.log_loss_terms(labels, held_out[kind]).mean()))
+    return Calibration(
+        chosen=chosen,
+        temperature=fitted[CalibrationKind.TEMPERATURE],
+        platt=fitted[CalibrationKind.PLATT],
+        cross_validated=losses,
+        folds=FOLDS,
+        before=measure(labels, values, codes),
+        after=measure(labels, held_out[chosen], codes),
+    )
+
+
+def calibration_to_dict(calibration: Calibration | NotApplicable) -> dict[str, Any]:
+    """Plain data of a calibration, for JSON; one that is not applicable is ``{"not_applicable": reason}``."""
+    return {"schema": SCHEMA, **encode(calibration)}
+
+
+def calibration_from_dict(data: dict[str, Any]) -> Calibration | NotApplicable:
+    """Calibration from `calibration_to_dict`'s plain data.
+
+    Raises:
+        DataError: The data has another schema, or a key or value that a calibration does not have.
+    """
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        schema = data.get("schema") if isinstance(data, dict) else data
+        raise DataError(f"a calibration must be of schema {SCHEMA}. Received: schema={schema!r:.80}; calibrate again")
+    fields_only = {key: value for key, value in data.items() if key != "schema"}
+    calibration: Calibration | NotApplicable = decode(Calibration | NotApplicable, fields_only, "calibration")
+    if isinstance(calibration, Calibration):
+        for kind, found in zip(CalibrationKind, (calibration.temperature, calibration.platt), strict=True):
+            fits = isinstance(found, NotApplicable) or (found.kind is kind and found.slope > 0)
+            expect(fits, f"calibration.{kind}", "be of its kind and rise", found)
+        expect(isinstance(_chosen(calibration), Calibrator), "calibration.chosen", "be there", calibration.chosen)
+    return calibration
+
+
+def _folds(labels: IntArray, codes: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Fold of each image; patients are dealt like cards, shuffled, those with PNEUMONIA after those without."""
+    sick = np.bincount(codes, weights=labels) > 0
+    order = np.lexsort((np.random.default_rng(_SEED).random(sick.size), sick))
+    fold = np.empty(sick.size, dtype=np.int64)
+    fold[order] = np.arange(sick.size) % FOLDS
+    return fold[codes]
+
+
+def _held_out(
+    kind: CalibrationKind, labels: IntArray, values: FloatArray, codes: NDArray[np.intp], folds: NDArray[np.int64]
+) -> FloatArray | NotApplicable:
+    """Calibrated logits, each by a calibrator that was fitted without the image's patient."""
+    calibrated = np.empty_like(values)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        calibrator = fit(kind, labels[~inside], values[~inside], codes[~inside])
+        if isinstance(calibrator, NotApplicable):
+            return NotApplicable(f"without a part of the patients, {calibrator.reason}")
+        calibrated[inside] = apply(calibrator, values[inside])
+    return calibrated

@@ -1,0 +1,387 @@
+"""Two runs, or two groups of runs over seeds, on the images of one split: what differs, and how surely.
+
+Two kinds of chance are kept apart. Which patients happen to be in the split is met by drawing patients again
+(`resampling`); which seed a training happened to have, by the spread over runs. A claim needs both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pneumo_core.evaluation import intervals, metrics
+from pneumo_core.evaluation.calibration import Reliability, reliability
+from pneumo_core.evaluation.figures import METRICS, Evidence, Metric, Runs, labels_of, measured, missing_reason, runs_of
+from pneumo_core.evaluation.metrics import Confusion, FloatArray, IntArray, PrCurve, RocCurve
+from pneumo_core.evaluation.paired import (
+    DeLong,
+    McNemar,
+    SeedDifference,
+    Spread,
+    delong,
+    delong_unpaired,
+    holm,
+    mcnemar,
+    seed_difference,
+    spread,
+)
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.resampling import Resampled, bca, resample
+from pneumo_core.evaluation.verdict import judge
+from pneumo_core.records import Estimate, Label, NotApplicable, Split
+
+__all__ = ["SCHEMA", "Comparison", "Difference", "Pair", "Side", "compare"]
+
+SCHEMA: Final = 1
+"""Raised whenever a comparison's fields or the meaning of its numbers change."""
+
+_METHODS: Final = (
+    "Every difference is B minus A. Intervals are 95 %. Over patients: a bootstrap that draws patients with all their "
+    f"images, {intervals.REPLICATES:,} replicates, seed {intervals.SEED}, bias-corrected and accelerated (BCa; DiCiccio and "
+    "Efron 1996), the same draw for both sides; its p is the level at which the interval just touches 0. A single run's "
+    "accuracy, sensitivity, specificity, PPV and NPV have Wilson's interval with the patients' design effect, as in its own "
+    "report. Over seeds, kept apart: Welch's t test of the runs' figures. McNemar: exact, two-sided; its clustered p allows "
+    "for several images of a patient. DeLong: AUROC on the same images, likewise with a clustered p. Several pairs of runs: "
+    f"Holm's adjustment. A difference is claimed only where the interval over patients leaves out 0 and every other test "
+    f"that applies has p < .05. Comparison schema {SCHEMA}."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One run, or one group of runs that differ in their seed alone.
+
+    Attributes:
+        name: What it is, in words.
+        run_ids: Its runs, by seed.
+        seeds: Their seeds.
+        thresholds: Their decision thresholds.
+        selected_on_test: Whether test images chose an epoch or a rate of any of them.
+        n: Images.
+        n_patients: Patients.
+        n_pneumonia: Images of PNEUMONIA.
+        figures: Mean over the runs of each figure; the interval says how it varies with the patients.
+        spread: How each figure varies over the runs, which differ in their seed.
+        confusions: Counts of each run.
+        roc: ROC curve of each run.
+        pr: Precision-recall curve of each run.
+        reliability: Calibration of each run's probabilities.
+    """
+
+    name: str
+    run_ids: tuple[str, ...]
+    seeds: tuple[int, ...]
+    thresholds: tuple[float, ...]
+    selected_on_test: bool
+    n: int
+    n_patients: int
+    n_pneumonia: int
+    figures: dict[Metric, Estimate | NotApplicable]
+    spread: dict[Metric, Spread | NotApplicable]
+    confusions: tuple[Confusion, ...]
+    roc: tuple[RocCurve | NotApplicable, ...]
+    pr: tuple[PrCurve | NotApplicable, ...]
+    reliability: tuple[Reliability | NotApplicable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a figure gains from A to B.
+
+    Attributes:
+        estimate: B minus A, with its interval over patients and the number of images that B was asked about.
+        p: Two-sided, from the same resampling: the level at which the interval just touches 0.
+    """
+
+    estimate: Estimate | NotApplicable
+    p: float | NotApplicable
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A run of A beside a run of B.
+
+    Attributes:
+        a: Run of A.
+        b: Run of B, of the same seed where there is one.
+        mcnemar: Their calls on the same images.
+        delong: Their AUROC.
+        mcnemar_holm: McNemar's p, adjusted for looking at several pairs (Holm).
+        delong_holm: DeLong's p, adjusted likewise.
+    """
+
+    a: str
+    b: str
+    mcnemar: McNemar | NotApplicable
+    delong: DeLong | NotApplicable
+    mcnemar_holm: float | NotApplicable
+    delong_holm: float | NotApplicable
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A beside B; every difference is B minus A.
+
+    Attributes:
+        split: Split of all figures.
+        a: The one side.
+        b: The other.
+        paired: Whether both were asked about the same images, so that each image is its own control.
+        pairing: Why, or why not, in words.
+        n_both: Images that both were asked about.
+        differences: Of each figure, over patients.
+        seeds: Of each figure, over seeds.
+        pairs: Runs side by side, those of equal seed.
+        mcnemar: Of the one pair; of several, each pair has its own.
+        delong: Of the one pair; of several, each pair has its own.
+        verdict: What can be said of the accuracy, in one sentence.
+        notes: What limits that sentence, and what else changed.
+        methods: How the numbers were made, in words for people.
+    """
+
+    split: Split
+    a: Side
+    b: Side
+    paired: bool
+    pairing: str
+    n_both: int
+    differences: dict[Metric, Difference]
+    seeds: dict[Metric, SeedDifference | NotApplicable]
+    pairs: tuple[Pair, ...]
+    mcnemar: McNemar | NotApplicable
+    delong: DeLong | NotApplicable
+    verdict: str
+    notes: tuple[str, ...]
+    methods: str
+
+
+def compare(
+    a: Sequence[Evidence],
+    b: Sequence[Evidence],
+    *,
+    split: Split,
+    names: tuple[str, str] = ("A", "B"),
+    same_patients: bool = True,
+    replicates: int = intervals.REPLICATES,
+) -> Comparison:
+    """Compare two runs or two groups of runs.
+
+    Args:
+        a: Runs of the one side, all on the same images.
+        b: Runs of the other.
+        split: Split that the evidence is of.
+        names: What the sides are called.
+        same_patients: Whether equal patient and image ids mean the same patient and image on both sides; phantoms and
+            X-rays may use the same names.
+        replicates: Draws of the patients.
+
+    Raises:
+        DataError: A side has no run or no image, or its runs were asked about different images.
+    """
+    runs = (runs_of(a), runs_of(b))
+    tables = (a[0].predictions, b[0].predictions)
+    paired, pairing, n_both = _pairing(*tables, same_patients=same_patients)
+    patients = tuple(table["patient_id"].to_numpy(dtype=str) for table in tables)
+    if paired:
+        drawn = resample(lambda weights: _both(runs, weights, weights), patients[:1], replicates=replicates)
+        of_a, of_b, of_difference = (_part(drawn, place) for place in range(3))
+    else:
+        of_a, of_b = (
+            resample(partial(_mean, side), [ids], replicates=replicates)
+            for side, ids in zip(runs, patients, strict=True)
+        )
+        count = len(patients[0])
+        # Patients whom both sides share are drawn for both at once, so that what they have in common is not taken for
+        # chance of its own.
+        shared = same_patients and bool(set(patients[0]) & set(patients[1]))
+        of_difference = resample(
+            lambda weights: _both(runs, weights[:, :count], weights[:, count:])[:, 2 * len(METRICS) :],
+            [np.concatenate(patients)] if shared else patients,
+            replicates=replicates,
+        )
+    labels = tuple(map(labels_of, tables))
+    values = tuple(measured(side, np.ones((1, len(table))))[0] for side, table in zip(runs, tables, strict=True))
+    pairs = _with_holm(_pairs(a, b, paired=paired, pairing=pairing))
+    several = NotApplicable(f"there are {len(pairs)} pairs of runs, and each has its own")
+    compared = Comparison(
+        split=split,
+        a=_side(names[0], a, of_a, values[0]),
+        b=_side(names[1], b, of_b, values[1]),
+        paired=paired,
+        pairing=pairing,
+        n_both=n_both,
+        differences={
+            metric: Difference(estimate, p)
+            for metric, (estimate, p) in _estimates(of_difference, labels, n_both if paired else len(tables[1])).items()
+        },
+        seeds={
+            metric: seed_difference(values[0][:, place].tolist(), values[1][:, place].tolist())
+            for place, metric in enumerate(METRICS)
+        },
+        pairs=pairs,
+        mcnemar=pairs[0].mcnemar if len(pairs) == 1 else several,
+        delong=pairs[0].delong if len(pairs) == 1 else several,
+        verdict="",
+        notes=(),
+        methods=_METHODS,
+    )
+    verdict, notes = judge(compared)
+    return replace(compared, verdict=verdict, notes=notes)
+
+
+def _pairing(a: pd.DataFrame, b: pd.DataFrame, *, same_patients: bool) -> tuple[bool, str, int]:
+    """Whether each image is its own control, why or why not, and how many images both were asked about."""
+    if not same_patients:
+        return False, "one side was tested on phantoms and the other on X-rays, so no image is in both", 0
+    both = a.merge(b, on="image_id", suffixes=("_a", "_b"))
+    if len(both) == len(a) == len(b):
+        changed = (both["label_a"] != both["label_b"]) | (both["patient_id_a"] != both["patient_id_b"])
+        if not changed.any():
+            return True, f"both were asked about the same {len(both):,} images", len(both)
+        return (
+            False,
+            f"{int(changed.sum()):,} of their {len(both):,} images have another class or patient on each side",
+            0,
+        )
+    return (
+        False,
+        f"they were tested on different images: {len(a):,} of A, {len(b):,} of B, {len(both):,} of them in both",
+        len(both),
+    )
+
+
+def _mean(runs: Runs, weights: FloatArray) -> FloatArray:
+    """Mean over the runs of each figure, (k, metrics)."""
+    return np.asarray(measured(runs, weights).mean(axis=1))
+
+
+def _both(runs: tuple[Runs, Runs], weights_a: FloatArray, weights_b: FloatArray) -> FloatArray:
+    """Figures of A, of B, and B minus A, side by side, (k, 3 * metrics)."""
+    a, b = _mean(runs[0], weights_a), _mean(runs[1], weights_b)
+    return np.hstack([a, b, b - a])
+
+
+def _part(drawn: Resampled, place: int) -> Resampled:
+    columns = slice(place * len(METRICS), (place + 1) * len(METRICS))
+    return Resampled(drawn.value[columns], drawn.replicates[:, columns], drawn.jackknife[:, columns])
+
+
+def _estimates(
+    drawn: Resampled, labels: Sequence[IntArray], n: int
+) -> dict[Metric, tuple[Estimate | NotApplicable, float | NotApplicable]]:
+    """Each figure with its interval, and the level at which that interval touches 0."""
+    low, high, p = bca(drawn.value, drawn.replicates, drawn.jackknife)
+    classes = {Metric.SENSITIVITY: Label.PNEUMONIA, Metric.SPECIFICITY: Label.NORMAL}
+    among = {metric: int((labels[-1] == label).sum()) for metric, label in classes.items()}
+    found: dict[Metric, tuple[Estimate | NotApplicable, float | NotApplicable]] = {}
+    for place, metric in enumerate(METRICS):
+        value = float(drawn.value[place])
+        if np.isnan(value):
+            reasons = [missing_reason(metric, y_true) for y_true in labels]
+            missing = NotApplicable(
+                next((reason for reason in reasons if reason.startswith("no image is")), reasons[0])
+            )
+            found[metric] = missing, missing
+        elif np.isnan(low[place]):
+            alike = NotApplicable("an interval cannot be computed: drawing the patients again changes nothing")
+            found[metric] = alike, alike
+        else:
+            found[metric] = (
+                Estimate(value, float(low[place]), float(high[place]), among.get(metric, n)),
+                float(p[place]),
+            )
+    return found
+
+
+def _side(name: str, evidence: Sequence[Evidence], drawn: Resampled, values: FloatArray) -> Side:
+    table = evidence[0].predictions
+    y_true, patients = labels_of(table), table["patient_id"].to_numpy(dtype=str)
+    logits = [run.predictions["logit"].to_numpy(dtype=np.float64) for run in evidence]
+    figures = {metric: estimate for metric, (estimate, _) in _estimates(drawn, [y_true], len(table)).items()}
+    if len(evidence) == 1:
+        figures |= _proportions(y_true, probability(logits[0]) >= evidence[0].threshold, patients)
+    return Side(
+        name=name,
+        run_ids=tuple(run.run_id for run in evidence),
+        seeds=tuple(run.seed for run in evidence),
+        thresholds=tuple(run.threshold for run in evidence),
+        selected_on_test=any(run.selected_on_test for run in evidence),
+        n=len(table),
+        n_patients=len(np.unique(patients)),
+        n_pneumonia=int((y_true == Label.PNEUMONIA).sum()),
+        figures=figures,
+        spread={metric: spread(values[:, place].tolist()) for place, metric in enumerate(METRICS)},
+        confusions=tuple(
+            metrics.confusion(y_true, probability(logit), run.threshold)
+            for logit, run in zip(logits, evidence, strict=True)
+        ),
+        roc=tuple(metrics.roc_curve(y_true, probability(logit)) for logit in logits),
+        pr=tuple(metrics.pr_curve(y_true, probability(logit)) for logit in logits),
+        reliability=tuple(reliability(y_true, logit, patients) for logit in logits),
+    )
+
+
+def _proportions(
+    y_true: IntArray, called: NDArray[np.bool_], patients: NDArray[np.str_]
+) -> dict[Metric, Estimate | NotApplicable]:
+    """A single run's proportions, with the interval that its own report gives."""
+    sick = y_true == Label.PNEUMONIA
+    parts = {
+        Metric.ACCURACY: (called == sick, np.ones_like(sick)),
+        Metric.SENSITIVITY: (called, sick),
+        Metric.SPECIFICITY: (~called, ~sick),
+        Metric.PPV: (sick, called),
+        Metric.NPV: (~sick, ~called),
+    }
+    found = {
+        metric: intervals.clustered_wilson(correct[among], patients[among])
+        if among.any()
+        else NotApplicable(missing_reason(metric, y_true))
+        for metric, (correct, among) in parts.items()
+    }
+    # The mean recall, each class weighed by its images, is the accuracy by another name.
+    return found | {Metric.WEIGHTED_RECALL: found[Metric.ACCURACY]}
+
+
+def _pairs(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pairing: str) -> list[Pair]:
+    """Runs of equal seed side by side; where no seed is on both sides, in the order of their seeds."""
+    by_seed = {run.seed: run for run in b}
+    couples = [(run, by_seed[run.seed]) for run in a if run.seed in by_seed]
+    pairs = []
+    for one, other in couples or zip(a, b, strict=False):
+        (y_a, logit_a, patients_a), (y_b, logit_b, patients_b) = _arrays(one), _arrays(other)
+        if paired:
+            right = [
+                (probability(logit) >= run.threshold) == (y_a == Label.PNEUMONIA)
+                for run, logit in ((one, logit_a), (other, logit_b))
+            ]
+            calls: McNemar | NotApplicable = mcnemar(right[0], right[1], patients_a)
+            ranks = delong(y_a, logit_a, logit_b, patients_a)
+        else:
+            calls = NotApplicable(f"McNemar's test needs the same images: {pairing}")
+            ranks = delong_unpaired(y_a, logit_a, patients_a, y_b, logit_b, patients_b)
+        waiting = NotApplicable("not adjusted yet")
+        pairs.append(Pair(one.run_id, other.run_id, calls, ranks, waiting, waiting))
+    return pairs
+
+
+def _arrays(run: Evidence) -> tuple[IntArray, FloatArray, NDArray[np.str_]]:
+    table = run.predictions
+    return labels_of(table), table["logit"].to_numpy(dtype=np.float64), table["patient_id"].to_numpy(dtype=str)
+
+
+def _with_holm(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    calls, ranks = (_holm([getattr(pair, kind) for pair in pairs]) for kind in ("mcnemar", "delong"))
+    return tuple(
+        replace(pair, mcnemar_holm=of_calls, delong_holm=of_ranks)
+        for pair, of_calls, of_ranks in zip(pairs, calls, ranks, strict=True)
+    )
+
+
+def _holm(tests: Sequence[McNemar | DeLong | NotApplicable]) -> list[float | NotApplicable]:
+    adjusted = iter(holm([test.p for test in tests if not isinstance(test, NotApplicable)]))
+    return [test if isinstance(test, NotApplicable) else next(adjusted) for test in tests]

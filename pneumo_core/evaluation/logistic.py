@@ -1,0 +1,171 @@
+"""Logistic regressions of a class on one number, without a penalty: what calibration is measured and mended with."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import logit as log_odds
+
+from pneumo_core.evaluation.metrics import FloatArray, IntArray
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.resampling import Z
+from pneumo_core.records import Estimate, Label, NotApplicable
+
+__all__ = ["Line", "inverse_temperature", "line", "shift", "shift_estimate", "slope_estimate"]
+
+_STEPS: Final = 200
+"""Most Newton steps; from 0 a dozen are enough, and near separation some more."""
+
+_TINY: Final = 1e-12
+"""Newton stops at steps this small, relative to the coefficients; and there is no interval where the images tell less than
+this of a coefficient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A logit as a line of a number.
+
+    Attributes:
+        slope: Logits by unit of the number.
+        intercept: Logits where the number is 0.
+    """
+
+    slope: float
+    intercept: float
+
+
+def line(values: FloatArray, target: FloatArray) -> Line:
+    """The line of least cross-entropy, by Newton's method with halved steps.
+
+    Args:
+        values: (n,), not all alike.
+        target: (n,), in [0, 1]; if all are 0 or 1, those of 0 and those of 1 must overlap, else there is no such line.
+    """
+    design, centre, scale = _design(values)
+
+    def loss(coefficients: FloatArray) -> float:
+        eta = design @ coefficients
+        return float((np.logaddexp(0.0, eta) - target * eta).sum())
+
+    here = np.zeros(2)
+    best = loss(here)
+    for _ in range(_STEPS):
+        chance = probability(design @ here)
+        step = np.linalg.solve(_information(design, chance), design.T @ (target - chance))
+        while (tried := loss(here + step)) > best and np.abs(step).max() > _TINY:
+            step /= 2
+        if tried > best:
+            break
+        here, best = here + step, tried
+        if np.abs(step).max() <= _TINY * max(1.0, float(np.abs(here).max())):
+            break
+    slope = float(here[1]) / scale
+    return Line(slope=slope, intercept=float(here[0]) - slope * centre)
+
+
+def inverse_temperature(labels: IntArray, values: FloatArray) -> float | NotApplicable:
+    """The slope of least cross-entropy of a line through 0.
+
+    Args:
+        labels: Classes, (n,).
+        values: Logits, (n,).
+
+    Returns:
+        The slope, above 0; not applicable where none above 0 is better than 0, or where no slope is too steep.
+    """
+    # The logit of the right class: negative where the image is called wrong.
+    margin = np.where(labels == Label.PNEUMONIA, values, -values)
+    largest = float(np.abs(margin).max())
+    if largest == 0 or margin.sum() <= 0:
+        return NotApplicable("the logits do not tell the classes apart, so no temperature is high enough")
+    if (margin >= 0).all():
+        return NotApplicable("no image is on the wrong side of logit 0, so no temperature is too low")
+    scaled = margin / largest
+
+    def derivative(slope: float) -> float:
+        return float(-(scaled * probability(-slope * scaled)).sum())
+
+    # It rises with the slope, from below 0 at 0.
+    high = 1.0
+    while derivative(high) < 0:
+        high *= 2
+    return float(brentq(derivative, 0.0, high, xtol=1e-14, rtol=_TINY)) / largest
+
+
+def shift(labels: IntArray, values: FloatArray) -> float:
+    """What to add to all logits so that the mean probability is the share of PNEUMONIA.
+
+    Args:
+        labels: Classes, (n,), both present.
+        values: Logits, (n,).
+    """
+    share = float(log_odds(labels.mean()))
+    # At these ends each probability is at most, or at least, that share; but for rounding, hence the margin.
+    margin = 1e-6 + 1e-9 * float(np.abs(values).max())
+    low, high = share - float(values.max()) - margin, share - float(values.min()) + margin
+    return float(brentq(lambda added: float((probability(values + added) - labels).sum()), low, high, xtol=_TINY))
+
+
+def shift_estimate(labels: IntArray, values: FloatArray, codes: NDArray[np.intp]) -> Estimate | NotApplicable:
+    """`shift` with its interval (see `slope_estimate`).
+
+    Args:
+        labels: Classes, (n,), both present.
+        values: Logits, (n,).
+        codes: Patient of each image, (n,), numbered from 0, at least 2.
+    """
+    added = shift(labels, values)
+    return _estimate(added, np.ones((labels.size, 1)), labels, probability(values + added), codes)
+
+
+def slope_estimate(labels: IntArray, values: FloatArray, codes: NDArray[np.intp]) -> Estimate | NotApplicable:
+    """Slope of `line` with a normal interval, from the sandwich variance over patients.
+
+    Liang and Zeger 1986, Biometrika 73:13-22, times patients / (patients - 1).
+
+    Args:
+        labels: Classes, (n,), both present.
+        values: Logits, (n,).
+        codes: Patient of each image, (n,), numbered from 0, at least 2.
+
+    Returns:
+        The estimate; not applicable where the logits separate the classes.
+    """
+    normal, pneumonia = (values[labels == label] for label in Label)
+    # Only where the classes overlap has the likelihood a maximum (Albert and Anderson 1984, Biometrika 71:1-10).
+    if not (pneumonia.min() < normal.max() and normal.min() < pneumonia.max()):
+        return NotApplicable("the logits separate the classes, so no slope is too steep")
+    best = line(values, labels.astype(np.float64))
+    design, _, scale = _design(values)
+    found = _estimate(best.slope * scale, design, labels, probability(best.slope * values + best.intercept), codes)
+    if isinstance(found, NotApplicable):
+        return found
+    return Estimate(value=best.slope, low=found.low / scale, high=found.high / scale, n=found.n)
+
+
+def _design(values: FloatArray) -> tuple[FloatArray, float, float]:
+    """A column of ones beside the values, these shifted and scaled into [-1, 1] for the sake of rounding."""
+    centre = float(values.mean())
+    scale = float(np.abs(values - centre).max())
+    return np.column_stack((np.ones(values.size), (values - centre) / scale)), centre, scale
+
+
+def _information(design: FloatArray, chance: FloatArray) -> FloatArray:
+    return np.asarray(design.T @ (design * (chance * (1 - chance))[:, np.newaxis]))
+
+
+def _estimate(
+    value: float, design: FloatArray, labels: NDArray[Any], chance: FloatArray, codes: NDArray[np.intp]
+) -> Estimate | NotApplicable:
+    """The coefficient of the design's last column, with its interval."""
+    information = _information(design, chance)
+    if np.linalg.eigvalsh(information)[0] < _TINY:
+        return NotApplicable("all probabilities are 0 or 1, so its interval has no end")
+    bread = np.linalg.inv(information)
+    scores = np.column_stack([np.bincount(codes, weights=column * (labels - chance)) for column in design.T])
+    patients = len(scores)
+    variance = patients / (patients - 1) * float((bread @ (scores.T @ scores) @ bread)[-1, -1])
+    half = Z * float(np.sqrt(variance))
+    return Estimate(value=value, low=value - half, high=value + half, n=labels.size)

@@ -1,0 +1,371 @@
+"""Where to put the threshold, and what it then means: rules, rates, predictive values at another prevalence, net benefit.
+
+The same in every function:
+
+* `y_true`: classes, (n,), integers 0 (NORMAL) and 1 (PNEUMONIA).
+* `probability`: probabilities of PNEUMONIA, (n,), in [0, 1]; raw or calibrated, a threshold belongs to the same scale.
+* `patients`: patient of each image, (n,), of any type that sorts.
+* PNEUMONIA is called where ``probability >= threshold``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo_core.errors import ConfigError, DataError
+from pneumo_core.evaluation.intervals import clustered_wilson
+from pneumo_core.evaluation.metrics import FloatArray, IntArray
+from pneumo_core.evaluation.resampling import Z, draws, patient_codes
+from pneumo_core.records import Estimate, Label, NotApplicable
+
+__all__ = [
+    "GRID",
+    "DecisionCurve",
+    "RuleKind",
+    "ThresholdRates",
+    "ThresholdRule",
+    "choose",
+    "decision_curve",
+    "predictive_values",
+    "rates",
+]
+
+Array = NDArray[Any]
+
+GRID: Final = tuple(percent / 100 for percent in range(1, 100))
+"""Thresholds of a decision curve."""
+
+
+class RuleKind(StrEnum):
+    """What a threshold is chosen for."""
+
+    YOUDEN = "youden"
+    SENSITIVITY = "sensitivity"
+    SPECIFICITY = "specificity"
+    FIXED = "fixed"
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdRule:
+    """A way to choose a threshold.
+
+    Attributes:
+        kind: ``youden``: most sensitivity + specificity - 1 (Youden 1950, Cancer 3:32-35), the threshold nearest .5 of
+            equals. ``sensitivity``: the highest threshold that keeps at least so much sensitivity. ``specificity``: the
+            lowest with at least so much specificity. ``fixed``: the value itself. ``cost``: least expected cost, the
+            threshold nearest .5 of equals.
+        value: The least sensitivity or specificity, in (0, 1]; the fixed threshold, in [0, 1]; what a missed PNEUMONIA
+            costs in false alarms, above 0. None with ``youden``.
+        prevalence: With ``cost`` only: share of PNEUMONIA where the threshold is to serve, in (0, 1); None: that of the
+            images it is chosen on.
+
+    Raises:
+        ConfigError: A value is out of its range, missing, or given where none belongs.
+    """
+
+    kind: RuleKind
+    value: float | None = None
+    prevalence: float | None = None
+
+    def __post_init__(self) -> None:
+        ranges: dict[RuleKind, tuple[str, Callable[[float], bool]]] = {
+            RuleKind.SENSITIVITY: ("above 0 and at most 1", lambda value: 0 < value <= 1),
+            RuleKind.SPECIFICITY: ("above 0 and at most 1", lambda value: 0 < value <= 1),
+            RuleKind.FIXED: ("from 0 to 1", lambda value: 0 <= value <= 1),
+            RuleKind.COST: ("finite and above 0", lambda value: 0 < value < np.inf),
+        }
+        if self.kind is RuleKind.YOUDEN:
+            if self.value is not None:
+                raise ConfigError(f"the rule youden takes no value. Received: value={self.value}; leave it out")
+        else:
+            words, holds = ranges[self.kind]
+            if self.value is None or not holds(self.value):
+                raise ConfigError(
+                    f"the rule {self.kind.value} requires a value {words}. Received: value={self.value}; change it"
+                )
+        if self.prevalence is not None:
+            if self.kind is not RuleKind.COST:
+                raise ConfigError(
+                    f"only the rule cost takes a prevalence. Received: kind={self.kind.value}, "
+                    f"prevalence={self.prevalence}; leave it out"
+                )
+            _require_prevalence(self.prevalence)
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdRates:
+    """What a threshold does to a set of images.
+
+    Attributes:
+        threshold: Images of at least this probability are called PNEUMONIA.
+        n: Images.
+        n_patients: Patients.
+        prevalence: Share of PNEUMONIA among the images, which `ppv` and `npv` depend on.
+        sensitivity: Share of PNEUMONIA called PNEUMONIA.
+        specificity: Share of NORMAL called NORMAL.
+        ppv: Share of PNEUMONIA among what is called so.
+        npv: Share of NORMAL among what is called so.
+    """
+
+    threshold: float
+    n: int
+    n_patients: int
+    prevalence: float
+    sensitivity: Estimate | NotApplicable
+    specificity: Estimate | NotApplicable
+    ppv: Estimate | NotApplicable
+    npv: Estimate | NotApplicable
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionCurve:
+    """Net benefit of calling PNEUMONIA at each threshold (Vickers and Elkin 2006, Med Decis Making 26:565-574).
+
+    True positives less false positives, both as shares of all images, a false positive weighing threshold / (1 -
+    threshold): the odds at which one would just call. It means what it says for calibrated probabilities only. Calling
+    nobody has a net benefit of 0.
+
+    Attributes:
+        n: Images.
+        n_patients: Patients.
+        prevalence: Share of PNEUMONIA the curve is for.
+        threshold: `GRID`.
+        model: Net benefit of calling by the model, at most the prevalence.
+        low: Lower end of each point's 95 % interval: percentiles of a bootstrap over patients.
+        high: Upper ends.
+        treat_all: Net benefit of calling everybody PNEUMONIA.
+    """
+
+    n: int
+    n_patients: int
+    prevalence: float
+    threshold: tuple[float, ...]
+    model: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    treat_all: tuple[float, ...]
+
+
+def choose(rule: ThresholdRule, y_true: Array, probability: Array) -> float:
+    """The threshold that a rule chooses on these images; meant for validation images.
+
+    Between two adjacent probabilities every threshold gives the same counts, and the middle stands for them.
+
+    Raises:
+        DataError: The arrays do not fit each other, a class is missing, or no threshold reaches the specificity.
+    """
+    if rule.kind is RuleKind.FIXED and rule.value is not None:
+        return rule.value
+    labels, values = _both_classes(y_true, probability, f"the rule {rule.kind.value}")
+    candidates = _candidates(values)
+    normal, pneumonia = (np.sort(values[labels == label]) for label in Label)
+    # Whole numbers below 2^53, so that ties are exact.
+    fp = (normal.size - np.searchsorted(normal, candidates, side="left")).astype(np.float64)
+    fn = np.searchsorted(pneumonia, candidates, side="left").astype(np.float64)
+    value = 1.0 if rule.value is None else rule.value
+    if rule.kind is RuleKind.SENSITIVITY:
+        # Quotients of whole numbers, rounded once, so that .9 of 10 is 9.
+        return float(candidates[(pneumonia.size - fn) / pneumonia.size >= value].max())
+    if rule.kind is RuleKind.SPECIFICITY:
+        reached = (normal.size - fp) / normal.size >= value
+        if not reached.any():
+            raise DataError(
+                f"the rule specificity requires a threshold that reaches it. Received: specificity={value}, most "
+                f"reached={(normal.size - fp.min()) / normal.size:.4f}; ask for less"
+            )
+        return float(candidates[reached].min())
+    if rule.kind is RuleKind.YOUDEN:
+        # What the index lacks to 1, times both class sizes.
+        cost = fn * normal.size + fp * pneumonia.size
+    elif rule.prevalence is None:
+        cost = fn * value + fp
+    else:
+        cost = rule.prevalence * value * fn / pneumonia.size + (1 - rule.prevalence) * fp / normal.size
+    best = candidates[cost == cost.min()]
+    return float(best[np.argmin(np.abs(best - 0.5))])
+
+
+def rates(y_true: Array, probability: Array, patients: Array, threshold: float) -> ThresholdRates:
+    """What a threshold does to these images, with Wilson's intervals clustered by patient.
+
+    Raises:
+        DataError: The arrays are empty, do not fit each other or hold other values.
+    """
+    labels, values = _checked(y_true, probability)
+    codes = patient_codes(patients, labels.shape)
+    called, sick = values >= threshold, labels == Label.PNEUMONIA
+
+    def share(right: NDArray[Any], among: NDArray[Any], reason: str) -> Estimate | NotApplicable:
+        return clustered_wilson(right[among], codes[among]) if among.any() else NotApplicable(reason)
+
+    return ThresholdRates(
+        threshold=threshold,
+        n=labels.size,
+        n_patients=int(codes.max()) + 1,
+        prevalence=float(sick.mean()),
+        sensitivity=share(called, sick, "no image is PNEUMONIA"),
+        specificity=share(~called, ~sick, "no image is NORMAL"),
+        ppv=share(sick, called, "no image is called PNEUMONIA"),
+        npv=share(~sick, ~called, "no image is called NORMAL"),
+    )
+
+
+def predictive_values(
+    sensitivity: Estimate, specificity: Estimate, prevalence: float
+) -> tuple[Estimate | NotApplicable, Estimate | NotApplicable]:
+    """PPV and NPV at a prevalence, by Bayes' rule, with the intervals of Mercaldo et al. 2007 (Stat Med 26:2170-2183).
+
+    Logit intervals by the delta method, section 2.2; where a rate is 0 or 1, which takes the variance or the logit away,
+    with half of z squared added to successes and failures, Table II. The images count with the effective number that the
+    rates' Wilson intervals have, so that patients with several images are allowed for.
+
+    Args:
+        sensitivity: With Wilson's interval.
+        specificity: With Wilson's interval.
+        prevalence: Share of PNEUMONIA, in (0, 1).
+
+    Returns:
+        PPV and NPV; not applicable where nothing would be called so.
+
+    Raises:
+        ConfigError: The prevalence is not between 0 and 1.
+    """
+    _require_prevalence(prevalence)
+    ppv = _predictive(sensitivity, specificity, prevalence, "no image would be called PNEUMONIA")
+    npv = _predictive(specificity, sensitivity, 1 - prevalence, "no image would be called NORMAL")
+    return ppv, npv
+
+
+def decision_curve(
+    y_true: Array, probability: Array, patients: Array, prevalence: float | None = None
+) -> DecisionCurve | NotApplicable:
+    """Net benefit over `GRID`, at the images' own prevalence or weighted to another.
+
+    Args:
+        y_true: Classes, (n,).
+        probability: Calibrated probabilities, (n,).
+        patients: Patient of each image, (n,).
+        prevalence: Share of PNEUMONIA to weight to, in (0, 1), or None for the images' own.
+
+    Returns:
+        The curve; not applicable with fewer than 2 patients of a class that is needed, since nothing then tells how the
+        curve varies.
+
+    Raises:
+        ConfigError: The prevalence is not between 0 and 1.
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    if prevalence is not None:
+        _require_prevalence(prevalence)
+    labels, values = _checked(y_true, probability)
+    codes = patient_codes(patients, labels.shape)
+    for label in Label:
+        if np.unique(codes[labels == label]).size < 2:
+            return NotApplicable(f"an interval needs 2 patients of each class and {label.name} has fewer")
+    grid = np.array(GRID)
+    odds = grid / (1 - grid)
+    called = values[:, np.newaxis] >= grid
+    sick = labels == Label.PNEUMONIA
+    # What each patient adds: PNEUMONIA called so, NORMAL called so, PNEUMONIA, NORMAL.
+    columns = np.column_stack((called & sick[:, np.newaxis], called & ~sick[:, np.newaxis], sick, ~sick))
+    sums = np.zeros((int(codes.max()) + 1, columns.shape[1]))
+    np.add.at(sums, codes, columns)
+
+    def benefit(weights: FloatArray) -> FloatArray:
+        """Net benefit of each weighting of the patients, (k, thresholds); NaN where a class has no weight."""
+        totals = weights @ sums
+        tp, fp, both = totals[:, : grid.size], totals[:, grid.size : 2 * grid.size], totals[:, -2:]
+        if prevalence is None:
+            return np.asarray((tp - fp * odds) / both.sum(axis=1, keepdims=True))
+        usable = (both > 0).all(axis=1, keepdims=True)
+        ones = np.where(usable, both, np.nan)
+        return np.asarray(prevalence * tp / ones[:, :1] - (1 - prevalence) * odds * fp / ones[:, 1:])
+
+    drawn = np.concatenate([benefit(weights) for weights in draws(np.arange(len(sums)))])
+    low, high = np.percentile(drawn[~np.isnan(drawn[:, 0])], (2.5, 97.5), axis=0)
+    share = float(sick.mean()) if prevalence is None else prevalence
+    return DecisionCurve(
+        n=labels.size,
+        n_patients=len(sums),
+        prevalence=share,
+        threshold=GRID,
+        model=tuple(benefit(np.ones((1, len(sums))))[0].tolist()),
+        low=tuple(low.tolist()),
+        high=tuple(high.tolist()),
+        treat_all=tuple((share - (1 - share) * odds).tolist()),
+    )
+
+
+def _require_prevalence(prevalence: float) -> None:
+    if not 0 < prevalence < 1:
+        raise ConfigError(f"a prevalence must lie between 0 and 1. Received: prevalence={prevalence}; change it")
+
+
+def _checked(y_true: Array, probability: Array) -> tuple[IntArray, FloatArray]:
+    labels, values = np.asarray(y_true), np.asarray(probability, dtype=np.float64)
+    if labels.ndim != 1 or not labels.size or labels.shape != values.shape:
+        raise DataError(
+            "y_true and probability must both be (n,), n at least 1. "
+            f"Received: y_true={labels.shape}, probability={values.shape}"
+        )
+    if not np.isin(labels, (0, 1)).all():
+        raise DataError(f"y_true must hold 0 and 1 only. Received: y_true={np.unique(labels).tolist()[:5]}")
+    if not (inside := (values >= 0) & (values <= 1)).all():
+        raise DataError(f"probabilities must lie in [0, 1]. Received: probability={values[~inside].tolist()[:5]}")
+    return labels.astype(np.int64), values
+
+
+def _both_classes(y_true: Array, probability: Array, what: str) -> tuple[IntArray, FloatArray]:
+    labels, values = _checked(y_true, probability)
+    counts = {label: int((labels == label).sum()) for label in Label}
+    if not all(counts.values()):
+        received = ", ".join(f"{label.name}={count}" for label, count in counts.items())
+        raise DataError(f"{what} requires images of both classes. Received: {received}; use more images")
+    return labels, values
+
+
+def _candidates(values: FloatArray) -> FloatArray:
+    """One threshold for each distinct table of counts, rising."""
+    edges = np.concatenate(([0.0], np.unique(values), [1.0]))
+    middle = (edges[:-1] + edges[1:]) / 2
+    # Where no float lies between two edges the middle may round down to the lower of them, which would call both.
+    return np.where(middle > edges[:-1], middle, edges[1:])
+
+
+def _predictive(right: Estimate, other: Estimate, share: float, reason: str) -> Estimate | NotApplicable:
+    """Share of a class among what is called so, from both classes' shares that are called right."""
+    called = share * right.value, (1 - share) * (1 - other.value)
+    if not sum(called):
+        return NotApplicable(reason)
+    value = called[0] / sum(called)
+    hits, total = right.value, _effective(right)
+    passes, others = other.value, _effective(other)
+    if {hits, passes} & {0.0, 1.0}:
+        hits, total = _adjusted(hits, total)
+        passes, others = _adjusted(passes, others)
+    centre = np.log(share * hits / ((1 - share) * (1 - passes)))
+    half = Z * np.sqrt((1 - hits) / (hits * total) + passes / ((1 - passes) * others))
+    low, high = (float(1 / (1 + np.exp(-end))) for end in (centre - half, centre + half))
+    # An adjusted interval is not centred on the value, and may leave out a value of 0 or 1.
+    return Estimate(value=value, low=min(low, value), high=max(high, value), n=right.n + other.n)
+
+
+def _adjusted(rate: float, n: float) -> tuple[float, float]:
+    return (rate * n + Z**2 / 2) / (n + Z**2), n + Z**2
+
+
+def _effective(rate: Estimate) -> float:
+    """The number of independent images that Wilson's interval stands for.
+
+    Its ends are the roots of (1 + z^2 / n) x^2 - (2 p + z^2 / n) x + p^2, so their product is p^2 / (1 + z^2 / n).
+    """
+    if rate.value >= 0.5:
+        inflation = rate.value**2 / (rate.low * rate.high)
+    else:
+        inflation = (1 - rate.value) ** 2 / ((1 - rate.low) * (1 - rate.high))
+    return Z**2 / (inflation - 1)

@@ -1,0 +1,398 @@
+"""Whether two models differ: on the same images (McNemar, DeLong), over several tests (Holm), and over seeds.
+
+The same in every function: a difference is b less a, `patients` is the patient of each image, (n,), of any type that
+sorts, p values are two-sided, and intervals are of 95 %.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import bdtr, ndtr, stdtr, stdtrit
+
+from pneumo_core.errors import DataError
+from pneumo_core.evaluation.metrics import FloatArray, IntArray, auroc
+from pneumo_core.evaluation.resampling import Z, patient_codes
+from pneumo_core.records import Estimate, Label, NotApplicable
+
+__all__ = [
+    "DeLong",
+    "McNemar",
+    "SeedDifference",
+    "Spread",
+    "delong",
+    "delong_unpaired",
+    "holm",
+    "mcnemar",
+    "seed_difference",
+    "spread",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class McNemar:
+    """Who was right, image by image.
+
+    Attributes:
+        both_right: Images that both call what they are.
+        only_a: Images that only a does.
+        only_b: Images that only b does.
+        both_wrong: Images that neither does.
+        p: McNemar's exact test, images taken as independent; 1 where nobody disagrees.
+        p_clustered: Obuchowski's test, which lets images of one patient be alike; needs 2 patients.
+    """
+
+    both_right: int
+    only_a: int
+    only_b: int
+    both_wrong: int
+    p: float
+    p_clustered: float | NotApplicable
+
+
+def mcnemar(right_a: NDArray[Any], right_b: NDArray[Any], patients: NDArray[Any]) -> McNemar:
+    """Whether one of two models is right more often on the same images.
+
+    `p` is the binomial test of the images on which they disagree (McNemar 1947, Psychometrika 12:153-157). `p_clustered`
+    is Obuchowski 1998 (Statistics in Medicine 17:1495-1507): with d the images only b gets right less those only a does,
+    summed by patient, chi-squared = (sum d)^2 / (K / (K - 1) sum d^2) over K patients. It tests the difference of the
+    shares of images, where Durkalski's test (2003, Statistics in Medicine 22:2417-2428) gives each patient equal weight.
+
+    Args:
+        right_a: Whether a calls each image what it is, (n,), bool.
+        right_b: Whether b does, (n,), bool.
+        patients: Patient of each image, (n,).
+
+    Raises:
+        DataError: The arrays do not fit each other or are not bool.
+    """
+    a, b = np.asarray(right_a), np.asarray(right_b)
+    if a.ndim != 1 or a.shape != b.shape or {a.dtype, b.dtype} != {np.dtype(bool)}:
+        received = f"right_a={a.dtype} {a.shape}, right_b={b.dtype} {b.shape}"
+        raise DataError(f"right_a and right_b must both be bool (n,). Received: {received}")
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    return McNemar(
+        both_right=int((a & b).sum()),
+        only_a=only_a,
+        only_b=only_b,
+        both_wrong=int((~a & ~b).sum()),
+        p=min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5))),
+        p_clustered=_obuchowski(b.astype(np.float64) - a, patients),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeLong:
+    """Two areas under ROC curves and whether they differ.
+
+    Attributes:
+        auroc_a: Area of a. All three intervals take images as independent.
+        auroc_b: Area of b.
+        difference: Area of b less that of a.
+        p: DeLong's test, images taken as independent; 1 where the areas are equal.
+        p_clustered: Obuchowski's version, which lets images of one patient be alike; needs 2 patients of each class.
+    """
+
+    auroc_a: Estimate
+    auroc_b: Estimate
+    difference: Estimate
+    p: float
+    p_clustered: float | NotApplicable
+
+
+def delong(
+    y_true: NDArray[Any], logit_a: NDArray[Any], logit_b: NDArray[Any], patients: NDArray[Any]
+) -> DeLong | NotApplicable:
+    """Whether the areas under two models' ROC curves differ, on the same images.
+
+    DeLong, DeLong and Clarke-Pearson 1988 (Biometrics 44:837-845), ties counting one half, and for `p_clustered`
+    Obuchowski 1997 (Biometrics 53:567-578), whose variance sums an image's placement values by patient. Only the order
+    of the logits counts.
+
+    Args:
+        y_true: Classes, (n,), 0 or 1.
+        logit_a: Logits of a, (n,), finite.
+        logit_b: Logits of b, (n,), finite.
+        patients: Patient of each image, (n,).
+
+    Returns:
+        The comparison; not applicable where a class has fewer than 2 images, or where unequal areas have no variance.
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    if isinstance(a := _placed(y_true, logit_a, patients), NotApplicable):
+        return a
+    if isinstance(b := _placed(y_true, logit_b, patients), NotApplicable):
+        return b
+    both = replace(a, counts=b.counts - a.counts)
+    return _compared(a, b, _area(both), _variance(both), _clustered_variance(both), a.labels.size)
+
+
+def delong_unpaired(
+    y_a: NDArray[Any],
+    logit_a: NDArray[Any],
+    patients_a: NDArray[Any],
+    y_b: NDArray[Any],
+    logit_b: NDArray[Any],
+    patients_b: NDArray[Any],
+) -> DeLong | NotApplicable:
+    """Whether the areas under two models' ROC curves differ, on two sets of different images.
+
+    As `delong`, the variance of the difference being the sum of both areas' variances. Patients who are in both sets count
+    for `p_clustered` as one patient each: what they add to both areas covaries.
+
+    Args:
+        y_a: Classes of a's images, (n_a,), 0 or 1.
+        logit_a: Logits of a, (n_a,), finite.
+        patients_a: Patient of each of a's images, (n_a,).
+        y_b: Classes of b's images, (n_b,), 0 or 1.
+        logit_b: Logits of b, (n_b,), finite.
+        patients_b: Patient of each of b's images, (n_b,).
+
+    Returns:
+        The comparison; not applicable where a class has fewer than 2 images in a set, or where unequal areas have no
+        variance.
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    if isinstance(a := _placed(y_a, logit_a, patients_a), NotApplicable):
+        return a
+    if isinstance(b := _placed(y_b, logit_b, patients_b), NotApplicable):
+        return b
+    n = a.labels.size + b.labels.size
+    return _compared(a, b, _area(b) - _area(a), _variance(a) + _variance(b), _clustered_of_both(a, b), n)
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """P values adjusted for being several (Holm 1979, Scandinavian Journal of Statistics 6:65-70).
+
+    Args:
+        p_values: P values, each in [0, 1].
+
+    Returns:
+        Adjusted p values, in the given order: calling those below .05 significant errs in one or more of them with a
+        probability of at most 5 %.
+
+    Raises:
+        DataError: A number is no p value.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise DataError(f"p values must lie in [0, 1]. Received: p_values={p.tolist()[:5]}")
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)), 1.0)
+    return tuple(adjusted.tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One metric over runs that differ in their seed alone; apart from what other patients would change.
+
+    Attributes:
+        mean: Mean of the runs.
+        sd: Standard deviation of the runs, k - 1 in its denominator.
+        low: Lower end of Student's t interval of the mean; not kept within the metric's range.
+        high: Upper end.
+        k: Runs.
+    """
+
+    mean: float
+    sd: float
+    low: float
+    high: float
+    k: int
+
+
+def spread(values: Sequence[float]) -> Spread | NotApplicable:
+    """How one metric varies over seeds.
+
+    Args:
+        values: The metric of each run, (k,), finite.
+
+    Returns:
+        The spread; not applicable with fewer than 2 runs, or where all have the same value.
+
+    Raises:
+        DataError: A value is not finite.
+    """
+    runs = _finite(values)
+    if runs.size < 2:
+        return NotApplicable(f"a spread over seeds needs 2 runs and there {'is 1' if runs.size else 'are none'}")
+    if np.ptp(runs) == 0:
+        return NotApplicable(f"all {runs.size} runs have the same value, which tells no spread over seeds")
+    mean, sd = float(runs.mean()), float(runs.std(ddof=1))
+    half = float(stdtrit(runs.size - 1, 0.975)) * sd / runs.size**0.5
+    return Spread(mean=mean, sd=sd, low=mean - half, high=mean + half, k=runs.size)
+
+
+@dataclass(frozen=True, slots=True)
+class SeedDifference:
+    """Difference of one metric between two groups of runs, judged by how it varies over seeds.
+
+    Attributes:
+        value: Mean of b's runs less that of a's.
+        low: Lower end of its interval.
+        high: Upper end.
+        p: Welch's test.
+        k_a: Runs of a.
+        k_b: Runs of b.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    k_a: int
+    k_b: int
+
+
+def seed_difference(values_a: Sequence[float], values_b: Sequence[float]) -> SeedDifference | NotApplicable:
+    """Whether a metric differs between two groups of runs by more than their seeds explain (Welch 1947, Biometrika 34:28-35).
+
+    Args:
+        values_a: The metric of each run of a, (k_a,), finite.
+        values_b: The metric of each run of b, (k_b,), finite.
+
+    Returns:
+        The difference; not applicable with fewer than 2 runs in a group, or where no run differs from its own group.
+
+    Raises:
+        DataError: A value is not finite.
+    """
+    a, b = _finite(values_a), _finite(values_b)
+    if min(a.size, b.size) < 2:
+        return NotApplicable(f"a difference over seeds needs 2 runs in each group and there are {a.size} and {b.size}")
+    if np.ptp(a) == np.ptp(b) == 0:
+        return NotApplicable("the runs of each group have the same value, which tells no spread over seeds")
+    variance_a, variance_b = float(a.var(ddof=1)) / a.size, float(b.var(ddof=1)) / b.size
+    variance = variance_a + variance_b
+    freedom = variance**2 / (variance_a**2 / (a.size - 1) + variance_b**2 / (b.size - 1))
+    value, error = float(b.mean() - a.mean()), variance**0.5
+    half = float(stdtrit(freedom, 0.975)) * error
+    p = 2 * float(stdtr(freedom, -abs(value) / error))
+    return SeedDifference(value=value, low=value - half, high=value + half, p=p, k_a=a.size, k_b=b.size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    # `counts` holds each image's placement value as a whole number, so that equal ones are equal: twice the images of the
+    # other class on its right side, below a PNEUMONIA image and above a NORMAL one, a tie being half a one. Areas and
+    # deviations are linear in it, so that the difference of two models' counts stands for the difference of their areas.
+    labels: IntArray
+    counts: FloatArray
+    patients: NDArray[Any]
+
+
+def _placed(y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any]) -> _Placed | NotApplicable:
+    if isinstance(missing := auroc(y_true, logit), NotApplicable):
+        return missing
+    labels, values = np.asarray(y_true).astype(np.int64), np.asarray(logit, dtype=np.float64)
+    patient_codes(patients, labels.shape)
+    if alone := [label.name for label in Label if (labels == label).sum() == 1]:
+        return NotApplicable(f"DeLong's variance needs 2 images of each class and {alone[0]} has 1")
+    counts = np.empty_like(values)
+    for label, other, sign in ((Label.PNEUMONIA, Label.NORMAL, 1), (Label.NORMAL, Label.PNEUMONIA, -1)):
+        own, others = sign * values[labels == label], np.sort(sign * values[labels == other])
+        counts[labels == label] = np.searchsorted(others, own, "left") + np.searchsorted(others, own, "right")
+    return _Placed(labels, counts, np.asarray(patients))
+
+
+def _area(placed: _Placed) -> float:
+    sick = placed.labels == Label.PNEUMONIA
+    return float(placed.counts[sick].sum() / (2 * sick.sum() * (~sick).sum()))
+
+
+def _added(placed: _Placed) -> FloatArray:
+    # What each image adds to the area, more than the mean of its class.
+    added = np.empty_like(placed.counts)
+    for label in Label:
+        own = placed.labels == label
+        added[own] = (placed.counts[own] - placed.counts[own].mean()) / (2 * own.sum() * (~own).sum())
+    return added
+
+
+def _variance(placed: _Placed) -> float:
+    sizes = np.bincount(placed.labels)
+    return float(sizes / (sizes - 1) @ np.bincount(placed.labels, weights=np.square(_added(placed))))
+
+
+def _clustered_variance(placed: _Placed) -> float | NotApplicable:
+    # Obuchowski 1997 with S10, S01 and S11: the sums over patients with images of a class, and of both.
+    codes, added = patient_codes(placed.patients, placed.labels.shape), _added(placed)
+    patients = int(codes.max()) + 1
+    sums = [np.bincount(codes, weights=added * (placed.labels == label)) for label in Label]
+    variance = 2 * patients / max(1, patients - 1) * float(sums[0] @ sums[1])
+    for label, by_patient in zip(Label, sums, strict=True):
+        clusters = np.unique(codes[placed.labels == label]).size
+        if clusters < 2:
+            return NotApplicable(f"a test over patients needs 2 patients of each class and {label.name} has 1")
+        variance += clusters / (clusters - 1) * float(by_patient @ by_patient)
+    return variance
+
+
+def _clustered_of_both(a: _Placed, b: _Placed) -> float | NotApplicable:
+    # Of the difference: both areas' variances less twice the covariance through patients who are in both sets.
+    if isinstance(of_a := _clustered_variance(a), NotApplicable):
+        return of_a
+    if isinstance(of_b := _clustered_variance(b), NotApplicable):
+        return of_b
+    everyone = np.concatenate([a.patients, b.patients])
+    codes, count = patient_codes(everyone, everyone.shape), a.labels.size
+    patients = int(codes.max()) + 1
+    sums_a = np.bincount(codes[:count], weights=_added(a), minlength=patients)
+    sums_b = np.bincount(codes[count:], weights=_added(b), minlength=patients)
+    return of_a + of_b - 2 * patients / (patients - 1) * float(sums_a @ sums_b)
+
+
+def _compared(
+    a: _Placed, b: _Placed, difference: float, variance: float, clustered: float | NotApplicable, n: int
+) -> DeLong | NotApplicable:
+    p = _two_sided(difference, variance)
+    if isinstance(p, NotApplicable):
+        return p
+    return DeLong(
+        auroc_a=_normal(_area(a), _variance(a), 0, a.labels.size),
+        auroc_b=_normal(_area(b), _variance(b), 0, b.labels.size),
+        difference=_normal(difference, variance, -1, n),
+        p=p,
+        p_clustered=clustered if isinstance(clustered, NotApplicable) else _two_sided(difference, clustered),
+    )
+
+
+def _normal(value: float, variance: float, least: int, n: int) -> Estimate:
+    half = Z * variance**0.5
+    return Estimate(value=value, low=max(float(least), value - half), high=min(1.0, value + half), n=n)
+
+
+def _two_sided(difference: float, variance: float) -> float | NotApplicable:
+    if difference == 0:
+        return 1.0
+    if variance <= 0:
+        return NotApplicable(f"the areas differ by {difference:.4g} and their placement values do not vary")
+    return 2 * float(ndtr(-abs(difference) / variance**0.5))
+
+
+def _obuchowski(change: FloatArray, patients: NDArray[Any]) -> float | NotApplicable:
+    if not change.size:
+        return NotApplicable("there are no images")
+    by_patient = np.bincount(patient_codes(patients, change.shape), weights=change)
+    clusters, total = by_patient.size, float(by_patient.sum())
+    if clusters < 2:
+        return NotApplicable("a test over patients needs 2 patients and there is 1")
+    return (
+        2 * float(ndtr(-abs(total) / (clusters / (clusters - 1) * np.square(by_patient).sum()) ** 0.5))
+        if total
+        else 1.0
+    )
+
+
+def _finite(values: Sequence[float]) -> FloatArray:
+    runs = np.asarray(values, dtype=np.float64)
+    if runs.ndim != 1 or not np.isfinite(runs).all():
+        raise DataError(f"the runs' values must be finite numbers, (k,). Received: values={runs.tolist()[:5]}")
+    return runs

@@ -1,0 +1,167 @@
+"""Do probabilities mean what they say: of the images called 70 % likely, are 70 % PNEUMONIA?"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo_core.errors import DataError
+from pneumo_core.evaluation import metrics
+from pneumo_core.evaluation.intervals import clustered_wilson
+from pneumo_core.evaluation.logistic import shift_estimate, slope_estimate
+from pneumo_core.evaluation.metrics import FloatArray, IntArray
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.records import Estimate, Label, NotApplicable
+
+__all__ = ["BINS", "Bin", "Reliability", "checked", "measure", "missing_class", "reliability"]
+
+BINS: Final = 10
+"""Bins of a reliability diagram, each a tenth wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Images whose probability lies in one part of [0, 1].
+
+    Attributes:
+        low: Least probability.
+        high: Upper end; it belongs to the next bin, and in the last bin to this one.
+        n: Images.
+        mean_probability: Their mean probability of PNEUMONIA.
+        observed: Share of them that is PNEUMONIA.
+    """
+
+    low: float
+    high: float
+    n: int
+    mean_probability: float | NotApplicable
+    observed: Estimate | NotApplicable
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """How far a model's probabilities agree with what is observed.
+
+    Attributes:
+        n: Images.
+        n_patients: Patients.
+        n_pneumonia: Images of PNEUMONIA.
+        bins: Bins of equal width over [0, 1], the empty ones too.
+        ece: Expected calibration error: the mean over images of the distance of their bin's mean probability and observed
+            share (Naeini et al. 2015, AAAI, 2901-2907); it depends on the bins and is not 0 for a perfect model.
+        brier: Mean squared error of the probability.
+        log_loss: Mean binary cross-entropy, in nats.
+        slope: Of the logistic regression of the class on the logit (Cox 1958, Biometrika 45:562-565): 1 is right, below 1
+            the probabilities are too extreme, above 1 not extreme enough.
+        intercept: Calibration in the large, the regression's intercept at slope 1 (Van Calster et al. 2019, BMC Medicine
+            17:230): 0 is right, below 0 the probabilities are too high on the whole, above 0 too low.
+    """
+
+    n: int
+    n_patients: int
+    n_pneumonia: int
+    bins: tuple[Bin, ...]
+    ece: float
+    brier: float
+    log_loss: float
+    slope: Estimate | NotApplicable
+    intercept: Estimate | NotApplicable
+
+
+def reliability(
+    y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any], bins: int = BINS
+) -> Reliability | NotApplicable:
+    """How far the probabilities of these logits agree with the classes.
+
+    Slope and intercept have normal intervals from the sandwich variance over patients, the bins Wilson's, clustered by
+    patient.
+
+    Args:
+        y_true: Classes, (n,).
+        logit: Logits, (n,).
+        patients: Patient of each image, (n,).
+        bins: Number of bins, at least 1.
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values, or there is no bin.
+    """
+    if bins < 1:
+        raise DataError(f"a reliability diagram requires at least one bin. Received: bins={bins}; use {BINS}")
+    labels, values, codes = checked(y_true, logit, patients)
+    return measure(labels, values, codes, bins) if labels.size else NotApplicable("there are no images")
+
+
+def measure(labels: IntArray, values: FloatArray, codes: NDArray[np.intp], bins: int = BINS) -> Reliability:
+    """`reliability` of at least one image, from what `checked` gives."""
+    chance = probability(values)
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    places = np.minimum(np.searchsorted(edges, chance, side="right") - 1, bins - 1)
+    # The distance of sums, which are n times the means.
+    gap = np.bincount(places, weights=chance - labels, minlength=bins)
+    slope, intercept = _cox(labels, values, codes)
+    return Reliability(
+        n=labels.size,
+        n_patients=int(codes.max()) + 1,
+        n_pneumonia=int(labels.sum()),
+        bins=tuple(
+            _bin(float(edges[place]), float(edges[place + 1]), chance[inside], labels[inside], codes[inside])
+            for place in range(bins)
+            for inside in [places == place]
+        ),
+        ece=float(np.abs(gap).sum()) / labels.size,
+        brier=float(metrics.brier_terms(labels, chance).mean()),
+        log_loss=float(metrics.log_loss_terms(labels, values).mean()),
+        slope=slope,
+        intercept=intercept,
+    )
+
+
+def _bin(low: float, high: float, chance: FloatArray, labels: IntArray, codes: NDArray[np.intp]) -> Bin:
+    return Bin(
+        low=low,
+        high=high,
+        n=labels.size,
+        mean_probability=float(chance.mean()) if labels.size else NotApplicable("there are no images"),
+        observed=clustered_wilson(labels == Label.PNEUMONIA, codes),
+    )
+
+
+def _cox(
+    labels: IntArray, values: FloatArray, codes: NDArray[np.intp]
+) -> tuple[Estimate | NotApplicable, Estimate | NotApplicable]:
+    """Slope, and intercept at slope 1, of the logistic regression of the class on the logit."""
+    if missing := missing_class(labels):
+        return missing, missing
+    for label in Label:
+        if np.unique(codes[labels == label]).size < 2:
+            lonely = NotApplicable(f"an interval needs 2 patients of each class and {label.name} has 1")
+            return lonely, lonely
+    return slope_estimate(labels, values, codes), shift_estimate(labels, values, codes)
+
+
+def checked(
+    y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any]
+) -> tuple[IntArray, FloatArray, NDArray[np.intp]]:
+    """Classes, logits, and patients numbered from 0, each (n,).
+
+    Raises:
+        DataError: The arrays do not fit each other or hold other values.
+    """
+    labels, values, names = np.asarray(y_true), np.asarray(logit, dtype=np.float64), np.asarray(patients)
+    if labels.ndim != 1 or not labels.shape == values.shape == names.shape:
+        raise DataError(
+            "y_true, logit and patients must all be (n,). "
+            f"Received: y_true={labels.shape}, logit={values.shape}, patients={names.shape}"
+        )
+    if not np.isin(labels, (0, 1)).all():
+        raise DataError(f"y_true must hold 0 and 1 only. Received: y_true={np.unique(labels).tolist()[:5]}")
+    if not (finite := np.isfinite(values)).all():
+        raise DataError(f"logits must be finite. Received: logit={values[~finite].tolist()[:5]}")
+    return labels.astype(np.int64), values, np.unique(names, return_inverse=True)[1]
+
+
+def missing_class(labels: IntArray) -> NotApplicable | None:
+    """Why what needs both classes cannot be computed, or None where both are there."""
+    absent = [label.name for label in Label if not (labels == label).any()]
+    return NotApplicable(f"both classes are needed and no image is {' or '.join(absent)}") if absent else None

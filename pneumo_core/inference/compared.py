@@ -1,0 +1,194 @@
+"""Finished runs set side by side, from the evidence that each has left."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pneumo_core.config import TrainConfig
+from pneumo_core.errors import PneumoError, RunError
+from pneumo_core.evaluation.comparison import SCHEMA, Comparison, compare
+from pneumo_core.evaluation.figures import Evidence
+from pneumo_core.evaluation.plain import encode
+from pneumo_core.evaluation.report import require_predictions, threshold_of
+from pneumo_core.files import is_there, read_json
+from pneumo_core.inference.evidence import read_predictions
+from pneumo_core.records import Architecture, Split
+from pneumo_core.run_config import fingerprint, setting_name
+from pneumo_core.store import RunDirectory, classifier_config, find_run, list_runs
+
+__all__ = ["Group", "compare_runs", "comparison_to_dict", "evidence_of", "groups", "side_ids"]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Finished runs that differ in their seed alone.
+
+    Attributes:
+        name: What they are, in words.
+        run_ids: The runs, by seed.
+        seeds: Their seeds.
+        data_id: The data set they were trained on.
+        is_phantom: Whether that is the built-in phantoms.
+    """
+
+    name: str
+    run_ids: tuple[str, ...]
+    seeds: tuple[int, ...]
+    data_id: str
+    is_phantom: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    run: RunDirectory
+    config: TrainConfig
+    data: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """What the run shares with those that differ in their seed alone."""
+        return fingerprint(replace(self.config, seed=0), str(self.data["data_id"]))
+
+
+def side_ids(text: str) -> tuple[str, ...]:
+    """Run ids of one side, as people write them: one, or several with commas between.
+
+    Raises:
+        RunError: There is none.
+    """
+    ids = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not ids:
+        raise RunError(f"a side of a comparison requires a run id, or several with commas. Received: {text[:80]!r}")
+    return ids
+
+
+def groups() -> tuple[Group, ...]:
+    """Every finished classifier, with those that differ in their seed alone together; runs that cannot be read are left out."""
+    found: dict[str, list[_Asked]] = defaultdict(list)
+    for run in list_runs():
+        if run.run_id.startswith(f"{Architecture.DCGAN.value}-") or not is_there(run.manifest):
+            continue
+        try:
+            asked = _asked(run)
+        except PneumoError:
+            continue  # Its own page says what is wrong with it.
+        found[asked.key].append(asked)
+    return tuple(_group(runs) for runs in found.values())
+
+
+def evidence_of(run_id: str, split: Split) -> Evidence:
+    """What a finished run said about the images of a split.
+
+    Raises:
+        RunNotFoundError: There is no such run.
+        RunError: It is a DCGAN's, is not finished, or has no predictions of the split.
+        CorruptError: A file is not the one that was written.
+        DataError: Its predictions are not as required.
+    """
+    run = find_run(run_id)
+    config = classifier_config(run)
+    return _evidence(run, config, split)
+
+
+def compare_runs(a: Sequence[str], b: Sequence[str], *, split: Split = Split.TEST) -> Comparison:
+    """Compare two runs, or two groups of runs that differ in their seed alone.
+
+    Args:
+        a: Run ids of the one side.
+        b: Run ids of the other.
+        split: Split to compare on.
+
+    Raises:
+        RunNotFoundError: There is no such run.
+        RunError: A run is on both sides, a DCGAN's, not finished, without predictions of the split, or differs from the
+            others of its side in more than the seed.
+        CorruptError: A file is not the one that was written.
+        DataError: A run's predictions are not as required, or the runs of a side were tested on different images.
+    """
+    if both := set(a) & set(b):
+        raise RunError(
+            f"the sides of a comparison must be different runs. Received: {', '.join(sorted(both))} on both; choose another"
+        )
+    sides = [sorted(map(_find, ids), key=lambda asked: asked.config.seed) for ids in (a, b)]
+    for side in sides:
+        _require_seeds_alone(side)
+    described = [_group(side) for side in sides]
+    names = [_side_name(group) for group in described]
+    if names[0] == names[1]:
+        names = [f"{name} · {group.run_ids[0][-6:]}" for name, group in zip(names, described, strict=True)]
+    evidence = [[_evidence(asked.run, asked.config, split) for asked in side] for side in sides]
+    return compare(
+        evidence[0],
+        evidence[1],
+        split=split,
+        names=(names[0], names[1]),
+        same_patients=described[0].is_phantom == described[1].is_phantom,
+    )
+
+
+def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
+    """Plain data of a comparison, for JSON; a value that is not applicable is ``{"not_applicable": reason}``."""
+    return {"schema": SCHEMA, **encode(comparison)}
+
+
+def _find(run_id: str) -> _Asked:
+    return _asked(find_run(run_id))
+
+
+def _asked(run: RunDirectory) -> _Asked:
+    config = classifier_config(run)
+    data = read_json(run.config).get("data")
+    if not isinstance(data, dict) or "data_id" not in data:
+        raise RunError(f"config.json must name the run's data set. Received: run_id={run.run_id!r}, data={data!r:.80}")
+    return _Asked(run, config, data)
+
+
+def _require_seeds_alone(side: Sequence[_Asked]) -> None:
+    odd = [asked for asked in side if asked.key != side[0].key]
+    if odd:
+        raise RunError(
+            "runs of one group must differ in their seed alone. "
+            f"Received: {side[0].run.run_id} and {odd[0].run.run_id}, which differ in more; compare them with each other"
+        )
+
+
+def _group(runs: Sequence[_Asked]) -> Group:
+    ordered = sorted(runs, key=lambda asked: (asked.config.seed, asked.run.run_id))
+    first = ordered[0]
+    is_phantom = bool(first.data.get("is_phantom"))
+    name = f"{_ARCHITECTURES[first.config.architecture]} · {setting_name(first.config)}"
+    return Group(
+        name=f"{name} · phantoms" if is_phantom else name,
+        run_ids=tuple(asked.run.run_id for asked in ordered),
+        seeds=tuple(asked.config.seed for asked in ordered),
+        data_id=str(first.data["data_id"]),
+        is_phantom=is_phantom,
+    )
+
+
+def _side_name(group: Group) -> str:
+    count = len(group.seeds)
+    return f"{group.name} · " + (f"seed {group.seeds[0]}" if count == 1 else f"{count} seeds")
+
+
+def _evidence(run: RunDirectory, config: TrainConfig, split: Split) -> Evidence:
+    predictions = read_predictions(run)
+    require_predictions(predictions)
+    rows = predictions[predictions["split"] == split.value]
+    if rows.empty:
+        has = sorted(set(predictions["split"].astype(str)))
+        raise RunError(
+            f"the run must have predictions of the split. Received: run_id={run.run_id!r}, split={split.value!r}, "
+            f"has={has}"
+        )
+    return Evidence(
+        run_id=run.run_id,
+        seed=config.seed,
+        threshold=threshold_of(predictions, config.operating_rule),
+        selected_on_test=config.selected_on_test,
+        predictions=rows.sort_values("image_id").reset_index(drop=True),
+    )
+
+
+_ARCHITECTURES = {Architecture.BASELINE: "baseline", Architecture.VGG16: "VGG16"}
