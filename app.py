@@ -17,6 +17,7 @@ page = st.navigation(
         st.Page("pages/augmentation.py", title="Augmentation", url_path="augmentation"),
         st.Page("pages/train.py", title="Train", url_path="train"),
         st.Page("pages/gan.py", title="GAN lab", url_path="gan"),
+        st.Page("pages/compare.py", title="Compare", url_path="compare"),
         st.Page("pages/evaluate.py", title="Evaluate", url_path="evaluate"),
         st.Page("pages/predict.py", title="Predict", url_path="predict"),
     ]

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from pages.ui.cached import comparison_of, splits_of
-from pages.ui.compare_pick import pick_compared_split, pick_sides
+from pages.ui.compare_figures import figures_panel, verdict
+from pages.ui.compare_pick import pick_compared_split, pick_pair, pick_sides
 from pages.ui.components import shown_errors
 from pages.ui.state import require_frame
 
@@ -27,8 +28,6 @@ with shown_errors():
     split = pick_compared_split(splits_of((*a, *b)))
     comparison = comparison_of(a, b, split)
 
-    from pages.ui.compare_figures import verdict
-
     verdict(comparison)
     figures, curves, images, point, calibrated, sliced, report, published, files = st.tabs(
         VIEWS, key="show", bind="query-params"
@@ -36,8 +35,6 @@ with shown_errors():
     # Each tab's code is loaded when it is first opened.
     if figures.open:
         with figures:
-            from pages.ui.compare_figures import figures_panel
-
             figures_panel(comparison)
     if curves.open:
         with curves:
@@ -46,6 +43,38 @@ with shown_errors():
             curves_panel(comparison)
     if images.open:
         with images:
-            from pages.ui.compare_images import agreement_panel
+            from pages.ui.compare_images import agreement
 
-            agreement_panel(comparison)
+            agreement(comparison, pick_pair(comparison, "images"))
+    if point.open:
+        with point:
+            from pages.ui.compare_point import operating_point
+
+            operating_point(comparison, pick_pair(comparison, "point"))
+    if calibrated.open:
+        with calibrated:
+            from pages.ui.compare_calibration import calibration
+
+            calibration(comparison, pick_pair(comparison, "calibration"))
+    if sliced.open:
+        with sliced:
+            from pages.ui.compare_slices import slices
+
+            slices(comparison, pick_pair(comparison, "slices"))
+    if report.open:
+        with report:
+            from pages.ui.compare_report import ours_against_report
+
+            ours_against_report(comparison)
+    if published.open:
+        with published:
+            from pages.ui.compare_claims import claim_checker
+            from pages.ui.compare_claims import published as published_results
+
+            published_results(comparison)
+            claim_checker()
+    if files.open:
+        with files:
+            from pages.ui.compare_files import files_panel
+
+            files_panel(comparison)

@@ -6,11 +6,10 @@ from pages.ui.cached import loaded_classifier
 from pages.ui.components import caveats, data_badge, disclaimer, percent, pick_finished_run, show_error, shown_errors
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import plain
-from pages.ui.predict import bounded, pick_sample, probability_figure, probability_text
+from pages.ui.predict import bounded, pick_sample, show_probability
 from pages.ui.state import current_index, require_frame
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
-from pneumo_core.evaluation.report import OperatingPoint
 from pneumo_core.inference.classify import Answer, Classifier, Prediction, classify
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.inference.session import heatmap
@@ -19,26 +18,22 @@ from pneumo_core.records import Label, Split
 require_frame()
 
 
-def show(prediction: Prediction, data: bytes, name: str, point: OperatingPoint, truth: Label | None) -> None:
+def show(prediction: Prediction, data: bytes, name: str, model: Classifier, truth: Label | None) -> None:
     """The answer beside its picture."""
     if prediction.answer is Answer.REFUSED:
         show_error(f"Refused: {prediction.reason}")
         return
     if prediction.probability is None or prediction.label is None or prediction.cam is None:
         return
+    point = model.operating_point
     pixels = bounded(decode_gray(data, name))
     picture, words = st.columns([3, 2], gap="large")
     with words:
         if prediction.answer is Answer.WARNED:
             st.warning(plain(f"Be careful: {prediction.reason}."))
-        st.metric("Probability of PNEUMONIA", probability_text(prediction.probability))
-        st.plotly_chart(
-            probability_figure(prediction.probability, point.threshold),
-            width="stretch",
-            config={"displayModeBar": False},
-        )
+        threshold, scale = show_probability(prediction, prediction.probability, model)
         st.markdown(
-            f"At the run's operating point (threshold {point.threshold:.3f}) this reads as **{prediction.label.name}**."
+            f"At the run's operating point (threshold {threshold:.3f}{scale}) this reads as **{prediction.label.name}**."
         )
         st.caption(
             f"Threshold rule '{point.rule.value}' on {point.split.value}: sensitivity {percent(point.sensitivity)}, "
@@ -65,7 +60,7 @@ def show_sample(model: Classifier, index: DataIndex, *, from_patients: bool) -> 
         )
     record = pick_sample(index, Split.TEST)
     content = read_indexed(index.root, record.image_id, record.sha256)
-    show(classify(model, content, record.image_id), content, record.image_id, model.operating_point, record.label)
+    show(classify(model, content, record.image_id), content, record.image_id, model, record.label)
 
 
 st.title("Predict")
@@ -81,7 +76,7 @@ with shown_errors():
         file = st.file_uploader("X-ray", type=["png", "jpg", "jpeg"], max_upload_size=20)
         if file is not None and upload.open:
             content = file.getvalue()
-            show(classify(model, content, file.name), content, file.name, model.operating_point, None)
+            show(classify(model, content, file.name), content, file.name, model, None)
     with sample:
         if sample.open:
             show_sample(model, current_index(), from_patients=not view.data.get("is_phantom"))

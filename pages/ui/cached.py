@@ -168,3 +168,8 @@ def _evidence(run_id: str, split: Split, manifest_ns: int) -> Evidence:  # noqa:
 def evidence_in(run_id: str, split: Split) -> Evidence:
     """What a finished run said about the images of a split; see `inference.compared.evidence_of` for the errors."""
     return _evidence(run_id, split, _manifest_ns(run_id))
+
+
+def splits_of(run_ids: tuple[str, ...]) -> frozenset[Split]:
+    """Splits that every one of these finished runs has predictions of; see `read_report` for the errors."""
+    return frozenset.intersection(*(frozenset(report_of(run_id).splits) for run_id in run_ids))

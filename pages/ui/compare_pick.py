@@ -1,7 +1,7 @@
 """What the Compare page is about: two sides, each a run or a group of runs over seeds, kept in the address."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
@@ -82,20 +82,25 @@ def pick_sides() -> tuple[Ids, Ids]:
     return a, b
 
 
-def pick_compared_split(evident: Mapping[Split, bool]) -> Split:
+def pick_compared_split(evident: Collection[Split]) -> Split:
     """Let the reader choose the split (``?split=``), test first."""
-    known = [split for split in (Split.TEST, Split.VAL) if evident.get(split)]
+    known = [split for split in (Split.TEST, Split.VAL) if split in evident]
     if not known:
         return Split.TEST
     asked = st.query_params.get("split")
     chosen = st.segmented_control(
-        "Split", known, required=True, default=Split(asked) if asked in known else known[0], format_func=str, key="in_split"
+        "Split",
+        known,
+        required=True,
+        default=Split(asked) if asked in known else known[0],
+        format_func=str,
+        key="in_split",
     )
     st.query_params["split"] = (chosen or known[0]).value
     return chosen or known[0]
 
 
-def pick_pair(comparison: Comparison) -> Pair:
+def pick_pair(comparison: Comparison, part: str) -> Pair:
     """The two runs that a part of the page is about: the only pair, or the one of the seed that the reader chooses."""
     if len(comparison.pairs) == 1:
         return comparison.pairs[0]
@@ -103,7 +108,7 @@ def pick_pair(comparison: Comparison) -> Pair:
     others = dict(zip(comparison.b.run_ids, comparison.b.seeds, strict=True))
     names = [_pair_name(seeds[pair.a], others[pair.b]) for pair in comparison.pairs]
     place = st.segmented_control(
-        "Runs", range(len(names)), required=True, default=0, format_func=names.__getitem__, key="pair"
+        "Runs", range(len(names)), required=True, default=0, format_func=names.__getitem__, key=f"pair {part}"
     )
     return comparison.pairs[place or 0]
 

@@ -7,9 +7,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pages.ui.charts import COLOURS, REFERENCE
+from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
-from pneumo_core.records import ImageRecord, Label, Split, Subtype
+from pneumo_core.evaluation.calibration import calibrated_threshold, described
+from pneumo_core.inference.classify import Classifier, Prediction
+from pneumo_core.records import ImageRecord, Label, NotApplicable, Split, Subtype
 
 _LONGEST_SIDE = 1024
 
@@ -52,6 +55,31 @@ def pick_sample(index: DataIndex, split: Split) -> ImageRecord:
     return ImageRecord(
         **{**row, "split": Split(row["split"]), "label": Label(row["label"]), "subtype": Subtype(row["subtype"])}
     )
+
+
+def show_probability(prediction: Prediction, raw: float, model: Classifier) -> tuple[float, str]:
+    """The calibrated probability with the raw one beside it, or the raw one alone, with how or why.
+
+    Returns:
+        The run's threshold on the scale that is shown first, and that scale in words for a sentence.
+    """
+    threshold = model.operating_point.threshold
+    if isinstance(prediction.calibrated, NotApplicable) or isinstance(model.calibration, NotApplicable):
+        shown, scale, reason = raw, "", plain(described(model.calibration))
+        st.metric("Probability of PNEUMONIA", probability_text(raw))
+        st.caption(f"Not calibrated, so it ranks images rather than counts cases: {reason}.")
+    else:
+        shown, scale = prediction.calibrated, f" after calibration, {threshold:.3f} before"
+        threshold = calibrated_threshold(model.calibration.calibrator, threshold)
+        first, second = st.columns(2)
+        first.metric("Probability of PNEUMONIA", probability_text(shown))
+        second.metric("Before calibration", probability_text(raw))
+        st.caption(
+            f"Calibrated by {plain(described(model.calibration))}. That holds for images like these; where PNEUMONIA is "
+            "rarer or commoner, or images are made otherwise, it need not."
+        )
+    st.plotly_chart(probability_figure(shown, threshold), width="stretch", config={"displayModeBar": False})
+    return threshold, scale
 
 
 def probability_text(probability: float) -> str:

@@ -37,6 +37,7 @@ __all__ = [
     "calibrated_threshold",
     "calibration_from_dict",
     "calibration_to_dict",
+    "described",
     "fit",
     "reliability",
 ]
@@ -174,6 +175,18 @@ def apply(calibrator: Calibrator, logit: Array) -> FloatArray:
 def calibrated_threshold(calibrator: Calibrator, threshold: float) -> float:
     """Where a threshold on raw probabilities, in [0, 1], lies among the calibrated ones: the decisions are the same."""
     return float(probability(apply(calibrator, np.array(log_odds(threshold)))))
+
+
+def described(calibration: Calibration | NotApplicable) -> str:
+    """How probabilities are calibrated, or why they are not, in words for people."""
+    if isinstance(calibration, NotApplicable):
+        return calibration.reason
+    found = calibration.calibrator
+    if found.kind is CalibrationKind.TEMPERATURE:
+        how = f"temperature {1 / found.slope:.3g}"
+    else:
+        how = f"Platt's slope {found.slope:.3g} and intercept {found.intercept:.2g}"
+    return f"{how}, fitted on {found.n:,} {found.split.value} images of {found.n_patients:,} patients"
 
 
 def calibrate(predictions: pd.DataFrame) -> Calibration | NotApplicable:

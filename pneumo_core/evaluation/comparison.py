@@ -17,18 +17,8 @@ from pneumo_core.evaluation import intervals, metrics
 from pneumo_core.evaluation.calibration import Reliability, reliability
 from pneumo_core.evaluation.figures import METRICS, Evidence, Metric, Runs, labels_of, measured, missing_reason, runs_of
 from pneumo_core.evaluation.metrics import Confusion, FloatArray, IntArray, PrCurve, RocCurve
-from pneumo_core.evaluation.paired import (
-    DeLong,
-    McNemar,
-    SeedDifference,
-    Spread,
-    delong,
-    delong_unpaired,
-    holm,
-    mcnemar,
-    seed_difference,
-    spread,
-)
+from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, Spread, seed_difference, spread
+from pneumo_core.evaluation.pairs import Pair, pairs_of
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.resampling import Resampled, bca, resample
 from pneumo_core.evaluation.verdict import judge
@@ -99,27 +89,6 @@ class Difference:
 
     estimate: Estimate | NotApplicable
     p: float | NotApplicable
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A run of A beside a run of B.
-
-    Attributes:
-        a: Run of A.
-        b: Run of B, of the same seed where there is one.
-        mcnemar: Their calls on the same images.
-        delong: Their AUROC.
-        mcnemar_holm: McNemar's p, adjusted for looking at several pairs (Holm).
-        delong_holm: DeLong's p, adjusted likewise.
-    """
-
-    a: str
-    b: str
-    mcnemar: McNemar | NotApplicable
-    delong: DeLong | NotApplicable
-    mcnemar_holm: float | NotApplicable
-    delong_holm: float | NotApplicable
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +174,7 @@ def compare(
         )
     labels = tuple(map(labels_of, tables))
     values = tuple(measured(side, np.ones((1, len(table))))[0] for side, table in zip(runs, tables, strict=True))
-    pairs = _with_holm(_pairs(a, b, paired=paired, pairing=pairing))
+    pairs = pairs_of(a, b, paired=paired, pairing=pairing)
     several = NotApplicable(f"there are {len(pairs)} pairs of runs, and each has its own")
     compared = Comparison(
         split=split,
@@ -218,10 +187,7 @@ def compare(
             metric: Difference(estimate, p)
             for metric, (estimate, p) in _estimates(of_difference, labels, n_both if paired else len(tables[1])).items()
         },
-        seeds={
-            metric: seed_difference(values[0][:, place].tolist(), values[1][:, place].tolist())
-            for place, metric in enumerate(METRICS)
-        },
+        seeds={metric: _seeds(metric, values, labels) for metric in METRICS},
         pairs=pairs,
         mcnemar=pairs[0].mcnemar if len(pairs) == 1 else several,
         delong=pairs[0].delong if len(pairs) == 1 else several,
@@ -297,6 +263,19 @@ def _estimates(
     return found
 
 
+def _defined(metric: Metric, values: FloatArray, y_true: IntArray) -> list[float] | NotApplicable:
+    """A figure of each run, or why one of them has none."""
+    column = values[:, METRICS.index(metric)]
+    return NotApplicable(missing_reason(metric, y_true)) if np.isnan(column).any() else column.tolist()
+
+
+def _seeds(metric: Metric, values: Sequence[FloatArray], labels: Sequence[IntArray]) -> SeedDifference | NotApplicable:
+    a, b = (_defined(metric, of_side, y_true) for of_side, y_true in zip(values, labels, strict=True))
+    if isinstance(a, NotApplicable):
+        return a
+    return b if isinstance(b, NotApplicable) else seed_difference(a, b)
+
+
 def _side(name: str, evidence: Sequence[Evidence], drawn: Resampled, values: FloatArray) -> Side:
     table = evidence[0].predictions
     y_true, patients = labels_of(table), table["patient_id"].to_numpy(dtype=str)
@@ -314,7 +293,10 @@ def _side(name: str, evidence: Sequence[Evidence], drawn: Resampled, values: Flo
         n_patients=len(np.unique(patients)),
         n_pneumonia=int((y_true == Label.PNEUMONIA).sum()),
         figures=figures,
-        spread={metric: spread(values[:, place].tolist()) for place, metric in enumerate(METRICS)},
+        spread={
+            metric: spread(known) if isinstance(known := _defined(metric, values, y_true), list) else known
+            for metric in METRICS
+        },
         confusions=tuple(
             metrics.confusion(y_true, probability(logit), run.threshold)
             for logit, run in zip(logits, evidence, strict=True)
@@ -345,43 +327,3 @@ def _proportions(
     }
     # The mean recall, each class weighed by its images, is the accuracy by another name.
     return found | {Metric.WEIGHTED_RECALL: found[Metric.ACCURACY]}
-
-
-def _pairs(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pairing: str) -> list[Pair]:
-    """Runs of equal seed side by side; where no seed is on both sides, in the order of their seeds."""
-    by_seed = {run.seed: run for run in b}
-    couples = [(run, by_seed[run.seed]) for run in a if run.seed in by_seed]
-    pairs = []
-    for one, other in couples or zip(a, b, strict=False):
-        (y_a, logit_a, patients_a), (y_b, logit_b, patients_b) = _arrays(one), _arrays(other)
-        if paired:
-            right = [
-                (probability(logit) >= run.threshold) == (y_a == Label.PNEUMONIA)
-                for run, logit in ((one, logit_a), (other, logit_b))
-            ]
-            calls: McNemar | NotApplicable = mcnemar(right[0], right[1], patients_a)
-            ranks = delong(y_a, logit_a, logit_b, patients_a)
-        else:
-            calls = NotApplicable(f"McNemar's test needs the same images: {pairing}")
-            ranks = delong_unpaired(y_a, logit_a, patients_a, y_b, logit_b, patients_b)
-        waiting = NotApplicable("not adjusted yet")
-        pairs.append(Pair(one.run_id, other.run_id, calls, ranks, waiting, waiting))
-    return pairs
-
-
-def _arrays(run: Evidence) -> tuple[IntArray, FloatArray, NDArray[np.str_]]:
-    table = run.predictions
-    return labels_of(table), table["logit"].to_numpy(dtype=np.float64), table["patient_id"].to_numpy(dtype=str)
-
-
-def _with_holm(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
-    calls, ranks = (_holm([getattr(pair, kind) for pair in pairs]) for kind in ("mcnemar", "delong"))
-    return tuple(
-        replace(pair, mcnemar_holm=of_calls, delong_holm=of_ranks)
-        for pair, of_calls, of_ranks in zip(pairs, calls, ranks, strict=True)
-    )
-
-
-def _holm(tests: Sequence[McNemar | DeLong | NotApplicable]) -> list[float | NotApplicable]:
-    adjusted = iter(holm([test.p for test in tests if not isinstance(test, NotApplicable)]))
-    return [test if isinstance(test, NotApplicable) else next(adjusted) for test in tests]

@@ -1,0 +1,194 @@
+"""Compare's look at what others published, and the claim checker: can the figures of a paper be true of its images?"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui.components import show_error
+from pages.ui.pictures import plain
+from pneumo_core.errors import DataError
+from pneumo_core.evaluation.claims import EXAMPLES, MOST_IMAGES, ClaimCheck, Multiple, check_claim
+from pneumo_core.evaluation.comparison import Comparison, Side
+from pneumo_core.evaluation.figures import Metric
+from pneumo_core.jobs.runs import view
+from pneumo_core.records import Label, NotApplicable, Split
+from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS, PUBLISHED, PublishedResult
+
+_PNEUMONIA = OFFICIAL_COUNTS[Split.TEST, Label.PNEUMONIA]
+_OFFICIAL = _PNEUMONIA + OFFICIAL_COUNTS[Split.TEST, Label.NORMAL]
+_FIGURES = {
+    "accuracy": Metric.ACCURACY,
+    "sensitivity": Metric.SENSITIVITY,
+    "specificity": Metric.SPECIFICITY,
+    "AUROC": Metric.AUROC,
+}
+
+
+def published(comparison: Comparison) -> None:
+    """Published results beside both sides, each with whether it may be compared."""
+    st.subheader("Published results")
+    st.caption(
+        f"In percent. Official: measured on the {_OFFICIAL} official test images, {_PNEUMONIA} of them PNEUMONIA, where "
+        f"always answering PNEUMONIA gives {_PNEUMONIA / _OFFICIAL:.1%}. One training's accuracy there is a whole number of "
+        f"{_OFFICIAL}ths; a mean of several need not be. Figures of 96 to 99 % are almost always of a new random split and "
+        "cannot be compared with these."
+    )
+    rows = [*(_our_row(letter, side, comparison) for letter, side in (("A", comparison.a), ("B", comparison.b)))]
+    table = pd.DataFrame([*rows, *map(_row, PUBLISHED)])
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        height="content",
+        column_config={"link": st.column_config.LinkColumn(display_text="open")},
+        alt="Published results beside both sides, with whether they may be compared",
+    )
+    st.download_button(
+        "Published results (CSV)",
+        table.to_csv(index=False),
+        "published-results.csv",
+        mime="text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    with st.expander("Do generated images help, and does it hold elsewhere? What careful work found"):
+        st.markdown("\n".join(f"- [{plain(item.source)}]({item.url}): {plain(item.words)}" for item in FINDINGS))
+
+
+def claim_checker() -> None:
+    """Let the reader type a claim, and say whether it can be true; the claim is in the address."""
+    st.subheader("Claim checker")
+    st.caption(
+        "Type figures as a paper prints them: their digits say how exact they are. Empty means not claimed. To begin with, the "
+        "claim of the paper that published the data set (Kermany et al. 2018)."
+    )
+    typed = {}
+    columns = st.columns(5)
+    for column, (name, usual) in zip(
+        columns, (("accuracy", "92.8 %"), ("sensitivity", "93.2 %"), ("specificity", "90.1 %")), strict=False
+    ):
+        typed[name] = column.text_input(
+            name.capitalize(), usual, max_chars=20, key=f"claim_{name}", bind="query-params", placeholder="not claimed"
+        )
+    n = columns[3].number_input(
+        "Images", 1, MOST_IMAGES, _OFFICIAL, key="claim_n", bind="query-params", help="All that were tested."
+    )
+    sick = columns[4].text_input(
+        "Of them PNEUMONIA",
+        str(_PNEUMONIA),
+        max_chars=9,
+        key="claim_pneumonia",
+        bind="query-params",
+        placeholder="not known",
+        help=f"Of the {_OFFICIAL} official test images {_PNEUMONIA} are. Leave it empty where a paper does not say.",
+    )
+    try:
+        check = check_claim(n=int(n or 0), n_pneumonia=_count(sick), **typed)
+    except DataError as error:
+        show_error(error)
+        return
+    _result(check)
+
+
+def multiples_frame(multiples: Sequence[Multiple]) -> pd.DataFrame:
+    """Whether each claimed rate is a whole number of images."""
+
+    def fits(found: Multiple) -> str:
+        if not found.fits:
+            return "none"
+        counts = f"{found.least:,}" if found.least == found.most else f"{found.least:,} to {found.most:,}"
+        return f"{counts} (any rate fits: few digits)" if found.always_fits else counts
+
+    columns = {
+        "claimed": [f"{found.name} {found.rate}" for found in multiples],
+        "of images": [f"{found.of:,}" for found in multiples],
+        "counts that round to it": [fits(found) for found in multiples],
+        "nearest": [
+            f"{found.nearest:,}" + (f", {found.nearest / found.of:.3%}" if found.of else "") for found in multiples
+        ],
+    }
+    return pd.DataFrame(columns)
+
+
+def tables_frame(check: ClaimCheck) -> pd.DataFrame:
+    """The 2x2 tables that were written out."""
+    rows = [
+        {"TP": table.tp, "FN": table.fn, "TN": table.tn, "FP": table.fp, "PNEUMONIA": table.tp + table.fn}
+        for table in check.examples
+    ]
+    return pd.DataFrame(rows)
+
+
+def _result(check: ClaimCheck) -> None:
+    (st.success if check.tables else st.error)(plain(check.verdict))
+    where = f"n = {check.n:,}, as claimed"
+    if check.multiples:
+        st.table(multiples_frame(check.multiples), hide_index=True, alt=f"Whether rates are whole numbers, {where}")
+    words = []
+    if not isinstance(check.interval, NotApplicable):
+        words.append(
+            f"95 % interval of the accuracy at {where}: {check.interval.low:.1%} to {check.interval.high:.1%} (Wilson), "
+            "wider where patients have several images."
+        )
+    if not isinstance(check.commonest, NotApplicable):
+        words.append(f"Always answering the commoner class gives {check.commonest:.1%}.")
+    words.append("A figure that was cut off instead of rounded can be half a unit further off than is allowed here.")
+    st.caption(" ".join(words))
+    if check.examples:
+        few = f"{len(check.examples)} of {check.tables:,}" if check.tables > EXAMPLES else "All"
+        st.markdown(f"**{few} tables that give the claim** · {where}")
+        st.dataframe(
+            tables_frame(check), hide_index=True, width="content", alt=f"2x2 tables that give the claim, {where}"
+        )
+
+
+def _count(text: str) -> int | None:
+    digits = text.strip().replace(",", "")
+    if not digits:
+        return None
+    if not (digits.isascii() and digits.isdigit()):
+        raise DataError(f"PNEUMONIA images must be a whole number, or empty. Received: n_pneumonia={text[:20]!r}")
+    return int(digits)
+
+
+def _row(result: PublishedResult) -> dict[str, str]:
+    def text(value: float | None) -> str:
+        return "" if value is None else f"{value:.{result.decimals}f}"
+
+    row = {"source": result.source, "model": result.model, "accuracy": text(result.accuracy)}
+    row |= {
+        "sensitivity": text(result.sensitivity),
+        "specificity": text(result.specificity),
+        "AUROC": text(result.auroc),
+    }
+    found = check_claim(n=_OFFICIAL, accuracy=f"{row['accuracy']} %").multiples[0]
+    share = f"{found.nearest} / {_OFFICIAL}" if found.fits else f"not k / {_OFFICIAL}"
+    return row | {
+        "n": f"{_OFFICIAL}" if result.comparable else "",
+        "comparable": "official" if result.comparable else "no",
+        "accuracy is": share if result.comparable else "",
+        "note": result.note,
+        "link": result.url,
+    }
+
+
+def _our_row(letter: str, side: Side, comparison: Comparison) -> dict[str, str]:
+    row = {"source": f"{letter}, ours", "model": side.name}
+    for name, metric in _FIGURES.items():
+        found = side.figures[metric]
+        row[name] = (
+            "n/a"
+            if isinstance(found, NotApplicable)
+            else f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
+        )
+    if view(side.run_ids[0]).data.get("is_phantom"):
+        comparable = "no: phantoms"
+    elif comparison.split is not Split.TEST:
+        comparable = f"no: {comparison.split.value} images"
+    elif side.n != _OFFICIAL:
+        comparable = f"no: {side.n:,} images, not {_OFFICIAL}"
+    else:
+        comparable = "official"
+    note = "Selected on test: these flatter." if side.selected_on_test and comparison.split is Split.TEST else ""
+    return row | {"n": f"{side.n:,}", "comparable": comparable, "accuracy is": "", "note": note, "link": ""}

@@ -1,0 +1,87 @@
+"""The first look at a comparison: the verdict, every figure of both sides with its difference, and the tests."""
+
+import streamlit as st
+
+from pages.ui import charts
+from pages.ui.compare_tables import change, counts_frame, figures_frame, mean_table, pairs_frame, reasons, short
+from pages.ui.pictures import plain
+from pages.ui.tables import table_frame
+from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.evaluation.figures import Metric
+from pneumo_core.evaluation.metrics import classification_table
+from pneumo_core.reporting.wording import AS_THEY_ARE, NAMES
+
+HEADLINE = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
+
+
+def where(comparison: Comparison) -> str:
+    """Split and n, as they stand beside each figure."""
+    split, a, b = comparison.split.value, comparison.a, comparison.b
+    chosen = ", selected on test" if split == "test" and (a.selected_on_test or b.selected_on_test) else ""
+    n = f"n = {a.n:,}" if a.n == b.n else f"n = {a.n:,} and {b.n:,}"
+    return f"{split}{chosen}, {n}"
+
+
+def verdict(comparison: Comparison) -> None:
+    """The sentence, what limits it, and the figures that most people look for."""
+    st.info(plain(comparison.verdict), icon=":material/balance:")
+    st.caption("\n".join(f"- {plain(note)}" for note in comparison.notes))
+    grid = st.grid(len(HEADLINE), min_column_width=180, border=True)
+    for metric in HEADLINE:
+        value, _, interval = change(metric, comparison.differences[metric].estimate).partition(" ")
+        with grid.cell():
+            unit = "" if metric in AS_THEY_ARE else " points"
+            st.metric(
+                f"{NAMES[metric]}, B - A",
+                value + (unit if interval else ""),
+                help=f"{NAMES[metric]} of B minus that of A, with its 95 % interval over patients.",
+            )
+            st.caption(
+                f"{interval.strip('()') or 'not applicable'}  \nA {short(metric, comparison.a.figures[metric])}  \n"
+                f"B {short(metric, comparison.b.figures[metric])}  \n{where(comparison)}"
+            )
+
+
+def figures_panel(comparison: Comparison) -> None:
+    """Tables of both sides in the report's layout, all figures, and the tests."""
+    st.subheader("Right and wrong calls")
+    _classification(comparison)
+    st.subheader("Every figure")
+    st.caption(
+        f"{where(comparison)}. Intervals are 95 %, differences of shares in points. Over patients and over seeds are told "
+        "apart, because new patients and a new seed are two kinds of chance."
+    )
+    st.dataframe(
+        figures_frame(comparison), hide_index=True, width="stretch", height="content", alt="Figures of A and B"
+    )
+    st.subheader("Tests, run by run")
+    several = " Holm's adjustment allows for looking at several pairs." if len(comparison.pairs) > 1 else ""
+    st.caption(
+        f"{where(comparison)}. McNemar asks whether one side is right more often where only one of them is; DeLong "
+        "compares AUROC. Both take images as independent; the clustered p allows for several images of a patient."
+        + several
+    )
+    st.dataframe(pairs_frame(comparison), hide_index=True, width="stretch", height="content", alt="Tests of each pair")
+    for reason in reasons(comparison):
+        st.caption(plain(f"Not applicable: {reason}."))
+    with st.expander("How the figures were made"):
+        st.markdown(plain(comparison.methods))
+
+
+def _classification(comparison: Comparison) -> None:
+    for column, name, side in zip(st.columns(2, gap="large"), "AB", (comparison.a, comparison.b), strict=True):
+        with column:
+            runs = len(side.run_ids)
+            of = "" if runs == 1 else f", mean of {runs} runs"
+            st.markdown(f"**{name}: {plain(side.name)}** · {comparison.split.value}, n = {side.n:,}{of}")
+            if runs == 1:
+                counts = side.confusions[0]
+                words = f"Confusion matrix of {side.name}"
+                st.plotly_chart(charts.confusion(counts), width="stretch", key=f"confusion {name}", alt=words)
+                table = classification_table(counts)
+            else:
+                words = f"Counts of each run of {side.name}"
+                st.dataframe(counts_frame(side), hide_index=True, width="stretch", alt=words)
+                table = mean_table(side)
+            st.table(table_frame(table), alt=f"Classification table of {side.name}")
+    st.caption("In the layout of the report of 2020: precision, recall and F1 of each class, and their means.")

@@ -1,0 +1,98 @@
+"""The two runs that a part of the Compare page is about, ready to be measured and drawn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from pages.ui.cached import evidence_in
+from pages.ui.charts import SIDE_A, SIDE_B
+from pages.ui.pictures import plain
+from pneumo_core.errors import RunError
+from pneumo_core.evaluation.comparison import Comparison, Pair
+from pneumo_core.evaluation.figures import Evidence, labels_of
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.records import NotApplicable, Split
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One run of the pair on the split shown.
+
+    Attributes:
+        letter: ``A`` or ``B``.
+        name: What its side is, in words.
+        colour: Of its lines and marks.
+        dash: Of its lines, so that the sides differ by more than colour.
+        split: The split.
+        evidence: What it said of the split's images.
+    """
+
+    letter: str
+    name: str
+    colour: str
+    dash: str
+    split: Split
+    evidence: Evidence
+
+    @property
+    def where(self) -> str:
+        """The split as it stands beside each figure: ``test``, or ``test, selected on test``."""
+        selected = self.evidence.selected_on_test and self.split is Split.TEST
+        return self.split.value + (", selected on test" if selected else "")
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """Its predictions of the split."""
+        return self.evidence.predictions
+
+    @property
+    def y_true(self) -> NDArray[np.int64]:
+        """Classes, (n,)."""
+        return labels_of(self.predictions)
+
+    @property
+    def logit(self) -> NDArray[np.float64]:
+        """Logits, (n,)."""
+        return self.predictions["logit"].to_numpy(dtype=np.float64)
+
+    @property
+    def probability(self) -> NDArray[np.float64]:
+        """Raw probabilities of PNEUMONIA, (n,)."""
+        return probability(self.logit)
+
+    @property
+    def patients(self) -> NDArray[np.str_]:
+        """Patient of each image, (n,)."""
+        return self.predictions["patient_id"].to_numpy(dtype=str)
+
+
+def shown_sides(comparison: Comparison, pair: Pair) -> tuple[Shown, Shown]:
+    """Both runs of the pair on the comparison's split; see `inference.compared.evidence_of` for the errors."""
+    split = comparison.split
+    return (
+        Shown("A", comparison.a.name, SIDE_A, "solid", split, evidence_in(pair.a, split)),
+        Shown("B", comparison.b.name, SIDE_B, "dash", split, evidence_in(pair.b, split)),
+    )
+
+
+def name_sides(a: Shown, b: Shown) -> None:
+    """Say which runs the letters stand for, with n and split."""
+    words = (
+        f"**{side.letter}** is {plain(side.name)}: run {side.evidence.run_id[-6:]}, seed {side.evidence.seed}, "
+        f"{len(side.predictions):,} images of {len(np.unique(side.patients)):,} patients, {side.where}."
+        for side in (a, b)
+    )
+    st.caption("  \n".join(words))
+
+
+def validation_of(side: Shown) -> Evidence | NotApplicable:
+    """What the run said of its validation images, or why there is nothing."""
+    try:
+        return evidence_in(side.evidence.run_id, Split.VAL)
+    except RunError:
+        if side.evidence.selected_on_test:
+            return NotApplicable("its validation images were the test images, which must not choose a threshold")
+        return NotApplicable("it has no predictions of validation images")

@@ -1,0 +1,127 @@
+"""The verdict claims what every test allows, and nothing more."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from pneumo_core.evaluation.comparison import Comparison, Difference
+from pneumo_core.evaluation.figures import Metric
+from pneumo_core.evaluation.paired import McNemar, SeedDifference
+from pneumo_core.evaluation.verdict import in_points, judge, p_text
+from pneumo_core.records import Estimate, NotApplicable
+from tests.evaluation.test_comparison import compared, run
+
+SHOWN = Difference(Estimate(0.05, 0.01, 0.09, 120), 0.01)
+NOT_SHOWN = Difference(Estimate(0.05, -0.01, 0.11, 120), 0.1)
+TELLING, SILENT = McNemar(100, 2, 15, 3, 0.002, 0.003), McNemar(100, 8, 9, 3, 1.0, 0.9)
+
+
+@pytest.fixture(scope="module")
+def two_runs() -> Comparison:
+    return compared([run("a")], [run("b")])
+
+
+@pytest.fixture(scope="module")
+def two_groups() -> Comparison:
+    return compared([run("a", seed=seed) for seed in range(3)], [run("b", seed=seed) for seed in range(3)])
+
+
+def said(comparison: Comparison, difference: Difference, **changes: object) -> tuple[str, tuple[str, ...]]:
+    changed = replace(comparison, differences=comparison.differences | {Metric.ACCURACY: difference})
+    return judge(replace(changed, **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("difference", "calls", "claims"),
+    [
+        (SHOWN, TELLING, True),
+        (SHOWN, SILENT, False),
+        (NOT_SHOWN, TELLING, False),
+        (NOT_SHOWN, SILENT, False),
+        (SHOWN, replace(TELLING, p_clustered=0.2), False),
+        (SHOWN, replace(TELLING, p_clustered=NotApplicable("one patient")), True),
+    ],
+)
+def test_a_difference_between_two_runs_needs_the_interval_and_both_tests(
+    two_runs: Comparison, difference: Difference, calls: McNemar, claims: bool
+) -> None:
+    sentence, notes = said(two_runs, difference, mcnemar=calls)
+    assert ("is more accurate" in sentence) == claims
+    assert ("no difference can be shown" in sentence) != claims
+    assert sentence.startswith("On 120 test images of 60 patients ")
+    assert p_text(calls.p) in sentence
+    assert any("about these models" in note for note in notes)
+
+
+@pytest.mark.parametrize(("p", "value", "claims"), [(0.01, 0.05, True), (0.2, 0.05, False), (0.01, -0.05, False)])
+def test_a_difference_between_groups_needs_patients_and_seeds(
+    two_groups: Comparison, p: float, value: float, claims: bool
+) -> None:
+    seeds = SeedDifference(value=value, low=value - 0.01, high=value + 0.01, p=p, k_a=3, k_b=3)
+    sentence, notes = said(two_groups, SHOWN, seeds=two_groups.seeds | {Metric.ACCURACY: seeds})
+    assert ("is more accurate" in sentence) == claims
+    assert "over 3 runs of A and 3 runs of B" in sentence
+    assert f"Welch {p_text(p)}" in sentence
+    assert claims or any("not every test" in note for note in notes)
+
+
+def test_two_seeds_are_told_to_say_little() -> None:
+    found = compared([run("a", seed=seed) for seed in range(2)], [run("b", seed=seed) for seed in range(2)])
+    assert any("Two seeds" in note for note in found.notes)
+
+
+def test_runs_that_agree_on_every_image_do_not_differ() -> None:
+    sentence, _ = judge(compared([run("a")], [replace(run("a"), run_id="b")]))
+    assert "right and wrong about the same images" in sentence
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [(True, True, "Both chose"), (True, False, "A chose its epochs on the test"), (False, True, "B chose its epochs")],
+)
+def test_selection_on_test_is_told(two_runs: Comparison, a: bool, b: bool, words: str) -> None:
+    changed = replace(two_runs, a=replace(two_runs.a, selected_on_test=a), b=replace(two_runs.b, selected_on_test=b))
+    assert any(note.startswith(words) for note in judge(changed)[1])
+
+
+def test_a_change_in_the_kind_of_error_is_told_beside_accuracy(two_runs: Comparison) -> None:
+    differences = dict.fromkeys(two_runs.differences, NOT_SHOWN) | {
+        Metric.SENSITIVITY: Difference(Estimate(-0.065, -0.109, -0.03, 80), 0.001),
+        Metric.SPECIFICITY: Difference(Estimate(0.068, 0.009, 0.142, 40), 0.024),
+    }
+    _, notes = judge(replace(two_runs, differences=differences))
+    # Holm: 3 x .001 and 2 x .024.
+    assert "sensitivity -6.5 points, 95 % interval -10.9 to -3.0, p = .003" in notes[0]
+    assert "specificity +6.8 points, 95 % interval +0.9 to +14.2, p = .048" in notes[0]
+
+
+def test_no_verdict_without_an_interval(two_runs: Comparison) -> None:
+    missing = NotApplicable("there is one patient")
+    sentence, _ = said(two_runs, Difference(missing, missing))
+    assert "nothing can be said" in sentence
+    assert "there is one patient" in sentence
+
+
+def test_claims_about_nothing_are_rare() -> None:
+    """Runs that differ by chance alone: the verdict claims a difference in at most about one of twenty."""
+    claims = 0
+    for seed in range(60):
+        a, b = run("a", seed=seed), run("b", seed=seed)
+        claims += bool(re.search("more accurate|less accurate", judge(compared([a], [b]))[0]))
+    assert claims <= 6  # Binomial(60, .05) exceeds this with a chance of 3 %.
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.29, "p = .29"), (0.047, "p = .047"), (0.00001, "p < .001"), (1.0, "p = 1.00"), (0.9999, "p = 1.00")],
+)
+def test_p_values_in_words(p: float, text: str) -> None:
+    assert p_text(p) == text
+
+
+def test_differences_in_words() -> None:
+    assert in_points(Estimate(-0.013, -0.034, 0.008, 624)) == "-1.3 points, 95 % interval -3.4 to +0.8"
+    assert in_points(Estimate(0.0131, 0.0049, 0.0238, 9), metric=Metric.AUROC) == (
+        "+0.013, 95 % interval +0.005 to +0.024"
+    )
