@@ -20,7 +20,7 @@ from pneumo_core.evaluation.metrics import Confusion, FloatArray, IntArray, PrCu
 from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, Spread, seed_difference, spread
 from pneumo_core.evaluation.pairs import Pair, pairs_of
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.resampling import Resampled, bca, resample
+from pneumo_core.evaluation.resampling import Resampled, bca_estimates, resample
 from pneumo_core.evaluation.verdict import judge
 from pneumo_core.records import Estimate, Label, NotApplicable, Split
 
@@ -240,26 +240,20 @@ def _estimates(
     drawn: Resampled, labels: Sequence[IntArray], n: int
 ) -> dict[Metric, tuple[Estimate | NotApplicable, float | NotApplicable]]:
     """Each figure with its interval, and the level at which that interval touches 0."""
-    low, high, p = bca(drawn.value, drawn.replicates, drawn.jackknife)
     classes = {Metric.SENSITIVITY: Label.PNEUMONIA, Metric.SPECIFICITY: Label.NORMAL}
     among = {metric: int((labels[-1] == label).sum()) for metric, label in classes.items()}
     found: dict[Metric, tuple[Estimate | NotApplicable, float | NotApplicable]] = {}
-    for place, metric in enumerate(METRICS):
-        value = float(drawn.value[place])
+    for metric, value, (estimate, p) in zip(METRICS, drawn.value, bca_estimates(drawn, n), strict=True):
         if np.isnan(value):
             reasons = [missing_reason(metric, y_true) for y_true in labels]
             missing = NotApplicable(
                 next((reason for reason in reasons if reason.startswith("no image is")), reasons[0])
             )
             found[metric] = missing, missing
-        elif np.isnan(low[place]):
-            alike = NotApplicable("an interval cannot be computed: drawing the patients again changes nothing")
-            found[metric] = alike, alike
+        elif isinstance(estimate, Estimate):
+            found[metric] = replace(estimate, n=among.get(metric, n)), p
         else:
-            found[metric] = (
-                Estimate(value, float(low[place]), float(high[place]), among.get(metric, n)),
-                float(p[place]),
-            )
+            found[metric] = estimate, p
     return found
 
 

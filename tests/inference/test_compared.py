@@ -1,0 +1,164 @@
+"""Finished runs set side by side: what may be compared, and what is said of what may not."""
+
+from pathlib import Path
+
+import pytest
+
+from pneumo_core.config import Balance, Preset
+from pneumo_core.errors import CorruptError, DataError, RunError, RunNotFoundError
+from pneumo_core.evaluation.figures import Metric
+from pneumo_core.evaluation.paired import McNemar
+from pneumo_core.files import write_atomic
+from pneumo_core.inference.compared import compare_runs, comparison_to_dict, evidence_of, groups, side_ids
+from pneumo_core.inference.evidence import read_report
+from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.store import write_manifest
+from tests.made_runs import made_predictions, made_run
+
+pytestmark = pytest.mark.usefixtures("no_published")
+
+
+def test_two_runs_are_compared_at_their_own_thresholds() -> None:
+    a, b = made_run(made_predictions()), made_run(made_predictions(skill=2.0), balance=Balance.OVERSAMPLE)
+    found = compare_runs([a.run_id], [b.run_id])
+    assert found.a.thresholds == (read_report(a).operating_point.threshold,)
+    assert found.paired
+    assert isinstance(found.mcnemar, McNemar)
+    assert (found.a.name, found.b.name) == ("baseline · sound · seed 0", "baseline · sound · oversample · seed 0")
+    assert found.a.figures[Metric.AUROC] == read_report(a).splits[Split.TEST].auroc
+    document = comparison_to_dict(found)
+    assert {"mcnemar", "delong", "verdict", "differences"} <= set(document)
+    assert document["mcnemar"]["p"] == found.mcnemar.p
+
+
+def test_the_validation_split_can_be_compared_too() -> None:
+    a, b = made_run(made_predictions()), made_run(made_predictions(skill=2.0), seed=1)
+    assert compare_runs([a.run_id], [b.run_id], split=Split.VAL).split is Split.VAL
+
+
+def test_groups_are_runs_that_differ_in_their_seed_alone() -> None:
+    none = [made_run(made_predictions(seed=seed), seed=seed) for seed in (2, 0, 1)]
+    other = made_run(made_predictions(), balance=Balance.OVERSAMPLE)
+    shorter = made_run(made_predictions(), epochs=3)
+    phantoms = made_run(made_predictions(), is_phantom=True, data_id="1" * 12)
+    found = {group.run_ids: group for group in groups()}
+    assert found[tuple(run.run_id for run in (none[1], none[2], none[0]))].seeds == (0, 1, 2)
+    assert {(other.run_id,), (shorter.run_id,), (phantoms.run_id,)} < set(found)
+    assert found[phantoms.run_id,].name == "baseline · sound · phantoms"
+    compared = compare_runs([none[0].run_id, none[1].run_id], [other.run_id])
+    assert compared.a.seeds == (0, 2)
+    assert compared.a.name == "baseline · sound · 2 seeds"
+
+
+def test_sides_of_one_name_are_told_apart() -> None:
+    a, b = made_run(made_predictions()), made_run(made_predictions(skill=2.0), epochs=3)
+    found = compare_runs([a.run_id], [b.run_id])
+    assert {found.a.name, found.b.name} == {f"baseline · sound · seed 0 · {run.run_id[-6:]}" for run in (a, b)}
+
+
+def test_runs_of_one_group_must_not_differ_in_more() -> None:
+    a, b, c = (
+        made_run(made_predictions()),
+        made_run(made_predictions(), seed=1, epochs=3),
+        made_run(made_predictions(), seed=2),
+    )
+    with pytest.raises(RunError, match="differ in their seed alone"):
+        compare_runs([a.run_id, b.run_id], [c.run_id])
+
+
+def test_a_run_is_not_compared_with_itself() -> None:
+    run = made_run(made_predictions())
+    with pytest.raises(RunError, match="must be different runs"):
+        compare_runs([run.run_id], [run.run_id])
+
+
+def test_different_test_sets_are_refused_pairing_and_offered_unpaired() -> None:
+    a = made_run(made_predictions())
+    b = made_run(made_predictions(n=60), preset=Preset.QUICK)
+    found = compare_runs([a.run_id], [b.run_id])
+    assert isinstance(found.mcnemar, NotApplicable)
+    assert "90 of A, 60 of B, 60 of them in both" in found.mcnemar.reason
+    assert isinstance(found.differences[Metric.ACCURACY].estimate, Estimate)
+
+
+def test_phantoms_are_not_paired_with_xrays_of_the_same_names() -> None:
+    a = made_run(made_predictions())
+    b = made_run(made_predictions(skill=2.0), is_phantom=True, data_id="1" * 12)
+    assert not compare_runs([a.run_id], [b.run_id]).paired
+
+
+def test_seeds_tested_on_different_images_make_no_group() -> None:
+    a, b = made_run(made_predictions(), seed=0), made_run(made_predictions(n=60), seed=1)
+    c = made_run(made_predictions(), seed=2, balance=Balance.OVERSAMPLE)
+    with pytest.raises(DataError, match="tested on the same images"):
+        compare_runs([a.run_id, b.run_id], [c.run_id])
+
+
+def test_a_run_without_predictions_of_the_split() -> None:
+    a = made_run(made_predictions(splits=("test",)), preset=Preset.REPORT)
+    b = made_run(made_predictions())
+    with pytest.raises(RunError, match=r"split='val', has=\['test'\]"):
+        compare_runs([a.run_id], [b.run_id], split=Split.VAL)
+
+
+def test_damaged_missing_and_unfinished_runs_are_told() -> None:
+    a, b = made_run(made_predictions()), made_run(made_predictions(skill=2.0), seed=1)
+    whole = b.predictions.read_bytes()
+    write_atomic(b.predictions, whole[:-20])
+    with pytest.raises(CorruptError, match=r"predictions.parquet must have the SHA-256"):
+        compare_runs([a.run_id], [b.run_id])
+    write_manifest(b, {})
+    with pytest.raises(CorruptError, match="must hold a table"):
+        evidence_of(b.run_id, Split.TEST)
+    b.manifest.unlink()
+    with pytest.raises(RunError, match="must be finished"):
+        compare_runs([a.run_id], [b.run_id])
+    assert [group.run_ids for group in groups()] == [(a.run_id,)]
+    with pytest.raises(RunNotFoundError):
+        compare_runs([a.run_id], ["baseline-" + "f" * 12])
+
+
+def test_predictions_that_are_not_finite_are_refused() -> None:
+    a, b = made_run(made_predictions()), made_run(made_predictions(skill=2.0), seed=1)
+    rows = made_predictions(skill=2.0)
+    rows.loc[3, "logit"] = float("nan")
+    write_atomic(b.predictions, rows.to_parquet(index=False))
+    write_manifest(b, {})
+    with pytest.raises(DataError, match="logit must be finite"):
+        compare_runs([a.run_id], [b.run_id])
+
+
+def test_a_dcgan_is_no_side(finished_gan_id: str) -> None:
+    a = made_run(made_predictions())
+    with pytest.raises(RunError, match="a classifier's, baseline or vgg16"):
+        compare_runs([a.run_id], [finished_gan_id])
+    assert [group.run_ids for group in groups()] == [(a.run_id,)]
+
+
+@pytest.fixture
+def finished_gan_id(tmp_path: Path) -> str:
+    """A DCGAN that claims to be finished."""
+    from pneumo_core.files import write_json
+    from pneumo_core.gan_config import gan_config
+    from pneumo_core.run_config import config_to_dict, run_id
+    from pneumo_core.store import run_directory
+    from tests.made_runs import DATA_ID
+
+    config = gan_config(Preset.QUICK)
+    run = run_directory(run_id(config, DATA_ID))
+    write_json(run.config, {"config": config_to_dict(config), "data": {"data_id": DATA_ID}})
+    write_manifest(run, {})
+    return run.run_id
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"), [("a", ("a",)), (" a , b,a ", ("a", "b")), ("a,", ("a",))], ids=["one", "several", "comma"]
+)
+def test_sides_as_people_write_them(text: str, ids: tuple[str, ...]) -> None:
+    assert side_ids(text) == ids
+
+
+@pytest.mark.parametrize("text", ["", " ", ",,"])
+def test_no_side(text: str) -> None:
+    with pytest.raises(RunError, match="requires a run id"):
+        side_ids(text)
