@@ -14,6 +14,7 @@ import typer
 
 from pneumo_core.augment_file import named_augmentation
 from pneumo_core.command import Data, Json, Run, Wait, Where, figures, follow, index_of, run_facts
+from pneumo_core.compare_commands import compare_app
 from pneumo_core.config import AUGMENTATIONS, Balance, FineTuneConfig, Preset, parse_balance
 from pneumo_core.data.gan_arm import collapse_of, follow_gan
 from pneumo_core.data.source import kaggle_folder
@@ -29,6 +30,7 @@ from pneumo_core.terminal import detachable, left, print_result, progress_line
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 data_app = typer.Typer(no_args_is_help=True, help="Make, fetch and index data sets.")
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, cancel, resume, export, publish and clean runs.")
+app.add_typer(compare_app)
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 app.add_typer(gan_app, name="gan")

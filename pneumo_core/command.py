@@ -9,8 +9,10 @@ import typer
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import default_data
 from pneumo_core.errors import RunError
+from pneumo_core.evaluation.report import report_to_dict
 from pneumo_core.files import read_json
 from pneumo_core.gan_config import GanConfig
+from pneumo_core.inference.evidence import read_report
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.cost import remaining_s
 from pneumo_core.records import RunState
@@ -76,6 +78,7 @@ def follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
 
 def figures(view: jobs.RunView) -> Any:
     """A finished run's figures as plain data: a classifier's evaluation, or the measures of a DCGAN's samples."""
-    path = view.run.measures if isinstance(view.config, GanConfig) else view.run.report
-    verified_file(view.run, path)
-    return read_json(path)
+    if not isinstance(view.config, GanConfig):
+        return report_to_dict(read_report(view.run))
+    verified_file(view.run, view.run.measures)
+    return read_json(view.run.measures)

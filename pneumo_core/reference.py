@@ -1,12 +1,36 @@
-"""Published numbers that others are held against, as data with their source."""
+"""Published numbers that others are held against, as data with their source: the report of 2020, papers, our own runs.
 
+The report is Meral Balik, "CNN For Detecting Pneumonia from X-ray Images", Springboard, 28 April 2020; a `place` is a section
+or figure of it. Class 0 is NORMAL, class 1 PNEUMONIA, as in its tables.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from pneumo_core.config import Preset
 from pneumo_core.records import Architecture, Estimate, Label, Split
 
-__all__ = ["EXPECTED", "OFFICIAL_COUNTS", "OFFICIAL_TOTAL", "Expected"]
+__all__ = [
+    "EXPECTED",
+    "FINDINGS",
+    "INCONSISTENCIES",
+    "OFFICIAL_COUNTS",
+    "OFFICIAL_TOTAL",
+    "PUBLISHED",
+    "REPORT_COUNTS",
+    "REPORT_FIGURES",
+    "REPORT_PARAMETERS",
+    "REPORT_RUNS",
+    "REPORT_TEXT_TOTAL",
+    "Expected",
+    "Finding",
+    "Inconsistency",
+    "Parameters",
+    "PublishedResult",
+    "ReportFigure",
+    "ReportRun",
+]
 
 OFFICIAL_COUNTS: Final[dict[tuple[Split, Label], int]] = {
     (Split.TRAIN, Label.NORMAL): 1341,
@@ -42,53 +66,334 @@ class Expected:
     auroc: Estimate
     epochs: int
     duration_s: float
-    machine: str
+    machine: str = "two CPU cores with bfloat16, busy with other work too, one seed"
 
-
-_MACHINE: Final = "two CPU cores with bfloat16, busy with other work too, one seed"
 
 EXPECTED: Final[dict[tuple[Architecture, Preset], Expected]] = {
     (Architecture.BASELINE, Preset.REPORT): Expected(
-        accuracy=Estimate(0.906, 0.865, 0.935, 318),
-        auroc=Estimate(0.949, 0.919, 0.972, 318),
-        epochs=14,
-        duration_s=793,
-        machine=_MACHINE,
+        Estimate(0.906, 0.865, 0.935, 318), Estimate(0.949, 0.919, 0.972, 318), epochs=14, duration_s=793
     ),
     (Architecture.BASELINE, Preset.SOUND): Expected(
-        accuracy=Estimate(0.821, 0.764, 0.866, 318),
-        auroc=Estimate(0.969, 0.951, 0.982, 318),
-        epochs=19,
-        duration_s=1409,
-        machine=_MACHINE,
+        Estimate(0.821, 0.764, 0.866, 318), Estimate(0.969, 0.951, 0.982, 318), epochs=19, duration_s=1409
     ),
     (Architecture.BASELINE, Preset.QUICK): Expected(
-        accuracy=Estimate(0.786, 0.730, 0.833, 318),
-        auroc=Estimate(0.858, 0.814, 0.897, 318),
-        epochs=6,
-        duration_s=86,
-        machine=_MACHINE,
+        Estimate(0.786, 0.730, 0.833, 318), Estimate(0.858, 0.814, 0.897, 318), epochs=6, duration_s=86
     ),
     (Architecture.VGG16, Preset.REPORT): Expected(
-        accuracy=Estimate(0.903, 0.865, 0.930, 318),
-        auroc=Estimate(0.968, 0.949, 0.984, 318),
-        epochs=7,
-        duration_s=180,
-        machine=_MACHINE,
+        Estimate(0.903, 0.865, 0.930, 318), Estimate(0.968, 0.949, 0.984, 318), epochs=7, duration_s=180
     ),
     (Architecture.VGG16, Preset.SOUND): Expected(
-        accuracy=Estimate(0.887, 0.843, 0.919, 318),
-        auroc=Estimate(0.970, 0.952, 0.983, 318),
-        epochs=14,
-        duration_s=549,
-        machine=_MACHINE,
+        Estimate(0.887, 0.843, 0.919, 318), Estimate(0.970, 0.952, 0.983, 318), epochs=14, duration_s=549
     ),
     (Architecture.VGG16, Preset.QUICK): Expected(
-        accuracy=Estimate(0.853, 0.800, 0.894, 299),
-        auroc=Estimate(0.939, 0.907, 0.966, 299),
-        epochs=6,
-        duration_s=40,
-        machine=_MACHINE,
+        Estimate(0.853, 0.800, 0.894, 299), Estimate(0.939, 0.907, 0.966, 299), epochs=6, duration_s=40
     ),
 }
 """Runs with seed 0 on the X-rays that README's results are from; what was not run is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRun:
+    """One of the report's four trainings.
+
+    Attributes:
+        architecture: ``baseline`` or ``vgg16``.
+        balanced: Whether samples of its DCGAN were added to the NORMAL training images.
+    """
+
+    architecture: Architecture
+    balanced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFigure:
+    """A number of the report.
+
+    Attributes:
+        run: The training it is of.
+        name: As its tables say, such as ``"precision 0"`` or ``"macro f1"``.
+        value: As printed; rates as fractions.
+        decimals: Decimals of `value` that are printed, so that it is right to half a unit of the last.
+        place: Where it stands.
+        is_approximate: Whether the report gives it as "close to" or "around".
+    """
+
+    run: ReportRun
+    name: str
+    value: float
+    decimals: int
+    place: str
+    is_approximate: bool = False
+
+
+REPORT_RUNS: Final = tuple(
+    ReportRun(model, balanced) for balanced in (False, True) for model in (Architecture.BASELINE, Architecture.VGG16)
+)
+"""In the report's order."""
+
+_BASELINE, _VGG16, _BASELINE_BALANCED, _VGG16_BALANCED = REPORT_RUNS
+
+# Precision, recall and F1 of class 0, class 1, macro and weighted average, and the accuracy, as printed.
+_TABLES: Final[dict[ReportRun, tuple[str, str, float]]] = {
+    _BASELINE: ("3.5, Figure 5", ".95 .77 .85  .88 .97 .92  .91 .87 .89  .90 .90 .89", 0.90),
+    _VGG16: ("4, Figure 7", ".96 .81 .88  .89 .98 .94  .93 .89 .91  .92 .92 .92", 0.92),
+    _BASELINE_BALANCED: ("5, Figure 9", ".93 .74 .82  .86 .97 .91  .90 .85 .87  .89 .88 .88", 0.88),
+    _VGG16_BALANCED: ("5, Figure 11", ".96 .74 .83  .86 .98 .92  .91 .86 .88  .90 .89 .89", 0.89),
+}
+_ROWS: Final = ("{} 0", "{} 1", "macro {}", "weighted {}")
+_COLUMNS: Final = tuple(row.format(name) for row in _ROWS for name in ("precision", "recall", "f1"))
+
+
+def _report_figures() -> Iterator[ReportFigure]:
+    for run, (place, numbers, accuracy) in _TABLES.items():
+        yield ReportFigure(run, "accuracy", accuracy, 2, f"section {place}")
+        for name, text in zip(_COLUMNS, numbers.split(), strict=True):
+            yield ReportFigure(run, name, float(text), 2, f"section {place}")
+        for name, support in (("support 0", 234), ("support 1", 390), ("support", 624)):
+            yield ReportFigure(run, name, support, 0, f"section {place}")
+    for name, count in (("true 0", 180), ("false 1", 54), ("false 0", 10), ("true 1", 380)):
+        yield ReportFigure(_BASELINE, name, count, 0, "section 3.5, text to Figure 5")
+    yield ReportFigure(_BASELINE, "loss", 0.29, 2, "section 3.5")
+    yield ReportFigure(_BASELINE, "epochs", 10, 0, "section 3.4, text to Figure 4")
+    settings = ("batch", 32), ("steps", 163), ("test steps", 20), ("most epochs", 20), ("stopping patience", 5)
+    for name, setting in settings:
+        yield ReportFigure(_BASELINE, name, setting, 0, "section 2.3" if name == "batch" else "section 3.3")
+    for run in (_BASELINE_BALANCED, _VGG16_BALANCED):
+        for name, count in (("generated images", 2500), ("images of each class", 4000)):
+            yield ReportFigure(run, name, count, 0, "section 5", is_approximate=True)
+    for run, place, training, validation in (
+        (_BASELINE, "section 3.4, text to Figure 4", 0.93, 0.89),
+        (_VGG16, "section 4, text to Figure 6", 0.96, 0.90),
+    ):
+        yield ReportFigure(run, "training accuracy", training, 2, place, is_approximate=True)
+        yield ReportFigure(run, "validation accuracy", validation, 2, place, is_approximate=True)
+
+
+REPORT_FIGURES: Final = tuple(_report_figures())
+"""Every figure of the four trainings; ``true 0`` and its like are the confusion matrix, by what was called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Parameters of a network of the report.
+
+    Attributes:
+        total: All of them.
+        trainable: Those that training changes.
+        place: Where both stand.
+    """
+
+    total: int
+    trainable: int
+    place: str
+
+    @property
+    def fixed(self) -> int:
+        """Those that training does not change: moving statistics, or VGG16's frozen layers."""
+        return self.total - self.trainable
+
+
+REPORT_PARAMETERS: Final[dict[Architecture, Parameters]] = {
+    Architecture.BASELINE: Parameters(5_677_329, 5_676_881, "section 3.1"),
+    Architecture.VGG16: Parameters(23_760_705, 9_046_017, "section 4"),
+}
+
+REPORT_COUNTS: Final = OFFICIAL_COUNTS | {(Split.TRAIN, Label.NORMAL): 1354}
+"""Images per split and class that the report counted (section 2.2)."""
+
+REPORT_TEXT_TOTAL: Final = 5863
+"""Images in all that the report's text gives (section 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inconsistency:
+    """Where the report disagrees with itself or with what it used.
+
+    Attributes:
+        title: What it is about.
+        says: What the report says, with the places.
+        so: What is so, and how that is known.
+        matters: Why it matters.
+    """
+
+    title: str
+    says: str
+    so: str
+    matters: str
+
+
+INCONSISTENCIES: Final = (
+    Inconsistency(
+        "Validation on the test images",
+        "Three generators are made, one for validation (section 2.3); training is then fitted on 'the training and testing "
+        "generators' with 20 steps for testing (section 3.3).",
+        "20 batches of 32 are the 624 test images (19.5 batches, rounded up). The kept weights, the learning rates and the "
+        "epoch to stop at were all chosen on them, and the 16 validation images were not used.",
+        "The test figures are the best of several looks at the same images: they flatter.",
+    ),
+    Inconsistency(
+        "mode='max' on a loss",
+        "ReduceLROnPlateau monitors val_loss with mode 'max', so that 'learning rate would be reduced when the validation "
+        "accuracy has stopped increasing' (section 3.3).",
+        "What is monitored is the loss, not the accuracy, and with mode 'max' an improvement is a rise of it. The learning "
+        "rate falls while the loss falls.",
+        "The rate shrinks just when training goes well, which may end it early.",
+    ),
+    Inconsistency(
+        "How many images there are",
+        "5,863 images (section 2); counts that add up to 5,869, with 1,354 NORMAL training images (section 2.2).",
+        "The public data set holds 5,856, with 1,341 NORMAL training images. 5,863 is what its web page says.",
+        "The copy that was trained on had 13 more NORMAL files than the public one, and which they were is not known.",
+    ),
+    Inconsistency(
+        "Steps of an epoch",
+        "5,229 images by batches of 32 are 163 steps, which 'ensures that the full dataset would be used' (section 3.3).",
+        "163 × 32 = 5,216: 13 images fewer than 5,229, and exactly the public data set's training images.",
+        "An epoch leaves 13 images out, which changes little.",
+    ),
+    Inconsistency(
+        "VGG16's classification table",
+        "Accuracy .92 and weighted F1 .92, with the classes' rows as printed (section 4, Figure 7).",
+        "Of all 235 × 391 tables of 234 and 390 images none gives its 13 figures. Two give 12 of them (189 NORMAL and 382 or "
+        "383 PNEUMONIA right), and their weighted F1 is .91. The other three tables are each given by some 2x2 table.",
+        "One printed figure is a slip, by .01; it changes no conclusion.",
+    ),
+    Inconsistency(
+        "'Around 90 %' for all four",
+        "The accuracy with generated images was around 90 %, 'the same result' as without (section 5); all four achieved "
+        "around 90 % (section 6).",
+        "The tables say .90, .92, .88 and .89 (Figures 5, 7, 9 and 11).",
+        "Rounded so, four models look alike and the fall with generated images disappears.",
+    ),
+    Inconsistency(
+        "A gain of .02 and a fall of .03",
+        "VGG16 'is performing slightly better' at .92 than the baseline at .90 (section 4); .88 and .89 with generated "
+        "images are 'the same result' (section 5).",
+        "With generated images the baseline falls by .02 and VGG16 by .03, as much as that gain or more. Recall of NORMAL "
+        "falls from .77 and .81 to .74.",
+        "Differences of one size are read in two ways, and no test was made. On 624 images each, unpaired, none of them is "
+        "significant at .05; the paired tests that could tell need each image's prediction.",
+    ),
+    Inconsistency(
+        "The loss with generated images",
+        "'The loss function was also around the same range' (section 5).",
+        "One loss is given, .29, of the baseline on the original images (section 3.5).",
+        "The statement cannot be checked.",
+    ),
+    Inconsistency(
+        "Two accuracies of the same images",
+        "VGG16's validation accuracy 'gets close to 90%' (section 4, Figure 6); its test accuracy is .92 (Figure 7).",
+        "Both are of the 624 test images. If the kept weights were tested, the epoch they are of has .92 in Figure 6 too.",
+        "Two looks at the same images are not two measurements, and neither is of unseen images.",
+    ),
+    Inconsistency(
+        "Zoom of '0.3 percent'",
+        "zoom_range 0.3 'zooms the images to the ratio of 0.3 percent' (section 2.3).",
+        "In Keras it draws factors from 0.7 to 1.3 for each axis: up to 30 %.",
+        "Augmentation was a hundred times stronger than the sentence says.",
+    ),
+    Inconsistency(
+        "VGG16's output",
+        "The output layer 'will predict the probability for two classes' (section 4).",
+        "9,046,017 trainable parameters are those of one output; with two there would be 9,046,274.",
+        "It is one probability, that of PNEUMONIA, as in the baseline.",
+    ),
+)
+"""Each was checked: counts by adding, tables by trying every 2x2 table, parameters by the layers' sizes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedResult:
+    """A published result on the same data set. Rates are in percent, or None where none is given.
+
+    Attributes:
+        source: Authors and year.
+        url: Where it is.
+        model: What was trained.
+        accuracy: Share of images called right.
+        sensitivity: Share of PNEUMONIA called so.
+        specificity: Share of NORMAL called so.
+        auroc: Area under the ROC curve.
+        decimals: Decimals that are printed.
+        comparable: Whether it is of the official 624 test images.
+        note: What it must be read with.
+    """
+
+    source: str
+    url: str
+    model: str
+    accuracy: float | None = None
+    sensitivity: float | None = None
+    specificity: float | None = None
+    auroc: float | None = None
+    decimals: int = 1
+    comparable: bool = True
+    note: str = ""
+
+
+_KERMANY: Final = ("Kermany et al. 2018", "https://doi.org/10.1016/j.cell.2018.02.010")
+_MEDMNIST: Final = ("MedMNIST v2 (Yang et al. 2023)", "https://doi.org/10.1038/s41597-022-01721-8")
+_MEDMNIST_PLUS: Final = ("MedMNIST+ (Doerrich et al. 2024)", "https://arxiv.org/abs/2404.15786")
+_KERAS: Final = ("Keras example", "https://keras.io/examples/vision/xray_classification_with_tpus/")
+_TRIVEDI: Final = ("Trivedi and Gupta 2021", "https://doi.org/10.1007/s11042-021-11807-x")
+_PARTS: Final = "588 of 624, and 87.5 % on validation is 14 of 16: both fit the official parts, which are not named."
+_COMBINED: Final = "Of the model above. A figure called 'combined' is not that of the test images alone."
+
+PUBLISHED: Final = (
+    PublishedResult(*_KERMANY, "InceptionV3", 92.8, 93.2, 90.1, 96.8, note="The three rates are of no one 2x2 table."),
+    PublishedResult(*_MEDMNIST, "ResNet-18, 28 px", 85.4, auroc=94.4),
+    PublishedResult(*_MEDMNIST, "ResNet-18, 224 px", 86.4, auroc=95.6),
+    PublishedResult(*_MEDMNIST, "ResNet-50, 28 px", 85.4, auroc=94.8),
+    PublishedResult(*_MEDMNIST, "ResNet-50, 224 px", 88.4, auroc=96.2),
+    PublishedResult(*_MEDMNIST, "auto-sklearn", 85.5, auroc=94.2),
+    PublishedResult(*_MEDMNIST, "AutoKeras", 87.8, auroc=94.7),
+    PublishedResult(*_MEDMNIST, "Google AutoML Vision", 94.6, auroc=99.1),
+    PublishedResult(*_MEDMNIST_PLUS, "VGG16, end to end, 224 px", 87.4, auroc=98.5),
+    PublishedResult(*_MEDMNIST_PLUS, "ResNet-18, end to end, 224 px", 91.1, auroc=98.0),
+    PublishedResult(*_MEDMNIST_PLUS, "DINO, linear probe, 224 px", 91.6, auroc=98.9),
+    PublishedResult(*_KERAS, "separable CNN", 83, decimals=0, note="A tutorial, not a study."),
+    PublishedResult(*_TRIVEDI, "MobileNet, 'testing accuracy'", 94.23, decimals=2, note=_PARTS),
+    PublishedResult(*_TRIVEDI, "MobileNet, 'combined'", 97.09, decimals=2, comparable=False, note=_COMBINED),
+)
+"""Results on the official test images, and one that is not. Any accuracy on them is k/624, and always answering PNEUMONIA
+gives 62.5 %. Figures of 96 to 99 % in the literature almost always come from a new random split: files of one kind, often
+of one patient, are then on both sides, and the two cannot be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What careful work on the report's question found.
+
+    Attributes:
+        source: Authors and year.
+        url: Where it is.
+        words: The finding in one sentence.
+    """
+
+    source: str
+    url: str
+    words: str
+
+
+FINDINGS: Final = (
+    Finding(
+        "Schaudt et al. 2023", "https://doi.org/10.3390/bioengineering10121421", "Better images, little gain overall."
+    ),
+    Finding("arXiv:2304.09067", "https://arxiv.org/abs/2304.09067", "Worse than classical augmentation."),
+    Finding(
+        "Pink and Sykes 2026, PMLR 318",
+        "https://proceedings.mlr.press/v318/",
+        "Synthetic images did not beat as many duplicated real images, and high ratios hurt.",
+    ),
+    Finding(
+        "Dar et al. 2024",
+        "https://arxiv.org/abs/2402.01054",
+        "Generators memorise training images, so samples must be held against the nearest real ones.",
+    ),
+    Finding(
+        "Xin et al. 2021",
+        "https://doi.org/10.1007/s10140-021-01954-x",
+        "A ResNet-50 trained on this data set had an AUROC of .95 on it and .54 on children of another source (NIH).",
+    ),
+)
+"""Whether generated images help, what they carry, and whether models of this data set work elsewhere."""

@@ -174,6 +174,11 @@ class RunDirectory:
         return self.path / "report.json"
 
     @property
+    def calibration(self) -> Path:
+        """Calibration on the validation images as JSON, or why there is none."""
+        return self.path / "calibration.json"
+
+    @property
     def manifest(self) -> Path:
         """Hashes and facts, written last: it exists = the run is complete."""
         return self.path / "manifest.json"

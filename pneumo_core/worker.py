@@ -206,10 +206,11 @@ def _finish_gan(run: RunDirectory, config: "GanConfig", index: "DataIndex") -> N
 
 
 def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> None:
-    """Export a trained run, predict, evaluate, and write the manifest."""
+    """Export a trained run, predict, evaluate, calibrate, and write the manifest."""
     import keras  # noqa: PLC0415
 
     from pneumo_core.architecture import LAST_BLOCK  # noqa: PLC0415
+    from pneumo_core.evaluation.calibration import calibrate, calibration_to_dict  # noqa: PLC0415
     from pneumo_core.evaluation.report import evaluate, report_to_dict  # noqa: PLC0415
     from pneumo_core.inference.session import load_session  # noqa: PLC0415
     from pneumo_core.models.export import export_onnx  # noqa: PLC0415
@@ -231,6 +232,7 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
         predictions, run_id=run.run_id, rule=config.operating_rule, selected_on_test=config.selected_on_test
     )
     write_json(run.report, report_to_dict(report))
+    write_json(run.calibration, calibration_to_dict(calibrate(predictions)))
 
     shutil.rmtree(run.backup, ignore_errors=True)  # The training is whole: nothing is left to resume from it.
     facts = {

@@ -399,13 +399,18 @@ def test_predict_answers_for_every_image_of_a_folder(
     assert set(answers) == refused | {path.name for path in good}
     threshold = read_json(with_finished_run.path / "report.json")["operating_point"]["threshold"]
     for name, answer in answers.items():
-        assert set(answer) == {"path", "status", "reason", "probability", "label", "threshold", "heatmap"}
+        assert set(answer) == {
+            *("path", "status", "reason", "probability", "label", "threshold", "heatmap"),
+            *("calibrated_probability", "calibration"),
+        }
         if name in refused:
             assert answer["status"] == "refused"
             assert_one_line(answer["reason"], repr(name))
             assert (answer["probability"], answer["label"], answer["heatmap"]) == (None, None, None)
+            assert (answer["calibrated_probability"], answer["calibration"]) == (None, "the image was refused")
         else:
             assert answer["status"] in {"ok", "warned"}
+            assert answer["calibrated_probability"] is None or 0 <= answer["calibrated_probability"] <= 1
             assert bool(answer["reason"]) == (answer["status"] == "warned")
             assert answer["label"] == ("PNEUMONIA" if answer["probability"] >= threshold else "NORMAL")
             assert Path(answer["heatmap"]).is_file()

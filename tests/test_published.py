@@ -11,9 +11,10 @@ from PIL import Image
 
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.synthetic import split_sheet
+from pneumo_core.evaluation.calibration import Calibration, calibrate
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate
-from pneumo_core.inference.evidence import read_predictions, read_report
+from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.gan_measures import read_learned, read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.inference.session import load_session, run_session
@@ -61,6 +62,17 @@ def test_the_report_follows_from_the_predictions_alone(run: RunDirectory) -> Non
         selected_on_test=config.selected_on_test,
     )
     assert again == read_report(run)
+
+
+@CLASSIFIERS
+def test_the_calibration_follows_from_the_predictions_alone(run: RunDirectory) -> None:
+    again, stored = calibrate(read_predictions(run)), read_calibration(run)
+    assert isinstance(again, Calibration)
+    assert isinstance(stored, Calibration)
+    assert again.chosen is stored.chosen
+    # Fitted step by step, so another processor may round the last digits otherwise.
+    lines = [(each.calibrator.slope, each.calibrator.intercept, each.after.log_loss) for each in (again, stored)]
+    assert lines[0] == pytest.approx(lines[1], rel=1e-6)
 
 
 @RUNS

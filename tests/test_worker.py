@@ -25,11 +25,12 @@ from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
 from pneumo_core.errors import RunError
+from pneumo_core.evaluation.calibration import calibrate, calibration_from_dict, calibration_to_dict
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.files import file_sha256, hold_lock, lock_is_held, read_json
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.presets import preset_config
-from pneumo_core.records import Architecture, RunState
+from pneumo_core.records import Architecture, NotApplicable, RunState
 from pneumo_core.run_config import config_from_dict
 from pneumo_core.status import read_events, read_status, run_state
 from pneumo_core.store import RunDirectory, read_manifest, read_trained, slot_lock, verified_file
@@ -46,7 +47,7 @@ TUNED = replace(
 )
 KEPT = {
     *("config.json", "events.jsonl", "weights.weights.h5", "trained.json", "model.onnx"),
-    *("distribution.npz", "predictions.parquet", "report.json"),
+    *("distribution.npz", "predictions.parquet", "report.json", "calibration.json"),
 }
 
 
@@ -126,6 +127,11 @@ class TestFinishedRun:
         report = evaluate(table, run_id=finished_run.run_id, rule=config.operating_rule, selected_on_test=False)
         assert json.loads(json.dumps(report_to_dict(report))) == read_json(finished_run.path / "report.json")
         assert report.operating_point.split == "val"
+
+    def test_calibration_is_recomputable_from_the_predictions_alone(self, finished_run: FinishedRun) -> None:
+        table = pd.read_parquet(finished_run.path / "predictions.parquet")
+        again = calibration_to_dict(calibrate(table))
+        assert json.loads(json.dumps(again)) == read_json(finished_run.path / "calibration.json")
 
     def test_log_tells_no_error(self, finished_run: FinishedRun) -> None:
         log = (finished_run.path / "worker.log").read_text()
@@ -217,7 +223,8 @@ class TestSteps:
     def test_a_trained_run_is_finished_without_training(self, run: RunDirectory) -> None:
         """What is left after training elsewhere, or after a kill while exporting."""
         before = {name: (run.path / name).read_bytes() for name in KEPT}
-        for name in ("manifest.json", "model.onnx", "distribution.npz", "predictions.parquet", "report.json"):
+        made = ("model.onnx", "distribution.npz", "predictions.parquet", "report.json", "calibration.json")
+        for name in ("manifest.json", *made):
             (run.path / name).unlink()
         assert run_state(run) is RunState.TRAINED
         assert main("export", run.path) == 0
@@ -227,6 +234,7 @@ class TestSteps:
         predictions = pd.read_parquet(io.BytesIO(before["predictions.parquet"]))
         pd.testing.assert_frame_equal(pd.read_parquet(run.predictions), predictions)
         assert run.report.read_bytes() == before["report.json"]
+        assert run.calibration.read_bytes() == before["calibration.json"]
         for name in read_manifest(run)["files"]:
             verified_file(run, run.path / name)
 
@@ -253,6 +261,10 @@ class TestSteps:
         assert len(table) == len(assign(index.table, config).test)
         report = read_json(run.report)
         assert report["selected_on_test"] is True
+        # Test images chose it; they must not calibrate it too.
+        calibration = calibration_from_dict(read_json(run.calibration))
+        assert isinstance(calibration, NotApplicable)
+        assert "validation images" in calibration.reason
         assert list(report["splits"]) == ["test"]
         assert report["operating_point"]["threshold"] == 0.5
         images = read_manifest(run)["images"]

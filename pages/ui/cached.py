@@ -158,6 +158,21 @@ def comparison_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> Compa
     return _comparison(a, b, split, tuple(map(_manifest_ns, (*a, *b))))
 
 
+@st.cache_data(max_entries=2, show_spinner="Making the documents…")
+def _comparison_files(
+    a: tuple[str, ...], b: tuple[str, ...], split: Split, written: tuple[int, ...]
+) -> dict[str, bytes]:  # noqa: ARG001
+    # Drawing and setting type need libraries that no page loads.
+    from pneumo_core.documents import compared, comparison_files
+
+    return comparison_files(compared(a, b, split))
+
+
+def comparison_files_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> dict[str, bytes]:
+    """A comparison to take away; see `documents.comparison_files`."""
+    return _comparison_files(a, b, split, tuple(map(_manifest_ns, (*a, *b))))
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
 def _evidence(run_id: str, split: Split, manifest_ns: int) -> Evidence:  # noqa: ARG001
     from pneumo_core.inference.compared import evidence_of

@@ -34,14 +34,15 @@ def published(comparison: Comparison) -> None:
         f"{_OFFICIAL}ths; a mean of several need not be. Figures of 96 to 99 % are almost always of a new random split and "
         "cannot be compared with these."
     )
-    rows = [*(_our_row(letter, side, comparison) for letter, side in (("A", comparison.a), ("B", comparison.b)))]
+    rows = [_our_row(letter, side, comparison) for letter, side in (("A", comparison.a), ("B", comparison.b))]
     table = pd.DataFrame([*rows, *map(_row, PUBLISHED)])
-    st.dataframe(
-        table,
+    shown = table.map(plain)
+    shown["source"] = [
+        f"[{name}]({url})" if url else name for name, url in zip(shown["source"], table["link"], strict=True)
+    ]
+    st.table(
+        shown.drop(columns="link"),
         hide_index=True,
-        width="stretch",
-        height="content",
-        column_config={"link": st.column_config.LinkColumn(display_text="open")},
         alt="Published results beside both sides, with whether they may be compared",
     )
     st.download_button(

@@ -30,10 +30,10 @@ def verdict(comparison: Comparison) -> None:
     for metric in HEADLINE:
         value, _, interval = change(metric, comparison.differences[metric].estimate).partition(" ")
         with grid.cell():
-            unit = "" if metric in AS_THEY_ARE else " points"
+            unit = "" if metric in AS_THEY_ARE else ", points"
             st.metric(
-                f"{NAMES[metric]}, B - A",
-                value + (unit if interval else ""),
+                f"{NAMES[metric]}, B - A{unit}",
+                value,
                 help=f"{NAMES[metric]} of B minus that of A, with its 95 % interval over patients.",
             )
             st.caption(

@@ -44,9 +44,7 @@ def reliability_frame(comparison: Comparison) -> pd.DataFrame:
             for part in () if isinstance(found, NotApplicable) else found.bins:
                 mean, seen = part.mean_probability, part.observed
                 given = (seen.value, seen.low, seen.high) if isinstance(seen, Estimate) else (np.nan,) * 3
-                rows.append(
-                    (letter, run_id, seed, part.low, part.high, part.n, mean if part.n else np.nan, *given)
-                )
+                rows.append((letter, run_id, seed, part.low, part.high, part.n, mean if part.n else np.nan, *given))
     columns = ["side", "run", "seed", "from", "to", "images", "mean probability", "share PNEUMONIA", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
 

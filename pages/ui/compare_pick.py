@@ -9,7 +9,7 @@ from pages.ui.components import show_error
 from pages.ui.pictures import plain
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.comparison import Comparison, Pair
-from pneumo_core.inference.compared import Group, groups, side_ids
+from pneumo_core.inference.compared import Group, balanced_pairs, groups, side_ids
 from pneumo_core.records import Split
 
 Ids = tuple[str, ...]
@@ -30,17 +30,8 @@ def options(found: Sequence[Group]) -> dict[Ids, str]:
 
 def usual_sides(found: Sequence[Group]) -> tuple[Ids, Ids] | None:
     """What the report asks: original against balanced with generated images, the pair with the most seeds; else any two."""
-    by_name: dict[tuple[str, str], Group] = {}
-    for group in sorted(found, key=lambda group: len(group.seeds)):
-        by_name[group.name, group.data_id] = group
-    pairs = [
-        (original, balanced)
-        for (name, data_id), original in by_name.items()
-        if (balanced := by_name.get((name.replace(" · phantoms", "") + " · gan", data_id)))
-    ]
-    if pairs:
-        best = max(pairs, key=lambda pair: (not pair[0].is_phantom, min(len(side.seeds) for side in pair)))
-        return best[0].run_ids, best[1].run_ids
+    if pairs := balanced_pairs(found):
+        return pairs[0][0].run_ids, pairs[0][1].run_ids
     everything = [ids for ids in options(found) if len(ids) == 1]
     same_data = {ids: group.data_id for group in found for ids in [(run_id,) for run_id in group.run_ids]}
     for place, a in enumerate(everything):

@@ -45,7 +45,7 @@ class Row:
         ours: Ours, with its interval.
         difference: Ours minus the report's, as printed.
         inside: Whether some value that rounds to the report's lies in our interval.
-        words: The same for people.
+        words: The same for people, of the report's value: ``inside``, ``below`` or ``above our interval``.
     """
 
     metric: Metric
@@ -148,7 +148,7 @@ def protocol_notes(*, selected_on_test: bool, n: int) -> tuple[str, ...]:
     ours = (
         "Ours did the same, so the two flatter alike: this is a reproduction, not an estimate for new patients."
         if selected_on_test
-        else "Ours chose everything on patients held out of training and looked at test once. Such a protocol is expected to "
+        else "Ours chose everything on patients held out of training and nothing on test. Such a protocol is expected to "
         "score below one that is selected on test, with the same model: a lower figure here is not a worse model."
     )
     images = (
@@ -170,8 +170,7 @@ def _row(metric: Metric, name: str, place: str, report: float, decimals: int, ou
     # A hair more, so that binary fractions do not decide a tie.
     half = 0.5 * 10**-decimals + 1e-12
     inside = ours.low <= report + half and report - half <= ours.high
-    side = "lower" if report < ours.low else "higher"
-    words = "inside our interval" if inside else f"outside: the report's is {side} than our whole interval"
+    words = f"{'inside' if inside else 'below' if report < ours.low else 'above'} our interval"
     return Row(metric, name, place, report, decimals, ours, ours.value - report, inside, words)
 
 

@@ -54,6 +54,7 @@ class Side:
         n: Images.
         n_patients: Patients.
         n_pneumonia: Images of PNEUMONIA.
+        values: Each figure of each run.
         figures: Mean over the runs of each figure; the interval says how it varies with the patients.
         spread: How each figure varies over the runs, which differ in their seed.
         confusions: Counts of each run.
@@ -70,6 +71,7 @@ class Side:
     n: int
     n_patients: int
     n_pneumonia: int
+    values: dict[Metric, tuple[float | NotApplicable, ...]]
     figures: dict[Metric, Estimate | NotApplicable]
     spread: dict[Metric, Spread | NotApplicable]
     confusions: tuple[Confusion, ...]
@@ -286,6 +288,13 @@ def _side(name: str, evidence: Sequence[Evidence], drawn: Resampled, values: Flo
         n=len(table),
         n_patients=len(np.unique(patients)),
         n_pneumonia=int((y_true == Label.PNEUMONIA).sum()),
+        values={
+            metric: tuple(
+                NotApplicable(missing_reason(metric, y_true)) if np.isnan(value) else float(value)
+                for value in values[:, place]
+            )
+            for place, metric in enumerate(METRICS)
+        },
         figures=figures,
         spread={
             metric: spread(known) if isinstance(known := _defined(metric, values, y_true), list) else known

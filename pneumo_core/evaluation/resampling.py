@@ -65,11 +65,19 @@ def resample(
         replicates: Number of draws.
         seed: Seed of the draws; the same patients and seed give the same weights, whatever the statistic.
 
+    Returns:
+        The values; replicates and jackknife are NaN where a sample has one patient, who does not tell how patients vary.
+
     Raises:
         DataError: A sample has no images, or its patients are not (n_s,).
     """
     codes = [patient_codes(patients, np.shape(patients)) for patients in samples]
     whole = np.ones((1, sum(each.size for each in codes)))
+    value = statistic(whole)[0]
+    if min(int(each.max()) for each in codes) == 0:
+        # A sample of one patient is the same in every draw, which would pass for certainty.
+        everyone = sum(int(each.max()) + 1 for each in codes)
+        return Resampled(value, *(np.full((rows, value.size), np.nan) for rows in (replicates, everyone)))
     influence = []
     for place, each in enumerate(codes):
         before = sum(other.size for other in codes[:place])
@@ -79,7 +87,7 @@ def resample(
         mean = np.where(defined, without, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
         influence.append((patients - 1) / patients * (mean - without))
     return Resampled(
-        value=statistic(whole)[0],
+        value=value,
         replicates=np.concatenate([statistic(weights) for weights in _draws(codes, replicates, seed)]),
         jackknife=np.concatenate(influence),
     )

@@ -14,12 +14,13 @@ from PIL import Image
 
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import ImageError
+from pneumo_core.evaluation.calibration import Calibration, apply
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint
 from pneumo_core.inference.distribution import FeatureDistribution, distance, load_distribution
-from pneumo_core.inference.evidence import read_report
+from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.session import Session, load_session, run_session
-from pneumo_core.records import Label
+from pneumo_core.records import Label, NotApplicable
 from pneumo_core.store import RunDirectory, classifier_config, verified_file
 
 __all__ = ["MAX_COLOUR", "MIN_CONTRAST", "Answer", "Classifier", "Prediction", "classify", "load_classifier"]
@@ -34,6 +35,9 @@ MIN_CONTRAST: Final = 8.0
 REFUSE_FACTOR: Final = 3.0
 """Times the distribution's limit beyond which an image is refused. Held-out X-rays stay below 1, flipped, cropped or inverted
 ones between 1 and 3; noise, text and drawings lie above."""
+
+
+_REFUSED: Final = NotApplicable("the image was refused")
 
 
 class Answer(StrEnum):
@@ -52,7 +56,8 @@ class Prediction:
         answer: Whether there is a prediction, and whether to doubt it.
         reason: Why it was refused or warned of, else "".
         logit: The model's raw output, or None if refused.
-        probability: Of PNEUMONIA, in [0, 1], or None if refused.
+        probability: Of PNEUMONIA, in [0, 1], or None if refused: the sigmoid of the logit.
+        calibrated: The calibrated probability of PNEUMONIA, in [0, 1], or why there is none.
         label: Class at the run's operating point, or None if refused.
         cam: `(h, w)` float32 Grad-CAM before ReLU and resize, or None if refused.
     """
@@ -61,6 +66,7 @@ class Prediction:
     reason: str = ""
     logit: float | None = None
     probability: float | None = None
+    calibrated: float | NotApplicable = _REFUSED
     label: Label | None = None
     cam: NDArray[np.float32] | None = None
 
@@ -74,12 +80,14 @@ class Classifier:
         session: Its model.
         report: Its evaluation, with the operating point.
         distribution: What its validation images look like to it.
+        calibration: How its probabilities are calibrated, or why they are not.
     """
 
     run_id: str
     session: Session
     report: EvaluationReport
     distribution: FeatureDistribution
+    calibration: Calibration | NotApplicable
 
     @property
     def operating_point(self) -> OperatingPoint:
@@ -97,7 +105,7 @@ def load_classifier(run: RunDirectory) -> Classifier:
     classifier_config(run)
     session = load_session(verified_file(run, run.model))
     distribution = load_distribution(verified_file(run, run.distribution))
-    return Classifier(run.run_id, session, read_report(run), distribution)
+    return Classifier(run.run_id, session, read_report(run), distribution, read_calibration(run))
 
 
 def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
@@ -139,9 +147,16 @@ def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
         reason=f"{unlike}, so the probability may mean nothing" if far > 1 else "",
         logit=float(output.logit[0]),
         probability=likelihood,
+        calibrated=_calibrated(classifier.calibration, output.logit[0]),
         label=label,
         cam=output.cam[0],
     )
+
+
+def _calibrated(calibration: Calibration | NotApplicable, logit: np.float32) -> float | NotApplicable:
+    if isinstance(calibration, NotApplicable):
+        return calibration
+    return float(probability(apply(calibration.calibrator, np.asarray(logit))))
 
 
 def _mean_colour(data: bytes) -> float:

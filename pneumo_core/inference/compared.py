@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
-from pneumo_core.config import TrainConfig
+from pneumo_core.config import Balance, TrainConfig
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.evaluation.comparison import SCHEMA, Comparison, compare
 from pneumo_core.evaluation.figures import Evidence
@@ -17,7 +17,7 @@ from pneumo_core.records import Architecture, Split
 from pneumo_core.run_config import fingerprint, setting_name
 from pneumo_core.store import RunDirectory, classifier_config, find_run, list_runs
 
-__all__ = ["Group", "compare_runs", "comparison_to_dict", "evidence_of", "groups", "side_ids"]
+__all__ = ["Group", "balanced_pairs", "compare_runs", "comparison_to_dict", "evidence_of", "groups", "side_ids"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Group:
         name: What they are, in words.
         run_ids: The runs, by seed.
         seeds: Their seeds.
+        balance: How they met unequal classes.
+        untreated: Key that they share with the runs that are asked the same but meet unequal classes in another way, or none.
         data_id: The data set they were trained on.
         is_phantom: Whether that is the built-in phantoms.
     """
@@ -35,6 +37,8 @@ class Group:
     name: str
     run_ids: tuple[str, ...]
     seeds: tuple[int, ...]
+    balance: Balance
+    untreated: str
     data_id: str
     is_phantom: bool
 
@@ -48,7 +52,21 @@ class _Asked:
     @property
     def key(self) -> str:
         """What the run shares with those that differ in their seed alone."""
-        return fingerprint(replace(self.config, seed=0), str(self.data["data_id"]))
+        gan = self.config.balance is Balance.GAN
+        split_seed = self.config.seed if self.config.split_seed is None else self.config.split_seed
+        return self._fingerprint(split_seed=split_seed if gan else None)
+
+    @property
+    def untreated(self) -> str:
+        """What the run shares with those that differ in their seed and in how they meet unequal classes."""
+        return self._fingerprint(balance=Balance.NONE, gan_run=None, gap_percent=100, split_seed=None)
+
+    def _fingerprint(self, **changes: Any) -> str:
+        # The seed of nobody, so that no `split_seed` equals it and is dropped for that.
+        return fingerprint(replace(self.config, seed=_NO_SEED, **changes), str(self.data["data_id"]))
+
+
+_NO_SEED: Final = 2**31 - 1
 
 
 def side_ids(text: str) -> tuple[str, ...]:
@@ -75,6 +93,25 @@ def groups() -> tuple[Group, ...]:
             continue  # Its own page says what is wrong with it.
         found[asked.key].append(asked)
     return tuple(_group(runs) for runs in found.values())
+
+
+def balanced_pairs(known: Sequence[Group]) -> tuple[tuple[Group, Group], ...]:
+    """What the report of 2020 asks: each group on original data beside those that met unequal classes somehow.
+
+    Returns:
+        Pairs, those with generated images first, then those with most seeds on both sides; phantoms last.
+    """
+    pairs = [
+        (original, balanced)
+        for original in known
+        for balanced in known
+        if original.balance is Balance.NONE is not balanced.balance and original.untreated == balanced.untreated
+    ]
+
+    def rank(pair: tuple[Group, Group]) -> tuple[bool, bool, int]:
+        return pair[0].is_phantom, pair[1].balance is not Balance.GAN, -min(len(side.seeds) for side in pair)
+
+    return tuple(sorted(pairs, key=rank))
 
 
 def evidence_of(run_id: str, split: Split) -> Evidence:
@@ -162,6 +199,8 @@ def _group(runs: Sequence[_Asked]) -> Group:
         name=f"{name} · phantoms" if is_phantom else name,
         run_ids=tuple(asked.run.run_id for asked in ordered),
         seeds=tuple(asked.config.seed for asked in ordered),
+        balance=first.config.balance,
+        untreated=first.untreated,
         data_id=str(first.data["data_id"]),
         is_phantom=is_phantom,
     )

@@ -1,15 +1,17 @@
-"""What a finished run left as evidence: its predictions and its report, each checked against the manifest."""
+"""What a finished run left as evidence: its predictions, its report and its calibration, each checked against the manifest."""
 
 import io
 
 import pandas as pd
 
 from pneumo_core.errors import CorruptError, DataError
-from pneumo_core.evaluation.report import EvaluationReport, report_from_dict
+from pneumo_core.evaluation.calibration import Calibration, calibrate, calibration_from_dict
+from pneumo_core.evaluation.report import SCHEMA, EvaluationReport, evaluate, report_from_dict
 from pneumo_core.files import read_json
-from pneumo_core.store import RunDirectory, verified_file
+from pneumo_core.records import NotApplicable
+from pneumo_core.store import RunDirectory, classifier_config, read_manifest, verified_file
 
-__all__ = ["read_predictions", "read_report"]
+__all__ = ["read_calibration", "read_predictions", "read_report"]
 
 
 def read_predictions(run: RunDirectory) -> pd.DataFrame:
@@ -28,15 +30,40 @@ def read_predictions(run: RunDirectory) -> pd.DataFrame:
         ) from error
 
 
-def read_report(run: RunDirectory) -> EvaluationReport:
-    """A finished run's evaluation.
+def read_calibration(run: RunDirectory) -> Calibration | NotApplicable:
+    """A finished run's calibration; that of a run from before calibrations were stored is made from its predictions.
 
     Raises:
         RunError: The run is not finished.
         CorruptError: The file is not the one that was written.
     """
-    verified_file(run, run.report)
     try:
-        return report_from_dict(read_json(run.report))
+        if run.calibration.name not in read_manifest(run)["files"]:
+            return calibrate(read_predictions(run))
+        verified_file(run, run.calibration)
+        return calibration_from_dict(read_json(run.calibration))
+    except DataError as error:
+        raise CorruptError(str(error)) from error
+
+
+def read_report(run: RunDirectory) -> EvaluationReport:
+    """A finished run's evaluation; made anew from its predictions where the stored one has an older schema.
+
+    Raises:
+        RunError: The run is not finished.
+        CorruptError: A file is not the one that was written.
+    """
+    verified_file(run, run.report)
+    stored = read_json(run.report)
+    try:
+        if isinstance(stored, dict) and stored.get("schema") in range(1, SCHEMA):
+            config = classifier_config(run)
+            return evaluate(
+                read_predictions(run),
+                run_id=run.run_id,
+                rule=config.operating_rule,
+                selected_on_test=config.selected_on_test,
+            )
+        return report_from_dict(stored)
     except DataError as error:
         raise CorruptError(str(error)) from error

@@ -10,10 +10,12 @@ from PIL import Image
 
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import DataError
+from pneumo_core.evaluation.calibration import described
 from pneumo_core.files import write_atomic
 from pneumo_core.inference.classify import Answer, Prediction, classify, load_classifier
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.inference.session import heatmap
+from pneumo_core.records import NotApplicable
 from pneumo_core.store import RunDirectory
 
 __all__ = ["predict_files"]
@@ -37,7 +39,8 @@ def predict_files(
         progress: Called with images done and their total.
 
     Returns:
-        Plain data: `path`, `status`, `reason`, `probability`, `label`, `threshold`, and `heatmap` if asked.
+        Plain data: `path`, `status`, `reason`, `probability`, `calibrated_probability` (None where there is
+        none), `calibration` (how, or why not), `label`, `threshold` (of `probability`), and `heatmap` if asked.
 
     Raises:
         DataError: A path does not exist, or there is no image below them.
@@ -46,6 +49,7 @@ def predict_files(
     """
     files = _files(paths)
     classifier = load_classifier(run)
+    how = described(classifier.calibration)
     results = []
     written: set[Path] = set()
     for done, path in enumerate(files, start=1):
@@ -58,11 +62,14 @@ def predict_files(
             data, prediction = b"", Prediction(Answer.REFUSED, reason)
         else:
             prediction = classify(classifier, data, path.name)
+        calibrated = prediction.calibrated
         result = {
             "path": str(path),
             "status": prediction.answer.value,
             "reason": prediction.reason,
             "probability": prediction.probability,
+            "calibrated_probability": None if isinstance(calibrated, NotApplicable) else calibrated,
+            "calibration": calibrated.reason if isinstance(calibrated, NotApplicable) else how,
             "label": prediction.label.name if prediction.label is not None else None,
             "threshold": classifier.operating_point.threshold,
         }

@@ -15,10 +15,11 @@ from pneumo_core.data.gan_arm import collapse_of
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import load_index
 from pneumo_core.errors import CorruptError, RunError
+from pneumo_core.evaluation.calibration import calibration_to_dict
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.files import read_json, store_errors, write_atomic, write_json
 from pneumo_core.gan_config import GanConfig
-from pneumo_core.inference.evidence import read_predictions, read_report
+from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.generator import generate, latents, load_generator, open_generator
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.status import read_events
@@ -92,10 +93,12 @@ def publish(run: RunDirectory, *, progress: Callable[[int, int], None] | None = 
     small = to_float16(verified_file(run, run.model))
     if isinstance(read_config(run), GanConfig):
         facts = _compare_samples(run, small)
+        calibration = None
         kept_files = [run.learned, run.measures, *sorted(run.path.glob("sheet-*.png"))]
     else:
         facts = _compare(run, small, str(asked["data"]["data_id"]), progress)
         kept_files = [run.predictions, run.report, run.distribution]
+        calibration = calibration_to_dict(read_calibration(run))
 
     target = RunDirectory(published_root() / run.run_id)
     partial = RunDirectory(target.path.with_name(f".{run.run_id}.partial"))
@@ -110,6 +113,8 @@ def publish(run: RunDirectory, *, progress: Callable[[int, int], None] | None = 
         epochs = [event for event in read_events(run) if event.get("kind") == "epoch"]
         write_atomic(partial.events, "".join(json.dumps(event) + "\n" for event in epochs))
         write_atomic(partial.model, small)
+        if calibration is not None:
+            write_json(partial.calibration, calibration)
         kept = {name: value for name, value in manifest.items() if name != "files"}
         write_manifest(partial, {**kept, **facts, "run_id": run.run_id})
         shutil.rmtree(target.path, ignore_errors=True)

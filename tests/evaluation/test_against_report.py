@@ -46,7 +46,7 @@ def test_the_reports_own_baseline_gives_its_own_table() -> None:
     assert rows["accuracy"].inside is True
     assert rows["loss"].report == 0.29
     assert rows["loss"].inside is False, "logits of 1 say nothing of the report's loss"
-    assert "higher" not in rows["accuracy"].words
+    assert rows["accuracy"].words == "inside our interval"
 
 
 @pytest.mark.parametrize("run", REPORT_RUNS)
@@ -74,7 +74,7 @@ def test_inside_is_what_a_search_over_all_that_rounds_to_the_reports_value_finds
         assert row.inside is found
     assert row.difference == pytest.approx(value - 0.90)
     if row.inside is False:
-        assert ("lower" if ours.low > 0.9 else "higher") in row.words
+        assert row.words == f"{'below' if ours.low > 0.9 else 'above'} our interval"
 
 
 def test_the_ends_of_rounding_count_as_inside() -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation import intervals, metrics
+from pneumo_core.evaluation import intervals, metrics, resampling
 from pneumo_core.records import Estimate, NotApplicable
 
 
@@ -36,6 +36,24 @@ def copying_bootstrap(
     return np.array(values)
 
 
+def slow_bca(
+    statistic: Callable[[np.ndarray], float], patient: np.ndarray, replicates: int, seed: int
+) -> tuple[float, float]:
+    """BCa interval of images that are really copied and left out, formula by formula (DiCiccio and Efron 1996)."""
+    drawn = copying_bootstrap(statistic, patient, replicates, seed)
+    drawn = drawn[~np.isnan(drawn)]
+    value = statistic(np.arange(patient.size))
+    bias = norm.ppf(np.mean([(one < value) + (one == value) / 2 for one in drawn]))
+    without = np.array([statistic(np.flatnonzero(patient != name)) for name in np.unique(patient)])
+    fall = without.mean() - without
+    acceleration = (fall**3).sum() / (6 * (fall**2).sum() ** 1.5)
+    ends = []
+    for z in (norm.ppf(0.025), norm.ppf(0.975)):
+        level = norm.cdf(bias + (bias + z) / (1 - acceleration * (bias + z)))
+        ends.append(float(np.quantile(drawn, level)))
+    return ends[0], ends[1]
+
+
 def bounds(estimate: Estimate | NotApplicable) -> tuple[float, float]:
     assert isinstance(estimate, Estimate)
     return estimate.low, estimate.high
@@ -47,6 +65,15 @@ def bounds(estimate: Estimate | NotApplicable) -> tuple[float, float]:
 def test_wilson_of_the_accuracies_of_the_report_of_2020(share: float, low: float, high: float) -> None:
     estimate = intervals.wilson(share * 624, 624)
     assert bounds(estimate) == pytest.approx((low, high), abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_of_newcombe_s_examples(successes: int, n: int, low: float, high: float) -> None:
+    # Newcombe 1998 (Statistics in Medicine 17:857-872), table I, method 3.
+    assert bounds(intervals.wilson(successes, n)) == pytest.approx((low, high), abs=5.1e-5)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 40, 624])
@@ -187,7 +214,7 @@ def test_areas_of_replicates_are_those_of_copied_images(seed: int) -> None:
         np.testing.assert_allclose(fast[:, column], copying_bootstrap(of_copies, patient, 60, seed), atol=1e-12)
 
 
-def test_area_estimates_are_percentiles_of_copied_images() -> None:
+def test_area_estimates_are_bca_intervals_of_copied_images() -> None:
     y_true, probability, patient = clustered_sample(3)
     estimates = intervals.area_estimates(y_true, probability, patient, replicates=80, seed=5)
     for estimate, area in ((estimates.auroc, roc_auc_score), (estimates.auprc, average_precision_score)):
@@ -195,19 +222,18 @@ def test_area_estimates_are_percentiles_of_copied_images() -> None:
         def of_copies(copies: np.ndarray, area: Callable[..., float] = area) -> float:
             return area(y_true[copies], probability[copies])
 
-        slow = copying_bootstrap(of_copies, patient, 80, 5)
-        assert bounds(estimate) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])), abs=1e-12)
+        assert bounds(estimate) == pytest.approx(slow_bca(of_copies, patient, 80, 5), abs=1e-9)
         assert isinstance(estimate, Estimate)
         assert estimate.value == pytest.approx(area(y_true, probability), abs=1e-12)
         assert estimate.n == y_true.size
     assert estimates.ignored == 0
 
 
-def test_mean_estimate_is_the_percentiles_of_copied_images() -> None:
+def test_mean_estimate_is_the_bca_interval_of_copied_images() -> None:
     _, values, patient = clustered_sample(4)
     estimate = intervals.mean_estimate(values, patient, replicates=200, seed=9)
-    slow = copying_bootstrap(lambda copies: float(values[copies].mean()), patient, 200, 9)
-    assert bounds(estimate) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])), abs=1e-12)
+    slow = slow_bca(lambda copies: float(values[copies].mean()), patient, 200, 9)
+    assert bounds(estimate) == pytest.approx(slow, abs=1e-9)
     assert isinstance(estimate, Estimate)
     assert (estimate.value, estimate.n) == (pytest.approx(values.mean()), values.size)
 
@@ -240,13 +266,13 @@ def test_replicates_without_a_class_are_left_out_and_counted() -> None:
     assert estimates.ignored == np.isnan(slow).sum()
     # Four draws from four patients miss two given ones with probability 1/16, and either pair of them in 1/8.
     assert 25 < estimates.ignored < 75
-    assert bounds(estimates.auroc) == pytest.approx(tuple(np.nanquantile(slow, [0.025, 0.975])), abs=1e-12)
+    assert bounds(estimates.auroc) == pytest.approx(slow_bca(of_copies, patient, 400, 1), abs=1e-9)
 
 
 def test_memory_bound_does_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     y_true, probability, patient = clustered_sample(8)
     whole = intervals.area_estimates(y_true, probability, patient, replicates=101)
-    monkeypatch.setattr(intervals, "_CHUNK", 7 * patient.size)
+    monkeypatch.setattr(resampling, "_CHUNK", 7 * patient.size)
     assert intervals.area_estimates(y_true, probability, patient, replicates=101) == whole
 
 
@@ -279,10 +305,17 @@ def test_areas_without_enough_patients_are_not_applicable(y_true: list[int], pat
     assert estimates.ignored == 0
 
 
-def test_constant_probabilities_give_an_auroc_of_one_half_everywhere() -> None:
+@pytest.mark.parametrize("area", [0.0, 0.5, 1.0])
+def test_an_area_that_no_draw_changes_has_no_interval(area: float) -> None:
     y_true, _, patient = clustered_sample(10)
-    estimates = intervals.area_estimates(y_true, np.full(y_true.size, 0.3), patient, replicates=50)
-    assert estimates.auroc == Estimate(0.5, 0.5, 0.5, y_true.size)
+    estimates = intervals.area_estimates(y_true, 0.5 + (area - 0.5) * (y_true - 0.5), patient, replicates=50)
+    assert estimates.auroc == NotApplicable(f"it is {area:.4g}, and redrawing the patients does not tell how it varies")
+
+
+def test_means_that_no_draw_changes_have_no_interval() -> None:
+    _, _, patient = clustered_sample(11)
+    found = intervals.mean_estimate(np.full(patient.size, 0.09), patient, replicates=50)
+    assert found == NotApplicable("it is 0.09, and redrawing the patients does not tell how it varies")
 
 
 def test_areas_refuse_patients_that_do_not_fit() -> None:

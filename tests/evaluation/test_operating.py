@@ -126,6 +126,16 @@ def test_a_missed_pneumonia_that_costs_more_lowers_the_threshold() -> None:
     assert found[0] > found[-1]
 
 
+def test_adjacent_floats_are_told_apart() -> None:
+    low = 0.3
+    values = np.array([low, np.nextafter(low, 1)])
+    for place in range(20):
+        # No float lies between two neighbours, and the middle may round to either.
+        found = choose(ThresholdRule(RuleKind.YOUDEN), np.array([0, 1]), values)
+        assert counts(np.array([0, 1]), values, found) == (1, 0, 0, 1), place
+        values = np.nextafter(values, 1)
+
+
 def test_fixed_is_itself_and_needs_no_images() -> None:
     assert choose(ThresholdRule(RuleKind.FIXED, 0.3), np.array([], int), np.array([])) == 0.3
 

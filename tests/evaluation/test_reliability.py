@@ -131,3 +131,8 @@ def test_what_cannot_be_computed_says_why() -> None:
 def test_other_data_are_refused(arguments: tuple[Any, ...], words: str) -> None:
     with pytest.raises(DataError, match=words):
         reliability(*(np.array(part) if isinstance(part, list) else part for part in arguments))
+
+
+def test_a_probability_on_a_border_belongs_to_the_bin_above() -> None:
+    found = measured(np.array([0, 1, 1]), np.array([-1000.0, 0, 1000]), np.arange(3))
+    assert [(each.low, each.n) for each in found.bins if each.n] == [(0, 1), (0.5, 1), (pytest.approx(0.9), 1)]

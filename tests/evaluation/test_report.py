@@ -140,7 +140,7 @@ def test_splits_do_not_touch_each_other(both: pd.DataFrame, report: EvaluationRe
 
 
 def test_methods_say_what_was_done(report: EvaluationReport) -> None:
-    for words in ("Wilson", "Rao and Scott", "2,000 replicates", "seed 0", "patient", "schema 1"):
+    for words in ("Wilson", "Rao and Scott", "BCa", "2,000 replicates", "seed 0", "patient", "schema 2"):
         assert words in report.methods
 
 
@@ -433,7 +433,7 @@ def test_keys_are_exactly_those_of_a_report(report: EvaluationReport) -> None:
 @pytest.mark.parametrize(
     ("path", "new", "message"),
     [
-        (("schema",), 2, "schema 1. Received: schema=2; evaluate the run again"),
+        (("schema",), 3, "schema 2. Received: schema=3; evaluate the run again"),
         (("selected_on_test",), 1, "report.selected_on_test must be of type bool. Received: report.selected_on_test=1"),
         (("splits", "test", "n"), 3.0, "report.splits.test.n must be of type int"),
         (("splits", "test", "n"), True, "report.splits.test.n must be of type int"),
@@ -452,7 +452,7 @@ def test_messages_name_the_place(report: EvaluationReport, path: tuple[str, ...]
 
 @pytest.mark.parametrize("data", [None, [], "report", {}, {"schema": "1"}])
 def test_what_is_no_report_is_refused(data: Any) -> None:
-    with pytest.raises(DataError, match="a report must be of schema 1"):
+    with pytest.raises(DataError, match="a report must be of schema 2"):
         report_from_dict(data)
 
 

@@ -191,9 +191,11 @@ def test_what_does_not_vary_is_not_applicable() -> None:
     assert nothing == ((NotApplicable("it is undefined on these images"),) * 2,)
 
 
-def test_one_patient_tells_nothing() -> None:
-    drawn = resample(mean_of(np.array([1.0, 2.0, 4.0])), [np.array(["a"] * 3)], replicates=20)
-    assert isinstance(bca_estimates(drawn, 3)[0][0], NotApplicable)
+@pytest.mark.parametrize("samples", [[np.zeros(6)], [np.arange(5), np.zeros(1)], [np.zeros(3), np.arange(3)]])
+def test_one_patient_tells_nothing(samples: list[np.ndarray]) -> None:
+    drawn = resample(mean_of(np.arange(6.0)), samples, replicates=20)
+    reason = NotApplicable("it is 2.5, and redrawing the patients does not tell how it varies")
+    assert bca_estimates(drawn, 6) == ((reason, reason),)
 
 
 def test_estimates_are_the_intervals() -> None:

@@ -119,6 +119,24 @@ def test_few_images_are_marked() -> None:
         assert min(parts, key=lambda each: each.n).smallest
 
 
+def test_a_value_on_a_border_belongs_to_the_quarter_below() -> None:
+    frame = predicted(8, 5)
+    found, _ = slices(frame, known(frame).assign(sharpness=[3.0, 0, 4, 1, 2]), 0.5)
+    assert [(name, each.n) for name, each in of_group(found, "sharpness").items()] == [
+        ("lowest quarter, 0 to 1", 2),
+        ("second quarter, 2 to 2", 1),
+        ("third quarter, 3 to 3", 1),
+        ("highest quarter, 4 to 4", 1),
+    ]
+
+
+@pytest.mark.parametrize(("n", "few"), [(FEW, False), (FEW - 1, True)])
+def test_thirty_are_not_few(n: int, few: bool) -> None:
+    frame = predicted(9).assign(label=1)
+    found, _ = slices(frame.assign(subtype=np.where(np.arange(len(frame)) < n, "virus", "bacteria")), None, 0.5)
+    assert of_group(found, "subtype")["virus"].few is few
+
+
 def test_images_that_are_alike_make_no_slices() -> None:
     frame = predicted(5).drop_duplicates("patient_id")
     facts = known(frame).assign(width=100, height=100, mode="L", sharpness=1.0)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import CorruptError, RunError
+from pneumo_core.evaluation.calibration import Calibration, calibrate, calibrated_threshold
 from pneumo_core.inference.classify import (
     MAX_COLOUR,
     MIN_CONTRAST,
@@ -22,7 +23,7 @@ from pneumo_core.inference.classify import (
 )
 from pneumo_core.inference.distribution import distance
 from pneumo_core.inference.session import run_session
-from pneumo_core.records import Label
+from pneumo_core.records import Label, NotApplicable
 from pneumo_core.store import RunDirectory
 from tests.conftest import FinishedRun
 from tests.data.image_files import BAD
@@ -59,6 +60,7 @@ def assert_refused(prediction: Prediction, *parts: str) -> None:
     assert prediction.answer is Answer.REFUSED
     assert_one_line(prediction.reason, *parts)
     assert (prediction.logit, prediction.probability, prediction.label, prediction.cam) == (None, None, None, None)
+    assert prediction.calibrated == NotApplicable("the image was refused")
 
 
 def test_answers_are_the_worker_s_predictions(lenient: Classifier, finished_run: FinishedRun) -> None:
@@ -80,6 +82,33 @@ def test_answers_are_the_worker_s_predictions(lenient: Classifier, finished_run:
         assert prediction.cam.shape == (18, 18)
         labels.add(prediction.label)
     assert labels == set(Label)
+
+
+def test_a_calibrated_probability_is_the_line_s_and_decides_alike(
+    lenient: Classifier, finished_run: FinishedRun
+) -> None:
+    table = pd.read_parquet(finished_run.path / "predictions.parquet")
+    # Logits that a calibration can be fitted to, whatever two epochs have taught.
+    rng = np.random.default_rng(0)
+    calibration = calibrate(table.assign(logit=3 * table["label"] - 1 + rng.normal(0, 2, len(table))))
+    assert isinstance(calibration, Calibration)
+    line = calibration.calibrator
+    threshold = lenient.operating_point.threshold
+    for name, data in list(some_images(finished_run).items())[:4]:
+        prediction = classify(replace(lenient, calibration=calibration), data, name)
+        assert prediction.logit is not None
+        assert prediction.calibrated == pytest.approx(
+            1 / (1 + np.exp(-(line.slope * prediction.logit + line.intercept)))
+        )
+        plain = classify(replace(lenient, calibration=NotApplicable("why not")), data, name)
+        assert plain.calibrated == NotApplicable("why not")
+        assert (plain.logit, plain.probability, plain.label) == (
+            prediction.logit, prediction.probability, prediction.label,
+        )  # fmt: skip
+        assert prediction.probability is not None
+        if abs(prediction.probability - threshold) > 1e-9:
+            above = prediction.calibrated >= calibrated_threshold(line, threshold)
+            assert prediction.label is (Label.PNEUMONIA if above else Label.NORMAL)
 
 
 def test_threshold_belongs_to_pneumonia(lenient: Classifier, finished_run: FinishedRun) -> None:

@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 
 from pneumo_core.errors import CorruptError, RunError
-from pneumo_core.evaluation.report import report_to_dict
+from pneumo_core.evaluation.calibration import calibrate, calibration_to_dict
+from pneumo_core.evaluation.report import SCHEMA, report_to_dict
 from pneumo_core.files import file_sha256, read_json, write_json
-from pneumo_core.inference.evidence import read_predictions, read_report
+from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.records import Split
 from pneumo_core.store import RunDirectory
 from tests.conftest import FinishedRun
@@ -31,7 +32,21 @@ def test_what_the_worker_wrote(finished_run: FinishedRun) -> None:
         assert report.splits[split].n == (table["split"] == split.value).sum()
 
 
-@pytest.mark.parametrize(("read", "name"), [(read_predictions, "predictions.parquet"), (read_report, "report.json")])
+def test_calibration_of_a_run_from_before_is_made_from_its_predictions(with_finished_run: FinishedRun) -> None:
+    run = RunDirectory(with_finished_run.path)
+    stored = read_calibration(run)
+    assert calibration_to_dict(stored) == read_json(run.calibration)
+    manifest = read_json(run.manifest)
+    del manifest["files"]["calibration.json"]
+    write_json(run.manifest, manifest)
+    run.calibration.write_text("not vouched for, so not read")
+    assert read_calibration(run) == stored == calibrate(read_predictions(run))
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [(read_predictions, "predictions.parquet"), (read_report, "report.json"), (read_calibration, "calibration.json")],
+)
 class TestDamage:
     def test_another_file_than_was_written(self, with_finished_run: FinishedRun, read, name: str) -> None:
         path = with_finished_run.path / name
@@ -62,3 +77,26 @@ class TestDamage:
         with pytest.raises(RunError, match="must be finished") as caught:
             read(RunDirectory(with_finished_run.path))
         assert_one_line(caught.value, with_finished_run.run_id)
+
+
+def test_a_report_of_an_older_schema_is_made_anew(with_finished_run: FinishedRun) -> None:
+    run = RunDirectory(with_finished_run.path)
+    report = read_report(run)
+    write_json(run.report, {"schema": 1, "splits": {}, "fields": "of another time"})
+    with pytest.raises(CorruptError, match="must have the SHA-256 of the manifest"):
+        read_report(run)
+    vouch_for(run, run.report)
+    assert read_report(run) == report
+    run.predictions.write_bytes(run.predictions.read_bytes() + b" ")
+    with pytest.raises(CorruptError, match="must have the SHA-256 of the manifest"):
+        read_report(run)
+
+
+@pytest.mark.parametrize("schema", [0, SCHEMA + 1, "1", None, [1]])
+def test_a_report_of_another_schema_is_refused(with_finished_run: FinishedRun, schema: object) -> None:
+    run = RunDirectory(with_finished_run.path)
+    write_json(run.report, {**read_json(run.report), "schema": schema})
+    vouch_for(run, run.report)
+    with pytest.raises(CorruptError, match=f"a report must be of schema {SCHEMA}") as caught:
+        read_report(run)
+    assert_one_line(caught.value)

@@ -9,8 +9,10 @@ from PIL import Image
 
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import DataError, RunError, StoreError
+from pneumo_core.evaluation.calibration import described
 from pneumo_core.inference.classify import classify, load_classifier
 from pneumo_core.inference.files import predict_files
+from pneumo_core.records import NotApplicable
 from pneumo_core.store import RunDirectory
 from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line, without_rights
@@ -47,7 +49,15 @@ def test_a_folder_is_its_images_one_answer_each(run: RunDirectory, folder: Path)
     classifier = load_classifier(run)
     for result in results:
         expected = classify(classifier, Path(result["path"]).read_bytes(), Path(result["path"]).name)
-        assert set(result) == {"path", "status", "reason", "probability", "label", "threshold"}
+        assert set(result) == {
+            *("path", "status", "reason", "probability", "label", "threshold"),
+            *("calibrated_probability", "calibration"),
+        }
+        if isinstance(expected.calibrated, NotApplicable):
+            assert (result["calibrated_probability"], result["calibration"]) == (None, expected.calibrated.reason)
+        else:
+            assert result["calibrated_probability"] == expected.calibrated
+            assert result["calibration"] == described(classifier.calibration)
         assert result["status"] == expected.answer.value
         assert result["reason"] == expected.reason
         assert result["probability"] == expected.probability

@@ -10,11 +10,12 @@ import pytest
 from pneumo_core.config import OperatingRule
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import RunError
+from pneumo_core.evaluation.calibration import calibrate
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.files import write_json
 from pneumo_core.inference import publish as room
-from pneumo_core.inference.evidence import read_predictions, read_report
+from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import RunState
 from pneumo_core.status import run_state
@@ -43,12 +44,14 @@ def test_the_copy_is_a_finished_run_of_its_own(published: RunDirectory, with_fin
     assert run_state(published) is RunState.SUCCEEDED
     assert published.is_published
     assert {path.name for path in published.path.iterdir()} == {
-        "config.json", "distribution.npz", "events.jsonl", "manifest.json", "model.onnx", "predictions.parquet", "report.json",
-    }  # fmt: skip
+        *("calibration.json", "config.json", "distribution.npz", "events.jsonl", "manifest.json", "model.onnx"),
+        *("predictions.parquet", "report.json"),
+    }
     for name in json.loads(published.manifest.read_text())["files"]:
         verified_file(published, published.path / name)
     original = RunDirectory(with_finished_run.path)
     assert read_report(published) == read_report(original)
+    assert read_calibration(published) == read_calibration(original)
     assert published.model.stat().st_size < 0.55 * original.model.stat().st_size
 
 
@@ -69,6 +72,17 @@ def test_it_decides_every_image_as_the_original(published: RunDirectory, with_fi
 def test_nothing_of_this_machine_is_in_it(published: RunDirectory, with_finished_run) -> None:
     for name in ("config.json", "manifest.json", "events.jsonl", "report.json"):
         assert str(with_finished_run.data.parent) not in (published.path / name).read_text()
+
+
+def test_a_run_from_before_calibrations_gets_one(
+    trained: RunDirectory, no_published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained.calibration.unlink()
+    write_manifest(trained, {name: value for name, value in read_manifest(trained).items() if name != "files"})
+    monkeypatch.setattr(room, "published_root", lambda: no_published)
+    published = room.publish(trained)
+    assert "calibration.json" in read_manifest(published)["files"]
+    assert read_calibration(published) == calibrate(read_predictions(trained))
 
 
 def test_a_local_run_is_found_before_the_published_copy(published: RunDirectory, with_finished_run) -> None:

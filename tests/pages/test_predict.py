@@ -1,9 +1,24 @@
 """Predict in its states: no model yet, a sample, a wrong address. Uploads are tested in the browser."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from pneumo_core.evaluation.calibration import (
+    Calibration,
+    CalibrationKind,
+    calibrate,
+    calibrated_threshold,
+    calibration_to_dict,
+)
+from pneumo_core.files import write_json
+from pneumo_core.inference.evidence import read_predictions, read_report
+from pneumo_core.records import NotApplicable
+from pneumo_core.store import RunDirectory, read_manifest, write_manifest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -37,6 +52,48 @@ def test_a_sample_gets_an_answer_at_the_operating_point(with_finished_run, monke
     assert "operating point" in texts(page)
     assert "Not a medical device" in texts(page)
     assert "synthetic phantoms" in texts(page)
+
+
+def recalibrated(run: RunDirectory, calibration: Calibration | NotApplicable) -> None:
+    write_json(run.calibration, calibration_to_dict(calibration))
+    write_manifest(run, {name: value for name, value in read_manifest(run).items() if name != "files"})
+
+
+def test_the_calibrated_probability_comes_first(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
+    run = RunDirectory(with_finished_run.path)
+    table = read_predictions(run)
+    rng = np.random.default_rng(0)
+    calibration = calibrate(table.assign(logit=3 * table["label"] - 1 + rng.normal(0, 2, len(table))))
+    assert isinstance(calibration, Calibration)
+    line = replace(calibration.calibrator, slope=0.01, intercept=0.2)
+    kind = {"chosen": CalibrationKind.PLATT, "platt": replace(line, kind=CalibrationKind.PLATT)}
+    recalibrated(run, replace(calibration, **kind))
+    page = opened(run=run.run_id)
+    assert not page.exception
+    (first,) = page.metric
+    assert first.label == "Probability of PNEUMONIA"
+    # A slope of next to nothing leaves the intercept: sigmoid(.2) = .55.
+    assert float(first.value.strip("%")) == pytest.approx(55.0, abs=2)
+    assert f"Platt's slope 0.01 and intercept 0.2, fitted on {line.n} val images" in texts(page)
+    assert re.search(r"[\d.]+% before calibration", texts(page))
+    assert f"{calibration.after.log_loss:.3f} with it and {calibration.before.log_loss:.3f} without" in texts(page)
+    threshold = read_report(run).operating_point.threshold
+    assert f"threshold {calibrated_threshold(line, threshold):.3f} after calibration, {threshold:.3f} before" in texts(
+        page
+    )
+
+
+def test_without_a_calibration_it_says_why(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
+    recalibrated(RunDirectory(with_finished_run.path), NotApplicable("the run has no validation images"))
+    page = opened(run=with_finished_run.run_id)
+    assert not page.exception
+    (answer,) = page.metric
+    assert answer.label == "Probability of PNEUMONIA"
+    assert "Not calibrated" in texts(page)
+    assert "the run has no validation images" in texts(page)
+    assert "after calibration" not in texts(page)
 
 
 def test_the_address_chooses_the_sample(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,55 @@
+"""What is known of images without a model: their size and kind of file from the index, their sharpness from the pixels."""
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pneumo_core.data.images import load_array
+from pneumo_core.data.index import DataIndex
+from pneumo_core.errors import DataError
+from pneumo_core.evaluation.slices import FACTS
+
+__all__ = ["image_facts", "sharpness"]
+
+
+def image_facts(index: DataIndex, image_ids: list[str], *, size: int) -> pd.DataFrame:
+    """Facts of some of a data set's images, from the array cache that training has made.
+
+    Args:
+        index: The data set.
+        image_ids: Images of it.
+        size: Side of the cached square images to measure, in pixels; sharpness at different sizes is not comparable.
+
+    Returns:
+        One row an image, in the order of `image_ids`: `image_id`, `width`, `height` and `mode` as stored, `sharpness`.
+
+    Raises:
+        DataError: An image is not in the data set, or the images are no longer the ones that were indexed.
+        StoreError: The cache cannot be written.
+    """
+    every = index.table["image_id"].tolist()
+    place = {image_id: row for row, image_id in enumerate(every)}
+    if absent := [image_id for image_id in image_ids if image_id not in place]:
+        raise DataError(
+            f"the data set must have the images. Received: missing={len(absent)}, the first {absent[0]!r}; "
+            "connect the data set that the run was trained on"
+        )
+    rows = [place[image_id] for image_id in image_ids]
+    images = load_array(index.root, every, data_id=index.data_id, size=size)
+    known = index.table.iloc[rows][["image_id", "width", "height", "mode"]].reset_index(drop=True)
+    return known.assign(sharpness=[sharpness(images[row]) for row in rows])[list(FACTS)]
+
+
+def sharpness(pixels: NDArray[np.uint8]) -> float:
+    """Variance of an image's Laplacian: low where nothing has an edge (Pech-Pacheco et al. 2000, ICPR 3:314-317).
+
+    Noise counts as sharp, and so does contrast.
+
+    Args:
+        pixels: (height, width) gray, in [0, 255].
+
+    Returns:
+        In squared gray levels, at least 0.
+    """
+    return float(cv2.Laplacian(np.ascontiguousarray(pixels), cv2.CV_64F).var())

@@ -1,0 +1,1 @@
+"""From records to documents that people take away: comparison, study, model card, checklist."""

@@ -1,0 +1,317 @@
+"""The CLAIM checklist (Mongan, Moy and Kahn 2020, doi:10.1148/ryai.2020200029), answered from the records of runs.
+
+The items' numbers are theirs, the wording is ours. The update of 2024 (doi:10.1148/ryai.240300) says "reference standard"
+and "testing" where the first version says "ground truth" and "validation"; the words here follow the update.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pneumo_core.evaluation.calibration import Calibration
+from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.records import Split
+from pneumo_core.reporting.document import Document, Heading, Paragraph, Table
+from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text
+
+__all__ = ["Answer", "Item", "claim_checklist", "claim_items"]
+
+
+class Answer(StrEnum):
+    """What became of an item."""
+
+    DONE = "done"
+    PARTLY = "partly"
+    NOT_DONE = "not done"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of the checklist.
+
+    Attributes:
+        number: Its number in the checklist of 2020, 1 to 42.
+        section: Part of a paper that it belongs to.
+        asks: What it asks for.
+        answer: Whether that was done.
+        where: Where it stands, or why it was not done.
+    """
+
+    number: int
+    section: str
+    asks: str
+    answer: Answer
+    where: str
+
+
+def claim_checklist(facts: Sequence[RunFacts], comparison: Comparison | None = None) -> Document:
+    """The checklist as a document; its one table is its CSV file too.
+
+    Args:
+        facts: Records of the runs it is about.
+        comparison: What was made of them, or None.
+    """
+    items = claim_items(facts, comparison)
+    counts = ", ".join(f"{sum(item.answer is answer for item in items)} {answer.value}" for answer in Answer)
+    rows = tuple((str(item.number), item.section, item.asks, item.answer.value, item.where) for item in items)
+    return Document(
+        "CLAIM checklist",
+        f"Answered from the records of {len(facts)} run{'s' * (len(facts) != 1)}: {counts}",
+        (
+            Paragraph("Research and education only. Not a medical device; not for diagnosis.", lead=True),
+            Paragraph(
+                "Numbers follow the checklist of 2020 (Mongan, Moy and Kahn, doi:10.1148/ryai.2020200029), with the terms of "
+                "the update of 2024 (doi:10.1148/ryai.240300); the wording of the items is our own."
+            ),
+            Heading("Items"),
+            Table("claim", "Checklist", ("item", "section", "asks for", "answer", "where, or why not"), rows),
+        ),
+    )
+
+
+def claim_items(facts: Sequence[RunFacts], comparison: Comparison | None = None) -> tuple[Item, ...]:
+    """All 42 items with their answers, in order."""
+    told = _Told(facts, comparison)
+    done, partly, not_done = Answer.DONE, Answer.PARTLY, Answer.NOT_DONE
+    sections: dict[str, tuple[tuple[str, Answer, str], ...]] = {
+        "title and abstract": (
+            ("The kind of artificial intelligence is named", done, told.networks),
+            (
+                "A structured summary",
+                partly,
+                "the verdict and the summary of figures; no structured abstract was written",
+            ),
+        ),
+        "introduction": (
+            (
+                "Background, intended use and clinical role",
+                done,
+                "model card: intended use; no clinical role is claimed",
+            ),
+            ("Aims and hypotheses", *told.aim),
+        ),
+        "study design": (
+            ("Prospective or retrospective", done, "retrospective: images that were published before"),
+            ("What the study is for", done, "exploratory: to reproduce a report of 2020 and to compare trainings"),
+        ),
+        "data": (
+            ("Sources", done, told.data),
+            (
+                "Who could be included, from where and when",
+                not_done,
+                "the publisher's choice; only its outline is published",
+            ),
+            ("Preprocessing", *told.preprocessing),
+            ("Parts of the data that were chosen", *told.subsets),
+            (
+                "Definition of data elements",
+                partly,
+                "class and cause as the folders and file names give them; no common data elements",
+            ),
+            ("De-identification", not_done, "done by the publisher before, by means that are not recorded here"),
+            (
+                "Missing data",
+                partly,
+                "unreadable files are listed and left out; labels and patients come with every file",
+            ),
+        ),
+        "reference standard": (
+            ("Definition", partly, "the publisher's label of each file; its criteria are not in the data"),
+            ("Reason for the choice", not_done, "there is no other label"),
+            ("Who annotated, with what qualification", not_done, "labels by others; nobody annotated for this work"),
+            ("Annotation tools", not_done, "not published with the data"),
+            ("Variability between and within annotators", not_done, "one label a file: it cannot be measured"),
+        ),
+        "data partitions": (
+            ("Intended sample size", not_done, "all images there are; no size was computed beforehand"),
+            ("How images were assigned", *told.partitions),
+            ("At which level the parts are disjoint", *told.disjoint),
+        ),
+        "model": (
+            ("Full description of the network", done, told.parameters),
+            ("Software and versions", *told.software),
+            ("Initial values", *told.initial),
+        ),
+        "training": (
+            ("Training in detail: augmentation, settings, number of models", done, told.training),
+            ("How the final model was chosen", *told.selection),
+            (
+                "Ensembles",
+                Answer.NOT_APPLICABLE,
+                "each model stands alone; figures of several runs are means over models",
+            ),
+        ),
+        "evaluation": (
+            ("Metrics", done, "accuracy, sensitivity, specificity, PPV, NPV, F1, AUROC, AUPRC, Brier score, log loss"),
+            ("Uncertainty and significance", *told.statistics),
+            ("Robustness and sensitivity analyses", *told.robustness),
+            (
+                "Explainability, and its validation",
+                partly,
+                "heat maps (Grad-CAM) for each image; they were not validated",
+            ),
+            ("Testing on external data", not_done, "no external data: one hospital's images alone"),
+        ),
+        "results: data": (
+            (
+                "Flow of cases, with a diagram",
+                not_done,
+                "numbers of each part are given; no diagram, the publisher's flow is unknown",
+            ),
+            ("Demographic and clinical features of each part", not_done, "age, sex and severity are not in the data"),
+        ),
+        "results: performance": (
+            ("Figures on every part of the data", *told.every_part),
+            ("Accuracy with its precision", *told.accuracy),
+            ("Failure analysis", partly, "misclassified images can be listed and seen; nobody has read them again"),
+        ),
+        "discussion": (
+            ("Limits", done, "section Limits of the document; model card: caveats"),
+            ("Meaning for practice", partly, "none is claimed: not a medical device"),
+        ),
+        "other information": (
+            ("Registration", not_done, "the study was not registered"),
+            (
+                "Where the protocol can be read",
+                partly,
+                "no protocol was registered before; settings and code are complete",
+            ),
+            ("Funding", not_done, UNRECORDED),
+        ),
+    }
+    listed = [(section, *entry) for section, entries in sections.items() for entry in entries]
+    return tuple(Item(number, *entry) for number, entry in enumerate(listed, start=1))
+
+
+class _Told:
+    """What records say, item by item."""
+
+    def __init__(self, facts: Sequence[RunFacts], comparison: Comparison | None) -> None:
+        self._facts, self._comparison = facts, comparison
+
+    def _all(self, *names: str, of: str = "config", shape: str = "") -> str:
+        """A recorded value of each run, each once."""
+        values = (facts_text(fact(getattr(run, of), *names), shape) for run in self._facts)
+        return ", ".join(dict.fromkeys(values)) or UNRECORDED
+
+    def _missing(self, *names: str, of: str = "manifest") -> bool:
+        return not self._facts or any(fact(getattr(run, of), *names) is None for run in self._facts)
+
+    @property
+    def networks(self) -> str:
+        return f"deep learning, convolutional networks: {self._all('architecture')}"
+
+    @property
+    def aim(self) -> tuple[Answer, str]:
+        if self._comparison is None:
+            return Answer.PARTLY, "how well the model does; no hypothesis"
+        a, b = self._comparison.a.name, self._comparison.b.name
+        return Answer.PARTLY, f"does {b} differ from {a}? No hypothesis was registered beforehand"
+
+    @property
+    def data(self) -> str:
+        phantom = ", phantoms" if any(run.data.get("is_phantom") for run in self._facts) else ""
+        return f"{self._all('name', of='data')}{phantom}, data id {self._all('data_id', of='data')}"
+
+    @property
+    def preprocessing(self) -> tuple[Answer, str]:
+        size = self._all("image_size")
+        return Answer.DONE, f"gray, squashed to {size} × {size} pixels; scaling in the network: {self._all('scaling')}"
+
+    @property
+    def subsets(self) -> tuple[Answer, str]:
+        if all(fact(run.config, "max_images") is None for run in self._facts):
+            return Answer.NOT_APPLICABLE, "all readable images are used"
+        return Answer.DONE, f"at most so many images of each split: {self._all('max_images')}"
+
+    @property
+    def partitions(self) -> tuple[Answer, str]:
+        numbers = "; ".join(
+            f"{split.value} {self._all('images', split.value, of='manifest', shape=',')}" for split in Split
+        )
+        answer = Answer.PARTLY if self._missing("images") else Answer.DONE
+        return answer, f"test as published; validation from: {self._all('validation')}. Images: {numbers}"
+
+    @property
+    def disjoint(self) -> tuple[Answer, str]:
+        if self._flattered:
+            return Answer.NOT_DONE, f"validation is the test set itself: {self._flattered}"
+        return Answer.DONE, "patient, as file names give it"
+
+    @property
+    def _flattered(self) -> str:
+        return ", ".join(run.run_id for run in self._facts if fact(run.config, "validation") == "test")
+
+    @property
+    def parameters(self) -> str:
+        return f"model.onnx of each run; parameters: {self._all('parameters', of='manifest', shape=',')}"
+
+    @property
+    def software(self) -> tuple[Answer, str]:
+        if self._missing("device", "versions"):
+            return Answer.PARTLY, "versions are not recorded for every run"
+        versions = dict.fromkeys(
+            f"{name} {version}" for run in self._facts for name, version in run.manifest["device"]["versions"].items()
+        )
+        return Answer.DONE, ", ".join(versions)
+
+    @property
+    def initial(self) -> tuple[Answer, str]:
+        pretrained = any(fact(run.manifest, "pretrained_sha256") for run in self._facts)
+        transfer = "; the base of VGG16 from ImageNet, by its SHA-256" if pretrained else ""
+        return Answer.DONE, f"at random from the seed ({self._all('seed')}){transfer}"
+
+    @property
+    def training(self) -> str:
+        arms, presets = self._all("balance"), self._all("preset")
+        return (
+            f"settings of every run in its config.json; {len(self._facts)} models, presets {presets}, balancing {arms}"
+        )
+
+    @property
+    def selection(self) -> tuple[Answer, str]:
+        if self._flattered:
+            return (
+                Answer.DONE,
+                f"lowest loss on validation, which was the test set, so test figures flatter: {self._flattered}",
+            )
+        return Answer.DONE, "lowest loss on validation patients"
+
+    @property
+    def statistics(self) -> tuple[Answer, str]:
+        if self._comparison is None:
+            return Answer.DONE, "95 % intervals clustered by patient; no comparison, so no test"
+        return (
+            Answer.DONE,
+            (
+                "95 % intervals over patients (BCa bootstrap, Wilson), McNemar, DeLong, Welch over seeds, Holm over pairs; "
+                "details in the comparison's section Methods"
+            ),
+        )
+
+    @property
+    def robustness(self) -> tuple[Answer, str]:
+        seeds = len({fact(run.config, "seed") for run in self._facts})
+        return (
+            Answer.PARTLY,
+            f"{seeds} seed{'s' * (seeds != 1)}; other machines, hospitals and image qualities were not tried",
+        )
+
+    @property
+    def every_part(self) -> tuple[Answer, str]:
+        calibrated = sum(isinstance(run.calibration, Calibration) for run in self._facts)
+        return (
+            Answer.PARTLY,
+            (
+                f"validation (of {calibrated} of {len(self._facts)} runs, those with validation images of their own) and test; "
+                "on training images only the history"
+            ),
+        )
+
+    @property
+    def accuracy(self) -> tuple[Answer, str]:
+        if self._comparison is None:
+            return Answer.DONE, "model card: quantitative analyses, with 95 % intervals"
+        a = self._comparison.a
+        return Answer.DONE, f"table of figures, with 95 % intervals; n = {a.n:,} images of {a.n_patients:,} patients"

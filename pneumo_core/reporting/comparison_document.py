@@ -1,0 +1,233 @@
+"""A comparison as a document: the answer first, then what it rests on."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from pneumo_core.evaluation.comparison import Comparison, Side
+from pneumo_core.records import NotApplicable
+from pneumo_core.reporting import comparison_tables, figures, run_tables
+from pneumo_core.reporting.against_report import against_blocks, inconsistencies
+from pneumo_core.reporting.document import Block, Bullets, Document, Heading, KeyValues, Paragraph, Picture, Table
+from pneumo_core.reporting.facts import RunFacts, epochs, fact
+
+__all__ = ["LIMITS", "comparison_blocks", "comparison_document", "limits", "nested", "provenance", "unique"]
+
+LIMITS: Final = (
+    "Research and education only. Not a medical device, not for diagnosis.",
+    (
+        "One data set of children's chest X-rays from one hospital, labelled by others. No external validation: on images of "
+        "another place, other machines or adults the figures may be very different."
+    ),
+    (
+        "The test images are consecutive cases, not a random sample, and files of both classes differ in size and compression, "
+        "which a model can lean on."
+    ),
+    "The share of PNEUMONIA is far above a clinic's, so predictive values and net benefit do not carry over.",
+    "No reader study: nothing here says how a radiologist does on the same images, or with this tool.",
+)
+"""What holds for whatever is made from this data set."""
+
+
+def comparison_document(comparison: Comparison, facts_a: Sequence[RunFacts], facts_b: Sequence[RunFacts]) -> Document:
+    """All that is known of a comparison.
+
+    Args:
+        comparison: The comparison.
+        facts_a: Records of A's runs, in the order of its run ids.
+        facts_b: Records of B's runs, likewise.
+    """
+    facts = unique(facts_a, facts_b)
+    blocks = (
+        *comparison_blocks(comparison, facts_a, facts_b),
+        Heading("The report itself"),
+        inconsistencies(),
+        *provenance(facts),
+        Heading("Limits"),
+        Bullets(limits((comparison,), facts)),
+        Heading("Methods"),
+        Paragraph(comparison.methods),
+    )
+    subtitle = (
+        f"A: {comparison.a.name}. B: {comparison.b.name}. {comparison.a.n:,} and {comparison.b.n:,} images of split "
+        f"{comparison.split.value}. Every difference is B minus A."
+    )
+    return Document("Comparison of chest X-ray classifiers", subtitle, blocks)
+
+
+def unique(*groups: Sequence[RunFacts]) -> tuple[RunFacts, ...]:
+    """Runs of several groups, each once, in their order."""
+    return tuple({run.run_id: run for group in groups for run in group}.values())
+
+
+def comparison_blocks(
+    comparison: Comparison, facts_a: Sequence[RunFacts], facts_b: Sequence[RunFacts]
+) -> tuple[Block, ...]:
+    """The parts that belong to one comparison, from its verdict to the report of 2020."""
+    a, b = comparison.a, comparison.b
+    facts = unique(facts_a, facts_b)
+    return (
+        Heading("Verdict"),
+        Paragraph(comparison.verdict, lead=True),
+        *((Bullets(comparison.notes),) if comparison.notes else ()),
+        Heading("The question"),
+        Paragraph(f"What changes from A, {a.name}, to B, {b.name}? Pairing: {comparison.pairing}."),
+        comparison_tables.sides(comparison),
+        Heading("Figures and differences"),
+        comparison_tables.figures(comparison),
+        Picture(
+            "differences",
+            "Differences B \N{MINUS SIGN} A with 95 % intervals over patients; in colour where the interval leaves out 0.",
+            "Forest plot of the difference of each figure; the numbers are in the table of figures.",
+            partial(figures.forest, comparison),
+        ),
+        Heading("Paired statistics"),
+        comparison_tables.agreement(comparison),
+        comparison_tables.areas(comparison),
+        Heading("Spread over seeds"),
+        Paragraph(
+            "How a figure varies with the seed of a training is another kind of chance than which patients are in the split, "
+            "and is kept apart from it."
+        ),
+        *_seeds(comparison),
+        Heading("Errors by class"),
+        Picture(
+            "confusion-matrices",
+            "Confusion matrices; shares are of the true class.",
+            "Confusion matrices of A and B side by side; the counts are in the table below.",
+            partial(figures.confusions, comparison),
+        ),
+        comparison_tables.confusions(comparison),
+        comparison_tables.classification(comparison),
+        Heading("Curves"),
+        *_curves(comparison),
+        Heading("Calibration"),
+        *_reliability(comparison),
+        comparison_tables.calibration(comparison),
+        comparison_tables.validation_calibration(facts),
+        Heading("Operating points"),
+        comparison_tables.operating_points(comparison, facts),
+        *_benefit(comparison),
+        Heading("Training"),
+        *_history("A", a, facts_a),
+        *_history("B", b, facts_b),
+        *against_blocks(comparison, facts_a, facts_b),
+    )
+
+
+def provenance(facts: Sequence[RunFacts]) -> tuple[Block, ...]:
+    """What every run was asked, and what it ran on."""
+    return (
+        Heading("Runs"),
+        run_tables.runs(facts),
+        *run_tables.settings(facts),
+        run_tables.versions(facts),
+    )
+
+
+def limits(comparisons: Sequence[Comparison], facts: Sequence[RunFacts]) -> tuple[str, ...]:
+    """What must be kept in mind, with the numbers of these comparisons."""
+    found = list(LIMITS[:1])
+    if any(run.data.get("is_phantom") for run in facts):
+        found.append("Some of these images are phantoms, drawn by a program: the figures say nothing of X-rays.")
+    every = [side for comparison in comparisons for side in (comparison.a, comparison.b)]
+    fewest, patients = min(side.n for side in every), min(side.n_patients for side in every)
+    found.append(f"The figures rest on as few as {fewest:,} images of {patients:,} patients.")
+    if flattered := sorted({side.name for side in every if side.selected_on_test}):
+        found.append(f"Selected on test, so that the test figures flatter: {'; '.join(flattered)}.")
+    if seeds := min(len(side.run_ids) for side in every):
+        found.append(f"As few as {seeds} training run{'s' * (seeds > 1)} a side.")
+    return (*found, *LIMITS[1:])
+
+
+def nested(blocks: Sequence[Block], prefix: str) -> tuple[Block, ...]:
+    """Blocks one level deeper, the names of their files with a prefix."""
+    return tuple(
+        replace(block, level=block.level + 1)
+        if isinstance(block, Heading)
+        else replace(block, name=f"{prefix}-{block.name}")
+        if isinstance(block, Table | KeyValues | Picture)
+        else block
+        for block in blocks
+    )
+
+
+def _missing(a: Sequence[object], b: Sequence[object]) -> str | None:
+    """Why there is nothing to draw, where no run of either side has anything."""
+    reasons = [one.reason for one in (*a, *b) if isinstance(one, NotApplicable)]
+    return "; ".join(dict.fromkeys(reasons)) if len(reasons) == len(a) + len(b) else None
+
+
+def _curves(comparison: Comparison) -> tuple[Block, ...]:
+    found: list[Block] = []
+    for name, title, draw, a, b in (
+        ("roc", "ROC curves", figures.roc, comparison.a.roc, comparison.b.roc),
+        ("precision-recall", "Precision-recall curves", figures.pr, comparison.a.pr, comparison.b.pr),
+    ):
+        if reason := _missing(a, b):
+            found.append(Paragraph(f"{title}: n/a: {reason}."))
+        else:
+            caption = f"{title} of every run on split {comparison.split.value}."
+            caption += " Points: the runs' operating points." if name == "roc" else ""
+            alt = f"{title} of A, dashed, and of B, solid; their areas are in the table of figures."
+            found.append(Picture(name, caption, alt, partial(draw, comparison)))
+    return tuple(found)
+
+
+def _seeds(comparison: Comparison) -> tuple[Block, ...]:
+    if reason := _missing(tuple(comparison.a.spread.values()), tuple(comparison.b.spread.values())):
+        return (Paragraph(f"n/a: {reason}."),)
+    return (
+        comparison_tables.seeds(comparison),
+        Picture(
+            "seeds",
+            "Accuracy of every run.",
+            "Dot plot of the accuracy of each run of A and of B; the counts are in the table of confusion matrices.",
+            partial(figures.seeds, comparison),
+        ),
+    )
+
+
+def _reliability(comparison: Comparison) -> tuple[Block, ...]:
+    if reason := _missing(comparison.a.reliability, comparison.b.reliability):
+        return (Paragraph(f"Reliability diagram: n/a: {reason}."),)
+    return (
+        Picture(
+            "reliability",
+            "Observed share of PNEUMONIA by predicted probability, and the images in each bin.",
+            "Reliability diagram of A, dashed, and B, solid; slope, intercept and ECE are in the table of calibration.",
+            partial(figures.reliability, comparison),
+        ),
+        Picture(
+            "probabilities",
+            "Images of each class by probability; dashed lines are the runs' thresholds.",
+            "Histograms of the probabilities of NORMAL and PNEUMONIA images, A left and B right.",
+            partial(figures.probabilities, comparison),
+        ),
+    )
+
+
+def _benefit(comparison: Comparison) -> tuple[Block, ...]:
+    if reason := _missing(comparison.a.roc, comparison.b.roc):
+        return (Paragraph(f"Decision curve: n/a: {reason}."),)
+    return (
+        Picture(
+            "decision-curve",
+            "Net benefit by threshold probability, at this split's share of PNEUMONIA (Vickers and Elkin 2006).",
+            "Decision curves of A, dashed, and B, solid, against treating all and treating none.",
+            partial(figures.decision_curve, comparison),
+        ),
+    )
+
+
+def _history(letter: str, side: Side, facts: Sequence[RunFacts]) -> tuple[Block, ...]:
+    if not any(epochs(run) for run in facts):
+        return (Paragraph(f"{letter}: no epochs are recorded."),)
+    test = any(fact(run.config, "validation") == "test" for run in facts)
+    caption = f"Training of {letter}, {side.name}: dotted on training, solid on validation"
+    caption += ", which is the test images themselves." if test else " images."
+    alt = f"Loss and accuracy by epoch of each run of {letter}."
+    return (
+        Picture(f"history-{letter.lower()}", caption, alt, partial(figures.history, f"{letter}: {side.name}", facts)),
+    )

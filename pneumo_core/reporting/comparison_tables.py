@@ -1,0 +1,346 @@
+"""A comparison's numbers as tables of a document."""
+
+from collections.abc import Callable, Sequence
+
+from pneumo_core.evaluation.calibration import Calibration
+from pneumo_core.evaluation.comparison import Comparison, Side
+from pneumo_core.evaluation.figures import METRICS
+from pneumo_core.evaluation.metrics import (
+    ClassificationRow,
+    Confusion,
+    classification_table,
+    npv,
+    ppv,
+    sensitivity,
+    specificity,
+)
+from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, Spread
+from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.reporting.document import Cell, Data, Table
+from pneumo_core.reporting.facts import RunFacts, fact, facts_text
+from pneumo_core.reporting.wording import NAMES, difference_text, estimate_text, or_reason, p_cell, plain, spread_text
+
+__all__ = [
+    "agreement",
+    "areas",
+    "calibration",
+    "classification",
+    "confusions",
+    "figures",
+    "operating_points",
+    "seeds",
+    "sides",
+    "validation_calibration",
+]
+
+
+def sides(comparison: Comparison) -> Table:
+    """What A and B are."""
+
+    def column(side: Side) -> tuple[str, ...]:
+        return (
+            side.name,
+            ", ".join(side.run_ids),
+            ", ".join(map(str, side.seeds)),
+            f"{side.n:,}",
+            f"{side.n_patients:,}",
+            f"{side.n_pneumonia:,} ({side.n_pneumonia / side.n:.1%})".replace("%", " %"),
+            "yes: test images chose epochs, so the figures flatter" if side.selected_on_test else "no",
+        )
+
+    names = ("what", "runs", "seeds", "images", "patients", "PNEUMONIA", "selected on test")
+    rows = tuple(zip(names, column(comparison.a), column(comparison.b), strict=True))
+    return Table("sides", f"What is compared, on split {comparison.split.value}", ("", "A", "B"), rows)
+
+
+def figures(comparison: Comparison) -> Table:
+    """Each figure of A and B with its interval, the difference with its interval, and p."""
+    rows: list[tuple[str, ...]] = []
+    data: list[tuple[Cell, ...]] = []
+    for metric in METRICS:
+        a, b = comparison.a.figures[metric], comparison.b.figures[metric]
+        difference = comparison.differences[metric]
+        moved = difference.estimate
+        rows.append(
+            (
+                NAMES[metric],
+                estimate_text(metric, a),
+                estimate_text(metric, b),
+                or_reason(moved)
+                if isinstance(moved, NotApplicable)
+                else difference_text(metric, moved.value, moved.low, moved.high),
+                p_cell(difference.p),
+            )
+        )
+        data.append((metric.value, *_numbers(a), *_numbers(b), *_numbers(moved), plain(difference.p)))
+    ends = [f"{name}{end}" for name in ("a", "b", "difference") for end in ("", "_low", "_high", "_n")]
+    mean = "mean over runs, " if len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1 else ""
+    return Table(
+        "figures",
+        f"Figures on split {comparison.split.value}: {mean}95 % interval in brackets",
+        ("figure", "A", "B", "B \N{MINUS SIGN} A", "p"),
+        tuple(rows),
+        notes=(
+            (
+                f"n = {comparison.a.n:,} images of {comparison.a.n_patients:,} patients (A), {comparison.b.n:,} of "
+                f"{comparison.b.n_patients:,} (B). Differences of shares are in percentage points. Intervals and p are over "
+                "patients; seeds stand apart below."
+            ),
+        ),
+        data=Data(("figure", *ends, "p"), tuple(data)),
+    )
+
+
+def agreement(comparison: Comparison) -> Table:
+    """McNemar's table of each pair of runs."""
+    rows: list[tuple[str, ...]] = []
+    data: list[tuple[Cell, ...]] = []
+    for pair in comparison.pairs:
+        calls = pair.mcnemar
+        if isinstance(calls, McNemar):
+            counts = (calls.both_right, calls.only_a, calls.only_b, calls.both_wrong)
+            tests = (calls.p, calls.p_clustered, pair.mcnemar_holm)
+            rows.append((pair.a, pair.b, *(f"{count:,}" for count in counts), *map(p_cell, tests)))
+            data.append((pair.a, pair.b, *counts, *map(plain, tests)))
+        else:
+            rows.append((pair.a, pair.b, *[""] * 4, or_reason(calls), "", ""))
+            data.append((pair.a, pair.b, *[None] * 4, or_reason(calls), None, None))
+    counts_of = ("both right", "only A", "only B", "both wrong")
+    return Table(
+        "agreement",
+        "Who was right, image by image (McNemar)",
+        ("A", "B", *counts_of, "p", "p, clustered", "p, Holm"),
+        tuple(rows),
+        notes=(
+            (
+                "p is McNemar's exact test, images taken as independent; clustered allows for several images of a patient "
+                "(Obuchowski); Holm adjusts p for the number of pairs."
+            ),
+        ),
+        data=Data(
+            ("a", "b", "both_right", "only_a", "only_b", "both_wrong", "p", "p_clustered", "p_holm"), tuple(data)
+        ),
+    )
+
+
+def areas(comparison: Comparison) -> Table:
+    """DeLong's comparison of each pair of runs."""
+    rows: list[tuple[str, ...]] = []
+    data: list[tuple[Cell, ...]] = []
+    for pair in comparison.pairs:
+        ranks = pair.delong
+        if isinstance(ranks, DeLong):
+            moved = ranks.difference
+            tests = (ranks.p, ranks.p_clustered, pair.delong_holm)
+            shown = f"{moved.value:+.3f} ({moved.low:+.3f} to {moved.high:+.3f})".replace("-", "\N{MINUS SIGN}")
+            each = (f"{ranks.auroc_a.value:.3f}", f"{ranks.auroc_b.value:.3f}")
+            rows.append((pair.a, pair.b, *each, shown, *map(p_cell, tests)))
+            numbers = (ranks.auroc_a.value, ranks.auroc_b.value, moved.value, moved.low, moved.high)
+            data.append((pair.a, pair.b, *numbers, *map(plain, tests)))
+        else:
+            rows.append((pair.a, pair.b, "", "", "", or_reason(ranks), "", ""))
+            data.append((pair.a, pair.b, *[None] * 5, or_reason(ranks), None, None))
+    ends = ("auroc_a", "auroc_b", "difference", "difference_low", "difference_high")
+    return Table(
+        "auroc-pairs",
+        "Area under the ROC curve, pair by pair (DeLong)",
+        ("A", "B", "AUROC A", "AUROC B", "B \N{MINUS SIGN} A (95 %)", "p", "p, clustered", "p, Holm"),
+        tuple(rows),
+        data=Data(("a", "b", *ends, "p", "p_clustered", "p_holm"), tuple(data)),
+    )
+
+
+def seeds(comparison: Comparison) -> Table:
+    """How each figure varies over seeds, and Welch's test."""
+    rows: list[tuple[str, ...]] = []
+    data: list[tuple[Cell, ...]] = []
+    for metric in METRICS:
+        spreads = (comparison.a.spread[metric], comparison.b.spread[metric])
+        moved = comparison.seeds[metric]
+        each = tuple(
+            or_reason(one) if isinstance(one, NotApplicable) else spread_text(metric, one.mean, one.sd)
+            for one in spreads
+        )
+        numbers: list[Cell] = []
+        for one in spreads:
+            numbers += [one.mean, one.sd, one.k] if isinstance(one, Spread) else [or_reason(one), None, None]
+        if isinstance(moved, SeedDifference):
+            rows.append(
+                (NAMES[metric], *each, difference_text(metric, moved.value, moved.low, moved.high), p_cell(moved.p))
+            )
+            data.append((metric.value, *numbers, moved.value, moved.low, moved.high, moved.p))
+        else:
+            rows.append((NAMES[metric], *each, or_reason(moved), ""))
+            data.append((metric.value, *numbers, or_reason(moved), None, None, None))
+    of_side = [f"{side}_{part}" for side in ("a", "b") for part in ("mean", "sd", "runs")]
+    k_a, k_b = len(comparison.a.run_ids), len(comparison.b.run_ids)
+    return Table(
+        "seeds",
+        f"Spread over seeds: {k_a} run{'s' * (k_a > 1)} of A, {k_b} of B; mean ± standard deviation",
+        ("figure", "A", "B", "B \N{MINUS SIGN} A (95 % over seeds)", "p (Welch)"),
+        tuple(rows),
+        data=Data(("figure", *of_side, "difference", "difference_low", "difference_high", "p"), tuple(data)),
+    )
+
+
+def confusions(comparison: Comparison) -> Table:
+    """Counts of each run."""
+    rows = tuple(
+        (letter, run_id, *(f"{getattr(counts, name):,}" for name in ("tn", "fp", "fn", "tp")))
+        for letter, side in _lettered(comparison)
+        for run_id, counts in zip(side.run_ids, side.confusions, strict=True)
+    )
+    columns = ("", "run", "TN", "FP", "FN", "TP")
+    return Table("confusion", "Confusion matrices: counts of each run, PNEUMONIA is positive", columns, rows)
+
+
+def classification(comparison: Comparison) -> Table:
+    """The classification table of each run in the layout of the report of 2020."""
+
+    def text(row: ClassificationRow, value: float | NotApplicable) -> str:
+        if isinstance(value, NotApplicable):
+            return "" if row.name == "accuracy" else "n/a"
+        return f"{value:.2f}"
+
+    found = [
+        (letter, run_id, row)
+        for letter, side in _lettered(comparison)
+        for run_id, counts in zip(side.run_ids, side.confusions, strict=True)
+        for row in classification_table(counts)
+    ]
+    columns = ("precision", "recall", "f1-score")
+    return Table(
+        "classification",
+        "Classification tables in the layout of the report of 2020 (section 3.5)",
+        ("", "run", "row", *columns, "support"),
+        tuple(
+            (
+                letter,
+                run_id,
+                row.name,
+                *(text(row, value) for value in (row.precision, row.recall, row.f1)),
+                f"{row.support:,}",
+            )
+            for letter, run_id, row in found
+        ),
+        data=Data(
+            ("side", "run", "row", "precision", "recall", "f1", "support"),
+            tuple(
+                (letter, run_id, row.name, plain(row.precision), plain(row.recall), plain(row.f1), row.support)
+                for letter, run_id, row in found
+            ),
+        ),
+    )
+
+
+def operating_points(comparison: Comparison, facts: Sequence[RunFacts]) -> Table:
+    """Each run's threshold, how it was chosen, and its rates."""
+    rules = {run.run_id: facts_text(fact(run.config, "operating_rule")) for run in facts}
+    rates: tuple[Callable[[Confusion], float | NotApplicable], ...] = (sensitivity, specificity, ppv, npv)
+    found = [
+        (letter, run_id, rules.get(run_id, ""), threshold, [rate(counts) for rate in rates])
+        for letter, side in _lettered(comparison)
+        for run_id, threshold, counts in zip(side.run_ids, side.thresholds, side.confusions, strict=True)
+    ]
+    names = ("sensitivity", "specificity", "PPV", "NPV")
+    return Table(
+        "operating-points",
+        f"Operating points and their rates on split {comparison.split.value}",
+        ("", "run", "rule", "threshold", *names),
+        tuple(
+            (
+                letter,
+                run_id,
+                rule,
+                f"{threshold:.3f}",
+                *(or_reason(value) if isinstance(value, NotApplicable) else f"{100 * value:.1f} %" for value in values),
+            )
+            for letter, run_id, rule, threshold, values in found
+        ),
+        notes=(
+            "Intervals of the rates stand in the table of figures. PPV and NPV hold for this split's share of PNEUMONIA "
+            f"({comparison.a.n_pneumonia / comparison.a.n:.1%}), which is far above a clinic's.".replace("%", " %"),
+        ),
+        data=Data(
+            ("side", "run", "rule", "threshold", *map(str.lower, names)),
+            tuple(
+                (letter, run_id, rule, threshold, *map(plain, values))
+                for letter, run_id, rule, threshold, values in found
+            ),
+        ),
+    )
+
+
+def calibration(comparison: Comparison) -> Table:
+    """How far each run's raw probabilities agree with what is observed."""
+    rows: list[tuple[str, ...]] = []
+    data: list[tuple[Cell, ...]] = []
+    for letter, side in _lettered(comparison):
+        for run_id, part in zip(side.run_ids, side.reliability, strict=True):
+            if isinstance(part, NotApplicable):
+                rows.append((letter, run_id, or_reason(part), *[""] * 4))
+                data.append((letter, run_id, or_reason(part), *[None] * 8))
+                continue
+            scores = (part.brier, part.log_loss, part.ece)
+            lines = (part.slope, part.intercept)
+            rows.append((letter, run_id, *(f"{score:.3f}" for score in scores), *map(_line, lines)))
+            data.append((letter, run_id, *scores, *_numbers(part.slope)[:3], *_numbers(part.intercept)[:3]))
+    ends = ("slope", "slope_low", "slope_high", "intercept", "intercept_low", "intercept_high")
+    return Table(
+        "calibration",
+        f"Calibration of the raw probabilities on split {comparison.split.value}",
+        ("", "run", "Brier", "log loss", "ECE", "slope (95 %)", "intercept (95 %)"),
+        tuple(rows),
+        notes=(
+            (
+                "Slope 1 and intercept 0 are right; a slope below 1 means probabilities that are too extreme, an intercept "
+                "below 0 means probabilities of PNEUMONIA that are too high on the whole."
+            ),
+        ),
+        data=Data(("side", "run", "brier", "log_loss", "ece", *ends), tuple(data)),
+    )
+
+
+def validation_calibration(facts: Sequence[RunFacts]) -> Table:
+    """What a calibration fitted on validation changes there, by cross-validation."""
+    rows: list[tuple[str, ...]] = []
+    data: list[tuple[Cell, ...]] = []
+    for run in facts:
+        found = run.calibration
+        if not isinstance(found, Calibration):
+            rows.append((run.run_id, or_reason(found), *[""] * 3))
+            data.append((run.run_id, or_reason(found), *[None] * 9))
+            continue
+        line, pairs = found.calibrator, (("brier", 3), ("log_loss", 3), ("ece", 3))
+        shown = (
+            f"{getattr(found.before, name):.{digits}f}\N{NO-BREAK SPACE}→ {getattr(found.after, name):.{digits}f}"
+            for name, digits in pairs
+        )
+        kind = f"{line.kind.value}: slope {line.slope:.3f}, intercept {line.intercept:+.3f}; {line.n:,} images"
+        rows.append((run.run_id, kind, *shown))
+        both = [getattr(part, name) for name, _ in pairs for part in (found.before, found.after)]
+        data.append((run.run_id, line.kind.value, line.slope, line.intercept, line.n, *both))
+    ends = [f"{name}_{when}" for name in ("brier", "log_loss", "ece") for when in ("before", "after")]
+    return Table(
+        "validation-calibration",
+        "Calibration fitted on validation: before → after, each image by a fit without its patient",
+        ("run", "calibration", "Brier", "log loss", "ECE"),
+        tuple(rows),
+        data=Data(("run", "calibration", "slope", "intercept", "n", *ends), tuple(data)),
+    )
+
+
+def _lettered(comparison: Comparison) -> tuple[tuple[str, Side], tuple[str, Side]]:
+    return ("A", comparison.a), ("B", comparison.b)
+
+
+def _numbers(estimate: Estimate | NotApplicable) -> tuple[Cell, ...]:
+    if isinstance(estimate, NotApplicable):
+        return or_reason(estimate), None, None, None
+    return estimate.value, estimate.low, estimate.high, estimate.n
+
+
+def _line(estimate: Estimate | NotApplicable) -> str:
+    if isinstance(estimate, NotApplicable):
+        return or_reason(estimate)
+    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})".replace("-", "\N{MINUS SIGN}")

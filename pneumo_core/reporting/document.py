@@ -1,0 +1,197 @@
+"""A document as values: one content, which `html` and `pdf` render and `tables` takes apart."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from pneumo_core.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "Block",
+    "Bullets",
+    "Cell",
+    "Data",
+    "Document",
+    "Heading",
+    "KeyValues",
+    "PageBreak",
+    "Paragraph",
+    "Picture",
+    "Table",
+    "numeric_columns",
+    "pictures",
+    "tables",
+]
+
+Cell = str | int | float | None
+"""A value of a CSV file; None is an empty one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading.
+
+    Attributes:
+        text: What it says.
+        level: 1 for a section, 2 for one inside it, 3 inside that; the document's title stands above them all.
+    """
+
+    text: str
+    level: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Running text.
+
+    Attributes:
+        text: What it says.
+        lead: Whether it is what a reader in a hurry must read: it is set off.
+    """
+
+    text: str
+    lead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    """A list without order."""
+
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The numbers behind a table, in full precision, for its CSV file."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of texts; the first column names the row.
+
+    Attributes:
+        name: Name of its file, without ending; unique in the document.
+        caption: What it shows.
+        columns: Heading of each column.
+        rows: Texts, as many in each row as there are columns.
+        notes: What must be read with it.
+        data: Its numbers, where its texts are rounded or hold several in one cell.
+    """
+
+    name: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    data: Data | None = None
+
+    def __post_init__(self) -> None:
+        for part in (self, *((self.data,) if self.data else ())):
+            if odd := next((row for row in part.rows if len(row) != len(part.columns)), None):
+                raise DataError(
+                    f"each row of a table requires {len(part.columns)} cells. "
+                    f"Received: table={self.name!r}, a row of {len(odd)}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValues:
+    """Facts by name; as a file it is a table of two columns.
+
+    Attributes:
+        name: Name of its file, without ending; unique in the document.
+        caption: What the facts are about.
+        items: Names with values.
+    """
+
+    name: str
+    caption: str
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure, drawn when it is rendered.
+
+    Attributes:
+        name: Name of its file, without ending; unique in the document.
+        caption: What it shows.
+        alt: What is to be seen in it, for those who cannot see it.
+        draw: Draws it.
+    """
+
+    name: str
+    caption: str
+    alt: str
+    draw: "Callable[[], Figure]" = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PageBreak:
+    """Whatever follows starts on a new page, where there are pages."""
+
+
+Block = Heading | Paragraph | Bullets | Table | KeyValues | Picture | PageBreak
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole document.
+
+    Attributes:
+        title: Its title.
+        subtitle: One line below it.
+        blocks: Its content, top to bottom.
+
+    Raises:
+        DataError: Two tables or two pictures have one name, or a heading skips a level.
+    """
+
+    title: str
+    subtitle: str
+    blocks: tuple[Block, ...]
+
+    def __post_init__(self) -> None:
+        for names in ([table.name for table in tables(self)], [picture.name for picture in pictures(self)]):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise DataError(f"tables and pictures require names of their own. Received: twice={', '.join(twice)}")
+        level = 0
+        for heading in (block for block in self.blocks if isinstance(block, Heading)):
+            if not 1 <= heading.level <= min(level + 1, 3):
+                raise DataError(
+                    f"a heading requires a level from 1 to {min(level + 1, 3)} here. "
+                    f"Received: level={heading.level}, text={heading.text!r}"
+                )
+            level = heading.level
+
+
+def tables(document: Document) -> Iterator[Table]:
+    """The tables of a document, facts by name among them."""
+    for block in document.blocks:
+        if isinstance(block, Table):
+            yield block
+        elif isinstance(block, KeyValues):
+            yield Table(block.name, block.caption, ("name", "value"), block.items)
+
+
+_NUMBER: Final = re.compile(r"([<>]?\s?[-+\N{MINUS SIGN}]?[\d.,]+(\s?(%|s|MiB))?|)")
+
+
+def numeric_columns(table: Table) -> tuple[bool, ...]:
+    """For each column of a table whether it holds numbers alone, with or without a unit."""
+    return tuple(
+        any(row[at] for row in table.rows) and all(_NUMBER.fullmatch(row[at]) for row in table.rows)
+        for at in range(len(table.columns))
+    )
+
+
+def pictures(document: Document) -> Iterator[Picture]:
+    """The pictures of a document."""
+    return (block for block in document.blocks if isinstance(block, Picture))

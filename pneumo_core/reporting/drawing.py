@@ -1,0 +1,83 @@
+"""Matplotlib for documents: figures without its global state, the same bytes for the same content."""
+
+import io
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["BOLD", "DPI", "LOCK", "REGULAR", "drawable", "font_path", "png", "svg"]
+
+DPI: Final = 200
+"""Pixels an inch of a PNG: print needs no more for lines and text, and a page-wide picture stays near 0.1 MB."""
+
+REGULAR: Final = "DejaVuSans.ttf"
+BOLD: Final = "DejaVuSans-Bold.ttf"
+
+LOCK: Final = RLock()
+"""Matplotlib's settings and ReportLab's fonts belong to the whole process; the web server draws from several threads."""
+
+_SETTINGS: Final[dict[Any, Any]] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E5E7EB",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "text.parse_math": False,  # A run's name may hold dollar signs.
+    "svg.fonttype": "path",  # A reader's machine may lack the font.
+    "svg.hashsalt": "pneumo",  # Else the names inside are drawn by lot.
+}
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def svg(draw: "Callable[[], Figure]") -> bytes:
+    """A figure as SVG, its text as outlines."""
+    return _saved(draw, "svg")
+
+
+def png(draw: "Callable[[], Figure]") -> bytes:
+    """A figure as PNG with `DPI` pixels an inch."""
+    return _saved(draw, "png")
+
+
+def _saved(draw: "Callable[[], Figure]", kind: str) -> bytes:
+    import matplotlib  # noqa: PLC0415  Only where a figure is drawn.
+
+    metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+    file = io.BytesIO()
+    with LOCK, matplotlib.rc_context(_SETTINGS):
+        draw().savefig(file, format=kind, dpi=DPI, facecolor="white", metadata=metadata)
+    return file.getvalue()
+
+
+def font_path(name: str) -> Path:
+    """Where Matplotlib keeps a font."""
+    import matplotlib  # noqa: PLC0415  Only where a figure is drawn.
+
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+
+
+def drawable(text: str) -> str:
+    """A text with what the font has no sign for replaced by U+FFFD, and line breaks and the like by spaces."""
+    known = _signs()
+    return "".join(sign if ord(sign) in known else "\ufffd" for sign in _CONTROL.sub(" ", text))
+
+
+@cache
+def _signs() -> frozenset[int]:
+    """Code points of both weights; none of more than 16 bits, which ReportLab writes so that no reader can copy them."""
+    from matplotlib.ft2font import FT2Font  # noqa: PLC0415  Only where a figure is drawn.
+
+    known = frozenset.intersection(*(frozenset(FT2Font(font_path(name)).get_charmap()) for name in (REGULAR, BOLD)))
+    return frozenset(sign for sign in known if sign < 2**16)

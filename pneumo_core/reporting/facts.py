@@ -1,0 +1,57 @@
+"""What a run's files say of it, as one value: documents read nothing themselves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pneumo_core.evaluation.calibration import Calibration
+from pneumo_core.records import NotApplicable
+
+__all__ = ["UNRECORDED", "RunFacts", "epochs", "fact", "facts_text"]
+
+UNRECORDED: Final = "not recorded"
+"""Stands wherever a run's files do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """One run's records.
+
+    Attributes:
+        run_id: The run.
+        config: What it was asked, as plain data (`run_config.config_to_dict`).
+        manifest: What its manifest holds: parameters, images, device, versions, durations.
+        data: The data set: `data_id`, `name`, `is_phantom`.
+        events: Lines of its events.jsonl.
+        calibration: Its calibration on validation images.
+    """
+
+    run_id: str
+    config: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    data: Mapping[str, Any]
+    events: Sequence[Mapping[str, Any]]
+    calibration: Calibration | NotApplicable
+
+
+def fact(record: Mapping[str, Any], *names: str) -> Any:
+    """A value deep in a record, or None where it does not say."""
+    value: Any = record
+    for name in names:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def facts_text(value: Any, shape: str = "", unit: str = "") -> str:
+    """A recorded value in words: a number in its shape and with its unit, else as it is."""
+    if value is None:
+        return UNRECORDED
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:{shape}}{unit}" if isinstance(value, int | float) else str(value)
+
+
+def epochs(facts: RunFacts) -> list[Mapping[str, Any]]:
+    """The epochs of a run in order; of one that was run again after a resume, the last."""
+    known = {int(event["epoch"]): event for event in facts.events if event.get("kind") == "epoch"}
+    return [known[epoch] for epoch in sorted(known)]

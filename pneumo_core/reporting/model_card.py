@@ -1,0 +1,197 @@
+"""A model card (Mitchell et al. 2019, FAT*, doi:10.1145/3287560.3287596), filled from a run's records alone."""
+
+from typing import Final
+
+from pneumo_core.evaluation.calibration import Calibration
+from pneumo_core.evaluation.report import EvaluationReport, SplitReport
+from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.reporting import run_tables
+from pneumo_core.reporting.comparison_document import LIMITS
+from pneumo_core.reporting.document import Bullets, Cell, Data, Document, Heading, KeyValues, Paragraph, Table
+from pneumo_core.reporting.facts import RunFacts, fact, facts_text
+from pneumo_core.reporting.wording import or_reason
+
+__all__ = ["model_card"]
+
+_FIGURES: Final = {
+    "accuracy": "Accuracy",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "brier": "Brier score",
+    "log_loss": "Log loss",
+}
+
+
+def model_card(
+    facts: RunFacts, report: EvaluationReport, calibration: Calibration | NotApplicable | None = None
+) -> Document:
+    """What a model is, what it was made for, how well it does and where it must not be used.
+
+    Args:
+        facts: The run's records.
+        report: Its evaluation.
+        calibration: Its calibration; None takes that of the records.
+    """
+    calibrated = facts.calibration if calibration is None else calibration
+    architecture = facts_text(fact(facts.config, "architecture"))
+    phantom = bool(facts.data.get("is_phantom"))
+    images = "phantoms, drawn by a program" if phantom else "chest X-rays of children"
+    point = report.operating_point
+    return Document(
+        f"Model card: {facts.run_id}",
+        f"{architecture}, preset {facts_text(fact(facts.config, 'preset'))}, trained on {images}",
+        (
+            Paragraph("Research and education only. Not a medical device; not for diagnosis.", lead=True),
+            Heading("Model details"),
+            _details(facts),
+            *run_tables.settings((facts,))[1:],
+            Heading("Intended use"),
+            Bullets(
+                (
+                    "Intended: to study training, evaluation and balancing of classes on public chest X-rays, and teach it.",
+                    (
+                        "Out of scope: any use for a patient; adults; other findings than pneumonia; other views, machines or "
+                        "hospitals than those of the data set."
+                    ),
+                )
+            ),
+            Heading("Factors"),
+            Bullets(
+                (
+                    "Recorded for each image: class, cause (bacteria or virus), patient, size in pixels, color mode.",
+                    "Not recorded in the data set, so not evaluated: age, sex, severity, hospital unit, X-ray machine.",
+                    "Files of both classes differ in size and compression, which a model can lean on.",
+                )
+            ),
+            Heading("Metrics"),
+            Paragraph(
+                f"Images with a probability of at least {point.threshold:.3f} are called PNEUMONIA; the threshold follows the "
+                f"rule '{point.rule.value}' on split {point.split.value}. {report.methods}"
+            ),
+            Heading("Evaluation data"),
+            Paragraph(
+                "Patients of the test split are in no other split."
+                if not report.selected_on_test
+                else "Selected on test: test images also chose the epoch and the learning rates, so test figures flatter."
+            ),
+            _splits(report),
+            Heading("Training data"),
+            _training(facts),
+            Heading("Quantitative analyses"),
+            *(_figures(part, report.selected_on_test) for part in report.splits.values()),
+            Heading("Calibration", 2),
+            _calibration(calibrated),
+            Heading("Ethical considerations"),
+            Bullets(
+                (
+                    "The images are public and were published without names; file names carry a patient's number.",
+                    "They are of children treated at one hospital: nothing is known of how the model does on other groups.",
+                    "A wrong call can harm; nothing here was examined by a regulator or in clinical use.",
+                )
+            ),
+            Heading("Caveats and recommendations"),
+            Bullets(
+                (
+                    *(("The figures are of phantoms and say nothing of X-rays.",) if phantom else ()),
+                    *LIMITS[1:],
+                    "One seed: another training of the same settings gives other figures. Compare several.",
+                )
+            ),
+        ),
+    )
+
+
+def _details(facts: RunFacts) -> KeyValues:
+    device = fact(facts.manifest, "device") or {}
+    versions = ", ".join(f"{name} {version}" for name, version in (device.get("versions") or {}).items())
+    return KeyValues(
+        "details",
+        "Model",
+        (
+            ("run", facts.run_id),
+            ("architecture", facts_text(fact(facts.config, "architecture"))),
+            ("seed", facts_text(fact(facts.config, "seed"))),
+            ("parameters", facts_text(fact(facts.manifest, "parameters"), ",")),
+            ("trainable", facts_text(fact(facts.manifest, "trainable_parameters"), ",")),
+            ("training", facts_text(fact(facts.manifest, "training_duration_s"), ",.0f", " s")),
+            ("device", f"{facts_text(device.get('kind'))}: {facts_text(device.get('name'))}"),
+            ("precision", facts_text(device.get("precision"))),
+            ("versions", versions or facts_text(None)),
+            ("SHA-256 of model.onnx", facts_text(fact(facts.manifest, "files", "model.onnx"))),
+        ),
+    )
+
+
+def _splits(report: EvaluationReport) -> Table:
+    rows = tuple(
+        (split.value, f"{part.n:,}", f"{part.n_patients:,}", f"{part.n_pneumonia:,}", f"{part.n - part.n_pneumonia:,}")
+        for split, part in report.splits.items()
+    )
+    return Table("splits", "Images evaluated", ("split", "images", "patients", "PNEUMONIA", "NORMAL"), rows)
+
+
+def _training(facts: RunFacts) -> KeyValues:
+    added = fact(facts.manifest, "images_added")
+    return KeyValues(
+        "training-data",
+        "Training data",
+        (
+            ("data set", facts_text(facts.data.get("name"))),
+            ("data id", facts_text(facts.data.get("data_id"))),
+            *(
+                (f"images in {split.value}", facts_text(fact(facts.manifest, "images", split.value), ","))
+                for split in Split
+            ),
+            (
+                "images added",
+                facts_text(added, ",") + (f", by {fact(facts.manifest, 'images_added_by')}" if added else ""),
+            ),
+            ("balancing", facts_text(fact(facts.config, "balance"))),
+            ("validation images from", facts_text(fact(facts.config, "validation"))),
+        ),
+    )
+
+
+def _figures(part: SplitReport, selected_on_test: bool) -> Table:
+    rows: list[tuple[str, ...]] = []
+    data: list[tuple[Cell, ...]] = []
+    for name, title in _FIGURES.items():
+        estimate: Estimate | NotApplicable = getattr(part, name)
+        if isinstance(estimate, NotApplicable):
+            rows.append((title, or_reason(estimate), "", ""))
+            data.append((name, or_reason(estimate), None, None, None))
+            continue
+        interval = f"{estimate.low:.3f} to {estimate.high:.3f}"
+        rows.append((title, f"{estimate.value:.3f}", interval, f"{estimate.n:,}"))
+        data.append((name, estimate.value, estimate.low, estimate.high, estimate.n))
+    counts = part.confusion
+    flattering = ", selected on test" if selected_on_test and part.split is Split.TEST else ""
+    return Table(
+        f"figures-{part.split.value}",
+        f"Figures on split {part.split.value}{flattering}",
+        ("figure", "value", "95 % interval", "n"),
+        tuple(rows),
+        notes=(f"TN {counts.tn:,}, FP {counts.fp:,}, FN {counts.fn:,}, TP {counts.tp:,}; PNEUMONIA is positive.",),
+        data=Data(("figure", "value", "low", "high", "n"), tuple(data)),
+    )
+
+
+def _calibration(calibration: Calibration | NotApplicable) -> Paragraph | KeyValues:
+    if isinstance(calibration, NotApplicable):
+        return Paragraph(f"Not calibrated: {calibration.reason}.")
+    line, before, after = calibration.calibrator, calibration.before, calibration.after
+    return KeyValues(
+        "calibration",
+        "Calibration, fitted on validation; before → after, each image by a fit without its patient",
+        (
+            ("kind", f"{line.kind.value}: slope {line.slope:.3f}, intercept {line.intercept:+.3f}"),
+            ("images", f"{line.n:,} of {line.n_patients:,} patients"),
+            ("Brier score", f"{before.brier:.3f} → {after.brier:.3f}"),
+            ("log loss", f"{before.log_loss:.3f} → {after.log_loss:.3f}"),
+            ("ECE", f"{before.ece:.3f} → {after.ece:.3f}"),
+        ),
+    )

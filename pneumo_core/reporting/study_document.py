@@ -1,0 +1,114 @@
+"""Several comparisons as one document: networks and balancing arms, with one adjustment for looking at all of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pneumo_core.errors import DataError
+from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.evaluation.figures import Metric
+from pneumo_core.evaluation.paired import McNemar, SeedDifference, holm
+from pneumo_core.records import NotApplicable
+from pneumo_core.reporting.against_report import inconsistencies
+from pneumo_core.reporting.comparison_document import comparison_blocks, limits, nested, provenance, unique
+from pneumo_core.reporting.document import Block, Bullets, Cell, Data, Document, Heading, PageBreak, Paragraph, Table
+from pneumo_core.reporting.facts import RunFacts
+from pneumo_core.reporting.wording import difference_text, estimate_text, or_reason, p_cell, plain
+
+__all__ = ["Compared", "accuracy_p", "study_document"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison with the records of its runs.
+
+    Attributes:
+        comparison: The comparison.
+        facts_a: Records of A's runs.
+        facts_b: Records of B's runs.
+    """
+
+    comparison: Comparison
+    facts_a: tuple[RunFacts, ...]
+    facts_b: tuple[RunFacts, ...]
+
+
+def study_document(compared: Sequence[Compared], title: str = "Study of chest X-ray classifiers") -> Document:
+    """A summary of all comparisons, with Holm's adjustment over them, then each of them.
+
+    Raises:
+        DataError: There is no comparison.
+    """
+    if not compared:
+        raise DataError("a study requires at least one comparison. Received: comparisons=0; name two runs or more")
+    comparisons = [one.comparison for one in compared]
+    facts = unique(*(group for one in compared for group in (one.facts_a, one.facts_b)))
+    blocks: list[Block] = [
+        Heading("Verdicts"),
+        *(Paragraph(comparison.verdict, lead=True) for comparison in comparisons),
+        _summary(comparisons),
+    ]
+    for place, one in enumerate(compared, start=1):
+        a, b = one.comparison.a.name, one.comparison.b.name
+        blocks += [PageBreak(), Heading(f"Comparison {place}: {a} against {b}")]
+        blocks += nested(comparison_blocks(one.comparison, one.facts_a, one.facts_b), f"comparison-{place}")
+    blocks += [
+        PageBreak(),
+        Heading("The report itself"),
+        inconsistencies(),
+        *provenance(facts),
+        Heading("Limits"),
+        Bullets(limits(comparisons, facts)),
+        Heading("Methods"),
+        *(Paragraph(methods) for methods in dict.fromkeys(comparison.methods for comparison in comparisons)),
+    ]
+    count = f"{len(compared)} comparison{'s' * (len(compared) > 1)} of {len(facts)} runs"
+    return Document(title, f"{count}. Every difference is B minus A.", tuple(blocks))
+
+
+def accuracy_p(comparison: Comparison) -> tuple[float | NotApplicable, str]:
+    """The p value of the difference in accuracy that a comparison rests on, and the test's name.
+
+    Of one run a side McNemar's, the larger of the exact and the clustered one, as the verdict asks for both; of two runs or
+    more a side Welch's over seeds; else that of the bootstrap over patients.
+    """
+    calls, seeds = comparison.mcnemar, comparison.seeds[Metric.ACCURACY]
+    if isinstance(calls, McNemar):
+        clustered = calls.p_clustered
+        clusters = not isinstance(clustered, NotApplicable) and clustered > calls.p
+        return (clustered, "McNemar, clustered") if clusters else (calls.p, "McNemar, exact")
+    if isinstance(seeds, SeedDifference):
+        return seeds.p, "Welch over seeds"
+    return comparison.differences[Metric.ACCURACY].p, "bootstrap over patients"
+
+
+def _summary(comparisons: Sequence[Comparison]) -> Table:
+    tests = [accuracy_p(comparison) for comparison in comparisons]
+    adjusted = iter(holm([p for p, _ in tests if not isinstance(p, NotApplicable)]))
+    rows: list[tuple[str, ...]] = []
+    data: list[tuple[Cell, ...]] = []
+    numbers: tuple[Cell, ...]
+    for comparison, (p, test) in zip(comparisons, tests, strict=True):
+        holm_p = p if isinstance(p, NotApplicable) else next(adjusted)
+        a, b = (side.figures[Metric.ACCURACY] for side in (comparison.a, comparison.b))
+        moved = comparison.differences[Metric.ACCURACY].estimate
+        if isinstance(moved, NotApplicable):
+            shown, numbers = or_reason(moved), (or_reason(moved), None, None)
+        else:
+            shown = difference_text(Metric.ACCURACY, moved.value, moved.low, moved.high)
+            numbers = (moved.value, moved.low, moved.high)
+        runs = f"{len(comparison.a.run_ids)} / {len(comparison.b.run_ids)}"
+        figures = (estimate_text(Metric.ACCURACY, a), estimate_text(Metric.ACCURACY, b))
+        rows.append((comparison.a.name, comparison.b.name, runs, *figures, shown, p_cell(p), p_cell(holm_p), test))
+        data.append((comparison.a.name, comparison.b.name, runs, *numbers, plain(p), plain(holm_p), test))
+    return Table(
+        "summary",
+        "Accuracy in every comparison, 95 % intervals over patients",
+        ("A", "B", "runs", "accuracy A", "accuracy B", "B \N{MINUS SIGN} A, points", "p", "p, Holm", "test"),
+        tuple(rows),
+        notes=(
+            f"Holm's adjustment over the {len(comparisons)} comparisons of this document. Differences are B minus A.",
+        ),
+        data=Data(
+            ("a", "b", "runs", "difference", "difference_low", "difference_high", "p", "p_holm", "test"), tuple(data)
+        ),
+    )

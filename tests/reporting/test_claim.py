@@ -1,0 +1,53 @@
+"""The CLAIM checklist."""
+
+import csv
+import io
+from dataclasses import replace
+
+from pneumo_core.reporting.claim import Answer, claim_checklist, claim_items
+from pneumo_core.reporting.document import tables
+from pneumo_core.reporting.study_document import Compared
+from pneumo_core.reporting.tables import table_csv
+
+
+def test_items_are_numbered_1_to_42_and_each_has_an_answer(one_run: Compared) -> None:
+    for comparison in (one_run.comparison, None):
+        items = claim_items(one_run.facts_a, comparison)
+        assert [item.number for item in items] == list(range(1, 43))
+        assert all(item.asks and item.where for item in items)
+
+
+def test_what_was_not_done_is_told(one_run: Compared) -> None:
+    answers = {item.number: item.answer for item in claim_items(one_run.facts_a, one_run.comparison)}
+    # No annotators of our own, sample size, external data, flow diagram, demographics, registration.
+    for number in (16, 18, 19, 32, 33, 34, 40):
+        assert answers[number] is Answer.NOT_DONE
+
+
+def test_a_run_validated_on_test_has_no_disjoint_parts(one_run: Compared) -> None:
+    (run,) = one_run.facts_a
+    sound, flattered = (
+        claim_items([replace(run, config={**run.config, "validation": where})])[20] for where in ("patients", "test")
+    )
+    assert sound.number == 21
+    assert sound.answer is Answer.DONE
+    assert flattered.answer is Answer.NOT_DONE
+    assert run.run_id in flattered.where
+
+
+def test_answers_follow_the_records(one_run: Compared) -> None:
+    (run,) = one_run.facts_a
+    items = {item.number: item for item in claim_items([run])}
+    assert "keras 3.15.1" in items[23].where
+    assert "23,760,705" in items[22].where
+    assert "0123456789ab" in items[7].where
+    bare = {item.number: item for item in claim_items([replace(run, manifest={})])}
+    assert bare[23].answer is Answer.PARTLY
+    assert {item.number for item in claim_items([])} == set(range(1, 43))
+
+
+def test_checklist_as_csv_has_a_row_an_item(one_run: Compared) -> None:
+    (table,) = tables(claim_checklist(one_run.facts_a, one_run.comparison))
+    rows = list(csv.DictReader(io.StringIO(table_csv(table), newline="")))
+    assert len(rows) == 42
+    assert {row["answer"] for row in rows} <= {answer.value for answer in Answer}

@@ -1,0 +1,102 @@
+"""What a comparison's document says, and in which order."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pneumo_core.records import NotApplicable
+from pneumo_core.reporting.comparison_document import comparison_document
+from pneumo_core.reporting.document import Bullets, Document, Heading, Paragraph, Table, pictures, tables
+from pneumo_core.reporting.html import to_html
+from pneumo_core.reporting.pdf import to_pdf
+from pneumo_core.reporting.study_document import Compared
+
+
+def document_of(compared: Compared) -> Document:
+    return comparison_document(compared.comparison, compared.facts_a, compared.facts_b)
+
+
+def table(document: Document, name: str) -> Table:
+    return next(one for one in tables(document) if one.name == name)
+
+
+def test_the_verdict_stands_first_and_the_methods_last(one_run: Compared) -> None:
+    blocks = document_of(one_run).blocks
+    assert blocks[:2] == (Heading("Verdict"), Paragraph(one_run.comparison.verdict, lead=True))
+    assert blocks[-2:] == (Heading("Methods"), Paragraph(one_run.comparison.methods))
+
+
+def test_agreement_counts_are_mcnemars(three_runs: Compared) -> None:
+    found = table(document_of(three_runs), "agreement")
+    assert found.data is not None
+    for pair, row in zip(three_runs.comparison.pairs, found.data.rows, strict=True):
+        calls = pair.mcnemar
+        assert not isinstance(calls, NotApplicable)
+        counts = (calls.both_right, calls.only_a, calls.only_b, calls.both_wrong)
+        assert row[:7] == (pair.a, pair.b, *counts, calls.p)
+        assert sum(counts) == three_runs.comparison.n_both
+        assert row[8] == pair.mcnemar_holm
+
+
+def test_one_run_a_side_has_no_spread_and_says_why(one_run: Compared) -> None:
+    document = document_of(one_run)
+    assert "seeds" not in {one.name for one in tables(document)}
+    reason = one_run.comparison.a.spread[next(iter(one_run.comparison.a.spread))]
+    assert isinstance(reason, NotApplicable)
+    assert Paragraph(f"n/a: {reason.reason}.") in document.blocks
+
+
+def test_one_class_is_told_with_its_reason(make_compared: Callable[..., Compared]) -> None:
+    compared = make_compared(1, n=6, pneumonia=1.0)
+    document = document_of(compared)
+    rows = {row[0]: row for row in table(document, "figures").rows}
+    assert rows["AUROC"][1] == "n/a: no image is NORMAL"
+    assert rows["Specificity"][1:4] == ("n/a: no image is NORMAL",) * 3
+    assert {"roc", "precision-recall", "decision-curve"}.isdisjoint(one.name for one in pictures(document))
+    assert "no image is NORMAL" in to_html(document)
+    assert to_pdf(document).startswith(b"%PDF")
+
+
+def test_empty_records_are_told_as_such(one_run: Compared) -> None:
+    bare = tuple(replace(run, manifest={}, events=(), data={}) for run in one_run.facts_a)
+    document = comparison_document(one_run.comparison, bare, bare)
+    assert Paragraph("A: no epochs are recorded.") in document.blocks
+    assert "not recorded" in table(document, "runs").rows[0]
+    assert to_html(document)
+
+
+def test_settings_that_differ_stand_apart_from_those_alike(one_run: Compared) -> None:
+    (a,), (b,) = one_run.facts_a, one_run.facts_b
+    other = replace(b, config={**b.config, "balance": "oversample"})
+    document = comparison_document(one_run.comparison, (a,), (other,))
+    differ = {row[0]: row[1:] for row in table(document, "settings-differ").rows}
+    assert differ == {"seed": ("0", "0"), "balance": ("none", "oversample")}
+    alike = dict(row for row in table(document, "settings-alike").rows)
+    assert alike["augment.zoom"] == "0.1"
+    assert "balance" not in alike
+
+
+def test_limits_tell_what_flatters_and_what_is_no_xray(one_run: Compared) -> None:
+    comparison = replace(one_run.comparison, a=replace(one_run.comparison.a, selected_on_test=True))
+    phantoms = tuple(replace(run, data={**run.data, "is_phantom": True}) for run in one_run.facts_a)
+    limits = comparison_document(comparison, phantoms, one_run.facts_b).blocks[-3]
+    assert isinstance(limits, Bullets)
+    text = " ".join(limits.items)
+    for told in (
+        "Not a medical device",
+        "phantoms",
+        "60 images of 30 patients",
+        f"flatter: {comparison.a.name}.",
+        "1 training run ",
+    ):
+        assert told in text
+
+
+def test_report_of_2020_stands_beside_each_side(one_run: Compared) -> None:
+    document = document_of(one_run)
+    rows = {row[0]: row for row in table(document, "against-report-a").rows}
+    assert rows["accuracy"][2] == "0.92"
+    assert {row[4] for row in table(document, "against-parameters-b").rows} == {"yes"}
+    (b,) = one_run.facts_b
+    weights = replace(b, config={**b.config, "balance": "class-weight"})
+    blocks = comparison_document(one_run.comparison, one_run.facts_a, (weights,)).blocks
+    assert any(isinstance(block, Paragraph) and "class-weight" in block.text for block in blocks)

@@ -1,0 +1,44 @@
+"""A document's own rules."""
+
+import pytest
+
+from pneumo_core.errors import DataError
+from pneumo_core.reporting.document import Data, Document, Heading, KeyValues, Table, numeric_columns, tables
+
+
+def table(name: str, *rows: tuple[str, ...]) -> Table:
+    return Table(name, "caption", ("a", "b"), rows)
+
+
+def test_row_of_another_length_is_refused() -> None:
+    with pytest.raises(DataError, match=r"requires 2 cells.*table='t', a row of 1"):
+        table("t", ("only",))
+    with pytest.raises(DataError, match="requires 1 cells"):
+        Table("t", "caption", ("a",), (("x",),), data=Data(("a",), ((1, 2),)))
+
+
+def test_two_tables_of_one_name_are_refused_facts_among_them() -> None:
+    with pytest.raises(DataError, match="twice=t"):
+        Document("title", "", (table("t"), KeyValues("t", "caption", ())))
+
+
+@pytest.mark.parametrize("levels", [(2,), (1, 3), (1, 2, 4), (0,)])
+def test_heading_that_skips_a_level_is_refused(levels: tuple[int, ...]) -> None:
+    with pytest.raises(DataError, match="a heading requires a level from 1 to"):
+        Document("title", "", tuple(Heading("x", level) for level in levels))
+
+
+def test_headings_may_rise_by_any_number_of_levels() -> None:
+    assert Document("title", "", tuple(Heading("x", level) for level in (1, 2, 3, 1, 2)))
+
+
+def test_facts_by_name_are_a_table_too() -> None:
+    (found,) = tables(Document("title", "", (KeyValues("k", "caption", (("a", "1"),)),)))
+    assert found == Table("k", "caption", ("name", "value"), (("a", "1"),))
+
+
+def test_columns_of_numbers_are_told_from_texts() -> None:
+    mixed = Table(
+        "t", "c", ("run", "n", "p", "empty", "words"), (("a", "1,234", "<\N{NO-BREAK SPACE}.001", "", "1 of 2"),) * 2
+    )
+    assert numeric_columns(mixed) == (False, True, True, False, False)

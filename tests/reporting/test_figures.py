@@ -1,0 +1,127 @@
+"""What figures show, read back from Matplotlib's own objects, against numbers computed anew."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from pages.ui import charts
+from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.evaluation.figures import METRICS, Metric
+from pneumo_core.evaluation.metrics import RocCurve, roc_curve
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.reporting import figures
+from pneumo_core.reporting.drawing import svg
+from pneumo_core.reporting.study_document import Compared
+from tests.reporting.conftest import HOSTILE, predictions
+
+DRAWN: list[Callable[[Comparison], Figure]] = [
+    figures.roc,
+    figures.pr,
+    figures.reliability,
+    figures.confusions,
+    figures.forest,
+    figures.seeds,
+    figures.probabilities,
+    figures.decision_curve,
+]
+
+
+def texts(figure: Figure) -> set[str]:
+    return {text.get_text() for axes in figure.axes for text in axes.texts}
+
+
+def test_colours_are_those_of_the_pages() -> None:
+    assert figures.COLOURS == charts.COLOURS
+
+
+@pytest.mark.parametrize("draw", DRAWN)
+def test_every_figure_is_drawn_of_any_comparison(
+    draw: Callable[[Comparison], Figure], make_compared: Callable[..., Compared], three_runs: Compared
+) -> None:
+    one_class = make_compared(1, (HOSTILE, "$"), n=6, pneumonia=1.0).comparison
+    assert isinstance(one_class.a.roc[0], NotApplicable)
+    for comparison in (three_runs.comparison, one_class):
+        assert b"<svg" in svg(lambda comparison=comparison: draw(comparison))  # type: ignore[misc]
+
+
+def test_roc_is_the_curve_with_its_operating_points(three_runs: Compared) -> None:
+    comparison = three_runs.comparison
+    lines = figures.roc(comparison).axes[0].lines
+    curves = [curve for side in (comparison.a, comparison.b) for curve in side.roc if isinstance(curve, RocCurve)]
+    counts = [one for side in (comparison.a, comparison.b) for one in side.confusions]
+    assert len(lines) == 1 + 2 * len(curves) == 13
+    for curve, one, line, point in zip(curves, counts, lines[1::2], lines[2::2], strict=True):
+        assert line.get_xydata().tolist() == list(map(list, zip(curve.fpr, curve.tpr, strict=True)))
+        assert point.get_xydata().tolist() == [[one.fp / (one.fp + one.tn), one.tp / (one.fn + one.tp)]]
+
+
+def test_confusion_matrices_show_the_counts(one_run: Compared) -> None:
+    comparison = one_run.comparison
+    figure = figures.confusions(comparison)
+    for axes, side in zip(figure.axes, (comparison.a, comparison.b), strict=True):
+        counts = side.confusions[0]
+        shown = {
+            (int(x), int(y)): int(text.get_text().split("\n")[0])
+            for text in axes.texts
+            for x, y in [text.get_position()]
+        }
+        assert shown == {(0, 0): counts.tn, (1, 0): counts.fp, (0, 1): counts.fn, (1, 1): counts.tp}
+
+
+def test_forest_shows_each_difference_with_its_interval(three_runs: Compared) -> None:
+    differences = three_runs.comparison.differences
+    shares, others = figures.forest(three_runs.comparison).axes
+    shown = []
+    for axes, scale in ((shares, 100), (others, 1)):
+        for bars in axes.containers:
+            ((low, _), (high, _)) = bars.lines[2][0].get_segments()[0].tolist()
+            shown.append((low / scale, bars.lines[0].get_xdata()[0] / scale, high / scale))
+    expected = [differences[metric].estimate for metric in METRICS]
+    assert len(shown) == len(expected)
+    for (low, value, high), estimate in zip(shown, expected, strict=True):
+        assert isinstance(estimate, Estimate)
+        assert (low, value, high) == pytest.approx((estimate.low, estimate.value, estimate.high))
+
+
+def test_histogram_holds_each_image_once(one_run: Compared) -> None:
+    side = one_run.comparison.a
+    bars = [bar.get_height() for bar in figures.probabilities(one_run.comparison).axes[0].patches]
+    assert sum(bars) == pytest.approx(side.n)
+    assert sum(bars[10:]) == pytest.approx(side.n_pneumonia)
+
+
+def test_dots_are_the_accuracies_of_the_runs(three_runs: Compared) -> None:
+    comparison = three_runs.comparison
+    lines = [line for line in figures.seeds(comparison).axes[0].lines if len(line.get_xdata()) == 3]
+    for line, side in zip(lines, (comparison.a, comparison.b), strict=True):
+        assert np.mean(line.get_xdata()) == pytest.approx(100 * side.figures[Metric.ACCURACY].value)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("threshold", [0.01, 0.2, 0.5, 0.77, 0.99])
+def test_net_benefit_is_counted_image_by_image(threshold: float) -> None:
+    table = predictions(3)
+    y_true, values = table["label"].to_numpy(), probability(table["logit"].to_numpy())
+    curve = roc_curve(y_true, values)
+    assert isinstance(curve, RocCurve)
+    worth = [
+        (1.0 if sick else -threshold / (1 - threshold)) if value >= threshold else 0.0
+        for sick, value in zip(y_true, values, strict=True)
+    ]
+    (found,) = figures.net_benefit(curve, float(y_true.mean()), np.array([threshold]))
+    assert found == pytest.approx(sum(worth) / len(worth))
+
+
+def test_net_benefit_at_a_threshold_that_a_probability_has_counts_it_and_above_all_is_none() -> None:
+    curve = RocCurve(fpr=(0.0, 0.0, 1.0), tpr=(0.0, 1.0, 1.0), threshold=(0.9, 0.8, 0.3))
+    assert figures.net_benefit(curve, 0.5, np.array([0.95, 0.8, 0.3])).tolist() == pytest.approx(
+        [0.0, 0.5, 0.5 - 0.5 * 0.3 / 0.7]
+    )
+
+
+def test_history_shows_each_epoch_of_each_run(three_runs: Compared) -> None:
+    figure = figures.history("A", three_runs.facts_a)
+    assert all(len(axes.lines) == 2 * 3 for axes in figure.axes)
+    assert figure.axes[0].lines[0].get_xydata().tolist() == [[1, 1.0], [2, 0.5], [3, pytest.approx(1 / 3)]]

@@ -1,0 +1,76 @@
+"""A document's files."""
+
+import csv
+import io
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from pneumo_core.evaluation.figures import METRICS
+from pneumo_core.evaluation.plain import encode
+from pneumo_core.records import Estimate
+from pneumo_core.reporting.comparison_document import comparison_document
+from pneumo_core.reporting.document import Data, Table, pictures, tables
+from pneumo_core.reporting.study_document import Compared
+from pneumo_core.reporting.tables import files, table_csv
+
+
+@pytest.fixture(scope="module")
+def made(one_run: Compared) -> dict[str, bytes]:
+    document = comparison_document(one_run.comparison, one_run.facts_a, one_run.facts_b)
+    return files(document, encode(one_run.comparison))
+
+
+def test_there_is_a_file_for_each_part(made: dict[str, bytes], one_run: Compared) -> None:
+    document = comparison_document(one_run.comparison, one_run.facts_a, one_run.facts_b)
+    expected = {"document.html", "document.pdf", "data.json"}
+    expected |= {f"tables/{table.name}.csv" for table in tables(document)}
+    expected |= {f"figures/{picture.name}.{kind}" for picture in pictures(document) for kind in ("svg", "png")}
+    assert made.keys() == expected
+    assert made["document.pdf"].startswith(b"%PDF")
+    for name, data in made.items():
+        if name.endswith(".svg"):
+            ElementTree.fromstring(data)
+        elif name.endswith(".png"):
+            assert data.startswith(b"\x89PNG")
+
+
+def test_table_of_figures_has_the_numbers_in_full(made: dict[str, bytes], one_run: Compared) -> None:
+    rows = list(csv.DictReader(io.StringIO(made["tables/figures.csv"].decode(), newline="")))
+    assert [row["figure"] for row in rows] == [metric.value for metric in METRICS]
+    for metric, row in zip(METRICS, rows, strict=True):
+        difference = one_run.comparison.differences[metric]
+        for name, estimate in (("a", one_run.comparison.a.figures[metric]), ("difference", difference.estimate)):
+            assert isinstance(estimate, Estimate)
+            told = (float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]), int(row[f"{name}_n"]))
+            assert told == (estimate.value, estimate.low, estimate.high, estimate.n)
+        assert float(row["p"]) == difference.p
+
+
+def test_json_is_the_comparison(made: dict[str, bytes], one_run: Compared) -> None:
+    assert json.loads(made["data.json"]) == json.loads(json.dumps(encode(one_run.comparison)))
+    assert {"mcnemar", "delong"} <= json.loads(made["data.json"]).keys()
+
+
+def test_without_numbers_behind_it_a_table_is_its_texts() -> None:
+    assert table_csv(Table("t", "c", ("a", "b"), (('say "x", y', "2"),))) == 'a,b\r\n"say ""x"", y",2\r\n'
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@x", "'@x"),
+        ("+cmd", "'+cmd"),
+        ("-x", "'-x"),
+        ("\t=1", "'\t=1"),
+        ("-0.5", "-0.5"),
+        ("+.3 (x)", "+.3 (x)"),
+        (-0.5, "-0.5"),
+        (None, ""),
+    ],
+)
+def test_no_cell_is_a_formula(cell: str | float | None, written: str) -> None:
+    text = table_csv(Table("t", "c", ("a", "b"), (), data=Data(("a", "b"), ((cell, "x"),))))
+    assert list(csv.reader(io.StringIO(text, newline="")))[1] == [written, "x"]
