@@ -160,8 +160,11 @@ def comparison_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> Compa
 
 @st.cache_data(max_entries=2, show_spinner="Making the documents…")
 def _comparison_files(
-    a: tuple[str, ...], b: tuple[str, ...], split: Split, written: tuple[int, ...]
-) -> dict[str, bytes]:  # noqa: ARG001
+    a: tuple[str, ...],
+    b: tuple[str, ...],
+    split: Split,
+    written: tuple[int, ...],  # noqa: ARG001
+) -> dict[str, bytes]:
     # Drawing and setting type need libraries that no page loads.
     from pneumo_core.documents import compared, comparison_files
 

@@ -1,0 +1,176 @@
+"""The agreement table and the images behind it: counted again, with heat maps where there is a model, without where not."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.compare_images import Cell, agreement_frame, counts_frame
+from pneumo_core.config import TrainConfig
+from pneumo_core.evaluation.comparison import compare
+from pneumo_core.evaluation.figures import Evidence
+from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.files import write_atomic, write_json
+from pneumo_core.records import Split
+from pneumo_core.run_config import config_from_dict, config_to_dict, run_id
+from pneumo_core.store import RunDirectory, run_directory, write_manifest
+from tests.conftest import FinishedRun
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def opened(a: str, b: str, **query: str) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    page.query_params.update({"a": a, "b": b, "show": "Images", **query})
+    return page.switch_page("pages/compare.py").run()
+
+
+def texts(page: AppTest) -> str:
+    kinds = ("markdown", "caption", "info", "warning", "error")
+    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
+
+
+def listed(page: AppTest) -> pd.DataFrame:
+    (table,) = [frame.value for frame in page.dataframe if "probability A" in frame.value]
+    return table
+
+
+def second_run(first: FinishedRun, *, rows: int | None = None) -> RunDirectory:
+    """Evidence of a run of seed 1 without its model: the first's, every third logit turned around."""
+    asked = json.loads((first.path / "config.json").read_text())
+    config = config_from_dict({**asked["config"], "seed": 1})
+    assert isinstance(config, TrainConfig)
+    run = run_directory(run_id(config, asked["data"]["data_id"]))
+    write_json(run.config, {**asked, "run_id": run.run_id, "config": config_to_dict(config)})
+    table = pd.read_parquet(first.path / "predictions.parquet").groupby("split").head(rows or 10**6)
+    turned = np.where(np.arange(len(table)) % 3 == 0, -1, 1)
+    table = table.assign(logit=(table["logit"] * turned).astype(np.float32))
+    write_atomic(run.predictions, table.to_parquet(index=False))
+    write_json(
+        run.report,
+        report_to_dict(evaluate(table, run_id=run.run_id, rule=config.operating_rule, selected_on_test=False)),
+    )
+    write_manifest(run, {"parameters": 10, "seed": 1})
+    return run
+
+
+def evidence(run: str, logits: list[float], threshold: float) -> Evidence:
+    names = [f"test/{number}.jpeg" for number in range(len(logits))]
+    labels = np.resize([0, 1], len(logits))
+    frame = pd.DataFrame({"image_id": names, "patient_id": names, "label": labels, "subtype": "none", "logit": logits})
+    return Evidence(run, 0, threshold, False, frame)
+
+
+def test_each_image_is_in_the_cell_that_its_calls_say() -> None:
+    rng = np.random.default_rng(5)
+    a, b = (evidence(name, rng.normal(size=60).tolist(), cut) for name, cut in (("a", 0.3), ("b", 0.6)))
+    table = agreement_frame(a, b)
+    cells = {(True, True): Cell.BOTH_RIGHT, (True, False): Cell.ONLY_A, (False, True): Cell.ONLY_B}
+    for _, row in table.iterrows():
+        number = int(row["image"].split("/")[1].split(".")[0])
+        right = []
+        for run in (a, b):
+            chance = 1 / (1 + np.exp(-run.predictions["logit"][number]))
+            right.append(("PNEUMONIA" if chance >= run.threshold else "NORMAL") == row["label"])
+        assert row["cell"] == cells.get(tuple(right), Cell.BOTH_WRONG)
+    calls = compare([a], [b], split=Split.TEST, replicates=50).mcnemar
+    found = table["cell"].value_counts()
+    assert (found[Cell.BOTH_RIGHT], found[Cell.ONLY_A]) == (calls.both_right, calls.only_a)
+    assert (found[Cell.ONLY_B], found[Cell.BOTH_WRONG]) == (calls.only_b, calls.both_wrong)
+    assert counts_frame(table).loc["A wrong", "B right"] == f"{calls.only_b} ({calls.only_b / 60:.1%})"
+    apart = (table["probability A"] - table["probability B"]).abs()
+    assert apart.is_monotonic_decreasing
+
+
+def test_images_are_shown_with_the_heat_maps_there_are(with_finished_run: FinishedRun) -> None:
+    other = second_run(with_finished_run)
+    page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
+    assert not page.exception
+    assert page.segmented_control(key="cell").value == Cell.BOTH_RIGHT.value
+    rows = listed(page)
+    assert len(rows) > 4
+    assert (rows["A calls"] == rows["label"]).all()
+    assert (rows["B calls"] == rows["label"]).all()
+    assert len(page.get("image")) == 4 * 2, "the X-ray and A's heat map: B has no model"
+    everything = texts(page)
+    assert "Heat maps of B need its model" in everything
+    assert "not for diagnosis" in everything
+    assert f"A: probability {rows['probability A'].iloc[0]:.3f}, calls {rows['A calls'].iloc[0]}, right" in everything
+    page = page.slider(key="heat").set_value(0.9).run()
+    assert not page.exception
+    assert len(page.get("image")) == 4 * 2
+
+
+def test_each_cell_lists_as_many_images_as_the_table_counts(with_finished_run: FinishedRun) -> None:
+    page = opened(with_finished_run.run_id, second_run(with_finished_run).run_id)
+    (counts,) = [table.value for table in page.table if "B right" in table.value]
+    places = {
+        Cell.BOTH_RIGHT: ("A right", "B right"),
+        Cell.ONLY_A: ("A right", "B wrong"),
+        Cell.ONLY_B: ("A wrong", "B right"),
+        Cell.BOTH_WRONG: ("A wrong", "B wrong"),
+    }
+    for cell, (row, column) in places.items():
+        page = page.segmented_control(key="cell").set_value(cell.value).run()
+        assert not page.exception
+        count = int(counts.loc[row, column].split()[0])
+        if count == 0:
+            assert "No image is in this cell" in texts(page)
+            continue
+        images = listed(page)
+        assert len(images) == count
+        assert ((images["A calls"] == images["label"]) == (row == "A right")).all()
+        assert ((images["B calls"] == images["label"]) == (column == "B right")).all()
+
+
+def test_without_the_images_the_table_stays(with_finished_run: FinishedRun, tmp_path: Path) -> None:
+    other = second_run(with_finished_run)
+    for stored in (with_finished_run.artifacts / "datasets").rglob("index*"):
+        stored.unlink()
+    page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
+    assert not page.exception
+    assert len(listed(page)) > 4
+    assert not page.get("image")
+    assert "not on this machine" in texts(page)
+    assert "dataset" in [link.proto.page for link in page.get("page_link")]
+
+
+def test_a_file_that_changed_since_says_so_in_its_place(with_finished_run: FinishedRun, monkeypatch) -> None:
+    from pages.ui import compare_gallery
+    from pneumo_core.errors import DataError
+
+    other = second_run(with_finished_run)
+    page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
+    gone = listed(page)["image"].iloc[1]
+    read = compare_gallery.read_indexed
+
+    def changed(root: Path, image_id: str, sha256: str) -> bytes:
+        if image_id == gone:
+            raise DataError(
+                "an indexed file must stay as it was. Received: it, changed since; connect the folder again"
+            )
+        return read(root, image_id, sha256)
+
+    monkeypatch.setattr(compare_gallery, "read_indexed", changed)
+    page.run()
+    assert not page.exception
+    assert len(page.get("image")) == 3 * 2
+    assert "changed since" in texts(page)
+
+
+def test_different_images_have_no_agreement_but_a_reason(with_finished_run: FinishedRun) -> None:
+    other = second_run(with_finished_run, rows=6)
+    page = opened(with_finished_run.run_id, other.run_id)
+    assert not page.exception
+    assert "needs the same images, and they were tested on different images" in texts(page)
+    assert not [frame for frame in page.dataframe if "probability A" in frame.value]
+
+
+@pytest.mark.parametrize("cell", ["nonsense", "", "<b>x</b>"])
+def test_an_unknown_cell_in_the_address_breaks_nothing(with_finished_run: FinishedRun, cell: str) -> None:
+    page = opened(with_finished_run.run_id, second_run(with_finished_run).run_id, cell=cell)
+    assert not page.exception
+    assert not page.error
