@@ -56,7 +56,7 @@ def agreement_frame(a: Evidence, b: Evidence) -> pd.DataFrame:
     values = [probability(rows["logit"].to_numpy(dtype=np.float64)) for rows in (first, second)]
     sick = first["label"].to_numpy() == Label.PNEUMONIA
     called = [value >= run.threshold for value, run in zip(values, (a, b), strict=True)]
-    right = 2 * (called[1] == sick) + (called[0] == sick)
+    right = 2 * (called[0] == sick) + (called[1] == sick)
     names = np.array([Cell.BOTH_WRONG, Cell.ONLY_B, Cell.ONLY_A, Cell.BOTH_RIGHT], dtype=object)
     table = pd.DataFrame(
         {

@@ -177,7 +177,8 @@ def compare(
     labels = tuple(map(labels_of, tables))
     values = tuple(measured(side, np.ones((1, len(table))))[0] for side, table in zip(runs, tables, strict=True))
     pairs = pairs_of(a, b, paired=paired, pairing=pairing)
-    several = NotApplicable(f"there are {len(pairs)} pairs of runs, and each has its own")
+    single = len(a) == len(b) == 1
+    several = NotApplicable("a side has several runs, and each pair of runs has its own")
     compared = Comparison(
         split=split,
         a=_side(names[0], a, of_a, values[0]),
@@ -191,8 +192,8 @@ def compare(
         },
         seeds={metric: _seeds(metric, values, labels) for metric in METRICS},
         pairs=pairs,
-        mcnemar=pairs[0].mcnemar if len(pairs) == 1 else several,
-        delong=pairs[0].delong if len(pairs) == 1 else several,
+        mcnemar=pairs[0].mcnemar if single else several,
+        delong=pairs[0].delong if single else several,
         verdict="",
         notes=(),
         methods=_METHODS,

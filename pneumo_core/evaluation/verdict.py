@@ -22,8 +22,8 @@ def judge(comparison: "Comparison") -> tuple[str, tuple[str, ...]]:
     """The verdict on accuracy, and notes.
 
     A difference is claimed where its interval over patients leaves out 0, and McNemar's test has p < .05 (the exact one
-    and the one that allows for several images of a patient; one run a side, same images), or Welch's over seeds (two runs
-    or more a side).
+    and the one that allows for several images of a patient; one run a side, same images), or Welch's over seeds (several runs
+    a side; with one run on the other, nothing is claimed).
 
     Returns:
         One sentence, and further ones that limit it.
@@ -100,6 +100,8 @@ def _claimed(comparison: "Comparison", metric: Metric) -> bool:
     if isinstance(seeds, SeedDifference):
         same_way = (seeds.value > 0) == (difference.estimate.value > 0)
         claimed = claimed and same_way and seeds.p < LEVEL
+    elif _several(comparison):
+        return False  # Several runs were made to tell the seed from the rest, and here they cannot.
     if metric is Metric.ACCURACY and isinstance(calls := comparison.mcnemar, McNemar):
         clustered = calls.p if isinstance(calls.p_clustered, NotApplicable) else calls.p_clustered
         claimed = claimed and calls.p < LEVEL and clustered < LEVEL

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from pneumo_core.config import Balance, TrainConfig
+from pneumo_core.config import Balance, TrainConfig, Validation
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.evaluation.comparison import SCHEMA, Comparison, compare
 from pneumo_core.evaluation.figures import Evidence
@@ -52,9 +52,10 @@ class _Asked:
     @property
     def key(self) -> str:
         """What the run shares with those that differ in their seed alone."""
-        gan = self.config.balance is Balance.GAN
+        # Of runs that hold out what a DCGAN has not seen, the one whose seed is the DCGAN's does not name it.
+        held_out = self.config.balance is Balance.GAN and self.config.validation is Validation.PATIENTS
         split_seed = self.config.seed if self.config.split_seed is None else self.config.split_seed
-        return self._fingerprint(split_seed=split_seed if gan else None)
+        return self._fingerprint(split_seed=split_seed if held_out else None)
 
     @property
     def untreated(self) -> str:

@@ -66,6 +66,15 @@ def test_a_difference_between_groups_needs_patients_and_seeds(
     assert claims or any("not every test" in note for note in notes)
 
 
+def test_several_runs_against_one_claim_nothing() -> None:
+    found = compared([run("a", shift=0.3, seed=seed) for seed in range(3)], [run("b", shift=3.0)])
+    estimate = found.differences[Metric.ACCURACY].estimate
+    assert isinstance(estimate, Estimate)
+    assert estimate.low > 0
+    assert isinstance(found.mcnemar, NotApplicable)
+    assert "no difference can be shown" in found.verdict
+
+
 def test_two_seeds_are_told_to_say_little() -> None:
     found = compared([run("a", seed=seed) for seed in range(2)], [run("b", seed=seed) for seed in range(2)])
     assert any("Two seeds" in note for note in found.notes)

@@ -9,7 +9,14 @@ from pneumo_core.errors import CorruptError, DataError, RunError, RunNotFoundErr
 from pneumo_core.evaluation.figures import Metric
 from pneumo_core.evaluation.paired import McNemar
 from pneumo_core.files import write_atomic
-from pneumo_core.inference.compared import compare_runs, comparison_to_dict, evidence_of, groups, side_ids
+from pneumo_core.inference.compared import (
+    balanced_pairs,
+    compare_runs,
+    comparison_to_dict,
+    evidence_of,
+    groups,
+    side_ids,
+)
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.records import Estimate, NotApplicable, Split
 from pneumo_core.store import write_manifest
@@ -48,6 +55,22 @@ def test_groups_are_runs_that_differ_in_their_seed_alone() -> None:
     compared = compare_runs([none[0].run_id, none[1].run_id], [other.run_id])
     assert compared.a.seeds == (0, 2)
     assert compared.a.name == "baseline · sound · 2 seeds"
+
+
+@pytest.mark.parametrize("preset", [Preset.SOUND, Preset.REPORT])
+def test_seeds_on_generated_images_are_one_group_beside_those_on_original_ones(preset: Preset) -> None:
+    splits = ("val", "test") if preset is Preset.SOUND else ("test",)
+    rows = made_predictions(splits=splits)
+    none = [made_run(rows, preset=preset, seed=seed) for seed in range(3)]
+    split_seed = 2 if preset is Preset.SOUND else None
+    arm = {"balance": Balance.GAN, "gan_run": "dcgan-" + "a" * 12, "split_seed": split_seed}
+    gan = [made_run(rows, preset=preset, seed=seed, **arm) for seed in range(3)]
+    other = made_run(rows, preset=preset, balance=Balance.OVERSAMPLE)
+    pairs = balanced_pairs(groups())
+    assert [(a.run_ids, b.run_ids) for a, b in pairs] == [
+        (tuple(run.run_id for run in none), tuple(run.run_id for run in gan)),
+        (tuple(run.run_id for run in none), (other.run_id,)),
+    ]
 
 
 def test_sides_of_one_name_are_told_apart() -> None:
