@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.cached import report_of
-from pages.ui.components import caveats, pick_finished_run, shown_errors
+from pages.ui.components import caveats, has_model, pick_finished_run, shown_errors
 from pages.ui.evaluate import calls, curves, figures, operating_point, pick_split, run_facts, training
 from pages.ui.mistakes import downloads, mistakes, probability_chart
 from pages.ui.state import require_frame
@@ -30,7 +30,8 @@ with shown_errors():
             "Validation chose this run's epoch, its learning rates and its threshold: these figures flatter. Quote test."
         )
     caveats(view)
-    st.page_link("pages/predict.py", label="Ask this run about an X-ray", query_params={"run": view.run_id})
+    if has_model(view):
+        st.page_link("pages/predict.py", label="Ask this run about an X-ray", query_params={"run": view.run_id})
 
     st.subheader("Figures")
     figures(report, split)

@@ -66,7 +66,7 @@ def show_sample(model: Classifier, index: DataIndex, *, from_patients: bool) -> 
 st.title("Predict")
 disclaimer()
 with shown_errors():
-    view = pick_finished_run("Model")
+    view = pick_finished_run("Model", to_ask=True)
     model = loaded_classifier(view.run_id)
     upload, sample = st.tabs(["Upload an X-ray", "Sample from the data set"], key="source", bind="query-params")
     with upload:

@@ -302,12 +302,18 @@ def runs_export(run: Run, wait: Wait = False, as_json: Json = False) -> None:
 
 
 @runs_app.command("publish")
-def runs_publish(run: Run, as_json: Json = False) -> None:
+def runs_publish(
+    run: Run,
+    evidence_only: Annotated[
+        bool, typer.Option("--evidence-only", help="Without the model: to be read and compared, not asked.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Copy a finished run to artifacts/published, small enough for git: weights in float16, no image, no path."""
     from pneumo_core.inference.publish import publish  # noqa: PLC0415
 
     with progress_line("comparing decisions") as progress:
-        published = publish(find_run(run), progress=progress)
+        published = publish(find_run(run), evidence_only=evidence_only, progress=progress)
     print_result({"run_id": run, "path": str(published.path)}, as_json=as_json)
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "RunDirectory",
     "classifier_config",
     "datasets_root",
+    "directory_to_train",
     "find_run",
     "gan_run_config",
     "list_runs",
@@ -185,7 +186,9 @@ class RunDirectory:
 
 
 def run_directory(run_id: str) -> RunDirectory:
-    """Where a run of this id lies or would lie: finished published runs first, then local ones.
+    """Where a run of this id lies or would lie: a finished local run, else a published one, else the local folder.
+
+    A published run without its model is evidence of what was found; it gives way to a local run as soon as that is asked for.
 
     Raises:
         RunNotFoundError: The id is not of the form ``<architecture>-<12 hexadecimal digits>``.
@@ -197,7 +200,19 @@ def run_directory(run_id: str) -> RunDirectory:
         )
     local = RunDirectory(runs_root() / run_id)
     published = RunDirectory(published_root() / run_id)
-    return published if is_there(published.manifest) and not is_there(local.manifest) else local
+    if is_there(local.manifest) or not is_there(published.manifest):
+        return local
+    return published if is_there(published.model) or not is_there(local.config) else local
+
+
+def directory_to_train(run_id: str) -> RunDirectory:
+    """Where a run of this id lies that can be asked about images, or would be trained.
+
+    Raises:
+        RunNotFoundError, StoreError: See `run_directory`.
+    """
+    run = run_directory(run_id)
+    return RunDirectory(runs_root() / run_id) if run.is_published and not is_there(run.model) else run
 
 
 def find_run(run_id: str) -> RunDirectory:

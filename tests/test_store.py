@@ -13,11 +13,13 @@ from pneumo_core.status import Status, append_event, run_state, write_status
 from pneumo_core.store import (
     RunDirectory,
     datasets_root,
+    directory_to_train,
     find_run,
     list_runs,
     read_manifest,
     read_trained,
     run_directory,
+    runs_root,
     slot_lock,
     verified_file,
     write_manifest,
@@ -128,10 +130,21 @@ def test_a_finished_run_comes_before_an_unfinished_one_of_the_same_id(run: RunDi
     write_json(published.config, {})
     assert run_directory(RUN_ID) == run
     write_json(published.manifest, {"files": {}})
-    assert run_directory(RUN_ID) == published
+    published.model.touch()
+    assert run_directory(RUN_ID) == directory_to_train(RUN_ID) == published
     write_json(run.manifest, {"files": {}})
     assert run_directory(RUN_ID) == run
     assert list_runs() == [run]
+
+
+def test_evidence_without_a_model_is_read_until_the_run_is_asked_for(tmp_path: Path, no_published: Path) -> None:
+    local, published = RunDirectory(runs_root() / RUN_ID), RunDirectory(no_published / RUN_ID)
+    write_json(published.config, {})
+    write_json(published.manifest, {"files": {}})
+    assert run_directory(RUN_ID) == published
+    assert directory_to_train(RUN_ID) == local
+    write_json(local.config, {})
+    assert run_directory(RUN_ID) == local
 
 
 # --- Manifest ---------------------------------------------------------------------------------------------------------

@@ -46,7 +46,8 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
     st.caption(
         "Brier score, log loss and ECE: the lower, the better. Slope: 1 is right, below 1 the probabilities are too extreme. "
         "Intercept: 0 is right, below 0 they are too high on the whole. ECE depends on its ten bins and is not 0 even for a "
-        "perfect model. A calibration changes no decision, because a threshold moves with it."
+        "perfect model. A calibration changes no decision, because a threshold moves with it. "
+        "Where test images differ from validation images, a calibrator that fits the ones may do the others harm."
     )
 
 

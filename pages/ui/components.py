@@ -9,6 +9,7 @@ from pages.ui.pictures import plain
 from pneumo_core.config import TrainConfig
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
+from pneumo_core.files import is_there
 from pneumo_core.gan_config import GAN_PRESETS
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.presets import PRESETS
@@ -110,9 +111,16 @@ def caveats(view: RunView) -> None:
         st.markdown("\n".join([summary, "", *(f"- {caveat}" for caveat in words)]))
 
 
-def pick_finished_run(label: str = "Run") -> RunView:
+def has_model(view: RunView) -> bool:
+    """Whether a finished run can be asked about images; some ship as evidence only, without their model."""
+    return not view.run.is_published or is_there(view.run.model)
+
+
+def pick_finished_run(label: str = "Run", *, to_ask: bool = False) -> RunView:
     """Let the reader choose a classifier's finished run; the choice is in the address (``?run=``) and survives a change of
     page.
+
+    With `to_ask`, only runs that have their model are offered; else those come first.
 
     Ends the page with what to do next where there is none, or where the address names a DCGAN.
     """
@@ -130,6 +138,10 @@ def pick_finished_run(label: str = "Run") -> RunView:
         show_error(problem)
         st.stop()
     runs = [view for view in known if view.state is RunState.SUCCEEDED and not view.problem]
+    if to_ask and any(view.run_id == asked and not has_model(view) for view in runs):
+        st.warning(plain(f"{asked} ships without its model and cannot be asked about images; showing another run."))
+        asked = None
+    runs = sorted((view for view in runs if has_model(view) or not to_ask), key=has_model, reverse=True)
     if not runs:
         st.info("No finished run yet. Train one first: the quick preset takes about a minute.")
         st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")

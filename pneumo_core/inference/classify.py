@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pneumo_core.data.images import decode_gray
-from pneumo_core.errors import ImageError
+from pneumo_core.errors import ImageError, RunError
 from pneumo_core.evaluation.calibration import Calibration, apply
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint
+from pneumo_core.files import is_there
 from pneumo_core.inference.distribution import FeatureDistribution, distance, load_distribution
 from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.session import Session, load_session, run_session
@@ -99,10 +100,15 @@ def load_classifier(run: RunDirectory) -> Classifier:
     """Load a finished run; every file is checked against the manifest first.
 
     Raises:
-        RunError: The run is no classifier's, or not finished.
+        RunError: The run is no classifier's, not finished, or ships without its model.
         CorruptError: A file is not the one that was written.
     """
     classifier_config(run)
+    if run.is_published and not is_there(run.model):
+        raise RunError(
+            f"a run that is asked about images must have its model. Received: run_id={run.run_id!r}, of which only the "
+            "evidence ships with the project; choose another, or train it again"
+        )
     session = load_session(verified_file(run, run.model))
     distribution = load_distribution(verified_file(run, run.distribution))
     return Classifier(run.run_id, session, read_report(run), distribution, read_calibration(run))

@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -17,6 +17,7 @@ from pneumo_core.data.index import load_index
 from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.evaluation.calibration import calibration_to_dict
 from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.report import report_to_dict
 from pneumo_core.files import read_json, store_errors, write_atomic, write_json
 from pneumo_core.gan_config import GanConfig
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
@@ -67,7 +68,9 @@ def to_float16(model: bytes) -> bytes:
     return bytes(graph.SerializeToString())
 
 
-def publish(run: RunDirectory, *, progress: Callable[[int, int], None] | None = None) -> RunDirectory:
+def publish(
+    run: RunDirectory, *, evidence_only: bool = False, progress: Callable[[int, int], None] | None = None
+) -> RunDirectory:
     """Copy a finished run to `artifacts/published`: the model in float16, the epochs' events, no image, no local path.
 
     A classifier's float16 model must decide every validation and test image as the original does; its largest difference in
@@ -76,10 +79,13 @@ def publish(run: RunDirectory, *, progress: Callable[[int, int], None] | None = 
 
     Args:
         run: A finished run; a classifier's data set must still be in its place.
+        evidence_only: Leave a classifier's model out, so that the run can be read and compared but not asked: tens of
+            kilobytes in place of megabytes.
         progress: Called with images done and their total.
 
     Raises:
-        RunError: The run is not finished, is published already, or the small model answers differently.
+        RunError: The run is not finished, is published already, or the small model answers differently; or evidence is asked
+            of a DCGAN.
         CorruptError: A file is not the one that was written.
         DataError: The data set is gone.
         StoreError: The copy cannot be written.
@@ -90,14 +96,21 @@ def publish(run: RunDirectory, *, progress: Callable[[int, int], None] | None = 
         )
     manifest = read_manifest(run)
     asked = read_json(run.config)
-    small = to_float16(verified_file(run, run.model))
-    if isinstance(read_config(run), GanConfig):
+    is_gan = isinstance(read_config(run), GanConfig)
+    if is_gan and evidence_only:
+        raise RunError(f"only a classifier is published as evidence. Received: run_id={run.run_id!r}, a DCGAN's")
+    small = None if evidence_only else to_float16(verified_file(run, run.model))
+    facts: dict[str, Any] = {"evidence_only": True}
+    if is_gan and small is not None:
         facts = _compare_samples(run, small)
-        calibration = None
+        report = calibration = None
         kept_files = [run.learned, run.measures, *sorted(run.path.glob("sheet-*.png"))]
     else:
-        facts = _compare(run, small, str(asked["data"]["data_id"]), progress)
-        kept_files = [run.predictions, run.report, run.distribution]
+        kept_files = [run.predictions]
+        if small is not None:
+            facts = _compare(run, small, str(asked["data"]["data_id"]), progress)
+            kept_files.append(run.distribution)
+        report = report_to_dict(read_report(run))
         calibration = calibration_to_dict(read_calibration(run))
 
     target = RunDirectory(published_root() / run.run_id)
@@ -112,9 +125,11 @@ def publish(run: RunDirectory, *, progress: Callable[[int, int], None] | None = 
         )
         epochs = [event for event in read_events(run) if event.get("kind") == "epoch"]
         write_atomic(partial.events, "".join(json.dumps(event) + "\n" for event in epochs))
-        write_atomic(partial.model, small)
-        if calibration is not None:
-            write_json(partial.calibration, calibration)
+        if small is not None:
+            write_atomic(partial.model, small)
+        for path, made in ((partial.report, report), (partial.calibration, calibration)):
+            if made is not None:
+                write_json(path, made)
         kept = {name: value for name, value in manifest.items() if name != "files"}
         write_manifest(partial, {**kept, **facts, "run_id": run.run_id})
         shutil.rmtree(target.path, ignore_errors=True)

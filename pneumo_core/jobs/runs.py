@@ -26,7 +26,7 @@ from pneumo_core.records import Architecture, RunState
 from pneumo_core.run_config import RunConfig, config_to_dict, run_id
 from pneumo_core.settings import settings
 from pneumo_core.status import Status, next_ticket, run_state, write_status
-from pneumo_core.store import RunDirectory, find_run, run_directory, runs_root
+from pneumo_core.store import RunDirectory, directory_to_train, find_run, runs_root
 
 __all__ = ["Executor", "RunView", "cancel", "export", "logs", "queue_places", "resume", "submit", "view", "views"]
 
@@ -59,7 +59,7 @@ def submit(config: RunConfig, index: DataIndex, *, executor: Executor = Executor
         require_gan(config, index)
     else:
         require_learnable(index, config)
-    run = run_directory(run_id(config, index.data_id))
+    run = directory_to_train(run_id(config, index.data_id))
     if not is_there(run.manifest):
         make_directory(run.path)
         with hold_lock(run.submit_lock, timeout_s=_START_TIMEOUT_S):

@@ -15,6 +15,7 @@ from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.files import write_json
 from pneumo_core.inference import publish as room
+from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import RunState
@@ -53,6 +54,22 @@ def test_the_copy_is_a_finished_run_of_its_own(published: RunDirectory, with_fin
     assert read_report(published) == read_report(original)
     assert read_calibration(published) == read_calibration(original)
     assert published.model.stat().st_size < 0.55 * original.model.stat().st_size
+
+
+def test_evidence_is_a_finished_run_that_cannot_be_asked(
+    trained: RunDirectory, no_published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "published_root", lambda: no_published)
+    expected = read_report(trained)
+    evidence = room.publish(trained, evidence_only=True)
+    assert run_state(evidence) is RunState.SUCCEEDED
+    assert {path.name for path in evidence.path.iterdir()} == {
+        *("calibration.json", "config.json", "events.jsonl", "manifest.json", "predictions.parquet", "report.json")
+    }
+    assert read_report(evidence) == expected
+    assert str(trained.path) not in "".join(path.read_text(errors="ignore") for path in evidence.path.iterdir())
+    with pytest.raises(RunError, match="only the evidence ships"):
+        load_classifier(evidence)
 
 
 def test_it_decides_every_image_as_the_original(published: RunDirectory, with_finished_run) -> None:

@@ -1,0 +1,79 @@
+"""Two finished runs with predictions of our own, and the Compare page opened on them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from streamlit.testing.v1 import AppTest
+
+from pneumo_core.config import Preset
+from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.files import write_atomic, write_json
+from pneumo_core.presets import preset_config
+from pneumo_core.records import Architecture
+from pneumo_core.run_config import config_to_dict, run_id
+from pneumo_core.store import run_directory, write_manifest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def predictions(splits: tuple[str, ...], seed: int, count: int = 60) -> pd.DataFrame:
+    """Images of both classes, patients of one to four images, bacteria and virus, logits that tell them apart somewhat."""
+    rng = np.random.default_rng(seed)
+    places = np.arange(count)
+    y_true = (places % 3 > 0).astype(int)
+    fixed = {
+        "patient_id": [f"p{place // (1 + place % 4)}" for place in places],
+        "label": y_true,
+        "subtype": np.where(y_true == 0, "none", np.where(places % 3 == 1, "bacteria", "virus")),
+    }
+    frames = []
+    for split in splits:
+        names = [f"{split}/{place:03}.jpeg" for place in places]
+        logits = (rng.normal(size=count) + 2 * y_true - 1).astype(np.float32)
+        frames.append(pd.DataFrame({"image_id": names, **fixed, "split": split, "logit": logits}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def pair_of_runs(
+    preset: Preset, splits: tuple[str, ...], images: pd.DataFrame | None = None, data_id: str = "0" * 12
+) -> tuple[str, str]:
+    """Two finished runs of different seeds, their files written as the worker writes them.
+
+    Args:
+        preset: Their preset.
+        splits: Splits that they have predictions of, where there are no `images`.
+        images: Images of a data set to have predictions of, all but their logits.
+        data_id: The data set they were trained on.
+    """
+    ids = []
+    for seed in (0, 1):
+        config = replace(preset_config(Architecture.BASELINE, preset), seed=seed)
+        run = run_directory(run_id(config, data_id))
+        data = {"data_id": data_id, "root": "/nowhere", "is_phantom": False}
+        asked = {"run_id": run.run_id, "config": config_to_dict(config), "data": data, "submitted_at": 1.7e9}
+        write_json(run.config, asked)
+        rows = predictions(splits, seed)
+        if images is not None:
+            noise = np.random.default_rng(seed).normal(size=len(images))
+            rows = images.assign(logit=(noise + 2 * images["label"] - 1).astype(np.float32))
+        write_atomic(run.predictions, rows.to_parquet(index=False))
+        report = evaluate(rows, run_id=run.run_id, rule=config.operating_rule, selected_on_test=config.selected_on_test)
+        write_json(run.report, report_to_dict(report))
+        write_manifest(run, {"seed": seed})
+        ids.append(run.run_id)
+    return ids[0], ids[1]
+
+
+def opened(a: str, b: str, show: str, **query: str) -> AppTest:
+    """The Compare page on two runs, one of its tabs open."""
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    page.query_params.update({"a": a, "b": b, "show": show, **query})
+    return page.switch_page("pages/compare.py").run()
+
+
+def texts(page: AppTest) -> str:
+    """All that the page says in words."""
+    kinds = ("markdown", "caption", "info", "success", "warning", "error")
+    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))

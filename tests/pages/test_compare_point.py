@@ -1,0 +1,99 @@
+"""Compare's operating point: rules chosen on validation, thresholds moved and put back, prevalence, and what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pneumo_core.config import Preset
+from pneumo_core.evaluation.operating import RuleKind, ThresholdRule, choose
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.inference.compared import evidence_of
+from pneumo_core.records import Split
+from tests.pages.comparing import opened, pair_of_runs, texts
+
+SHOW = "Operating point"
+
+
+@pytest.fixture
+def sound_pair(no_published: Path) -> tuple[str, str]:
+    return pair_of_runs(Preset.SOUND, ("val", "test"))
+
+
+def rates(page: AppTest) -> pd.DataFrame:
+    (table,) = [table.value for table in page.table if "Threshold" in table.value.index]
+    return table
+
+
+def chosen(run_id: str, rule: ThresholdRule) -> float:
+    rows = evidence_of(run_id, Split.VAL).predictions
+    return choose(rule, rows["label"].to_numpy(), probability(rows["logit"].to_numpy()))
+
+
+def test_it_starts_at_each_runs_own_threshold(sound_pair: tuple[str, str]) -> None:
+    page = opened(*sound_pair, SHOW)
+    assert not page.exception
+    for name, run_id in zip("ab", sound_pair, strict=True):
+        assert page.slider(key=f"threshold_{name}").value == evidence_of(run_id, Split.TEST).threshold
+    assert "exploration, not evaluation" in texts(page)
+    assert not any("exploration" in warning.value for warning in page.warning)
+
+
+def test_a_rule_is_chosen_on_validation_and_kept_in_the_address(sound_pair: tuple[str, str]) -> None:
+    page = opened(*sound_pair, SHOW)
+    page.segmented_control(key="point_rule").set_value("sensitivity").run()
+    page.number_input(key="point_value_sensitivity").set_value(0.9).run()
+    rule = ThresholdRule(RuleKind.SENSITIVITY, 0.9)
+    for name, run_id in zip("ab", sound_pair, strict=True):
+        assert page.slider(key=f"threshold_{name}").value == chosen(run_id, rule)
+    assert page.query_params["rule"] == "sensitivity"
+    assert page.query_params["value"] == "0.9"
+    again = opened(*sound_pair, SHOW, rule="sensitivity", value="0.9")
+    assert again.slider(key="threshold_a").value == chosen(sound_pair[0], rule)
+
+
+def test_a_moved_threshold_recounts_warns_and_can_be_put_back(sound_pair: tuple[str, str]) -> None:
+    page = opened(*sound_pair, SHOW)
+    start = page.slider(key="threshold_a").value
+    page.slider(key="threshold_a").set_value(0.25).run()
+    assert any("test figures is exploration, not evaluation" in warning.value for warning in page.warning)
+    assert page.query_params["threshold_a"] == "0.25"
+    rows = evidence_of(sound_pair[0], Split.TEST).predictions
+    sick = rows["label"].to_numpy() == 1
+    called = 1 / (1 + np.exp(-rows["logit"].to_numpy(dtype=float))) >= 0.25
+    table = rates(page).iloc[:, 0]
+    assert table["PNEUMONIA: called so, missed"] == f"{(sick & called).sum()}, {(sick & ~called).sum()}"
+    assert table["NORMAL: called so, false alarms"] == f"{(~sick & ~called).sum()}, {(~sick & called).sum()}"
+    page.button(key="point_reset").click().run()
+    assert page.slider(key="threshold_a").value == start
+    assert "threshold_a" not in page.query_params
+    assert not any("exploration" in warning.value for warning in page.warning)
+
+
+def test_ppv_follows_the_prevalence_and_sensitivity_does_not(sound_pair: tuple[str, str]) -> None:
+    page = opened(*sound_pair, SHOW)
+    before = rates(page)
+    page.slider(key="point_prevalence").set_value(5.0).run()
+    after = rates(page)
+    assert after.loc["Sensitivity"].tolist() == before.loc["Sensitivity"].tolist()
+    values = [float(after.iloc[row, 0].partition("%")[0]) / 100 for row in (3, 4)]
+    bayes = values[0] * 0.05 / (values[0] * 0.05 + (1 - values[1]) * 0.95)
+    shown = float(after.loc["PPV at a prevalence of 5.0%"].iloc[0].partition("%")[0]) / 100
+    assert shown == pytest.approx(bayes, abs=0.002)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "x", ""])
+def test_an_address_that_makes_no_sense_is_left_aside(sound_pair: tuple[str, str], value: str) -> None:
+    page = opened(*sound_pair, SHOW, rule="magic", value=value, threshold_a=value, prevalence=value)
+    assert not page.exception
+    assert page.segmented_control(key="point_rule").value == "own"
+    assert page.slider(key="threshold_a").value == evidence_of(sound_pair[0], Split.TEST).threshold
+
+
+def test_without_validation_only_fixed_and_own_are_offered_and_it_says_why(no_published: Path) -> None:
+    page = opened(*pair_of_runs(Preset.REPORT, ("test",)), SHOW)
+    assert not page.exception
+    assert page.segmented_control(key="point_rule").options == ["each run's own", "fixed"]
+    assert "its validation images were the test images" in texts(page)
