@@ -7,15 +7,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.table import Figure
-from pneumo_core.evaluation.intervals import (
-    area_estimates,
-    bootstrap,
-    clustered_wilson,
-    mean_estimate,
-    percentile_interval,
-)
+from pneumo_core.evaluation.intervals import area_estimates, clustered_wilson, mean_estimate
 from pneumo_core.evaluation.metrics import areas, rank
 from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.resampling import bca_estimates, resample
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.records import Estimate, Split
 from pneumo_core.store import RunDirectory
@@ -49,12 +44,12 @@ def differences(name: str, first: pd.DataFrame, second: pd.DataFrame) -> dict[st
     scores = [both[column].to_numpy() for column in ("probability_1", "probability_2")]
     correct = [((score >= THRESHOLD) == label).astype(np.float64) for score in scores]
     first_rank, second_rank = (rank(label, score) for score in scores)
-    whole = np.ones((1, len(both)))
-    area = float(areas(second_rank, whole)[0][0] - areas(first_rank, whole)[0][0])
-    drawn = bootstrap(lambda weights: areas(second_rank, weights)[0] - areas(first_rank, weights)[0], patients)
+    drawn = resample(
+        lambda weights: (areas(second_rank, weights)[0] - areas(first_rank, weights)[0])[:, np.newaxis], [patients]
+    )
     found = {
         f"{name}_accuracy_difference": mean_estimate(correct[1] - correct[0], patients),
-        f"{name}_auroc_difference": percentile_interval(area, drawn, len(both)),
+        f"{name}_auroc_difference": bca_estimates(drawn, len(both))[0][0],
     }
     verdicts = {
         f"{measure}_holds_0": "yes" if estimate.low <= 0 <= estimate.high else "no"

@@ -27,6 +27,7 @@ PAGES = {
     "runs": "train?show=Runs&",
     "gan": "gan?",
     "gan-measures": "gan?show=Measures&",
+    "compare": "compare?",
     "evaluate": "evaluate?",
     "predict": "predict?",
 }

@@ -10,9 +10,13 @@ from typer.testing import CliRunner
 
 from pneumo_core.__main__ import app
 from pneumo_core.config import Preset
+from pneumo_core.evaluation.figures import Metric
+from pneumo_core.evaluation.paired import SeedDifference
+from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.inference.gan_measures import read_measures
 from pneumo_core.records import Estimate, Split
+from pneumo_core.reporting.wording import difference_text, estimate_text, p_cell
 from pneumo_core.settings import Settings
 from pneumo_core.store import RunDirectory
 
@@ -58,10 +62,30 @@ def test_the_published_runs_figures_are_the_tables(split: Split) -> None:
     (row,) = re.findall(
         rf"^\| baseline `sound`, published \| {split.value} \| (\d+) \| (.*) \|$", README, flags=re.MULTILINE
     )
-    (run,) = PUBLISHED.glob("baseline-*")
-    part = read_report(RunDirectory(run)).splits[split]
+    part = read_report(RunDirectory(PUBLISHED / "baseline-ecf6ed585dfd")).splits[split]
     estimates = [part.accuracy, part.sensitivity, part.specificity, part.auroc]
     assert row == (str(part.n), " | ".join(f"{e.value:.1%} ({e.low:.1%} to {e.high:.1%})" for e in estimates))
+
+
+def test_the_study_s_figures_are_the_tables() -> None:
+    pairs = balanced_pairs(groups())
+    assert len(pairs) == 3
+    for original, balanced in pairs:
+        found = compare_runs(original.run_ids, balanced.run_ids)
+        accuracy, seeds = found.differences[Metric.ACCURACY].estimate, found.seeds[Metric.ACCURACY]
+        auroc = found.differences[Metric.AUROC].estimate
+        assert isinstance(accuracy, Estimate)
+        assert isinstance(seeds, SeedDifference)
+        assert isinstance(auroc, Estimate)
+        cells = (
+            original.name + (", selected on test" if found.a.selected_on_test else ""),
+            *(estimate_text(Metric.ACCURACY, side.figures[Metric.ACCURACY]) for side in (found.a, found.b)),
+            difference_text(Metric.ACCURACY, accuracy.value, accuracy.low, accuracy.high),
+            difference_text(Metric.ACCURACY, seeds.value, seeds.low, seeds.high) + f", p {p_cell(seeds.p)}",
+            difference_text(Metric.AUROC, auroc.value, auroc.low, auroc.high),
+        )
+        assert f"| {' | '.join(cells)} |" in README
+        assert "no difference can be shown" in found.verdict
 
 
 def test_the_published_dcgan_s_figures_are_the_tables() -> None:

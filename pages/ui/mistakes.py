@@ -1,5 +1,6 @@
 """The images of a run: their probabilities, the worst of them as pictures, and files to take away."""
 
+import json
 from pathlib import PurePosixPath
 
 import pandas as pd
@@ -12,10 +13,9 @@ from pages.ui.pictures import plain, thumbnail
 from pages.ui.tables import place
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.report import EvaluationReport
+from pneumo_core.evaluation.report import EvaluationReport, report_to_dict
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Split
-from pneumo_core.store import verified_file
 
 _WORST = 8
 
@@ -98,7 +98,8 @@ def downloads(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, 
     run_id = view.run_id
     files = (
         ("Predictions of all splits (CSV)", predicted.to_csv(index=False), f"{run_id}-predictions.csv", "text/csv"),
-        ("Report (JSON)", verified_file(view.run, view.run.report), f"{run_id}-report.json", "application/json"),
+        # What is stored may be of an older schema; this is what the page shows.
+        ("Report (JSON)", json.dumps(report_to_dict(report), indent=1), f"{run_id}-report.json", "application/json"),
         (
             f"Classification table, {place(report, split)} (CSV)",
             tables.table_csv(report.splits[split].table),

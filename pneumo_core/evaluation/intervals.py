@@ -4,16 +4,15 @@ Proportions get Wilson's interval with an effective number of images; areas and 
 `patients` is everywhere the patient of each image, (n,), of any type that sorts.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.metrics import FloatArray, areas, auroc, rank
-from pneumo_core.evaluation.resampling import REPLICATES, SEED, Z, bca_estimates, draws, patient_codes, resample
+from pneumo_core.evaluation.resampling import REPLICATES, SEED, Z, bca_estimates, patient_codes, resample
 from pneumo_core.records import Estimate, Label, NotApplicable
 
 __all__ = [
@@ -21,16 +20,11 @@ __all__ = [
     "SEED",
     "AreaEstimates",
     "area_estimates",
-    "bootstrap",
     "clustered_wilson",
     "design_effect",
     "mean_estimate",
-    "percentile_interval",
     "wilson",
 ]
-
-_TAILS: Final = (2.5, 97.5)
-"""Percentiles of a two-sided 95 % interval."""
 
 
 def wilson(successes: float, n: int, *, design_effect: float = 1.0) -> Estimate | NotApplicable:
@@ -100,56 +94,6 @@ def clustered_wilson(correct: NDArray[Any], patients: NDArray[Any]) -> Estimate 
     if not np.size(correct):
         return NotApplicable("there are no images")
     return wilson(int(np.sum(correct)), int(np.size(correct)), design_effect=design_effect(correct, patients))
-
-
-def bootstrap(
-    statistic: Callable[[FloatArray], FloatArray],
-    patients: NDArray[Any],
-    *,
-    replicates: int = REPLICATES,
-    seed: int = SEED,
-) -> FloatArray:
-    """Values of a statistic when patients are drawn again, with replacement, each with all of its images.
-
-    Drawing is weighting: an image's weight is how often its patient was drawn (the cluster bootstrap of Field
-    and Welsh 2007, JRSS B 69:369-390).
-
-    Args:
-        statistic: From weights, (k, n), makes the values of these k replicates, (k,) or (k, statistics), NaN where a
-            replicate has none. It is called with some of the replicates at a time.
-        patients: Patient of each image, (n,), n at least 1.
-        replicates: Number of draws.
-        seed: Seed of the draws; the same patients and seed give the same weights, whatever the statistic.
-
-    Returns:
-        What `statistic` returned, for all replicates.
-
-    Raises:
-        DataError: There are no images.
-    """
-    return np.concatenate([statistic(weights) for weights in draws(patients, replicates=replicates, seed=seed)])
-
-
-def percentile_interval(value: float, replicates: FloatArray, n: int) -> Estimate:
-    """The middle 95 % of a statistic's replicates.
-
-    Efron and Tibshirani 1993, An Introduction to the Bootstrap, section 13.3.
-
-    Args:
-        value: The statistic on the images themselves.
-        replicates: Values from `bootstrap`, (replicates,); NaN is left out.
-        n: Images.
-
-    Raises:
-        DataError: No replicate has a value.
-    """
-    usable = replicates[~np.isnan(replicates)]
-    if not usable.size:
-        raise DataError(
-            f"an interval requires replicates with a value. Received: replicates={replicates.size}, all NaN"
-        )
-    low, high = np.percentile(usable, _TAILS).tolist()
-    return Estimate(value=value, low=low, high=high, n=n)
 
 
 @dataclass(frozen=True, slots=True)

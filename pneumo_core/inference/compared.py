@@ -32,6 +32,7 @@ class Group:
         untreated: Key that they share with the runs that are asked the same but meet unequal classes in another way, or none.
         data_id: The data set they were trained on.
         is_phantom: Whether that is the built-in phantoms.
+        selected_on_test: Whether test images chose their epochs.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Group:
     untreated: str
     data_id: str
     is_phantom: bool
+    selected_on_test: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ def balanced_pairs(known: Sequence[Group]) -> tuple[tuple[Group, Group], ...]:
     """What the report of 2020 asks: each group on original data beside those that met unequal classes somehow.
 
     Returns:
-        Pairs, those with generated images first, then those with most seeds on both sides; phantoms last.
+        Pairs, those with generated images first, then those that chose nothing on test, then those with most seeds on both
+        sides; phantoms last.
     """
     pairs = [
         (original, balanced)
@@ -109,8 +112,11 @@ def balanced_pairs(known: Sequence[Group]) -> tuple[tuple[Group, Group], ...]:
         if original.balance is Balance.NONE is not balanced.balance and original.untreated == balanced.untreated
     ]
 
-    def rank(pair: tuple[Group, Group]) -> tuple[bool, bool, int]:
-        return pair[0].is_phantom, pair[1].balance is not Balance.GAN, -min(len(side.seeds) for side in pair)
+    def rank(pair: tuple[Group, Group]) -> tuple[bool, bool, bool, int, str, str]:
+        original, balanced = pair
+        seeds = min(len(original.seeds), len(balanced.seeds))
+        no_gan = balanced.balance is not Balance.GAN
+        return original.is_phantom, no_gan, original.selected_on_test, -seeds, original.name, balanced.run_ids[0]
 
     return tuple(sorted(pairs, key=rank))
 
@@ -204,6 +210,7 @@ def _group(runs: Sequence[_Asked]) -> Group:
         untreated=first.untreated,
         data_id=str(first.data["data_id"]),
         is_phantom=is_phantom,
+        selected_on_test=first.config.selected_on_test,
     )
 
 

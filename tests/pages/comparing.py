@@ -20,7 +20,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 def predictions(splits: tuple[str, ...], seed: int, count: int = 60) -> pd.DataFrame:
     """Images of both classes, patients of one to four images, bacteria and virus, logits that tell them apart somewhat."""
-    rng = np.random.default_rng(seed)
     places = np.arange(count)
     y_true = (places % 3 > 0).astype(int)
     fixed = {
@@ -31,9 +30,14 @@ def predictions(splits: tuple[str, ...], seed: int, count: int = 60) -> pd.DataF
     frames = []
     for split in splits:
         names = [f"{split}/{place:03}.jpeg" for place in places]
-        logits = (rng.normal(size=count) + 2 * y_true - 1).astype(np.float32)
-        frames.append(pd.DataFrame({"image_id": names, **fixed, "split": split, "logit": logits}))
-    return pd.concat(frames, ignore_index=True)
+        frames.append(pd.DataFrame({"image_id": names, **fixed, "split": split}))
+    return answered(pd.concat(frames, ignore_index=True), seed)
+
+
+def answered(images: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Images with logits that tell the classes apart somewhat."""
+    noise = np.random.default_rng(seed).normal(size=len(images))
+    return images.assign(logit=(noise + 2 * images["label"] - 1).astype(np.float32))
 
 
 def pair_of_runs(
@@ -54,10 +58,7 @@ def pair_of_runs(
         data = {"data_id": data_id, "root": "/nowhere", "is_phantom": False}
         asked = {"run_id": run.run_id, "config": config_to_dict(config), "data": data, "submitted_at": 1.7e9}
         write_json(run.config, asked)
-        rows = predictions(splits, seed)
-        if images is not None:
-            noise = np.random.default_rng(seed).normal(size=len(images))
-            rows = images.assign(logit=(noise + 2 * images["label"] - 1).astype(np.float32))
+        rows = predictions(splits, seed) if images is None else answered(images, seed)
         write_atomic(run.predictions, rows.to_parquet(index=False))
         report = evaluate(rows, run_id=run.run_id, rule=config.operating_rule, selected_on_test=config.selected_on_test)
         write_json(run.report, report_to_dict(report))
