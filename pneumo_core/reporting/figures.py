@@ -185,9 +185,7 @@ def seeds(comparison: "Comparison") -> "Figure":
             )
         axes.plot(values, [place - 0.12] * len(values), "o", color=colour, alpha=0.75, markersize=7)
     axes.set_yticks([0, 1], [_short(f"{letter}: {side.name}", 34) for letter, side in zip("AB", sides, strict=True)])
-    axes.set(
-        ylim=(1.5, -0.5), xlabel="accuracy, %: dots are runs, diamonds their mean with its 95 % interval over seeds"
-    )
+    axes.set(ylim=(1.5, -0.5), xlabel="accuracy, %: dots are runs, diamonds their mean over seeds")
     return figure
 
 
