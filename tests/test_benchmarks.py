@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +14,17 @@ import pandas as pd
 import pytest
 
 from benchmarks import accuracy
+from benchmarks.compare import CHROMIUM, written_runs
 from benchmarks.features import Cost
 from benchmarks.inputs import forward_flop
 from benchmarks.report_way import build
 from benchmarks.runs import sample
 from pneumo_core.architecture import baseline_layers, vgg16_layers
+from pneumo_core.config import Balance
 from pneumo_core.evaluation.metrics import auroc
+from pneumo_core.inference.compared import compare_runs
 from pneumo_core.models.baseline import build_baseline
+from pneumo_core.records import NotApplicable
 
 PROJECT = Path(__file__).resolve().parent.parent
 COMMANDS = sorted(
@@ -28,7 +33,7 @@ COMMANDS = sorted(
 
 
 def test_there_are_commands() -> None:
-    assert {"app", "baseline", "engine", "features", "inputs"} <= set(COMMANDS)
+    assert {"app", "baseline", "compare", "engine", "features", "inputs"} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -59,6 +64,41 @@ def test_inputs_on_phantoms(tiny_data: Path, tmp_path: Path) -> None:
     assert told["training_images"] == 16
     assert [line.split()[0] for line in result.stdout.splitlines()] == list(told)
     assert all(value > 0 for name, value in told.items() if name.endswith(("_per_s", "_ratio")))
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_comparing_made_up_runs(tmp_path: Path) -> None:
+    if not any(map(shutil.which, CHROMIUM)):
+        pytest.skip(f"the page is opened in one of {', '.join(CHROMIUM)}, and none is on the PATH")
+    figures = tmp_path / "figures.json"
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks.compare", f"--json={figures}"),
+            *("--runs=2", "--images=60", "--repeats=1"),
+        ],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    told = json.loads(figures.read_text())
+    assert [line.split()[0] for line in result.stdout.splitlines()] == list(told)
+    pages = {f"page_{runs}_runs_{figure}" for runs in (2, 4) for figure in ("first_s", "again_s", "resident_mib")}
+    assert {"compare_2_runs_s", "compare_4_runs_s", *pages} <= told.keys()
+    assert all(value > 0 for value in told.values())
+
+
+def test_made_up_runs_are_the_same_images_and_patients() -> None:
+    a, b = (written_runs(balance, 2, 60) for balance in (Balance.NONE, Balance.OVERSAMPLE))
+    comparison = compare_runs(a, b)
+    assert (comparison.a.run_ids, comparison.b.run_ids) == (a, b)
+    assert comparison.paired
+    assert comparison.n_both == comparison.a.n == 60
+    assert comparison.a.seeds == comparison.b.seeds == (0, 1)
+    assert 1 < comparison.a.n / comparison.a.n_patients < 2
 
 
 def test_sample_keeps_the_shares_and_the_files(
@@ -118,9 +158,10 @@ def tested() -> pd.DataFrame:
 def test_nothing_differs_from_itself(tested: pd.DataFrame) -> None:
     found = accuracy.differences("same", tested, tested.sample(frac=1, random_state=1))
     for measure in ("accuracy", "auroc"):
-        difference = found[f"same_{measure}_difference"]
-        assert (difference.value, difference.low, difference.high) == (0, 0, 0)
-        assert found[f"same_{measure}_difference_holds_0"] == "yes"
+        assert found[f"same_{measure}_difference"] == NotApplicable(
+            "it is 0, and redrawing the patients does not tell how it varies"
+        )
+        assert f"same_{measure}_difference_holds_0" not in found
 
 
 def test_differences_are_those_of_the_estimates(tested: pd.DataFrame) -> None:

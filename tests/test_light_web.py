@@ -21,6 +21,8 @@ VISIT = """
 import json, sys
 from streamlit.testing.v1 import AppTest
 
+# All but Images, whose heat maps ask the models.
+TABS = ("Curves", "Operating point", "Calibration", "Slices", "Against the report", "Published and claims", "Take away")
 page = AppTest.from_file("app.py", default_timeout=60).run()
 told = {"loaded": {}}
 
@@ -36,6 +38,13 @@ for name in sorted(names, key=lambda name: name == "predict.py"):
     page.query_params["run"] = run
     page.run()
     note(name)
+    for tab in TABS if name == "compare.py" else ():
+        one = AppTest.from_file("app.py", default_timeout=60)
+        one.query_params["show"] = tab
+        one.switch_page("pages/compare.py").run()
+        assert not one.exception, (tab, one.exception)
+        assert one.metric, tab
+        told["loaded"][name] = sorted({module.partition(".")[0] for module in sys.modules})
 print(json.dumps(told))
 """
 

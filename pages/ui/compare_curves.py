@@ -50,6 +50,6 @@ def curves_panel(comparison: Comparison) -> None:
     if table.empty:
         st.info("The epochs of these runs were not recorded.")
         return
-    figure = histories(*events, (comparison.a.name, comparison.b.name))
+    figure = histories(*events, (pair.a, pair.b))
     chosen = (comparison.a.selected_on_test, comparison.b.selected_on_test)
     chart(figure, table, title="Loss and accuracy", where=f"{pair.a} and {pair.b}", caption=histories_caption(chosen))

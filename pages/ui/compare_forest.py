@@ -1,6 +1,6 @@
 """What differs, figure by figure and run by run, as pure functions; the tables are in `compare_frames`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -8,7 +8,6 @@ from plotly.subplots import make_subplots
 
 from pages.ui.charts import REFERENCE
 from pages.ui.compare_charts import BELOW, DOTTED, MARGIN, sides
-from pages.ui.compare_frames import run_values
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.figures import Metric
 from pneumo_core.evaluation.paired import SeedDifference, Spread
@@ -31,6 +30,8 @@ FOREST = (
 _LESS_IS_BETTER = {Metric.BRIER, Metric.LOG_LOSS}
 _PATIENTS = {"symbol": "diamond", "size": 10, "color": REFERENCE}
 _SEEDS = {"symbol": "circle-open", "size": 8, "color": REFERENCE}
+_MOST_REACH = 3
+"""Times the widest interval over patients, how far an axis goes for one over seeds."""
 _APART = 0.18
 """How far a figure's two intervals stand above and below its place on the axis."""
 
@@ -59,7 +60,9 @@ def forest(comparison: Comparison, shown: Sequence[Metric] = FOREST) -> go.Figur
             figure.add_trace(_intervals(seeds, "over seeds (95 %)", shift, 1.5, _SEEDS, row == 1), row, 1)
         figure.add_vline(x=0, line=DOTTED, row=row, col=1)
         unit = "" if panel[0] in AS_THEY_ARE else ", points"
-        figure.update_xaxes(title_text=f"B - A{unit}", zeroline=False, row=row)
+        reach, beyond = _reach(panel, found, comparison)
+        words = " (thin bars that reach the edge go on beyond it)" if beyond else ""
+        figure.update_xaxes(title_text=f"B - A{unit}{words}", zeroline=False, range=[-reach, reach], row=row)
         names = [NAMES[metric] + (" (less is better)" if metric in _LESS_IS_BETTER else "") for metric in panel]
         figure.update_yaxes(
             tickvals=list(range(len(panel))), ticktext=names, range=[len(panel) - 0.5, -0.5], showgrid=False, row=row
@@ -74,7 +77,7 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
     reason = None
     for place, (look, side) in enumerate(sides(comparison)):
         mean, over_seeds = side.figures[metric], side.spread[metric]
-        values = run_values(side, metric)
+        values = side.values[metric]
         known = [(value, seed) for value, seed in zip(values, side.seeds, strict=True) if isinstance(value, float)]
         if not known:
             reason = next(value for value in values if isinstance(value, NotApplicable))
@@ -117,7 +120,28 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
         return reason or NotApplicable("there are no runs")
     figure.update_yaxes(tickvals=[0, 1], ticktext=["A", "B"], range=[1.6, -0.6], showgrid=False, zeroline=False)
     figure.update_xaxes(title_text=NAMES[metric] + ("" if metric in AS_THEY_ARE else ", %"))
+    if metric is not Metric.LOG_LOSS:  # The others end at 1; an interval over two seeds need not.
+        figure.update_xaxes(minallowed=_scaled(metric, -0.02), maxallowed=_scaled(metric, 1.02))
     return figure.update_layout(height=320, margin=MARGIN, legend={**BELOW, "y": -0.28})
+
+
+def _reach(
+    panel: Sequence[Metric], found: Mapping[Metric, Estimate | NotApplicable], comparison: Comparison
+) -> tuple[float, bool]:
+    """How far an axis goes to either side of 0, and whether an interval over seeds goes further.
+
+    With two seeds that interval is so wide that on its axis nothing else could be read.
+    """
+
+    def widest(metric: Metric, value: Estimate | SeedDifference | NotApplicable) -> float:
+        if isinstance(value, NotApplicable):
+            return 0.0
+        return max(abs(_scaled(metric, value.low)), abs(_scaled(metric, value.high)))
+
+    patients = max(widest(metric, found[metric]) for metric in panel)
+    seeds = max(widest(metric, comparison.seeds[metric]) for metric in panel)
+    reach = min(max(patients, seeds), _MOST_REACH * patients) or 1.0
+    return 1.05 * reach, seeds > 1.05 * reach
 
 
 def _intervals(

@@ -7,23 +7,10 @@ import numpy as np
 import pandas as pd
 
 from pages.ui.tables import epoch_table
-from pneumo_core.evaluation import metrics
-from pneumo_core.evaluation.comparison import Comparison, Side
+from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.figures import METRICS, Metric
-from pneumo_core.evaluation.metrics import classification_table
 from pneumo_core.records import Estimate, NotApplicable
-from pneumo_core.reporting.wording import AS_THEY_ARE, NAMES
-
-_TABLED = {
-    Metric.F1_NORMAL: ("NORMAL", "f1"),
-    Metric.F1_PNEUMONIA: ("PNEUMONIA", "f1"),
-    Metric.MACRO_PRECISION: ("macro avg", "precision"),
-    Metric.MACRO_RECALL: ("macro avg", "recall"),
-    Metric.MACRO_F1: ("macro avg", "f1"),
-    Metric.WEIGHTED_PRECISION: ("weighted avg", "precision"),
-    Metric.WEIGHTED_RECALL: ("weighted avg", "recall"),
-    Metric.WEIGHTED_F1: ("weighted avg", "f1"),
-}
+from pneumo_core.reporting.wording import NAMES
 
 
 def roc_frame(comparison: Comparison) -> pd.DataFrame:
@@ -83,36 +70,9 @@ def seed_frame(comparison: Comparison, metric: Metric) -> pd.DataFrame:
     rows = [
         (letter, run_id, seed, np.nan if isinstance(value, NotApplicable) else value)
         for letter, side in (("A", comparison.a), ("B", comparison.b))
-        for run_id, seed, value in zip(side.run_ids, side.seeds, run_values(side, metric), strict=True)
+        for run_id, seed, value in zip(side.run_ids, side.seeds, side.values[metric], strict=True)
     ]
     return pd.DataFrame(rows, columns=["side", "run", "seed", NAMES[metric]])
-
-
-def run_values(side: Side, metric: Metric) -> tuple[float | NotApplicable, ...]:
-    """A figure of each run of a side, from its counts, its curve or its calibration; no interval, no mean."""
-    if metric in AS_THEY_ARE:
-        return tuple(
-            _under(side, metric, place) if metric in {Metric.AUROC, Metric.AUPRC} else _loss(side, metric, place)
-            for place in range(len(side.run_ids))
-        )
-    if metric in _TABLED:
-        row, column = _TABLED[metric]
-        tables = [{entry.name: entry for entry in classification_table(counts)} for counts in side.confusions]
-        return tuple(getattr(table[row], column) for table in tables)
-    return tuple(getattr(metrics, metric.value)(counts) for counts in side.confusions)
-
-
-def _under(side: Side, metric: Metric, place: int) -> float | NotApplicable:
-    """Area under a run's curve: under straight lines for ROC, under steps for precision (see `metrics.areas`)."""
-    roc, pr = side.roc[place], side.pr[place]
-    if metric is Metric.AUROC:
-        return roc if isinstance(roc, NotApplicable) else float(np.trapezoid(roc.tpr, roc.fpr))
-    return pr if isinstance(pr, NotApplicable) else float(np.diff(pr.recall, prepend=0.0) @ np.array(pr.precision))
-
-
-def _loss(side: Side, metric: Metric, place: int) -> float | NotApplicable:
-    found = side.reliability[place]
-    return found if isinstance(found, NotApplicable) else float(getattr(found, metric.value))
 
 
 def _curve_frame(comparison: Comparison, kind: str, names: Mapping[str, str]) -> pd.DataFrame:

@@ -59,15 +59,29 @@ def show_images(index: DataIndex, pair: Pair, rows: pd.DataFrame) -> None:
     files = tuple((row["image"], hashes[row["image"]]) for row, _ in shown)
     maps = {letter: _maps_or_reason(letter, run, index, files) for letter, run in (("A", pair.a), ("B", pair.b))}
     for place, (row, pixels) in enumerate(shown):
-        _draw(row, pixels, {letter: found[place] for letter, found in maps.items() if found is not None}, opacity)
+        _draw(
+            row,
+            pixels,
+            {letter: found[place] for letter, found in maps.items() if found is not None},
+            opacity,
+            is_large=side == _LARGE,
+        )
 
 
-def _draw(row: dict[str, Any], pixels: NDArray[np.uint8], cams: dict[str, NDArray[np.float32]], opacity: float) -> None:
+def _draw(
+    row: dict[str, Any],
+    pixels: NDArray[np.uint8],
+    cams: dict[str, NDArray[np.float32]],
+    opacity: float,
+    *,
+    is_large: bool,
+) -> None:
     name = PurePosixPath(row["image"]).name
     with st.container(border=True):
         subtype = "" if row["subtype"] == "none" else f", {row['subtype']}"
         st.markdown(f"**{plain(name)}** · {row['label']}{plain(subtype)} · patient {plain(str(row['patient']))}")
-        columns = st.columns(3)
+        # A single image in halves of the page, the heat maps beside each other below it.
+        columns = [st.columns(2)[0], *st.columns(2)] if is_large else st.columns(3)
         with columns[0]:
             st.image(pixels, width="stretch", alt=f"{name}, X-ray")
             st.caption(f"labelled {row['label']}")

@@ -27,7 +27,7 @@ def histories(
         for row, measure in enumerate(("loss", "accuracy"), start=1):
             line, legend = {"color": look.colour, "dash": look.dash}, row == 1
             for column, kind, style in (
-                (measure, "train", {"line": {**line, "width": 1}, "opacity": 0.5}),
+                (measure, "train", {"line": {**line, "width": 1}, "opacity": 0.7}),
                 (f"val_{measure}", "validation", {"line": {**line, "width": 2.5}}),
             ):
                 figure.add_scatter(

@@ -159,8 +159,6 @@ def test_clustered_wilson_of_no_images_is_not_applicable() -> None:
 def test_patients_that_do_not_fit_are_refused() -> None:
     with pytest.raises(DataError, match=r"Received: patients=\(1,\), images=\(2,\)"):
         intervals.clustered_wilson(np.array([True, False]), np.array([1]))
-    with pytest.raises(DataError, match=r"Received: patients=\(0,\)"):
-        intervals.bootstrap(lambda weights: weights.sum(axis=1), np.array([]))
 
 
 def test_coverage_with_patients_of_several_images() -> None:
@@ -181,31 +179,13 @@ def test_coverage_with_patients_of_several_images() -> None:
     assert naive / trials < 0.90
 
 
-def test_bootstrap_draws_whole_patients() -> None:
-    _, _, patient = clustered_sample(0)
-    seen: list[np.ndarray] = []
-
-    def keep(weights: np.ndarray) -> np.ndarray:
-        seen.append(weights)
-        return weights.sum(axis=1)
-
-    intervals.bootstrap(keep, patient, replicates=500)
-    weights = np.concatenate(seen)
-    first = np.unique(patient, return_index=True)[1]
-    assert weights.shape == (500, patient.size)
-    np.testing.assert_array_equal(weights, weights[:, first][:, patient])
-    np.testing.assert_array_equal(weights[:, first].sum(axis=1), first.size)
-    # Each patient is drawn once on average; the mean of 500 draws of variance (1 - 1/40) has standard error .044.
-    assert np.abs(weights[:, first].mean(axis=0) - 1).max() < 0.2
-
-
 @pytest.mark.parametrize("seed", [0, 1])
 def test_areas_of_replicates_are_those_of_copied_images(seed: int) -> None:
     y_true, probability, patient = clustered_sample(seed)
     ranking = metrics.rank(y_true, probability)
-    fast = intervals.bootstrap(
-        lambda weights: np.column_stack(metrics.areas(ranking, weights)), patient, replicates=60, seed=seed
-    )
+    fast = resampling.resample(
+        lambda weights: np.column_stack(metrics.areas(ranking, weights)), [patient], replicates=60, seed=seed
+    ).replicates
     for column, area in enumerate((roc_auc_score, average_precision_score)):
 
         def of_copies(copies: np.ndarray, area: Callable[..., float] = area) -> float:
@@ -327,8 +307,3 @@ def test_means_without_enough_patients_are_not_applicable() -> None:
     assert intervals.mean_estimate(np.array([]), np.array([])) == NotApplicable("there are no images")
     lonely = intervals.mean_estimate(np.array([0.1, 0.2]), np.array(["a", "a"]))
     assert lonely == NotApplicable("an interval needs 2 patients and there is 1")
-
-
-def test_percentiles_of_nothing_are_refused() -> None:
-    with pytest.raises(DataError, match="replicates=3, all NaN"):
-        intervals.percentile_interval(0.5, np.full(3, np.nan), 10)

@@ -17,7 +17,6 @@ from pages.ui.compare_frames import (
     pr_frame,
     reliability_frame,
     roc_frame,
-    run_values,
     seed_frame,
 )
 from pages.ui.compare_histories import histories, histories_caption
@@ -75,7 +74,7 @@ def truth(run: Evidence) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("metric", list(Metric))
 def test_values_of_the_runs_are_scikit_learns(groups: Comparison, metric: Metric) -> None:
-    for run, value in zip(A, run_values(groups.a, metric), strict=True):
+    for run, value in zip(A, groups.a.values[metric], strict=True):
         labels, logits = truth(run)
         values = probability(logits)
         report = classification_report(
@@ -100,7 +99,7 @@ def test_values_of_the_runs_are_scikit_learns(groups: Comparison, metric: Metric
 
 def test_their_mean_is_the_sides_figure(groups: Comparison) -> None:
     for metric in Metric:
-        assert np.mean(run_values(groups.b, metric)) == pytest.approx(groups.b.figures[metric].value)
+        assert np.mean(groups.b.values[metric]) == pytest.approx(groups.b.figures[metric].value)
 
 
 def test_every_run_has_its_curve_and_each_side_one_legend_entry(groups: Comparison) -> None:
@@ -173,6 +172,16 @@ def test_the_forest_holds_the_differences_in_points_and_as_they_are(groups: Comp
     assert [shape.x0 for shape in figure.layout.shapes] == [0, 0]
 
 
+def test_an_interval_over_seeds_cannot_squeeze_those_over_patients(groups: Comparison) -> None:
+    wide = replace(groups.seeds[Metric.ACCURACY], low=-0.99, high=0.99)
+    axis = forest(replace(groups, seeds={**groups.seeds, Metric.ACCURACY: wide})).layout.xaxis
+    shares = [groups.differences[metric].estimate for metric in FOREST[:6]]
+    widest = 100 * max(max(abs(share.low), abs(share.high)) for share in shares)
+    assert axis.range == pytest.approx((-3.15 * widest, 3.15 * widest))
+    assert axis.range[1] < 99
+    assert "go on beyond it" in axis.title.text
+
+
 def test_the_forests_table_tells_why_a_number_is_missing(single: Comparison) -> None:
     table = forest_frame(single).set_index("figure")
     assert len(table) == len(Metric)
@@ -189,7 +198,7 @@ def test_dots_are_the_runs_and_the_means_lie_below(groups: Comparison) -> None:
         mine = table[table["side"] == letter][NAMES[Metric.ACCURACY]]
         assert dots[f"{letter}: runs"].x == pytest.approx(100 * mine)
     spread = next(trace for trace in figure.data if trace.name == "B: mean, over seeds (95 %)")
-    assert spread.x[0] == pytest.approx(100 * np.mean(run_values(groups.b, Metric.ACCURACY)))
+    assert spread.x[0] == pytest.approx(100 * np.mean(groups.b.values[Metric.ACCURACY]))
     assert spread.x[0] + spread.error_x.array[0] == pytest.approx(100 * groups.b.spread[Metric.ACCURACY].high)
 
 

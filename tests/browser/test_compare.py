@@ -1,0 +1,129 @@
+"""The Compare page in a real browser: the address follows the choice, and every tab opens by click and by key."""
+
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from pneumo_core.config import Balance
+from tests.browser.conftest import Server, started
+from tests.browser.test_server import opened, settled
+from tests.conftest import FinishedRun
+from tests.made_runs import made_predictions, made_run
+
+pytestmark = pytest.mark.browser
+
+TABS = (
+    "Figures",
+    "Curves",
+    "Images",
+    "Operating point",
+    "Calibration",
+    "Slices",
+    "Against the report",
+    "Published and claims",
+    "Take away",
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, tiny_data) -> Iterator[tuple[Server, tuple[str, ...]]]:
+    """A server with three finished runs that have left their evidence alone, and their ids."""
+    folder = tmp_path_factory.mktemp("compare")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PNEUMO_ARTIFACTS", str(folder / "artifacts"))
+        ids = tuple(
+            made_run(made_predictions(skill=skill), **changes).run_id
+            for skill, changes in ((1.2, {}), (1.6, {"balance": Balance.OVERSAMPLE}), (1.4, {"epochs": 3}))
+        )
+    with started(FinishedRun(folder / "artifacts", ids[0], tiny_data), tmp_path_factory.mktemp("server")) as server:
+        yield server, ids
+
+
+def assert_address(page: Page, **expected: str) -> None:
+    """The address comes to hold these values."""
+    page.wait_for_function(
+        """wanted => {
+            const query = new URLSearchParams(location.search);
+            return Object.entries(wanted).every(([name, value]) => query.get(name) === value);
+        }""",
+        arg=expected,
+        timeout=10_000,
+    )
+    settled(page)
+
+
+def verdict(page: Page) -> str:
+    return page.get_by_test_id("stAlertContentInfo").first.inner_text()
+
+
+def test_the_address_follows_the_choice_and_a_reload_keeps_it(
+    made: tuple[Server, tuple[str, ...]], new_page: Callable[..., Page]
+) -> None:
+    server, (a, b, other) = made
+    page = opened(new_page(), server, f"/compare?a={a}&b={b}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Compare")
+    assert_address(page, a=a, b=b, split="test")
+    before = verdict(page)
+    page.get_by_role("combobox", name=re.compile(r"\bB$")).click()
+    page.get_by_role("option", name=re.compile(other[-6:])).click()
+    assert_address(page, a=a, b=other, split="test")
+    assert (changed := verdict(page)) != before
+    page.reload()
+    settled(page)
+    assert_address(page, a=a, b=other, split="test")
+    assert verdict(page) == changed
+    page.get_by_role("button", name="⇄").click()
+    assert_address(page, a=other, b=a)
+    copied = opened(new_page(), server, f"/compare{page.evaluate('location.search')}")
+    assert verdict(copied) == verdict(page)
+
+
+def test_every_tab_opens_and_asks_no_other_host(made: tuple[Server, tuple[str, ...]], page: Page) -> None:
+    server, (a, b, _) = made
+    hosts, problems = set(), []
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    opened(page, server, f"/compare?a={a}&b={b}")
+    tabs = page.get_by_role("tab")
+    expect(tabs).to_have_text(list(TABS))
+    for name in TABS:
+        tab = page.get_by_role("tab", name=name, exact=True)
+        tab.click()
+        expect(tab).to_have_attribute("aria-selected", "true")
+        settled(page)
+        panel = page.get_by_role("tabpanel").filter(visible=True)
+        expect(panel).to_have_count(1)
+        expect(panel).to_contain_text(re.compile(r"\w{3}"))
+    assert_address(page, show="Take away")
+    assert hosts - {""} == {urlsplit(server.url).netloc}
+    assert not problems
+
+
+def test_tabs_are_reached_by_keyboard(made: tuple[Server, tuple[str, ...]], page: Page) -> None:
+    server, (a, b, _) = made
+    opened(page, server, f"/compare?a={a}&b={b}")
+    page.get_by_role("tab", name="Figures", exact=True).focus()
+    for name in TABS[1:3]:
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        tab = page.get_by_role("tab", name=name, exact=True)
+        expect(tab).to_be_focused()
+        expect(tab).to_have_attribute("aria-selected", "true")
+        settled(page)
+    expect(page.get_by_role("tabpanel").filter(visible=True)).to_contain_text("Agreement")
+
+
+def test_documents_are_made_and_downloaded(made: tuple[Server, tuple[str, ...]], page: Page) -> None:
+    server, (a, b, _) = made
+    opened(page, server, f"/compare?a={a}&b={b}&show=Take+away")
+    page.get_by_role("button", name="Make the documents").click()
+    every = page.get_by_role("button", name="Download all as ZIP")
+    expect(every).to_be_visible(timeout=60_000)
+    settled(page)
+    with page.expect_download() as waiting:
+        every.click()
+    assert waiting.value.path().read_bytes().startswith(b"PK")
+    assert waiting.value.suggested_filename == f"comparison-{a}-{b}.zip"

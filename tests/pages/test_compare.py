@@ -1,0 +1,282 @@
+"""Compare as its readers meet it: nothing to compare, links of all kinds, figures that are the comparison's, every tab."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pneumo_core.config import Balance, Preset
+from pneumo_core.evaluation.figures import Metric
+from pneumo_core.files import write_json
+from pneumo_core.gan_config import gan_config
+from pneumo_core.inference.compared import compare_runs
+from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.run_config import config_to_dict, run_id
+from pneumo_core.store import RunDirectory, run_directory, write_manifest
+from tests.hostile import assert_one_line
+from tests.made_runs import DATA_ID, made_predictions, made_run
+from tests.pages.comparing import texts
+
+pytestmark = pytest.mark.usefixtures("no_published")
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TABS = (
+    "Figures",
+    "Curves",
+    "Images",
+    "Operating point",
+    "Calibration",
+    "Slices",
+    "Against the report",
+    "Published and claims",
+    "Take away",
+)
+TABS_OF_ONE_PAIR = ("Curves", "Images", "Operating point", "Calibration", "Slices")
+HEADLINE = {
+    "Accuracy": Metric.ACCURACY,
+    "Sensitivity": Metric.SENSITIVITY,
+    "Specificity": Metric.SPECIFICITY,
+    "AUROC": Metric.AUROC,
+}
+
+
+def opened(**query: str) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    page.query_params.update(query)
+    return page.switch_page("pages/compare.py").run()
+
+
+def two_runs() -> tuple[RunDirectory, RunDirectory]:
+    """Original against balanced, on the same images."""
+    return made_run(made_predictions()), made_run(made_predictions(skill=1.6), balance=Balance.OVERSAMPLE)
+
+
+def sides(page: AppTest) -> tuple[list[str], list[str]]:
+    assert not page.exception
+    return tuple(list(page.selectbox(key=f"side_{name}").value) for name in "ab")
+
+
+def address(page: AppTest) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else value[-1] for name, value in page.query_params.items()}
+
+
+def choose(page: AppTest, side: str, run: RunDirectory) -> None:
+    """Choose a single run for a side, by the end of its id."""
+    box = page.selectbox(key=f"side_{side}")
+    (place,) = [number for number, name in enumerate(box.options) if name.endswith(run.run_id[-6:])]
+    box.select_index(place).run()
+
+
+def numbers(text: str) -> list[float]:
+    return [float(found) for found in re.findall(r"[-+]?\d+(?:\.\d+)?", text.replace("\N{MINUS SIGN}", "-"))]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_runs_are_told_what_to_do(count: int) -> None:
+    for _ in range(count):
+        made_run(made_predictions())
+    page = opened()
+    assert not page.exception
+    assert not page.metric
+    assert "needs two finished runs" in texts(page)
+    assert [link.proto.page for link in page.get("page_link")] == ["train"]
+
+
+def test_every_number_of_the_headline_is_the_comparison_s() -> None:
+    a, b = two_runs()
+    page = opened(a=a.run_id, b=b.run_id)
+    assert sides(page) == ([a.run_id], [b.run_id])
+    expected = compare_runs([a.run_id], [b.run_id])
+    assert expected.verdict in texts(page)
+    for note in expected.notes:
+        assert note in texts(page)
+    assert len(page.metric) == len(HEADLINE)
+    below = [caption.value for caption in page.caption if re.search(r"^A .*\n", caption.value, re.MULTILINE)]
+    for shown, words in zip(page.metric, below, strict=True):
+        metric = HEADLINE[shown.label.split(",")[0]]
+        scale, digits = (1, 3) if metric is Metric.AUROC else (100, 1)
+        difference = expected.differences[metric].estimate
+        assert isinstance(difference, Estimate)
+        assert numbers(shown.value) == [round(scale * difference.value, digits)]
+        interval, of_a, of_b, place = words.split("\n")
+        assert numbers(interval) == [round(scale * end, digits) for end in (difference.low, difference.high)]
+        for line, side in ((of_a, expected.a), (of_b, expected.b)):
+            found = side.figures[metric]
+            assert numbers(line) == [round(scale * value, digits) for value in (found.value, found.low, found.high)]
+        assert place == f"test, n = {expected.a.n}"
+
+
+def test_groups_over_seeds_are_chosen_by_default_original_against_balanced() -> None:
+    none = [made_run(made_predictions(seed=seed), seed=seed).run_id for seed in range(2)]
+    more = [
+        made_run(made_predictions(seed=seed, skill=1.6), seed=seed, balance=Balance.OVERSAMPLE).run_id
+        for seed in range(2)
+    ]
+    made_run(made_predictions(), epochs=3)
+    page = opened()
+    assert sides(page) == (none, more)
+    assert address(page) == {"a": ",".join(none), "b": ",".join(more), "split": "test"}
+    assert compare_runs(none, more).verdict in texts(page)
+    page = opened(a=more[1], b=",".join(reversed(none)), show="Images")
+    assert sides(page) == ([more[1]], none)
+
+
+def test_a_part_of_a_group_can_be_linked() -> None:
+    runs = [made_run(made_predictions(seed=seed), seed=seed).run_id for seed in range(3)]
+    other = made_run(made_predictions(skill=1.6), balance=Balance.OVERSAMPLE).run_id
+    page = opened(a=f"{runs[0]},{runs[2]}", b=other)
+    assert sides(page) == ([runs[0], runs[2]], [other])
+    assert compare_runs([runs[0], runs[2]], [other]).verdict in texts(page)
+
+
+@pytest.mark.parametrize("asked", ["baseline-ffffffffffff", "../../etc", "<b>x</b>", "a,b,c", "x" * 3000])
+def test_a_link_that_names_no_run_is_told_and_shows_the_usual(asked: str) -> None:
+    a, b = two_runs()
+    page = opened(a=asked)
+    assert sides(page) == ([a.run_id], [b.run_id])
+    (warning,) = page.warning
+    assert "No finished classifier is called" in warning.value
+    assert repr(asked.split(",")[0]) in warning.value.replace("\\", "")
+
+
+def test_a_link_without_any_id_is_told() -> None:
+    a, b = two_runs()
+    page = opened(b=",,")
+    assert sides(page) == ([a.run_id], [b.run_id])
+    (error,) = page.error
+    assert_one_line(error.value.replace("\\", ""), "requires a run id", "',,'")
+
+
+def test_a_link_of_a_dcgan_is_told() -> None:
+    a, b = two_runs()
+    config = gan_config(Preset.QUICK)
+    gan = run_directory(run_id(config, DATA_ID))
+    write_json(gan.config, {"config": config_to_dict(config), "data": {"data_id": DATA_ID}})
+    write_manifest(gan, {})
+    page = opened(a=gan.run_id, b=b.run_id)
+    assert sides(page) == ([a.run_id], [b.run_id])
+    assert gan.run_id in texts(page)
+    assert not any("dcgan" in name for name in page.selectbox(key="side_a").options)
+
+
+def test_a_link_of_one_run_twice_compares_two() -> None:
+    a, b = two_runs()
+    assert sides(opened(a=a.run_id, b=a.run_id)) == ([a.run_id], [b.run_id])
+
+
+def test_the_same_run_chosen_on_both_sides_is_refused_and_mended() -> None:
+    a, b = two_runs()
+    page = opened()
+    choose(page, "b", a)
+    assert not page.exception
+    print("DEBUG", sides(page), texts(page)[:300], page.query_params)
+    choose(page, "b", b)
+    assert sides(page) == ([a.run_id], [b.run_id])
+    assert page.metric
+
+
+def test_swap_turns_every_difference_around() -> None:
+    a, b = two_runs()
+    page = opened()
+    before = [numbers(shown.value)[0] for shown in page.metric]
+    page.button(key="swap").click().run()
+    assert sides(page) == ([b.run_id], [a.run_id])
+    assert address(page) == {"a": b.run_id, "b": a.run_id, "split": "test"}
+    assert [numbers(shown.value)[0] for shown in page.metric] == [-value for value in before]
+
+
+def test_val_is_offered_where_both_have_it() -> None:
+    a, b = two_runs()
+    page = opened(split="val")
+    assert list(page.segmented_control(key="in_split").options) == ["test", "val"]
+    assert compare_runs([a.run_id], [b.run_id], split=Split.VAL).verdict in texts(page)
+    report = made_run(made_predictions(splits=("test",)), preset=Preset.REPORT)
+    page = opened(a=a.run_id, b=report.run_id, split="val")
+    assert not page.exception
+    assert list(page.segmented_control(key="in_split").options) == ["test"]
+    everything = texts(page)
+    assert compare_runs([a.run_id], [report.run_id]).verdict in everything
+    assert "test, selected on test, n = 90" in everything
+
+
+@pytest.mark.parametrize("split", ["train", "nonsense", "<b>"])
+def test_an_unknown_split_shows_test(split: str) -> None:
+    a, b = two_runs()
+    page = opened(split=split)
+    assert not page.exception
+    assert compare_runs([a.run_id], [b.run_id]).verdict in texts(page)
+
+
+@pytest.mark.parametrize("tab", ["Figures", "Images"])
+def test_different_test_sets_are_not_paired_and_it_is_said_why(tab: str) -> None:
+    a, b = made_run(made_predictions()), made_run(made_predictions(n=60, skill=1.6), preset=Preset.QUICK)
+    page = opened(a=a.run_id, b=b.run_id, show=tab)
+    assert not page.exception
+    everything = texts(page)
+    assert "On different test images (90 of A, 60 of B), unpaired" in everything
+    assert "McNemar's test does not apply" in everything
+    assert re.search(r"Not applicable: [^\n]*90 of A, 60 of B, 60 of them in both", everything)
+
+
+def test_a_corrupt_file_names_its_run_and_another_can_be_chosen() -> None:
+    a, b = two_runs()
+    other = made_run(made_predictions(skill=1.4), seed=5)
+    b.predictions.write_bytes(b.predictions.read_bytes()[:-20])
+    page = opened(a=a.run_id, b=b.run_id)
+    assert not page.exception
+    (error,) = page.error
+    assert_one_line(error.value.replace("\\", ""), b.run_id, "predictions.parquet")
+    assert not page.metric
+    choose(page, "b", other)
+    assert sides(page) == ([a.run_id], [other.run_id])
+    assert not page.error
+    assert page.metric
+
+
+def one_class(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["label"] == 1].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_every_tab_of_one_class_opens_and_gives_a_reason(tab: str) -> None:
+    a, b = (
+        made_run(one_class(made_predictions(skill=skill, splits=["test"])), preset=Preset.REPORT, seed=seed)
+        for seed, skill in enumerate((1.2, 1.6))
+    )
+    page = opened(a=a.run_id, b=b.run_id, show=tab)
+    assert not page.exception
+    assert {shown.label.split(",")[0]: shown.value for shown in page.metric if shown.value == "n/a"}.keys() == {
+        "Specificity",
+        "AUROC",
+    }
+    expected = compare_runs([a.run_id], [b.run_id]).a.figures[Metric.SPECIFICITY]
+    assert isinstance(expected, NotApplicable)
+    assert tab != "Figures" or expected.reason in texts(page)
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_every_tab_opens_without_models_and_data_and_says_what_is_missing(tab: str) -> None:
+    a, b = two_runs()
+    page = opened(a=a.run_id, b=b.run_id, show=tab)
+    assert not page.exception
+    everything = texts(page)
+    assert len(page.metric) >= len(HEADLINE)
+    missing = {"Images": "are not on this machine", "Slices": "Connect the data set"}
+    assert missing.get(tab, "") in everything
+    if tab in missing:
+        assert "dataset" in [link.proto.page for link in page.get("page_link")]
+
+
+@pytest.mark.parametrize("tab", ["Figures", *TABS_OF_ONE_PAIR])
+def test_tabs_of_groups_let_a_pair_be_chosen(tab: str) -> None:
+    none = [made_run(made_predictions(seed=seed), seed=seed).run_id for seed in range(2)]
+    more = [
+        made_run(made_predictions(seed=seed, skill=1.6), seed=seed, balance=Balance.OVERSAMPLE).run_id
+        for seed in range(2)
+    ]
+    page = opened(a=",".join(none), b=",".join(more), show=tab)
+    assert sides(page) == (none, more)
+    offered = [list(control.options) for control in page.segmented_control if control.label == "Runs"]
+    assert offered == ([["seed 0", "seed 1"]] if tab in TABS_OF_ONE_PAIR else [])
