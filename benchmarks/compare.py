@@ -14,6 +14,7 @@ import shutil
 import statistics
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -80,7 +81,7 @@ def main() -> None:
         verdicts = []
         for sides in cases:
             verdicts.append(compare_runs(sides.a, sides.b).verdict)
-            times = [seconds(lambda sides=sides: compare_runs(sides.a, sides.b)) for _ in range(arguments.repeats)]
+            times = [seconds(partial(compare_runs, sides.a, sides.b)) for _ in range(arguments.repeats)]
             figures[f"compare_{sides.count}_runs_s"] = statistics.median(times)
         chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
         if chromium is None:

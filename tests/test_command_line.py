@@ -142,7 +142,7 @@ def test_help_is_0(invoke: Invoke, arguments: list[str]) -> None:
 
 def test_commands_are_those_of_the_design(invoke: Invoke) -> None:
     shown = {group: invoke(*group, "--help").output for group in ((), ("data",), ("runs",))}
-    for name in ("data", "train", "runs", "evaluate", "predict"):
+    for name in ("data", "train", "runs", "evaluate", "predict", "compare", "report"):
         assert f" {name} " in shown[()]
     for name in ("phantom", "download", "index"):
         assert f" {name} " in shown[("data",)]

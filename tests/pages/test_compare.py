@@ -138,7 +138,7 @@ def test_a_link_that_names_no_run_is_told_and_shows_the_usual(asked: str) -> Non
     assert sides(page) == ([a.run_id], [b.run_id])
     (warning,) = page.warning
     assert "No finished classifier is called" in warning.value
-    assert repr(asked.split(",")[0]) in warning.value.replace("\\", "")
+    assert repr(asked.partition(",")[0]) in warning.value.replace("\\", "")
 
 
 def test_a_link_without_any_id_is_told() -> None:
@@ -166,14 +166,27 @@ def test_a_link_of_one_run_twice_compares_two() -> None:
     assert sides(opened(a=a.run_id, b=a.run_id)) == ([a.run_id], [b.run_id])
 
 
-def test_the_same_run_chosen_on_both_sides_is_refused_and_mended() -> None:
+def test_a_run_never_stands_beside_itself_whatever_is_chosen() -> None:
     a, b = two_runs()
     page = opened()
     choose(page, "b", a)
-    assert not page.exception
-    print("DEBUG", sides(page), texts(page)[:300], page.query_params)
+    one, other = sides(page)
+    assert one != other
+    choose(page, "a", a)
     choose(page, "b", b)
     assert sides(page) == ([a.run_id], [b.run_id])
+    assert page.metric
+
+
+def test_a_group_beside_one_of_its_own_runs_is_refused_and_mended() -> None:
+    group = [made_run(made_predictions(seed=seed), seed=seed) for seed in range(2)]
+    other = made_run(made_predictions(skill=1.6), balance=Balance.OVERSAMPLE)
+    page = opened(a=",".join(run.run_id for run in group), b=group[1].run_id)
+    assert not page.exception
+    assert not page.metric
+    assert "Both sides hold the same run. Choose another" in texts(page)
+    choose(page, "b", other)
+    assert sides(page) == ([run.run_id for run in group], [other.run_id])
     assert page.metric
 
 

@@ -1,0 +1,103 @@
+"""What runs give to take away: records gathered from their files, without what is nobody's business."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from pneumo_core.config import Balance
+from pneumo_core.documents import compared, comparison_record, run_facts
+from pneumo_core.errors import DataError, RunNotFoundError
+from pneumo_core.evaluation.against_report import against_report, counterpart
+from pneumo_core.evaluation.plain import encode
+from pneumo_core.files import read_json, write_json
+from pneumo_core.inference.compared import compare_runs
+from pneumo_core.inference.evidence import read_calibration, read_report
+from pneumo_core.records import NotApplicable, Split
+from pneumo_core.store import RunDirectory, classifier_config, read_manifest
+from tests.made_runs import made_predictions, made_run
+
+pytestmark = pytest.mark.usefixtures("no_published")
+
+
+def two_runs() -> tuple[RunDirectory, RunDirectory]:
+    return made_run(made_predictions()), made_run(made_predictions(skill=1.6), balance=Balance.OVERSAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("root", "name"),
+    [("/home/somebody/chest_xray", "chest_xray"), ("chest_xray", "chest_xray"), ("/somebody's/data set", "data set")],
+)
+def test_facts_name_the_data_folder_and_not_where_it_lies(root: str, name: str) -> None:
+    run, _ = two_runs()
+    asked = read_json(run.config)
+    write_json(run.config, {**asked, "data": {**asked["data"], "root": root}})
+    facts = run_facts(run.run_id)
+    assert facts.data["name"] == name
+    assert facts.manifest == read_manifest(run)
+    assert facts.calibration == read_calibration(run)
+    assert [event["epoch"] for event in facts.events] == [0, 1, 2]
+
+
+def test_facts_of_no_run() -> None:
+    with pytest.raises(RunNotFoundError):
+        run_facts("baseline-ffffffffffff")
+
+
+def test_a_comparison_has_the_facts_of_every_run_by_seed() -> None:
+    none = [made_run(made_predictions(seed=seed), seed=seed).run_id for seed in (1, 0)]
+    other = made_run(made_predictions(skill=1.6), balance=Balance.OVERSAMPLE).run_id
+    found = compared(none, [other])
+    assert [facts.run_id for facts in found.facts_a] == [none[1], none[0]]
+    assert [facts.run_id for facts in found.facts_b] == [other]
+
+
+@pytest.mark.parametrize("split", [Split.TEST, Split.VAL])
+def test_the_record_holds_each_run_s_own_numbers(split: Split) -> None:
+    a, b = two_runs()
+    comparison = compare_runs([a.run_id], [b.run_id], split=split)
+    record = comparison_record(comparison)
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert record["verdict"] == comparison.verdict
+    for letter, run, found in zip("ab", (a, b), record["runs"], strict=True):
+        assert (found["side"], found["run_id"]) == (letter, run.run_id)
+        assert found["operating_point"] == encode(read_report(run).operating_point)
+        assert found["calibration"] == encode(read_calibration(run))
+        assert {one["group"] for one in found["slices"]} >= {"subtype"}
+        assert sum(one["n"] for one in found["slices"] if one["group"] == "subtype") == comparison.a.n_pneumonia
+        assert {"image size", "sharpness", "colour"} <= set(found["missing_slices"])
+    assert "/nowhere" not in json.dumps(record)
+
+
+def test_the_record_sets_figures_against_the_report_where_it_has_that_training() -> None:
+    a, b = two_runs()
+    comparison = compare_runs([a.run_id], [b.run_id])
+    found = comparison_record(comparison)["against_report"]
+    repeated = counterpart(classifier_config(a))
+    assert not isinstance(repeated, NotApplicable)
+    assert found["a"] == encode(against_report(comparison.a.figures, repeated))
+    assert "oversample" in found["b"]["not_applicable"]
+
+
+def test_phantoms_are_not_set_against_the_report() -> None:
+    a, b = (
+        made_run(made_predictions(skill=skill), seed=seed, is_phantom=True, data_id="1" * 12)
+        for seed, skill in enumerate((1.2, 1.6))
+    )
+    found = comparison_record(compare_runs([a.run_id], [b.run_id]))["against_report"]
+    assert all("phantoms" in found[letter]["not_applicable"] for letter in "ab")
+
+
+def test_a_study_of_nothing_is_refused() -> None:
+    from pneumo_core.documents import study_files
+
+    with pytest.raises(DataError, match="Received"):
+        study_files([])
+
+
+def test_a_run_that_is_gone_since_is_told() -> None:
+    a, b = two_runs()
+    comparison = compare_runs([a.run_id], [b.run_id])
+    gone = replace(comparison, a=replace(comparison.a, run_ids=("baseline-ffffffffffff",)))
+    with pytest.raises(RunNotFoundError):
+        comparison_record(gone)
