@@ -7,11 +7,15 @@ import pandas as pd
 
 from pneumo_core.data.index import load_index
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.against_report import against_report, counterpart
-from pneumo_core.evaluation.calibration import apply
+from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart
+from pneumo_core.evaluation.calibration import Calibration, apply
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.evaluation.figures import Evidence, labels_of
+from pneumo_core.evaluation.intervals import mean_estimate
+from pneumo_core.evaluation.metrics import brier_terms, log_loss_terms
+from pneumo_core.evaluation.operating import ThresholdRates, decision_curve, predictive_values, rates
 from pneumo_core.evaluation.plain import encode
+from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.reliability import reliability
 from pneumo_core.evaluation.slices import slices
 from pneumo_core.files import read_json
@@ -19,10 +23,11 @@ from pneumo_core.inference.compared import compare_runs, comparison_to_dict, evi
 from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.image_facts import image_facts
 from pneumo_core.records import NotApplicable, Split
+from pneumo_core.reference import FINDINGS, INCONSISTENCIES, PUBLISHED, ReportRun
 from pneumo_core.reporting.claim import claim_checklist
 from pneumo_core.reporting.comparison_document import comparison_document
 from pneumo_core.reporting.document import Document, tables
-from pneumo_core.reporting.facts import RunFacts
+from pneumo_core.reporting.facts import PredictiveValues, RunFacts, SplitFacts, epochs
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.model_card import model_card
 from pneumo_core.reporting.pdf import to_pdf
@@ -32,22 +37,30 @@ from pneumo_core.run_config import config_to_dict
 from pneumo_core.status import read_events
 from pneumo_core.store import RunDirectory, classifier_config, find_run, read_manifest
 
-__all__ = ["compared", "comparison_files", "comparison_record", "run_facts", "run_files", "study_files"]
+__all__ = ["compared", "comparison_files", "comparison_record", "run_facts", "run_files", "split_facts", "study_files"]
 
 _SIZE: Final = 150
 """Side of the squares whose sharpness is measured: what both networks see."""
 
+_PREVALENCES: Final = (0.05, 0.1, 0.2, 0.5)
+"""Shares of PNEUMONIA that predictive values are told at, from a ward's few to a balanced set's half."""
 
-def run_facts(run_id: str) -> RunFacts:
-    """A finished classifier's records.
+
+def run_facts(run_id: str, split: Split | None = None) -> RunFacts:
+    """A finished classifier's records, with what its predictions of a split say where one is named.
 
     Raises:
         RunNotFoundError: There is no such run.
-        RunError: It is a DCGAN's, or not finished.
+        RunError: It is a DCGAN's, not finished, or has no predictions of the split.
         CorruptError: A file is not the one that was written.
+        DataError: Its predictions are not as required.
     """
     run = find_run(run_id)
-    data = _data(run)
+    data, calibration = _data(run), read_calibration(run)
+    measured = None
+    if split is not None:
+        evidence = evidence_of(run_id, split)
+        measured = split_facts(evidence, split, calibration, _image_facts(run, evidence))
     return RunFacts(
         run_id=run_id,
         config=config_to_dict(classifier_config(run)),
@@ -55,42 +68,69 @@ def run_facts(run_id: str) -> RunFacts:
         # A document is given away: what the folder is called is enough, where it lies is nobody's business.
         data={**data, "name": str(data.get("root", "")).rsplit("/", 1)[-1]},
         events=tuple(read_events(run)),
-        calibration=read_calibration(run),
+        calibration=calibration,
+        on_split=measured,
+    )
+
+
+def split_facts(
+    evidence: Evidence, split: Split, calibration: Calibration | NotApplicable, images: pd.DataFrame | None
+) -> SplitFacts:
+    """What a run's predictions of a split say beside a comparison.
+
+    Args:
+        evidence: The predictions, with the run's threshold.
+        split: Their split.
+        calibration: The run's calibration.
+        images: Facts of the images (`evaluation.slices.FACTS`), or None where they are not at hand.
+
+    Raises:
+        DataError: The predictions or facts are not as required.
+    """
+    rows = evidence.predictions
+    labels, logit, patients = labels_of(rows), rows["logit"].to_numpy(), rows["patient_id"].to_numpy(dtype=str)
+    chance = probability(logit)
+    chosen = calibration if isinstance(calibration, NotApplicable) else calibration.calibrator
+    parts, missing = slices(rows.assign(split=split.value), images, evidence.threshold)
+    found = rates(labels, chance, patients, evidence.threshold)
+    return SplitFacts(
+        split=split,
+        rates=found,
+        predictive_values=tuple(_at(found, prevalence) for prevalence in (*_PREVALENCES, found.prevalence)),
+        brier=mean_estimate(brier_terms(labels, chance), patients),
+        log_loss=mean_estimate(log_loss_terms(labels, logit), patients),
+        calibrated_reliability=(
+            chosen if isinstance(chosen, NotApplicable) else reliability(labels, apply(chosen, logit), patients)
+        ),
+        decision_curve=decision_curve(labels, chance, patients),
+        slices=parts,
+        missing_slices=missing,
     )
 
 
 def compared(a: Sequence[str], b: Sequence[str], split: Split = Split.TEST) -> Compared:
     """A comparison with the records of its runs; see `inference.compared.compare_runs` for the errors."""
     comparison = compare_runs(a, b, split=split)
-    facts = [tuple(map(run_facts, side.run_ids)) for side in (comparison.a, comparison.b)]
-    return Compared(comparison, facts[0], facts[1])
+    return _with_facts(comparison)
 
 
 def comparison_record(comparison: Comparison) -> dict[str, Any]:
     """Every number of a comparison as plain data.
 
-    Beside the comparison itself: each run's operating point, calibration and slices, and each side against the report of 2020.
+    Beside the comparison itself: what is known of each run (`SplitFacts`, its calibration and its epochs), each side against
+    the report of 2020 and its parameters, what that report says against itself, and what others published.
 
     Raises:
         RunNotFoundError, RunError, CorruptError, DataError: A run's files have changed since it was compared.
     """
-    sides = {"a": comparison.a, "b": comparison.b}
-    return {
-        **comparison_to_dict(comparison),
-        "runs": [
-            {"side": letter, **_run_record(run_id, comparison.split)}
-            for letter, side in sides.items()
-            for run_id in side.run_ids
-        ],
-        "against_report": {letter: encode(_against(side)) for letter, side in sides.items()},
-    }
+    return _record(_with_facts(comparison))
 
 
 def comparison_files(one: Compared) -> dict[str, bytes]:
     """A comparison to take away: HTML, PDF, JSON, tables, figures, a model card of each run and the CLAIM checklist."""
     facts = tuple({facts.run_id: facts for facts in (*one.facts_a, *one.facts_b)}.values())
     document = comparison_document(one.comparison, one.facts_a, one.facts_b)
-    made = files(document, comparison_record(one.comparison))
+    made = files(document, _record(one))
     made |= _checklist(facts, one.comparison)
     for run in facts:
         made |= _card(run)
@@ -104,7 +144,7 @@ def study_files(several: Sequence[Compared]) -> dict[str, bytes]:
         DataError: There is no comparison.
     """
     facts = {facts.run_id: facts for one in several for facts in (*one.facts_a, *one.facts_b)}
-    records = [comparison_record(one.comparison) for one in several]
+    records = [_record(one) for one in several]
     made = files(study_document(several), {"comparisons": records})
     made |= _checklist(tuple(facts.values()), several[0].comparison)
     for run in facts.values():
@@ -137,25 +177,54 @@ def _data(run: RunDirectory) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _run_record(run_id: str, split: Split) -> dict[str, Any]:
-    run, evidence = find_run(run_id), evidence_of(run_id, split)
-    rows = evidence.predictions
-    calibration = read_calibration(run)
-    chosen = calibration if isinstance(calibration, NotApplicable) else calibration.calibrator
-    logit, patients = rows["logit"].to_numpy(), rows["patient_id"].to_numpy(dtype=str)
-    calibrated = (
-        chosen if isinstance(chosen, NotApplicable) else reliability(labels_of(rows), apply(chosen, logit), patients)
+def _with_facts(comparison: Comparison) -> Compared:
+    a, b = (
+        tuple(run_facts(run_id, comparison.split) for run_id in side.run_ids) for side in (comparison.a, comparison.b)
     )
-    parts, missing = slices(rows.assign(split=split.value), _image_facts(run, evidence), evidence.threshold)
+    return Compared(comparison, a, b)
+
+
+def _record(one: Compared) -> dict[str, Any]:
+    comparison = one.comparison
+    sides = {"a": (comparison.a, one.facts_a), "b": (comparison.b, one.facts_b)}
     return {
-        "run_id": run_id,
-        "config": config_to_dict(classifier_config(run)),
-        "operating_point": encode(read_report(run).operating_point),
-        "calibration": encode(calibration),
-        "calibrated_reliability": encode(calibrated),
-        "slices": encode(parts),
-        "missing_slices": {group: encode(reason) for group, reason in missing},
+        **comparison_to_dict(comparison),
+        "runs": [{"side": letter, **_run_record(facts)} for letter, (_, runs) in sides.items() for facts in runs],
+        "against_report": {letter: encode(_against(side)) for letter, (side, _) in sides.items()},
+        "inconsistencies": encode(INCONSISTENCIES),
+        "published": encode(PUBLISHED),
+        "findings": encode(FINDINGS),
     }
+
+
+def _run_record(facts: RunFacts) -> dict[str, Any]:
+    run = find_run(facts.run_id)
+    repeated, measured = _counterpart(run), facts.on_split
+    record = {
+        "run_id": facts.run_id,
+        "config": dict(facts.config),
+        "operating_point": encode(read_report(run).operating_point),
+        "calibration": encode(facts.calibration),
+        "history": [dict(epoch) for epoch in epochs(facts)],
+        "parameters_against_report": encode(
+            repeated
+            if isinstance(repeated, NotApplicable)
+            else against_parameters(facts.manifest, repeated.architecture)
+        ),
+    }
+    if measured is None:
+        return record
+    missing = {group: encode(reason) for group, reason in measured.missing_slices}
+    return {**record, **encode(measured), "missing_slices": missing}
+
+
+def _at(found: ThresholdRates, prevalence: float) -> PredictiveValues:
+    sensitivity, specificity = found.sensitivity, found.specificity
+    if isinstance(sensitivity, NotApplicable):
+        return PredictiveValues(prevalence, sensitivity, sensitivity)
+    if isinstance(specificity, NotApplicable):
+        return PredictiveValues(prevalence, specificity, specificity)
+    return PredictiveValues(prevalence, *predictive_values(sensitivity, specificity, prevalence))
 
 
 def _image_facts(run: RunDirectory, evidence: Evidence) -> pd.DataFrame | None:
@@ -168,8 +237,11 @@ def _image_facts(run: RunDirectory, evidence: Evidence) -> pd.DataFrame | None:
 
 
 def _against(side: Side) -> Any:
-    run = find_run(side.run_ids[0])
+    repeated = _counterpart(find_run(side.run_ids[0]))
+    return repeated if isinstance(repeated, NotApplicable) else against_report(side.figures, repeated)
+
+
+def _counterpart(run: RunDirectory) -> ReportRun | NotApplicable:
     if _data(run).get("is_phantom"):
         return NotApplicable("it was trained and tested on phantoms, and the report on X-rays")
-    repeated = counterpart(classifier_config(run))
-    return repeated if isinstance(repeated, NotApplicable) else against_report(side.figures, repeated)
+    return counterpart(classifier_config(run))

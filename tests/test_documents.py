@@ -10,10 +10,12 @@ from pneumo_core.documents import compared, comparison_record, run_facts
 from pneumo_core.errors import DataError, RunNotFoundError
 from pneumo_core.evaluation.against_report import against_report, counterpart
 from pneumo_core.evaluation.plain import encode
+from pneumo_core.evaluation.probability import probability
 from pneumo_core.files import read_json, write_json
-from pneumo_core.inference.compared import compare_runs
+from pneumo_core.inference.compared import compare_runs, evidence_of
 from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.records import NotApplicable, Split
+from pneumo_core.reference import FINDINGS, INCONSISTENCIES
 from pneumo_core.store import RunDirectory, classifier_config, read_manifest
 from tests.made_runs import made_predictions, made_run
 
@@ -66,6 +68,24 @@ def test_the_record_holds_each_run_s_own_numbers(split: Split) -> None:
         assert {one["group"] for one in found["slices"]} >= {"subtype"}
         assert sum(one["n"] for one in found["slices"] if one["group"] == "subtype") == comparison.a.n_pneumonia
         assert {"image size", "sharpness", "colour"} <= set(found["missing_slices"])
+        rows = evidence_of(run.run_id, split).predictions
+        labels, values = rows["label"].to_numpy(), probability(rows["logit"].to_numpy())
+        called = values >= found["rates"]["threshold"]
+        sensitivity, specificity = called[labels == 1].mean(), 1 - called[labels == 0].mean()
+        assert found["rates"]["sensitivity"]["value"] == pytest.approx(sensitivity)
+        assert found["rates"]["specificity"]["value"] == pytest.approx(specificity)
+        shares = [one["prevalence"] for one in found["predictive_values"]]
+        assert shares == [0.05, 0.1, 0.2, 0.5, pytest.approx(labels.mean())]
+        for one, share in zip(found["predictive_values"], shares, strict=True):
+            sick, well = share * sensitivity, (1 - share) * (1 - specificity)
+            assert one["ppv"]["value"] == pytest.approx(sick / (sick + well))
+            assert one["npv"]["low"] < one["npv"]["value"] < one["npv"]["high"]
+        assert found["brier"]["value"] == pytest.approx(((values - labels) ** 2).mean())
+        benefit = found["decision_curve"]
+        at = benefit["threshold"].index(0.3)
+        counted = [(1 if label else -0.3 / 0.7) * (value >= 0.3) for label, value in zip(labels, values, strict=True)]
+        assert benefit["model"][at] == pytest.approx(sum(counted) / len(counted))
+        assert [epoch["epoch"] for epoch in found["history"]] == [0, 1, 2]
     assert "/nowhere" not in json.dumps(record)
 
 
@@ -77,6 +97,17 @@ def test_the_record_sets_figures_against_the_report_where_it_has_that_training()
     assert not isinstance(repeated, NotApplicable)
     assert found["a"] == encode(against_report(comparison.a.figures, repeated))
     assert "oversample" in found["b"]["not_applicable"]
+
+
+def test_the_record_holds_parameters_inconsistencies_and_what_others_published() -> None:
+    a, b = two_runs()
+    record = comparison_record(compare_runs([a.run_id], [b.run_id]))
+    of_a, of_b = (run["parameters_against_report"] for run in record["runs"])
+    assert [row["report"] for row in of_a] == [5_677_329, 5_676_881, 448]
+    assert "oversample" in of_b["not_applicable"]
+    assert [one["title"] for one in record["inconsistencies"]] == [one.title for one in INCONSISTENCIES]
+    assert record["published"][0]["accuracy"] == 92.8
+    assert {one["url"] for one in record["findings"]} == {one.url for one in FINDINGS}
 
 
 def test_phantoms_are_not_set_against_the_report() -> None:

@@ -45,7 +45,8 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
     st.table(figures_frame(measured), alt="Calibration of both runs, raw and calibrated, with 95 % intervals")
     st.caption(
         "Brier score, log loss and ECE: the lower, the better. Slope: 1 is right, below 1 the probabilities are too extreme. "
-        "Intercept: 0 is right, below 0 they are too high on the whole. ECE depends on its ten bins and is not 0 even for a "
+        "Intercept: calibration in the large, with the slope held at 1; 0 is right, below 0 they are too high on the whole. "
+        "ECE depends on its ten bins and is not 0 even for a "
         "perfect model. A calibration changes no decision, because a threshold moves with it. "
         "Where test images differ from validation images, a calibrator that fits the ones may do the others harm."
     )
@@ -86,13 +87,19 @@ def _story(side: Shown, stored: Calibration | NotApplicable) -> None:
         else f"Platt, logit × {found.slope:.2f} {'+' if found.intercept >= 0 else '-'} {abs(found.intercept):.2f}"
     )
     losses = ", ".join(
-        f"{kind.value} n/a ({loss.reason})" if isinstance(loss, NotApplicable) else f"{kind.value} {loss:.3f}"
+        f"{kind.value} n/a ({loss.reason})" if isinstance(loss, NotApplicable) else f"{kind.value} {loss:#.3g}"
         for kind, loss in stored.cross_validated.items()
     )
+    raw, calibrated = stored.before.log_loss, stored.after.log_loss
     st.markdown(
         f"**{side.letter}**: {line}, fitted on {found.n:,} images of {found.n_patients:,} patients of {found.split}."
     )
     st.caption(
         f"Of the two kinds it is the one with less log loss in {stored.folds}-fold cross-validation there: {losses}; raw "
-        f"{stored.before.log_loss:.3f}."
+        f"{raw:#.3g}."
     )
+    if calibrated >= raw:
+        st.warning(
+            f"On validation, calibrating did not help {side.letter} (log loss {calibrated:#.3g} against raw {raw:#.3g}): read "
+            "the raw probabilities."
+        )

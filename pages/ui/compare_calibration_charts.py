@@ -127,6 +127,6 @@ def figures_frame(measured: Sequence[Measured]) -> pd.DataFrame:
             "Log loss": words(one.log_loss),
             "ECE, ten bins": words(found if isinstance(found, NotApplicable) else found.ece),
             "Slope": words(found if isinstance(found, NotApplicable) else found.slope),
-            "Intercept": words(found if isinstance(found, NotApplicable) else found.intercept),
+            "Intercept, slope held at 1": words(found if isinstance(found, NotApplicable) else found.intercept),
         }
     return pd.DataFrame(columns)

@@ -8,8 +8,16 @@ import streamlit as st
 
 from pages.ui import charts
 from pages.ui.compare_point_charts import decision, roc_points
-from pages.ui.compare_point_pick import OWN, RULES, pick_prevalence, pick_rule, pick_thresholds, threshold_by
-from pages.ui.compare_point_tables import Point, at_prevalence, decision_frame, rates_frame, roc_frame
+from pages.ui.compare_point_pick import (
+    OWN,
+    RULES,
+    pick_prevalence,
+    pick_rule,
+    pick_stake,
+    pick_thresholds,
+    threshold_by,
+)
+from pages.ui.compare_point_tables import Point, at_prevalence, benefit_at, decision_frame, rates_frame, roc_frame
 from pages.ui.compare_sides import Shown, name_sides, shown_sides, validation_of
 from pages.ui.evaluate import chart
 from pneumo_core.evaluation import metrics
@@ -52,13 +60,14 @@ def _panel(a: Shown, b: Shown, val_a: Evidence | NotApplicable, val_b: Evidence 
         st.caption(words)
     else:
         st.warning(words)
-    _results([_point(*of, prevalence) for of in zip(sides, thresholds, strict=True)], prevalence)
+    stake = pick_stake()
+    _results([_point(*of, prevalence, stake) for of in zip(sides, thresholds, strict=True)], prevalence, stake)
 
 
-def _point(side: Shown, threshold: float, prevalence: float) -> Point:
+def _point(side: Shown, threshold: float, prevalence: float, stake: float) -> Point:
     y_true, values = side.y_true, side.probability
     found = rates(y_true, values, side.patients, threshold)
-    ppv, npv, benefit = at_prevalence(found, prevalence)
+    ppv, npv = at_prevalence(found, prevalence)
     curve = _decision_curve(side.predictions[["label", "logit", "patient_id"]], prevalence)
     return Point(
         side=side,
@@ -66,7 +75,7 @@ def _point(side: Shown, threshold: float, prevalence: float) -> Point:
         rates=found,
         ppv=ppv,
         npv=npv,
-        benefit=benefit,
+        benefit=benefit_at(curve, stake),
         roc=metrics.roc_curve(y_true, values),
         curve=curve,
     )
@@ -79,7 +88,7 @@ def _decision_curve(rows: pd.DataFrame, prevalence: float) -> DecisionCurve | No
     return decision_curve(labels_of(rows), values, rows["patient_id"].to_numpy(dtype=str), prevalence)
 
 
-def _results(points: Sequence[Point], prevalence: float) -> None:
+def _results(points: Sequence[Point], prevalence: float, stake: float) -> None:
     for place, point in zip(st.columns(2, gap="large"), points, strict=True):
         counts, letter = point.confusion, point.side.letter
         words = f"Confusion matrix of {letter} at a threshold of {point.rates.threshold:.3f}"
@@ -87,7 +96,7 @@ def _results(points: Sequence[Point], prevalence: float) -> None:
             st.markdown(f"**{words}** · {point.side.where}, n = {point.rates.n:,}")
             st.plotly_chart(charts.confusion(counts), width="stretch", key=f"point {letter}", alt=words)
             st.caption(f"{counts.fn:,} PNEUMONIA images missed, {counts.fp:,} false alarms.")
-    st.table(rates_frame(points, prevalence), alt="Rates of both runs at their thresholds, with 95 % intervals")
+    st.table(rates_frame(points, prevalence, stake), alt="Rates of both runs at their thresholds, with 95 % intervals")
     left, right = st.columns(2, gap="large")
     where = " and ".join(dict.fromkeys(f"{point.side.where}, n = {point.rates.n:,}" for point in points))
     with left:
@@ -97,7 +106,8 @@ def _results(points: Sequence[Point], prevalence: float) -> None:
     with right:
         words = (
             f"Net benefit at a prevalence of {prevalence:.1%}: true positives less false positives, as shares of all, a "
-            "false positive weighing threshold / (1 - threshold). A run is of use where it lies above both grey lines. The "
+            "false positive weighing threshold / (1 - threshold). The dashed upright line is the threshold probability chosen "
+            "above. A run is of use where it lies above both grey lines. The "
             "probabilities are the raw ones, so read it only as far as Calibration lets them be trusted."
         )
-        chart(decision(points), decision_frame(points), title="Decision curves", where=where, caption=words)
+        chart(decision(points, stake), decision_frame(points), title="Decision curves", where=where, caption=words)

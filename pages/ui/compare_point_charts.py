@@ -51,8 +51,8 @@ def roc_points(points: Sequence[Point]) -> go.Figure | NotApplicable:
     return figure.update_layout(height=420, margin=_MARGIN, legend=_BELOW)
 
 
-def decision(points: Sequence[Point]) -> go.Figure | NotApplicable:
-    """Net benefit of both runs, of calling everybody and of calling nobody, all at one prevalence."""
+def decision(points: Sequence[Point], stake: float) -> go.Figure | NotApplicable:
+    """Net benefit of both runs, of calling everybody and of calling nobody, at one prevalence; the stake is marked."""
     figure = go.Figure()
     for point in points:
         side, curve = point.side, point.curve
@@ -78,15 +78,14 @@ def decision(points: Sequence[Point]) -> go.Figure | NotApplicable:
             line={"color": side.colour, "dash": side.dash, "width": 2.5},
             hovertemplate=f"{side.letter}, threshold %{{x:.2f}}: %{{y:.3f}}<extra></extra>",
         )
-        if isinstance(point.benefit, float):
-            name = f"{side.letter} at {point.rates.threshold:.3f}"
-            figure.add_scatter(
-                x=[point.rates.threshold], y=[point.benefit], mode="markers", name=name, marker=_mark(side)
-            )
+        if isinstance(point.benefit, Estimate):
+            name = f"{side.letter} at {stake:.2f}"
+            figure.add_scatter(x=[stake], y=[point.benefit.value], mode="markers", name=name, marker=_mark(side))
     curves = [point.curve for point in points if isinstance(point.curve, DecisionCurve)]
     line = {**_GREY, "dash": "dashdot"}
     figure.add_scatter(x=curves[0].threshold, y=curves[0].treat_all, mode="lines", name="call everybody", line=line)
     figure.add_scatter(x=[0, 1], y=[0, 0], mode="lines", name="call nobody", line={**_GREY, "dash": "dot"})
+    figure.add_vline(x=stake, line={**_GREY, "dash": "dash", "width": 1})
     top = curves[0].prevalence  # The most there can be.
     figure.update_xaxes(title="threshold probability", range=[-0.01, 1.01], dtick=0.2)
     figure.update_yaxes(title="net benefit", range=[-0.4 * top, 1.1 * top])

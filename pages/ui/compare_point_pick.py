@@ -1,4 +1,4 @@
-"""What the reader sets for two operating points: rule, prevalence and thresholds, all kept in the address."""
+"""What the reader sets for two operating points: rule, prevalence, thresholds and stake, all kept in the address."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,7 +9,7 @@ from pages.ui.compare_sides import Shown
 from pages.ui.components import show_error
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.figures import Evidence, labels_of
-from pneumo_core.evaluation.operating import RuleKind, ThresholdRule, choose
+from pneumo_core.evaluation.operating import GRID, RuleKind, ThresholdRule, choose
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import NotApplicable
 
@@ -37,6 +37,7 @@ _VALUES: Final = {  # Label, least, most, usual, step.
     RuleKind.FIXED.value: ("Threshold", 0.0, 1.0, 0.5, 0.01),
 }
 _PREVALENCE: Final = (0.5, 90.0)
+_STAKE: Final = 0.5
 
 
 def pick_rule(offered: list[str]) -> tuple[str, float | None]:
@@ -74,6 +75,22 @@ def pick_prevalence(side: Shown) -> float:
     )
     _keep("prevalence", None if percent == usual else f"{percent:g}")
     return percent / 100
+
+
+def pick_stake() -> float:
+    """The threshold probability of the net benefit of both runs, one of `operating.GRID`; it moves no run's threshold."""
+    asked = _asked("stake", GRID[0], GRID[-1])
+    _unless_set("point_stake", lambda: None if asked is None else round(asked, 2), _STAKE)
+    stake = st.select_slider(
+        "Threshold probability for net benefit", GRID, format_func="{:.2f}".format, key="point_stake"
+    )
+    _keep("stake", None if stake == _STAKE else f"{stake:g}")
+    st.caption(
+        f"At {stake:.2f} a false alarm weighs {stake / (1 - stake):.2g} times a PNEUMONIA found: net benefit is the "
+        "PNEUMONIA found less the false alarms so weighed, as shares of all images, where both runs call PNEUMONIA from this "
+        "one probability on, whatever their thresholds above."
+    )
+    return stake
 
 
 def threshold_by(

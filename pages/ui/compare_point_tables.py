@@ -22,7 +22,7 @@ class Point:
         rates: Its rates on the split shown.
         ppv: Predictive value at the reader's prevalence.
         npv: Predictive value at the reader's prevalence.
-        benefit: Net benefit at the threshold and the reader's prevalence.
+        benefit: Net benefit at the reader's stake and prevalence, the same stake for both runs.
         roc: Its ROC curve.
         curve: Its decision curve at the reader's prevalence.
     """
@@ -32,27 +32,31 @@ class Point:
     rates: ThresholdRates
     ppv: Estimate | NotApplicable
     npv: Estimate | NotApplicable
-    benefit: float | NotApplicable
+    benefit: Estimate | NotApplicable
     roc: RocCurve | NotApplicable
     curve: DecisionCurve | NotApplicable
 
 
 def at_prevalence(
     rates: ThresholdRates, prevalence: float
-) -> tuple[Estimate | NotApplicable, Estimate | NotApplicable, float | NotApplicable]:
-    """PPV, NPV and net benefit of a threshold at a prevalence in (0, 1); see `evaluation.operating`."""
+) -> tuple[Estimate | NotApplicable, Estimate | NotApplicable]:
+    """PPV and NPV of a threshold at a prevalence in (0, 1); see `evaluation.operating`."""
     sensitivity, specificity = rates.sensitivity, rates.specificity
     if isinstance(sensitivity, NotApplicable) or isinstance(specificity, NotApplicable):
         missing = NotApplicable("it needs both sensitivity and specificity")
-        return missing, missing, missing
-    ppv, npv = predictive_values(sensitivity, specificity, prevalence)
-    if rates.threshold >= 1:
-        return ppv, npv, NotApplicable("at a threshold of 1 a false alarm weighs infinitely much")
-    odds = rates.threshold / (1 - rates.threshold)
-    return ppv, npv, prevalence * sensitivity.value - (1 - prevalence) * (1 - specificity.value) * odds
+        return missing, missing
+    return predictive_values(sensitivity, specificity, prevalence)
 
 
-def rates_frame(points: Sequence[Point], prevalence: float) -> pd.DataFrame:
+def benefit_at(curve: DecisionCurve | NotApplicable, stake: float) -> Estimate | NotApplicable:
+    """Net benefit of a decision curve at one of its thresholds, with the interval of its band."""
+    if isinstance(curve, NotApplicable):
+        return curve
+    place = curve.threshold.index(stake)
+    return Estimate(value=curve.model[place], low=curve.low[place], high=curve.high[place], n=curve.n)
+
+
+def rates_frame(points: Sequence[Point], prevalence: float, stake: float) -> pd.DataFrame:
     """Each run's rates at its threshold as text: value, interval and n, or why there is none."""
 
     def words(name: str, estimate: Estimate | NotApplicable) -> str:
@@ -70,8 +74,10 @@ def rates_frame(points: Sequence[Point], prevalence: float) -> pd.DataFrame:
             **{f"{RATES[name]}, as in these images": words(name, getattr(rates, name)) for name in ("ppv", "npv")},
             f"PPV at a prevalence of {prevalence:.1%}": words("ppv", point.ppv),
             f"NPV at a prevalence of {prevalence:.1%}": words("npv", point.npv),
-            f"Net benefit at a prevalence of {prevalence:.1%}": (
-                f"n/a ({benefit.reason})" if isinstance(benefit, NotApplicable) else f"{benefit:.3f}"
+            f"Net benefit at a threshold probability of {stake:.2f} and a prevalence of {prevalence:.1%}": (
+                f"n/a ({benefit.reason})"
+                if isinstance(benefit, NotApplicable)
+                else f"{benefit.value:.3f} ({benefit.low:.3f} to {benefit.high:.3f}), n = {benefit.n:,}"
             ),
         }
     return pd.DataFrame(columns)

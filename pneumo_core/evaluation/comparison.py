@@ -4,7 +4,7 @@ Two kinds of chance are kept apart. Which patients happen to be in the split is 
 (`resampling`); which seed a training happened to have, by the spread over runs. A claim needs both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -12,15 +12,16 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from pneumo_core.evaluation import intervals, metrics
 from pneumo_core.evaluation.calibration import Reliability, reliability
 from pneumo_core.evaluation.figures import METRICS, Evidence, Metric, Runs, labels_of, measured, missing_reason, runs_of
 from pneumo_core.evaluation.metrics import Confusion, FloatArray, IntArray, PrCurve, RocCurve
-from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, Spread, seed_difference, spread
-from pneumo_core.evaluation.pairs import Pair, pairs_of
+from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, Spread, mcnemar, seed_difference, spread
+from pneumo_core.evaluation.pairs import Pair, arrays, pairs_of
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.resampling import Resampled, bca_estimates, resample
+from pneumo_core.evaluation.resampling import Resampled, Z, bca_estimates, resample
 from pneumo_core.evaluation.verdict import judge
 from pneumo_core.records import Estimate, Label, NotApplicable, Split
 
@@ -32,7 +33,10 @@ SCHEMA: Final = 1
 _METHODS: Final = (
     "Every difference is B minus A. Intervals are 95 %. Over patients: a bootstrap that draws patients with all their "
     f"images, {intervals.REPLICATES:,} replicates, seed {intervals.SEED}, bias-corrected and accelerated (BCa; DiCiccio and "
-    "Efron 1996), the same draw for both sides; its p is the level at which the interval just touches 0. A single run's "
+    "Efron 1996), the same draw for both sides. p: of two runs on the same images McNemar's for accuracy, sensitivity and "
+    "specificity and DeLong's for AUROC, the larger of the plain and the clustered one; else the level at which the interval "
+    "touches 0. On different images the interval of a difference is made from those of both sides (Zou and Donner 2008; of "
+    "proportions Newcombe's method 10), as if no patient were in both. A single run's "
     "accuracy, sensitivity, specificity, PPV and NPV have Wilson's interval with the patients' design effect, as in its own "
     "report. Over seeds, kept apart: Welch's t test of the runs' figures. McNemar: exact, two-sided; its clustered p allows "
     "for several images of a patient. DeLong: AUROC on the same images, likewise with a clustered p. Several pairs of runs: "
@@ -85,8 +89,10 @@ class Difference:
     """What a figure gains from A to B.
 
     Attributes:
-        estimate: B minus A, with its interval over patients and the number of images that B was asked about.
-        p: Two-sided, from the same resampling: the level at which the interval just touches 0.
+        estimate: B minus A, with its interval over patients and the number of images it is about; unpaired, of B's.
+        p: Two-sided. Of two runs on the same images the larger of the exact and the clustered test of McNemar (accuracy;
+            sensitivity and specificity on the images of their class) or of DeLong (AUROC); else the level at which the
+            interval touches 0.
     """
 
     estimate: Estimate | NotApplicable
@@ -158,38 +164,34 @@ def compare(
     paired, pairing, n_both = _pairing(*tables, same_patients=same_patients)
     patients = tuple(table["patient_id"].to_numpy(dtype=str) for table in tables)
     if paired:
-        drawn = resample(lambda weights: _both(runs, weights, weights), patients[:1], replicates=replicates)
+        drawn = resample(lambda weights: _both(runs, weights), patients[:1], replicates=replicates)
         of_a, of_b, of_difference = (_part(drawn, place) for place in range(3))
     else:
         of_a, of_b = (
             resample(partial(_mean, side), [ids], replicates=replicates)
             for side, ids in zip(runs, patients, strict=True)
         )
-        count = len(patients[0])
-        # Patients whom both sides share are drawn for both at once, so that what they have in common is not taken for
-        # chance of its own.
-        shared = same_patients and bool(set(patients[0]) & set(patients[1]))
-        of_difference = resample(
-            lambda weights: _both(runs, weights[:, :count], weights[:, count:])[:, 2 * len(METRICS) :],
-            [np.concatenate(patients)] if shared else patients,
-            replicates=replicates,
-        )
-    labels = tuple(map(labels_of, tables))
+    labels = (labels_of(tables[0]), labels_of(tables[1]))
     values = tuple(measured(side, np.ones((1, len(table))))[0] for side, table in zip(runs, tables, strict=True))
     pairs = pairs_of(a, b, paired=paired, pairing=pairing)
     single = len(a) == len(b) == 1
     several = NotApplicable("a side has several runs, and each pair of runs has its own")
+    sides = (_side(names[0], a, of_a, values[0]), _side(names[1], b, of_b, values[1]))
+    if paired:
+        estimates = _estimates(of_difference, labels[0], n_both)
+        differences = {metric: Difference(*found) for metric, found in estimates.items()}
+        if single:
+            differences |= _tested(differences, a[0], b[0], pairs[0].delong)
+    else:
+        differences = {metric: _unpaired(sides[0].figures[metric], sides[1].figures[metric]) for metric in METRICS}
     compared = Comparison(
         split=split,
-        a=_side(names[0], a, of_a, values[0]),
-        b=_side(names[1], b, of_b, values[1]),
+        a=sides[0],
+        b=sides[1],
         paired=paired,
         pairing=pairing,
         n_both=n_both,
-        differences={
-            metric: Difference(estimate, p)
-            for metric, (estimate, p) in _estimates(of_difference, labels, n_both if paired else len(tables[1])).items()
-        },
+        differences=differences,
         seeds={metric: _seeds(metric, values, labels) for metric in METRICS},
         pairs=pairs,
         mcnemar=pairs[0].mcnemar if single else several,
@@ -214,7 +216,7 @@ def _pairing(a: pd.DataFrame, b: pd.DataFrame, *, same_patients: bool) -> tuple[
         return (
             False,
             f"{int(changed.sum()):,} of their {len(both):,} images have another class or patient on each side",
-            0,
+            len(both),
         )
     return (
         False,
@@ -228,10 +230,50 @@ def _mean(runs: Runs, weights: FloatArray) -> FloatArray:
     return np.asarray(measured(runs, weights).mean(axis=1))
 
 
-def _both(runs: tuple[Runs, Runs], weights_a: FloatArray, weights_b: FloatArray) -> FloatArray:
+def _both(runs: tuple[Runs, Runs], weights: FloatArray) -> FloatArray:
     """Figures of A, of B, and B minus A, side by side, (k, 3 * metrics)."""
-    a, b = _mean(runs[0], weights_a), _mean(runs[1], weights_b)
+    a, b = _mean(runs[0], weights), _mean(runs[1], weights)
     return np.hstack([a, b, b - a])
+
+
+def _tested(
+    differences: Mapping[Metric, Difference], a: Evidence, b: Evidence, ranks: DeLong | NotApplicable
+) -> dict[Metric, Difference]:
+    """Differences of two runs on the same images with the p of the test that is made for them, the larger of its two."""
+    y_true, _, patients = arrays(a)
+    right = [(probability(arrays(run)[1]) >= run.threshold) == (y_true == Label.PNEUMONIA) for run in (a, b)]
+    among = {
+        Metric.ACCURACY: np.ones_like(right[0]),
+        Metric.SENSITIVITY: y_true == Label.PNEUMONIA,
+        Metric.SPECIFICITY: y_true == Label.NORMAL,
+    }
+    tests: dict[Metric, McNemar | DeLong | NotApplicable] = {
+        metric: mcnemar(right[0][rows], right[1][rows], patients[rows]) for metric, rows in among.items() if rows.any()
+    }
+    tests[Metric.AUROC] = ranks
+    found = {}
+    for metric, test in tests.items():
+        if not isinstance(test, NotApplicable) and isinstance(differences[metric].estimate, Estimate):
+            clustered = test.p if isinstance(test.p_clustered, NotApplicable) else test.p_clustered
+            found[metric] = Difference(differences[metric].estimate, max(test.p, clustered))
+    return found
+
+
+def _unpaired(a: Estimate | NotApplicable, b: Estimate | NotApplicable) -> Difference:
+    """A difference from the intervals of both sides, as if no patient were in both (Zou and Donner 2008, Stat Med 27:1693).
+
+    Of proportions this is Newcombe's method 10 (1998, Stat Med 17:873), which a side that is right about every image, or has
+    one image, does not mislead. The p is that of the half of the interval that points to 0, so that both agree.
+    """
+    if isinstance(a, NotApplicable):
+        return Difference(a, a)
+    if isinstance(b, NotApplicable):
+        return Difference(b, b)
+    value = b.value - a.value
+    down, up = np.hypot(b.value - b.low, a.high - a.value), np.hypot(b.high - b.value, a.value - a.low)
+    towards = float(down if value > 0 else up)
+    p = 2 * float(ndtr(-abs(value) / towards * Z)) if towards else 1.0
+    return Difference(Estimate(value, float(value - down), float(value + up), b.n), p)
 
 
 def _part(drawn: Resampled, place: int) -> Resampled:
@@ -240,18 +282,15 @@ def _part(drawn: Resampled, place: int) -> Resampled:
 
 
 def _estimates(
-    drawn: Resampled, labels: Sequence[IntArray], n: int
+    drawn: Resampled, y_true: IntArray, n: int
 ) -> dict[Metric, tuple[Estimate | NotApplicable, float | NotApplicable]]:
     """Each figure with its interval, and the level at which that interval touches 0."""
     classes = {Metric.SENSITIVITY: Label.PNEUMONIA, Metric.SPECIFICITY: Label.NORMAL}
-    among = {metric: int((labels[-1] == label).sum()) for metric, label in classes.items()}
+    among = {metric: int((y_true == label).sum()) for metric, label in classes.items()}
     found: dict[Metric, tuple[Estimate | NotApplicable, float | NotApplicable]] = {}
     for metric, value, (estimate, p) in zip(METRICS, drawn.value, bca_estimates(drawn, n), strict=True):
         if np.isnan(value):
-            reasons = [missing_reason(metric, y_true) for y_true in labels]
-            missing = NotApplicable(
-                next((reason for reason in reasons if reason.startswith("no image is")), reasons[0])
-            )
+            missing = NotApplicable(missing_reason(metric, y_true))
             found[metric] = missing, missing
         elif isinstance(estimate, Estimate):
             found[metric] = replace(estimate, n=among.get(metric, n)), p
@@ -277,7 +316,11 @@ def _side(name: str, evidence: Sequence[Evidence], drawn: Resampled, values: Flo
     table = evidence[0].predictions
     y_true, patients = labels_of(table), table["patient_id"].to_numpy(dtype=str)
     logits = [run.predictions["logit"].to_numpy(dtype=np.float64) for run in evidence]
-    figures = {metric: estimate for metric, (estimate, _) in _estimates(drawn, [y_true], len(table)).items()}
+    figures = {metric: estimate for metric, (estimate, _) in _estimates(drawn, y_true, len(table)).items()}
+    for metric in (Metric.AUROC, Metric.AUPRC):
+        if isinstance(figures[metric], NotApplicable):
+            value = drawn.value[METRICS.index(metric)]
+            figures[metric] = intervals.certain_area(value, y_true, patients) or figures[metric]
     if len(evidence) == 1:
         figures |= _proportions(y_true, probability(logits[0]) >= evidence[0].threshold, patients)
     return Side(

@@ -20,6 +20,7 @@ __all__ = [
     "SEED",
     "AreaEstimates",
     "area_estimates",
+    "certain_area",
     "clustered_wilson",
     "design_effect",
     "mean_estimate",
@@ -130,7 +131,7 @@ def area_estimates(
 
     Returns:
         Estimates; not applicable where a class has images of fewer than two patients or every draw of patients has the same
-        area, such as 1, since nothing then tells how they vary.
+        area, since nothing then tells how they vary; but of an area of 1 or 0 see `certain_area`.
 
     Raises:
         DataError: The arrays do not fit each other or hold other values.
@@ -146,8 +147,32 @@ def area_estimates(
     drawn = resample(
         lambda weights: np.column_stack(areas(ranking, weights)), [codes], replicates=replicates, seed=seed
     )
-    (roc, _), (pr, _) = bca_estimates(drawn, labels.size)
-    return AreaEstimates(auroc=roc, auprc=pr, ignored=int(np.isnan(drawn.replicates[:, 0]).sum()))
+    found = [
+        estimate if isinstance(estimate, Estimate) else certain_area(value, labels, codes) or estimate
+        for value, (estimate, _) in zip(drawn.value.tolist(), bca_estimates(drawn, labels.size), strict=True)
+    ]
+    return AreaEstimates(auroc=found[0], auprc=found[1], ignored=int(np.isnan(drawn.replicates[:, 0]).sum()))
+
+
+def certain_area(value: float, y_true: NDArray[Any], patients: NDArray[Any]) -> Estimate | None:
+    """Interval of an area of 1 or 0, of which every draw of patients has the same: no draw can tell how far it is from sure.
+
+    The end that is not reached is Wilson's for as many successes, or failures, as the rarer class has patients: each of them
+    was one chance to be out of order. There may have been more chances, so the interval is rather too wide.
+
+    Args:
+        value: The area.
+        y_true: Classes, (n,), 0 or 1.
+        patients: Patient of each image, (n,).
+
+    Returns:
+        The estimate, or None for any other area and where the rarer class has fewer than two patients.
+    """
+    fewest = min(len(np.unique(np.asarray(patients)[np.asarray(y_true) == label])) for label in Label)
+    if value not in {0.0, 1.0} or fewest < 2:
+        return None
+    found = wilson(value * fewest, fewest)
+    return None if isinstance(found, NotApplicable) else Estimate(value, found.low, found.high, int(np.size(y_true)))
 
 
 def mean_estimate(

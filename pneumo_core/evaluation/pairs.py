@@ -12,7 +12,7 @@ from pneumo_core.evaluation.paired import DeLong, McNemar, delong, delong_unpair
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Label, NotApplicable
 
-__all__ = ["Pair", "pairs_of"]
+__all__ = ["Pair", "arrays", "pairs_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def pairs_of(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pair
     couples = [(run, by_seed[run.seed]) for run in a if run.seed in by_seed]
     pairs = []
     for one, other in couples or zip(a, b, strict=False):
-        (y_a, logit_a, patients_a), (y_b, logit_b, patients_b) = _arrays(one), _arrays(other)
+        (y_a, logit_a, patients_a), (y_b, logit_b, patients_b) = arrays(one), arrays(other)
         if paired:
             right = [
                 (probability(logit) >= run.threshold) == (y_a == Label.PNEUMONIA)
@@ -65,7 +65,8 @@ def pairs_of(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pair
     return _with_holm(pairs)
 
 
-def _arrays(run: Evidence) -> tuple[IntArray, FloatArray, NDArray[np.str_]]:
+def arrays(run: Evidence) -> tuple[IntArray, FloatArray, NDArray[np.str_]]:
+    """Classes, logits and patients of a run's images, each (n,)."""
     table = run.predictions
     return labels_of(table), table["logit"].to_numpy(dtype=np.float64), table["patient_id"].to_numpy(dtype=str)
 

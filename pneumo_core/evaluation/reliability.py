@@ -54,8 +54,10 @@ class Reliability:
         log_loss: Mean binary cross-entropy, in nats.
         slope: Of the logistic regression of the class on the logit (Cox 1958, Biometrika 45:562-565): 1 is right, below 1
             the probabilities are too extreme, above 1 not extreme enough.
-        intercept: Calibration in the large, the regression's intercept at slope 1 (Van Calster et al. 2019, BMC Medicine
-            17:230): 0 is right, below 0 the probabilities are too high on the whole, above 0 too low.
+        intercept: Calibration in the large, from a regression of its own: the logit is an offset, so its slope is held at
+            1 (Van Calster et al. 2019, BMC Medicine 17:230, doi:10.1186/s12916-019-1466-7). 0 is right, below 0 the
+            probabilities are too high on the whole, above 0 too low. The intercept fitted beside `slope` means no such
+            thing where that is not 1.
     """
 
     n: int
@@ -130,7 +132,7 @@ def _bin(low: float, high: float, chance: FloatArray, labels: IntArray, codes: N
 def _cox(
     labels: IntArray, values: FloatArray, codes: NDArray[np.intp]
 ) -> tuple[Estimate | NotApplicable, Estimate | NotApplicable]:
-    """Slope, and intercept at slope 1, of the logistic regression of the class on the logit."""
+    """Slope of the logistic regression of the class on the logit, and the intercept of the one whose slope is held at 1."""
     if missing := missing_class(labels):
         return missing, missing
     for label in Label:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from pneumo_core.evaluation.figures import Metric
 from pneumo_core.evaluation.paired import McNemar, SeedDifference, holm
-from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.records import Estimate, NotApplicable, Split
 
 if TYPE_CHECKING:
     from pneumo_core.evaluation.comparison import Comparison, Side
@@ -14,6 +14,10 @@ __all__ = ["LEVEL", "in_points", "judge", "p_text"]
 LEVEL: Final = 0.05
 """A difference is claimed where every test that applies has a p below this, the level of the 95 % intervals."""
 
+_MIX: Final = 0.05
+"""Largest difference of two test sets' shares of PNEUMONIA at which their accuracies are still held against each other: at a
+sensitivity of .95 and a specificity of .75 it moves the accuracy by one point."""
+
 _KINDS: Final = {Metric.SENSITIVITY: "sensitivity", Metric.SPECIFICITY: "specificity", Metric.AUROC: "AUROC"}
 """What is looked at beside accuracy: the two kinds of error, and the order of the images whatever the threshold."""
 
@@ -21,9 +25,9 @@ _KINDS: Final = {Metric.SENSITIVITY: "sensitivity", Metric.SPECIFICITY: "specifi
 def judge(comparison: "Comparison") -> tuple[str, tuple[str, ...]]:
     """The verdict on accuracy, and notes.
 
-    A difference is claimed where its interval over patients leaves out 0, and McNemar's test has p < .05 (the exact one
-    and the one that allows for several images of a patient; one run a side, same images), or Welch's over seeds (several runs
-    a side; with one run on the other, nothing is claimed).
+    A difference is claimed where its interval over patients leaves out 0 and every test that applies has p < .05: McNemar's,
+    exact and clustered (one run a side, same images); Welch's over seeds (several runs a side; with one run on the other,
+    nothing is claimed). On images of another mix of classes nothing is claimed of accuracy.
 
     Returns:
         One sentence, and further ones that limit it.
@@ -54,9 +58,10 @@ def _sentence(comparison: "Comparison") -> str:
     calls = comparison.mcnemar
     if isinstance(calls, McNemar) and calls.only_a == calls.only_b == 0 and calls.both_right + calls.both_wrong:
         return f"{where} {a.name} and {b.name} are right and wrong about the same images: no difference in accuracy."
+    if min(a.n_patients, b.n_patients) < 2:
+        return f"{where} nothing can be said of {a.name} against {b.name}: one patient tells nothing of others."
     if isinstance(difference.estimate, NotApplicable) or isinstance(difference.p, NotApplicable):
-        reason = difference.estimate.reason if isinstance(difference.estimate, NotApplicable) else "it has no p"
-        return f"{where} nothing can be said of {a.name} against {b.name}: {reason}."
+        return f"{where} nothing can be said of {a.name} against {b.name}: redrawing the patients changes nothing."
     estimate = difference.estimate
     figures = f"{'mean ' if _several(comparison) else ''}accuracy {in_points(estimate)}"
     seeds = comparison.seeds[Metric.ACCURACY]
@@ -66,7 +71,7 @@ def _sentence(comparison: "Comparison") -> str:
         ends = f"{100 * seeds.low:+.1f} to {100 * seeds.high:+.1f}"
         figures += f" over patients, {ends} over seeds, Welch {p_text(seeds.p)}"
     else:
-        figures += f", {p_text(difference.p)}"
+        figures += f", unpaired {p_text(difference.p)}"
     if not _claimed(comparison, Metric.ACCURACY):
         return f"{where} no difference can be shown between {a.name} and {b.name}: {figures}."
     return f"{where} {b.name} is {'more' if estimate.value > 0 else 'less'} accurate than {a.name}: {figures}."
@@ -75,11 +80,12 @@ def _sentence(comparison: "Comparison") -> str:
 def _where(comparison: "Comparison") -> str:
     a, b = comparison.a, comparison.b
     if comparison.paired:
-        where = f"On {a.n:,} {comparison.split.value} images of {a.n_patients:,} patients"
+        of = f"{a.n_patients:,} patient{'s' if a.n_patients > 1 else ''}"
+        where = f"On {a.n:,} {comparison.split.value} image{'s' if a.n > 1 else ''} of {of}"
     else:
-        where = f"On different {comparison.split.value} images ({a.n:,} of A, {b.n:,} of B), unpaired,"
+        where = f"On {comparison.split.value} images that make no pairs ({a.n:,} of A, {b.n:,} of B)"
     if _several(comparison):
-        where = f"{where.rstrip(',')}, over {_runs(a)} of A and {_runs(b)} of B,"
+        where = f"{where}, over {_runs(a)} of A and {_runs(b)} of B,"
     return where
 
 
@@ -92,20 +98,30 @@ def _several(comparison: "Comparison") -> bool:
 
 
 def _claimed(comparison: "Comparison", metric: Metric) -> bool:
-    """Whether the interval over patients leaves out 0 and so does every further test that applies."""
-    difference, seeds = comparison.differences[metric], comparison.seeds[metric]
-    if isinstance(difference.estimate, NotApplicable):
+    """Whether the intervals leave out 0, over patients and over seeds alike, and no test that applies speaks against it."""
+    estimate, seeds = comparison.differences[metric].estimate, comparison.seeds[metric]
+    if isinstance(estimate, NotApplicable) or estimate.low <= 0 <= estimate.high:
         return False
-    claimed = difference.estimate.low > 0 or difference.estimate.high < 0
-    if isinstance(seeds, SeedDifference):
-        same_way = (seeds.value > 0) == (difference.estimate.value > 0)
-        claimed = claimed and same_way and seeds.p < LEVEL
-    elif _several(comparison):
-        return False  # Several runs were made to tell the seed from the rest, and here they cannot.
-    if metric is Metric.ACCURACY and isinstance(calls := comparison.mcnemar, McNemar):
-        clustered = calls.p if isinstance(calls.p_clustered, NotApplicable) else calls.p_clustered
-        claimed = claimed and calls.p < LEVEL and clustered < LEVEL
-    return claimed
+    # Several runs were made to tell the seed from the rest; where one side has but one, they cannot.
+    agree = not isinstance(seeds, NotApplicable) and (seeds.value > 0) == (estimate.value > 0)
+    if _several(comparison) and not agree:
+        return False
+    if metric is Metric.ACCURACY and _mix_differs(comparison):
+        return False
+    return _largest_p(comparison, metric) < LEVEL
+
+
+def _largest_p(comparison: "Comparison", metric: Metric) -> float:
+    """The p of a difference: over patients or over seeds, whichever is larger; 1 where there is none."""
+    p, seeds = comparison.differences[metric].p, comparison.seeds[metric]
+    over_patients = 1.0 if isinstance(p, NotApplicable) else p
+    return max(over_patients, seeds.p) if isinstance(seeds, SeedDifference) and _several(comparison) else over_patients
+
+
+def _mix_differs(comparison: "Comparison") -> bool:
+    """Whether the sides' images hold so different shares of PNEUMONIA that accuracy would differ for that alone."""
+    a, b = (side.n_pneumonia / side.n for side in (comparison.a, comparison.b))
+    return not comparison.paired and abs(a - b) > _MIX
 
 
 def _notes(comparison: "Comparison") -> list[str]:
@@ -121,6 +137,14 @@ def _notes(comparison: "Comparison") -> list[str]:
         notes.append("The interval leaves out 0, but not every test has p < .05: both are asked for.")
     if not comparison.paired:
         notes.append(f"Not paired: {comparison.pairing}. McNemar's test does not apply, and intervals are wider.")
+    if _mix_differs(comparison):
+        shares = " and ".join(f"{side.n_pneumonia / side.n:.0%}" for side in (a, b))
+        notes.append(
+            f"The images of A and B are not of one mix: {shares} are PNEUMONIA. Accuracy, PPV, NPV, F1 and their means differ "
+            "for that alone; read sensitivity, specificity and AUROC."
+        )
+    if comparison.split is Split.VAL:
+        notes.append("Validation images chose epochs and thresholds, so these figures flatter: quote test.")
     if a.selected_on_test and b.selected_on_test:
         notes.append("Both chose their epochs on the test images, as the report of 2020 did: both figures flatter.")
     elif a.selected_on_test or b.selected_on_test:
@@ -143,12 +167,10 @@ def _notes(comparison: "Comparison") -> list[str]:
 
 def _moved(comparison: "Comparison") -> list[str]:
     """The kinds of error that changed, in words, allowing for looking at several."""
-    found = {metric: comparison.differences[metric] for metric in _KINDS}
-    tested = [metric for metric, difference in found.items() if not isinstance(difference.p, NotApplicable)]
-    adjusted = holm([float(p) for metric in tested if not isinstance(p := found[metric].p, NotApplicable)])
+    adjusted = holm([_largest_p(comparison, metric) for metric in _KINDS])
     words = []
-    for metric, p in zip(tested, adjusted, strict=True):
-        estimate = found[metric].estimate
+    for metric, p in zip(_KINDS, adjusted, strict=True):
+        estimate = comparison.differences[metric].estimate
         if isinstance(estimate, Estimate) and p < LEVEL and _claimed(comparison, metric):
             words.append(f"{_KINDS[metric]} {in_points(estimate, metric=metric)}, {p_text(p)}")
     return words

@@ -231,5 +231,5 @@ def _space(judge: Classifier | None, size: int) -> FeatureSpace | None:
         return imagenet_space(weights, size)
     if judge is not None:
         return classifier_space(find_run(judge.run_id), size)
-    shipped = min(published_root().glob("baseline-*"), default=None)
+    shipped = min((model.parent for model in published_root().glob("baseline-*/model.onnx")), default=None)
     return None if shipped is None else classifier_space(RunDirectory(shipped), size)

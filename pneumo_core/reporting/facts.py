@@ -5,12 +5,57 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pneumo_core.evaluation.calibration import Calibration
-from pneumo_core.records import NotApplicable
+from pneumo_core.evaluation.operating import DecisionCurve, ThresholdRates
+from pneumo_core.evaluation.reliability import Reliability
+from pneumo_core.evaluation.slices import Slice
+from pneumo_core.records import Estimate, NotApplicable, Split
 
-__all__ = ["UNRECORDED", "RunFacts", "epochs", "fact", "facts_text"]
+__all__ = ["UNRECORDED", "PredictiveValues", "RunFacts", "SplitFacts", "epochs", "fact", "facts_text"]
 
 UNRECORDED: Final = "not recorded"
 """Stands wherever a run's files do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class PredictiveValues:
+    """What a run's calls would be worth at a prevalence.
+
+    Attributes:
+        prevalence: Share of PNEUMONIA, in [0, 1].
+        ppv: Share of PNEUMONIA among what is called so.
+        npv: Share of NORMAL among what is called so.
+    """
+
+    prevalence: float
+    ppv: Estimate | NotApplicable
+    npv: Estimate | NotApplicable
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFacts:
+    """What was measured of one run on one split.
+
+    Attributes:
+        split: The split.
+        rates: Sensitivity, specificity, PPV and NPV at the run's own threshold.
+        predictive_values: PPV and NPV at that threshold at several prevalences, the last the split's own.
+        brier: Brier score of the raw probabilities.
+        log_loss: Log loss of the raw probabilities, in nats.
+        calibrated_reliability: Reliability of the calibrated probabilities.
+        decision_curve: Net benefit of the raw probabilities, at the split's own prevalence.
+        slices: Rates on parts of the split.
+        missing_slices: Groups of slices that could not be made, with reasons.
+    """
+
+    split: Split
+    rates: ThresholdRates
+    predictive_values: tuple[PredictiveValues, ...]
+    brier: Estimate | NotApplicable
+    log_loss: Estimate | NotApplicable
+    calibrated_reliability: Reliability | NotApplicable
+    decision_curve: DecisionCurve | NotApplicable
+    slices: tuple[Slice, ...]
+    missing_slices: tuple[tuple[str, NotApplicable], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +69,7 @@ class RunFacts:
         data: The data set: `data_id`, `name`, `is_phantom`.
         events: Lines of its events.jsonl.
         calibration: Its calibration on validation images.
+        on_split: What was measured on the split of a comparison, or None where there is none.
     """
 
     run_id: str
@@ -32,6 +78,7 @@ class RunFacts:
     data: Mapping[str, Any]
     events: Sequence[Mapping[str, Any]]
     calibration: Calibration | NotApplicable
+    on_split: SplitFacts | None = None
 
 
 def fact(record: Mapping[str, Any], *names: str) -> Any:

@@ -15,7 +15,7 @@ from tests.data.image_files import BAD
 
 pytestmark = pytest.mark.browser
 
-MENU = ("Overview", "Dataset", "Augmentation", "Train", "GAN lab", "Evaluate", "Predict")
+MENU = ("Overview", "Dataset", "Augmentation", "Train", "GAN lab", "Compare", "Evaluate", "Predict")
 
 
 def settled(page: Page) -> None:

@@ -9,9 +9,10 @@ from scipy import stats
 
 from pneumo_core.config import OperatingRule
 from pneumo_core.errors import DataError
+from pneumo_core.evaluation import comparison, intervals
 from pneumo_core.evaluation.comparison import Comparison, compare
 from pneumo_core.evaluation.figures import METRICS, Evidence, Metric
-from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference
+from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, mcnemar
 from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate
@@ -142,7 +143,8 @@ def test_different_images_are_compared_unpaired(first: int) -> None:
     estimate = found.differences[Metric.ACCURACY].estimate
     assert isinstance(estimate, Estimate)
     assert estimate.low < estimate.value < estimate.high
-    assert "unpaired" in found.verdict
+    assert "unpaired p" in found.verdict
+    assert "that make no pairs" in found.verdict
     assert any("Not paired" in note for note in found.notes)
 
 
@@ -154,6 +156,49 @@ def test_an_unpaired_difference_varies_as_both_sides_do() -> None:
     shares = [side.figures[Metric.ACCURACY] for side in (found.a, found.b)]
     variance = sum(share.value * (1 - share.value) / 600 for share in shares if isinstance(share, Estimate))
     assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * variance**0.5, rel=0.1)
+
+
+def test_an_unpaired_difference_of_proportions_is_newcombes() -> None:
+    """Newcombe 1998, Statistics in Medicine 17:873-890, table II, method 10: 56 of 70 against 48 of 80."""
+    a, b = intervals.wilson(48, 80), intervals.wilson(56, 70)
+    found = comparison._unpaired(a, b)
+    assert isinstance(found.estimate, Estimate)
+    ends = (found.estimate.value, found.estimate.low, found.estimate.high)
+    assert ends == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    assert isinstance(found.p, float)
+    assert found.p < 0.05
+
+
+@pytest.mark.parametrize("n", [1, 20], ids=["one image", "twenty images, all right"])
+def test_a_side_that_never_varies_is_not_taken_for_sure(n: int) -> None:
+    a = run("a", n=90, shift=1.6)
+    few = run("b", n=n, per_patient=1, first=5000)
+    table = few.predictions
+    sure = replace(few, predictions=table.assign(logit=np.where(table["label"] == 1, 3.0, -3.0)))
+    found = compared([a], [sure])
+    estimate = found.differences[Metric.ACCURACY].estimate
+    assert isinstance(estimate, Estimate)
+    assert estimate.low < 0
+    assert "more accurate" not in found.verdict
+    assert not any("Beside accuracy" in note for note in found.notes)
+
+
+def test_the_p_of_a_pair_is_the_tests_that_is_made_for_it() -> None:
+    a, b = run("a", shift=1.0), run("b", shift=2.0)
+    found = compared([a], [b])
+    labels, patients = a.predictions["label"].to_numpy(), a.predictions["patient_id"].to_numpy(dtype=str)
+    right = [(probability(each.predictions["logit"].to_numpy()) >= 0.5) == (labels == 1) for each in (a, b)]
+    for metric, rows in (
+        (Metric.ACCURACY, labels >= 0),
+        (Metric.SENSITIVITY, labels == 1),
+        (Metric.SPECIFICITY, labels == 0),
+    ):
+        test = mcnemar(right[0][rows], right[1][rows], patients[rows])
+        assert isinstance(test.p_clustered, float)
+        assert found.differences[metric].p == max(test.p, test.p_clustered)
+    assert isinstance(found.delong, DeLong)
+    assert isinstance(found.delong.p_clustered, float)
+    assert found.differences[Metric.AUROC].p == max(found.delong.p, found.delong.p_clustered)
 
 
 def test_equal_names_on_phantoms_and_xrays_are_no_pair() -> None:

@@ -285,11 +285,21 @@ def test_areas_without_enough_patients_are_not_applicable(y_true: list[int], pat
     assert estimates.ignored == 0
 
 
-@pytest.mark.parametrize("area", [0.0, 0.5, 1.0])
-def test_an_area_that_no_draw_changes_has_no_interval(area: float) -> None:
+def test_scores_that_are_all_alike_have_no_interval() -> None:
     y_true, _, patient = clustered_sample(10)
-    estimates = intervals.area_estimates(y_true, 0.5 + (area - 0.5) * (y_true - 0.5), patient, replicates=50)
-    assert estimates.auroc == NotApplicable(f"it is {area:.4g}, and redrawing the patients does not tell how it varies")
+    estimates = intervals.area_estimates(y_true, np.full(y_true.shape, 0.5), patient, replicates=50)
+    assert estimates.auroc == NotApplicable("it is 0.5, and redrawing the patients does not tell how it varies")
+
+
+@pytest.mark.parametrize("area", [0.0, 1.0])
+def test_an_area_of_1_or_0_is_as_sure_as_the_rarer_class_has_patients(area: float) -> None:
+    y_true, _, patient = clustered_sample(10)
+    found = intervals.area_estimates(y_true, 0.5 + (area - 0.5) * (y_true - 0.5), patient, replicates=50).auroc
+    fewest = min(len(np.unique(patient[y_true == label])) for label in (0, 1))
+    ends = binomtest(round(area * fewest), fewest).proportion_ci(method="wilson")
+    assert isinstance(found, Estimate)
+    assert (found.value, found.n) == (area, y_true.size)
+    assert (found.low, found.high) == pytest.approx((ends.low, ends.high), abs=1e-12)
 
 
 def test_means_that_no_draw_changes_have_no_interval() -> None:

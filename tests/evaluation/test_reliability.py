@@ -1,11 +1,14 @@
 """Reliability against scikit-learn and against bins filled image by image."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
@@ -14,6 +17,8 @@ from pneumo_core.evaluation.intervals import clustered_wilson
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.reliability import Reliability, reliability
 from pneumo_core.records import Estimate, NotApplicable
+
+PUBLISHED = Path(__file__).resolve().parents[2] / "artifacts" / "published"
 
 
 def sample(seed: int, n: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -89,6 +94,44 @@ def test_logits_that_are_right_have_slope_1_and_intercept_0() -> None:
     assert isinstance(wrong.intercept, Estimate)
     assert wrong.intercept.high < 0
     assert wrong.ece > 3 * found.ece
+
+
+def shifted_loss(added: np.ndarray, labels: np.ndarray, logits: np.ndarray) -> float:
+    return float((np.logaddexp(0, logits + added[0]) - labels * (logits + added[0])).sum())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_intercept_is_that_of_least_cross_entropy_with_the_slope_held_at_1(seed: int) -> None:
+    labels, logits, patients = sample(seed)
+    logits = 2 * logits + 1
+    found = measured(labels, logits, patients).intercept
+    assert isinstance(found, Estimate)
+    oracle = minimize(shifted_loss, [0.0], args=(labels, logits), method="Nelder-Mead", options={"xatol": 1e-9})
+    assert found.value == pytest.approx(oracle.x[0], abs=1e-6)
+    chance = 1 / (1 + np.exp(-logits - oracle.x[0]))
+    scores = [(labels - chance)[patients == patient].sum() for patient in np.unique(patients)]
+    # The sandwich over patients of one parameter, written out.
+    variance = len(scores) / (len(scores) - 1) * np.square(scores).sum() / (chance * (1 - chance)).sum() ** 2
+    assert (found.high - found.low) / 2 == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-4)
+    assert (found.low + found.high) / 2 == pytest.approx(found.value)
+
+
+def test_intercept_of_a_published_run_is_not_the_one_beside_its_slope() -> None:
+    rows = pd.read_parquet(PUBLISHED / "vgg16-97d3cb5e2e15" / "predictions.parquet").query("split == 'test'")
+    labels, logits = rows["label"].to_numpy(), rows["logit"].to_numpy(dtype=float)
+
+    def joint_loss(line: np.ndarray) -> float:
+        eta = line[0] + line[1] * logits
+        return float((np.logaddexp(0, eta) - labels * eta).sum())
+
+    joint = minimize(joint_loss, [0.0, 1.0], method="BFGS").x
+    assert joint == pytest.approx([-2.240, 0.568], abs=1e-3)
+    alone = minimize(shifted_loss, [0.0], args=(labels, logits), method="BFGS").x
+    assert alone == pytest.approx([-3.951], abs=1e-3)
+    found = measured(labels, logits, rows["patient_id"].to_numpy(dtype=str))
+    assert isinstance(found.slope, Estimate)
+    assert isinstance(found.intercept, Estimate)
+    assert (found.slope.value, found.intercept.value) == pytest.approx((joint[1], alone[0]), rel=1e-4)
 
 
 def test_names_of_patients_and_order_of_images_do_not_matter() -> None:

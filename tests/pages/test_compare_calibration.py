@@ -15,7 +15,8 @@ from pneumo_core.inference.compared import evidence_of
 from pneumo_core.inference.evidence import read_calibration
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.store import find_run
-from tests.pages.comparing import opened, pair_of_runs, texts
+from tests.made_runs import made_run
+from tests.pages.comparing import opened, pair_of_runs, predictions, texts
 
 SHOW = "Calibration"
 
@@ -76,6 +77,37 @@ def test_the_diagrams_points_are_scikit_learns(sound_pair: tuple[str, str]) -> N
         assert raw["observed"].tolist() == pytest.approx(observed.tolist())
         assert raw["mean probability"].tolist() == pytest.approx(mean.tolist())
         assert raw["n"].sum() == len(rows)
+
+
+def three_digits(value: float) -> str:
+    return f"{value:.{2 - int(np.floor(np.log10(value)))}f}"
+
+
+def test_a_calibrator_that_did_not_help_on_validation_is_told_so(no_published: Path) -> None:
+    rows = predictions(("val", "test"), 0)
+    # Logits that are right as they are: of four images at log 3 three are PNEUMONIA, at -log 3 one.
+    place = np.arange(len(rows)) % 60 % 4
+    high = np.arange(len(rows)) % 60 < 28
+    label = np.where(high, place > 0, place == 0).astype(int)
+    patient = [f"{number}" for number in np.arange(len(rows)) % 60]
+    rows = rows.assign(
+        label=label, subtype="none", patient_id=patient, logit=np.float32(np.log(3)) * np.where(high, 1, -1)
+    )
+    right, wrong = (made_run(rows.assign(logit=heat * rows["logit"]), seed=seed) for seed, heat in enumerate((1, 6)))
+    page = opened(right.run_id, wrong.run_id, SHOW)
+    assert not page.exception
+    found = read_calibration(right)
+    assert not isinstance(found, NotApplicable)
+    assert found.after.log_loss >= found.before.log_loss
+    raw, after = three_digits(found.before.log_loss), three_digits(found.after.log_loss)
+    (warning,) = [each.value for each in page.warning if "did not help" in each.value]
+    expected = f"calibrating did not help A (log loss {after} against raw {raw}): read the raw probabilities."
+    assert warning == f"On validation, {expected}"
+    other = read_calibration(wrong)
+    assert not isinstance(other, NotApplicable)
+    for kind, loss in other.cross_validated.items():
+        assert isinstance(loss, float)
+        assert f"{kind.value} {three_digits(loss)}" in texts(page)
 
 
 def test_on_validation_it_says_that_the_figures_flatter(sound_pair: tuple[str, str]) -> None:

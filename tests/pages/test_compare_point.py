@@ -1,5 +1,6 @@
 """Compare's operating point: rules chosen on validation, thresholds moved and put back, prevalence, and what is refused."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -84,9 +85,53 @@ def test_ppv_follows_the_prevalence_and_sensitivity_does_not(sound_pair: tuple[s
     assert shown == pytest.approx(bayes, abs=0.002)
 
 
+def benefit_by_hand(run_id: str, stake: float, prevalence: float) -> float:
+    rows = evidence_of(run_id, Split.TEST).predictions
+    called = 1 / (1 + np.exp(-rows["logit"].to_numpy(dtype=float))) >= stake
+    sick = rows["label"].to_numpy() == 1
+    return float(prevalence * called[sick].mean() - (1 - prevalence) * called[~sick].mean() * stake / (1 - stake))
+
+
+def benefits(page: AppTest) -> tuple[str, list[str]]:
+    (row,) = [name for name in rates(page).index if name.startswith("Net benefit")]
+    return row, rates(page).loc[row].tolist()
+
+
+@pytest.mark.parametrize("stake", [0.2, 0.5])
+def test_net_benefit_of_both_runs_is_at_one_stake(sound_pair: tuple[str, str], stake: float) -> None:
+    page = opened(*sound_pair, SHOW, prevalence="30", **({} if stake == 0.5 else {"stake": str(stake)}))
+    assert not page.exception
+    row, shown = benefits(page)
+    assert row == f"Net benefit at a threshold probability of {stake:.2f} and a prevalence of 30.0%"
+    for run_id, words in zip(sound_pair, shown, strict=True):
+        value, low, high, n = map(float, re.findall(r"-?\d+\.\d+|\d+$", words))
+        assert value == pytest.approx(benefit_by_hand(run_id, stake, 0.3), abs=6e-4)
+        assert low < value < high
+        assert n == 60
+
+
+def test_a_stake_between_two_points_of_the_curve_is_rounded(sound_pair: tuple[str, str]) -> None:
+    page = opened(*sound_pair, SHOW, stake="0.2871")
+    assert not page.exception
+    assert page.select_slider(key="point_stake").value == 0.29
+    assert page.query_params["stake"] == "0.29"
+
+
+def test_a_stake_is_kept_apart_from_the_thresholds(sound_pair: tuple[str, str]) -> None:
+    page = opened(*sound_pair, SHOW)
+    _, before = benefits(page)
+    page.slider(key="threshold_a").set_value(0.25).run()
+    assert benefits(page)[1] == before
+    page.select_slider(key="point_stake").set_value(0.1).run()
+    assert page.query_params["stake"] == "0.1"
+    assert page.slider(key="threshold_a").value == 0.25
+    assert benefits(page)[1] != before
+    assert "a false alarm weighs 0.11 times a PNEUMONIA found" in texts(page)
+
+
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "x", ""])
 def test_an_address_that_makes_no_sense_is_left_aside(sound_pair: tuple[str, str], value: str) -> None:
-    page = opened(*sound_pair, SHOW, rule="magic", value=value, threshold_a=value, prevalence=value)
+    page = opened(*sound_pair, SHOW, rule="magic", value=value, threshold_a=value, prevalence=value, stake=value)
     assert not page.exception
     assert page.segmented_control(key="point_rule").value == "own"
     assert page.slider(key="threshold_a").value == evidence_of(sound_pair[0], Split.TEST).threshold
