@@ -3,12 +3,23 @@
 import streamlit as st
 
 from pages.ui import charts
-from pages.ui.compare_tables import change, counts_frame, figures_frame, mean_table, pairs_frame, reasons, short
+from pages.ui.compare_tables import (
+    change,
+    counts_frame,
+    figures_frame,
+    mean_table,
+    p_short,
+    pairs_frame,
+    reasons,
+    short,
+)
 from pages.ui.pictures import plain
 from pages.ui.tables import table_frame
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.figures import Metric
 from pneumo_core.evaluation.metrics import classification_table
+from pneumo_core.evaluation.paired import SeedDifference
+from pneumo_core.records import Estimate
 from pneumo_core.reporting.wording import AS_THEY_ARE, NAMES
 
 HEADLINE = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
@@ -36,10 +47,21 @@ def verdict(comparison: Comparison) -> None:
                 value,
                 help=f"{NAMES[metric]} of B minus that of A, with its 95 % interval over patients.",
             )
-            st.caption(
-                f"{interval.strip('()') or 'not applicable'}  \nA {short(metric, comparison.a.figures[metric])}  \n"
-                f"B {short(metric, comparison.b.figures[metric])}  \n{where(comparison)}"
-            )
+            st.caption("  \n".join(_tile(comparison, metric, interval.strip("()"))))
+
+
+def _tile(comparison: Comparison, metric: Metric, interval: str) -> list[str]:
+    """What stands below a difference: its interval and p, the same over seeds, and both sides."""
+    difference, seeds = comparison.differences[metric], comparison.seeds[metric]
+    words = [f"{interval} over patients, p {p_short(difference.p)}" if interval else "not applicable"]
+    if isinstance(seeds, SeedDifference):
+        _, _, ends = change(metric, Estimate(seeds.value, seeds.low, seeds.high, 0)).partition(" ")
+        words.append(f"{ends.strip('()')} over seeds, p {p_short(seeds.p)}")
+    for letter, side in (("A", comparison.a), ("B", comparison.b)):
+        words.append(f"{letter} {short(metric, side.figures[metric])}")
+    if isinstance(difference.estimate, Estimate) and comparison.paired:
+        return [*words, f"{where(comparison).rpartition(',')[0]}, n = {difference.estimate.n:,}"]
+    return [*words, where(comparison)]
 
 
 def figures_panel(comparison: Comparison) -> None:
