@@ -44,7 +44,11 @@ def compare(
 
 
 def _in_words(comparison: "Comparison") -> dict[str, Any]:
-    from pneumo_core.reporting.wording import NAMES, difference_text, estimate_text, or_reason, p_cell  # noqa: PLC0415
+    from pneumo_core.evaluation.verdict import p_text  # noqa: PLC0415
+    from pneumo_core.reporting.wording import NAMES, difference_text, estimate_text, or_reason  # noqa: PLC0415
+
+    def p_words(p: float | NotApplicable) -> str:
+        return f"p {or_reason(p)}" if isinstance(p, NotApplicable) else p_text(p)
 
     def change(metric: "Metric", estimate: Estimate | NotApplicable) -> str:
         if isinstance(estimate, NotApplicable):
@@ -52,23 +56,29 @@ def _in_words(comparison: "Comparison") -> dict[str, Any]:
         return difference_text(metric, estimate.value, estimate.low, estimate.high)
 
     def test(pair: "Pair") -> dict[str, Any]:
-        calls, ranks = (
-            or_reason(found) if isinstance(found, NotApplicable) else f"p = {p_cell(found.p)}"
-            for found in (pair.mcnemar, pair.delong)
-        )
-        return {"A": pair.a, "B": pair.b, "McNemar": calls, "DeLong": ranks}
+        calls, ranks = pair.mcnemar, pair.delong
+        if isinstance(calls, NotApplicable):
+            told = or_reason(calls)
+        else:
+            n = calls.both_right + calls.only_a + calls.only_b + calls.both_wrong
+            told = (
+                f"{p_text(calls.p)}, n = {n:,}: both right {calls.both_right:,}, only A {calls.only_a:,}, "
+                f"only B {calls.only_b:,}, both wrong {calls.both_wrong:,}"
+            )
+        areas = or_reason(ranks) if isinstance(ranks, NotApplicable) else p_text(ranks.p)
+        return {"A": pair.a, "B": pair.b, "McNemar": told, "DeLong": areas}
 
     a, b = comparison.a, comparison.b
     return {
         "verdict": comparison.verdict,
         "notes": list(comparison.notes),
-        "A": f"{a.name}: {', '.join(a.run_ids)}",
-        "B": f"{b.name}: {', '.join(b.run_ids)}",
+        "A": f"{a.name}: {', '.join(a.run_ids)}, n = {a.n:,} images of {a.n_patients:,} patients",
+        "B": f"{b.name}: {', '.join(b.run_ids)}, n = {b.n:,} images of {b.n_patients:,} patients",
         "figures": {
             NAMES[
                 metric
             ]: f"A {estimate_text(metric, a.figures[metric])}, B {estimate_text(metric, b.figures[metric])}, "
-            f"B - A {change(metric, difference.estimate)}, p {p_cell(difference.p)}"
+            f"B - A {change(metric, difference.estimate)}, {p_words(difference.p)}"
             for metric, difference in comparison.differences.items()
         },
         "pairs": list(map(test, comparison.pairs)),

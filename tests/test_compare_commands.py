@@ -14,6 +14,7 @@ from pypdf import PdfReader
 
 from pneumo_core.__main__ import main
 from pneumo_core.config import Balance, Preset
+from pneumo_core.evaluation.paired import McNemar
 from pneumo_core.files import read_json, write_json
 from pneumo_core.inference.compared import compare_runs
 from pneumo_core.store import RunDirectory
@@ -109,6 +110,12 @@ def test_compare_in_words_begins_with_the_verdict(invoke: Invoke) -> None:
     assert output.startswith(f"verdict: {compare_runs([a.run_id], [b.run_id]).verdict}\n")
     for run in (a, b):
         assert run.run_id in output
+    calls = compare_runs([a.run_id], [b.run_id]).mcnemar
+    assert isinstance(calls, McNemar)
+    assert f"only A {calls.only_a}, only B {calls.only_b}, both wrong {calls.both_wrong}" in output
+    assert ", n = 90: both right" in output
+    assert "p = <" not in output
+    assert "n = 90 images of 45 patients" in output
 
 
 def test_compare_groups_with_commas_and_on_validation(invoke: Invoke) -> None:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pages.ui.cached import current_stored_index, loaded_classifier
+from pages.ui.components import show_error
 from pages.ui.pictures import plain
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation.comparison import Pair
+from pneumo_core.files import is_there
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.jobs.views import view
 from pneumo_core.store import find_run
@@ -119,10 +121,15 @@ def _maps_or_reason(
     """Grad-CAM of each file, or None and the reason on the page where the run has no model."""
     if not files:
         return None
+    run = find_run(run_id)
+    if not is_there(run.model):
+        what = "ships as evidence, without its model" if run.is_published else "has no model on this machine"
+        st.info(f"{letter} {what}, so its heat maps cannot be drawn here; train it again to have them.")
+        return None
     try:
-        return _maps(run_id, find_run(run_id).manifest.stat().st_mtime_ns, str(index.root), files)
+        return _maps(run_id, run.manifest.stat().st_mtime_ns, str(index.root), files)
     except (RunError, CorruptError) as error:
-        st.info(plain(f"Heat maps of {letter} need its model, which is not here: {error}"))
+        show_error(error)
         return None
 
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from pages.ui.components import show_error
-from pages.ui.pictures import plain
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.inference.compared import Group, balanced_pairs, groups, side_ids
@@ -44,7 +43,7 @@ def usual_sides(found: Sequence[Group]) -> tuple[Ids, Ids] | None:
 def pick_sides() -> tuple[Ids, Ids]:
     """Let the reader choose both sides; the choice is in the address (``?a=ID,ID&b=ID``).
 
-    Ends the page with what to do next where there are not two runs to compare.
+    Ends the page with what to do next where there are not two runs to compare, or where the address names an unknown one.
     """
     found = groups()
     usual = usual_sides(found)
@@ -53,8 +52,13 @@ def pick_sides() -> tuple[Ids, Ids]:
         st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")
         st.stop()
     known = options(found)
-    asked = tuple(_asked(name) for name in ("a", "b"))
-    sides = [_known_or(known, ids, fallback) for ids, fallback in zip(asked, usual, strict=True)]
+    try:
+        sides = [_asked(known, name) or fallback for name, fallback in zip(("a", "b"), usual, strict=True)]
+    except RunError as error:
+        # The address stays as it is, so that a mistyped link can be mended there.
+        show_error(error)
+        st.button("Show the usual comparison", on_click=_forget, key="usual")
+        st.stop()
     if sides[0] == sides[1]:
         sides[1] = next(side for side in usual if side != sides[0])
     left, middle, right = st.columns([8, 1, 8], vertical_alignment="bottom")
@@ -108,23 +112,28 @@ def _remember(name: str) -> None:
     st.query_params[name] = ",".join(st.session_state[f"side_{name}"])
 
 
-def _asked(name: str) -> Ids | None:
+def _forget() -> None:
+    for name in ("a", "b"):
+        st.query_params.pop(name, None)
+        st.session_state.pop(f"compared_{name}", None)
+
+
+def _asked(known: dict[Ids, str], name: str) -> Ids | None:
+    """The side that the address names; a group that it names run by run is offered beside the others.
+
+    Raises:
+        RunError: It names no run, or one that is not known.
+    """
     text = st.query_params.get(name) or st.session_state.get(f"compared_{name}")
-    try:
-        return side_ids(text) if text else None
-    except RunError as error:
-        show_error(error)
+    if not text:
         return None
-
-
-def _known_or(known: dict[Ids, str], ids: Ids | None, fallback: Ids) -> Ids:
-    """A side that can be chosen; a group that a link names run by run is offered beside the others."""
-    if ids is None:
-        return fallback
+    ids = side_ids(text)
     single = {run_id for side in known for run_id in side}
     if unknown := [run_id for run_id in ids if run_id not in single]:
-        st.warning(plain(f"No finished classifier is called {unknown[0]!r}; showing {known[fallback]}."))
-        return fallback
+        raise RunError(
+            f"{name} in the address must name finished classifiers. Received: {unknown[0]!r:.80}, which is none; mend the "
+            "address or show the usual comparison"
+        )
     match = next((side for side in known if set(side) == set(ids)), None)
     if match is None:
         known[ids] = f"{len(ids)} runs: {', '.join(run_id[-6:] for run_id in ids)}"

@@ -1,10 +1,8 @@
 """Every figure of a run's images at once, under many weightings of its patients: what comparisons are resampled from."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -12,6 +10,7 @@ import pandas as pd
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.metrics import FloatArray, IntArray, Ranking, areas, brier_terms, log_loss_terms, rank
+from pneumo_core.evaluation.pair_areas import MOST_IMAGES, PairCounts, areas_by_pairs, count_pairs
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Label
 
@@ -73,11 +72,11 @@ class Runs:
     Attributes:
         hits: Whether each image is a true positive, false positive, true negative, false negative of each run,
             (n, 4 * runs), and its Brier and log loss terms, (n, 2 * runs), side by side: (n, 6 * runs).
-        rankings: Each run's images by falling logit.
+        rankings: Each run's images by falling logit; of up to `MOST_IMAGES` their pairs.
     """
 
     hits: FloatArray
-    rankings: tuple[Ranking, ...]
+    rankings: tuple[Ranking | PairCounts, ...]
 
 
 def runs_of(evidence: Sequence[Evidence]) -> Runs:
@@ -89,7 +88,8 @@ def runs_of(evidence: Sequence[Evidence]) -> Runs:
     if not evidence or evidence[0].predictions.empty:
         raise DataError(f"figures require at least one run with images. Received: runs={len(evidence)}, images=0")
     first = evidence[0].predictions
-    columns, rankings = [], []
+    columns: list[FloatArray] = []
+    rankings: list[Ranking | PairCounts] = []
     for run in evidence:
         table = run.predictions
         if table["image_id"].tolist() != first["image_id"].tolist():
@@ -103,7 +103,7 @@ def runs_of(evidence: Sequence[Evidence]) -> Runs:
         called, sick = values >= run.threshold, y_true == Label.PNEUMONIA
         cells = (sick & called, ~sick & called, ~sick & ~called, sick & ~called)
         columns.append(np.column_stack([*cells, brier_terms(y_true, values), log_loss_terms(y_true, logit)]))
-        rankings.append(rank(y_true, logit))
+        rankings.append(count_pairs(y_true, logit) if len(table) <= MOST_IMAGES else rank(y_true, logit))
     return Runs(np.hstack(columns).astype(np.float64), tuple(rankings))
 
 
@@ -117,7 +117,7 @@ def measured(runs: Runs, weights: FloatArray) -> FloatArray:
 
     Args:
         runs: The runs.
-        weights: Weight of each image, (k, n), at least 0.
+        weights: Weight of each image, (k, n): whole numbers, at least 0.
 
     Returns:
         (k, runs, metrics), float64, metrics in the order of `METRICS`; NaN where a figure is not defined.
@@ -144,9 +144,10 @@ def measured(runs: Runs, weights: FloatArray) -> FloatArray:
     macro_precision, weighted_precision = weighed(npv, ppv)
     macro_recall, weighted_recall = weighed(specificity, sensitivity)
     macro_f1, weighted_f1 = weighed(f1_normal, f1_pneumonia)
-    # NumPy lets other threads work while it sorts and sums: two cores halve what is most of a comparison's time.
-    with ThreadPoolExecutor() as pool:
-        under = list(pool.map(partial(areas, weights=weights), runs.rankings))
+    under = [
+        areas(ranking, weights) if isinstance(ranking, Ranking) else areas_by_pairs(ranking, weights)
+        for ranking in runs.rankings
+    ]
     values = {
         Metric.ACCURACY: share(tp + tn, total),
         Metric.SENSITIVITY: sensitivity,

@@ -4,10 +4,10 @@ import io
 
 import pandas as pd
 
-from pneumo_core.errors import CorruptError, DataError
+from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation.calibration import Calibration, calibrate, calibration_from_dict
 from pneumo_core.evaluation.report import SCHEMA, EvaluationReport, evaluate, report_from_dict
-from pneumo_core.files import read_json
+from pneumo_core.files import is_there, read_json
 from pneumo_core.records import NotApplicable
 from pneumo_core.store import RunDirectory, classifier_config, read_manifest, verified_file
 
@@ -18,9 +18,14 @@ def read_predictions(run: RunDirectory) -> pd.DataFrame:
     """A finished run's predictions: `image_id`, `patient_id`, `label`, `subtype`, `split`, `logit`.
 
     Raises:
-        RunError: The run is not finished.
+        RunError: The run is not finished, or its predictions are missing.
         CorruptError: The file is not the one that was written.
     """
+    if run.predictions.name not in read_manifest(run)["files"] or not is_there(run.predictions):
+        raise RunError(
+            f"the run must have its predictions. Received: run_id={run.run_id!r}, whose predictions.parquet is missing; "
+            "export it again or restore it"
+        )
     data = verified_file(run, run.predictions)
     try:
         return pd.read_parquet(io.BytesIO(data))

@@ -7,7 +7,7 @@ from typing import Final
 
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.records import NotApplicable
-from pneumo_core.reporting import comparison_tables, figures, run_tables
+from pneumo_core.reporting import comparison_tables, figures, run_tables, split_tables
 from pneumo_core.reporting.against_report import against_blocks, inconsistencies
 from pneumo_core.reporting.document import Block, Bullets, Document, Heading, KeyValues, Paragraph, Picture, Table
 from pneumo_core.reporting.facts import RunFacts, epochs, fact
@@ -43,6 +43,7 @@ def comparison_document(comparison: Comparison, facts_a: Sequence[RunFacts], fac
         *comparison_blocks(comparison, facts_a, facts_b),
         Heading("The report itself"),
         inconsistencies(),
+        *split_tables.published(comparison),
         *provenance(facts),
         Heading("Limits"),
         Bullets(limits((comparison,), facts)),
@@ -78,7 +79,8 @@ def comparison_blocks(
         comparison_tables.figures(comparison),
         Picture(
             "differences",
-            "Differences B \N{MINUS SIGN} A with 95 % intervals over patients; in colour where the interval leaves out 0.",
+            "Differences B \N{MINUS SIGN} A with 95 % intervals over patients; a thin bar below, where there are runs enough, is "
+            "the 95 % interval over seeds. A claim needs both, and the tests.",
             "Forest plot of the difference of each figure; the numbers are in the table of figures.",
             partial(figures.forest, comparison),
         ),
@@ -104,11 +106,12 @@ def comparison_blocks(
         *_curves(comparison),
         Heading("Calibration"),
         *_reliability(comparison),
-        comparison_tables.calibration(comparison),
+        comparison_tables.calibration(comparison, facts),
         comparison_tables.validation_calibration(facts),
         Heading("Operating points"),
         comparison_tables.operating_points(comparison, facts),
         *_benefit(comparison),
+        *split_tables.slice_blocks(facts),
         Heading("Training"),
         *_history("A", a, facts_a),
         *_history("B", b, facts_b),

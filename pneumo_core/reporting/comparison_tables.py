@@ -1,19 +1,11 @@
 """A comparison's numbers as tables of a document."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.comparison import Comparison, Side
-from pneumo_core.evaluation.figures import METRICS
-from pneumo_core.evaluation.metrics import (
-    ClassificationRow,
-    Confusion,
-    classification_table,
-    npv,
-    ppv,
-    sensitivity,
-    specificity,
-)
+from pneumo_core.evaluation.figures import METRICS, Metric
+from pneumo_core.evaluation.metrics import ClassificationRow, classification_table
 from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, Spread
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.reporting.document import Cell, Data, Table
@@ -234,57 +226,64 @@ def classification(comparison: Comparison) -> Table:
 
 
 def operating_points(comparison: Comparison, facts: Sequence[RunFacts]) -> Table:
-    """Each run's threshold, how it was chosen, and its rates."""
-    rules = {run.run_id: facts_text(fact(run.config, "operating_rule")) for run in facts}
-    rates: tuple[Callable[[Confusion], float | NotApplicable], ...] = (sensitivity, specificity, ppv, npv)
-    found = [
-        (letter, run_id, rules.get(run_id, ""), threshold, [rate(counts) for rate in rates])
-        for letter, side in _lettered(comparison)
-        for run_id, threshold, counts in zip(side.run_ids, side.thresholds, side.confusions, strict=True)
-    ]
-    names = ("sensitivity", "specificity", "PPV", "NPV")
+    """Each run's threshold, how it was chosen, and its rates, with intervals and n where they were measured."""
+    known = {run.run_id: run for run in facts}
+    metrics = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.PPV, Metric.NPV)
+    rows: list[tuple[str, ...]] = []
+    data: list[tuple[Cell, ...]] = []
+    for letter, side in _lettered(comparison):
+        for run_id, threshold in zip(side.run_ids, side.thresholds, strict=True):
+            run = known.get(run_id)
+            rule = facts_text(fact(run.config, "operating_rule")) if run else ""
+            measured = run.on_split if run else None
+            missing = NotApplicable("it was not measured on this split")
+            found = [getattr(measured.rates, metric.value) if measured else missing for metric in metrics]
+            shown = (
+                or_reason(one)
+                if isinstance(one, NotApplicable)
+                else f"{estimate_text(metric, one)}, n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{one.n:,}"
+                for metric, one in zip(metrics, found, strict=True)
+            )
+            rows.append((letter, run_id, rule, f"{threshold:.3f}", *shown))
+            data.append((letter, run_id, rule, threshold, *(cell for one in found for cell in _numbers(one))))
+    ends = [f"{metric.value}{end}" for metric in metrics for end in ("", "_low", "_high", "_n")]
     return Table(
         "operating-points",
-        f"Operating points and their rates on split {comparison.split.value}",
-        ("", "run", "rule", "threshold", *names),
-        tuple(
-            (
-                letter,
-                run_id,
-                rule,
-                f"{threshold:.3f}",
-                *(or_reason(value) if isinstance(value, NotApplicable) else f"{100 * value:.1f} %" for value in values),
-            )
-            for letter, run_id, rule, threshold, values in found
-        ),
+        f"Operating points and their rates on split {comparison.split.value}, with 95 % intervals",
+        ("", "run", "rule", "threshold", *(NAMES[metric] for metric in metrics)),
+        tuple(rows),
         notes=(
-            "Intervals of the rates stand in the table of figures. PPV and NPV hold for this split's share of PNEUMONIA "
+            "PPV and NPV hold for this split's share of PNEUMONIA "
             f"({comparison.a.n_pneumonia / comparison.a.n:.1%}), which is far above a clinic's.".replace("%", " %"),
         ),
-        data=Data(
-            ("side", "run", "rule", "threshold", *map(str.lower, names)),
-            tuple(
-                (letter, run_id, rule, threshold, *map(plain, values))
-                for letter, run_id, rule, threshold, values in found
-            ),
-        ),
+        data=Data(("side", "run", "rule", "threshold", *ends), tuple(data)),
     )
 
 
-def calibration(comparison: Comparison) -> Table:
+def calibration(comparison: Comparison, facts: Sequence[RunFacts]) -> Table:
     """How far each run's raw probabilities agree with what is observed."""
+    measured = {run.run_id: run.on_split for run in facts}
     rows: list[tuple[str, ...]] = []
     data: list[tuple[Cell, ...]] = []
     for letter, side in _lettered(comparison):
         for run_id, part in zip(side.run_ids, side.reliability, strict=True):
             if isinstance(part, NotApplicable):
                 rows.append((letter, run_id, or_reason(part), *[""] * 4))
-                data.append((letter, run_id, or_reason(part), *[None] * 8))
+                data.append((letter, run_id, or_reason(part), *[None] * 12))
                 continue
             scores = (part.brier, part.log_loss, part.ece)
             lines = (part.slope, part.intercept)
-            rows.append((letter, run_id, *(f"{score:.3f}" for score in scores), *map(_line, lines)))
-            data.append((letter, run_id, *scores, *_numbers(part.slope)[:3], *_numbers(part.intercept)[:3]))
+            shown, numbers = [f"{score:.3f}" for score in scores], list[Cell]()
+            if run := measured.get(run_id):
+                shown[:2] = (
+                    estimate_text(Metric.BRIER, run.brier) if isinstance(run.brier, Estimate) else shown[0],
+                    estimate_text(Metric.LOG_LOSS, run.log_loss) if isinstance(run.log_loss, Estimate) else shown[1],
+                )
+                numbers = [*_numbers(run.brier)[1:3], *_numbers(run.log_loss)[1:3]]
+            rows.append((letter, run_id, *shown, *map(_line, lines)))
+            bounds = numbers or [None] * 4
+            data.append((letter, run_id, *scores, *bounds, *_numbers(part.slope)[:3], *_numbers(part.intercept)[:3]))
+    scored = ("brier_low", "brier_high", "log_loss_low", "log_loss_high")
     ends = ("slope", "slope_low", "slope_high", "intercept", "intercept_low", "intercept_high")
     return Table(
         "calibration",
@@ -293,11 +292,11 @@ def calibration(comparison: Comparison) -> Table:
         tuple(rows),
         notes=(
             (
-                "Slope 1 and intercept 0 are right; a slope below 1 means probabilities that are too extreme, an intercept "
-                "below 0 means probabilities of PNEUMONIA that are too high on the whole."
+                "Slope 1 is right; below 1 the probabilities are too extreme. Intercept: calibration-in-the-large, with the "
+                "slope held at 1; below 0 the probabilities are too high on the whole."
             ),
         ),
-        data=Data(("side", "run", "brier", "log_loss", "ece", *ends), tuple(data)),
+        data=Data(("side", "run", "brier", "log_loss", "ece", *scored, *ends), tuple(data)),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pneumo_core.evaluation.figures import METRICS, Metric
 from pneumo_core.evaluation.metrics import Confusion, FloatArray, PrCurve, RocCurve
-from pneumo_core.evaluation.paired import Spread
+from pneumo_core.evaluation.paired import SeedDifference, Spread
 from pneumo_core.records import Estimate, Label, NotApplicable
 from pneumo_core.reporting.drawing import drawable
 from pneumo_core.reporting.facts import RunFacts, epochs
@@ -134,7 +134,10 @@ def confusions(comparison: "Comparison") -> "Figure":
 
 
 def forest(comparison: "Comparison") -> "Figure":
-    """Difference of each figure with its interval over patients, one below the other: shares left, the rest right."""
+    """Difference of each figure with its interval over patients, and below it a thin bar, that over seeds where there is one.
+
+    All in one colour: an interval over patients that leaves out 0 is no claim by itself. Shares left, the rest right.
+    """
     figure = _figure(_WIDE, 4.0)
     parts = (
         [metric for metric in METRICS if metric not in AS_THEY_ARE],
@@ -151,10 +154,12 @@ def forest(comparison: "Comparison") -> "Figure":
         for place, metric in enumerate(metrics):
             estimate = comparison.differences[metric].estimate
             if isinstance(estimate, Estimate):
-                sure = estimate.low > 0 or estimate.high < 0
                 ends = [[scale * (estimate.value - estimate.low)], [scale * (estimate.high - estimate.value)]]
-                colour = _SIDES[1][0] if sure else _SIDES[0][0]
-                axes.errorbar(scale * estimate.value, place, xerr=ends, fmt="o", color=colour, capsize=3, markersize=5)
+                axes.errorbar(
+                    scale * estimate.value, place, xerr=ends, fmt="o", color=_SIDES[0][0], capsize=3, markersize=5
+                )
+                if isinstance(over := comparison.seeds[metric], SeedDifference):
+                    axes.hlines(place + 0.28, scale * over.low, scale * over.high, color="#111827", linewidth=0.8)
             else:
                 axes.text(0, place, "n/a", va="center", ha="center", fontsize=8)
         axes.set_yticks(range(len(metrics)), [NAMES[metric] for metric in metrics])

@@ -1,6 +1,7 @@
 """A document as PDF on A4: page numbers, the title at the head, tables that go on over pages under repeated headings."""
 
 import io
+import re
 from html import escape
 from typing import Any, Final
 
@@ -45,6 +46,10 @@ _PADDING: Final = 6.0
 _LONG: Final = 1000
 """Characters of a cell that may be higher than a page, in the narrowest column."""
 _ACCENT: Final = "#0B6B64"
+_BREAK: Final = re.compile(r"[ \t\r\n]+")
+"""Where a line may end; `str.split` would take a no-break space for such a place too."""
+_INSIDE: Final = re.compile(r"(?<=[<>]) (?=[.\d])|(?<=\d) (?=(%|s|MiB)(\W|$))")
+"""Spaces inside a number: between its sign or its unit and its digits."""
 _TOTAL: Final = "pages"
 """Name of the drawing that stands for the number of pages, known at the end only."""
 
@@ -216,7 +221,7 @@ def _lead(text: str) -> Any:
 
 def _table(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...], numeric: tuple[bool, ...]) -> Any:
     count = len(columns) or 2
-    shown = [tuple(map(drawable, row)) for row in rows] or [("nothing to list", *[""] * (count - 1))]
+    shown = [tuple(map(_unbroken, map(drawable, row))) for row in rows] or [("nothing to list", *[""] * (count - 1))]
     head = [tuple(map(drawable, columns))] if columns else []
     size, widths = _fitted([*head, *shown])
 
@@ -244,6 +249,11 @@ def _table(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...], numeric:
     return Grid(body, colWidths=widths, repeatRows=len(head), style=style, splitInRow=int(long), hAlign="LEFT")
 
 
+def _unbroken(text: str) -> str:
+    """A cell whose numbers stay with their signs and units on one line."""
+    return _INSIDE.sub("\N{NO-BREAK SPACE}", text)
+
+
 def _fitted(rows: list[tuple[str, ...]]) -> tuple[float, list[float]]:
     """Size of the print and widths of the columns, in points, so that all columns stand side by side on the page.
 
@@ -253,7 +263,7 @@ def _fitted(rows: list[tuple[str, ...]]) -> tuple[float, list[float]]:
 
     def widths(size: float, split: bool) -> list[float]:
         def width(text: str) -> float:
-            parts = text.split() if split else [text]
+            parts = _BREAK.split(text) if split else [text]
             return max((float(pdfmetrics.stringWidth(part, _BOLD, size)) for part in parts), default=0.0)
 
         return [max(map(width, column)) + _PADDING + 1 for column in zip(*rows, strict=True)]

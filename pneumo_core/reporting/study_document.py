@@ -7,6 +7,7 @@ from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.figures import Metric
 from pneumo_core.evaluation.paired import McNemar, SeedDifference, holm
+from pneumo_core.evaluation.verdict import LEVEL, p_text
 from pneumo_core.records import NotApplicable
 from pneumo_core.reporting.against_report import inconsistencies
 from pneumo_core.reporting.comparison_document import comparison_blocks, limits, nested, provenance, unique
@@ -45,6 +46,11 @@ def study_document(compared: Sequence[Compared], title: str = "Study of chest X-
     blocks: list[Block] = [
         Heading("Verdicts"),
         *(Paragraph(comparison.verdict, lead=True) for comparison in comparisons),
+        Paragraph(
+            "Each verdict is for its comparison alone; p adjusted for looking at "
+            f"{len(comparisons)} comparison{'s' * (len(comparisons) > 1)} stands in the table."
+        ),
+        *_unheld(comparisons),
         _summary(comparisons),
     ]
     for place, one in enumerate(compared, start=1):
@@ -81,14 +87,33 @@ def accuracy_p(comparison: Comparison) -> tuple[float | NotApplicable, str]:
     return comparison.differences[Metric.ACCURACY].p, "bootstrap over patients"
 
 
+def _adjusted(comparisons: Sequence[Comparison]) -> list[float | NotApplicable]:
+    """Each comparison's p, adjusted by Holm's method over those that have one."""
+    found = [accuracy_p(comparison)[0] for comparison in comparisons]
+    adjusted = iter(holm([p for p in found if not isinstance(p, NotApplicable)]))
+    return [p if isinstance(p, NotApplicable) else next(adjusted) for p in found]
+
+
+def _unheld(comparisons: Sequence[Comparison]) -> tuple[Bullets, ...]:
+    """The claims that do not stand once p allows for the number of comparisons."""
+    items = []
+    for comparison, p in zip(comparisons, _adjusted(comparisons), strict=True):
+        a, b = comparison.a.name, comparison.b.name
+        claims = any(f"{b} is {word} accurate than {a}" in comparison.verdict for word in ("more", "less"))
+        if claims and not isinstance(p, NotApplicable) and p >= LEVEL:
+            items.append(
+                f"{a} against {b}: adjusted for {len(comparisons)} comparisons {p_text(p)}, so the difference claimed above "
+                "does not hold among them."
+            )
+    return (Bullets(tuple(items)),) if items else ()
+
+
 def _summary(comparisons: Sequence[Comparison]) -> Table:
     tests = [accuracy_p(comparison) for comparison in comparisons]
-    adjusted = iter(holm([p for p, _ in tests if not isinstance(p, NotApplicable)]))
     rows: list[tuple[str, ...]] = []
     data: list[tuple[Cell, ...]] = []
     numbers: tuple[Cell, ...]
-    for comparison, (p, test) in zip(comparisons, tests, strict=True):
-        holm_p = p if isinstance(p, NotApplicable) else next(adjusted)
+    for comparison, (p, test), holm_p in zip(comparisons, tests, _adjusted(comparisons), strict=True):
         a, b = (side.figures[Metric.ACCURACY] for side in (comparison.a, comparison.b))
         moved = comparison.differences[Metric.ACCURACY].estimate
         if isinstance(moved, NotApplicable):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pneumo_core.errors import CorruptError, RunError
+from pneumo_core.errors import CorruptError, RunError, StoreError
 from pneumo_core.evaluation.calibration import calibrate, calibration_to_dict
 from pneumo_core.evaluation.report import SCHEMA, report_to_dict
 from pneumo_core.files import file_sha256, read_json, write_json
@@ -56,10 +56,8 @@ class TestDamage:
         assert_one_line(caught.value, name, with_finished_run.run_id)
 
     def test_a_file_that_is_gone(self, with_finished_run: FinishedRun, read, name: str) -> None:
-        from pneumo_core.errors import StoreError
-
         (with_finished_run.path / name).unlink()
-        with pytest.raises(StoreError) as caught:
+        with pytest.raises(RunError if read is read_predictions else StoreError) as caught:
             read(RunDirectory(with_finished_run.path))
         assert_one_line(caught.value, name)
 
@@ -77,6 +75,22 @@ class TestDamage:
         with pytest.raises(RunError, match="must be finished") as caught:
             read(RunDirectory(with_finished_run.path))
         assert_one_line(caught.value, with_finished_run.run_id)
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_missing_predictions_are_told_with_what_to_do(with_finished_run: FinishedRun, is_listed: bool) -> None:
+    run = RunDirectory(with_finished_run.path)
+    run.predictions.unlink()
+    if not is_listed:
+        manifest = read_json(run.manifest)
+        del manifest["files"]["predictions.parquet"]
+        write_json(run.manifest, manifest)
+    with pytest.raises(RunError) as caught:
+        read_predictions(run)
+    assert str(caught.value) == (
+        f"the run must have its predictions. Received: run_id={run.run_id!r}, whose predictions.parquet is missing; "
+        "export it again or restore it"
+    )
 
 
 def test_a_report_of_an_older_schema_is_made_anew(with_finished_run: FinishedRun) -> None:

@@ -131,22 +131,30 @@ def test_a_part_of_a_group_can_be_linked() -> None:
     assert compare_runs([runs[0], runs[2]], [other]).verdict in texts(page)
 
 
+def refused(page: AppTest, *words: str) -> None:
+    """One error, and nothing compared."""
+    assert not page.exception
+    (error,) = page.error
+    assert_one_line(error.value.replace("\\", ""), *words)
+    assert not page.metric
+    assert not page.selectbox
+
+
 @pytest.mark.parametrize("asked", ["baseline-ffffffffffff", "../../etc", "<b>x</b>", "a,b,c", "x" * 3000])
-def test_a_link_that_names_no_run_is_told_and_shows_the_usual(asked: str) -> None:
+def test_a_link_that_names_no_run_is_told_and_left_as_it_is(asked: str) -> None:
     a, b = two_runs()
-    page = opened(a=asked)
+    page = opened(a=asked, b=b.run_id)
+    refused(page, "must name finished classifiers", repr(asked.partition(",")[0])[:80])
+    assert address(page) == {"a": asked, "b": b.run_id}
+    page.button(key="usual").click().run()
     assert sides(page) == ([a.run_id], [b.run_id])
-    (warning,) = page.warning
-    assert "No finished classifier is called" in warning.value
-    assert repr(asked.partition(",")[0]) in warning.value.replace("\\", "")
+    assert not page.error
+    assert address(page) == {"a": a.run_id, "b": b.run_id, "split": "test"}
 
 
 def test_a_link_without_any_id_is_told() -> None:
-    a, b = two_runs()
-    page = opened(b=",,")
-    assert sides(page) == ([a.run_id], [b.run_id])
-    (error,) = page.error
-    assert_one_line(error.value.replace("\\", ""), "requires a run id", "',,'")
+    two_runs()
+    refused(opened(b=",,"), "requires a run id", "',,'")
 
 
 def test_a_link_of_a_dcgan_is_told() -> None:
@@ -156,8 +164,9 @@ def test_a_link_of_a_dcgan_is_told() -> None:
     write_json(gan.config, {"config": config_to_dict(config), "data": {"data_id": DATA_ID}})
     write_manifest(gan, {})
     page = opened(a=gan.run_id, b=b.run_id)
+    refused(page, gan.run_id)
+    page.button(key="usual").click().run()
     assert sides(page) == ([a.run_id], [b.run_id])
-    assert gan.run_id in texts(page)
     assert not any("dcgan" in name for name in page.selectbox(key="side_a").options)
 
 

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.compare_images import Cell, agreement_frame, counts_frame
+from pneumo_core import store
 from pneumo_core.config import TrainConfig
 from pneumo_core.evaluation.comparison import compare
 from pneumo_core.evaluation.figures import Evidence
@@ -96,12 +97,40 @@ def test_images_are_shown_with_the_heat_maps_there_are(with_finished_run: Finish
     assert (rows["B calls"] == rows["label"]).all()
     assert len(page.get("image")) == 4 * 2, "the X-ray and A's heat map: B has no model"
     everything = texts(page)
-    assert "Heat maps of B need its model" in everything
+    words = "B has no model on this machine, so its heat maps cannot be drawn here; train it again to have them."
+    assert words in [info.value for info in page.info]
     assert "not for diagnosis" in everything
     assert f"A: probability {rows['probability A'].iloc[0]:.3f}, calls {rows['A calls'].iloc[0]}, right" in everything
     page = page.slider(key="heat").set_value(0.9).run()
     assert not page.exception
     assert len(page.get("image")) == 4 * 2
+
+
+def test_a_run_that_ships_as_evidence_is_told_in_a_sentence(with_finished_run: FinishedRun, monkeypatch) -> None:
+    other = second_run(with_finished_run)
+    shipped = with_finished_run.artifacts / "shipped"
+    shipped.mkdir()
+    other.path.rename(shipped / other.run_id)
+    monkeypatch.setattr(store, "published_root", lambda: shipped)
+    page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
+    assert not page.exception
+    assert not page.error
+    assert len(page.get("image")) == 4 * 2
+    words = (
+        "B ships as evidence, without its model, so its heat maps cannot be drawn here; train it again to have them."
+    )
+    assert words in [info.value for info in page.info]
+
+
+def test_a_damaged_model_is_an_error_of_its_own(with_finished_run: FinishedRun) -> None:
+    other = second_run(with_finished_run)
+    model = with_finished_run.path / "model.onnx"
+    model.write_bytes(model.read_bytes() + b" ")
+    page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
+    assert not page.exception
+    (error,) = page.error
+    assert error.value.replace("\\", "").startswith("model.onnx must have the SHA-256 of the manifest")
+    assert len(page.get("image")) == 4, "the X-rays alone"
 
 
 def test_each_cell_lists_as_many_images_as_the_table_counts(with_finished_run: FinishedRun) -> None:

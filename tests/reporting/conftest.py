@@ -1,6 +1,7 @@
 """Comparisons of made-up predictions, as documents get them: small, seeded, and with names that mean harm."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from pneumo_core.config import Preset
+from pneumo_core.documents import split_facts
 from pneumo_core.evaluation.calibration import calibrate
 from pneumo_core.evaluation.comparison import compare
 from pneumo_core.evaluation.figures import Evidence
@@ -75,7 +77,9 @@ def make_compared() -> Callable[..., Compared]:
                 table = predictions(10 * place + seed, n, quality=1.5 - 0.5 * place, pneumonia=pneumonia)
                 run_id = f"vgg16-{place}{seed:011d}"
                 test = table[table["split"] == "test"].reset_index(drop=True)
-                sides[place].append((Evidence(run_id, seed, 0.5, False, test), facts(run_id, seed, table)))
+                evidence, told = Evidence(run_id, seed, 0.5, False, test), facts(run_id, seed, table)
+                measured = split_facts(evidence, Split.TEST, told.calibration, None)
+                sides[place].append((evidence, replace(told, on_split=measured)))
         a, b = sides
         comparison = compare(
             [one for one, _ in a], [one for one, _ in b], split=Split.TEST, names=names, replicates=200

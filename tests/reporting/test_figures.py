@@ -10,6 +10,7 @@ from pages.ui import charts
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.figures import METRICS, Metric
 from pneumo_core.evaluation.metrics import RocCurve, roc_curve
+from pneumo_core.evaluation.paired import SeedDifference
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.reporting import figures
@@ -84,6 +85,16 @@ def test_forest_shows_each_difference_with_its_interval(three_runs: Compared) ->
     for (low, value, high), estimate in zip(shown, expected, strict=True):
         assert isinstance(estimate, Estimate)
         assert (low, value, high) == pytest.approx((estimate.low, estimate.value, estimate.high))
+    assert {bars.lines[0].get_color() for axes in (shares, others) for bars in axes.containers} == {"#64748B"}
+    thin = [
+        (line.get_segments()[0][0][0] / scale, line.get_segments()[0][1][0] / scale)
+        for axes, scale in ((shares, 100), (others, 1))
+        for line in axes.collections
+        if line.get_linewidth()[0] == 0.8
+    ]
+    over = [three_runs.comparison.seeds[metric] for metric in METRICS]
+    assert thin == [pytest.approx((one.low, one.high)) for one in over if isinstance(one, SeedDifference)]
+    assert len(thin) == len(METRICS)
 
 
 def test_histogram_holds_each_image_once(one_run: Compared) -> None:

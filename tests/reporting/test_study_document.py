@@ -1,9 +1,12 @@
 """Several comparisons in one document."""
 
+from dataclasses import replace
+
 import pytest
 
 from pneumo_core.errors import DataError
-from pneumo_core.reporting.document import Heading, Table, tables
+from pneumo_core.evaluation.paired import McNemar
+from pneumo_core.reporting.document import Bullets, Heading, Paragraph, Table, tables
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.study_document import Compared, accuracy_p, study_document
 
@@ -46,3 +49,25 @@ def test_each_comparison_follows_under_its_own_heading(one_run: Compared, three_
 def test_no_comparison_is_refused() -> None:
     with pytest.raises(DataError, match="at least one comparison"):
         study_document([])
+
+
+def test_a_claim_that_does_not_outlast_the_adjustment_is_named(one_run: Compared) -> None:
+    comparison = one_run.comparison
+    calls = comparison.mcnemar
+    assert isinstance(calls, McNemar)
+    claimed = replace(
+        one_run,
+        comparison=replace(
+            comparison,
+            mcnemar=replace(calls, p=0.03, p_clustered=0.02),
+            verdict=f"On images {comparison.b.name} is less accurate than {comparison.a.name}: figures.",
+        ),
+    )
+    alone, twice = study_document([claimed]), study_document([claimed, claimed])
+    assert not [block for block in alone.blocks[:4] if isinstance(block, Bullets)]
+    (told,) = (block for block in twice.blocks[:5] if isinstance(block, Bullets))
+    assert len(told.items) == 2
+    assert "adjusted for 2 comparisons p = .060" in told.items[0]
+    assert any(
+        isinstance(block, Paragraph) and "looking at 2 comparisons stands" in block.text for block in twice.blocks
+    )
