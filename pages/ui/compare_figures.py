@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.ui import charts
 from pages.ui.compare_tables import (
     change,
+    confusion_table,
     counts_frame,
     figures_frame,
     mean_table,
@@ -97,9 +97,9 @@ def _classification(comparison: Comparison) -> None:
             of = "" if runs == 1 else f", mean of {runs} runs"
             st.markdown(f"**{name}: {plain(side.name)}** · {comparison.split.value}, n = {side.n:,}{of}")
             if runs == 1:
+                # A table, since a chart would make the first look wait for the library that draws it.
                 counts = side.confusions[0]
-                words = f"Confusion matrix of {side.name}"
-                st.plotly_chart(charts.confusion(counts), width="stretch", key=f"confusion {name}", alt=words)
+                st.table(confusion_table(counts), alt=f"Confusion matrix of {side.name}")
                 table = classification_table(counts)
             else:
                 words = f"Counts of each run of {side.name}"

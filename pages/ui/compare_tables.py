@@ -6,9 +6,9 @@ import pandas as pd
 
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.evaluation.figures import Metric
-from pneumo_core.evaluation.metrics import ClassificationRow
+from pneumo_core.evaluation.metrics import ClassificationRow, Confusion
 from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, Spread
-from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.records import Estimate, Label, NotApplicable
 from pneumo_core.reporting.wording import AS_THEY_ARE, NAMES, difference_text, estimate_text, p_cell
 
 
@@ -39,6 +39,16 @@ def mean_table(side: Side) -> tuple[ClassificationRow, ...]:
         for name, precision, recall, f1, n in averages
     ]
     return tuple(rows)
+
+
+def confusion_table(counts: Confusion) -> pd.DataFrame:
+    """Counts of a run, a row for each true class, with their share of it."""
+    rows = {Label.NORMAL: (counts.tn, counts.fp), Label.PNEUMONIA: (counts.fn, counts.tp)}
+    return pd.DataFrame(
+        [[f"{count:,} ({count / max(1, sum(row)):.1%})" for count in row] for row in rows.values()],
+        index=[label.name for label in rows],
+        columns=[f"called {label.name}" for label in Label],
+    )
 
 
 def counts_frame(side: Side) -> pd.DataFrame:

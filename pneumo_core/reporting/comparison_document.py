@@ -79,7 +79,7 @@ def comparison_blocks(
         comparison_tables.figures(comparison),
         Picture(
             "differences",
-            "Differences B \N{MINUS SIGN} A with 95 % intervals over patients; a thin bar below, where there are runs enough, is "
+            "Differences B \N{MINUS SIGN} A with 95 % intervals over patients; a thin bar below, where runs suffice, is "
             "the 95 % interval over seeds. A claim needs both, and the tests.",
             "Forest plot of the difference of each figure; the numbers are in the table of figures.",
             partial(figures.forest, comparison),
