@@ -62,22 +62,21 @@ def counts_frame(side: Side) -> pd.DataFrame:
 
 def figures_frame(comparison: Comparison) -> pd.DataFrame:
     """Every figure as a row of text: A, B, their difference over patients and over seeds."""
+    sides = (comparison.a, comparison.b)
     rows = []
     for metric in Metric:
         found = comparison.differences[metric]
-        rows.append(
-            {
-                "figure": NAMES[metric],
-                "A": short(metric, comparison.a.figures[metric]),
-                "B": short(metric, comparison.b.figures[metric]),
-                "B - A": change(metric, found.estimate),
-                "p": p_short(found.p),
-                "SD over seeds, A and B": " and ".join(
-                    _sd(metric, side.spread[metric]) for side in (comparison.a, comparison.b)
-                ),
-                "B - A over seeds": _over_seeds(metric, comparison.seeds[metric]),
-            }
-        )
+        row = {
+            "figure": NAMES[metric],
+            "A": short(metric, comparison.a.figures[metric]),
+            "B": short(metric, comparison.b.figures[metric]),
+            "B - A": change(metric, found.estimate),
+            "p": p_short(found.p),
+        }
+        if any(len(side.run_ids) > 1 for side in sides):
+            row["SD over seeds, A and B"] = " and ".join(_sd(metric, side.spread[metric]) for side in sides)
+            row["B - A over seeds"] = _over_seeds(metric, comparison.seeds[metric])
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
