@@ -75,9 +75,10 @@ def numbers_frame(parts: Parts) -> pd.DataFrame:
                 estimate = getattr(one, name)
                 row = {"run": side.letter, "slice": one.name, "images": one.n, "figure": title}
                 missing = isinstance(estimate, NotApplicable)
-                rows.append(row | ({"not applicable": estimate.reason} if missing else asdict(estimate)))
+                told = {"not applicable": estimate.reason} if missing else {**asdict(estimate), "not applicable": ""}
+                rows.append(row | told)
     columns = ["run", "slice", "images", "figure", "value", "low", "high", "n", "not applicable"]
-    return pd.DataFrame(rows, columns=columns).fillna({"not applicable": ""}).astype({"n": "Int64"})
+    return pd.DataFrame(rows, columns=columns).astype({"n": "Int64"})
 
 
 def _names(parts: Parts) -> list[str]:

@@ -32,7 +32,10 @@ def test_two_runs_are_compared_at_their_own_thresholds() -> None:
     assert found.paired
     assert isinstance(found.mcnemar, McNemar)
     assert (found.a.name, found.b.name) == ("baseline · sound · seed 0", "baseline · sound · oversample · seed 0")
-    assert found.a.figures[Metric.AUROC] == read_report(a).splits[Split.TEST].auroc
+    own, here = read_report(a).splits[Split.TEST].auroc, found.a.figures[Metric.AUROC]
+    assert isinstance(own, Estimate)
+    assert isinstance(here, Estimate)
+    assert (here.value, here.low, here.high, here.n) == pytest.approx((own.value, own.low, own.high, own.n), abs=1e-12)
     document = comparison_to_dict(found)
     assert {"mcnemar", "delong", "verdict", "differences"} <= set(document)
     assert document["mcnemar"]["p"] == found.mcnemar.p
