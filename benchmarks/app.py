@@ -9,19 +9,18 @@ import argparse
 import json
 import os
 import shutil
-import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-PROJECT = Path(__file__).resolve().parent.parent
+from benchmarks.browser import chromium, served
 
 
 def main() -> None:
@@ -31,27 +30,14 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=3, help="cold starts to measure")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
-    chromium = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
-    if chromium is None:
-        sys.exit("a Chromium must be installed; Received: none of chromium, chromium-browser, google-chrome")
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
+    with chromium() as browser:
         # The first start compiles bytecode and fills the disk's cache; it is shown, but apart.
         starts = []
         for number in range(arguments.starts + 1):
-            server, seconds, page = cold_start(browser.new_page())
-            starts.append(seconds)
-            if number < arguments.starts:
-                page.close()
-                stop(server)
-        answers, memory = predictions(page, server, arguments.image, arguments.predictions)
-        stop(server)
-        browser.close()
+            with cold_start(browser) as (page, server, seconds):
+                starts.append(seconds)
+                if number == arguments.starts:
+                    answers, memory = predictions(page, server, arguments.image, arguments.predictions)
 
     figures = {
         "first_start_s": starts[0],
@@ -67,30 +53,16 @@ def main() -> None:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
-def cold_start(page: Page) -> tuple[subprocess.Popen[bytes], float, Page]:
-    """Start a server and open its front page: seconds from the command to the page's heading."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+@contextmanager
+def cold_start(browser: Browser) -> Iterator[tuple[Page, subprocess.Popen[bytes], float]]:
+    """A fresh server's front page, its process, and the seconds from its command to the page's heading."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-    server = subprocess.Popen(
-        [*command, f"--server.port={port}", "--server.address=127.0.0.1"],
-        cwd=PROJECT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while True:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
-            break
-        except OSError:
-            if server.poll() is not None:
-                sys.exit(f"the server must start. Received: exit status {server.returncode}")
-            time.sleep(0.02)
-    page.goto(f"http://127.0.0.1:{port}/")
-    page.get_by_role("heading", name="Pneumo Study").wait_for()
-    return server, time.perf_counter() - started, page
+    with served() as (address, server):
+        page = browser.new_page()
+        page.goto(address)
+        page.get_by_role("heading", name="Pneumo Study").wait_for()
+        yield page, server, time.perf_counter() - started
+        page.close()
 
 
 def predictions(
@@ -116,11 +88,6 @@ def predictions(
             time.sleep(0.3)
             memory.append(process.memory_info().rss / 2**20)
     return seconds, memory
-
-
-def stop(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    server.wait(timeout=10)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ has shown the front page alone, and again, medians. Each number of runs has a se
 
 import argparse
 import os
-import shutil
 import statistics
 import time
 from dataclasses import dataclass, replace
@@ -21,9 +20,10 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 import psutil
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from benchmarks.app import cold_start, stop
+from benchmarks.app import cold_start
+from benchmarks.browser import CHROMIUM, chromium, find_chromium
 from benchmarks.generative import seconds
 from benchmarks.runs import own_artifacts
 from benchmarks.table import Figure, tell
@@ -38,7 +38,6 @@ from pneumo_core.run_config import config_to_dict, run_id
 from pneumo_core.status import append_event
 from pneumo_core.store import run_directory, write_manifest
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 DATA_ID = "0" * 12
 TIMEOUT_MS = 120_000
 SKILL = {Balance.NONE: 1.0, Balance.OVERSAMPLE: 1.1}
@@ -83,17 +82,12 @@ def main() -> None:
             verdicts.append(compare_runs(sides.a, sides.b).verdict)
             times = [seconds(partial(compare_runs, sides.a, sides.b)) for _ in range(arguments.repeats)]
             figures[f"compare_{sides.count}_runs_s"] = statistics.median(times)
-        chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
-        if chromium is None:
+        if find_chromium() is None:
             figures["page"] = NotApplicable(f"none of {', '.join(CHROMIUM)} is on the PATH")
         else:
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-                )
+            with chromium() as browser:
                 for sides, verdict in zip(cases, verdicts, strict=True):
                     figures |= page_figures(browser, sides, verdict, arguments.repeats)
-                browser.close()
     tell(figures, arguments.json)
 
 
@@ -150,15 +144,11 @@ def write_run(config: TrainConfig, predicted: pd.DataFrame) -> str:
 
 def page_figures(browser: Browser, sides: Sides, verdict: str, repeats: int) -> dict[str, Figure]:
     """Seconds of the Compare page, first and again, and the resident memory of its server."""
-    server, _, page = cold_start(browser.new_page())
-    try:
+    with cold_start(browser) as (page, server, _):
         page.wait_for_function(IDLE, timeout=TIMEOUT_MS)
         address = f"{page.url}compare?{urlencode({'a': ','.join(sides.a), 'b': ','.join(sides.b)}, safe=',')}"
         first, *again = (seconds(lambda: open_page(page, address, verdict)) for _ in range(1 + repeats))
         resident = psutil.Process(server.pid).memory_info().rss / 2**20
-    finally:
-        page.close()
-        stop(server)
     name = f"page_{sides.count}_runs"
     return {
         f"{name}_first_s": first,

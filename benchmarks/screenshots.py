@@ -8,17 +8,13 @@ Trains a quick run on the phantoms if there is none, starts a server of its own,
 
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-PROJECT = Path(__file__).resolve().parent.parent
+from benchmarks.browser import PROJECT, chromium, served
+
 PAGES = {
     "overview": "?",
     "dataset": "dataset?",
@@ -42,29 +38,11 @@ def main() -> None:
         "run_id"
     ]
     gan_id = min((PROJECT / "artifacts" / "published").glob("dcgan-*")).name
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    server = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        with sync_playwright() as playwright:
-            chromium = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            for theme in ("light", "dark"):
-                page = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 900}).new_page()
-                for name, place in PAGES.items():
-                    shoot(page, f"{address}/{place}run={gan_id if name.startswith('gan') else run_id}", name, theme)
-            browser.close()
-    finally:
-        server.terminate()
+    with chromium() as browser, served(environment) as (address, _):
+        for theme in ("light", "dark"):
+            page = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 900}).new_page()
+            for name, place in PAGES.items():
+                shoot(page, f"{address}/{place}run={gan_id if name.startswith('gan') else run_id}", name, theme)
 
 
 def shoot(page: Page, address: str, name: str, theme: str) -> None:

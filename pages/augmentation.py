@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui.augmentation import SLIDERS, TOGGLES, Sample, choose_sample, refused_values, show_setting
 from pages.ui.components import data_badge, shown_errors
 from pages.ui.pictures import plain
-from pages.ui.state import current_index, require_frame
+from pages.ui.state import current_index, needed_index, require_frame
 from pneumo_core.augment_file import read_augmentation, write_augmentation
 from pneumo_core.config import AUGMENTATIONS, AugmentConfig, augmentation_name
 from pneumo_core.errors import ConfigError
@@ -98,7 +98,9 @@ def your_setting(sample: Sample, seed: int) -> None:
 st.title("Augmentation")
 with shown_errors():
     index = current_index()
-    data_badge(index)
+    if index is not None:
+        data_badge(index)
+    waiting = st.container()
     st.markdown(
         "In every epoch each training image is changed at random, so that a model meets more variety than there is. A "
         "change that no X-ray could show is no use to it. These pictures come from the code that trains."
@@ -116,3 +118,6 @@ with shown_errors():
             show_setting(name, AUGMENTATIONS[name], sample, seed)
 
     your_setting(sample, seed)
+    if index is None:
+        with waiting:
+            needed_index()

@@ -7,9 +7,11 @@ from pages.ui.connect import connect_panel, connected_note
 from pages.ui.explore import show_summary
 from pages.ui.filters import reset_filters
 from pages.ui.gallery import show_images
+from pages.ui.known import show_official_counts, show_phantom_sample
 from pages.ui.pictures import plain
 from pages.ui.sizes import show_sizes
-from pages.ui.state import current_index, require_frame
+from pages.ui.state import current_index, needed_index, require_frame
+from pneumo_core.data.source import default_folder
 from pneumo_core.errors import PneumoError
 
 require_frame()
@@ -28,8 +30,9 @@ except PneumoError as error:
     connect_panel(None)
     st.stop()
 
-data_badge(index)
-if not index.root.is_dir():
+if index is not None:
+    data_badge(index)
+if index is not None and not index.root.is_dir():
     st.error(
         f"The connected folder must stay where it is. Received: {plain(str(index.root))}, which is gone. Put it back, or "
         "connect a data set under 'Connect data'. Counts are from the stored index; images cannot be shown."
@@ -38,13 +41,17 @@ with shown_errors():
     summary, images, sizes, connecting = st.tabs(VIEWS, key="view", bind="query-params")
     if summary.open:
         with summary:
-            show_summary(index)
+            if index is None:
+                show_official_counts()
+                if default_folder() is None:
+                    show_phantom_sample()
+            show_summary(index or needed_index())
     if images.open:
         with images:
-            show_images(index)
+            show_images(index or needed_index())
     if sizes.open:
         with sizes:
-            show_sizes(index)
+            show_sizes(index or needed_index())
     if connecting.open:
         with connecting:
             connect_panel(index)

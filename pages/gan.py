@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.components import data_badge, shown_errors
 from pages.ui.gan_runs import choose_gan
 from pages.ui.launch import take_started
-from pages.ui.state import current_index, require_frame
+from pages.ui.state import current_index, needed_index, require_frame
 
 require_frame()
 
@@ -17,7 +17,8 @@ if take_started():
     st.session_state["show"] = VIEWS[4]
 with shown_errors():
     index = current_index()
-    data_badge(index)
+    if index is not None:
+        data_badge(index)
     view = choose_gan(index)
     samples, game, measures, copies, train = st.tabs(VIEWS, key="show", bind="query-params")
     if view is None and not train.open:
@@ -47,6 +48,6 @@ with shown_errors():
         with train:
             from pages.ui.gan_train import live_panel, train_panel
 
-            train_panel(index)
+            train_panel(index or needed_index())
             if view is not None:
                 live_panel(view.run_id)

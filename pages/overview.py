@@ -5,7 +5,9 @@ import streamlit as st
 
 from pages.ui.cached import report_of
 from pages.ui.components import DISCLAIMER, data_badge, is_gan, percent, run_name, shown_errors
+from pages.ui.known import no_data_note, show_official_counts
 from pages.ui.state import current_index, require_frame
+from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.records import Label, RunState, Split
@@ -41,17 +43,8 @@ def run_row(view: RunView) -> dict[str, str]:
     return {**row, "selected on": "test" if report.selected_on_test else "validation patients"}
 
 
-st.title("Pneumo Study")
-st.markdown(
-    "A 2020 capstone report trained two networks to tell pneumonia from normal chest X-rays of children, added images made by "
-    "a DCGAN, and found about 90 % accuracy throughout. This app runs that study again, on your machine, with the care the "
-    "figures need: patients kept apart, intervals beside every number, and the data set's traps in plain view."
-)
-st.caption(DISCLAIMER)
-with shown_errors():
-    st.subheader("Connected data")
-    index = current_index()
-    data_badge(index)
+def show_counts(index: DataIndex) -> None:
+    """What is connected, in four numbers."""
     counts = index.counts()
     columns = st.columns(4)
     columns[0].metric("Images", f"{len(index.table):,}")
@@ -60,6 +53,15 @@ with shown_errors():
         normal, pneumonia = (counts[split, label] for label in Label)
         column.metric(f"{split.value}: NORMAL / PNEUMONIA", f"{normal:,} / {pneumonia:,}")
 
+
+st.title("Pneumo Study")
+st.markdown(
+    "A 2020 capstone report trained two networks to tell pneumonia from normal chest X-rays of children, added images made by "
+    "a DCGAN, and found about 90 % accuracy throughout. This app runs that study again, on your machine, with the care the "
+    "figures need: patients kept apart, intervals beside every number, and the data set's traps in plain view."
+)
+st.caption(DISCLAIMER)
+with shown_errors():
     st.subheader("Runs")
     known = views()
     if classifiers := [view for view in known if not is_gan(view.run_id)]:
@@ -74,6 +76,15 @@ with shown_errors():
         st.page_link(
             "pages/gan.py", label=f"{gans} DCGAN{'s' if gans > 1 else ''}: samples and measures in the GAN lab"
         )
+
+    st.subheader("Connected data")
+    index = current_index()
+    if index is None:
+        no_data_note()
+        show_official_counts()
+    else:
+        data_badge(index)
+        show_counts(index)
 
 st.subheader("Where to go next")
 for column, (page, title, words) in zip(st.columns(4), _STEPS, strict=True):

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from pages.ui.cached import loaded_classifier
+from pages.ui.cached import loaded_classifier, report_of
 from pages.ui.components import caveats, data_badge, disclaimer, percent, pick_finished_run, show_error, shown_errors
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import plain
-from pages.ui.predict import bounded, pick_sample, show_probability
-from pages.ui.state import current_index, require_frame
+from pages.ui.predict import bounded, pick_sample, show_probability, show_rates
+from pages.ui.state import needed_index, require_frame
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.inference.classify import Answer, Classifier, Prediction, classify
@@ -67,18 +67,21 @@ st.title("Predict")
 disclaimer()
 with shown_errors():
     view = pick_finished_run("Model", to_ask=True)
-    model = loaded_classifier(view.run_id)
     upload, sample = st.tabs(["Upload an X-ray", "Sample from the data set"], key="source", bind="query-params")
     with upload:
         st.caption(
             "A frontal chest X-ray as PNG or JPEG. It stays in this server's memory while you look at it and is never written."
         )
         file = st.file_uploader("X-ray", type=["png", "jpg", "jpeg"], max_upload_size=20)
-        if file is not None and upload.open:
+        answer = st.container()
+        show_rates(report_of(view.run_id))
+    model = loaded_classifier(view.run_id)  # Which takes a moment the first time; what stands above is there by then.
+    if file is not None and upload.open:
+        with answer:
             content = file.getvalue()
             show(classify(model, content, file.name), content, file.name, model, None)
-    with sample:
-        if sample.open:
-            show_sample(model, current_index(), from_patients=not view.data.get("is_phantom"))
+    if sample.open:
+        with sample:
+            show_sample(model, needed_index(), from_patients=not view.data.get("is_phantom"))
     caveats(view)
 give_back_memory()

@@ -4,10 +4,11 @@ import streamlit as st
 
 from pages.ui.architecture import network_panel
 from pages.ui.components import data_badge, shown_errors
+from pages.ui.known import show_preset_results
 from pages.ui.launch import launch_panel, take_started
 from pages.ui.queue import queue_panel
 from pages.ui.runs import run_panel, runs_table
-from pages.ui.state import current_index, require_frame
+from pages.ui.state import current_index, needed_index, require_frame
 from pneumo_core.jobs.runs import views
 
 require_frame()
@@ -20,11 +21,14 @@ if take_started() or (shown and "show" not in st.session_state and "show" not in
     st.session_state["show"] = VIEWS[1]
 with shown_errors():
     index = current_index()
-    data_badge(index)
+    if index is not None:
+        data_badge(index)
     new, runs, network = st.tabs(VIEWS, key="show", bind="query-params")
     if new.open:
         with new:
-            launch_panel(index)
+            if index is None:
+                show_preset_results()
+            launch_panel(index or needed_index())
     if runs.open:
         with runs:
             if known := views():

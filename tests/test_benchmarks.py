@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from benchmarks import accuracy
-from benchmarks.compare import CHROMIUM, written_runs
+from benchmarks.browser import CHROMIUM
+from benchmarks.compare import written_runs
 from benchmarks.features import Cost
 from benchmarks.inputs import forward_flop
 from benchmarks.report_way import build

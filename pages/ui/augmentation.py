@@ -9,9 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from pages.ui.charts import MODEL, REFERENCE
 from pages.ui.evaluate import chart
+from pages.ui.known import phantom_sample
 from pneumo_core.augmentation import AugmentParameters, apply, draw_parameters
 from pneumo_core.config import AugmentConfig
 from pneumo_core.data.images import decode_gray, read_indexed
@@ -76,8 +78,11 @@ def _number(text: str) -> float:
         return np.nan
 
 
-def choose_sample(index: DataIndex) -> tuple[Sample, int]:
+def choose_sample(index: DataIndex | None) -> tuple[Sample, int]:
     """Let the reader choose training images, and the seed of what is done to them.
+
+    Args:
+        index: The data set; None where it is being prepared: the images are then the first phantoms.
 
     Raises:
         DataError: There is no such image, or one is not what was indexed.
@@ -89,6 +94,8 @@ def choose_sample(index: DataIndex) -> tuple[Sample, int]:
         whole: dict[str, Any] = {"step": 1.0, "format": "%.0f", "width": 200, **kept}
         number = int(st.number_input("Sample (+ draws another)", 0.0, _NUMBERS["sample"], key="sample", **whole))
         seed = int(st.number_input("Seed of the changes", 0.0, _NUMBERS["draw"], key="draw", **whole))
+    if index is None:
+        return _first_phantoms(Label[wanted] if wanted else None, number), seed
     rows = index.table[index.table["split"] == Split.TRAIN.value]
     if wanted:
         rows = rows[rows["label"] == int(Label[wanted])]
@@ -103,6 +110,14 @@ def choose_sample(index: DataIndex) -> tuple[Sample, int]:
     rows = pd.concat([first, rows.drop(first.index)])
     images = _squares(str(index.root), tuple(rows["image_id"]), tuple(rows["sha256"]))
     return Sample(images, tuple(Label(label) for label in rows["label"])), seed
+
+
+def _first_phantoms(wanted: Label | None, number: int) -> Sample:
+    """The same of the first phantoms."""
+    found = [(label, pixels) for label, pixels in zip(*phantom_sample(16), strict=True) if wanted in {None, label}]
+    found = found[number % len(found) :] + found[: number % len(found)]
+    squares = [Image.fromarray(pixels).resize((_SIZE, _SIZE), Image.Resampling.BILINEAR) for _, pixels in found]
+    return Sample(np.stack([np.asarray(square) for square in squares]), tuple(label for label, _ in found))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -1,6 +1,5 @@
 """Core calls whose results pages share. Uploads never pass through here: these caches are shared by all users."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,11 +7,13 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from pneumo_core.data.index import DataIndex, build_index, index_changed_ns, load_index
+from pneumo_core.data.index import DataIndex, find_root, index_changed_ns, load_index
+from pneumo_core.data.source import default_folder
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.figures import Evidence
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.inference.evidence import read_report
+from pneumo_core.jobs.preparing import default_index
 from pneumo_core.records import Split
 from pneumo_core.store import find_run, gan_run_config
 
@@ -36,10 +37,40 @@ def current_stored_index(data_id: str) -> DataIndex:
     return stored_index(data_id, index_changed_ns(data_id))
 
 
+class _NotReadyError(Exception):
+    """Streamlit keeps what a function returns, None included, but not that it raised."""
+
+
 @st.cache_resource(max_entries=2, show_spinner=False)
-def indexed(folder: str, changed_ns: int) -> DataIndex:  # noqa: ARG001
-    """The index of a folder; `changed_ns` is part of the key, so a changed folder is scanned again."""
-    return build_index(Path(folder))
+def _default_index(folder: str, changed_ns: int) -> DataIndex:  # noqa: ARG001
+    """`changed_ns` is part of the key, so a changed folder is scanned again."""
+    index = default_index()
+    if index is None:
+        raise _NotReadyError
+    return index
+
+
+def current_default_index() -> DataIndex | None:
+    """The data set that is used where none is connected, or None where it must be prepared first.
+
+    Raises:
+        DataError: The folder named by the settings is no data set.
+        StoreError: Nothing can be written.
+    """
+    folder = default_folder()
+    if folder is None:
+        return None
+    root = find_root(folder)
+    try:
+        return _default_index(str(root), root.stat().st_mtime_ns)
+    except _NotReadyError:
+        return None
+
+
+def forget_indexes() -> None:
+    """Read indexes anew: the same images may lie elsewhere now, and then the index of the same id names another folder."""
+    stored_index.clear()
+    _default_index.clear()
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model…")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui.cached import indexed, stored_index
+from pages.ui.cached import forget_indexes
 from pages.ui.components import show_error
 from pages.ui.download import download_panel, take_finished_download
 from pages.ui.state import may_train
@@ -126,8 +126,6 @@ def _connect_folder(folder: Path) -> None:
     finally:
         bar.empty()
     connect(index)
-    # The same images may lie elsewhere now, and then the index of the same id names another folder.
-    stored_index.clear()
-    indexed.clear()
+    forget_indexes()
     st.session_state[_NOTE] = f"Connected: {len(index.table):,} images."
     st.rerun()

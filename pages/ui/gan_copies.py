@@ -27,7 +27,7 @@ _PAGE_SIZE = 8
 _SIDE = 256
 
 
-def copies_panel(run: RunDirectory, index: DataIndex) -> None:
+def copies_panel(run: RunDirectory, index: DataIndex | None) -> None:
     """The share that is flagged, the distances, and the pairs themselves."""
     measures = finished_measures(run)
     if measures is None:
@@ -107,7 +107,7 @@ def distance_figure(table: pd.DataFrame, threshold: float, colour: str, unit: st
     return figure.update_layout(height=380, margin={"l": 8, "r": 8, "t": 32, "b": 8}, legend=legend)
 
 
-def _pairs(run: RunDirectory, index: DataIndex, measures: GanMeasures, pairs: pd.DataFrame) -> None:
+def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pairs: pd.DataFrame) -> None:
     """A page of pairs; where the data set is not connected, the samples with the names of their nearest."""
     learned, real = read_learned(run), real_images(run, index)
     pages = -(-len(pairs) // _PAGE_SIZE)

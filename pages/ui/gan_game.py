@@ -96,7 +96,7 @@ def error_table(answers: tuple[Answer, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def game_panel(run: RunDirectory, index: DataIndex) -> None:
+def game_panel(run: RunDirectory, index: DataIndex | None) -> None:
     """The game about a finished DCGAN; it stands as it was left when the reader comes back from another page."""
     if not is_there(run.manifest):
         st.info(

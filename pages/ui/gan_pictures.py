@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pages.ui.cached import learned_of, loaded_generator, samples_of
 from pages.ui.pictures import plain
+from pages.ui.state import needed_index
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.synthetic import sheet
 from pneumo_core.errors import DataError
@@ -87,10 +88,10 @@ def show_numbered(
                 )
 
 
-def real_images(run: RunDirectory, index: DataIndex) -> NDArray[np.uint8] | None:
+def real_images(run: RunDirectory, index: DataIndex | None) -> NDArray[np.uint8] | None:
     """The images that a finished DCGAN has learned from, or None and the reason on the page where they are not here."""
     try:
-        return learned_of(run.run_id, index)[0]
+        return learned_of(run.run_id, index or needed_index())[0]
     except DataError as error:
         st.info(plain(f"No real images to compare with: {error}"))
         return None
@@ -119,7 +120,7 @@ def show_between(run: RunDirectory) -> None:
     )
 
 
-def show_beside(run: RunDirectory, index: DataIndex) -> None:
+def show_beside(run: RunDirectory, index: DataIndex | None) -> None:
     """As many real as generated images, of one size."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.segmented_control(

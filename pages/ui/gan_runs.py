@@ -12,11 +12,11 @@ from pneumo_core.records import RunState
 _PREFIX = "dcgan-"
 
 
-def choose_gan(index: DataIndex) -> RunView | None:
+def choose_gan(index: DataIndex | None) -> RunView | None:
     """The control that chooses a DCGAN's run, kept in the address; None where there is none.
 
     Args:
-        index: The connected data set: its own DCGANs come first.
+        index: The connected data set, if any is there: its own DCGANs come first.
 
     Raises:
         StoreError: The runs cannot be read.
@@ -47,7 +47,7 @@ def choose_gan(index: DataIndex) -> RunView | None:
     return item
 
 
-def _rank(item: RunView, index: DataIndex) -> tuple[bool, bool, bool]:
+def _rank(item: RunView, index: DataIndex | None) -> tuple[bool, bool, bool]:
     """Finished before unfinished, then the connected data set's own, then X-rays before phantoms; the newest of equals."""
-    is_other = item.data.get("data_id") != index.data_id
+    is_other = index is None or item.data.get("data_id") != index.data_id
     return item.state is not RunState.SUCCEEDED, is_other, bool(item.data.get("is_phantom"))

@@ -29,7 +29,7 @@ _FULL_SIZE = 512
 _PAGE_SIZE = 64
 
 
-def samples_panel(run: RunDirectory, index: DataIndex) -> None:
+def samples_panel(run: RunDirectory, index: DataIndex | None) -> None:
     """One of the sections; only the timeline is there before the run is finished, and only it needs no generator."""
     section = st.segmented_control(
         "Samples",

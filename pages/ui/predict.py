@@ -1,6 +1,7 @@
 """What the Predict page draws with: samples, a bounded picture, the probability on its scale."""
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
@@ -8,9 +9,11 @@ from PIL import Image
 
 from pages.ui.charts import COLOURS, REFERENCE
 from pages.ui.pictures import plain
+from pages.ui.tables import RATES, SCORES, spoken
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.calibration import calibrated_threshold, described
+from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.inference.classify import Classifier, Prediction
 from pneumo_core.records import ImageRecord, Label, NotApplicable, Split, Subtype
 
@@ -55,6 +58,21 @@ def pick_sample(index: DataIndex, split: Split) -> ImageRecord:
     return ImageRecord(
         **{**row, "split": Split(row["split"]), "label": Label(row["label"]), "subtype": Subtype(row["subtype"])}
     )
+
+
+def show_rates(report: EvaluationReport) -> None:
+    """How often the model is right and wrong, on the images that it was tested on."""
+    split = Split.TEST if Split.TEST in report.splits else next(iter(report.splits))
+    part = report.splits[split]
+    names = {**RATES, **SCORES}
+    shown = {
+        names[name]: spoken(name, getattr(part, name)) for name in ("sensitivity", "specificity", "accuracy", "auroc")
+    }
+    rows = [{"figure": name, "value": value, "95 % interval": interval} for name, (value, interval) in shown.items()]
+    st.markdown(
+        f"**How often this model is right** · {split.value}, n = {part.n:,} images of {part.n_patients:,} patients"
+    )
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="content", alt=f"Figures of this model on {split.value}")
 
 
 def show_probability(prediction: Prediction, raw: float, model: Classifier) -> tuple[float, str]:

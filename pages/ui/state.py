@@ -3,10 +3,13 @@
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from pages.ui.cached import current_stored_index, indexed
-from pneumo_core.data.index import DataIndex, find_root
-from pneumo_core.data.source import connected_id, default_data
+from pages.ui.cached import current_default_index, current_stored_index
+from pages.ui.components import show_error, shown_errors
+from pneumo_core.data.index import DataIndex
+from pneumo_core.data.preparation import is_preparing, preparation
+from pneumo_core.data.source import connected_id
 from pneumo_core.errors import DataError
+from pneumo_core.jobs.preparing import start_preparing
 from pneumo_core.settings import settings
 
 _FRAME = "frame_was_drawn"
@@ -28,8 +31,8 @@ def require_frame() -> None:
         st.rerun()
 
 
-def current_index() -> DataIndex:
-    """The connected data set, else the default one, which is drawn and indexed on first use.
+def current_index() -> DataIndex | None:
+    """The connected data set, else the default one; None where that one must be prepared first (see `needed_index`).
 
     Raises:
         DataError: The data set named by the settings cannot be used.
@@ -41,9 +44,42 @@ def current_index() -> DataIndex:
             return current_stored_index(chosen)
         except DataError:
             st.caption("The connected data set is gone; showing the default one.")
-    with st.spinner("Preparing the default data set (once)…"):
-        folder = find_root(default_data())
-        return indexed(str(folder), folder.stat().st_mtime_ns)
+    return current_default_index()
+
+
+def needed_index() -> DataIndex:
+    """The same for a page that cannot go on without: where it must be prepared, that is started and shown, and the page ends.
+
+    It is drawn again when the data set is ready. What needs no data stands above this call.
+
+    Raises:
+        DataError: See `current_index`; or the preparation failed, or did not start.
+        StoreError: Nothing can be written.
+    """
+    index = current_index()
+    if index is None:
+        with st.spinner("Starting to prepare the data set…"):
+            start_preparing()
+        st.fragment(_follow_preparation, run_every="0.5s")()
+        st.stop()
+    return index
+
+
+def _follow_preparation() -> None:
+    """How far the preparation is; when it has ended, the page is drawn again."""
+    with shown_errors():
+        is_over = not is_preparing()  # Asked first: what it said last is then there to be read.
+        if current_index() is not None:
+            st.rerun()
+        now = preparation()
+        if is_over:
+            show_error(now.error or "The preparation of the data set was stopped. What was done is kept.")
+            if st.button("Try again", type="primary"):
+                st.rerun()
+            return
+        share = now.done / now.total if now.total else 0.0
+        counted = f": {now.done:,} of {now.total:,}" if now.total else "…"
+        st.progress(share, f"{now.stage}{counted} (once; this page goes on by itself)")
 
 
 def may_train() -> bool:

@@ -34,6 +34,7 @@ __all__ = [
     "load_index",
     "require_real",
     "require_trainable",
+    "unread_files",
 ]
 
 _EXTENSIONS: Final = {".jpeg", ".jpg", ".png"}
@@ -111,7 +112,7 @@ def build_index(folder: Path, *, progress: Callable[[int, int], None] | None = N
     root = find_root(folder)
     with _folder_errors(root):
         files, ignored = _candidates(root)
-    cache_path = datasets_root() / "scans" / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.json"
+    cache_path = _scan_path(root)
     remembered = _read_scan(cache_path)
     scan: dict[str, dict[str, Any]] = {}
 
@@ -141,6 +142,20 @@ def build_index(folder: Path, *, progress: Callable[[int, int], None] | None = N
         write_json(cache_path, {"schema": _SCAN_SCHEMA, "sha256": _digest(sure), "files": sure})
     _store(index)
     return index
+
+
+def unread_files(root: Path) -> int:
+    """Number of images that no scan has read yet, so that `build_index` takes as long as that.
+
+    Args:
+        root: Folder of the data set, as `find_root` gives it.
+
+    Raises:
+        DataError: The folder is no data set, or may not be read.
+    """
+    with _folder_errors(root):
+        files, _ = _candidates(root)
+    return len({image_id for image_id, _, _ in files} - _read_scan(_scan_path(root)).keys())
 
 
 def load_index(data_id: str) -> DataIndex:
@@ -304,6 +319,10 @@ def _inspect(root: Path, image_id: str, split: Split, label: Label) -> dict[str,
         sha256=hashlib.sha256(data).hexdigest(),
     )
     return {"record": asdict(record)}
+
+
+def _scan_path(root: Path) -> Path:
+    return datasets_root() / "scans" / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.json"
 
 
 def _read_scan(path: Path) -> dict[str, dict[str, Any]]:

@@ -4,15 +4,22 @@ Anatomy, faults of the exposure, sizes and compression come from the same distri
 findings tell the classes apart (`radiograph` draws them).
 """
 
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from pneumo_core.data.radiograph import draw_phantom, require_within
@@ -20,9 +27,15 @@ from pneumo_core.errors import DataError
 from pneumo_core.files import make_directory, store_errors
 from pneumo_core.records import Label, Split, Subtype
 
-__all__ = ["draw_phantom", "write_phantoms"]
+__all__ = ["PHANTOM_COUNT", "draw_phantom", "first_phantoms", "write_phantoms"]
+
+PHANTOM_COUNT: Final = 600
+"""Images of the built-in data set."""
 
 _COUNTS: Final = (40, 20_000)
+
+_WORTH_A_PROCESS: Final = 150
+"""Images below which a further process takes longer to start than it saves."""
 
 _SIZES: Final = ((200, 150), (224, 180), (240, 200), (256, 176), (288, 224), (200, 200), (320, 240), (180, 160))
 """Width and height of the "machines" in pixels; each image varies one of them a little."""
@@ -53,18 +66,22 @@ class _Job:
     number: int
 
     @property
+    def label(self) -> Label:
+        """Its class."""
+        return Label.NORMAL if self.subtype is Subtype.NONE else Label.PNEUMONIA
+
+    @property
     def file(self) -> Path:
         """Path below the data set's root."""
-        label = Label.NORMAL if self.subtype is Subtype.NONE else Label.PNEUMONIA
         cause = "NORMAL" if self.subtype is Subtype.NONE else self.subtype.name
-        return Path(self.split, label.name, f"PHANTOM-{cause}-{self.patient:04d}-{self.number:04d}.jpeg")
+        return Path(self.split, self.label.name, f"PHANTOM-{cause}-{self.patient:04d}-{self.number:04d}.jpeg")
 
 
 def write_phantoms(
     out: Path,
     *,
     seed: int = 0,
-    count: int = 600,
+    count: int = PHANTOM_COUNT,
     difficulty: float = 0.5,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -78,7 +95,7 @@ def write_phantoms(
         seed: Seed of everything random, at least 0.
         count: Number of images, in [40, 20000].
         difficulty: How faint and small the findings are, in [0, 1].
-        progress: Called in this thread with (images done, images in all) after each image.
+        progress: Called in this thread with (images done, images in all), after each image.
 
     Raises:
         ConfigError: `seed`, `count` or `difficulty` is out of its range.
@@ -106,18 +123,90 @@ def write_phantoms(
             shutil.rmtree(partial, ignore_errors=True)
 
 
+def first_phantoms(count: int) -> tuple[tuple[Label, ...], list[npt.NDArray[np.uint8]]]:
+    """The built-in data set's first training images of each class in turn, drawn at once and stored nowhere.
+
+    Args:
+        count: How many.
+
+    Returns:
+        Their classes, and `(height, width)` uint8 gray levels of each, before compression.
+    """
+    train = [job for job in _jobs(0, PHANTOM_COUNT) if job.split is Split.TRAIN]
+    by_label = [[job for job in train if job.label is label] for label in Label]
+    chosen = [job for jobs in zip(*by_label, strict=False) for job in jobs][:count]
+    return tuple(job.label for job in chosen), [_drawn(job, 0, 0.5)[0] for job in chosen]
+
+
 def _write_images(
     root: Path, seed: int, count: int, difficulty: float, progress: Callable[[int, int], None] | None
 ) -> None:
     jobs = list(_jobs(seed, count))
     for folder in {job.file.parent for job in jobs}:
         (root / folder).mkdir(parents=True)
+    helpers = max(1, min(os.cpu_count() or 1, count // _WORTH_A_PROCESS)) - 1
+    with _one_thread(), _helpers(helpers, root, seed, count, difficulty) as processes:
+        for done in _draw(jobs, root, seed, difficulty):
+            if progress is not None:
+                progress(done, count)
+        while any(process.poll() is None for process in processes):
+            time.sleep(0.02)
+    # Helpers only save time: what one left undone, because it was killed or could not write, is drawn here, or fails here.
+    for job in jobs:
+        if not (root / job.file).exists():
+            (root / job.file).write_bytes(_jpeg(job, seed, difficulty))
+            _partial(root / job.file).unlink()
 
-    # One thread: most of a drawing is many short calls, and two threads were no faster.
-    for done, job in enumerate(jobs, start=1):
-        (root / job.file).write_bytes(_jpeg(job, seed, difficulty))
-        if progress is not None:
-            progress(done, count)
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Planes this small cost OpenCV's threads more in waiting for each other than they save."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+@contextmanager
+def _helpers(
+    number: int, root: Path, seed: int, count: int, difficulty: float
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Processes that draw the same images as this one, each image whoever comes to it first.
+
+    Not threads, which were no faster, since most of a drawing is many short calls; and not a pool of `multiprocessing`, which
+    would run a caller's script once more and outlive a caller that is killed.
+    """
+    command = [sys.executable, "-m", "pneumo_core.data.phantom", *map(str, (root, seed, count, difficulty))]
+    null = subprocess.DEVNULL
+    processes = [
+        subprocess.Popen(command, cwd=Path(__file__).resolve().parents[2], stdin=null, stdout=null, stderr=null)
+        for _ in range(number)
+    ]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def _draw(jobs: Sequence[_Job], root: Path, seed: int, difficulty: float) -> Iterator[int]:
+    """Draw the images that no other process has begun, in order; yields how many of all are begun, after each."""
+    for begun, job in enumerate(jobs, start=1):
+        file = root / job.file
+        if not file.exists():
+            # Whoever makes the partial file draws the image.
+            with suppress(FileExistsError), _partial(file).open("xb") as partial:
+                partial.write(_jpeg(job, seed, difficulty))
+                partial.close()
+                _partial(file).replace(file)
+        yield begun
+
+
+def _partial(file: Path) -> Path:
+    return file.with_suffix(".part")
 
 
 def _jobs(seed: int, count: int) -> Iterator[_Job]:
@@ -142,7 +231,8 @@ def _rng(seed: int, subtype: Subtype, patient: int, purpose: int) -> np.random.G
     return np.random.default_rng([seed, list(_SHARES).index(subtype), patient, purpose])
 
 
-def _jpeg(job: _Job, seed: int, difficulty: float) -> bytes:
+def _drawn(job: _Job, seed: int, difficulty: float) -> tuple[npt.NDArray[np.uint8], int, bool]:
+    """Gray levels of an image, its JPEG quality, and whether it is stored with three channels."""
     rng = _rng(seed, job.subtype, job.patient, _FOR_BODY + job.number)
     width, height = _SIZES[rng.integers(len(_SIZES))]
     width, height = width + int(rng.integers(-12, 13)), height + int(rng.integers(-10, 11))
@@ -156,8 +246,24 @@ def _jpeg(job: _Job, seed: int, difficulty: float) -> bytes:
         difficulty=difficulty,
         patient_rng=_rng(seed, job.subtype, job.patient, _FOR_BODY),
     )
+    return pixels, quality, is_rgb
+
+
+def _jpeg(job: _Job, seed: int, difficulty: float) -> bytes:
+    pixels, quality, is_rgb = _drawn(job, seed, difficulty)
     image = Image.fromarray(pixels)
     buffer = BytesIO()
     # A few files of the real set are gray images stored with three channels.
     (image.convert("RGB") if is_rgb else image).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def _help(root: str, seed: str, count: str, difficulty: str) -> None:
+    """What a helper does, with the arguments of `_helpers`."""
+    with _one_thread():
+        for _ in _draw(list(_jobs(int(seed), int(count))), Path(root), int(seed), float(difficulty)):
+            pass
+
+
+if __name__ == "__main__":
+    _help(*sys.argv[1:])

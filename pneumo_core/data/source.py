@@ -1,5 +1,6 @@
 """Which data set to use where none is named."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from pneumo_core.files import hold_lock, read_json, write_json
 from pneumo_core.settings import settings
 from pneumo_core.store import datasets_root
 
-__all__ = ["connect", "connected_id", "default_data", "kaggle_folder", "phantom_data"]
+__all__ = ["connect", "connected_id", "default_data", "default_folder", "kaggle_folder", "phantom_data"]
 
 
 def kaggle_folder() -> Path:
@@ -17,16 +18,21 @@ def kaggle_folder() -> Path:
     return datasets_root() / "kaggle"
 
 
+def default_folder() -> Path | None:
+    """`$PNEUMO_DATA`, else the downloaded Kaggle copy, else the built-in phantoms; None where those must be drawn first."""
+    if named := settings().data:
+        return named
+    folders = (kaggle_folder() / "chest_xray", _phantom_folder())
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
 def default_data(progress: Callable[[int, int], None] | None = None) -> Path:
-    """`$PNEUMO_DATA`, else the downloaded Kaggle copy, else the built-in phantoms (drawn on first use).
+    """`default_folder`, with the phantoms drawn on first use.
 
     Raises:
         StoreError: The phantoms cannot be written.
     """
-    if named := settings().data:
-        return named
-    downloaded = kaggle_folder() / "chest_xray"
-    return downloaded if downloaded.is_dir() else phantom_data(progress)
+    return default_folder() or phantom_data(progress)
 
 
 def phantom_data(progress: Callable[[int, int], None] | None = None) -> Path:
@@ -38,12 +44,18 @@ def phantom_data(progress: Callable[[int, int], None] | None = None) -> Path:
     """
     from pneumo_core.data.phantom import write_phantoms  # noqa: PLC0415  Draws with libraries the app need not load.
 
-    folder = datasets_root() / "phantom"
+    folder = _phantom_folder()
     if not folder.is_dir():  # It appears whole or not at all, and must be found where nothing can be written.
         with hold_lock(datasets_root() / "phantom.lock", timeout_s=120):
             if not folder.is_dir():
+                for left in folder.parent.glob(f".{folder.name}.*"):  # Of somebody who was killed while drawing.
+                    shutil.rmtree(left, ignore_errors=True)
                 write_phantoms(folder, progress=progress)
     return folder
+
+
+def _phantom_folder() -> Path:
+    return datasets_root() / "phantom"
 
 
 def connect(index: DataIndex) -> None:

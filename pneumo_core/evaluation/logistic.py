@@ -1,11 +1,11 @@
 """Logistic regressions of a class on one number, without a penalty: what calibration is measured and mended with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import logit as log_odds
 
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
@@ -91,7 +91,7 @@ def inverse_temperature(labels: IntArray, values: FloatArray) -> float | NotAppl
     high = 1.0
     while derivative(high) < 0:
         high *= 2
-    return float(brentq(derivative, 0.0, high, xtol=1e-14, rtol=_TINY)) / largest
+    return _root(derivative, 0.0, high, xtol=1e-14, rtol=_TINY) / largest
 
 
 def shift(labels: IntArray, values: FloatArray) -> float:
@@ -105,7 +105,7 @@ def shift(labels: IntArray, values: FloatArray) -> float:
     # At these ends each probability is at most, or at least, that share; but for rounding, hence the margin.
     margin = 1e-6 + 1e-9 * float(np.abs(values).max())
     low, high = share - float(values.max()) - margin, share - float(values.min()) + margin
-    return float(brentq(lambda added: float((probability(values + added) - labels).sum()), low, high, xtol=_TINY))
+    return _root(lambda added: float((probability(values + added) - labels).sum()), low, high, xtol=_TINY)
 
 
 def shift_estimate(labels: IntArray, values: FloatArray, codes: NDArray[np.intp]) -> Estimate | NotApplicable:
@@ -169,3 +169,11 @@ def _estimate(
     variance = patients / (patients - 1) * float((bread @ (scores.T @ scores) @ bread)[-1, -1])
     half = Z * float(np.sqrt(variance))
     return Estimate(value=value, low=value - half, high=value + half, n=labels.size)
+
+
+def _root(function: Callable[[float], float], low: float, high: float, **tolerances: float) -> float:
+    """Where a function that changes its sign between two places is 0, by Brent's method (1973, chapter 4)."""
+    # It takes as long to load as all else that a page needs of SciPy, and most pages fit no line.
+    from scipy.optimize import brentq  # noqa: PLC0415
+
+    return float(brentq(function, low, high, **tolerances))

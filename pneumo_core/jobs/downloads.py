@@ -4,15 +4,14 @@ Started here, followed with `data.download.download_status`, stopped with `data.
 outlives the page that started it, and is alive as long as its lock is held.
 """
 
-import time
 from pathlib import Path
 from typing import Final
 
 from pneumo_core.data.download import DownloadState, DownloadStatus, download_status
 from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import CorruptError, DownloadError
-from pneumo_core.files import hold_lock, make_directory, store_errors
-from pneumo_core.jobs.local import start_process
+from pneumo_core.files import hold_lock, make_directory
+from pneumo_core.jobs.local import start_job
 
 __all__ = ["start_download"]
 
@@ -35,20 +34,13 @@ def start_download() -> None:
         before = _status(dest)
         if before is not None and before.state is DownloadState.RUNNING:
             return
-        log = dest / "download.log"
-        process = start_process(["pneumo_core", "data", "download", "--dest", str(dest)], log)
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            has_ended = process.poll() is not None  # Asked first: its last word is then there to be read.
-            if _status(dest) != before or (has_ended and process.returncode == 0):
-                return
-            if has_ended:
-                raise DownloadError(
-                    f"the download must start. Received: exit status {process.returncode}: {_last_line(log)}"
-                )
-            time.sleep(0.05)
-        process.kill()
-        raise DownloadError(f"the download must start within {_START_TIMEOUT_S:.0f} s. Received: nothing; see {log}")
+        start_job(
+            ["pneumo_core", "data", "download", "--dest", str(dest)],
+            dest / "download.log",
+            name="download",
+            error=DownloadError,
+            has_spoken=lambda: _status(dest) != before,
+        )
 
 
 def _status(dest: Path) -> DownloadStatus | None:
@@ -56,9 +48,3 @@ def _status(dest: Path) -> DownloadStatus | None:
         return download_status(dest)
     except CorruptError:
         return None  # The next download replaces the damaged file.
-
-
-def _last_line(log: Path) -> str:
-    with store_errors(log):
-        lines = log.read_text(errors="replace").splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")

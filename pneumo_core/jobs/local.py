@@ -4,14 +4,18 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from pneumo_core.errors import PneumoError
 from pneumo_core.files import store_errors
 from pneumo_core.settings import keras_backend, settings
 
-__all__ = ["PROJECT", "start_process", "start_worker", "worker_arguments", "worker_environment"]
+__all__ = ["PROJECT", "start_job", "start_process", "start_worker", "worker_arguments", "worker_environment"]
+
+_START_TIMEOUT_S: Final = 60.0
 
 PROJECT: Final = Path(__file__).resolve().parent.parent.parent
 """Folder that a worker works in, where ``-m pneumo_core`` is found."""
@@ -86,3 +90,38 @@ def start_process(
     # A child that nobody waits for stays a zombie for as long as the app runs.
     threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
     return process
+
+
+def start_job(
+    arguments: list[str], log: Path, *, name: str, error: type[PneumoError], has_spoken: Callable[[], bool]
+) -> None:
+    """Start ``python -m ARGUMENTS`` apart from this process and wait until it works.
+
+    Args:
+        arguments: Module and its arguments.
+        log: File its output is appended to.
+        name: What it does, for an error.
+        error: What to raise.
+        has_spoken: Whether it has said its first word, which may be why it failed.
+
+    Raises:
+        PneumoError: `error`: the process ended with a failure, or a minute passed, before its first word.
+        StoreError: The log cannot be written.
+    """
+    process = start_process(arguments, log)
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        has_ended = process.poll() is not None  # Asked first: its last word is then there to be read.
+        if has_spoken() or (has_ended and process.returncode == 0):
+            return
+        if has_ended:
+            raise error(f"the {name} must start. Received: exit status {process.returncode}: {_last_line(log)}")
+        time.sleep(0.02)
+    process.kill()
+    raise error(f"the {name} must start within {_START_TIMEOUT_S:.0f} s. Received: nothing; see {log}")
+
+
+def _last_line(log: Path) -> str:
+    with store_errors(log):
+        lines = log.read_text(errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")

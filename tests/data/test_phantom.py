@@ -1,5 +1,6 @@
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumo_core.data import phantom
 from pneumo_core.data.patients import parse_name
-from pneumo_core.data.phantom import write_phantoms
+from pneumo_core.data.phantom import first_phantoms, write_phantoms
 from pneumo_core.errors import ConfigError, DataError, StoreError
 from pneumo_core.records import Label
 
@@ -181,6 +183,62 @@ def test_the_same_seed_gives_the_same_bytes_and_a_larger_count_only_adds(tmp_pat
     assert len(longer) == 58
     assert not set(a.values()) & set(other.values())
     assert len(set(longer.values())) == 58
+
+
+@pytest.fixture
+def two_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few images are drawn by three processes."""
+    monkeypatch.setattr(phantom, "_WORTH_A_PROCESS", 10)
+    monkeypatch.setattr(phantom.os, "cpu_count", lambda: 3)
+
+
+@pytest.mark.usefixtures("two_helpers")
+def test_helpers_change_nothing_but_who_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, own = phantom._jpeg, []
+
+    def slow(job: phantom._Job, seed: int, difficulty: float) -> bytes:
+        if not own:  # The first image takes this process until a helper has drawn one.
+            while not list(tmp_path.glob(".set.*/*/*/*.jpeg")):
+                pass
+        own.append(job)
+        return real(job, seed, difficulty)
+
+    monkeypatch.setattr(phantom, "_jpeg", slow)
+    calls: list[int] = []
+    write_phantoms(tmp_path / "set", seed=3, count=60, progress=lambda done, total: calls.append(done))
+    assert calls == list(range(1, 61))
+    assert 0 < len(own) < 60
+    monkeypatch.undo()
+    write_phantoms(tmp_path / "alone", seed=3, count=60)
+    assert contents(tmp_path / "set") == contents(tmp_path / "alone")
+
+
+@pytest.mark.usefixtures("two_helpers")
+def test_what_helpers_leave_undone_is_drawn_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_draw = phantom._draw
+
+    def killed_in_the_middle(jobs: list[phantom._Job], root: Path, seed: int, difficulty: float) -> Iterator[int]:
+        for job in jobs[:20]:  # Begun by a helper that was then killed.
+            (root / job.file).with_suffix(".part").write_bytes(b"half")
+        return real_draw(jobs, root, seed, difficulty)
+
+    monkeypatch.setattr(phantom, "_draw", killed_in_the_middle)
+    monkeypatch.setattr(phantom.sys, "executable", "false")
+    write_phantoms(tmp_path / "set", seed=3, count=60)
+    monkeypatch.undo()
+    write_phantoms(tmp_path / "alone", seed=3, count=60)
+    assert contents(tmp_path / "set") == contents(tmp_path / "alone")
+
+
+def test_the_first_phantoms_are_those_of_the_set(root: Path) -> None:
+    labels, images = first_phantoms(6)
+    assert labels == (Label.NORMAL, Label.PNEUMONIA) * 3
+    first = min((root / "train" / "NORMAL").iterdir())
+    with Image.open(first) as image:
+        stored = np.asarray(image.convert("L")).astype(int)
+    assert stored.shape == images[0].shape
+    # But for what compression changes.
+    assert np.abs(stored - images[0]).mean() < 8
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**31 - 1])

@@ -22,7 +22,7 @@ from pneumo_core.inference.gan_measures import MEASURE_SEED, GanMeasures, learne
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.records import Label, NotApplicable, RunState
 from pneumo_core.status import append_event, update_status
-from pneumo_core.store import RunDirectory, runs_root, write_manifest
+from pneumo_core.store import RunDirectory, datasets_root, runs_root, write_manifest
 from tests.conftest import FinishedRun, ask_for_run
 
 SHEET_EPOCHS = (1, 10, 40)
@@ -32,6 +32,23 @@ SHEET_EPOCHS = (1, 10, 40)
 def empty_caches() -> None:
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that waits for the phantoms draws 600 of them in a process that outlives the test: only where that is tested."""
+
+    def refuse() -> None:
+        raise AssertionError("this test must name its data: PNEUMO_DATA, a connected index, or `drawn_phantoms`")
+
+    monkeypatch.setattr("pages.ui.state.start_preparing", refuse)
+
+
+@pytest.fixture
+def drawn_phantoms(tiny_data: Path) -> None:
+    """The built-in data set as if it had been drawn, with few images."""
+    datasets_root().mkdir(parents=True)
+    (datasets_root() / "phantom").symlink_to(tiny_data)
 
 
 def linear_generator(images: NDArray[np.uint8], latent_dim: int) -> bytes:

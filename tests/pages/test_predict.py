@@ -107,7 +107,10 @@ def test_the_address_chooses_the_sample(with_finished_run, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("run", ["baseline-000000000000", "../../etc"])
-def test_an_unknown_run_falls_back_to_the_newest_and_says_so(with_finished_run, run: str) -> None:
+def test_an_unknown_run_falls_back_to_the_newest_and_says_so(
+    with_finished_run, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     page = opened(run=run)
     assert not page.exception
     assert repr(run) in texts(page)
@@ -123,6 +126,7 @@ def test_a_damaged_model_is_refused_in_one_line(with_finished_run) -> None:
     assert "SHA-256" in error.value.replace("\\", "")
 
 
+@pytest.mark.usefixtures("drawn_phantoms")
 def test_a_model_of_patients_asked_about_phantoms_says_that_it_means_nothing() -> None:
     page = opened()
     assert not page.exception

@@ -1,0 +1,93 @@
+"""What pages show before any data set is there: the report's data set, the presets' results, the first phantoms."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from pages.ui.architecture import NETWORKS
+from pages.ui.components import duration, percent
+from pneumo_core.presets import preset_config
+from pneumo_core.records import Label, Split
+from pneumo_core.reference import EXPECTED, OFFICIAL_COUNTS, REPORT_COUNTS
+
+
+def official_counts() -> pd.DataFrame:
+    """Images of the report's data set per split and of all, with the report's own count where it differs."""
+    rows = []
+    for name, splits in [*((split.value, (split,)) for split in Split), ("all", tuple(Split))]:
+        normal, pneumonia = (sum(OFFICIAL_COUNTS[split, label] for split in splits) for label in Label)
+        reported = sum(REPORT_COUNTS[split, label] for split in splits for label in Label)
+        rows.append(
+            {
+                "split": name,
+                "images": normal + pneumonia,
+                "NORMAL": normal,
+                "PNEUMONIA": pneumonia,
+                "PNEUMONIA, share": f"{pneumonia / (normal + pneumonia):.1%}",
+                "images, as the report counted": reported,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def show_official_counts() -> None:
+    """The report's data set as a table."""
+    st.subheader("The report's data set")
+    counts = official_counts()
+    numbers = {name: st.column_config.NumberColumn(format="localized") for name in counts.select_dtypes("number")}
+    st.dataframe(counts, hide_index=True, column_config=numbers, alt="Images of the report's data set per split")
+    st.caption(
+        "Chest X-rays of children (Kermany et al. 2018, doi:10.17632/rscbjbr9sj.2), as Kaggle serves them. The report counted "
+        "1,354 NORMAL training images in its own copy."
+    )
+
+
+def show_preset_results() -> None:
+    """What each preset gave on the X-rays, as a table."""
+    rows = [
+        {
+            "network": NETWORKS[architecture],
+            "preset": preset.value,
+            "test accuracy": percent(known.accuracy),
+            "test AUROC": f"{known.auroc.value:.3f} ({known.auroc.low:.3f} to {known.auroc.high:.3f})",
+            "n": known.accuracy.n,
+            "selected on": "test" if preset_config(architecture, preset).selected_on_test else "validation patients",
+            "epochs": known.epochs,
+            "training": duration(known.duration_s),
+        }
+        for (architecture, preset), known in EXPECTED.items()
+    ]
+    st.subheader("What each preset gave on the X-rays")
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", alt="Results of each preset on the X-rays")
+    machine = next(iter(EXPECTED.values())).machine
+    st.caption(
+        f"One run each, on {machine}; 95 % intervals, clustered by patient. Figures selected on test are optimistic."
+    )
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def phantom_sample(count: int = 8) -> tuple[tuple[Label, ...], list[NDArray[np.uint8]]]:
+    """The first training phantoms, drawn here and now; see `data.phantom.first_phantoms`."""
+    from pneumo_core.data.phantom import first_phantoms  # Draws with a library that most pages never need.
+
+    return first_phantoms(count)
+
+
+def show_phantom_sample() -> None:
+    """The first phantoms as pictures."""
+    labels, images = phantom_sample()
+    st.subheader("The first phantoms")
+    grid = st.grid(len(images), min_column_width=110, gap="xsmall")
+    for number, (label, pixels) in enumerate(zip(labels, images, strict=True), start=1):
+        grid.image(pixels, caption=label.name, width="stretch", alt=f"Phantom {number}, {label.name}")
+    st.caption("Synthetic chest radiographs, drawn by this project: no figure from them is about patients.")
+
+
+def no_data_note() -> None:
+    """What the pages work on while nothing is connected, and how to connect something."""
+    st.markdown(
+        "No data set is connected. Pages that need images work on 600 built-in phantoms, synthetic radiographs that are "
+        "drawn when a page first needs them."
+    )
+    st.page_link("pages/dataset.py", label="Connect X-rays on Dataset", query_params={"view": "Connect data"})

@@ -1,0 +1,54 @@
+"""The default data set's preparation as a background job: like a run, it outlives the page that started it."""
+
+from typing import Final
+
+from pneumo_core.data.index import DataIndex, build_index, find_root, unread_files
+from pneumo_core.data.preparation import is_preparing, preparation_file
+from pneumo_core.data.source import default_folder
+from pneumo_core.errors import DataError
+from pneumo_core.files import hold_lock, make_directory, store_errors
+from pneumo_core.jobs.local import start_job
+
+__all__ = ["default_index", "start_preparing"]
+
+_AT_ONCE: Final = 300
+"""Images that are read for the first time within half a second, which is less than a process takes to start."""
+
+_START_TIMEOUT_S: Final = 60.0
+
+
+def default_index() -> DataIndex | None:
+    """The data set that is used where none is named or connected, or None where it must be prepared first.
+
+    Raises:
+        DataError: The folder that is named is no data set.
+        StoreError: Nothing can be written.
+    """
+    folder = default_folder()
+    if folder is None:
+        return None
+    root = find_root(folder)
+    return None if unread_files(root) > _AT_ONCE else build_index(root)
+
+
+def start_preparing() -> None:
+    """Start to prepare the default data set, unless that goes on already; returns as soon as it works.
+
+    Raises:
+        DataError: The process did not start.
+        RunError: Another process has been starting it for a minute.
+        StoreError: Nothing can be written.
+    """
+    said = preparation_file(".json")
+    make_directory(said.parent)
+    with hold_lock(preparation_file(".start.lock"), timeout_s=_START_TIMEOUT_S):
+        if not is_preparing():
+            with store_errors(said):
+                said.unlink(missing_ok=True)
+            start_job(
+                ["pneumo_core.data.preparation"],
+                preparation_file(".log"),
+                name="preparation of the data set",
+                error=DataError,
+                has_spoken=said.exists,
+            )

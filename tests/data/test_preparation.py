@@ -1,0 +1,56 @@
+"""The default data set is prepared by one process at a time, which says how far it is, and why it failed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pneumo_core.data.index import unread_files
+from pneumo_core.data.preparation import Preparation, is_preparing, preparation, preparation_file
+from pneumo_core.files import hold_lock
+from tests.hostile import ROOT, assert_one_line
+
+
+def prepare() -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pneumo_core.data.preparation"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_a_folder_is_read_and_the_last_word_is_of_its_last_image(
+    tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
+    assert preparation() == Preparation("Starting")
+    assert unread_files(tiny_data) == 120
+    result = prepare()
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert preparation() == Preparation("Reading the images", 120, 120)
+    assert unread_files(tiny_data) == 0
+    assert not is_preparing()
+
+
+def test_why_it_failed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "nowhere"))
+    assert prepare().returncode == 1
+    assert_one_line(preparation().error, "nowhere")
+
+
+def test_the_second_of_two_says_that_the_first_works_and_changes_nothing(
+    tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
+    with hold_lock(preparation_file(".lock")):
+        assert is_preparing()
+        result = prepare()
+    assert result.returncode == 1
+    assert_one_line(result.stderr.removesuffix("\n"), str(preparation_file(".lock")))
+    assert not preparation_file(".json").exists()
+    assert unread_files(tiny_data) == 120
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"stage": "x", "of another version": 1}'])
+def test_a_damaged_word_is_none(content: str) -> None:
+    preparation_file(".json").parent.mkdir(parents=True)
+    preparation_file(".json").write_text(content)
+    assert preparation() == Preparation("Starting")

@@ -1,0 +1,100 @@
+"""Which data set can be had at once, and the process that prepares the one that cannot."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pneumo_core.data.index import build_index
+from pneumo_core.data.preparation import is_preparing, preparation, preparation_file
+from pneumo_core.errors import DataError, StoreError
+from pneumo_core.jobs import preparing
+from pneumo_core.jobs.preparing import default_index, start_preparing
+from pneumo_core.store import datasets_root
+from tests.hostile import assert_one_line
+
+
+@pytest.fixture
+def named(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data set of the settings that is too large to be read while somebody waits."""
+    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
+    monkeypatch.setattr(preparing, "_AT_ONCE", 100)
+    return tiny_data
+
+
+def finish() -> None:
+    while is_preparing():
+        pass
+
+
+def test_phantoms_must_be_drawn_first() -> None:
+    assert default_index() is None
+    assert not datasets_root().exists()
+
+
+def test_few_files_are_read_at_once(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
+    index = default_index()
+    assert index is not None
+    assert len(index.table) == 120
+
+
+def test_many_only_once_they_have_been_read(named: Path) -> None:
+    assert default_index() is None
+    stored = build_index(named)
+    index = default_index()
+    assert index is not None
+    assert index.data_id == stored.data_id
+
+
+def test_a_folder_that_is_no_data_set_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(tmp_path))
+    with pytest.raises(DataError) as raised:
+        default_index()
+    assert_one_line(raised.value, str(tmp_path))
+
+
+def test_it_is_prepared_apart_and_once_whoever_asks(named: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        for asked in [pool.submit(start_preparing) for _ in range(3)]:
+            asked.result()
+    finish()
+    assert (preparation().done, preparation().error) == (120, "")
+    assert default_index() is not None
+    # A second process would have found the lock held, and said so.
+    assert preparation_file(".log").read_text() == ""
+
+
+def test_what_went_wrong_before_is_forgotten(named: Path) -> None:
+    preparation_file(".json").parent.mkdir(parents=True)
+    preparation_file(".json").write_text('{"stage": "Failed", "error": "of yesterday"}')
+    start_preparing()
+    finish()
+    assert preparation().error == ""
+
+
+def test_a_failure_is_told_by_its_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "nowhere"))
+    start_preparing()
+    finish()
+    assert_one_line(preparation().error, "nowhere")
+
+
+def test_an_end_without_a_word_is_told_with_the_last_line_of_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "sitecustomize.py").write_text("import os\nprint('broken here', flush=True)\nos._exit(3)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
+    with pytest.raises(
+        DataError, match=r"^the preparation of the data set must start\. Received: exit status 3: broken"
+    ):
+        start_preparing()
+
+
+def test_artifacts_that_cannot_be_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("PNEUMO_ARTIFACTS", str(tmp_path / "file"))
+    with pytest.raises(StoreError) as raised:
+        start_preparing()
+    assert_one_line(raised.value, str(tmp_path / "file"))

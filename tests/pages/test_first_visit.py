@@ -1,0 +1,99 @@
+"""With nothing connected and nothing drawn, each page shows something of its own at once, and only some wait for phantoms."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pneumo_core.data.preparation import is_preparing, preparation_file
+from pneumo_core.jobs.preparing import start_preparing
+from pneumo_core.store import datasets_root
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
+WAITING = {"dataset", "augmentation", "train"}
+"""Pages that are about images of the data set as they are opened; the others need none, or only in another tab."""
+
+
+def opened(name: str, **query: str) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
+    page.query_params.update(query)
+    page = page.switch_page(f"pages/{name}.py").run()
+    assert not page.exception
+    assert not page.error
+    return page
+
+
+def content(page: AppTest) -> list[str]:
+    """Tables, charts and pictures of a page, by their kind."""
+    kinds = ("dataframe", "table", "plotly_chart", "image")
+    return [kind for kind in kinds for _ in page.get(kind)]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A preparation that begins and stays where it is: how often it was asked for."""
+    calls: list[int] = []
+    monkeypatch.setattr("pages.ui.state.start_preparing", lambda: calls.append(1))
+    monkeypatch.setattr("pages.ui.state.is_preparing", lambda: True)
+    return calls
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_each_page_shows_something_at_once(name: str, started: list[int]) -> None:
+    page = opened(name)
+    assert content(page)
+    assert len(started) == (name in WAITING)
+    assert len(page.get("progress")) == (name in WAITING)
+    # What is waited for is said, and nothing was drawn in this process.
+    assert not (datasets_root() / "phantom").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [("predict", {"source": "Sample from the data set"}), ("gan", {"show": "Train"}), ("dataset", {"view": "Images"})],
+)
+def test_tabs_that_need_images_wait_for_them(name: str, query: dict[str, str], started: list[int]) -> None:
+    page = opened(name, **query)
+    assert len(started) == len(page.get("progress")) == 1
+
+
+def test_data_can_be_connected_without_waiting() -> None:
+    page = opened("dataset", view="Connect data")
+    assert "Use the phantoms" in [button.label for button in page.button]
+
+
+@pytest.mark.slow
+def test_phantoms_are_prepared_apart_and_then_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.ui.state.start_preparing", start_preparing)
+    page = opened("dataset")
+    assert is_preparing()
+    (bar,) = page.get("progress")
+    assert bar.proto.text
+    while is_preparing():
+        page.run()
+    page.run()
+    assert not page.get("progress")
+    assert page.metric[0].value == "600"
+    assert len(opened("predict", source="Sample from the data set").get("image")) == 1
+
+
+@pytest.mark.usefixtures("drawn_phantoms")
+def test_phantoms_that_are_there_are_shown_at_once() -> None:
+    assert opened("dataset").metric[0].value == "120"
+
+
+def test_a_preparation_that_fails_says_why_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    def fail() -> None:
+        started.append(1)
+        preparation_file(".json").parent.mkdir(parents=True, exist_ok=True)
+        preparation_file(".json").write_text('{"stage": "Failed", "error": "the disk is full"}')
+
+    monkeypatch.setattr("pages.ui.state.start_preparing", fail)
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180).switch_page("pages/dataset.py").run()
+    assert [error.value for error in page.error] == ["the disk is full"]
+    assert content(page)
+    page.button[0].click().run()
+    assert len(started) > 1
