@@ -98,7 +98,9 @@ def your_setting(sample: Sample, seed: int) -> None:
 st.title("Augmentation")
 with shown_errors():
     index = current_index()
-    if index is not None:
+    if index is None:
+        st.badge("the first phantoms: synthetic, not patients", icon=":material/science:", color="violet")
+    else:
         data_badge(index)
     waiting = st.container()
     st.markdown(

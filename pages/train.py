@@ -28,7 +28,10 @@ with shown_errors():
         with new:
             if index is None:
                 show_preset_results()
-            launch_panel(index or needed_index())
+                needed_index()
+            else:
+                launch_panel(index)
+                show_preset_results()
     if runs.open:
         with runs:
             if known := views():

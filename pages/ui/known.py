@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from pages.ui.architecture import NETWORKS
 from pages.ui.components import duration, percent
+from pages.ui.pictures import plain
+from pneumo_core.data.source import default_folder
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Label, Split
 from pneumo_core.reference import EXPECTED, OFFICIAL_COUNTS, REPORT_COUNTS
@@ -85,7 +87,10 @@ def show_phantom_sample() -> None:
 
 
 def no_data_note() -> None:
-    """What the pages work on while nothing is connected, and how to connect something."""
+    """What pages that need images work on while no data set is there, and how to connect one."""
+    if (folder := default_folder()) is not None:
+        st.markdown(f"**{plain(folder.name)}** has not been read yet: the first page that needs its images reads them.")
+        return
     st.markdown(
         "No data set is connected. Pages that need images work on 600 built-in phantoms, synthetic radiographs that are "
         "drawn when a page first needs them."
