@@ -64,15 +64,17 @@ def watched(command: Sequence[str]) -> tuple[int, str]:
 
 
 def reason(output: str) -> str:
-    """What pip could not do, and with what, from its output."""
-    said = [line.removeprefix("ERROR: ") for line in output.splitlines() if line.strip() and "[notice]" not in line]
-    errors = [line.removeprefix("ERROR: ") for line in output.splitlines() if line.startswith("ERROR: ")]
+    """What pip could not get or do, from its output."""
+    unanswered = re.findall(r"Retry\(total=0,.*connection broken by '(.*)': (/\S+)$", output, flags=re.MULTILINE)
+    if unanswered:
+        error, address = unanswered[-1]
+        cause = error.rpartition(": ")[2].rstrip("')")
+        return f"no answer for {address} ({cause})"
+    errors = re.findall(r"^ERROR: (?!Exception|ResolutionImpossible)(.+)", output, flags=re.MULTILINE)
     # A connection that breaks in the middle of a file ends pip with a traceback, whose last line tells.
-    why = errors[-1] if errors and not errors[-1].startswith("Exception") else (said or ["pip said nothing"])[-1]
-    unanswered = re.findall(r"connection broken by .*: (/\S+)$", output, flags=re.MULTILINE)
+    why = (errors or [line for line in output.splitlines() if line.strip()] or ["pip said nothing"])[-1]
     begun = re.findall(r"^\s*(?:Collecting|Downloading) (\S+)", output, flags=re.MULTILINE)
-    place = f"no answer for {unanswered[-1]}" if unanswered else f"at {begun[-1]}" if begun else ""
-    return f"{why} ({place})" if place else why
+    return f"{why} (at {begun[-1]})" if begun else why
 
 
 def by_uv(wanted: Sequence[str], size: str, again: bool) -> bool:
