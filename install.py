@@ -8,6 +8,7 @@ It lies beside the Makefile, which calls it, and needs the standard library alon
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -19,6 +20,7 @@ from pathlib import Path
 CONSTRAINTS = ("-c", "constraints.txt")
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 UV = (sys.executable, "-m", "uv")
+SITE = Path(sysconfig.get_path("purelib"))
 SECONDS_BETWEEN_SIGNS = 10
 
 # Python compiles what it imports once and keeps that, a small part of 12,000 files. To compile all of them here takes a minute
@@ -34,7 +36,17 @@ def say(text: str) -> None:
 
 def packages() -> int:
     """Number of packages in the environment."""
-    return sum(1 for _ in Path(sysconfig.get_path("purelib")).glob("*.dist-info"))
+    return sum(1 for _ in SITE.glob("*.dist-info"))
+
+
+def forget_halves(site: Path) -> None:
+    """Forget packages that a broken-off install has left by half: pip and uv would take them for installed.
+
+    Both write who installed a package after all its files, and then its record.
+    """
+    for folder in site.glob("*.dist-info"):
+        if not ((folder / "INSTALLER").exists() and (folder / "RECORD").exists()):
+            shutil.rmtree(folder)
 
 
 def watched(command: Sequence[str]) -> tuple[int, str]:
@@ -77,7 +89,7 @@ def reason(output: str) -> str:
     return f"{why} (at {begun[-1]})" if begun else why
 
 
-def by_uv(wanted: Sequence[str], size: str, again: bool) -> bool:
+def by_uv(wanted: Sequence[str], size: str) -> bool:
     """Whether uv could be had and has installed what is wanted."""
     say("Getting uv, which installs the rest (37 MB, a few seconds)")
     code, output = watched([*PIP, "install", "--quiet", "--retries=2", "--only-binary=:all:", "uv", *CONSTRAINTS])
@@ -87,7 +99,7 @@ def by_uv(wanted: Sequence[str], size: str, again: bool) -> bool:
     about = "a minute or two" if COMPILE else "about 15 s with a fast connection"
     say(f"Installing by uv, {size} on disk: {about}")
     command = [*UV, "pip", "install", f"--python={sys.executable}", *wanted, *CONSTRAINTS]
-    command += ["--compile-bytecode"] * COMPILE + ["--reinstall"] * again
+    command += ["--compile-bytecode"] * COMPILE
     # On a terminal uv draws its own progress.
     code = subprocess.run(command, check=False).returncode if sys.stderr.isatty() else watched(command)[0]
     if code:
@@ -95,13 +107,13 @@ def by_uv(wanted: Sequence[str], size: str, again: bool) -> bool:
     return not code
 
 
-def by_pip(wanted: Sequence[str], size: str, again: bool) -> bool:
+def by_pip(wanted: Sequence[str], size: str) -> bool:
     """Whether pip has installed what is wanted."""
     output = ""
     for attempt in ("Installing by pip", "Trying once more (what has been downloaded is kept)"):
         say(f"{attempt}, {size} on disk: two to three minutes with a fast connection")
         command = [*PIP, "install", "--retries=2", *wanted, *CONSTRAINTS]
-        command += ["--no-compile"] * (not COMPILE) + ["--ignore-installed"] * again
+        command += ["--no-compile"] * (not COMPILE)
         code, output = watched(command)
         if not code:
             return True
@@ -115,18 +127,13 @@ def main() -> int:
     parser.add_argument("--installer", choices=("uv", "pip"), default="uv")
     parser.add_argument("--size", required=True, help="what it takes on disk, to be said")
     options, wanted = parser.parse_known_args()
-    # Packages of an install that was broken off may be there by half, so the next one replaces them all.
-    unfinished = Path(sys.prefix) / ".installing"
-    again = unfinished.exists()
-    unfinished.touch()
+    forget_halves(SITE)
     try:
-        done = options.installer == "uv" and by_uv(wanted, options.size, again)
-        done = done or by_pip(wanted, options.size, again)
+        done = options.installer == "uv" and by_uv(wanted, options.size)
+        done = done or by_pip(wanted, options.size)
     except KeyboardInterrupt:
-        say("Interrupted: give the command again to finish.")
+        say("Interrupted: give the command again to go on.")
         return 130
-    if done:
-        unfinished.unlink()
     return 0 if done else 1
 
 
