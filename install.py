@@ -96,7 +96,7 @@ def by_uv(wanted: Sequence[str], size: str) -> bool:
     if code:
         say(f"uv cannot be had, so pip takes over: {reason(output)}")
         return False
-    about = "a minute or two" if COMPILE else "about 15 s with a fast connection"
+    about = "a minute or two" if COMPILE else "about 15 s with a fast connection, with CUDA's libraries some minutes"
     say(f"Installing by uv, {size} on disk: {about}")
     command = [*UV, "pip", "install", f"--python={sys.executable}", *wanted, *CONSTRAINTS]
     command += ["--compile-bytecode"] * COMPILE
