@@ -1,10 +1,13 @@
 # make run     set everything up and open the app            make check   lint, types, import contracts
 # make test    set everything up, check and test             make coverage   tests with a coverage table
+# make venv    set everything up                             make resolve    wheels for each platform and Python
 #
-# Another Python: make PYTHON=/path/to/python3.12. Another environment: VENV=dir. Arguments: ARGS="-k store", ARGS="--server.port 80".
+# Another Python: make PYTHON=/path/to/python3.12. Another environment: VENV=dir. Without uv: INSTALLER=pip.
+# Arguments: ARGS="-k store", ARGS="--server.port 80".
 
 VENV ?= .venv
 ARGS ?=
+INSTALLER ?= uv
 # The Python that the tests ran on comes first.
 PYTHON ?= python3.11 python3.12 python3.13 python3
 
@@ -17,11 +20,15 @@ ifeq ($(shell nvidia-smi -L >/dev/null 2>&1 && echo yes),yes)
 KIND := gpu
 OTHER := cpu
 RUNTIME := requirements-gpu.txt
+SIZE := 7 GB
 else
 KIND := cpu
 OTHER := gpu
 RUNTIME := requirements.txt
+SIZE := 2.3 GB
 endif
+
+DEV_SIZE := 0.5 GB
 
 # An empty file says what is installed: its name holds a checksum of the requirements, so nothing is done twice and a change
 # is never missed.
@@ -32,16 +39,21 @@ DEV_STAMP := $(VENV)/.dev-$(KIND)-$(call checksum,$(RUNTIME) requirements-dev.tx
 .PHONY: run test check coverage venv resolve clean
 
 run: $(RUNTIME_STAMP)
-	$(BIN)/python -m streamlit run app.py --server.address=localhost $(ARGS)
+	@echo "Starting the app: about 3 s, the very first time about 15 s"
+	@$(BIN)/python -m streamlit run app.py --server.address=localhost $(ARGS)
 
 test: check
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@echo "Tests: about ten minutes on two cores; what is skipped stands at the end, with its reason"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(DEV_STAMP)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	@echo "Lint and format (ruff)"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "Types (mypy; the first time about a minute)"
+	@$(BIN)/mypy
+	@echo "Import contracts (import-linter)"
+	@$(BIN)/lint-imports --no-logo
 
 coverage: $(DEV_STAMP)
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
@@ -51,7 +63,7 @@ venv: $(DEV_STAMP)
 $(BIN)/pip:
 	@for python in $(PYTHON); do \
 		if "$$python" -c '$(SUPPORTED)' 2>/dev/null; then \
-			echo "Creating $(VENV) with $$python"; \
+			echo "Creating $(VENV) with $$python: a few seconds"; \
 			exec "$$python" -m venv "$(VENV)"; \
 		fi; \
 	done; \
@@ -59,29 +71,36 @@ $(BIN)/pip:
 		"install one or name it: make PYTHON=/path/to/python3.12" >&2; \
 	exit 1
 
+# A stamp is written last, and one of another set goes first: what was broken off is done again.
 $(RUNTIME_STAMP): | $(BIN)/pip
 	@$(BIN)/python -c '$(SUPPORTED)' || { \
 		echo "make: $(VENV) must hold Python 3.11, 3.12 or 3.13; delete that folder and try again" >&2; exit 1; }
-	@if ls $(VENV)/.runtime-$(OTHER)-* >/dev/null 2>&1; then $(PIP) uninstall --yes tensorflow tensorflow-cpu; fi
+	@if ls $(VENV)/.runtime-$(OTHER)-* >/dev/null 2>&1; then \
+		echo "Removing TensorFlow of the other kind"; $(PIP) uninstall --quiet --yes tensorflow tensorflow-cpu; fi
 	@rm -f $(VENV)/.runtime-* $(VENV)/.dev-*
-	$(PIP) install -r $(RUNTIME) -c constraints.txt
+	@$(BIN)/python install.py --installer=$(INSTALLER) --size="$(SIZE)" -r $(RUNTIME)
 	@touch $@
 
 $(DEV_STAMP): $(RUNTIME_STAMP)
 	@rm -f $(VENV)/.dev-*
-	$(PIP) install -r $(RUNTIME) -r requirements-dev.txt -c constraints.txt
+	@$(BIN)/python install.py --installer=$(INSTALLER) --size="$(DEV_SIZE) more" -r $(RUNTIME) -r requirements-dev.txt
 	@touch $@
 
-# Whether the tested set has wheels for each supported Python on Linux x86-64. pip reads environment markers with the Python
-# that runs it, so a dependency of one Python version only would escape this.
-resolve: $(DEV_STAMP)
-	@for version in 3.11 3.12 3.13; do for requirements in requirements.txt requirements-gpu.txt; do \
-		echo "Python $$version, $$requirements"; \
-		$(PIP) install --quiet --dry-run --ignore-installed --target unused --only-binary=:all: --implementation cp \
-			--python-version $$version --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
-			--platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
-			-r $$requirements -r requirements-dev.txt -c constraints.txt || exit 1; \
-	done; done
+# Whether the tested set has a wheel of each package for each supported platform and Python; uv reads the environment markers of
+# the platform asked for. onnxruntime's wheels begin with macOS 14.
+PLATFORMS := x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin x86_64-pc-windows-msvc
+COMBINATIONS := $(foreach platform,$(PLATFORMS),requirements.txt:$(platform)) requirements-gpu.txt:x86_64-manylinux_2_28
+
+resolve: | $(BIN)/pip
+	@$(PIP) install --quiet uv -c constraints.txt
+	@failed=; for combination in $(COMBINATIONS); do for version in 3.11 3.12 3.13; do \
+		requirements=$${combination%%:*}; platform=$${combination#*:}; \
+		if found=$$(MACOSX_DEPLOYMENT_TARGET=14.0 $(BIN)/python -m uv pip compile --quiet --no-header --no-annotate \
+			--only-binary=:all: --python-platform=$$platform --python-version=$$version \
+			$$requirements requirements-dev.txt -c constraints.txt); \
+		then echo "$$requirements, $$platform, Python $$version: $$(echo "$$found" | wc -l) packages"; \
+		else echo "$$requirements, $$platform, Python $$version: does not resolve" >&2; failed=yes; fi; \
+	done; done; test -z "$$failed"
 
 # The environment stays; a folder given as VENV may hold more than we put there.
 clean:

@@ -164,7 +164,7 @@ class TestAgainstKeras:
     def test_real_radiographs(self, keras_generator: Any) -> None:
         folder = os.environ.get("PNEUMO_REAL_DATA")
         if not folder:
-            pytest.skip("PNEUMO_REAL_DATA names no chest_xray folder")
+            pytest.skip("set PNEUMO_REAL_DATA to a chest_xray folder")
         paths = sorted(Path(folder).glob("train/*/*.jpeg"))[:: 5216 // 24][:24]
         images = np.stack([np.asarray(Image.open(path).convert("L").resize((150, 150))) for path in paths])
         for config in (AUGMENTATIONS["report"], AUGMENTATIONS["report-rotation-40"], GEOMETRY):

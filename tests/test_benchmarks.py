@@ -71,7 +71,7 @@ def test_inputs_on_phantoms(tiny_data: Path, tmp_path: Path) -> None:
 @pytest.mark.browser
 def test_comparing_made_up_runs(tmp_path: Path) -> None:
     if not any(map(shutil.which, CHROMIUM)):
-        pytest.skip(f"the page is opened in one of {', '.join(CHROMIUM)}, and none is on the PATH")
+        pytest.skip(f"install Chromium (apt-get install chromium): none of {', '.join(CHROMIUM)} is on the PATH")
     figures = tmp_path / "figures.json"
     result = subprocess.run(
         [

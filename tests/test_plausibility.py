@@ -168,7 +168,7 @@ def test_ribs_fade_by_half_at_the_limit_of_blur() -> None:
 def test_limits_of_contrast_and_brightness_are_twice_the_training_images_spread() -> None:
     folder = os.environ.get("PNEUMO_REAL_DATA")
     if not folder:
-        pytest.skip("the training images' spread needs PNEUMO_REAL_DATA, a chest_xray folder")
+        pytest.skip("set PNEUMO_REAL_DATA to a chest_xray folder")
     paths = sorted(Path(folder).glob("train/*/*.jpeg"))
     chosen = np.random.default_rng(0).choice(len(paths), 1500, replace=False)
     images = np.stack([decode_gray(paths[i].read_bytes(), paths[i].name, size=150) for i in chosen])

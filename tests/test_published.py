@@ -108,7 +108,7 @@ def test_it_holds_no_patient_s_image_and_is_small(run: RunDirectory) -> None:
 def test_the_small_model_decides_each_real_test_image_as_the_trained_one_did(run: RunDirectory) -> None:
     data = os.environ.get("PNEUMO_REAL_DATA")
     if not data:
-        pytest.skip("PNEUMO_REAL_DATA names no chest_xray folder")
+        pytest.skip("set PNEUMO_REAL_DATA to a chest_xray folder")
     predictions = read_predictions(run)
     test = predictions[predictions["split"] == "test"]
     session = load_session(verified_file(run, run.model))
@@ -149,7 +149,7 @@ def test_its_measures_are_of_its_samples(run: RunDirectory) -> None:
     assert report.collapse.passes
     data = os.environ.get("PNEUMO_REAL_DATA")
     if not data:
-        pytest.skip("PNEUMO_REAL_DATA names no chest_xray folder")
+        pytest.skip("set PNEUMO_REAL_DATA to a chest_xray folder")
     names = read_learned(run)["image_id"].tolist()
     real = np.stack([decode_gray((Path(data) / name).read_bytes(), name, size=report.image_size) for name in names])
     generator = load_generator(run)

@@ -41,7 +41,7 @@ def test_the_total_is_what_the_literature_reports() -> None:
     assert set(OFFICIAL_COUNTS) == {(split, label) for split in Split for label in Label}
 
 
-@pytest.mark.skipif("PNEUMO_REAL_DATA" not in os.environ, reason="PNEUMO_REAL_DATA names no copy of the data set")
+@pytest.mark.skipif("PNEUMO_REAL_DATA" not in os.environ, reason="set PNEUMO_REAL_DATA to a chest_xray folder")
 @pytest.mark.parametrize("split", [Split.TRAIN, Split.VAL])
 @pytest.mark.parametrize("label", list(Label))
 def test_the_counts_are_those_of_the_real_data(split: Split, label: Label) -> None:

@@ -1,6 +1,7 @@
 """The requirements files against the imports, against each other and against the constraints."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -12,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-OWN = {"app", "benchmarks", "pages", "pneumo_core", "tests"}
+OWN = {"app", "benchmarks", "install", "pages", "pneumo_core", "tests"}
 
 # Needed without being imported by us, and by whom.
 IMPORTED_BY_OTHERS = {
@@ -182,3 +183,30 @@ def test_kaggle_is_free_to_follow_its_server() -> None:
     assert constraints().keys().isdisjoint({"kaggle", "kagglesdk"})
     (kaggle,) = (item for item in requirements("requirements.txt") if item.name == "kaggle")
     assert {part.operator for part in kaggle.specifier} == {">="}
+
+
+@pytest.mark.parametrize(
+    ("readme", "platform"),
+    [
+        ("Linux (x86-64", "x86_64-manylinux_2_28"),
+        ("or ARM, glibc 2.28", "aarch64-manylinux_2_28"),
+        ("macOS 14 or later (Apple silicon)", "aarch64-apple-darwin"),
+        ("Windows\n(x86-64", "x86_64-pc-windows-msvc"),
+    ],
+)
+def test_each_platform_of_readme_is_resolved_for(readme: str, platform: str) -> None:
+    assert readme in (ROOT / "README.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (platforms,) = re.findall(r"^PLATFORMS := (.*)$", makefile, flags=re.MULTILINE)
+    assert platform in platforms.split()
+    assert "MACOSX_DEPLOYMENT_TARGET=14.0" in makefile
+
+
+def test_the_installer_needs_the_standard_library_alone() -> None:
+    modules = imported_modules((ROOT / "install.py").read_text(encoding="utf-8"))
+    assert "subprocess" in modules
+    assert modules <= sys.stdlib_module_names
+
+
+def test_the_installer_is_pinned() -> None:
+    assert "uv" in constraints()

@@ -113,9 +113,7 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium of the system's."""
     found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     if found is None:
-        pytest.skip(
-            f"browser tests need one of {', '.join(CHROMIUM)} on the PATH; 'apt-get install chromium' brings one"
-        )
+        pytest.skip(f"install Chromium (apt-get install chromium): none of {', '.join(CHROMIUM)} is on the PATH")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]

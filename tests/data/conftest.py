@@ -13,7 +13,7 @@ def real_data() -> Path:
     """The folder that PNEUMO_REAL_DATA names."""
     named = os.environ.get("PNEUMO_REAL_DATA")
     if not named:
-        pytest.skip("set PNEUMO_REAL_DATA to a chest_xray folder to test on real X-rays")
+        pytest.skip("set PNEUMO_REAL_DATA to a chest_xray folder")
     return Path(named)
 
 

@@ -308,7 +308,7 @@ def test_real_originals_decode_as_without_shortcuts(real_data: Path) -> None:
     """Files as Kaggle serves them, of many sizes and modes."""
     originals = sorted((real_data.parent / "originals").rglob("*.jpeg"))
     if not originals:
-        pytest.skip(f"no folder 'originals' beside {real_data}")
+        pytest.skip(f"put a folder 'originals' beside {real_data}")
     modes, differences = set(), []
     for path in originals[::2]:
         with Image.open(path) as image:

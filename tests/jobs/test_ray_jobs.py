@@ -455,7 +455,7 @@ def free_port() -> int:
 def ray_address() -> Iterator[str]:
     """A Ray on this machine that asks for a token; its processes share a session, which ends with the tests."""
     if importlib.util.find_spec("ray") is None:
-        pytest.skip("Ray is not installed: pip install -r requirements-ray.txt -c constraints.txt")
+        pytest.skip("install Ray: pip install -r requirements-ray.txt -c constraints.txt")
     port = free_port()
     # A short path: sockets lie in it, whose names the system limits.
     with tempfile.TemporaryDirectory(prefix="ray") as folder:

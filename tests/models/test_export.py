@@ -216,7 +216,7 @@ def test_the_transfer_model_can_be_exported(scaling: Scaling, tmp_path: Path) ->
 @pytest.mark.slow
 def test_jax_writes_the_same_file(tmp_path: Path) -> None:
     if importlib.util.find_spec("jax") is None:
-        pytest.skip("jax is not installed; it is no requirement")
+        pytest.skip("install JAX: pip install -r requirements-dev.txt -c constraints.txt")
     model = lively(build_baseline(image_size=SIZE, seed=1))
     model.save_weights(tmp_path / "model.weights.h5")
     export_onnx(model, BLOCK, tmp_path / "here.onnx")

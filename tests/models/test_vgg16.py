@@ -182,7 +182,7 @@ def test_features_are_those_of_keras_applications(vgg16_weights: Path, scaling: 
 @pytest.mark.slow
 def test_real_features_are_those_of_keras_applications() -> None:
     if REAL_WEIGHTS is None:
-        pytest.skip("PNEUMO_VGG16_WEIGHTS names no file of VGG16's ImageNet weights")
+        pytest.skip("set PNEUMO_VGG16_WEIGHTS to the file of VGG16's ImageNet weights")
     model = build_vgg16(scaling=Scaling.IMAGENET)
     load_imagenet(model, Path(REAL_WEIGHTS))
     pixels = gray(2, 150)

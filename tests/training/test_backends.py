@@ -32,7 +32,10 @@ from tests.conftest import ROOT, ask_for_run
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("jax") is None,
+        reason="install JAX: pip install -r requirements-dev.txt -c constraints.txt",
+    ),
 ]
 
 SIZE = 64

@@ -206,7 +206,10 @@ def jax_found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None,
+    reason="install JAX: pip install -r requirements-dev.txt -c constraints.txt",
+)
 def test_jax_steps_as_tensorflow_does(case: tuple[str, Found, Found], jax_found: dict[str, Found]) -> None:
     name, _, found = case
     assert set(jax_found[name]) == set(found)
