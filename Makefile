@@ -29,13 +29,17 @@ checksum = $(shell cat $(1) constraints.txt | cksum | cut -d ' ' -f 1)
 RUNTIME_STAMP := $(VENV)/.runtime-$(KIND)-$(call checksum,$(RUNTIME))
 DEV_STAMP := $(VENV)/.dev-$(KIND)-$(call checksum,$(RUNTIME) requirements-dev.txt)
 
-.PHONY: run test check coverage venv resolve clean
+.PHONY: run test test-random check coverage venv resolve clean
 
 run: $(RUNTIME_STAMP)
 	$(BIN)/python -m streamlit run app.py --server.address=localhost $(ARGS)
 
 test: check
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+# In another order each time, whose seed it prints; ARGS="--randomly-seed=N" repeats one.
+test-random: $(DEV_STAMP)
+	$(BIN)/python -m pytest -p randomly -n 2 --dist loadfile $(ARGS)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .

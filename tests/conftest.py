@@ -22,6 +22,7 @@ from pneumo_core.records import RunState
 from pneumo_core.run_config import config_to_dict, run_id
 from pneumo_core.status import Status, next_ticket, write_status
 from pneumo_core.store import RunDirectory, run_directory
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -130,7 +131,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> F
         env={**environment, "PNEUMO_ARTIFACTS": str(artifacts)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE_S,
         check=False,
     )
     if result.returncode != 0:
