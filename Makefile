@@ -36,7 +36,7 @@ checksum = $(shell cat $(1) constraints.txt | cksum | cut -d ' ' -f 1)
 RUNTIME_STAMP := $(VENV)/.runtime-$(KIND)-$(call checksum,$(RUNTIME))
 DEV_STAMP := $(VENV)/.dev-$(KIND)-$(call checksum,$(RUNTIME) requirements-dev.txt)
 
-.PHONY: run test check coverage venv resolve clean
+.PHONY: run test test-random check coverage venv resolve clean
 
 run: $(RUNTIME_STAMP)
 	@echo "Starting the app: about 3 s, the very first time about 15 s"
@@ -45,6 +45,10 @@ run: $(RUNTIME_STAMP)
 test: check
 	@echo "Tests: about ten minutes on two cores; what is skipped stands at the end, with its reason"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+# In another order each time, whose seed it prints; ARGS="--randomly-seed=N" repeats one.
+test-random: $(DEV_STAMP)
+	$(BIN)/python -m pytest -p randomly -n 2 --dist loadfile $(ARGS)
 
 check: $(DEV_STAMP)
 	@echo "Lint and format (ruff)"

@@ -1,12 +1,12 @@
 """What every test stands on: artifacts of its own, one small data set, and one run trained by the real worker."""
 
-import json
+import gc
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,18 @@ import pytest
 from pneumo_core import store
 from pneumo_core.config import TrainConfig
 from pneumo_core.data.index import DataIndex
-from pneumo_core.files import write_json
+from pneumo_core.files import hold_lock, write_json
 from pneumo_core.records import RunState
 from pneumo_core.run_config import config_to_dict, run_id
 from pneumo_core.status import Status, next_ticket, write_status
 from pneumo_core.store import RunDirectory, run_directory
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Where it is set, each of the hundreds of processes that tests start would compile the project anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,18 @@ def ask_for_run(config: TrainConfig, index: DataIndex) -> RunDirectory:
     return run
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that the end of a run is not one of them alone while a processor idles."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays. Streamlit collects garbage after each run of a page, and would look through all of it."""
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees another's artifacts, the checkout's own, or the developer's settings."""
@@ -82,14 +99,25 @@ def no_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return published
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """What the first of the test processes to need it makes, a file or a folder, for all of them."""
+    root = factory.getbasetemp()
+    if root.name.startswith("popen-"):  # One of several processes of pytest-xdist, whose folders lie in a common one.
+        root = root.parent
+    path, done = root / "shared" / name, root / "shared" / f"{name}.done"
+    with hold_lock(root / "shared" / f"{name}.lock", timeout_s=PATIENCE_S):
+        if not done.exists():
+            make(path)
+            done.touch()
+    return path
+
+
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """120 phantoms in the Kaggle layout; never change them, they are everyone's."""
     from pneumo_core.data.phantom import write_phantoms
 
-    folder = tmp_path_factory.mktemp("data") / "tiny"
-    write_phantoms(folder, seed=7, count=120)
-    return folder
+    return made_once(tmp_path_factory, "tiny", lambda folder: write_phantoms(folder, seed=7, count=120))
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +126,10 @@ def vgg16_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     The kernels are random, of He's scale (2015, arXiv:1502.01852, section 2.2), so that features keep the images' contrast.
     """
-    path = tmp_path_factory.mktemp("weights") / "vgg16.h5"
+    return made_once(tmp_path_factory, "vgg16.h5", _write_vgg16)
+
+
+def _write_vgg16(path: Path) -> None:
     rng = np.random.default_rng(16)
     channels = 3
     with h5py.File(path, "w") as file:
@@ -115,28 +146,31 @@ def vgg16_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 names.append(name)
                 channels = filters
         file.attrs["layer_names"] = names
-    return path
 
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> FinishedRun:
     """A run of two epochs; never change its files, they are everyone's (see `with_finished_run`)."""
-    artifacts = tmp_path_factory.mktemp("finished") / "artifacts"
+    artifacts = made_once(tmp_path_factory, "finished", lambda folder: _train(folder, tiny_data))
+    (run,) = (artifacts / "runs").glob("baseline-*")
+    return FinishedRun(artifacts, run.name, tiny_data)
+
+
+def _train(artifacts: Path, data: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PNEUMO_")}
     command = [sys.executable, "-m", "pneumo_core", "train", "--preset", "quick", "--epochs", "2"]
     result = subprocess.run(
-        [*command, "--data", str(tiny_data), "--wait", "--json"],
+        [*command, "--data", str(data), "--wait", "--json"],
         cwd=ROOT,
         env={**environment, "PNEUMO_ARTIFACTS": str(artifacts)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE_S,
         check=False,
     )
     if result.returncode != 0:
         logs = [path.read_text(errors="replace")[-4000:] for path in artifacts.glob("runs/*/worker.log")]
         pytest.fail("\n".join(["the shared run did not succeed", result.stdout, result.stderr, *logs]))
-    return FinishedRun(artifacts, json.loads(result.stdout)["run_id"], tiny_data)
 
 
 @pytest.fixture

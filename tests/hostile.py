@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 __all__ = [
     "ROOT",
     "assert_one_line",
@@ -56,7 +58,7 @@ def child(code: str, *arguments: object, env: dict[str, str] | None = None) -> s
 
 def _output(process: subprocess.Popen[str]) -> str:
     try:
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
         process.kill()
         output, errors = process.communicate()
@@ -80,7 +82,7 @@ def with_file_limit(size_bytes: int, code: str, *arguments: object) -> str:
 def _why_no_mounts() -> str:
     command = [*_NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
     try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return result.stderr.strip() if result.returncode else ""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "pneumo_core"
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -111,7 +113,7 @@ def test_modules_outside_the_framework_rooms_load_no_framework() -> None:
         f"sys.stdout.write(' '.join(sorted({FORBIDDEN_AT_RUN_TIME!r} & set(sys.modules))))\n"
     )
     result = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == ""

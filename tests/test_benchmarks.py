@@ -26,6 +26,7 @@ from pneumo_core.evaluation.metrics import auroc
 from pneumo_core.inference.compared import compare_runs
 from pneumo_core.models.baseline import build_baseline
 from pneumo_core.records import NotApplicable
+from tests.waiting import PATIENCE_S
 
 PROJECT = Path(__file__).resolve().parent.parent
 COMMANDS = sorted(
@@ -57,7 +58,7 @@ def test_inputs_on_phantoms(tiny_data: Path, tmp_path: Path) -> None:
         env={**os.environ, "PNEUMO_DATA": str(tiny_data)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert result.returncode == 0, result.stderr
@@ -81,7 +82,7 @@ def test_comparing_made_up_runs(tmp_path: Path) -> None:
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert result.returncode == 0, result.stderr

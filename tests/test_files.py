@@ -1,11 +1,10 @@
 """Files that are whole or not at all on disks that refuse, and locks of real processes that are killed."""
 
 import hashlib
-import itertools
 import os
 import signal
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from tests.hostile import (
     with_file_limit,
     without_rights,
 )
+from tests.waiting import BRIEFLY_S, wait_for
 
 
 def names(folder: Path) -> list[str]:
@@ -109,6 +109,13 @@ while True:
 """
 
 
+def has_seen(whole: set[bytes], seen: list[bytes], path: Path) -> bool:
+    """Read the file once more; whether that was often enough."""
+    seen.append(path.read_bytes())
+    assert seen[-1] in whole
+    return len(seen) > 100 and set(seen) == whole
+
+
 def test_readers_see_whole_files_even_when_the_writer_is_killed(tmp_path: Path) -> None:
     whole = {b"a" * 300_000, b"b" * 200_000}
     path = tmp_path / "file"
@@ -116,17 +123,9 @@ def test_readers_see_whole_files_even_when_the_writer_is_killed(tmp_path: Path) 
         writer = child(WRITER, path)
         assert writer.stdout is not None
         writer.stdout.readline()
-        while not path.exists():
-            time.sleep(0.001)
-        deadline = time.monotonic() + 30
-        seen: set[bytes] = set()
-        for reads in itertools.count():
-            content = path.read_bytes()
-            assert content in whole
-            seen.add(content)
-            if reads > 100 and seen == whole:
-                break
-            assert time.monotonic() < deadline
+        wait_for("the first file", path.exists)
+        seen: list[bytes] = []
+        wait_for("both contents", partial(has_seen, whole, seen, path))
         writer.kill()
         writer.communicate()
         assert path.read_bytes() in whole
@@ -280,7 +279,7 @@ def test_a_lock_is_held_by_one_process(tmp_path: Path) -> None:
     assert not path.parent.exists()
     with held_elsewhere(path):
         assert lock_is_held(path)
-        with pytest.raises(RunError) as raised, hold_lock(path, timeout_s=0.1):
+        with pytest.raises(RunError) as raised, hold_lock(path, timeout_s=BRIEFLY_S):
             pytest.fail("two hold it")
         assert_one_line(raised.value, str(path))
     assert not lock_is_held(path)
@@ -294,10 +293,7 @@ def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     with held_elsewhere(path) as holder:
         os.kill(holder.pid, signal.SIGKILL)
         # Killed and not yet reaped it still has its process id, which is why the lock and not the id says who lives.
-        deadline = time.monotonic() + 10
-        while lock_is_held(path):
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+        wait_for("the lock of a killed process", lambda: not lock_is_held(path))
         os.kill(holder.pid, 0)
     with hold_lock(path, timeout_s=0):
         pass

@@ -27,6 +27,7 @@ from pneumo_core.store import RunDirectory, published_root, runs_root, write_man
 from tests.conftest import ROOT, ask_for_run
 from tests.hostile import assert_one_line
 from tests.pages.conftest import linear_generator
+from tests.waiting import PATIENCE_S
 
 UNKNOWN = "dcgan-ffffffffffff"
 
@@ -70,7 +71,7 @@ def classifier() -> str:
 def as_process(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pneumo_core", *map(str, arguments)]
     env = {**os.environ, "COLUMNS": "250"}  # Help is cut to the terminal's width.
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 Refused = Callable[..., None]

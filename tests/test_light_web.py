@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FinishedRun
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(path.name for path in (ROOT / "pages").glob("*.py"))
@@ -19,11 +20,11 @@ FRAMEWORKS = {"tensorflow", "keras", "jax", "torch", "sklearn"}
 
 VISIT = """
 import json, sys
-from streamlit.testing.v1 import AppTest
+from pathlib import Path
 
 # All but Images, whose heat maps ask the models.
 TABS = ("Curves", "Operating point", "Calibration", "Slices", "Against the report", "Published and claims", "Take away")
-page = AppTest.from_file("app.py", default_timeout=60).run()
+page = app_test(Path("app.py")).run()
 told = {"loaded": {}}
 
 def note(name):
@@ -39,7 +40,7 @@ for name in sorted(names, key=lambda name: name == "predict.py"):
     page.run()
     note(name)
     for tab in TABS if name == "compare.py" else ():
-        one = AppTest.from_file("app.py", default_timeout=60)
+        one = app_test(Path("app.py"))
         one.query_params["show"] = tab
         one.switch_page("pages/compare.py").run()
         assert not one.exception, (tab, one.exception)
@@ -61,7 +62,7 @@ def loaded(finished_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory) 
         env=environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE_S,
         check=False,
     )
     shutil.rmtree(artifacts)

@@ -28,6 +28,7 @@ from pneumo_core.status import (
 )
 from pneumo_core.store import RunDirectory, datasets_root, find_run, read_manifest, run_directory, slot_lock
 from tests.hostile import assert_one_line, child, held_elsewhere, public_folder, without_rights
+from tests.waiting import PATIENCE_S
 
 RUN_ID = "baseline-0123456789ab"
 OTHER_ID = "vgg16-ba9876543210"
@@ -51,7 +52,7 @@ def test_tickets_go_up() -> None:
 def test_tickets_are_given_once_to_many_processes() -> None:
     code = "from pneumo_core.status import next_ticket\nprint(*[next_ticket() for _ in range(20)])"
     takers = [child(code) for _ in range(3)]
-    outputs = [taker.communicate(timeout=60) for taker in takers]
+    outputs = [taker.communicate(timeout=PATIENCE_S) for taker in takers]
     given_out = [[int(ticket) for ticket in output.split()] for output, _ in outputs]
     assert sorted(itertools.chain(*given_out)) == list(range(1, 61)), outputs
     assert all(tickets == sorted(tickets) for tickets in given_out)

@@ -25,6 +25,7 @@ from pneumo_core.store import runs_root
 from pneumo_core.study import MAX_RUNS, grid, progress, seeds, to_dict
 from tests.conftest import ROOT, FinishedRun, ask_for_run
 from tests.hostile import assert_one_line
+from tests.waiting import PATIENCE_S
 
 BOTH = (Architecture.BASELINE, Architecture.VGG16)
 PLAIN = [(arm, None) for arm in Balance if arm is not Balance.GAN]
@@ -208,7 +209,7 @@ def command(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str
         env={**os.environ, "PNEUMO_ARTIFACTS": str(artifacts)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE_S,
         check=False,
     )
 

@@ -7,7 +7,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -36,6 +35,7 @@ from pneumo_core.status import read_events, read_status, run_state
 from pneumo_core.store import RunDirectory, read_manifest, read_trained, slot_lock, verified_file
 from pneumo_core.worker import main
 from tests.conftest import ROOT, FinishedRun, ask_for_run
+from tests.waiting import BRIEFLY_S, wait_for
 
 SMALL = replace(preset_config(Architecture.BASELINE, Preset.QUICK, epochs=1), image_size=32, learning_rate=1e-4)
 # On stand-in weights, so the pixels' range is kept small.
@@ -306,11 +306,12 @@ class TestVgg16:
         with run.log.open("wb") as log:
             worker = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         try:
-            until = time.monotonic() + 120
-            while not run.backup.exists() or not list(run.backup.glob("epoch-*.npz")):
+
+            def has_backup() -> bool:
                 assert worker.poll() is None, run.log.read_text()
-                assert time.monotonic() < until
-                time.sleep(0.01)
+                return any(run.backup.glob("epoch-*.npz"))
+
+            wait_for("a backup", has_backup, run.log.read_text)
         finally:
             worker.kill()  # SIGKILL: nothing is said or cleaned up any more.
             worker.wait()
@@ -356,7 +357,7 @@ class TestTrouble:
     def test_a_second_worker_does_not_touch_the_run(self, run: RunDirectory) -> None:
         before = contents(run.path)
         with hold_lock(run.run_lock), pytest.MonkeyPatch.context() as patch:
-            patch.setattr("pneumo_core.worker.hold_lock", lambda path: hold_lock(path, timeout_s=0.1))
+            patch.setattr("pneumo_core.worker.hold_lock", lambda path: hold_lock(path, timeout_s=BRIEFLY_S))
             with pytest.raises(RunError, match="only one process at a time"):
                 main("train", run.path)
         assert contents(run.path) == before

@@ -2,8 +2,7 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from pneumo_core.records import Architecture, RunState
 from pneumo_core.status import read_events, read_status, run_state
 from pneumo_core.store import RunDirectory, datasets_root, read_manifest, verified_file
 from tests.conftest import ROOT, ask_for_run
+from tests.waiting import wait_for
 
 CONFIG = gan_config(Preset.QUICK, epochs=1, filters=4, latent_dim=8, batch_size=8)
 KEPT = {
@@ -65,15 +65,8 @@ def gan(artifacts: Path, tiny_data: Path) -> Iterator[RunDirectory]:
         yield finished(CONFIG, build_index(tiny_data))
 
 
-def until(run: RunDirectory, is_so: Callable[[], bool], timeout_s: float = 120) -> None:
-    end = time.monotonic() + timeout_s
-    while not is_so():
-        assert time.monotonic() < end, (read_status(run), logs(run.run_id))
-        time.sleep(0.05)
-
-
 def ended(run: RunDirectory) -> RunState:
-    until(run, lambda: not run_state(run).is_live)
+    wait_for("the run's end", lambda: not run_state(run).is_live, lambda: (read_status(run), logs(run.run_id)))
     return run_state(run)
 
 
@@ -150,7 +143,7 @@ def test_killed_and_resumed_it_still_ends(index: DataIndex) -> None:
     with run.log.open("wb") as log:
         worker = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     try:
-        until(run, lambda: bool(read_events(run)) or worker.poll() is not None)
+        wait_for("an epoch", lambda: read_events(run) or worker.poll() is not None, run.log.read_text)
     finally:
         worker.kill()  # SIGKILL: nothing is said or cleaned up any more.
         worker.wait()

@@ -15,7 +15,7 @@ from pneumo_core.jobs.local import start_job
 
 __all__ = ["start_download"]
 
-_START_TIMEOUT_S: Final = 60.0
+_START_TIMEOUT_S: Final = 180.0  # Libraries are imported first, from a cold disk and beside other work.
 
 
 def start_download() -> None:

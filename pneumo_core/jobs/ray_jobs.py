@@ -22,8 +22,9 @@ from pneumo_core.store import RunDirectory
 
 __all__ = ["job_log", "job_state", "require_ray", "start_job", "stop_job"]
 
-_TIMEOUT_S: Final = (3.0, 6.0)
-"""Longest waits for a connection and for an answer, in seconds."""
+_TIMEOUT_S: Final = {"GET": (3.0, 6.0), "POST": (3.0, 30.0)}
+"""Longest waits for a connection and for an answer, in seconds. Pages ask, and must not hang; what starts or stops a job takes
+a busy cluster longer, and may not be given up while it is being done."""
 
 
 def require_ray() -> None:
@@ -204,7 +205,7 @@ def _request(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
                 address + path,
                 json=body,
                 headers={"Authorization": f"Bearer {token}"} if token else {},
-                timeout=_TIMEOUT_S,
+                timeout=_TIMEOUT_S[method],
                 allow_redirects=False,
             )
             if answer.status_code == requests.codes.not_found:
@@ -215,6 +216,6 @@ def _request(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
             return answer.json()
     except requests.RequestException as error:
         raise RunError(
-            f"Ray must answer at {address} within {sum(_TIMEOUT_S):.0f} s. Received: {type(error).__name__}; start it as "
-            "README says, or correct PNEUMO_RAY_ADDRESS"
+            f"Ray must answer at {address} within {sum(_TIMEOUT_S[method]):.0f} s. Received: {type(error).__name__}; start "
+            "it as README says, or correct PNEUMO_RAY_ADDRESS"
         ) from error

@@ -30,7 +30,7 @@ from pneumo_core.store import RunDirectory, directory_to_train, find_run, runs_r
 
 __all__ = ["Executor", "RunView", "cancel", "export", "logs", "queue_places", "resume", "submit", "view", "views"]
 
-_START_TIMEOUT_S: Final = 60.0
+_START_TIMEOUT_S: Final = 180.0  # Libraries are imported first, from a cold disk and beside other work.
 
 
 class Executor(StrEnum):

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -14,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import FinishedRun
+from tests.waiting import PATIENCE_S, wait_for
 
+expect.set_options(timeout=1000 * PATIENCE_S)
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
@@ -66,32 +67,27 @@ def started(run: FinishedRun, folder: Path) -> Iterator[Server]:
     url = f"http://127.0.0.1:{port}"
     server = Server(url, process.pid, log, FinishedRun(artifacts, run.run_id, run.data))
     try:
-        _wait_until_healthy(process, server)
+        wait_for("the server's answer", lambda: _is_healthy(process, server), server.explain)
         yield server
         assert process.poll() is None, f"the server died with status {process.returncode}:\n{server.explain()}"
     finally:
         process.terminate()
         try:
-            process.wait(timeout=15)
+            process.wait(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
         shutil.rmtree(artifacts)
 
 
-def _wait_until_healthy(process: subprocess.Popen[bytes], server: Server) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            pytest.fail(f"the server ended with status {process.returncode} before it answered:\n{server.explain()}")
-        try:
-            with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=2) as answer:
-                if answer.read() == b"ok":
-                    return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            pass
-        time.sleep(0.05)
-    pytest.fail(f"the server did not answer within a minute:\n{server.explain()}")
+def _is_healthy(process: subprocess.Popen[bytes], server: Server) -> bool:
+    if process.poll() is not None:
+        pytest.fail(f"the server ended with status {process.returncode} before it answered:\n{server.explain()}")
+    try:
+        with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=PATIENCE_S) as answer:
+            return bool(answer.read() == b"ok")
+    except (urllib.error.URLError, ConnectionError):
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +125,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     def new_page(**options: object) -> Page:
         context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(1000 * PATIENCE_S)
         contexts.append(context)
         return context.new_page()
 

@@ -30,7 +30,6 @@ def assert_address(page: Page, config: AugmentConfig) -> None:
                 ([name, text]) => wanted[name] === (text === "true" ? true : Number(text)));
         }""",
         arg=asdict(config),
-        timeout=10_000,
     )
     settled(page)
 

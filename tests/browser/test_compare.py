@@ -50,7 +50,6 @@ def assert_address(page: Page, **expected: str) -> None:
             return Object.entries(wanted).every(([name, value]) => query.get(name) === value);
         }""",
         arg=expected,
-        timeout=10_000,
     )
     settled(page)
 
@@ -125,7 +124,7 @@ def test_documents_are_made_and_downloaded(made: tuple[Server, tuple[str, ...]],
     opened(page, server, f"/compare?a={a}&b={b}&show=Take+away")
     page.get_by_role("button", name="Make the documents").click()
     every = page.get_by_role("button", name="Download all as ZIP")
-    expect(every).to_be_visible(timeout=60_000)
+    expect(every).to_be_visible()
     settled(page)
     with page.expect_download() as waiting:
         every.click()

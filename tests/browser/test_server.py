@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
 from tests.data.image_files import BAD
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +22,7 @@ MENU = ("Overview", "Dataset", "Augmentation", "Train", "GAN lab", "Compare", "E
 def settled(page: Page) -> None:
     """Wait until the script has run to its end, and see that it did not end in a traceback."""
     expect(page.get_by_test_id("stAppViewContainer")).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
@@ -52,7 +54,7 @@ def upload(page: Page, name: str, content: bytes) -> None:
 
 
 def test_answers_for_its_health(server: Server) -> None:
-    with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=10) as answer:
+    with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=PATIENCE_S) as answer:
         assert (answer.status, answer.read()) == (200, b"ok")
 
 

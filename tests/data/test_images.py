@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -43,6 +44,7 @@ from tests.hostile import (
     with_file_limit,
     without_rights,
 )
+from tests.waiting import PATIENCE_S, looked_again
 
 # --- Decoding ---------------------------------------------------------------------------------------------------------
 
@@ -484,22 +486,24 @@ def test_images_that_changed_since_they_were_indexed_are_not_taken(kind: str, tm
 
 
 BUILD = """
-import sys, time, hashlib
+import sys, hashlib
 from pathlib import Path
 from pneumo_core.data.images import load_array
-root, data_id, size, pause = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+root, data_id, size = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.jpeg"))
 def progress(done, total):
     print("built", done, total, flush=True)
-    time.sleep(pause)
+    sys.stdin.read()
+print("begins", flush=True)
 array = load_array(root, names, data_id=data_id, size=size, progress=progress)
 print("array", hashlib.sha256(array.tobytes()).hexdigest(), flush=True)
 """
 
 
 def test_a_build_that_is_killed_is_built_anew(images: tuple[Path, list[str], str]) -> None:
-    builder = child(BUILD, images[0], images[2], SIZE, 60)
+    builder = child(BUILD, images[0], images[2], SIZE)
     assert builder.stdout is not None
+    assert builder.stdout.readline() == "begins\n"
     assert builder.stdout.readline().split() == ["built", "64", str(COUNT)]
     path = array_path(images[2], SIZE)
     assert lock_is_held(path.with_suffix(".lock"))
@@ -513,12 +517,19 @@ def test_a_build_that_is_killed_is_built_anew(images: tuple[Path, list[str], str
 
 
 def test_two_who_build_at_once_build_once(images: tuple[Path, list[str], str]) -> None:
-    builders = [child(BUILD, images[0], images[2], SIZE, 0.2) for _ in range(2)]
-    outputs = [builder.communicate(timeout=60) for builder in builders]
+    first = child(BUILD, images[0], images[2], SIZE)
+    assert first.stdout is not None
+    begun = [first.stdout.readline(), first.stdout.readline()]
+    assert begun == ["begins\n", f"built 64 {COUNT}\n"]  # And goes on when its input ends.
+    second = child(BUILD, images[0], images[2], SIZE)
+    assert second.stdout is not None
+    assert second.stdout.readline() == "begins\n"
+    looked_again(psutil.Process(second.pid))
+    builders = [first, second]
+    outputs = [builder.communicate(timeout=PATIENCE_S) for builder in builders]
     assert [builder.returncode for builder in builders] == [0, 0], outputs
     expected = hashlib.sha256(slowly(images[0], images[1]).tobytes()).hexdigest()
-    built = sorted("built" in output for output, _ in outputs)
-    assert built == [False, True]
+    assert ["built" in output for output, _ in outputs] == [True, False]
     assert all(output.splitlines()[-1] == f"array {expected}" for output, _ in outputs)
 
 

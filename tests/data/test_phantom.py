@@ -13,6 +13,7 @@ from pneumo_core.data.patients import parse_name
 from pneumo_core.data.phantom import first_phantoms, write_phantoms
 from pneumo_core.errors import ConfigError, DataError, StoreError
 from pneumo_core.records import Label
+from tests.waiting import wait_for
 
 NAME = re.compile(r"PHANTOM-(NORMAL|BACTERIA|VIRUS)-(\d{4})-(\d{4})\.jpeg")
 
@@ -198,8 +199,7 @@ def test_helpers_change_nothing_but_who_draws(tmp_path: Path, monkeypatch: pytes
 
     def slow(job: phantom._Job, seed: int, difficulty: float) -> bytes:
         if not own:  # The first image takes this process until a helper has drawn one.
-            while not list(tmp_path.glob(".set.*/*/*/*.jpeg")):
-                pass
+            wait_for("a helper", lambda: list(tmp_path.glob(".set.*/*/*/*.jpeg")))
         own.append(job)
         return real(job, seed, difficulty)
 

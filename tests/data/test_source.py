@@ -10,6 +10,7 @@ from pneumo_core.errors import StoreError
 from pneumo_core.store import datasets_root
 from tests.data.image_files import write_data_set
 from tests.hostile import assert_one_line, child, public_folder, without_rights
+from tests.waiting import PATIENCE_S
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -41,7 +42,7 @@ print(len(steps) > 0)
 def test_phantoms_come_last_and_are_drawn_once() -> None:
     (kaggle_folder()).mkdir(parents=True)  # A download that is not done yet.
     processes = [child(DRAW) for _ in range(2)]
-    outputs = [process.communicate(timeout=300) for process in processes]
+    outputs = [process.communicate(timeout=PATIENCE_S) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     folder = datasets_root() / "phantom"
     assert {output.splitlines()[0] for output, _ in outputs} == {str(folder)}

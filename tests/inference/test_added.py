@@ -23,6 +23,7 @@ from pneumo_core.run_config import RunConfig, config_to_dict
 from pneumo_core.store import RunDirectory, datasets_root, write_manifest
 from tests.hostile import assert_one_line, child
 from tests.pages.conftest import linear_generator
+from tests.waiting import PATIENCE_S
 
 RUN_ID = "dcgan-0123456789ab"
 LATENT_DIM = 6
@@ -143,7 +144,7 @@ added_samples(RunDirectory(Path(sys.argv[1])), count=300, seed=3, size=50, progr
 
 def test_what_was_killed_half_way_is_completed(gan: RunDirectory) -> None:
     process = child(_KILLED, gan.path, 280)
-    process.communicate(timeout=120)
+    process.communicate(timeout=PATIENCE_S)
     assert process.returncode == -signal.SIGKILL
     kept = written()
     assert 0 < len(pngs()) < 300

@@ -14,6 +14,7 @@ from pneumo_core.records import RunState
 from pneumo_core.status import Status, run_state, write_status
 from pneumo_core.store import RunDirectory, datasets_root, run_directory
 from tests.hostile import assert_one_line, public_folder, without_rights
+from tests.waiting import wait_for
 
 DAY_S = 86_400
 
@@ -136,9 +137,7 @@ def test_starting_a_run_cleans_the_others_and_keeps_its_own(tiny_data: Path, no_
         assert kept(own) >= {"backup"}
         assert not kept(other) & LOST
         jobs.cancel(own.run_id)
-        deadline = time.monotonic() + 20
-        while run_state(own).is_live and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for("cancelling", lambda: not run_state(own).is_live)
         assert run_state(own) is RunState.CANCELLED
 
 

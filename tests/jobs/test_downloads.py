@@ -2,9 +2,8 @@ import importlib.util
 import io
 import os
 import sys
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from pneumo_core.errors import DownloadError, StoreError
 from pneumo_core.files import hold_lock, lock_is_held
 from pneumo_core.jobs.downloads import start_download
 from pneumo_core.reference import OFFICIAL_COUNTS
+from tests.waiting import wait_for
 
 
 def _load_server() -> Any:
@@ -43,17 +43,14 @@ def official_archive() -> bytes:
     return buffer.getvalue()
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
 def status() -> DownloadStatus:
     said = download_status(kaggle_folder())
     assert said is not None
     return said
+
+
+def wait_for_its_end() -> None:
+    wait_for("the download's end", lambda: status().state is not DownloadState.RUNNING, status)
 
 
 def processes() -> list[str]:
@@ -75,12 +72,12 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield running
         if kaggle_folder().is_dir():
             cancel_download(kaggle_folder())
-        wait_until(lambda: not lock_is_held(kaggle_folder() / "download.lock"))
+        wait_for("the lock", lambda: not lock_is_held(kaggle_folder() / "download.lock"))
 
 
 def test_download_goes_on_in_the_background_until_the_data_set_is_there(server: Any) -> None:
     start_download()
-    wait_until(lambda: status().state is not DownloadState.RUNNING)
+    wait_for_its_end()
     assert status().state is DownloadState.DONE, (kaggle_folder() / "download.log").read_text()
     assert count_images(kaggle_folder() / "chest_xray") == OFFICIAL_COUNTS
     requests = len(server.paths)
@@ -101,7 +98,7 @@ def test_running_download_is_joined_and_can_be_cancelled(server: Any) -> None:
     start_download()
     assert (kaggle_folder() / "download.log").read_text() == log
     cancel_download(kaggle_folder())
-    wait_until(lambda: status().state is not DownloadState.RUNNING)
+    wait_for_its_end()
     assert status().state is DownloadState.INTERRUPTED
 
 
@@ -120,12 +117,12 @@ def test_download_that_was_started_elsewhere_is_joined(server: Any) -> None:
 def test_refusal_is_in_the_status_and_a_later_start_tries_anew(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KAGGLE_USERNAME")
     start_download()
-    wait_until(lambda: status().state is not DownloadState.RUNNING)
+    wait_for_its_end()
     assert status().state is DownloadState.FAILED
     assert "credentials" in status().error
     monkeypatch.setenv("KAGGLE_USERNAME", kaggle_server.USERNAME)
     start_download()
-    wait_until(lambda: status().state is not DownloadState.RUNNING)
+    wait_for_its_end()
     assert status().state is DownloadState.DONE
 
 
@@ -133,7 +130,7 @@ def test_damaged_status_is_replaced(server: Any) -> None:
     kaggle_folder().mkdir(parents=True)
     (kaggle_folder() / "download.json").write_text("{")
     start_download()
-    wait_until(lambda: status().state is not DownloadState.RUNNING)
+    wait_for_its_end()
     assert status().state is DownloadState.DONE
 
 
@@ -144,7 +141,7 @@ def test_relative_artifacts_folder_is_the_same_for_both_processes(
     monkeypatch.setenv("PNEUMO_ARTIFACTS", "here")
     server.api_status = 503
     start_download()
-    wait_until(lambda: status().state is not DownloadState.RUNNING)
+    wait_for_its_end()
     assert "503" in status().error
     assert (tmp_path / "here" / "datasets" / "kaggle" / "download.json").is_file()
 

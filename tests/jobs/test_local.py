@@ -1,7 +1,6 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import psutil
@@ -9,23 +8,23 @@ import pytest
 
 from pneumo_core.errors import ConfigError, StoreError
 from pneumo_core.jobs.local import start_process, start_worker, worker_environment
+from tests.waiting import PATIENCE_S, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module named `probe` that a process can be started on; it tells where it runs, then waits."""
+    """A module named `probe` that a process can be started on; it tells where it runs, then ends or stays, as told."""
     path = tmp_path / "modules" / "probe.py"
     path.parent.mkdir()
     path.write_text(
-        "import json, os, sys, time\n"
+        "import json, os, signal, sys\n"
         "facts = {'argv': sys.argv[1:], 'cwd': os.getcwd(), 'session': os.getsid(0), 'pid': os.getpid(),\n"
         "         'artifacts': os.environ['PNEUMO_ARTIFACTS'], 'input': sys.stdin.read()}\n"
         "print(json.dumps(facts), flush=True)\n"
         "print('a word on standard error', file=sys.stderr, flush=True)\n"
-        "time.sleep(float(sys.argv[1]))\n"
-        "sys.exit(int(sys.argv[2]))\n"
+        "signal.pause() if sys.argv[1] == 'stay' else sys.exit(int(sys.argv[1]))\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(path.parent))
     return path
@@ -33,13 +32,12 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def lines(log: Path, count: int) -> list[str]:
     """The log's lines, once there are as many."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        found = log.read_text().splitlines() if log.exists() else []
-        if len(found) >= count:
-            return found
-        time.sleep(0.02)
-    pytest.fail(f"the process must say {count} lines: {found}")
+
+    def found() -> list[str]:
+        return log.read_text().splitlines() if log.exists() else []
+
+    wait_for(f"{count} lines", lambda: len(found()) >= count, found)
+    return found()
 
 
 def test_a_process_apart_with_its_output_in_the_log(
@@ -49,12 +47,12 @@ def test_a_process_apart_with_its_output_in_the_log(
     log.write_text("from before\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PNEUMO_ARTIFACTS", "relative")
-    process = start_process(["probe", "0", "3", "x y"], log)
-    assert process.wait(timeout=20) == 3
+    process = start_process(["probe", "3", "x y"], log)
+    assert process.wait(timeout=PATIENCE_S) == 3
     before, facts, word = lines(log, 3)
     told = json.loads(facts)
     assert (before, word) == ("from before", "a word on standard error")
-    assert told["argv"] == ["0", "3", "x y"]
+    assert told["argv"] == ["3", "x y"]
     assert told["input"] == ""
     # Where `-m pneumo_core` is found, whatever the current folder; the artifacts stay those of the current folder.
     assert told["cwd"] == str(ROOT)
@@ -66,13 +64,11 @@ def test_a_process_apart_with_its_output_in_the_log(
 
 def test_a_killed_process_leaves_no_zombie(module: Path, tmp_path: Path) -> None:
     log = tmp_path / "process.log"
-    process = start_process(["probe", "60", "0"], log)
+    process = start_process(["probe", "stay"], log)
     lines(log, 2)
     os.kill(process.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.02)  # Nobody here waits for it: the reaper does.
-    assert not psutil.pid_exists(process.pid)
+    # Nobody here waits for it: the reaper does.
+    wait_for("the reaper", lambda: not psutil.pid_exists(process.pid))
     assert process.poll() == -signal.SIGKILL
 
 
@@ -90,7 +86,7 @@ def test_a_worker_gets_its_verb_and_its_run(tmp_path: Path) -> None:
     process = start_worker("export", tmp_path / "baseline-0123456789ab", log)
     assert list(process.args)[1:] == [*("-m", "pneumo_core.worker", "export", str(tmp_path / "baseline-0123456789ab"))]
     # There is no such run: it says so in its log and ends.
-    assert process.wait(timeout=30) == 1
+    assert process.wait(timeout=PATIENCE_S) == 1
     assert "status.json" in log.read_text()
 
 
@@ -111,5 +107,5 @@ def test_a_worker_is_told_the_settings_with_absolute_paths(tmp_path: Path, monke
 
 def test_a_process_gets_what_is_added_to_its_environment(module: Path, tmp_path: Path) -> None:
     log = tmp_path / "process.log"
-    start_process(["probe", "0", "0"], log, {"PNEUMO_ARTIFACTS": "/elsewhere"}).wait(20)
+    start_process(["probe", "0"], log, {"PNEUMO_ARTIFACTS": "/elsewhere"}).wait(PATIENCE_S)
     assert json.loads(lines(log, 2)[0])["artifacts"] == "/elsewhere"

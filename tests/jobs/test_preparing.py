@@ -12,6 +12,7 @@ from pneumo_core.jobs import preparing
 from pneumo_core.jobs.preparing import default_index, start_preparing
 from pneumo_core.store import datasets_root
 from tests.hostile import assert_one_line
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -23,8 +24,7 @@ def named(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def finish() -> None:
-    while is_preparing():
-        pass
+    wait_for("the end of the preparation", lambda: not is_preparing())
 
 
 def test_phantoms_must_be_drawn_first() -> None:

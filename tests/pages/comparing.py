@@ -14,6 +14,7 @@ from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
 from pneumo_core.run_config import config_to_dict, run_id
 from pneumo_core.store import run_directory, write_manifest
+from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -69,7 +70,7 @@ def pair_of_runs(
 
 def opened(a: str, b: str, show: str, **query: str) -> AppTest:
     """The Compare page on two runs, one of its tabs open."""
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    page = app_test(ROOT / "app.py")
     page.query_params.update({"a": a, "b": b, "show": show, **query})
     return page.switch_page("pages/compare.py").run()
 

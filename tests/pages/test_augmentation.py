@@ -23,6 +23,7 @@ from pneumo_core.errors import ConfigError
 from pneumo_core.plausibility import plausibility
 from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
+from tests.waiting import app_test
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 PICTURES = 4 * (1 + 3)  # Of each setting: an original and three views of four images.
@@ -36,7 +37,7 @@ def phantoms(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def page(**query: str) -> AppTest:
     """The page as a browser finds it at an address."""
-    at = AppTest.from_file(str(APP), default_timeout=60)
+    at = app_test(APP)
     at.switch_page("pages/augmentation.py")
     at.query_params.update(query)
     return whole(at.run())
@@ -140,7 +141,7 @@ def test_originals_are_squared_as_every_preset_trains_on_them(tiny_data: Path) -
         for image in images:
             streamlit.image(image, width="stretch")
 
-    known = {item.value[0] for item in AppTest.from_function(pictures, args=(squares,)).run().get("image")}
+    known = {item.value[0] for item in app_test(pictures, args=(squares,)).run().get("image")}
     shown = own(page())
     assert {item.value[0] for item in shown} <= known
     assert len({item.value[0] for item in shown}) == 4
@@ -300,7 +301,7 @@ def test_the_download_is_a_file_that_training_accepts() -> None:
 
         streamlit.download_button("Save", data, "augmentation.json", "application/json", on_click="ignore")
 
-    expected = AppTest.from_function(button, args=(write_augmentation(setting(at)),)).run()
+    expected = app_test(button, args=(write_augmentation(setting(at)),)).run()
     assert at.get("download_button")[0].proto.url == expected.get("download_button")[0].proto.url
     assert read_augmentation(write_augmentation(setting(at))) == CUSTOM
 

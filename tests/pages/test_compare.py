@@ -18,6 +18,7 @@ from pneumo_core.store import RunDirectory, run_directory, write_manifest
 from tests.hostile import assert_one_line
 from tests.made_runs import DATA_ID, made_predictions, made_run
 from tests.pages.comparing import texts
+from tests.waiting import app_test
 
 pytestmark = pytest.mark.usefixtures("no_published")
 
@@ -43,7 +44,7 @@ HEADLINE = {
 
 
 def opened(**query: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    page = app_test(ROOT / "app.py")
     page.query_params.update(query)
     return page.switch_page("pages/compare.py").run()
 

@@ -19,12 +19,13 @@ from pneumo_core.records import Split
 from pneumo_core.run_config import config_from_dict, config_to_dict, run_id
 from pneumo_core.store import RunDirectory, run_directory, write_manifest
 from tests.conftest import FinishedRun
+from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def opened(a: str, b: str, **query: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    page = app_test(ROOT / "app.py")
     page.query_params.update({"a": a, "b": b, "show": "Images", **query})
     return page.switch_page("pages/compare.py").run()
 

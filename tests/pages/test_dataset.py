@@ -26,6 +26,7 @@ from pneumo_core.errors import DataError
 from pneumo_core.files import hold_lock
 from pneumo_core.records import Estimate, Label, NotApplicable
 from pneumo_core.store import datasets_root
+from tests.waiting import app_test
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 ODD_NAME = "IM-0003-*one*_[two](x)_$3$"
@@ -79,7 +80,7 @@ def index(odd: Path) -> DataIndex:
 
 def page(view: str | None = None, **query: str | list[str]) -> AppTest:
     """The page as a browser finds it at an address."""
-    at = AppTest.from_file(str(APP), default_timeout=60)
+    at = app_test(APP)
     at.switch_page("pages/dataset.py")
     for name, value in {**({"view": view} if view else {}), **query}.items():
         at.query_params[name] = value

@@ -20,13 +20,14 @@ from pneumo_core.records import Architecture, Split
 from pneumo_core.run_config import config_to_dict, run_id
 from pneumo_core.status import append_event
 from pneumo_core.store import RunDirectory, run_directory, write_manifest
+from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CARDS = ["Accuracy", "Sensitivity", "Specificity", "AUROC", "AUPRC", "PPV", "NPV", "Brier score", "Log loss"]
 
 
 def opened(**query: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    page = app_test(ROOT / "app.py")
     page.query_params.update(query)
     return page.switch_page("pages/evaluate.py").run()
 

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from pneumo_core.data.preparation import is_preparing, preparation_file
 from pneumo_core.jobs.preparing import start_preparing
 from pneumo_core.store import datasets_root
+from tests.waiting import app_test, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -16,7 +17,7 @@ WAITING = {"dataset", "augmentation", "train"}
 
 
 def opened(name: str, **query: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
+    page = app_test(ROOT / "app.py")
     page.query_params.update(query)
     page = page.switch_page(f"pages/{name}.py").run()
     assert not page.exception
@@ -70,8 +71,7 @@ def test_phantoms_are_prepared_apart_and_then_shown(monkeypatch: pytest.MonkeyPa
     assert is_preparing()
     (bar,) = page.get("progress")
     assert bar.proto.text
-    while is_preparing():
-        page.run()
+    wait_for("the phantoms", lambda: not is_preparing())
     page.run()
     assert not page.get("progress")
     assert page.metric[0].value == "600"
@@ -92,7 +92,7 @@ def test_a_preparation_that_fails_says_why_and_can_be_tried_again(monkeypatch: p
         preparation_file(".json").write_text('{"stage": "Failed", "error": "the disk is full"}')
 
     monkeypatch.setattr("pages.ui.state.start_preparing", fail)
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180).switch_page("pages/dataset.py").run()
+    page = app_test(ROOT / "app.py").switch_page("pages/dataset.py").run()
     assert [error.value for error in page.error] == ["the disk is full"]
     assert content(page)
     page.button[0].click().run()

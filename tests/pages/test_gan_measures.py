@@ -34,13 +34,14 @@ from pneumo_core.status import Status, append_event, read_status, update_status,
 from pneumo_core.store import RunDirectory, write_manifest
 from tests.conftest import ask_for_run
 from tests.pages.conftest import SHEET_EPOCHS
+from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 QUICK = gan_config(Preset.QUICK)
 
 
 def opened(page: str = "gan", **query: str) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    test = app_test(ROOT / "app.py")
     test.query_params.update(query)
     return test.switch_page(f"pages/{page}.py").run()
 

@@ -22,6 +22,7 @@ from pneumo_core.records import RunState
 from pneumo_core.status import update_status
 from pneumo_core.store import RunDirectory
 from tests.pages.conftest import SHEET_EPOCHS
+from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECTIONS = ("Timeline", "New samples", "Between two samples", "Real beside generated")
@@ -29,7 +30,7 @@ GAME = "Real or generated"
 
 
 def opened(**query: str | list[str]) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    page = app_test(ROOT / "app.py")
     page.query_params.update(query)
     page = page.switch_page("pages/gan.py").run()
     assert not page.exception
@@ -54,7 +55,7 @@ def address(image: np.ndarray) -> str:
 
         streamlit.image(image, output_format="PNG", alt="any")
 
-    return pictures(AppTest.from_function(one, args=(image,)).run())[0][1]
+    return pictures(app_test(one, args=(image,)).run())[0][1]
 
 
 def press(page: AppTest, label: str) -> AppTest:
@@ -175,7 +176,7 @@ def test_one_sample_is_enlarged_and_saved_as_it_is_in_a_zip(finished_gan: RunDir
 
         streamlit.download_button("This sample (PNG)", data, name, "image/png", on_click="ignore")
 
-    expected = AppTest.from_function(button, args=(png, name)).run()
+    expected = app_test(button, args=(png, name)).run()
     assert page.get("download_button")[0].proto.url == expected.get("download_button")[0].proto.url
     pixels = np.asarray(Image.open(io.BytesIO(png)))
     assert [url for _, url in pictures(page)] == [address(np.kron(pixels, np.ones((8, 8), np.uint8)))]

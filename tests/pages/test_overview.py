@@ -4,11 +4,13 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from tests.waiting import app_test
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def opened() -> AppTest:
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    return app_test(ROOT / "app.py").run()
 
 
 def test_with_nothing_set_up_it_shows_phantoms_and_says_what_to_do(no_published: Path) -> None:

@@ -19,12 +19,13 @@ from pneumo_core.files import write_json
 from pneumo_core.inference.evidence import read_predictions, read_report
 from pneumo_core.records import NotApplicable
 from pneumo_core.store import RunDirectory, read_manifest, write_manifest
+from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def opened(**query: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    page = app_test(ROOT / "app.py")
     page.run()
     page.query_params.update({"source": "Sample from the data set", **query})
     return page.switch_page("pages/predict.py").run()

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -28,6 +27,7 @@ from pneumo_core.status import Status, append_event, read_status, update_status,
 from pneumo_core.store import RunDirectory, slot_lock
 from pneumo_core.training.balance import balanced
 from tests.conftest import FinishedRun, ask_for_run
+from tests.waiting import app_test, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BASELINE = preset_config(Architecture.BASELINE, Preset.QUICK)
@@ -35,7 +35,7 @@ VGG16 = preset_config(Architecture.VGG16, Preset.QUICK)
 
 
 def opened(**query: str | list[str]) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    page = app_test(ROOT / "app.py")
     page.query_params.update(query)
     return page.switch_page("pages/train.py").run()
 
@@ -360,9 +360,7 @@ def test_three_seeds_are_started_and_cancelled_by_a_click_each(index: DataIndex)
         for words in ("waits: next", "waits: place 2", "waits: place 3"):
             assert words in texts(page)
         press(page, "Cancel all 3 that wait")
-        deadline = time.monotonic() + 60
-        while {item.state for item in views()} != {RunState.CANCELLED} and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_for("cancelling", lambda: {item.state for item in views()} == {RunState.CANCELLED})
     assert {item.state for item in views()} == {RunState.CANCELLED}
     page.run()
     assert "Queue" not in [heading.value for heading in page.subheader]

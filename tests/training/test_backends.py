@@ -29,6 +29,7 @@ from pneumo_core.records import Architecture, RunState
 from pneumo_core.status import read_events, read_status, run_state
 from pneumo_core.store import RunDirectory, read_manifest
 from tests.conftest import ROOT, ask_for_run
+from tests.waiting import PATIENCE_S
 
 pytestmark = [
     pytest.mark.slow,
@@ -58,7 +59,7 @@ def on_jax(function: str, *arguments: object) -> subprocess.Popen[str]:
 def ended(process: subprocess.Popen[str]) -> str:
     """What a process has printed when it ended well."""
     try:
-        output, _ = process.communicate(timeout=300)
+        output, _ = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
     assert process.returncode == 0, output[-4000:]

@@ -20,6 +20,7 @@ from pneumo_core.errors import CancelledError, CorruptError, StoreError, Trainin
 from pneumo_core.training import features as features_module
 from pneumo_core.training.features import FeatureCache, cached_features
 from tests.hostile import assert_one_line, child, held_elsewhere, on_small_disk
+from tests.waiting import PATIENCE_S
 
 COUNT, SIZE = 40, 16
 SOUND = AUGMENTATIONS["sound"]
@@ -236,7 +237,7 @@ def test_a_feature_that_float16_cannot_hold_ends_it(
 
 # A child computes slowly and saves after each batch. NumPy as Keras' backend spares it seconds of importing.
 CHILD = """
-import sys, time
+import signal, sys
 from pathlib import Path
 import numpy as np
 from pneumo_core.config import AUGMENTATIONS
@@ -250,7 +251,8 @@ trunk = Trunk()
 
 def progress(done, total, images_per_s):
     print(done, total, flush=True)
-    time.sleep(float(sys.argv[3]) if done else 0)
+    if done and sys.argv[3] == "stay":
+        signal.pause()
 
 cache = FeatureCache(trunk, Path(sys.argv[1]), FACTS, 8, progress)
 cached_features(cache, images, np.arange(len(images)), name="data", augment_config=AUGMENTATIONS["sound"])
@@ -258,8 +260,8 @@ print("computed", sum(trunk.batches), flush=True)
 """
 
 
-def start(folder: Path, pictures: Path, pause_s: float) -> subprocess.Popen[str]:
-    return child(CHILD, folder, pictures, pause_s, env={"KERAS_BACKEND": "numpy"})
+def start(folder: Path, pictures: Path, after_a_batch: str) -> subprocess.Popen[str]:
+    return child(CHILD, folder, pictures, after_a_batch, env={"KERAS_BACKEND": "numpy"})
 
 
 def test_two_processes_share_the_work_and_a_kill_costs_a_batch(
@@ -267,14 +269,14 @@ def test_two_processes_share_the_work_and_a_kill_costs_a_batch(
 ) -> None:
     pictures = tmp_path / "images.npy"
     np.save(pictures, images)
-    first = start(cache.folder, pictures, 3600)  # It computes one batch and then stands still.
+    first = start(cache.folder, pictures, "stay")  # It computes one batch and then stands still.
     try:
         assert first.stdout.readline() == "8 40\n"
-        second = start(cache.folder, pictures, 0)
+        second = start(cache.folder, pictures, "go on")
         try:
             assert second.stdout.readline() == "0 40\n"  # It waits for the lock, and says so.
             first.send_signal(signal.SIGKILL)
-            output, errors = second.communicate(timeout=60)
+            output, errors = second.communicate(timeout=PATIENCE_S)
         finally:
             second.kill()
     finally:

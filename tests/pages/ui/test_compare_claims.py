@@ -10,6 +10,7 @@ from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
 from pneumo_core.reference import FINDINGS, PUBLISHED
 from tests.pages.ui.finished_runs import finish
+from tests.waiting import app_test
 
 
 def checker() -> AppTest:
@@ -18,7 +19,7 @@ def checker() -> AppTest:
 
         claim_checker()
 
-    return AppTest.from_function(section, default_timeout=60)
+    return app_test(section)
 
 
 def typed(page: AppTest, **values: str) -> AppTest:
@@ -44,7 +45,7 @@ def test_both_sides_lead_the_table_and_say_whether_they_may_be_compared(no_publi
 
         published(compare_runs([a], [b]))
 
-    page = AppTest.from_function(section, args=tuple(runs), default_timeout=60).run()
+    page = app_test(section, args=tuple(runs)).run()
     assert not page.exception
     table = page.table[0].value.map(plain)
     assert len(table) == 2 + len(PUBLISHED)

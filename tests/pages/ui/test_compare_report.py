@@ -15,6 +15,7 @@ from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Estimate
 from pneumo_core.reference import INCONSISTENCIES, REPORT_RUNS
 from tests.pages.ui.finished_runs import finish
+from tests.waiting import app_test
 
 GAN_RUN = "dcgan-0123456789ab"
 
@@ -27,7 +28,7 @@ def opened(a: list[str], b: list[str], split: str = "test") -> AppTest:
 
         ours_against_report(compare_runs(a, b, split=Split(split)))
 
-    return AppTest.from_function(section, args=(a, b, split), default_timeout=60).run()
+    return app_test(section, args=(a, b, split)).run()
 
 
 def texts(page: AppTest) -> str:
