@@ -21,10 +21,11 @@ FRAMEWORKS = {"tensorflow", "keras", "jax", "torch", "sklearn"}
 VISIT = """
 import json, sys
 from pathlib import Path
+from tests.waiting import app_test
 
 # All but Images, whose heat maps ask the models.
 TABS = ("Curves", "Operating point", "Calibration", "Slices", "Against the report", "Published and claims", "Take away")
-page = app_test(Path("app.py")).run()
+page = app_test(Path("app.py").resolve()).run()
 told = {"loaded": {}}
 
 def note(name):
@@ -40,7 +41,7 @@ for name in sorted(names, key=lambda name: name == "predict.py"):
     page.run()
     note(name)
     for tab in TABS if name == "compare.py" else ():
-        one = app_test(Path("app.py"))
+        one = app_test(Path("app.py").resolve())
         one.query_params["show"] = tab
         one.switch_page("pages/compare.py").run()
         assert not one.exception, (tab, one.exception)
