@@ -29,13 +29,17 @@ checksum = $(shell cat $(1) constraints.txt | cksum | cut -d ' ' -f 1)
 RUNTIME_STAMP := $(VENV)/.runtime-$(KIND)-$(call checksum,$(RUNTIME))
 DEV_STAMP := $(VENV)/.dev-$(KIND)-$(call checksum,$(RUNTIME) requirements-dev.txt)
 
-.PHONY: run test check coverage venv resolve clean
+.PHONY: run test test-portable check coverage venv resolve clean
 
 run: $(RUNTIME_STAMP)
 	$(BIN)/python -m streamlit run app.py --server.address=localhost $(ARGS)
 
 test: check
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+# The number-sensitive tests again as other processors compute; ARGS=--short as CI does, in one go.
+test-portable: $(DEV_STAMP)
+	$(BIN)/python -m tests.portable $(ARGS)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .
