@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
+import hypothesis
 import numpy as np
 import pytest
 
@@ -29,6 +30,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # Where it is set, each of the hundreds of processes that tests start would compile the project anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# A busy machine may take any time over an example.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @dataclass(frozen=True)

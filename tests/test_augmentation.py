@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -259,7 +259,6 @@ class TestDrawParameters:
         np.testing.assert_array_equal(kept.zoom_y, kept.zoom_x)
         assert same(replace(kept, zoom_y=free.zoom_y), free)
 
-    @settings(deadline=None)
     @given(first=st.integers(0, 20), second=st.integers(0, 20))
     def test_batches_do_not_matter(self, first: int, second: int) -> None:
         rng, rng_whole = np.random.default_rng(11), np.random.default_rng(11)
@@ -314,7 +313,6 @@ class TestAugmentParameters:
 
 
 class TestApply:
-    @settings(deadline=None)
     @given(
         images=hnp.arrays(np.uint8, st.tuples(st.integers(0, 4), st.integers(1, 12), st.integers(1, 12))),
         name=st.sampled_from(sorted(SETTINGS)),
@@ -341,7 +339,6 @@ class TestApply:
         assert out.min() == 0.0
         assert out.max() == 255.0
 
-    @settings(deadline=None)
     @given(images=hnp.arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))))
     def test_identity_is_exact(self, images: np.ndarray) -> None:
         np.testing.assert_array_equal(apply(images, unchanged(len(images))), images)
@@ -355,7 +352,6 @@ class TestApply:
             single = AugmentParameters(**{f.name: values_of(parameters, f.name)[i : i + 1] for f in fields(parameters)})
             np.testing.assert_array_equal(batch[i], apply(images[i : i + 1], single)[0])
 
-    @settings(deadline=None)
     @given(images=hnp.arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))))
     def test_flips_are_exact_and_undo_themselves(self, images: np.ndarray) -> None:
         count = len(images)

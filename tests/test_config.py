@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pneumo_core import run_config as config_module
@@ -359,7 +359,6 @@ class TestValidation:
 
 
 class TestRoundTrip:
-    @settings(deadline=None)
     @given(config=TRAIN_CONFIGS)
     def test_through_json(self, config: TrainConfig) -> None:
         text = json.dumps(config_to_dict(config), allow_nan=False)
@@ -486,7 +485,6 @@ class TestFingerprint:
         monkeypatch.setattr(config_module, "SCHEMA", config_module.SCHEMA + 1)
         assert fingerprint(sound(), DATA_ID) != before
 
-    @settings(deadline=None)
     @given(left=TRAIN_CONFIGS, right=TRAIN_CONFIGS)
     def test_equal_exactly_where_configs_are(self, left: TrainConfig, right: TrainConfig) -> None:
         assert (fingerprint(left, DATA_ID) == fingerprint(right, DATA_ID)) == (left == right)

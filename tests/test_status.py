@@ -233,7 +233,7 @@ def test_events_come_back_in_order(run: RunDirectory) -> None:
     assert len(run.events.read_bytes().splitlines()) == 20
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     events=st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=5), max_size=3), max_size=6),
     kept=st.floats(0, 1),

@@ -187,7 +187,7 @@ def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
 
 
 @given(at=st.integers(0, len(_WHOLE) - 1), value=st.integers(0, 255))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_changed_byte_goes_unnoticed_or_crashes(at: int, value: int) -> None:
     damaged = _WHOLE[:at] + bytes([value]) + _WHOLE[at + 1 :]
     with TemporaryDirectory() as folder:
@@ -200,7 +200,7 @@ def test_no_changed_byte_goes_unnoticed_or_crashes(at: int, value: int) -> None:
 
 
 @given(length=st.integers(0, len(_WHOLE) - 1))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_cut_archive_is_always_refused(length: int) -> None:
     with TemporaryDirectory() as folder, pytest.raises(CorruptError):
         unpack(Path(folder), _WHOLE[:length])

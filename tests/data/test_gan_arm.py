@@ -91,7 +91,7 @@ def patients(rows: np.ndarray) -> set[str]:
 # --- Following --------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     preset=st.sampled_from(Preset),
     gan_preset=st.sampled_from(Preset),

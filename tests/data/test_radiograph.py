@@ -29,7 +29,7 @@ def lightening(subtype: Subtype, patient: int, difficulty: float = 0.0) -> np.nd
     return draw(subtype, patient, difficulty=difficulty).astype(float) - draw(Subtype.NONE, patient)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     subtype=st.sampled_from(KNOWN),
     height=st.integers(64, 300),

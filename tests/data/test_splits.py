@@ -70,7 +70,7 @@ def patients_of(frame: pd.DataFrame, rows: np.ndarray) -> set[str]:
 PATIENTS = st.lists(st.integers(1, 12), min_size=1, max_size=25)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     images=st.tuples(PATIENTS, PATIENTS, PATIENTS),
     mixed=st.booleans(),

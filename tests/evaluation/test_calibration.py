@@ -106,7 +106,7 @@ def test_temperature_has_no_intercept_and_mends_what_is_too_extreme() -> None:
     assert again.slope == pytest.approx(1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), kind=st.sampled_from(CalibrationKind), threshold=st.floats(0.001, 0.999))
 def test_order_and_decisions_stay(seed: int, kind: CalibrationKind, threshold: float) -> None:
     labels, logits, patients = arrays(predictions(seed, 80))

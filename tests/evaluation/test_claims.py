@@ -52,7 +52,7 @@ percents = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.integers(1, 13), percents, percents, percents, st.floats(0, 1) | st.none())
 @example(8, "12.5", "", "", None)
 @example(8, "12", "", "", 0.5)

@@ -104,7 +104,7 @@ def test_the_jackknife_leaves_groups_out(measure) -> None:
     assert estimate.low == pytest.approx(max(0, low) if measure is fid else low, rel=1e-5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, 6), min_size=8, max_size=60), st.integers(2, 8), st.integers(0, 5))
 def test_groups_are_whole_patients_and_even(sizes: list[int], groups: int, seed: int) -> None:
     patients = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -86,7 +86,6 @@ def test_wilson_agrees_with_scipy(n: int) -> None:
         assert (estimate.value, estimate.n) == (successes / n, n)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 2000), st.floats(0, 1), st.floats(1, 50))
 def test_wilson_stays_in_range_and_mirrors(n: int, part: float, effect: float) -> None:
     successes = round(part * n)

@@ -50,7 +50,6 @@ def pairwise_auroc(y_true: np.ndarray, probability: np.ndarray, weights: np.ndar
     return won / total
 
 
-@settings(deadline=None)
 @given(images, st.integers(-1, 17))
 def test_confusion_counts_like_a_loop(pairs: list[tuple[int, int]], sixteenth: int) -> None:
     y_true, probability = arrays(pairs)
@@ -111,7 +110,7 @@ def test_classification_table_prints_like_the_report_of_2020() -> None:
     ]
 
 
-@settings(deadline=None, max_examples=40)  # scikit-learn's table takes milliseconds
+@settings(max_examples=40)  # scikit-learn's table takes milliseconds
 @given(*[st.integers(0, 30)] * 4)
 def test_classification_table_agrees_with_scikit_learn(tn: int, fp: int, fn: int, tp: int) -> None:
     assume(tn + fp + fn + tp)
@@ -166,7 +165,6 @@ def test_table_of_no_images_has_no_numbers() -> None:
         assert all(isinstance(value, NotApplicable) for value in (row.precision, row.recall, row.f1))
 
 
-@settings(deadline=None)
 @given(images)
 def test_auroc_is_the_share_of_pairs_won(pairs: list[tuple[int, int]]) -> None:
     y_true, probability = two_class_arrays(pairs)
@@ -197,7 +195,6 @@ def test_fractional_weights_count_pairs_by_their_product() -> None:
     )
 
 
-@settings(deadline=None)
 @given(images)
 def test_a_whole_weight_is_that_many_copies(pairs: list[tuple[int, int]]) -> None:
     y_true, probability = two_class_arrays(pairs)
@@ -207,7 +204,6 @@ def test_a_whole_weight_is_that_many_copies(pairs: list[tuple[int, int]]) -> Non
         assert area(y_true, probability, weights) == pytest.approx(area(y_true[copies], probability[copies]), abs=1e-12)
 
 
-@settings(deadline=None)
 @given(images, st.sampled_from([np.exp, lambda x: x**3, lambda x: 100 * x - 7, lambda x: np.log(x + 1e-3)]))
 def test_areas_depend_on_the_order_alone(
     pairs: list[tuple[int, int]], monotone: Callable[[np.ndarray], np.ndarray]
@@ -217,7 +213,6 @@ def test_areas_depend_on_the_order_alone(
         assert area(y_true, monotone(probability)) == area(y_true, probability)
 
 
-@settings(deadline=None)
 @given(images)
 def test_swapping_labels_mirrors_auroc(pairs: list[tuple[int, int]]) -> None:
     y_true, probability = two_class_arrays(pairs)
@@ -261,7 +256,6 @@ def test_curves_agree_with_scikit_learn(seed: int) -> None:
     np.testing.assert_array_equal(pr.threshold, thresholds[::-1])
 
 
-@settings(deadline=None)
 @given(images)
 def test_each_point_of_a_curve_is_what_its_threshold_gives(pairs: list[tuple[int, int]]) -> None:
     y_true, probability = two_class_arrays(pairs)
@@ -277,7 +271,6 @@ def test_each_point_of_a_curve_is_what_its_threshold_gives(pairs: list[tuple[int
         assert (metrics.sensitivity(counts), metrics.ppv(counts)) == pytest.approx((recall, precision))
 
 
-@settings(deadline=None)
 @given(images)
 def test_the_areas_are_the_areas_under_the_curves(pairs: list[tuple[int, int]]) -> None:
     y_true, probability = two_class_arrays(pairs)

@@ -52,7 +52,7 @@ def every_threshold(values: np.ndarray) -> list[float]:
     return sorted({0.0, *values.tolist(), *([1.0] if max(values) < 1 else [])})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(pairs=SMALL, least=st.sampled_from([0.05, 0.3, 0.5, 0.75, 0.9, 1.0]))
 def test_sensitivity_is_kept_at_the_highest_threshold(pairs: list[tuple[int, float]], least: float) -> None:
     labels, values = (np.array(part) for part in zip(*pairs, strict=True))
@@ -67,7 +67,7 @@ def test_sensitivity_is_kept_at_the_highest_threshold(pairs: list[tuple[int, flo
     assert tn == max(specificities)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(pairs=SMALL, least=st.sampled_from([0.05, 0.3, 0.5, 0.75, 0.9, 1.0]))
 def test_specificity_is_reached_at_the_lowest_threshold(pairs: list[tuple[int, float]], least: float) -> None:
     labels, values = (np.array(part) for part in zip(*pairs, strict=True))
@@ -81,7 +81,7 @@ def test_specificity_is_reached_at_the_lowest_threshold(pairs: list[tuple[int, f
     assert counts(labels, values, choose(rule, labels, values))[3] == max(sensitivities)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(pairs=SMALL, ratio=st.sampled_from([0.1, 1.0, 2.0, 10.0]), prevalence=st.sampled_from([None, 0.02, 0.5, 0.9]))
 def test_cost_is_the_least_of_all_thresholds(
     pairs: list[tuple[int, float]], ratio: float, prevalence: float | None
@@ -100,7 +100,7 @@ def test_cost_is_the_least_of_all_thresholds(
     assert cost(found) == pytest.approx(min(map(cost, every_threshold(values))))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(pairs=SMALL)
 def test_youden_is_the_report_s(pairs: list[tuple[int, float]]) -> None:
     inner = [(label, min(max(value, 0.02), 0.98)) for label, value in pairs]
@@ -223,7 +223,7 @@ def both(*arguments: Any) -> tuple[Estimate, Estimate]:
     return ppv, npv
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     tp=st.integers(1, 60),
     fn=st.integers(1, 60),

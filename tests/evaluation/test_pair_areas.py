@@ -9,7 +9,7 @@ from pneumo_core.evaluation.metrics import areas, rank
 from pneumo_core.evaluation.pair_areas import areas_by_pairs, count_pairs
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.sampled_from([0, 1, 8]))
 def test_they_are_those_by_sorting(seed: int, n: int, decimals: int) -> None:
     rng = np.random.default_rng(seed)

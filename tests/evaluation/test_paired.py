@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
@@ -117,7 +117,6 @@ def test_clustered_mcnemar_of_single_images_is_nearly_the_asymptotic_test() -> N
     assert found.p_clustered == pytest.approx(asymptotic, rel=0.05)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_mcnemar_swaps_and_knows_neither_names_nor_order(seed: int) -> None:
     a, b, patient = calls(seed, patients=8)
@@ -235,7 +234,6 @@ def test_delong_of_copied_images_has_the_variance_of_the_images() -> None:
     assert thrice.p < once.p
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_delong_swaps_and_knows_only_the_order_of_the_logits(seed: int) -> None:
     y_true, a, b, patient = scores(seed, patients=12)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
@@ -31,7 +31,6 @@ def test_float32_logits_that_a_float32_sigmoid_would_tie_stay_apart() -> None:
     assert np.all(np.diff(probability(np.float32([17.0, 18.0, 20.0, 30.0]))) > 0)
 
 
-@settings(deadline=None)
 @given(st.floats(-1e6, 1e6))
 def test_opposite_logits_have_complementary_probabilities(logit: float) -> None:
     there, back = probability(np.array([logit, -logit]))

@@ -51,7 +51,7 @@ def test_bins_and_scores_are_scikit_learn_s(bins: int) -> None:
     assert found.ece == pytest.approx(float(np.dot(weights, np.abs(observed - mean))))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     chances=st.lists(st.sampled_from([0.0, 0.05, 0.1, 0.25, 0.3, 0.5, 0.7, 0.95, 1.0]), min_size=1, max_size=30),
     data=st.data(),

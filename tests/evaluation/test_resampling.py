@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import bootstrap, norm
 from scipy.stats._resampling import BootstrapResult
@@ -136,7 +136,6 @@ def normal_case(seed: int, shift: float, *, skewed: bool, ties: bool) -> Resampl
     return Resampled(np.array([shift]), np.round(replicates, 0 if ties else 9), influence)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**6), st.floats(-4, 4), st.booleans(), st.booleans())
 def test_p_is_below_a_level_exactly_where_its_interval_leaves_out_0(
     seed: int, shift: float, skewed: bool, ties: bool
@@ -151,7 +150,6 @@ def test_p_is_below_a_level_exactly_where_its_interval_leaves_out_0(
         assert (p[0] < 0.05) == (low[0] > 0 or high[0] < 0)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**6), st.floats(-3, 3), st.booleans())
 def test_swapping_the_sides_mirrors_the_interval_and_keeps_p(seed: int, shift: float, ties: bool) -> None:
     drawn = normal_case(seed, shift, skewed=True, ties=ties)

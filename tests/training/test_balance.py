@@ -62,7 +62,7 @@ def test_class_weights_are_those_of_scikit_learn(normal: int, pneumonia: int) ->
     assert np.mean([weights[int(label)] for label in labels[rows]]) == pytest.approx(1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     normal=st.integers(1, 40),
     pneumonia=st.integers(1, 40),

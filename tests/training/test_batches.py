@@ -61,7 +61,7 @@ def rows_of(batches: keras.utils.PyDataset) -> list[int]:
 # --- Sources ----------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4).filter(any),
     shape=st.sampled_from([(3, 3), (2, 2, 5)]),

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,6 +30,7 @@ from pneumo_core.store import RunDirectory, datasets_root, read_trained
 from pneumo_core.training import classifier as classifier_module
 from pneumo_core.training.callbacks import Backup
 from pneumo_core.training.classifier import build_classifier, train_classifier
+from tests.closeness import rounding
 from tests.conftest import ask_for_run
 from tests.hostile import assert_one_line
 
@@ -327,19 +329,38 @@ def test_vgg16_trains_its_head_and_then_its_last_block(
             assert changed == variable.path.startswith("block5_"), variable.path
 
 
-def test_stored_features_train_as_the_whole_network_does(index: DataIndex, vgg16_weights: Path) -> None:
+def test_stored_features_train_as_the_whole_network_does(
+    index: DataIndex, vgg16_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With one view that is the image itself, the cache changes nothing: not the order, not dropout, not the losses."""
+
+    def call(self: keras.layers.Flatten, inputs: Any) -> Any:
+        return flatten(self, keras.ops.cast(keras.ops.cast(inputs, "float16"), inputs.dtype))
+
+    # The cache keeps float16, which moves float32 features by up to 5e-4 of themselves: the whole network does so here too.
+    flatten = keras.layers.Flatten.call
+    monkeypatch.setattr(keras.layers.Flatten, "call", call)
     config = replace(HEAD_ONLY, augment=AUGMENTATIONS["none"], feature_views=1)
     stored, whole = trained(config, index), trained(replace(config, feature_views=0), index)
     assert features_told(stored)
     assert not features_told(whole)
     assert stored.run_id != whole.run_id
     received, expected = epochs_of(stored), epochs_of(whole)
+    # What is left is the order in which float32 products are added, which may depend on how many images a batch has. It
+    # carries a few features over to the next float16, so all that is made of them moves by less than float16 does.
+    moved = rounding(np.float16)
+    rows = assign(index.table, config)
     for epoch in (0, 1):
-        for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
-            # float16 holds bfloat16's features, so that only their sum in another order may differ.
-            assert received[epoch][name] == pytest.approx(expected[epoch][name], rel=1e-4), (epoch, name)
-    np.testing.assert_allclose(val_logits(stored, config, index), val_logits(whole, config, index), atol=1e-4)
+        for name, count in (("", len(rows.train)), ("val_", len(rows.val))):
+            loss, accuracy = f"{name}loss", f"{name}accuracy"
+            assert received[epoch][loss] == pytest.approx(expected[epoch][loss], rel=moved), (epoch, loss)
+            # An image whose logit is within that of 0 may be called either way: one of them.
+            assert received[epoch][accuracy] == pytest.approx(expected[epoch][accuracy], abs=1.01 / count), (
+                epoch,
+                accuracy,
+            )
+    logits = [val_logits(run, config, index) for run in (stored, whole)]
+    np.testing.assert_allclose(*logits, atol=moved * np.abs(logits[1]).max())
     frozen = build_classifier(config)
     frozen.load_weights(whole.weights)
     start = build_classifier(config)

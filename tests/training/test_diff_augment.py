@@ -37,7 +37,7 @@ def slowly(image: NDArray[np.float32], changes: NDArray[np.float32]) -> NDArray[
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([8, 16, 24]))
 def test_drawn_changes_are_the_slow_ones(seed: int, size: int) -> None:
     changes = draw_changes(np.random.default_rng(seed), 3, size)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -148,7 +148,6 @@ def test_a_class_without_images_has_no_share() -> None:
     assert texts == ["<b>0</b><br>no image"] * 2
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1000), st.sampled_from(list(Label)))
 def test_text_on_a_cell_reads_at_any_share(of_thousand: int, label: Label) -> None:
     if label is Label.NORMAL:
@@ -201,7 +200,6 @@ def test_history_of_no_epoch_and_without_validation_is_drawn_without_a_mark() ->
     assert not charts.history(lone, selected_on_test=False).layout.shapes
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(-30, 30)), min_size=1, max_size=60))
 def test_bins_hold_what_a_slow_count_finds(images: list[tuple[int, float]]) -> None:
     labels, logits = zip(*images, strict=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import classification_report
 
@@ -81,7 +81,6 @@ def test_the_classification_csv_keeps_every_digit(evidence: pd.DataFrame) -> Non
     assert read[2]["precision"] == "", "the accuracy has one value"
 
 
-@settings(deadline=None)
 @given(
     images=st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=1, max_size=30),
     threshold=st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.9]),
@@ -194,7 +193,6 @@ def test_of_an_epoch_that_was_run_twice_the_last_counts() -> None:
     assert tables.best_epoch(frame) == 2
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([0.1, 0.2, 0.3, float("nan")]), max_size=8))
 def test_the_best_epoch_is_the_first_that_a_loop_finds(losses: list[float]) -> None:
     best, kept = float("inf"), None
