@@ -98,10 +98,7 @@ def your_setting(sample: Sample, seed: int) -> None:
 st.title("Augmentation")
 with shown_errors():
     index = current_index()
-    if index is None:
-        st.badge("the first phantoms: synthetic, not patients", icon=":material/science:", color="violet")
-    else:
-        data_badge(index)
+    data_badge(index)
     waiting = st.container()
     st.markdown(
         "In every epoch each training image is changed at random, so that a model meets more variety than there is. A "
@@ -111,9 +108,7 @@ with shown_errors():
         st.warning(plain(refused))
     sample, seed = choose_sample(index)
     st.header("Both presets, same images and draws")
-    st.caption(
-        "Verdicts are rules of thumb on anatomy and exposure. Whether a change helps a model, only its runs tell."
-    )
+    st.caption("Verdicts are rules of thumb on anatomy and exposure; whether a change helps, only runs with it tell.")
     for column, (name, title) in zip(st.columns(len(PRESETS), gap="large"), PRESETS.items(), strict=True):
         with column:
             st.subheader(title)

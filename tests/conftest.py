@@ -67,6 +67,13 @@ def ask_for_run(config: TrainConfig, index: DataIndex) -> RunDirectory:
     return run
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Where there is a test process a core, threads of one would only wait for those of the others."""
+    if config.getoption("numprocesses", None):
+        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            os.environ.setdefault(name, "1")  # The processes are not started yet, and inherit it.
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first, so that the end of a run is not one of them alone while a processor idles."""

@@ -84,9 +84,9 @@ def gan_link(view: RunView, label: str = "Open it in the GAN lab") -> None:
     st.page_link("pages/gan.py", label=label, query_params=query)
 
 
-def data_badge(index: DataIndex) -> None:
-    """Which data set the page is about."""
-    if index.is_phantom:
+def data_badge(index: DataIndex | None) -> None:
+    """Which data set the page is about; None where the first phantoms stand in for it while it is being prepared."""
+    if index is None or index.is_phantom:
         st.badge("built-in phantoms: synthetic, not patients", icon=":material/science:", color="violet")
     else:
         st.badge(f"{index.root.name} · {len(index.table):,} images · id {index.data_id}", color="green")

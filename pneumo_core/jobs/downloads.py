@@ -5,17 +5,14 @@ outlives the page that started it, and is alive as long as its lock is held.
 """
 
 from pathlib import Path
-from typing import Final
 
 from pneumo_core.data.download import DownloadState, DownloadStatus, download_status
 from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import CorruptError, DownloadError
 from pneumo_core.files import hold_lock, make_directory
-from pneumo_core.jobs.local import start_job
+from pneumo_core.jobs.local import START_TIMEOUT_S, start_job
 
 __all__ = ["start_download"]
-
-_START_TIMEOUT_S: Final = 180.0  # Libraries are imported first, from a cold disk and beside other work.
 
 
 def start_download() -> None:
@@ -25,12 +22,12 @@ def start_download() -> None:
 
     Raises:
         DownloadError: The process did not start, or ended without having said why.
-        RunError: Another process has been starting a download for a minute.
+        RunError: Another process has been starting a download for three minutes.
         StoreError: The folder cannot be written.
     """
     # The process works in another folder than this one may, so a relative path would name two places.
     dest = make_directory(kaggle_folder()).resolve()
-    with hold_lock(dest / "start.lock", timeout_s=_START_TIMEOUT_S):
+    with hold_lock(dest / "start.lock", timeout_s=START_TIMEOUT_S):
         before = _status(dest)
         if before is not None and before.state is DownloadState.RUNNING:
             return

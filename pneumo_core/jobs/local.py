@@ -13,9 +13,18 @@ from pneumo_core.errors import PneumoError
 from pneumo_core.files import store_errors
 from pneumo_core.settings import keras_backend, settings
 
-__all__ = ["PROJECT", "start_job", "start_process", "start_worker", "worker_arguments", "worker_environment"]
+__all__ = [
+    "PROJECT",
+    "START_TIMEOUT_S",
+    "start_job",
+    "start_process",
+    "start_worker",
+    "worker_arguments",
+    "worker_environment",
+]
 
-_START_TIMEOUT_S: Final = 60.0
+START_TIMEOUT_S: Final = 180.0
+"""How long a process may take to begin: libraries are imported first, from a cold disk and beside other work."""
 
 PROJECT: Final = Path(__file__).resolve().parent.parent.parent
 """Folder that a worker works in, where ``-m pneumo_core`` is found."""
@@ -105,11 +114,11 @@ def start_job(
         has_spoken: Whether it has said its first word, which may be why it failed.
 
     Raises:
-        PneumoError: `error`: the process ended with a failure, or a minute passed, before its first word.
+        PneumoError: `error`: the process ended with a failure, or three minutes passed, before its first word.
         StoreError: The log cannot be written.
     """
     process = start_process(arguments, log)
-    deadline = time.monotonic() + _START_TIMEOUT_S
+    deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         has_ended = process.poll() is not None  # Asked first: its last word is then there to be read.
         if has_spoken() or (has_ended and process.returncode == 0):
@@ -118,7 +127,7 @@ def start_job(
             raise error(f"the {name} must start. Received: exit status {process.returncode}: {_last_line(log)}")
         time.sleep(0.02)
     process.kill()
-    raise error(f"the {name} must start within {_START_TIMEOUT_S:.0f} s. Received: nothing; see {log}")
+    raise error(f"the {name} must start within {START_TIMEOUT_S:.0f} s. Received: nothing; see {log}")
 
 
 def _last_line(log: Path) -> str:

@@ -7,14 +7,12 @@ from pneumo_core.data.preparation import is_preparing, preparation_file
 from pneumo_core.data.source import default_folder
 from pneumo_core.errors import DataError
 from pneumo_core.files import hold_lock, make_directory, store_errors
-from pneumo_core.jobs.local import start_job
+from pneumo_core.jobs.local import START_TIMEOUT_S, start_job
 
 __all__ = ["default_index", "start_preparing"]
 
 _AT_ONCE: Final = 300
 """Images that are read for the first time within half a second, which is less than a process takes to start."""
-
-_START_TIMEOUT_S: Final = 60.0
 
 
 def default_index() -> DataIndex | None:
@@ -36,12 +34,12 @@ def start_preparing() -> None:
 
     Raises:
         DataError: The process did not start.
-        RunError: Another process has been starting it for a minute.
+        RunError: Another process has been starting it for three minutes.
         StoreError: Nothing can be written.
     """
     said = preparation_file(".json")
     make_directory(said.parent)
-    with hold_lock(preparation_file(".start.lock"), timeout_s=_START_TIMEOUT_S):
+    with hold_lock(preparation_file(".start.lock"), timeout_s=START_TIMEOUT_S):
         if not is_preparing():
             with store_errors(said):
                 said.unlink(missing_ok=True)

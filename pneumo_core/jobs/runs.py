@@ -9,7 +9,6 @@ import time
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
 
 from pneumo_core.config import TrainConfig
 from pneumo_core.data.gan_arm import require_gan
@@ -19,7 +18,7 @@ from pneumo_core.errors import ConfigError, CorruptError, RunError, StoreError
 from pneumo_core.files import hold_lock, is_there, lock_is_held, make_directory, store_errors, write_json
 from pneumo_core.jobs.clean import clean
 from pneumo_core.jobs.cost import required_bytes
-from pneumo_core.jobs.local import start_worker, worker_environment
+from pneumo_core.jobs.local import START_TIMEOUT_S, start_worker, worker_environment
 from pneumo_core.jobs.ray_jobs import job_log, require_ray, start_job, stop_job
 from pneumo_core.jobs.views import RunView, queue_places, view, views
 from pneumo_core.records import Architecture, RunState
@@ -29,8 +28,6 @@ from pneumo_core.status import Status, next_ticket, run_state, write_status
 from pneumo_core.store import RunDirectory, directory_to_train, find_run, runs_root
 
 __all__ = ["Executor", "RunView", "cancel", "export", "logs", "queue_places", "resume", "submit", "view", "views"]
-
-_START_TIMEOUT_S: Final = 180.0  # Libraries are imported first, from a cold disk and beside other work.
 
 
 class Executor(StrEnum):
@@ -62,7 +59,7 @@ def submit(config: RunConfig, index: DataIndex, *, executor: Executor = Executor
     run = directory_to_train(run_id(config, index.data_id))
     if not is_there(run.manifest):
         make_directory(run.path)
-        with hold_lock(run.submit_lock, timeout_s=_START_TIMEOUT_S):
+        with hold_lock(run.submit_lock, timeout_s=START_TIMEOUT_S):
             known = view(run.run_id) if is_there(run.config) else None
             is_needed = known is None or known.is_resumable
             if is_needed:
@@ -102,7 +99,7 @@ def resume(run_id: str, *, executor: Executor | None = None) -> RunView:
         raise CorruptError(current.problem)
     index = load_index(current.data["data_id"])  # Says now what the worker would only say in its log.
     chosen = executor or (Executor.RAY if is_there(current.run.executor) else Executor.LOCAL)
-    with hold_lock(current.run.submit_lock, timeout_s=_START_TIMEOUT_S):
+    with hold_lock(current.run.submit_lock, timeout_s=START_TIMEOUT_S):
         if view(run_id).is_resumable:  # Or somebody else was faster.
             _prepare(chosen, current.config, index)
             _start(current.run, "train", chosen)
@@ -120,7 +117,7 @@ def export(run_id: str) -> RunView:
     current = view(run_id)
     if current.state is not RunState.TRAINED:
         raise RunError(f"only a trained run can be exported. Received: run_id={run_id!r}, state={current.state.value}")
-    with hold_lock(current.run.submit_lock, timeout_s=_START_TIMEOUT_S):
+    with hold_lock(current.run.submit_lock, timeout_s=START_TIMEOUT_S):
         if view(run_id).is_resumable:
             _start(current.run, "export", Executor.LOCAL)
     return view(run_id)
@@ -200,7 +197,7 @@ def _start(run: RunDirectory, verb: str, executor: Executor) -> None:
         start_job(run, verb)
         return
     process = start_worker(verb, run.path, run.log)
-    deadline = time.monotonic() + _START_TIMEOUT_S
+    deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if lock_is_held(run.run_lock) or process.poll() is not None:
             break
@@ -208,7 +205,7 @@ def _start(run: RunDirectory, verb: str, executor: Executor) -> None:
     else:
         process.kill()  # Or it would start after all, when nobody expects it any more.
         raise RunError(
-            f"the worker must start within {_START_TIMEOUT_S:.0f} s. Received: run_id={run.run_id!r}; see {run.log}"
+            f"the worker must start within {START_TIMEOUT_S:.0f} s. Received: run_id={run.run_id!r}; see {run.log}"
         )
     if process.poll() not in {None, 0} and run_state(run) is RunState.INTERRUPTED:
         raise RunError(f"the worker must start. Received: exit status {process.poll()}: {_last_line(run.log)}")

@@ -376,7 +376,7 @@ def test_a_worker_that_never_takes_its_lock_is_given_up(
     index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = []
-    monkeypatch.setattr(jobs, "_START_TIMEOUT_S", BRIEFLY_S)
+    monkeypatch.setattr(jobs, "START_TIMEOUT_S", BRIEFLY_S)
     monkeypatch.setattr(jobs, "start_worker", lambda *asked: started.append(start_worker(*asked)) or started[-1])
     monkeypatch.setattr(sys, "executable", broken_python(tmp_path, f"exec sleep {PATIENCE_S}"))
     with pytest.raises(RunError, match="the worker must start within") as caught:

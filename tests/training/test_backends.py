@@ -40,7 +40,7 @@ pytestmark = [
 ]
 
 SIZE = 64
-SEEDS = range(5)
+SEEDS = range(3)
 
 
 def on_jax(function: str, *arguments: object) -> subprocess.Popen[str]:
@@ -286,13 +286,13 @@ def train_seeds(artifacts: str, data: str) -> None:
         sys.stdout.write(f"AUROC of seed {seed}: {area:.6f}\n")
 
 
-def test_five_paired_seeds_are_as_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paired_seeds_are_as_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Easy phantoms and a small network, so that a short training converges; benchmarks/backends.py has real X-rays."""
     from pneumo_core.data.phantom import write_phantoms
 
     data = tmp_path / "phantoms"
     write_phantoms(data, seed=7, count=600, difficulty=0.1)
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled"))  # Once for the five seeds.
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled"))  # Once for all seeds.
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     code = "import sys; from tests.training.test_backends import train_seeds; train_seeds(*sys.argv[1:])"
     child = on_jax("train_seeds", tmp_path / "jax", data)
