@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.augmentation import SLIDERS, TOGGLES, Sample, choose_sample, refused_values, show_setting
+from pages.ui.augmentation import SLIDERS, TOGGLES, Sample, choose_sample, introduce, refused_values, show_setting
 from pages.ui.components import data_badge, shown_errors
 from pages.ui.pictures import plain
 from pages.ui.state import current_index, needed_index, require_frame
@@ -100,10 +100,7 @@ with shown_errors():
     index = current_index()
     data_badge(index)
     waiting = st.container()
-    st.markdown(
-        "In every epoch each training image is changed at random, so that a model meets more variety than there is. A "
-        "change that no X-ray could show is no use to it. These pictures come from the code that trains."
-    )
+    introduce(PRESETS if index is None else {})
     if refused := refused_values(st.query_params.to_dict()):  # Before the controls, which take it off the address.
         st.warning(plain(refused))
     sample, seed = choose_sample(index)

@@ -1,5 +1,6 @@
 """What the Augmentation page draws with: a sample of training images, and what a setting does to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pages.ui.charts import MODEL, REFERENCE
 from pages.ui.evaluate import chart
 from pages.ui.known import phantom_sample
 from pneumo_core.augmentation import AugmentParameters, apply, draw_parameters
-from pneumo_core.config import AugmentConfig
+from pneumo_core.config import AUGMENTATIONS, AugmentConfig
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
@@ -76,6 +77,25 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return np.nan
+
+
+def introduce(presets: Mapping[str, str]) -> None:
+    """What the page is about, and what some presets do, as a table that needs no image.
+
+    Args:
+        presets: Name of each, and what to call it.
+    """
+    st.markdown(
+        "In every epoch each training image is changed at random, so that a model meets more variety than there is. A "
+        "change that no X-ray could show is no use to it. These pictures come from the code that trains."
+    )
+    rows = [
+        {"preset": title, "change": note.operation, "on an X-ray": note.verdict.value}
+        for name, title in presets.items()
+        for note in plausibility(AUGMENTATIONS[name])
+    ]
+    if rows:
+        st.table(pd.DataFrame(rows), hide_index=True, alt="What each preset changes")
 
 
 def choose_sample(index: DataIndex | None) -> tuple[Sample, int]:

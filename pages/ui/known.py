@@ -23,11 +23,11 @@ def official_counts() -> pd.DataFrame:
         rows.append(
             {
                 "split": name,
-                "images": normal + pneumonia,
-                "NORMAL": normal,
-                "PNEUMONIA": pneumonia,
+                "images": f"{normal + pneumonia:,}",
+                "NORMAL": f"{normal:,}",
+                "PNEUMONIA": f"{pneumonia:,}",
                 "PNEUMONIA, share": f"{pneumonia / (normal + pneumonia):.1%}",
-                "images, as the report counted": reported,
+                "images, as the report counted": f"{reported:,}",
             }
         )
     return pd.DataFrame(rows)
@@ -36,9 +36,8 @@ def official_counts() -> pd.DataFrame:
 def show_official_counts() -> None:
     """The report's data set as a table."""
     st.subheader("The report's data set")
-    counts = official_counts()
-    numbers = {name: st.column_config.NumberColumn(format="localized") for name in counts.select_dtypes("number")}
-    st.dataframe(counts, hide_index=True, column_config=numbers, alt="Images of the report's data set per split")
+    # Plain tables: they are there as soon as the page is, before the browser has loaded what draws a table that sorts.
+    st.table(official_counts(), hide_index=True, alt="Images of the report's data set per split")
     st.caption(
         "Chest X-rays of children (Kermany et al. 2018, doi:10.17632/rscbjbr9sj.2), as Kaggle serves them. The report counted "
         "1,354 NORMAL training images in its own copy."
@@ -53,15 +52,15 @@ def show_preset_results() -> None:
             "preset": preset.value,
             "test accuracy": percent(known.accuracy),
             "test AUROC": f"{known.auroc.value:.3f} ({known.auroc.low:.3f} to {known.auroc.high:.3f})",
-            "n": known.accuracy.n,
+            "n": f"{known.accuracy.n:,}",
             "selected on": "test" if preset_config(architecture, preset).selected_on_test else "validation patients",
-            "epochs": known.epochs,
+            "epochs": f"{known.epochs}",
             "training": duration(known.duration_s),
         }
         for (architecture, preset), known in EXPECTED.items()
     ]
     st.subheader("What each preset gave on the X-rays")
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", alt="Results of each preset on the X-rays")
+    st.table(pd.DataFrame(rows), hide_index=True, alt="Results of each preset on the X-rays")
     machine = next(iter(EXPECTED.values())).machine
     st.caption(
         f"One run each, on {machine}; 95 % intervals, clustered by patient. Figures selected on test are optimistic."

@@ -72,7 +72,7 @@ def show_rates(report: EvaluationReport) -> None:
     st.markdown(
         f"**How often this model is right** · {split.value}, n = {part.n:,} images of {part.n_patients:,} patients"
     )
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="content", alt=f"Figures of this model on {split.value}")
+    st.table(pd.DataFrame(rows), hide_index=True, width="content", alt=f"Figures of this model on {split.value}")
 
 
 def show_probability(prediction: Prediction, raw: float, model: Classifier) -> tuple[float, str]:
