@@ -46,6 +46,7 @@ def forget_halves(site: Path) -> None:
     """
     for folder in site.glob("*.dist-info"):
         if not ((folder / "INSTALLER").exists() and (folder / "RECORD").exists()):
+            say(f"{folder.name.removesuffix('.dist-info')} was left by half: it is installed again")
             shutil.rmtree(folder)
 
 

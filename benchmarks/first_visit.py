@@ -72,6 +72,7 @@ def visit(browser: Browser, path: str) -> tuple[float, float | None]:
             page.wait_for_function(_BAR, timeout=_PATIENCE_MS, polling=20)
             page.wait_for_function(f"!({_BAR})", timeout=_PATIENCE_MS, polling=50)
             ready = time.perf_counter() - started
+            assert not page.locator("[data-testid=stAlertContentError]").count(), "the preparation failed"
         context.close()
         return first, ready
 

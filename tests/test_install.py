@@ -42,6 +42,7 @@ def test_a_failure_is_named(output: str, expected: str) -> None:
 def test_an_index_that_refuses_is_named() -> None:
     # Nothing listens on port 9, and no configuration or cache of this machine may help.
     refusing = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1"}
+    refusing |= {"NO_PROXY": "*", "no_proxy": "*"}
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
     found = subprocess.run(
         [sys.executable, "install.py", "--installer=pip", "--size=1 MB", "pneumo-study-is-on-no-index"],

@@ -191,7 +191,7 @@ def test_kaggle_is_free_to_follow_its_server() -> None:
         ("Linux (x86-64", "x86_64-manylinux_2_28"),
         ("or ARM, glibc 2.28", "aarch64-manylinux_2_28"),
         ("macOS 14 or later (Apple silicon)", "aarch64-apple-darwin"),
-        ("Windows\n(x86-64", "x86_64-pc-windows-msvc"),
+        ("Windows take WSL, for the packages install there", "x86_64-pc-windows-msvc"),
     ],
 )
 def test_each_platform_of_readme_is_resolved_for(readme: str, platform: str) -> None:

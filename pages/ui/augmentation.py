@@ -134,7 +134,7 @@ def choose_sample(index: DataIndex | None) -> tuple[Sample, int]:
 
 def _first_phantoms(wanted: Label | None, number: int) -> Sample:
     """The same of the first phantoms."""
-    found = [(label, pixels) for label, pixels in zip(*phantom_sample(16), strict=True) if wanted in {None, label}]
+    found = [(label, pixels) for label, pixels in zip(*phantom_sample(), strict=True) if wanted in {None, label}]
     found = found[number % len(found) :] + found[: number % len(found)]
     squares = [Image.fromarray(pixels).resize((_SIZE, _SIZE), Image.Resampling.BILINEAR) for _, pixels in found]
     return Sample(np.stack([np.asarray(square) for square in squares]), tuple(label for label, _ in found))

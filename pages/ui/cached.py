@@ -1,5 +1,6 @@
 """Core calls whose results pages share. Uploads never pass through here: these caches are shared by all users."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.figures import Evidence
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.inference.evidence import read_report
-from pneumo_core.jobs.preparing import default_index
+from pneumo_core.jobs.preparing import index_at_once
 from pneumo_core.records import Split
 from pneumo_core.store import find_run, gan_run_config
 
@@ -44,7 +45,7 @@ class _NotReadyError(Exception):
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _default_index(folder: str, changed_ns: int) -> DataIndex:  # noqa: ARG001
     """`changed_ns` is part of the key, so a changed folder is scanned again."""
-    index = default_index()
+    index = index_at_once(Path(folder))
     if index is None:
         raise _NotReadyError
     return index

@@ -10,8 +10,10 @@ from pages.ui.cached import learned_of, loaded_generator, samples_of
 from pages.ui.pictures import plain
 from pages.ui.state import needed_index
 from pneumo_core.data.index import DataIndex
+from pneumo_core.data.source import default_folder
 from pneumo_core.data.synthetic import sheet
 from pneumo_core.errors import DataError
+from pneumo_core.jobs.runs import view
 from pneumo_core.store import RunDirectory, gan_run_config
 
 SEED = "sample_seed"
@@ -90,6 +92,9 @@ def show_numbered(
 
 def real_images(run: RunDirectory, index: DataIndex | None) -> NDArray[np.uint8] | None:
     """The images that a finished DCGAN has learned from, or None and the reason on the page where they are not here."""
+    if index is None and default_folder() is None and not view(run.run_id).data.get("is_phantom"):
+        st.info("No real images to compare with: it has learned from X-rays. Connect them on Dataset.")
+        return None
     try:
         return learned_of(run.run_id, index or needed_index())[0]
     except DataError as error:

@@ -68,16 +68,16 @@ def show_preset_results() -> None:
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
-def phantom_sample(count: int = 8) -> tuple[tuple[Label, ...], list[NDArray[np.uint8]]]:
+def phantom_sample() -> tuple[tuple[Label, ...], list[NDArray[np.uint8]]]:
     """The first training phantoms, drawn here and now; see `data.phantom.first_phantoms`."""
     from pneumo_core.data.phantom import first_phantoms  # Draws with a library that most pages never need.
 
-    return first_phantoms(count)
+    return first_phantoms(16)
 
 
 def show_phantom_sample() -> None:
     """The first phantoms as pictures."""
-    labels, images = phantom_sample()
+    labels, images = (part[:8] for part in phantom_sample())
     st.subheader("The first phantoms")
     grid = st.grid(len(images), min_column_width=110, gap="xsmall")
     for number, (label, pixels) in enumerate(zip(labels, images, strict=True), start=1):

@@ -13,6 +13,7 @@ from pneumo_core.jobs.preparing import start_preparing
 from pneumo_core.settings import settings
 
 _FRAME = "frame_was_drawn"
+_FAILURE = "preparation_failed"
 
 
 def mark_frame() -> None:
@@ -38,13 +39,10 @@ def current_index() -> DataIndex | None:
         DataError: The data set named by the settings cannot be used.
         StoreError: Nothing can be written.
     """
-    chosen = connected_id()
-    if chosen is not None:
-        try:
-            return current_stored_index(chosen)
-        except DataError:
-            st.caption("The connected data set is gone; showing the default one.")
-    return current_default_index()
+    index = _connected()
+    if index is None and connected_id() is not None:
+        st.caption("The connected data set is gone; showing the default one.")
+    return index or current_default_index()
 
 
 def needed_index() -> DataIndex:
@@ -53,30 +51,46 @@ def needed_index() -> DataIndex:
     It is drawn again when the data set is ready. What needs no data stands above this call.
 
     Raises:
-        DataError: See `current_index`; or the preparation failed, or did not start.
+        DataError: See `current_index`; or the preparation did not start.
         StoreError: Nothing can be written.
     """
-    index = current_index()
+    index = _connected() or current_default_index()
     if index is None:
-        with st.spinner("Starting to prepare the data set…"):
-            start_preparing()
-        st.fragment(_follow_preparation, run_every="0.5s")()
+        _prepare()
         st.stop()
+    st.session_state.pop(_FAILURE, None)
     return index
+
+
+def _prepare() -> None:
+    """Start the preparation and follow it; one that failed is told, and started again by a click."""
+    if failure := st.session_state.get(_FAILURE):
+        show_error(failure)
+        if st.button("Try again", type="primary"):
+            del st.session_state[_FAILURE]
+            st.rerun()
+        return
+    with st.spinner("Starting to prepare the data set…"):
+        start_preparing()
+    st.fragment(_follow_preparation, run_every="0.5s")()
+
+
+def _connected() -> DataIndex | None:
+    chosen = connected_id()
+    try:
+        return None if chosen is None else current_stored_index(chosen)
+    except DataError:
+        return None
 
 
 def _follow_preparation() -> None:
     """How far the preparation is; when it has ended, the page is drawn again."""
     with shown_errors():
-        is_over = not is_preparing()  # Asked first: what it said last is then there to be read.
-        if current_index() is not None:
+        if not is_preparing():
+            if current_default_index() is None:
+                st.session_state[_FAILURE] = preparation().error or "The preparation of the data set was stopped."
             st.rerun()
         now = preparation()
-        if is_over:
-            show_error(now.error or "The preparation of the data set was stopped. What was done is kept.")
-            if st.button("Try again", type="primary"):
-                st.rerun()
-            return
         share = now.done / now.total if now.total else 0.0
         counted = f": {now.done:,} of {now.total:,}" if now.total else "…"
         st.progress(share, f"{now.stage}{counted} (once; this page goes on by itself)")

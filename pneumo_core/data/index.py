@@ -120,7 +120,7 @@ def build_index(folder: Path, *, progress: Callable[[int, int], None] | None = N
         image_id, split, label = item
         key = _file_key(root / image_id)
         known = remembered.get(image_id)
-        if known is not None and known["key"] == key:
+        if known is not None and known["key"] == key is not None:
             return image_id, known
         return image_id, {"key": key, **_inspect(root, image_id, split, label)}
 
@@ -134,9 +134,8 @@ def build_index(folder: Path, *, progress: Callable[[int, int], None] | None = N
     index = _assemble(root, scan, ignored)
     # What could not be opened is tried again next time: permissions change without a trace in size and time.
     sure = {
-        image_id: entry
+        image_id: {**entry, "key": None} if entry.get("unreadable", {}).get("reason") == _NOT_READABLE else entry
         for image_id, entry in scan.items()
-        if entry.get("unreadable", {}).get("reason") != _NOT_READABLE
     }
     if sure != remembered:
         write_json(cache_path, {"schema": _SCAN_SCHEMA, "sha256": _digest(sure), "files": sure})
@@ -145,7 +144,7 @@ def build_index(folder: Path, *, progress: Callable[[int, int], None] | None = N
 
 
 def unread_files(root: Path) -> int:
-    """Number of images that no scan has read yet, so that `build_index` takes as long as that.
+    """Number of images that no scan has read as they are now, so that `build_index` takes as long as that.
 
     Args:
         root: Folder of the data set, as `find_root` gives it.
@@ -155,7 +154,10 @@ def unread_files(root: Path) -> int:
     """
     with _folder_errors(root):
         files, _ = _candidates(root)
-    return len({image_id for image_id, _, _ in files} - _read_scan(_scan_path(root)).keys())
+    remembered = _read_scan(_scan_path(root))
+    # What could not be opened is tried each time, and costs nothing.
+    keys = ((remembered.get(name, {"key": 0})["key"], root / name) for name, _, _ in files)
+    return sum(key is not None and key != _file_key(path) for key, path in keys)
 
 
 def load_index(data_id: str) -> DataIndex:

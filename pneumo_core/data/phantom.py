@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +32,10 @@ __all__ = ["PHANTOM_COUNT", "draw_phantom", "first_phantoms", "write_phantoms"]
 
 PHANTOM_COUNT: Final = 600
 """Images of the built-in data set."""
+
+_SEED: Final = 0
+_DIFFICULTY: Final = 0.5
+"""Those of the built-in data set."""
 
 _COUNTS: Final = (40, 20_000)
 
@@ -80,9 +85,9 @@ class _Job:
 def write_phantoms(
     out: Path,
     *,
-    seed: int = 0,
+    seed: int = _SEED,
     count: int = PHANTOM_COUNT,
-    difficulty: float = 0.5,
+    difficulty: float = _DIFFICULTY,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write a data set of phantoms in the Kaggle layout, ``out/{train,val,test}/{NORMAL,PNEUMONIA}/*.jpeg``.
@@ -132,10 +137,10 @@ def first_phantoms(count: int) -> tuple[tuple[Label, ...], list[npt.NDArray[np.u
     Returns:
         Their classes, and `(height, width)` uint8 gray levels of each, before compression.
     """
-    train = [job for job in _jobs(0, PHANTOM_COUNT) if job.split is Split.TRAIN]
+    train = [job for job in _jobs(_SEED, PHANTOM_COUNT) if job.split is Split.TRAIN]
     by_label = [[job for job in train if job.label is label] for label in Label]
     chosen = [job for jobs in zip(*by_label, strict=False) for job in jobs][:count]
-    return tuple(job.label for job in chosen), [_drawn(job, 0, 0.5)[0] for job in chosen]
+    return tuple(job.label for job in chosen), [_drawn(job, _SEED, _DIFFICULTY)[0] for job in chosen]
 
 
 def _write_images(
@@ -178,18 +183,20 @@ def _helpers(
     Not threads, which were no faster, since most of a drawing is many short calls; and not a pool of `multiprocessing`, which
     would run a caller's script once more and outlive a caller that is killed.
     """
-    command = [sys.executable, "-m", "pneumo_core.data.phantom", *map(str, (root, seed, count, difficulty))]
-    null = subprocess.DEVNULL
-    processes = [
-        subprocess.Popen(command, cwd=Path(__file__).resolve().parents[2], stdin=null, stdout=null, stderr=null)
-        for _ in range(number)
-    ]
+    command = [sys.executable, "-m", "pneumo_core.data.phantom", *map(str, (root.resolve(), seed, count, difficulty))]
+    null, place = subprocess.DEVNULL, Path(__file__).resolve().parents[2]
+    processes: list[subprocess.Popen[bytes]] = []
     try:
+        with suppress(OSError):  # No more processes or memory: then fewer draw.
+            for _ in range(number):
+                # Nothing is ever written into the pipe. It closes when this process ends, however it ends.
+                helper = subprocess.Popen(command, cwd=place, stdin=subprocess.PIPE, stdout=null, stderr=null)
+                processes.append(helper)
         yield processes
     finally:
         for process in processes:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def _draw(jobs: Sequence[_Job], root: Path, seed: int, difficulty: float) -> Iterator[int]:
@@ -259,7 +266,13 @@ def _jpeg(job: _Job, seed: int, difficulty: float) -> bytes:
 
 
 def _help(root: str, seed: str, count: str, difficulty: str) -> None:
-    """What a helper does, with the arguments of `_helpers`."""
+    """What a helper does, with the arguments of `_helpers`, for as long as who started it lives."""
+
+    def end_with_caller() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=end_with_caller, daemon=True).start()
     with _one_thread():
         for _ in _draw(list(_jobs(int(seed), int(count))), Path(root), int(seed), float(difficulty)):
             pass

@@ -1,7 +1,7 @@
 """The default data set, made ready in a process of its own: phantoms are drawn, and files are read for the first time.
 
-`python -m pneumo_core.data.preparation` does that, `jobs.preparing` starts it, and `preparation` says how far it is. What
-was done is kept if it is stopped, and goes on from there.
+`python -m pneumo_core.data.preparation` does that, `jobs.preparing` starts it, and `preparation` says how far it is. If it is
+stopped, the next one begins anew, with the phantoms that were drawn if all were.
 """
 
 import os
@@ -64,7 +64,7 @@ def preparation() -> Preparation:
 def _prepare() -> int:
     """Make the default data set ready; the exit status, 1 where that failed for a reason that is told."""
     if hasattr(os, "nice"):
-        os.nice(10)  # The page that waits goes first.
+        os.nice(5)  # The page that waits goes first.
     try:
         with hold_lock(preparation_file(".lock")):
             _tell(Preparation("Starting"))

@@ -30,6 +30,7 @@ def default_data(progress: Callable[[int, int], None] | None = None) -> Path:
     """`default_folder`, with the phantoms drawn on first use.
 
     Raises:
+        RunError: Another process has been drawing them for ten minutes.
         StoreError: The phantoms cannot be written.
     """
     return default_folder() or phantom_data(progress)
@@ -39,14 +40,14 @@ def phantom_data(progress: Callable[[int, int], None] | None = None) -> Path:
     """Folder of the built-in phantom data set, drawn on first use.
 
     Raises:
-        RunError: Another process has been drawing them for two minutes.
+        RunError: Another process has been drawing them for ten minutes.
         StoreError: The phantoms cannot be written.
     """
     from pneumo_core.data.phantom import write_phantoms  # noqa: PLC0415  Draws with libraries the app need not load.
 
     folder = _phantom_folder()
     if not folder.is_dir():  # It appears whole or not at all, and must be found where nothing can be written.
-        with hold_lock(datasets_root() / "phantom.lock", timeout_s=120):
+        with hold_lock(datasets_root() / "phantom.lock", timeout_s=600):
             if not folder.is_dir():
                 for left in folder.parent.glob(f".{folder.name}.*"):  # Of somebody who was killed while drawing.
                     shutil.rmtree(left, ignore_errors=True)

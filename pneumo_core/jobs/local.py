@@ -85,7 +85,9 @@ def start_process(
         StoreError: The log cannot be written.
     """
     # A relative path would mean another folder there.
-    added = {"PNEUMO_ARTIFACTS": str(settings().artifacts), **(environment or {})}
+    chosen = settings()
+    paths = {"PNEUMO_ARTIFACTS": chosen.artifacts, "PNEUMO_DATA": chosen.data}
+    added = {**{name: str(path) for name, path in paths.items() if path is not None}, **(environment or {})}
     with store_errors(log), log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],

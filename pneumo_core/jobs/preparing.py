@@ -1,31 +1,30 @@
 """The default data set's preparation as a background job: like a run, it outlives the page that started it."""
 
+from pathlib import Path
 from typing import Final
 
-from pneumo_core.data.index import DataIndex, build_index, find_root, unread_files
+from pneumo_core.data.index import DataIndex, build_index, unread_files
 from pneumo_core.data.preparation import is_preparing, preparation_file
-from pneumo_core.data.source import default_folder
 from pneumo_core.errors import DataError
 from pneumo_core.files import hold_lock, make_directory, store_errors
 from pneumo_core.jobs.local import START_TIMEOUT_S, start_job
 
-__all__ = ["default_index", "start_preparing"]
+__all__ = ["index_at_once", "start_preparing"]
 
 _AT_ONCE: Final = 300
 """Images that are read for the first time within half a second, which is less than a process takes to start."""
 
 
-def default_index() -> DataIndex | None:
-    """The data set that is used where none is named or connected, or None where it must be prepared first.
+def index_at_once(root: Path) -> DataIndex | None:
+    """The index of a data set, or None where it takes longer than a page may, so that it must be prepared.
+
+    Args:
+        root: Folder of the data set, as `find_root` gives it.
 
     Raises:
-        DataError: The folder that is named is no data set.
+        DataError: The folder is no data set.
         StoreError: Nothing can be written.
     """
-    folder = default_folder()
-    if folder is None:
-        return None
-    root = find_root(folder)
     return None if unread_files(root) > _AT_ONCE else build_index(root)
 
 

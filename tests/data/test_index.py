@@ -14,7 +14,15 @@ import pytest
 from PIL import Image
 
 from pneumo_core.config import Preset
-from pneumo_core.data.index import DataIndex, build_index, find_root, index_changed_ns, load_index, require_trainable
+from pneumo_core.data.index import (
+    DataIndex,
+    build_index,
+    find_root,
+    index_changed_ns,
+    load_index,
+    require_trainable,
+    unread_files,
+)
 from pneumo_core.data.splits import require_learnable
 from pneumo_core.data.synthetic import synthetic_name, synthetic_png
 from pneumo_core.errors import DataError, StoreError
@@ -620,3 +628,38 @@ def test_a_pipe_is_listed_and_not_waited_for(root: Path, tmp_path: Path) -> None
     unreadable = {file.image_id: file for file in build_index(root).unreadable}
     assert set(unreadable) == {"test/NORMAL/pipe.jpeg", "test/NORMAL/dangling.jpeg"}
     assert "no regular file" in unreadable["test/NORMAL/pipe.jpeg"].message
+
+
+# --- What is left to read ---------------------------------------------------------------------------------------------
+
+
+def test_only_what_no_scan_has_read_as_it_is_is_left_to_read(tmp_path: Path) -> None:
+    root = write_data_set(tmp_path / "set")
+    files = sorted(root.glob("train/NORMAL/*.jpeg"))
+    total = unread_files(root)
+    index = build_index(root)
+    assert total == len(index.table) + len(index.unreadable)
+    assert unread_files(root) == 0
+    os.utime(files[0], (1, 1))
+    assert unread_files(root) == 1
+    (root / "train" / "NORMAL" / "IM-9999-0001.jpeg").write_bytes(files[1].read_bytes())
+    assert unread_files(root) == 2
+
+
+def test_what_cannot_be_opened_is_not_left_to_read_for_ever_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with public_folder() as folder:
+        monkeypatch.setenv("PNEUMO_ARTIFACTS", str(folder / "artifacts"))
+        root = write_data_set(folder / "set")
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(0o777 if path.is_dir() else 0o666)
+        closed = next(root.glob("train/NORMAL/*"))
+        closed.chmod(0)
+        with without_rights():
+            index = build_index(root)
+            assert [file.image_id for file in index.unreadable] == [closed.relative_to(root).as_posix()]
+            assert unread_files(root) == 0
+        closed.chmod(0o666)
+        with without_rights():
+            assert build_index(root).unreadable == ()

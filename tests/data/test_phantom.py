@@ -13,7 +13,7 @@ from pneumo_core.data.patients import parse_name
 from pneumo_core.data.phantom import first_phantoms, write_phantoms
 from pneumo_core.errors import ConfigError, DataError, StoreError
 from pneumo_core.records import Label
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_S, wait_for
 
 NAME = re.compile(r"PHANTOM-(NORMAL|BACTERIA|VIRUS)-(\d{4})-(\d{4})\.jpeg")
 
@@ -228,6 +228,17 @@ def test_what_helpers_leave_undone_is_drawn_here(tmp_path: Path, monkeypatch: py
     monkeypatch.undo()
     write_phantoms(tmp_path / "alone", seed=3, count=60)
     assert contents(tmp_path / "set") == contents(tmp_path / "alone")
+
+
+def test_helpers_end_with_their_caller(tmp_path: Path) -> None:
+    for job in phantom._jobs(0, 20_000):
+        (tmp_path / job.file.parent).mkdir(parents=True, exist_ok=True)
+    with phantom._helpers(1, tmp_path, 0, 20_000, 0.5) as (helper,):
+        wait_for("its first image", lambda: list(tmp_path.rglob("*.jpeg")))
+        assert helper.stdin is not None
+        helper.stdin.close()  # As the system does when the caller is killed.
+        assert helper.wait(PATIENCE_S) == 1
+    assert len(list(tmp_path.rglob("*.jpeg"))) < 20_000
 
 
 def test_the_first_phantoms_are_those_of_the_set(root: Path) -> None:

@@ -1,15 +1,17 @@
 """Which data set can be had at once, and the process that prepares the one that cannot."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pneumo_core.data.index import build_index
 from pneumo_core.data.preparation import is_preparing, preparation, preparation_file
+from pneumo_core.data.source import default_folder
 from pneumo_core.errors import DataError, StoreError
+from pneumo_core.files import hold_lock
 from pneumo_core.jobs import preparing
-from pneumo_core.jobs.preparing import default_index, start_preparing
+from pneumo_core.jobs.preparing import index_at_once, start_preparing
 from pneumo_core.store import datasets_root
 from tests.hostile import assert_one_line
 from tests.waiting import wait_for
@@ -28,41 +30,46 @@ def finish() -> None:
 
 
 def test_phantoms_must_be_drawn_first() -> None:
-    assert default_index() is None
+    assert default_folder() is None
     assert not datasets_root().exists()
 
 
-def test_few_files_are_read_at_once(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
-    index = default_index()
+def test_few_files_are_read_at_once(tiny_data: Path) -> None:
+    index = index_at_once(tiny_data)
     assert index is not None
     assert len(index.table) == 120
 
 
 def test_many_only_once_they_have_been_read(named: Path) -> None:
-    assert default_index() is None
+    assert index_at_once(named) is None
     stored = build_index(named)
-    index = default_index()
+    index = index_at_once(named)
     assert index is not None
     assert index.data_id == stored.data_id
 
 
-def test_a_folder_that_is_no_data_set_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PNEUMO_DATA", str(tmp_path))
+def test_a_folder_that_is_no_data_set_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError) as raised:
-        default_index()
+        index_at_once(tmp_path)
     assert_one_line(raised.value, str(tmp_path))
 
 
-def test_it_is_prepared_apart_and_once_whoever_asks(named: Path) -> None:
-    with ThreadPoolExecutor(3) as pool:
-        for asked in [pool.submit(start_preparing) for _ in range(3)]:
-            asked.result()
+def test_it_is_prepared_apart_and_once_whoever_asks(named: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, start_job = [], preparing.start_job
+
+    def counted(*arguments: Any, **options: Any) -> None:
+        started.append(arguments)
+        start_job(*arguments, **options)
+
+    monkeypatch.setattr(preparing, "start_job", counted)
+    with hold_lock(preparation_file(".lock")):
+        start_preparing()  # Somebody prepares it already.
+    assert started == []
+    start_preparing()
     finish()
+    assert len(started) == 1
     assert (preparation().done, preparation().error) == (120, "")
-    assert default_index() is not None
-    # A second process would have found the lock held, and said so.
-    assert preparation_file(".log").read_text() == ""
+    assert index_at_once(named) is not None
 
 
 def test_what_went_wrong_before_is_forgotten(named: Path) -> None:
