@@ -72,6 +72,14 @@ def test_it_is_prepared_apart_and_once_whoever_asks(named: Path, monkeypatch: py
     assert index_at_once(named) is not None
 
 
+def test_a_relative_folder_is_the_same_for_both_processes(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny_data.parent)
+    monkeypatch.setenv("PNEUMO_DATA", tiny_data.name)
+    start_preparing()
+    finish()
+    assert (preparation().done, preparation().error) == (120, "")
+
+
 def test_what_went_wrong_before_is_forgotten(named: Path) -> None:
     preparation_file(".json").parent.mkdir(parents=True)
     preparation_file(".json").write_text('{"stage": "Failed", "error": "of yesterday"}')

@@ -59,6 +59,13 @@ def test_tabs_that_need_images_wait_for_them(name: str, query: dict[str, str], s
     assert len(started) == len(page.get("progress")) == 1
 
 
+@pytest.mark.parametrize("show", ["Copies", "Real or generated"])
+def test_no_phantom_is_drawn_for_a_dcgan_of_x_rays(show: str, started: list[int]) -> None:
+    page = opened("gan", show=show)
+    assert any("learned from X-rays" in info.value for info in page.info)
+    assert started == []
+
+
 def test_data_can_be_connected_without_waiting() -> None:
     page = opened("dataset", view="Connect data")
     assert "Use the phantoms" in [button.label for button in page.button]
