@@ -1,6 +1,7 @@
 """Files that are whole or not at all, and locks that a dead process cannot hold."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -127,7 +128,7 @@ def file_sha256(path: Path) -> str:
 def hold_lock(path: Path, timeout_s: float = 5.0) -> Iterator[None]:
     """Hold a file lock; it is released when the block ends or the process dies, however it dies.
 
-    The default waits because `lock_is_held` takes a free lock for a moment.
+    The default waits because `lock_is_held` shares a free lock for a moment.
 
     Raises:
         RunError: Another process held the lock for all of `timeout_s`.
@@ -155,11 +156,10 @@ def lock_is_held(path: Path) -> bool:
     """
     if not is_there(path):
         return False
-    lock = FileLock(path)
-    with store_errors(path):
+    # Shared, so that of two that look at once neither takes the other for a holder.
+    with store_errors(path), path.open("rb") as file:
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
-    lock.release()
     return False

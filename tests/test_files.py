@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -306,7 +307,7 @@ def test_a_lock_is_given_back_when_its_block_fails(tmp_path: Path) -> None:
 
 
 def test_asking_in_a_loop_does_not_keep_anyone_from_the_lock(tmp_path: Path) -> None:
-    """Asking takes a free lock for a moment, so the taker has to try more than once."""
+    """Asking shares a free lock for a moment, so the taker has to try more than once."""
     path = tmp_path / "run.lock"
     ask = """
 import sys
@@ -326,6 +327,14 @@ while True:
             pass
     prober.kill()
     prober.communicate()
+
+
+def test_two_that_ask_at_once_do_not_take_each_other_for_a_holder(tmp_path: Path) -> None:
+    """A run whose worker is only about to take its lock would else be said to have one."""
+    path = tmp_path / "run.lock"
+    path.touch()
+    with ThreadPoolExecutor(4) as pool:
+        assert not any(pool.map(lock_is_held, [path] * 2000))
 
 
 def test_a_lock_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
