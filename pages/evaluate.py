@@ -4,16 +4,15 @@ import streamlit as st
 
 from pages.ui.cached import report_of
 from pages.ui.components import caveats, has_model, pick_finished_run, shown_errors
-from pages.ui.evaluate import calls, curves, figures, operating_point, pick_split, run_facts, training
-from pages.ui.mistakes import downloads, mistakes, probability_chart
+from pages.ui.evaluate import figures, operating_point, pick_split, run_facts
 from pages.ui.state import require_frame
-from pages.ui.tables import with_probability
-from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.records import Split
 from pneumo_core.status import read_events
 from pneumo_core.store import read_manifest
 
 require_frame()
+
+VIEWS = ("Figures", "Right and wrong calls", "Curves", "Training", "Images", "Take away")
 
 st.title("Evaluate")
 with shown_errors():
@@ -33,26 +32,41 @@ with shown_errors():
     if has_model(view):
         st.page_link("pages/predict.py", label="Ask this run about an X-ray", query_params={"run": view.run_id})
 
-    st.subheader("Figures")
-    figures(report, split)
-    st.subheader("Operating point")
-    operating_point(report, split)
-    st.subheader("Right and wrong calls")
-    calls(report, split)
-    st.subheader("Curves")
-    curves(report, split)
-    st.subheader("Training history")
-    training(read_events(view.run), selected_on_test=report.selected_on_test)
+    parts, calling, curved, trained, pictured, files = st.tabs(VIEWS, key="show", bind="query-params")
+    # Each tab's code and content are loaded when it is opened: charts would keep the figures waiting.
+    if parts.open:
+        with parts:
+            figures(report, split)
+            st.subheader("Operating point")
+            operating_point(report, split)
+    if calling.open:
+        with calling:
+            from pages.ui.evaluate_charts import calls
 
-    predicted = with_probability(read_predictions(view.run), report.operating_point.threshold)
-    st.subheader("Probabilities")
-    probability_chart(predicted, report, split)
-    st.subheader("Images")
-    mistakes(view, predicted, report, split)
+            calls(report, split)
+    if curved.open:
+        with curved:
+            from pages.ui.evaluate_charts import curves
+            from pages.ui.mistakes import predictions_of, probability_chart
 
-    st.subheader("Take it with you")
-    downloads(view, predicted, report, split)
-    with st.expander("Facts of the run"):
-        run_facts(view, read_manifest(view.run))
-    with st.expander("How the figures were made"):
-        st.markdown(report.methods)
+            curves(report, split)
+            probability_chart(predictions_of(view, report), report, split)
+    if trained.open:
+        with trained:
+            from pages.ui.evaluate_charts import training
+
+            training(read_events(view.run), selected_on_test=report.selected_on_test)
+    if pictured.open:
+        with pictured:
+            from pages.ui.mistakes import mistakes, predictions_of
+
+            mistakes(view, predictions_of(view, report), report, split)
+    if files.open:
+        with files:
+            from pages.ui.mistakes import downloads, predictions_of
+
+            downloads(view, predictions_of(view, report), report, split)
+            st.subheader("Facts of the run")
+            run_facts(view, read_manifest(view.run))
+            st.subheader("How the figures were made")
+            st.markdown(report.methods)

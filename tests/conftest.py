@@ -68,10 +68,13 @@ def ask_for_run(config: TrainConfig, index: DataIndex) -> RunDirectory:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where there is a test process a core, threads of one would only wait for those of the others."""
+    """Make the many short trainings cheap, before the test processes start and inherit it."""
+    # XLA takes longer to compile them well than they run.
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+    # Where there is a test process a core, threads of one would only wait for those of the others.
     if config.getoption("numprocesses", None):
         for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-            os.environ.setdefault(name, "1")  # The processes are not started yet, and inherit it.
+            os.environ.setdefault(name, "1")
 
 
 @pytest.hookimpl(trylast=True)

@@ -23,8 +23,13 @@ import json, sys
 from pathlib import Path
 from tests.waiting import app_test
 
-# All but Images, whose heat maps ask the models.
-TABS = ("Curves", "Operating point", "Calibration", "Slices", "Against the report", "Published and claims", "Take away")
+TABS = {
+    # All but Images, whose heat maps ask the models.
+    "compare.py": (
+        "Curves", "Operating point", "Calibration", "Slices", "Against the report", "Published and claims", "Take away"
+    ),
+    "evaluate.py": ("Right and wrong calls", "Curves", "Training", "Images", "Take away"),
+}
 page = app_test(Path("app.py").resolve()).run()
 told = {"loaded": {}}
 
@@ -40,12 +45,14 @@ for name in sorted(names, key=lambda name: name == "predict.py"):
     page.query_params["run"] = run
     page.run()
     note(name)
-    for tab in TABS if name == "compare.py" else ():
+    for tab in TABS.get(name, ()):
         one = app_test(Path("app.py").resolve())
         one.query_params["show"] = tab
-        one.switch_page("pages/compare.py").run()
+        if name == "evaluate.py":
+            one.query_params["run"] = run
+        one.switch_page(f"pages/{name}").run()
         assert not one.exception, (tab, one.exception)
-        assert one.metric, tab
+        assert not one.error, (tab, [error.value for error in one.error])
         told["loaded"][name] = sorted({module.partition(".")[0] for module in sys.modules})
 print(json.dumps(told))
 """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pages.ui.charts import MODEL, REFERENCE
-from pages.ui.evaluate import chart
+from pages.ui.components import chart
 from pages.ui.known import phantom_sample
 from pneumo_core.augmentation import AugmentParameters, apply, draw_parameters
 from pneumo_core.config import AUGMENTATIONS, AugmentConfig

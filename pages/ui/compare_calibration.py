@@ -5,7 +5,7 @@ import streamlit as st
 
 from pages.ui.compare_calibration_charts import RAW, Measured, bins_frame, figures_frame, reliability_figure
 from pages.ui.compare_sides import Shown, name_sides, shown_sides
-from pages.ui.evaluate import chart
+from pages.ui.components import chart
 from pneumo_core.evaluation.calibration import Calibration, CalibrationKind, apply
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.evaluation.intervals import mean_estimate

@@ -9,7 +9,7 @@ from pages.ui.compare_frames import forest_frame, histories_frame, pr_frame, rel
 from pages.ui.compare_histories import histories, histories_caption
 from pages.ui.compare_pick import pick_pair
 from pages.ui.compare_reliability import reliability_overlay
-from pages.ui.evaluate import chart
+from pages.ui.components import chart
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.reporting.wording import NAMES
 from pneumo_core.status import read_events

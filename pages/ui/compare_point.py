@@ -19,7 +19,7 @@ from pages.ui.compare_point_pick import (
 )
 from pages.ui.compare_point_tables import Point, at_prevalence, benefit_at, decision_frame, rates_frame, roc_frame
 from pages.ui.compare_sides import Shown, name_sides, shown_sides, validation_of
-from pages.ui.evaluate import chart
+from pages.ui.components import chart
 from pneumo_core.evaluation import metrics
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.evaluation.figures import Evidence, labels_of

@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui.cached import current_stored_index
 from pages.ui.compare_sides import Shown, name_sides, shown_sides
 from pages.ui.compare_slices_charts import MEASURES, dots, numbers_frame, slices_frame
-from pages.ui.evaluate import chart
+from pages.ui.components import chart
 from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError, StoreError

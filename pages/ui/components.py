@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+import pandas as pd
 import streamlit as st
 
 from pages.ui.pictures import plain
@@ -15,6 +17,9 @@ from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.presets import PRESETS
 from pneumo_core.records import Architecture, Estimate, NotApplicable, RunState
 from pneumo_core.run_config import setting_name
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure  # Half a second, which pages that draw no chart save.
 
 DISCLAIMER = "Research and education only. Not a medical device; not for diagnosis."
 
@@ -156,3 +161,15 @@ def pick_finished_run(label: str = "Run", *, to_ask: bool = False) -> RunView:
     if st.query_params.get("run") != chosen:
         st.query_params["run"] = chosen
     return runs[ids.index(chosen)]
+
+
+def chart(figure: "Figure | NotApplicable", table: pd.DataFrame, *, title: str, where: str, caption: str) -> None:
+    """A chart with its title, n and split, what to take from it, and the same as a table."""
+    st.markdown(f"**{title}** · {where}")
+    if isinstance(figure, NotApplicable):
+        st.info(f"Not applicable: {figure.reason}.")
+        return
+    st.plotly_chart(figure, width="stretch", key=f"chart {title}", alt=f"{title}, {where}. {caption}")
+    st.caption(caption)
+    with st.expander(f"{title} as a table"):
+        st.dataframe(table, hide_index=True, width="stretch", key=f"table {title}", alt=f"{title}, {where}")

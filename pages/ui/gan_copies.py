@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from pages.ui.cached import loaded_generator
 from pages.ui.charts import COLOURS, REFERENCE, SYNTHETIC
-from pages.ui.components import percent
-from pages.ui.evaluate import chart
+from pages.ui.components import chart, percent
 from pages.ui.gan_measures import finished_measures
 from pages.ui.gan_pictures import enlarged, generated_badge, real_badge, real_images
 from pages.ui.gan_tables import pair_frame, quantile_frame, three_digits

@@ -10,8 +10,7 @@ from plotly.subplots import make_subplots
 
 from pages.ui.balance import KEPT
 from pages.ui.charts import COLOURS, MODEL, REFERENCE, SYNTHETIC
-from pages.ui.components import show_error
-from pages.ui.evaluate import chart
+from pages.ui.components import chart, show_error
 from pages.ui.form import choose_executor
 from pages.ui.gan_pictures import generated_badge
 from pages.ui.gan_tables import gan_epochs

@@ -8,16 +8,22 @@ import streamlit as st
 
 from pages.ui import charts, tables
 from pages.ui.cached import current_stored_index
-from pages.ui.evaluate import chart
+from pages.ui.components import chart
 from pages.ui.pictures import plain, thumbnail
 from pages.ui.tables import place
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.report import EvaluationReport, report_to_dict
+from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Split
 
 _WORST = 8
+
+
+def predictions_of(view: RunView, report: EvaluationReport) -> pd.DataFrame:
+    """The run's predictions on all splits, with the probability of each and what the run's threshold makes of it."""
+    return tables.with_probability(read_predictions(view.run), report.operating_point.threshold)
 
 
 def probability_chart(predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:

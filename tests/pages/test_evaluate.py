@@ -91,7 +91,7 @@ def test_without_a_run_it_says_what_to_do(no_published: Path) -> None:
     assert "train" in links(page)
 
 
-def test_a_finished_run_shows_every_part(with_finished_run) -> None:
+def test_a_finished_run_shows_its_figures_first(with_finished_run) -> None:
     page = opened(run=with_finished_run.run_id)
     assert not page.exception
     assert not page.error
@@ -105,21 +105,36 @@ def test_a_finished_run_shows_every_part(with_finished_run) -> None:
     assert f"{test['specificity']['low']:.1%} to {test['specificity']['high']:.1%}" in everything
     assert f"n = {test['specificity']['n']:,}, test" in everything
     assert "synthetic phantoms" in everything
-    assert report["methods"] in everything
-    assert len(page.get("plotly_chart")) == 5
+    assert "predict" in links(page)
+    assert not page.get("plotly_chart"), "a chart would keep the figures waiting"
+
+
+@pytest.mark.parametrize(("tab", "charts"), [("Right and wrong calls", 1), ("Curves", 3), ("Training", 1)])
+def test_each_tab_shows_its_charts(sound_run: RunDirectory, tab: str, charts: int) -> None:
+    page = opened(run=sound_run.run_id, show=tab)
+    assert not page.exception
+    assert not page.error
+    assert len(page.get("plotly_chart")) == charts
+    assert not page.metric
+
+
+def test_a_run_can_be_taken_away_with_its_facts(with_finished_run) -> None:
+    page = opened(run=with_finished_run.run_id, show="Take away")
+    assert not page.exception
+    assert not page.error
+    assert json.loads((with_finished_run.path / "report.json").read_text())["methods"] in texts(page)
     assert [button.proto.label for button in page.get("download_button")] == [
         "Predictions of all splits (CSV)",
         "Report (JSON)",
         "Classification table, test (CSV)",
     ]
-    assert "predict" in links(page)
     facts = dict(page.dataframe[-1].value.itertuples(index=False))
     assert facts["parameters"] == "5,677,329"
     assert facts["parameters not trainable"] == "448"
 
 
 def test_the_images_that_were_trained_on_are_shown_where_they_still_are(with_finished_run) -> None:
-    page = opened(run=with_finished_run.run_id)
+    page = opened(run=with_finished_run.run_id, show="Images")
     assert len(page.get("image")) == 8
 
 
@@ -127,7 +142,7 @@ def test_a_file_that_changed_since_is_not_shown(with_finished_run, tmp_path: Pat
     data = tmp_path / "data"
     shutil.copytree(with_finished_run.data, data)
     build_index(data)
-    page = opened(run=with_finished_run.run_id)
+    page = opened(run=with_finished_run.run_id, show="Images")
     worst = images(page)["image"].iloc[0]
     (data / worst).write_bytes(b"something else")
     # A picture that was read before the change may stay for a while; one that is read now may not.
@@ -139,16 +154,16 @@ def test_a_file_that_changed_since_is_not_shown(with_finished_run, tmp_path: Pat
 
 
 def test_without_the_images_it_says_so_and_shows_the_rest(sound_run: RunDirectory) -> None:
-    page = opened(run=sound_run.run_id)
+    page = opened(run=sound_run.run_id, show="Images")
     assert not page.exception
     assert "not on this machine" in texts(page)
     assert "dataset" in links(page)
     assert len(page.get("image")) == 0
-    assert len(page.get("plotly_chart")) == 5
+    assert len(images(page)) == 50
 
 
 def test_the_table_of_images_has_the_misclassified_first(sound_run: RunDirectory) -> None:
-    table = images(opened(run=sound_run.run_id))
+    table = images(opened(run=sound_run.run_id, show="Images"))
     counts = json.loads(sound_run.report.read_text())["splits"]["test"]["confusion"]
     wrong = counts["fp"] + counts["fn"]
     assert wrong > 0
@@ -158,7 +173,7 @@ def test_the_table_of_images_has_the_misclassified_first(sound_run: RunDirectory
 
 
 def test_the_split_is_in_the_address_and_can_be_changed(sound_run: RunDirectory) -> None:
-    page = opened(run=sound_run.run_id, split="val")
+    page = opened(run=sound_run.run_id, split="val", show="Images")
     control = page.segmented_control(key="split_shown")
     assert control.value == Split.VAL
     assert images(page)["image"].str.startswith("val/").all()
@@ -207,14 +222,17 @@ def test_a_run_that_was_selected_on_test_says_so_at_every_figure(no_published: P
     cards = [caption.value for caption in page.caption if "  \nn = " in caption.value]
     assert len(cards) == len(CARDS)
     assert all(caption.endswith("test  \nselected on test") for caption in cards)
-    titles = [words.value for words in page.markdown if " · test" in words.value or " · train and" in words.value]
-    assert len(titles) == 7
-    assert all("selected on test" in title for title in titles)
-    assert "best epoch 2, selected on test" in page.get("plotly_chart")[3].proto.spec
+    for tab, count in {"Right and wrong calls": 2, "Curves": 3, "Training": 1, "Images": 1}.items():
+        page = opened(run=run.run_id, show=tab)
+        titles = [words.value for words in page.markdown if " · test" in words.value or " · train and" in words.value]
+        assert len(titles) == count, tab
+        assert all("selected on test" in title for title in titles)
+        if tab == "Training":
+            assert "best epoch 2, selected on test" in page.get("plotly_chart")[0].proto.spec
 
 
 def test_of_an_epoch_that_was_run_twice_the_last_is_shown(sound_run: RunDirectory) -> None:
-    page = opened(run=sound_run.run_id)
+    page = opened(run=sound_run.run_id, show="Training")
     assert "The weights of epoch 2 were kept" in texts(page)
     table = next(frame.value for frame in page.dataframe if "val_loss" in frame.value)
     assert table["val_loss"].tolist() == [0.9, 0.6, 0.7]
@@ -222,10 +240,10 @@ def test_of_an_epoch_that_was_run_twice_the_last_is_shown(sound_run: RunDirector
 
 def test_a_run_without_recorded_epochs_says_so(no_published: Path) -> None:
     run = finish(Preset.SOUND, predictions(("val", "test")), [])
-    page = opened(run=run.run_id)
+    page = opened(run=run.run_id, show="Training")
     assert not page.exception
     assert "epochs were not recorded" in texts(page)
-    assert len(page.get("plotly_chart")) == 4
+    assert not page.get("plotly_chart")
 
 
 def test_what_cannot_be_computed_has_its_reason(no_published: Path) -> None:
@@ -235,22 +253,22 @@ def test_what_cannot_be_computed_has_its_reason(no_published: Path) -> None:
     shown = {card.label: card.value for card in page.metric}
     assert shown["Sensitivity"] == shown["AUROC"] == "n/a"
     assert shown["Specificity"] != "n/a"
-    everything = texts(page)
-    assert "no image is PNEUMONIA" in everything
-    assert everything.count("Not applicable: both classes are needed") == 2
+    assert "no image is PNEUMONIA" in texts(page)
+    assert texts(opened(run=run.run_id, show="Curves")).count("Not applicable: both classes are needed") == 2
 
 
 @pytest.mark.parametrize("name", ["report.json", "predictions.parquet", "manifest.json"])
 def test_a_damaged_file_is_told_in_one_line(sound_run: RunDirectory, name: str) -> None:
     path = sound_run.path / name
     path.write_bytes(path.read_bytes()[:-3] + b"xxx")
-    page = opened(run=sound_run.run_id)
+    page = opened(run=sound_run.run_id, show="Take away")
     assert not page.exception
     (error,) = page.error
     assert name in error.value.replace("\\", "")
     assert "Received:" in error.value.replace("\\", "")
     assert "\n" not in error.value
-    assert bool(page.metric) is (name == "predictions.parquet"), "what is whole is still shown"
+    figures = opened(run=sound_run.run_id)
+    assert bool(figures.metric) is (name == "predictions.parquet"), "what is whole is still shown"
 
 
 @pytest.mark.parametrize("run", ["baseline-000000000000", "../../etc"])

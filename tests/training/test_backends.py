@@ -1,13 +1,16 @@
 """JAX, Keras' other backend: the same weights give the same logits, the same steps, and trainings that are as good.
 
-A process has one backend, so JAX works in children, by the functions that this process runs on TensorFlow.
+A process has one backend, so JAX works in a child, by the functions that this process runs on TensorFlow.
 """
 
 import importlib.util
 import os
-import subprocess
-import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import redirect_stdout
 from dataclasses import replace
+from io import StringIO
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,8 @@ from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.status import read_events, read_status, run_state
 from pneumo_core.store import RunDirectory, read_manifest
-from tests.conftest import ROOT, ask_for_run
+from pneumo_core.worker import main
+from tests.conftest import ask_for_run
 from tests.waiting import PATIENCE_S
 
 pytestmark = [
@@ -41,29 +45,29 @@ pytestmark = [
 
 SIZE = 64
 SEEDS = range(3)
+CALLBACKS = ("Backup", "KeepBestWeights", "CancelOnRequest")
 
 
-def on_jax(function: str, *arguments: object) -> subprocess.Popen[str]:
-    """One of this module's functions in a process whose Keras is on JAX."""
-    code = f"import sys; from tests.training.test_backends import {function}; {function}(*sys.argv[1:])"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def begin(environment: dict[str, str]) -> None:
+    """What the other process does first, before Keras is imported."""
+    os.environ.update(environment)
 
 
-def ended(process: subprocess.Popen[str]) -> str:
-    """What a process has printed when it ended well."""
-    try:
-        output, _ = process.communicate(timeout=PATIENCE_S)
-    finally:
-        process.kill()
-    assert process.returncode == 0, output[-4000:]
-    return output
+@pytest.fixture(scope="module")
+def jax(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+    """A process whose Keras is on JAX: one for all tests, because it takes ten seconds to start."""
+    environment = {
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        # Once for the same shapes.
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=begin, initargs=(environment,))
+    yield pool
+    for child in active_children():
+        child.kill()  # Or one that hangs would hold up the end.
+    pool.shutdown()
 
 
 # --- The same weights -------------------------------------------------------------------------------------------------
@@ -84,7 +88,7 @@ def built() -> dict[str, Any]:
     return {"baseline": baseline, "vgg16": build_vgg16(image_size=SIZE, seed=1, scaling=Scaling.IMAGENET)}
 
 
-def measure(folder: str) -> None:
+def measure(folder: Path) -> None:
     """Write what this process' backend makes of the weights and images in a folder."""
     import keras
 
@@ -97,8 +101,8 @@ def measure(folder: str) -> None:
 
     models = built()
     for name, model in models.items():
-        model.load_weights(Path(folder) / f"{name}.weights.h5")
-    pixels, labels = np.load(Path(folder) / "pixels.npy"), np.array([[0.0], [1.0], [1.0], [0.0]], np.float32)
+        model.load_weights(folder / f"{name}.weights.h5")
+    pixels, labels = np.load(folder / "pixels.npy"), np.array([[0.0], [1.0], [1.0], [0.0]], np.float32)
     baseline, vgg16 = models["baseline"], models["vgg16"]
     features = answer(feature_trunk(vgg16), pixels)
     found = {
@@ -121,11 +125,11 @@ def measure(folder: str) -> None:
         with pytest.raises(jax.errors.JaxRuntimeError) as caught:
             jax.numpy.zeros((2**30, 2**20)).block_until_ready()  # 4 PB
         assert out_of_memory(caught.value), caught.value
-    np.savez(Path(folder) / f"{device.backend}.npz", **found)
+    np.savez(folder / f"{device.backend}.npz", **found)
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory, vgg16_weights: Path) -> list[dict[str, NDArray[Any]]]:
+def both(jax: Executor, tmp_path_factory: pytest.TempPathFactory, vgg16_weights: Path) -> list[dict[str, NDArray[Any]]]:
     """What TensorFlow and JAX make of the same weights and images."""
     from pneumo_core.models.vgg16 import load_imagenet
 
@@ -139,9 +143,9 @@ def both(tmp_path_factory: pytest.TempPathFactory, vgg16_weights: Path) -> list[
             variable.assign(rng.uniform(0.1, 0.5, variable.shape))
     for name, model in models.items():
         model.save_weights(folder / f"{name}.weights.h5")
-    child = on_jax("measure", folder)
-    measure(str(folder))
-    ended(child)
+    on_jax = jax.submit(measure, folder)
+    measure(folder)
+    on_jax.result(PATIENCE_S)
     return [dict(np.load(folder / f"{backend}.npz")) for backend in ("tensorflow", "jax")]
 
 
@@ -162,43 +166,48 @@ def test_parameters_do_not_depend_on_the_backend(both: list[dict[str, NDArray[An
         assert found["vgg16 parameters"].tolist() == [23_760_705, 9_046_017]
 
 
-def test_batches_callbacks_and_backups_work_there_too() -> None:
-    """Their own tests once more, on JAX: it keeps a model's state outside of its variables while it trains."""
+def run_own_tests() -> None:
+    """Tests of batches, callbacks and backups, once more."""
     callbacks = "tests/training/test_callbacks.py::Test"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/training/test_batches.py"]
-    process = subprocess.Popen(
-        [*command, f"{callbacks}Backup", f"{callbacks}KeepBestWeights", f"{callbacks}CancelOnRequest"],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert " passed" in ended(process)
+    files = ["tests/training/test_batches.py", *(f"{callbacks}{name}" for name in CALLBACKS)]
+    with redirect_stdout(StringIO()) as output:
+        # Hypothesis is imported by now, and its assertions are not ours.
+        loaded = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
+        status = pytest.main(["-q", "-p", "no:cacheprovider", "-W", loaded, *files])
+    assert status == 0, output.getvalue()[-4000:]
+
+
+def test_batches_callbacks_and_backups_work_there_too(jax: Executor) -> None:
+    """JAX keeps a model's state outside of its variables while it trains."""
+    jax.submit(run_own_tests).result(PATIENCE_S)
 
 
 # --- A whole run ------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_through_the_worker(tiny_data: Path, vgg16_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def work(path: Path, environment: dict[str, str]) -> int:
+    """A run's worker with this test's settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            if name.startswith("PNEUMO_"):
+                patch.setenv(name, value)
+        return main("train", path)
+
+
+def test_a_run_through_the_worker(
+    jax: Executor, tiny_data: Path, vgg16_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """VGG16 with stored features and both phases, trained and exported on JAX; TensorFlow reads its weights."""
     monkeypatch.setenv("PNEUMO_VGG16_WEIGHTS", str(vgg16_weights))
     index = build_index(tiny_data)
     config = replace(
         preset_config(Architecture.VGG16, Preset.QUICK, epochs=2, fine_tune=FineTuneConfig(1), feature_views=1),
         image_size=32,
+        batch_size=22,  # The training images' number is a multiple, so that one shape is compiled.
         scaling=Scaling.UNIT,
     )
     run = ask_for_run(config, index)
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "pneumo_core.worker", "train", str(run.path)],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    ended(worker)
+    assert jax.submit(work, run.path, dict(os.environ)).result(PATIENCE_S) == 0, read_status(run)
     assert run_state(run) is RunState.SUCCEEDED, read_status(run)
     manifest = read_manifest(run)
     assert manifest["device"]["backend"] == manifest["export_device"]["backend"] == "jax"
@@ -226,7 +235,7 @@ def logits(run: RunDirectory, config: TrainConfig, index: DataIndex, rows: NDArr
     return np.asarray(model.predict(images[rows][..., None].astype(np.float32), verbose=0))[:, 0]
 
 
-def test_a_dcgan_through_the_worker(tiny_data: Path) -> None:
+def test_a_dcgan_through_the_worker(jax: Executor, tiny_data: Path) -> None:
     """Trained and exported on JAX; TensorFlow makes the same samples of its weights, and onnxruntime of its model."""
     import keras
 
@@ -236,15 +245,7 @@ def test_a_dcgan_through_the_worker(tiny_data: Path) -> None:
     index = build_index(tiny_data)
     config = gan_config(Preset.QUICK, epochs=2, filters=4, latent_dim=8, batch_size=8)
     run = ask_for_run(config, index)
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "pneumo_core.worker", "train", str(run.path)],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    ended(worker)
+    assert jax.submit(work, run.path, dict(os.environ)).result(PATIENCE_S) == 0, read_status(run)
     assert run_state(run) is RunState.SUCCEEDED, read_status(run)
     manifest = read_manifest(run)
     assert manifest["device"]["backend"] == manifest["export_device"]["backend"] == "jax"
@@ -267,51 +268,37 @@ def test_a_dcgan_through_the_worker(tiny_data: Path) -> None:
 # --- Paired seeds -----------------------------------------------------------------------------------------------------
 
 
-def train_seeds(artifacts: str, data: str) -> None:
-    """Train a small baseline for each seed and print the AUROC of its test images."""
+def train_seeds(artifacts: Path, data: Path) -> list[float]:
+    """Train a small baseline for each seed, and give the AUROC of its test images."""
     from pneumo_core.training.classifier import train_classifier
 
-    os.environ["PNEUMO_ARTIFACTS"] = artifacts
-    index = build_index(Path(data))
-    for seed in SEEDS:
-        config = replace(
-            preset_config(Architecture.BASELINE, Preset.SOUND, seed=seed, epochs=5, augment=AUGMENTATIONS["none"]),
-            image_size=32,
-            batch_size=16,
-        )
-        run = ask_for_run(config, index)
-        train_classifier(run, config, index)
-        rows = assign(index.table, config).test
-        area = roc_auc_score(index.table["label"].to_numpy()[rows], logits(run, config, index, rows))
-        sys.stdout.write(f"AUROC of seed {seed}: {area:.6f}\n")
+    areas = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PNEUMO_ARTIFACTS", str(artifacts))
+        index = build_index(data)
+        for seed in SEEDS:
+            config = replace(
+                preset_config(Architecture.BASELINE, Preset.SOUND, seed=seed, epochs=5, augment=AUGMENTATIONS["none"]),
+                image_size=32,
+                batch_size=16,
+            )
+            run = ask_for_run(config, index)
+            train_classifier(run, config, index)
+            rows = assign(index.table, config).test
+            areas.append(roc_auc_score(index.table["label"].to_numpy()[rows], logits(run, config, index, rows)))
+    return areas
 
 
-def test_paired_seeds_are_as_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paired_seeds_are_as_good(jax: Executor, tmp_path: Path) -> None:
     """Easy phantoms and a small network, so that a short training converges; benchmarks/backends.py has real X-rays."""
     from pneumo_core.data.phantom import write_phantoms
 
     data = tmp_path / "phantoms"
     write_phantoms(data, seed=7, count=600, difficulty=0.1)
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled"))  # Once for all seeds.
-    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    code = "import sys; from tests.training.test_backends import train_seeds; train_seeds(*sys.argv[1:])"
-    child = on_jax("train_seeds", tmp_path / "jax", data)
-    other = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "tensorflow"), str(data)],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    areas = []
-    for process in (other, child):
-        lines = [line for line in ended(process).splitlines() if line.startswith("AUROC of seed")]
-        areas.append(np.array([float(line.rpartition(" ")[2]) for line in lines]))
-    tensorflow, jax = areas
-    assert len(tensorflow) == len(jax) == len(SEEDS)
+    on_jax = jax.submit(train_seeds, tmp_path / "jax", data)
+    tensorflow = np.array(train_seeds(tmp_path / "tensorflow", data))
+    differences = np.array(on_jax.result(PATIENCE_S)) - tensorflow
     assert tensorflow.min() > 0.9
-    differences = jax - tensorflow
     half = float(t.ppf(0.975, len(SEEDS) - 1)) * differences.std(ddof=1) / np.sqrt(len(SEEDS))
     low, high = differences.mean() - half, differences.mean() + half
-    assert -0.02 < low <= high < 0.02, (tensorflow, jax)
+    assert -0.02 < low <= high < 0.02, (tensorflow, differences)

@@ -1,0 +1,73 @@
+"""Evaluate's charts: calls, curves and training history, each with the same as a table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import charts, tables
+from pages.ui.components import chart
+from pages.ui.tables import place, spoken
+from pneumo_core.evaluation.report import EvaluationReport
+from pneumo_core.records import NotApplicable, Split
+
+
+def calls(report: EvaluationReport, split: Split) -> None:
+    """The confusion matrix and the classification table."""
+    part = report.splits[split]
+    where, counts = f"{place(report, split)}, n = {part.n:,}", part.confusion
+    left, right = st.columns(2, gap="large")
+    with left:
+        caption = (
+            f"{counts.fn:,} of {counts.fn + counts.tp:,} PNEUMONIA images are missed; "
+            f"{counts.fp:,} of {counts.tn + counts.fp:,} NORMAL images are false alarms."
+        )
+        table = tables.confusion_frame(part)
+        chart(charts.confusion(counts), table, title="Confusion matrix", where=where, caption=caption)
+    with right:
+        st.markdown(f"**Classification table** · {where}")
+        st.table(tables.table_frame(part.table), alt=f"Classification table, {where}")
+        st.caption("In the layout of the report of 2020, so that the two can be read side by side.")
+        for row in part.table[:2]:
+            for name in ("precision", "recall"):
+                if isinstance(value := getattr(row, name), NotApplicable):
+                    st.caption(f"{row.name}: {name} is not applicable, {value.reason}.")
+
+
+def curves(report: EvaluationReport, split: Split) -> None:
+    """ROC and precision-recall curve, side by side."""
+    part = report.splits[split]
+    where = f"{place(report, split)}, n = {part.n:,}"
+    kinds = (
+        ("roc", "ROC curve", "AUROC", part.auroc, "The nearer to the top left, the better the images are ordered."),
+        ("pr", "Precision-recall curve", "AUPRC", part.auprc, "Read it against the prevalence, the dashed line."),
+    )
+    for column, (kind, title, name, area, words) in zip(st.columns(2, gap="large"), kinds, strict=True):
+        value, interval = spoken(name.lower(), area)
+        figure = charts.roc(part) if kind == "roc" else charts.pr(part)
+        with column:
+            table = tables.curve_frame(part, kind)
+            chart(figure, table, title=title, where=where, caption=f"{name} {value} ({interval}). {words}")
+
+
+def training(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> None:
+    """The curves of the training, and which epoch's weights were kept."""
+    epochs = tables.epoch_table(events)
+    if epochs.empty:
+        st.info("This run's epochs were not recorded.")
+        return
+    where = "train and " + ("test, selected on test" if selected_on_test else "validation") + f", {len(epochs)} epochs"
+    best = tables.best_epoch(epochs)
+    caption = (
+        f"The weights of epoch {best} were kept: the lowest validation loss. "
+        if best
+        else "No epoch has a validation loss. "
+    )
+    caption += (
+        "The learning rate is the one an epoch ended with. A gap that opens between the two curves is overfitting; "
+        "a validation curve that jumps is a model not settled."
+    )
+    if selected_on_test:
+        caption += " Here the validation images are the test images, so this choice flatters the test figures."
+    figure = charts.history(events, selected_on_test=selected_on_test)
+    chart(figure, epochs, title="Loss, accuracy and learning rate", where=where, caption=caption)
