@@ -13,7 +13,7 @@ from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.resampling import bca_estimates, resample
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.records import Estimate, Split
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.store import RunDirectory
 
 THRESHOLD = 0.5  # The report's.
 

@@ -18,9 +18,9 @@ from scipy.stats import t
 from benchmarks import accuracy
 from benchmarks.runs import finished, own_artifacts, parser, sample
 from benchmarks.table import Figure, tell
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import build_index
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Estimate
 from pneumo_core.study import seeds
 

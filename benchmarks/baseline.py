@@ -24,10 +24,10 @@ import pandas as pd
 from benchmarks import accuracy
 from benchmarks.runs import IMAGE_SIZE, finished, own_artifacts, parser, sample
 from benchmarks.table import Figure, tell
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import array_path, load_array
 from pneumo_core.data.index import DataIndex, build_index
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
 
 PROJECT = Path(__file__).resolve().parent.parent

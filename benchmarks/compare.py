@@ -27,16 +27,16 @@ from benchmarks.browser import CHROMIUM, chromium, find_chromium
 from benchmarks.generative import seconds
 from benchmarks.runs import own_artifacts
 from benchmarks.table import Figure, tell
-from pneumo_core.config import Balance, Preset, TrainConfig
+from pneumo_core.config.classifier import Balance, Preset, TrainConfig
+from pneumo_core.config.presets import preset_config
+from pneumo_core.config.run import config_to_dict, run_id
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.evaluation.resampling import REPLICATES
-from pneumo_core.files import write_atomic, write_json
 from pneumo_core.inference.compared import compare_runs
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, NotApplicable, Split
-from pneumo_core.run_config import config_to_dict, run_id
-from pneumo_core.status import append_event
-from pneumo_core.store import run_directory, write_manifest
+from pneumo_core.runs.files import write_atomic, write_json
+from pneumo_core.runs.status import append_event
+from pneumo_core.runs.store import run_directory, write_manifest
 
 DATA_ID = "0" * 12
 TIMEOUT_MS = 120_000

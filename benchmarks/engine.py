@@ -17,12 +17,12 @@ from dataclasses import replace
 
 from benchmarks.runs import finished, own_artifacts, parser, sample, stop, submit_anew
 from benchmarks.table import Figure, tell
-from pneumo_core.config import Preset, TrainConfig
+from pneumo_core.config.classifier import Preset, TrainConfig
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.jobs.runs import view
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
-from pneumo_core.status import read_events, read_status
+from pneumo_core.runs.status import read_events, read_status
 
 STAGES = {"loading Keras": "keras_import", "preparing images": "preparing", "training": "first_line"}
 """What begins when the status says so; before the first of them the worker starts."""

@@ -28,14 +28,14 @@ from pathlib import Path
 from benchmarks import accuracy
 from benchmarks.runs import IMAGE_SIZE, FinishedRun, finished, own_artifacts, parser, sample
 from benchmarks.table import Figure, tell
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, build_index, find_root
 from pneumo_core.data.source import default_data
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Split
-from pneumo_core.status import read_events
-from pneumo_core.store import datasets_root
+from pneumo_core.runs.status import read_events
+from pneumo_core.runs.store import datasets_root
 
 
 def main() -> None:

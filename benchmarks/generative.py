@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.table import Figure, tell
-from pneumo_core.evaluation.collapse import collapse
-from pneumo_core.evaluation.discrepancy import fid, kid
-from pneumo_core.evaluation.generative import Features, feature_measures, measure
-from pneumo_core.evaluation.memorisation import memorisation
-from pneumo_core.evaluation.neighbours import precision_recall
+from pneumo_core.evaluation.generator.collapse import collapse
+from pneumo_core.evaluation.generator.discrepancy import fid, kid
+from pneumo_core.evaluation.generator.measures import Features, feature_measures, measure
+from pneumo_core.evaluation.generator.memorisation import memorisation
+from pneumo_core.evaluation.generator.neighbours import precision_recall
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from keras import layers
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
 from benchmarks.table import tell
-from pneumo_core.architecture import BASELINE_DENSE, BASELINE_FILTERS
+from pneumo_core.config.architecture import BASELINE_DENSE, BASELINE_FILTERS
 from pneumo_core.training.device import peak_memory_bytes
 
 

@@ -19,15 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from pneumo_core.config import TrainConfig
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.run import run_id
 from pneumo_core.data.index import DataIndex, find_root
 from pneumo_core.data.source import default_data
 from pneumo_core.errors import RunError
 from pneumo_core.jobs.runs import RunView, cancel, submit, view
 from pneumo_core.records import Label, RunState, Split
-from pneumo_core.run_config import run_id
-from pneumo_core.status import read_events
-from pneumo_core.store import RunDirectory, read_manifest, read_trained, runs_root
+from pneumo_core.runs.status import read_events
+from pneumo_core.runs.store import RunDirectory, read_manifest, read_trained, runs_root
 
 IMAGE_SIZE = 150  # The report's, in pixels.
 

@@ -10,8 +10,8 @@ from pages.ui.augmentation import SLIDERS, TOGGLES, Sample, choose_sample, intro
 from pages.ui.components import data_badge, shown_errors
 from pages.ui.pictures import plain
 from pages.ui.state import current_index, needed_index, require_frame
-from pneumo_core.augment_file import read_augmentation, write_augmentation
-from pneumo_core.config import AUGMENTATIONS, AugmentConfig, augmentation_name
+from pneumo_core.config.augment_file import read_augmentation, write_augmentation
+from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, augmentation_name
 from pneumo_core.errors import ConfigError
 
 require_frame()

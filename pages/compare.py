@@ -3,8 +3,8 @@
 import streamlit as st
 
 from pages.ui.cached import comparison_of, splits_of
-from pages.ui.compare_figures import figures_panel, verdict
-from pages.ui.compare_pick import pick_compared_split, pick_pair, pick_sides
+from pages.ui.compare.figures import figures_panel, verdict
+from pages.ui.compare.pick import pick_compared_split, pick_pair, pick_sides
 from pages.ui.components import shown_errors
 from pages.ui.state import require_frame
 
@@ -38,43 +38,43 @@ with shown_errors():
             figures_panel(comparison)
     if curves.open:
         with curves:
-            from pages.ui.compare_curves import curves_panel
+            from pages.ui.compare.curves import curves_panel
 
             curves_panel(comparison)
     if images.open:
         with images:
-            from pages.ui.compare_images import agreement
+            from pages.ui.compare.images import agreement
 
             agreement(comparison, pick_pair(comparison, "images"))
     if point.open:
         with point:
-            from pages.ui.compare_point import operating_point
+            from pages.ui.compare.point import operating_point
 
             operating_point(comparison, pick_pair(comparison, "point"))
     if calibrated.open:
         with calibrated:
-            from pages.ui.compare_calibration import calibration
+            from pages.ui.compare.calibration import calibration
 
             calibration(comparison, pick_pair(comparison, "calibration"))
     if sliced.open:
         with sliced:
-            from pages.ui.compare_slices import slices
+            from pages.ui.compare.slices import slices
 
             slices(comparison, pick_pair(comparison, "slices"))
     if report.open:
         with report:
-            from pages.ui.compare_report import ours_against_report
+            from pages.ui.compare.report import ours_against_report
 
             ours_against_report(comparison)
     if published.open:
         with published:
-            from pages.ui.compare_claims import claim_checker
-            from pages.ui.compare_claims import published as published_results
+            from pages.ui.compare.claims import claim_checker
+            from pages.ui.compare.claims import published as published_results
 
             published_results(comparison)
             claim_checker()
     if files.open:
         with files:
-            from pages.ui.compare_files import files_panel
+            from pages.ui.compare.files import files_panel
 
             files_panel(comparison)

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from pages.ui.components import data_badge, show_error, shown_errors
-from pages.ui.connect import connect_panel, connected_note
-from pages.ui.explore import show_summary
-from pages.ui.filters import reset_filters
-from pages.ui.gallery import show_images
+from pages.ui.dataset.connect import connect_panel, connected_note
+from pages.ui.dataset.explore import show_summary
+from pages.ui.dataset.filters import reset_filters
+from pages.ui.dataset.gallery import show_images
+from pages.ui.dataset.sizes import show_sizes
 from pages.ui.known import show_official_counts, show_phantom_sample
 from pages.ui.pictures import plain
-from pages.ui.sizes import show_sizes
 from pages.ui.state import current_index, needed_index, require_frame
 from pneumo_core.data.source import default_folder
 from pneumo_core.errors import PneumoError

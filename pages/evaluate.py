@@ -4,11 +4,11 @@ import streamlit as st
 
 from pages.ui.cached import report_of
 from pages.ui.components import caveats, has_model, pick_finished_run, shown_errors
-from pages.ui.evaluate import figures, operating_point, pick_split, run_facts
+from pages.ui.evaluate.figures import figures, operating_point, pick_split, run_facts
 from pages.ui.state import require_frame
 from pneumo_core.records import Split
-from pneumo_core.status import read_events
-from pneumo_core.store import read_manifest
+from pneumo_core.runs.status import read_events
+from pneumo_core.runs.store import read_manifest
 
 require_frame()
 
@@ -41,29 +41,29 @@ with shown_errors():
             operating_point(report, split)
     if calling.open:
         with calling:
-            from pages.ui.evaluate_charts import calls
+            from pages.ui.evaluate.charts import calls
 
             calls(report, split)
     if curved.open:
         with curved:
-            from pages.ui.evaluate_charts import curves
-            from pages.ui.mistakes import predictions_of, probability_chart
+            from pages.ui.evaluate.charts import curves
+            from pages.ui.evaluate.mistakes import predictions_of, probability_chart
 
             curves(report, split)
             probability_chart(predictions_of(view, report), report, split)
     if trained.open:
         with trained:
-            from pages.ui.evaluate_charts import training
+            from pages.ui.evaluate.charts import training
 
             training(read_events(view.run), selected_on_test=report.selected_on_test)
     if pictured.open:
         with pictured:
-            from pages.ui.mistakes import mistakes, predictions_of
+            from pages.ui.evaluate.mistakes import mistakes, predictions_of
 
             mistakes(view, predictions_of(view, report), report, split)
     if files.open:
         with files:
-            from pages.ui.mistakes import downloads, predictions_of
+            from pages.ui.evaluate.mistakes import downloads, predictions_of
 
             downloads(view, predictions_of(view, report), report, split)
             st.subheader("Facts of the run")

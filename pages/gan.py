@@ -3,9 +3,9 @@
 import streamlit as st
 
 from pages.ui.components import data_badge, shown_errors
-from pages.ui.gan_runs import choose_gan
-from pages.ui.launch import take_started
+from pages.ui.gan.runs import choose_gan
 from pages.ui.state import current_index, needed_index, require_frame
+from pages.ui.train.launch import take_started
 
 require_frame()
 
@@ -26,27 +26,27 @@ with shown_errors():
     # Each tab's code is loaded when it is first opened.
     if view is not None and samples.open:
         with samples:
-            from pages.ui.gan_samples import samples_panel
+            from pages.ui.gan.samples import samples_panel
 
             samples_panel(view.run, index)
     if view is not None and game.open:
         with game:
-            from pages.ui.gan_game import game_panel
+            from pages.ui.gan.game import game_panel
 
             game_panel(view.run, index)
     if view is not None and measures.open:
         with measures:
-            from pages.ui.gan_measures import measures_panel
+            from pages.ui.gan.measures import measures_panel
 
             measures_panel(view.run)
     if view is not None and copies.open:
         with copies:
-            from pages.ui.gan_copies import copies_panel
+            from pages.ui.gan.copies import copies_panel
 
             copies_panel(view.run, index)
     if train.open:
         with train:
-            from pages.ui.gan_train import live_panel, train_panel
+            from pages.ui.gan.train import live_panel, train_panel
 
             train_panel(index or needed_index())
             if view is not None:

@@ -6,7 +6,7 @@ from pages.ui.cached import loaded_classifier, report_of
 from pages.ui.components import caveats, data_badge, disclaimer, percent, pick_finished_run, show_error, shown_errors
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import plain
-from pages.ui.predict import bounded, pick_sample, show_probability, show_rates
+from pages.ui.predict.answer import bounded, pick_sample, show_probability, show_rates
 from pages.ui.state import needed_index, require_frame
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from pages.ui.architecture import network_panel
 from pages.ui.components import data_badge, shown_errors
 from pages.ui.known import show_preset_results
-from pages.ui.launch import launch_panel, take_started
-from pages.ui.queue import queue_panel
-from pages.ui.runs import run_panel, runs_table
 from pages.ui.state import current_index, needed_index, require_frame
+from pages.ui.train.architecture import network_panel
+from pages.ui.train.launch import launch_panel, take_started
+from pages.ui.train.queue import queue_panel
+from pages.ui.train.runs import run_panel, runs_table
 from pneumo_core.jobs.runs import views
 
 require_frame()

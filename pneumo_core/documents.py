@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from pneumo_core.config.run import config_to_dict
 from pneumo_core.data.index import load_index
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart
@@ -18,7 +19,6 @@ from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.reliability import reliability
 from pneumo_core.evaluation.slices import slices
-from pneumo_core.files import read_json
 from pneumo_core.inference.compared import compare_runs, comparison_to_dict, evidence_of
 from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.image_facts import image_facts
@@ -33,9 +33,9 @@ from pneumo_core.reporting.model_card import model_card
 from pneumo_core.reporting.pdf import to_pdf
 from pneumo_core.reporting.study_document import Compared, study_document
 from pneumo_core.reporting.tables import files, table_csv
-from pneumo_core.run_config import config_to_dict
-from pneumo_core.status import read_events
-from pneumo_core.store import RunDirectory, classifier_config, find_run, read_manifest
+from pneumo_core.runs.files import read_json
+from pneumo_core.runs.status import read_events
+from pneumo_core.runs.store import RunDirectory, classifier_config, find_run, read_manifest
 
 __all__ = ["compared", "comparison_files", "comparison_record", "run_facts", "run_files", "split_facts", "study_files"]
 

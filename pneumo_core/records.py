@@ -49,7 +49,7 @@ class Architecture(StrEnum):
 
 
 class RunState(StrEnum):
-    """State of a run, derived from its files (see `status.run_state`)."""
+    """State of a run, derived from its files (see `runs.status.run_state`)."""
 
     QUEUED = "queued"
     RUNNING = "running"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
 from pneumo_core.records import Architecture, Estimate, Label, Split
 
 __all__ = [

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from pneumo_core.config import AugmentConfig, Balance, FineTuneConfig, Preset, TrainConfig, Validation
+from pneumo_core.config.classifier import AugmentConfig, Balance, FineTuneConfig, Preset, TrainConfig, Validation
+from pneumo_core.config.presets import preset_config
+from pneumo_core.config.run import run_id
 from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, RunNotFoundError
 from pneumo_core.jobs.cost import Cost, estimate_cost, remaining_s
 from pneumo_core.jobs.views import RunView, view
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.run_config import run_id
 from pneumo_core.settings import settings
 
 __all__ = ["MAX_RUNS", "Member", "Study", "grid", "progress", "seeds", "to_dict"]

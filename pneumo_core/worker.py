@@ -17,20 +17,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pneumo_core.errors import CancelledError, ConfigError, PneumoError, RunError, StoreError, TrainingError
-from pneumo_core.files import hold_lock, read_json, write_atomic, write_json
 from pneumo_core.records import RunState
+from pneumo_core.runs.files import hold_lock, read_json, write_atomic, write_json
+from pneumo_core.runs.status import read_status, run_state, stop_if_cancelled, update_status
+from pneumo_core.runs.store import (
+    RunDirectory,
+    find_run,
+    list_runs,
+    read_config,
+    read_trained,
+    slot_lock,
+    write_manifest,
+)
 from pneumo_core.settings import settings
-from pneumo_core.status import read_status, run_state, stop_if_cancelled, update_status
-from pneumo_core.store import RunDirectory, find_run, list_runs, read_config, read_trained, slot_lock, write_manifest
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pneumo_core.config import TrainConfig
+    from pneumo_core.config.classifier import TrainConfig
+    from pneumo_core.config.gan import GanConfig
     from pneumo_core.data.index import DataIndex
-    from pneumo_core.gan_config import GanConfig
     from pneumo_core.inference.session import Session
 
 _POLL_S = 0.5
@@ -113,8 +121,8 @@ def _load_keras() -> None:
 
 
 def _work(run: RunDirectory, verb: str) -> None:
+    from pneumo_core.config.gan import GanConfig  # noqa: PLC0415
     from pneumo_core.data.index import load_index  # noqa: PLC0415
-    from pneumo_core.gan_config import GanConfig  # noqa: PLC0415
 
     try:
         config, data_id = read_config(run), str(read_json(run.config)["data"]["data_id"])
@@ -218,7 +226,7 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     """Export a trained run, predict, evaluate, calibrate, and write the manifest."""
     import keras  # noqa: PLC0415
 
-    from pneumo_core.architecture import LAST_BLOCK  # noqa: PLC0415
+    from pneumo_core.config.architecture import LAST_BLOCK  # noqa: PLC0415
     from pneumo_core.evaluation.calibration import calibrate, calibration_to_dict  # noqa: PLC0415
     from pneumo_core.evaluation.report import evaluate, report_to_dict  # noqa: PLC0415
     from pneumo_core.inference.session import load_session  # noqa: PLC0415

@@ -15,14 +15,14 @@ import hypothesis
 import numpy as np
 import pytest
 
-from pneumo_core import store
-from pneumo_core.config import TrainConfig
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.run import config_to_dict, run_id
 from pneumo_core.data.index import DataIndex
-from pneumo_core.files import hold_lock, write_json
 from pneumo_core.records import RunState
-from pneumo_core.run_config import config_to_dict, run_id
-from pneumo_core.status import Status, next_ticket, write_status
-from pneumo_core.store import RunDirectory, run_directory
+from pneumo_core.runs import store
+from pneumo_core.runs.files import hold_lock, write_json
+from pneumo_core.runs.status import Status, next_ticket, write_status
+from pneumo_core.runs.store import RunDirectory, run_directory
 from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent

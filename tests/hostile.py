@@ -133,7 +133,7 @@ def without_rights() -> Iterator[None]:
 _HOLDER = """
 import sys
 from pathlib import Path
-from pneumo_core.files import hold_lock
+from pneumo_core.runs.files import hold_lock
 with hold_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

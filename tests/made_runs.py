@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pneumo_core.config import Preset, TrainConfig
+from pneumo_core.config.classifier import Preset, TrainConfig
+from pneumo_core.config.presets import preset_config
+from pneumo_core.config.run import config_to_dict, run_id
 from pneumo_core.evaluation.report import evaluate, report_to_dict
-from pneumo_core.files import write_atomic, write_json
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
-from pneumo_core.run_config import config_to_dict, run_id
-from pneumo_core.status import append_event
-from pneumo_core.store import RunDirectory, run_directory, write_manifest
+from pneumo_core.runs.files import write_atomic, write_json
+from pneumo_core.runs.status import append_event
+from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
 
 __all__ = ["DATA_ID", "made_predictions", "made_run"]
 

@@ -18,10 +18,10 @@ from threadpoolctl import threadpool_info
 SHORT = (
     "tests/data",
     "tests/evaluation",
-    "tests/test_augmentation.py",
+    "tests/augmentation",
     "tests/test_closeness.py",
     "tests/test_published.py",
-    "tests/test_run_config.py",
+    "tests/config/test_run.py",
 )
 FULL = (
     *SHORT,
@@ -29,10 +29,7 @@ FULL = (
     "tests/models",
     "tests/reporting",
     "tests/training",
-    *(
-        f"tests/test_{name}.py"
-        for name in ("benchmarks", "documents", "plausibility", "reference", "worker", "worker_gan")
-    ),
+    *(f"tests/test_{name}.py" for name in ("benchmarks", "documents", "reference", "worker", "worker_gan")),
 )
 # They move bytes and wait for a server; nothing is computed.
 LEFT_OUT = ("--ignore=tests/data/test_archive.py", "--ignore=tests/data/test_download.py")

@@ -20,8 +20,8 @@ from benchmarks.features import Cost
 from benchmarks.inputs import forward_flop
 from benchmarks.report_way import build
 from benchmarks.runs import sample
-from pneumo_core.architecture import baseline_layers, vgg16_layers
-from pneumo_core.config import Balance
+from pneumo_core.config.architecture import baseline_layers, vgg16_layers
+from pneumo_core.config.classifier import Balance
 from pneumo_core.evaluation.metrics import auroc
 from pneumo_core.inference.compared import compare_runs
 from pneumo_core.models.baseline import build_baseline

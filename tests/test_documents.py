@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from pneumo_core.config import Balance
+from pneumo_core.config.classifier import Balance
 from pneumo_core.documents import compared, comparison_record, run_facts
 from pneumo_core.errors import DataError, RunNotFoundError
 from pneumo_core.evaluation.against_report import against_report, counterpart
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.files import read_json, write_json
 from pneumo_core.inference.compared import compare_runs, evidence_of
 from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reference import FINDINGS, INCONSISTENCIES
-from pneumo_core.store import RunDirectory, classifier_config, read_manifest
+from pneumo_core.runs.files import read_json, write_json
+from pneumo_core.runs.store import RunDirectory, classifier_config, read_manifest
 from tests.made_runs import made_predictions, made_run
 
 pytestmark = pytest.mark.usefixtures("no_published")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumo_core.config.run import config_from_dict, run_id
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.synthetic import split_sheet
 from pneumo_core.evaluation.calibration import Calibration, calibrate
@@ -20,8 +21,7 @@ from pneumo_core.inference.gan_measures import read_learned, read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import NotApplicable
-from pneumo_core.run_config import config_from_dict, run_id
-from pneumo_core.store import RunDirectory, find_run, gan_run_config, read_manifest, verified_file
+from pneumo_core.runs.store import RunDirectory, find_run, gan_run_config, read_manifest, verified_file
 from tests.closeness import assert_close
 
 PUBLISHED = sorted((Path(__file__).resolve().parent.parent / "artifacts" / "published").glob("*-*"))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pneumo_core.__main__ import app
-from pneumo_core.config import Preset
+from pneumo_core.cli.main import app
+from pneumo_core.config.classifier import Preset
 from pneumo_core.evaluation.figures import Metric
 from pneumo_core.evaluation.paired import SeedDifference
 from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
@@ -17,8 +17,8 @@ from pneumo_core.inference.evidence import read_report
 from pneumo_core.inference.gan_measures import read_measures
 from pneumo_core.records import Estimate, Split
 from pneumo_core.reporting.wording import difference_text, estimate_text, p_cell
+from pneumo_core.runs.store import RunDirectory
 from pneumo_core.settings import Settings
-from pneumo_core.store import RunDirectory
 
 PROJECT = Path(__file__).resolve().parent.parent
 PUBLISHED = PROJECT / "artifacts" / "published"

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.presets import preset_config
+from pneumo_core.config.run import config_from_dict
 from pneumo_core.evaluation.claims import check_claim
 from pneumo_core.evaluation.metrics import Confusion, classification_table
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, Split
 from pneumo_core.reference import (
     EXPECTED,
@@ -29,8 +30,7 @@ from pneumo_core.reference import (
     ReportFigure,
     ReportRun,
 )
-from pneumo_core.run_config import config_from_dict
-from pneumo_core.store import RunDirectory, published_root
+from pneumo_core.runs.store import RunDirectory, published_root
 
 
 def test_the_total_is_what_the_literature_reports() -> None:

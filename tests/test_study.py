@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config import AUGMENTATIONS, Balance, FineTuneConfig, Preset
+from pneumo_core.config.classifier import AUGMENTATIONS, Balance, FineTuneConfig, Preset
+from pneumo_core.config.gan import gan_config
+from pneumo_core.config.presets import preset_config
+from pneumo_core.config.run import config_to_dict, run_id
 from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
 from pneumo_core.errors import ConfigError, RunNotFoundError
-from pneumo_core.files import hold_lock, write_json
-from pneumo_core.gan_config import gan_config
 from pneumo_core.jobs.cost import estimate_cost
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.run_config import config_to_dict, run_id
-from pneumo_core.status import update_status
-from pneumo_core.store import runs_root
+from pneumo_core.runs.files import hold_lock, write_json
+from pneumo_core.runs.status import update_status
+from pneumo_core.runs.store import runs_root
 from pneumo_core.study import MAX_RUNS, grid, progress, seeds, to_dict
 from tests.conftest import ROOT, FinishedRun, ask_for_run
 from tests.hostile import assert_one_line

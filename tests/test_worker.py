@@ -18,21 +18,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pneumo_core.architecture import vgg16_layers
-from pneumo_core.config import FineTuneConfig, Preset, Scaling
+from pneumo_core.config.architecture import vgg16_layers
+from pneumo_core.config.classifier import FineTuneConfig, Preset, Scaling
+from pneumo_core.config.presets import preset_config
+from pneumo_core.config.run import config_from_dict
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.calibration import calibrate, calibration_from_dict, calibration_to_dict
 from pneumo_core.evaluation.report import evaluate, report_to_dict
-from pneumo_core.files import file_sha256, hold_lock, lock_is_held, read_json
 from pneumo_core.inference.session import load_session, run_session
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, NotApplicable, RunState
-from pneumo_core.run_config import config_from_dict
-from pneumo_core.status import read_events, read_status, run_state
-from pneumo_core.store import RunDirectory, read_manifest, read_trained, slot_lock, verified_file
+from pneumo_core.runs.files import file_sha256, hold_lock, lock_is_held, read_json
+from pneumo_core.runs.status import read_events, read_status, run_state
+from pneumo_core.runs.store import RunDirectory, read_manifest, read_trained, slot_lock, verified_file
 from pneumo_core.worker import main
 from tests.conftest import ROOT, FinishedRun, ask_for_run
 from tests.waiting import BRIEFLY_S, wait_for

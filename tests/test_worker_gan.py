@@ -11,22 +11,22 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pneumo_core.config import Balance, Preset, TrainConfig
+from pneumo_core.config.classifier import Balance, Preset, TrainConfig
+from pneumo_core.config.gan import GanConfig, gan_config
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.gan_arm import collapse_of, follow_gan
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign, gap
 from pneumo_core.data.synthetic import is_synthetic
 from pneumo_core.errors import RunError
-from pneumo_core.files import file_sha256, lock_is_held, read_json
-from pneumo_core.gan_config import GanConfig, gan_config
 from pneumo_core.inference.gan_measures import SAMPLES, read_learned, read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.inference.publish import publish
 from pneumo_core.jobs.runs import logs, resume, submit, view
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.status import read_events, read_status, run_state
-from pneumo_core.store import RunDirectory, datasets_root, read_manifest, verified_file
+from pneumo_core.runs.files import file_sha256, lock_is_held, read_json
+from pneumo_core.runs.status import read_events, read_status, run_state
+from pneumo_core.runs.store import RunDirectory, datasets_root, read_manifest, verified_file
 from tests.conftest import ROOT, ask_for_run
 from tests.waiting import wait_for
 

@@ -15,12 +15,12 @@ from PIL import Image
 from pages.ui.charts import MODEL, REFERENCE
 from pages.ui.components import chart
 from pages.ui.known import phantom_sample
-from pneumo_core.augmentation import AugmentParameters, apply, draw_parameters
-from pneumo_core.config import AUGMENTATIONS, AugmentConfig
+from pneumo_core.augmentation.plausibility import Verdict, plausibility
+from pneumo_core.augmentation.transform import AugmentParameters, apply, draw_parameters
+from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
-from pneumo_core.plausibility import Verdict, plausibility
 from pneumo_core.records import Label, Split
 
 SLIDERS: dict[str, tuple[str, float, float, str]] = {

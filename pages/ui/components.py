@@ -8,15 +8,15 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.pictures import plain
-from pneumo_core.config import TrainConfig
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.gan import GAN_PRESETS
+from pneumo_core.config.presets import PRESETS
+from pneumo_core.config.run import setting_name
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
-from pneumo_core.files import is_there
-from pneumo_core.gan_config import GAN_PRESETS
 from pneumo_core.jobs.runs import RunView, views
-from pneumo_core.presets import PRESETS
 from pneumo_core.records import Architecture, Estimate, NotApplicable, RunState
-from pneumo_core.run_config import setting_name
+from pneumo_core.runs.files import is_there
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure  # Half a second, which pages that draw no chart save.

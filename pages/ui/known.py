@@ -5,11 +5,11 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui.architecture import NETWORKS
 from pages.ui.components import duration, percent
 from pages.ui.pictures import plain
+from pages.ui.train.architecture import NETWORKS
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.source import default_folder
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Label, Split
 from pneumo_core.reference import EXPECTED, OFFICIAL_COUNTS, REPORT_COUNTS
 

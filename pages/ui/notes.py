@@ -1,9 +1,9 @@
 """What the form of a new run says of its choices, for the data that are connected."""
 
 from pages.ui.components import duration, percent
-from pneumo_core.config import Balance, Preset, TrainConfig, Validation
+from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, Split
 from pneumo_core.reference import EXPECTED
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui.tables import facts_frame
 from pneumo_core.jobs.runs import RunView, logs
-from pneumo_core.store import read_manifest
+from pneumo_core.runs.store import read_manifest
 
 _LOG_TAIL = 4000  # Characters; the download has the rest.
 _FACTS = ("device", "precision", "training", "resume", "peak memory")

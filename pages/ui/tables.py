@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pneumo_core.config import OperatingRule, TrainConfig
+from pneumo_core.config.classifier import OperatingRule, TrainConfig
 from pneumo_core.evaluation.metrics import ClassificationRow
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint, SplitReport

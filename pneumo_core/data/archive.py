@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from pneumo_core.errors import CorruptError
-from pneumo_core.files import make_directory, store_errors
 from pneumo_core.records import Label, Split
+from pneumo_core.runs.files import make_directory, store_errors
 
 __all__ = ["IMAGE_SUFFIXES", "unpack_images"]
 

@@ -22,11 +22,19 @@ from pathlib import Path
 from typing import Final
 
 from pneumo_core.data.archive import IMAGE_SUFFIXES, unpack_images
-from pneumo_core.data.fetch import ARCHIVE_NAME, DATASET_PAGE, credentials_hint, fetch_archive
+from pneumo_core.data.fetch import ARCHIVE_NAME, DATASET_PAGE, fetch_archive
 from pneumo_core.errors import CorruptError, DownloadError, PneumoError, RunError, StoreError
-from pneumo_core.files import hold_lock, lock_is_held, make_directory, read_json, store_errors, write_atomic, write_json
 from pneumo_core.records import Label, Split
 from pneumo_core.reference import OFFICIAL_COUNTS
+from pneumo_core.runs.files import (
+    hold_lock,
+    lock_is_held,
+    make_directory,
+    read_json,
+    store_errors,
+    write_atomic,
+    write_json,
+)
 
 __all__ = [
     "DownloadProgress",
@@ -35,7 +43,6 @@ __all__ = [
     "DownloadStatus",
     "cancel_download",
     "count_images",
-    "credentials_hint",
     "download_kaggle",
     "download_status",
 ]
@@ -43,11 +50,8 @@ __all__ = [
 _MAX_ARCHIVE_BYTES: Final = 8 * 10**9
 """Most bytes that are downloaded: three times the official 2.5 GB, so that a server gone wrong cannot fill the disk."""
 
-_RESERVE_BYTES: Final = 256 * 2**20
-"""Bytes that are left free on the disk for everybody else."""
-
-_REPORT_S: Final = 0.5
-"""Seconds between two reports of one stage."""
+_RESERVE_BYTES: Final = 256 * 2**20  # Left free on the disk for everybody else.
+_REPORT_S: Final = 0.5  # Between two reports of one stage.
 
 
 class DownloadStage(StrEnum):

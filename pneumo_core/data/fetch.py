@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from pneumo_core.errors import DownloadError
-from pneumo_core.files import make_directory, store_errors
+from pneumo_core.runs.files import make_directory, store_errors
 
 __all__ = ["ARCHIVE_NAME", "DATASET_PAGE", "credentials_hint", "fetch_archive"]
 

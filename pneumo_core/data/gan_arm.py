@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pneumo_core.config import Balance, TrainConfig, Validation
+from pneumo_core.config.classifier import Balance, TrainConfig, Validation
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import Assignment, gap, smaller_class
 from pneumo_core.errors import ConfigError, DataError
 from pneumo_core.records import Label, Split
-from pneumo_core.store import RunDirectory, find_run, gan_run_config, read_manifest, verified_file
+from pneumo_core.runs.store import RunDirectory, find_run, gan_run_config, read_manifest, verified_file
 
 __all__ = ["collapse_of", "follow_gan", "require_gan", "require_unseen"]
 

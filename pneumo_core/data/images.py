@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from pneumo_core.errors import CorruptError, DataError, ImageError, StoreError
-from pneumo_core.files import hold_lock, make_directory, read_json, store_errors, write_json
-from pneumo_core.store import datasets_root
+from pneumo_core.runs.files import hold_lock, make_directory, read_json, store_errors, write_json
+from pneumo_core.runs.store import datasets_root
 
 __all__ = [
     "MAX_PIXELS",

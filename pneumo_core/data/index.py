@@ -22,9 +22,9 @@ from pneumo_core.data.images import content_id, decode_gray, read_facts
 from pneumo_core.data.patients import parse_name
 from pneumo_core.data.synthetic import is_synthetic
 from pneumo_core.errors import DataError, ImageError, StoreError
-from pneumo_core.files import read_json, write_atomic, write_json
 from pneumo_core.records import ImageRecord, Label, Split, UnreadableFile
-from pneumo_core.store import datasets_root
+from pneumo_core.runs.files import read_json, write_atomic, write_json
+from pneumo_core.runs.store import datasets_root
 
 __all__ = [
     "DataIndex",

@@ -25,8 +25,8 @@ from PIL import Image
 
 from pneumo_core.data.radiograph import draw_phantom, require_within
 from pneumo_core.errors import DataError
-from pneumo_core.files import make_directory, store_errors
 from pneumo_core.records import Label, Split, Subtype
+from pneumo_core.runs.files import make_directory, store_errors
 
 __all__ = ["PHANTOM_COUNT", "draw_phantom", "first_phantoms", "write_phantoms"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from pneumo_core.errors import PneumoError, StoreError
-from pneumo_core.files import hold_lock, lock_is_held, read_json, write_json
-from pneumo_core.store import datasets_root
+from pneumo_core.runs.files import hold_lock, lock_is_held, read_json, write_json
+from pneumo_core.runs.store import datasets_root
 
 __all__ = ["Preparation", "is_preparing", "preparation", "preparation_file"]
 

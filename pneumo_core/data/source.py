@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import StoreError
-from pneumo_core.files import hold_lock, read_json, write_json
+from pneumo_core.runs.files import hold_lock, read_json, write_json
+from pneumo_core.runs.store import datasets_root
 from pneumo_core.settings import settings
-from pneumo_core.store import datasets_root
 
 __all__ = ["connect", "connected_id", "default_data", "default_folder", "kaggle_folder", "phantom_data"]
 

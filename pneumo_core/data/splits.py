@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pneumo_core.config import TrainConfig, Validation
+from pneumo_core.config.classifier import TrainConfig, Validation
+from pneumo_core.config.gan import LEAST_PATIENTS, GanConfig
 from pneumo_core.data.index import DataIndex, require_real
 from pneumo_core.errors import DataError
-from pneumo_core.gan_config import LEAST_PATIENTS, GanConfig
 from pneumo_core.records import Label, Split
 
 __all__ = ["Assignment", "assign", "gan_rows", "gap", "hold_out_patients", "require_learnable", "smaller_class"]

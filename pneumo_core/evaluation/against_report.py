@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pneumo_core.config import Balance, TrainConfig
+from pneumo_core.config.classifier import Balance, TrainConfig
 from pneumo_core.evaluation.figures import Metric
 from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, Split
 from pneumo_core.reference import OFFICIAL_COUNTS, REPORT_FIGURES, REPORT_PARAMETERS, ReportRun

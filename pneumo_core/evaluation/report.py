@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import pandas as pd
 
-from pneumo_core.config import OperatingRule
+from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import intervals, metrics
 from pneumo_core.evaluation.metrics import ClassificationRow, Confusion, FloatArray, IntArray, PrCurve, RocCurve

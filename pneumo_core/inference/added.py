@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pneumo_core.data.images import content_id, load_array
 from pneumo_core.inference.samples import sample_to_folder
-from pneumo_core.store import RunDirectory, datasets_root, read_manifest
+from pneumo_core.runs.store import RunDirectory, datasets_root, read_manifest
 
 __all__ = ["added_samples"]
 

@@ -17,12 +17,12 @@ from pneumo_core.errors import ImageError, RunError
 from pneumo_core.evaluation.calibration import Calibration, apply
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint
-from pneumo_core.files import is_there
 from pneumo_core.inference.distribution import FeatureDistribution, distance, load_distribution
 from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.records import Label, NotApplicable
-from pneumo_core.store import RunDirectory, classifier_config, verified_file
+from pneumo_core.runs.files import is_there
+from pneumo_core.runs.store import RunDirectory, classifier_config, verified_file
 
 __all__ = ["MAX_COLOUR", "MIN_CONTRAST", "Answer", "Classifier", "Prediction", "classify", "load_classifier"]
 

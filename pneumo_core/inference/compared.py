@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from pneumo_core.config import Balance, TrainConfig, Validation
+from pneumo_core.config.classifier import Balance, TrainConfig, Validation
+from pneumo_core.config.run import fingerprint, setting_name
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.evaluation.comparison import SCHEMA, Comparison, compare
 from pneumo_core.evaluation.figures import Evidence
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.report import require_predictions, threshold_of
-from pneumo_core.files import is_there, read_json
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.records import Architecture, Split
-from pneumo_core.run_config import fingerprint, setting_name
-from pneumo_core.store import RunDirectory, classifier_config, find_run, list_runs
+from pneumo_core.runs.files import is_there, read_json
+from pneumo_core.runs.store import RunDirectory, classifier_config, find_run, list_runs
 
 __all__ = ["Group", "balanced_pairs", "compare_runs", "comparison_to_dict", "evidence_of", "groups", "side_ids"]
 

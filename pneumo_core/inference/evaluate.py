@@ -9,12 +9,12 @@ from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.report import evaluate, report_to_dict
-from pneumo_core.files import read_json
 from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.inference.session import run_batches
 from pneumo_core.records import Split
-from pneumo_core.store import RunDirectory, classifier_config
+from pneumo_core.runs.files import read_json
+from pneumo_core.runs.store import RunDirectory, classifier_config
 
 __all__ = ["evaluate_run"]
 

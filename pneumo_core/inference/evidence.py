@@ -7,9 +7,9 @@ import pandas as pd
 from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation.calibration import Calibration, calibrate, calibration_from_dict
 from pneumo_core.evaluation.report import SCHEMA, EvaluationReport, evaluate, report_from_dict
-from pneumo_core.files import is_there, read_json
 from pneumo_core.records import NotApplicable
-from pneumo_core.store import RunDirectory, classifier_config, read_manifest, verified_file
+from pneumo_core.runs.files import is_there, read_json
+from pneumo_core.runs.store import RunDirectory, classifier_config, read_manifest, verified_file
 
 __all__ = ["read_calibration", "read_predictions", "read_report"]
 

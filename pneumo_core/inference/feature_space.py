@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from pneumo_core.architecture import LAST_BLOCK, VGG16_BLOCKS
+from pneumo_core.config.architecture import LAST_BLOCK, VGG16_BLOCKS
 from pneumo_core.errors import ConfigError, CorruptError
 from pneumo_core.inference.session import load_session, run_batches
+from pneumo_core.runs.store import RunDirectory, verified_file
 from pneumo_core.settings import keras_home, settings
-from pneumo_core.store import RunDirectory, verified_file
 
 __all__ = ["FeatureSpace", "classifier_space", "enlarged", "features", "imagenet_space", "vgg16_file"]
 

@@ -11,12 +11,12 @@ from PIL import Image
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.calibration import described
-from pneumo_core.files import write_atomic
 from pneumo_core.inference.classify import Answer, Prediction, classify, load_classifier
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.inference.session import heatmap
 from pneumo_core.records import NotApplicable
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.files import write_atomic
+from pneumo_core.runs.store import RunDirectory
 
 __all__ = ["predict_files"]
 

@@ -11,15 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from pneumo_core.config import Balance, Preset, TrainConfig
+from pneumo_core.config.classifier import Balance, Preset, TrainConfig
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, StoreError
-from pneumo_core.evaluation.generative import Features, GenerativeReport, measure
+from pneumo_core.evaluation.generator.measures import Features, GenerativeReport, measure
 from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.evaluation.plain import decode
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.files import is_there, read_json
 from pneumo_core.inference.classify import Classifier, load_classifier
 from pneumo_core.inference.feature_space import (
     FeatureSpace,
@@ -32,7 +31,8 @@ from pneumo_core.inference.feature_space import (
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.inference.session import run_batches
 from pneumo_core.records import Architecture, Estimate, NotApplicable
-from pneumo_core.store import RunDirectory, find_run, list_runs, published_root, read_config, verified_file
+from pneumo_core.runs.files import is_there, read_json
+from pneumo_core.runs.store import RunDirectory, find_run, list_runs, published_root, read_config, verified_file
 
 __all__ = [
     "MEASURE_SEED",

@@ -10,10 +10,10 @@ import onnxruntime
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from pneumo_core.config.limits import require_whole, require_within
 from pneumo_core.errors import ConfigError, CorruptError
 from pneumo_core.inference.session import load_runtime
-from pneumo_core.limits import require_whole, require_within
-from pneumo_core.store import RunDirectory, gan_run_config, verified_file
+from pneumo_core.runs.store import RunDirectory, gan_run_config, verified_file
 
 __all__ = [
     "MAX_NUMBER",

@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.gan_arm import collapse_of
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import load_index
@@ -18,13 +19,19 @@ from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.evaluation.calibration import calibration_to_dict
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import report_to_dict
-from pneumo_core.files import read_json, store_errors, write_atomic, write_json
-from pneumo_core.gan_config import GanConfig
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.generator import generate, latents, load_generator, open_generator
 from pneumo_core.inference.session import load_session, run_session
-from pneumo_core.status import read_events
-from pneumo_core.store import RunDirectory, published_root, read_config, read_manifest, verified_file, write_manifest
+from pneumo_core.runs.files import read_json, store_errors, write_atomic, write_json
+from pneumo_core.runs.status import read_events
+from pneumo_core.runs.store import (
+    RunDirectory,
+    published_root,
+    read_config,
+    read_manifest,
+    verified_file,
+    write_manifest,
+)
 
 __all__ = ["publish", "to_float16"]
 

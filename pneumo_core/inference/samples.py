@@ -9,12 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from pneumo_core.config.limits import require_whole
 from pneumo_core.data.synthetic import LICENSE, synthetic_name, synthetic_png
 from pneumo_core.errors import DataError
-from pneumo_core.files import file_sha256, is_there, make_directory, read_json, store_errors, write_atomic, write_json
 from pneumo_core.inference.generator import MAX_SAMPLES, Generator, generate, latents, load_generator, require_draw
-from pneumo_core.limits import require_whole
-from pneumo_core.store import RunDirectory, gan_run_config, read_manifest
+from pneumo_core.runs.files import (
+    file_sha256,
+    is_there,
+    make_directory,
+    read_json,
+    store_errors,
+    write_atomic,
+    write_json,
+)
+from pneumo_core.runs.store import RunDirectory, gan_run_config, read_manifest
 
 __all__ = ["MAX_SAMPLES", "MAX_ZIP", "sample_to_folder", "sample_zip"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from pneumo_core.errors import ConfigError, RunError
-from pneumo_core.files import hold_lock, lock_is_held, store_errors
 from pneumo_core.jobs.views import view
-from pneumo_core.status import run_state
-from pneumo_core.store import RunDirectory, datasets_root, list_runs
+from pneumo_core.runs.files import hold_lock, lock_is_held, store_errors
+from pneumo_core.runs.status import run_state
+from pneumo_core.runs.store import RunDirectory, datasets_root, list_runs
 
 __all__ = ["OLD_DAYS", "Leftover", "clean", "leftovers"]
 

@@ -7,21 +7,21 @@ from math import prod
 from statistics import median
 from typing import Any, Final
 
-from pneumo_core.architecture import baseline_layers, vgg16_layers
-from pneumo_core.config import Balance, TrainConfig, Validation
+from pneumo_core.config.architecture import baseline_layers, vgg16_layers
+from pneumo_core.config.classifier import Balance, TrainConfig, Validation
+from pneumo_core.config.gan import GanConfig
+from pneumo_core.config.hardware import training_hardware
+from pneumo_core.config.run import RunConfig
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, StoreError
-from pneumo_core.files import is_there, read_json
-from pneumo_core.gan_config import GanConfig
-from pneumo_core.hardware import training_hardware
 from pneumo_core.jobs.gan_cost import GAN_FINISH_S, gan_bytes, gan_images, measured_gan_speed, typical_gan_speed
 from pneumo_core.jobs.views import RunView
 from pneumo_core.records import Architecture, Label, RunState, Split
-from pneumo_core.run_config import RunConfig
+from pneumo_core.runs.files import is_there, read_json
+from pneumo_core.runs.status import read_events
+from pneumo_core.runs.store import list_runs, read_config
 from pneumo_core.settings import keras_backend
-from pneumo_core.status import read_events
-from pneumo_core.store import list_runs, read_config
 
 __all__ = ["Cost", "estimate_cost", "remaining_s", "required_bytes"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from pneumo_core.data.download import DownloadState, DownloadStatus, download_status
 from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import CorruptError, DownloadError
-from pneumo_core.files import hold_lock, make_directory
 from pneumo_core.jobs.local import START_TIMEOUT_S, start_job
+from pneumo_core.runs.files import hold_lock, make_directory
 
 __all__ = ["start_download"]
 

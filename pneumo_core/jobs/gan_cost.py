@@ -3,15 +3,15 @@
 from statistics import median
 from typing import Final
 
-from pneumo_core.config import Preset, Validation
+from pneumo_core.config.classifier import Preset, Validation
+from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, StoreError
-from pneumo_core.files import is_there, read_json
-from pneumo_core.gan_config import GanConfig
 from pneumo_core.records import Split
-from pneumo_core.status import read_events
-from pneumo_core.store import list_runs, read_config
+from pneumo_core.runs.files import is_there, read_json
+from pneumo_core.runs.status import read_events
+from pneumo_core.runs.store import list_runs, read_config
 
 __all__ = ["GAN_FINISH_S", "gan_bytes", "gan_images", "measured_gan_speed", "typical_gan_speed"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pneumo_core.errors import PneumoError
-from pneumo_core.files import store_errors
+from pneumo_core.runs.files import store_errors
 from pneumo_core.settings import keras_backend, settings
 
 __all__ = [

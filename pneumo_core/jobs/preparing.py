@@ -6,8 +6,8 @@ from typing import Final
 from pneumo_core.data.index import DataIndex, build_index, unread_files
 from pneumo_core.data.preparation import is_preparing, preparation_file
 from pneumo_core.errors import DataError
-from pneumo_core.files import hold_lock, make_directory, store_errors
 from pneumo_core.jobs.local import START_TIMEOUT_S, start_job
+from pneumo_core.runs.files import hold_lock, make_directory, store_errors
 
 __all__ = ["index_at_once", "start_preparing"]
 

@@ -13,12 +13,12 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from pneumo_core.errors import ConfigError, CorruptError, RunError, StoreError
-from pneumo_core.files import hold_lock, read_json, write_json
 from pneumo_core.jobs.local import PROJECT, worker_arguments, worker_environment
 from pneumo_core.records import RunState
+from pneumo_core.runs.files import hold_lock, read_json, write_json
+from pneumo_core.runs.status import read_status, run_state, update_status
+from pneumo_core.runs.store import RunDirectory
 from pneumo_core.settings import ray_token, settings
-from pneumo_core.status import read_status, run_state, update_status
-from pneumo_core.store import RunDirectory
 
 __all__ = ["job_log", "job_state", "require_ray", "start_job", "stop_job"]
 

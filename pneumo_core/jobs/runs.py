@@ -10,22 +10,22 @@ from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
-from pneumo_core.config import TrainConfig
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.run import RunConfig, config_to_dict, run_id
 from pneumo_core.data.gan_arm import require_gan
 from pneumo_core.data.index import DataIndex, load_index, require_trainable
 from pneumo_core.data.splits import require_learnable
 from pneumo_core.errors import ConfigError, CorruptError, RunError, StoreError
-from pneumo_core.files import hold_lock, is_there, lock_is_held, make_directory, store_errors, write_json
 from pneumo_core.jobs.clean import clean
 from pneumo_core.jobs.cost import required_bytes
 from pneumo_core.jobs.local import START_TIMEOUT_S, start_worker, worker_environment
 from pneumo_core.jobs.ray_jobs import job_log, require_ray, start_job, stop_job
 from pneumo_core.jobs.views import RunView, queue_places, view, views
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.run_config import RunConfig, config_to_dict, run_id
+from pneumo_core.runs.files import hold_lock, is_there, lock_is_held, make_directory, store_errors, write_json
+from pneumo_core.runs.status import Status, next_ticket, run_state, write_status
+from pneumo_core.runs.store import RunDirectory, directory_to_train, find_run, runs_root
 from pneumo_core.settings import settings
-from pneumo_core.status import Status, next_ticket, run_state, write_status
-from pneumo_core.store import RunDirectory, directory_to_train, find_run, runs_root
 
 __all__ = ["Executor", "RunView", "cancel", "export", "logs", "queue_places", "resume", "submit", "view", "views"]
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pneumo_core.config.run import RunConfig, config_from_dict
 from pneumo_core.errors import ConfigError, RunError, StoreError
-from pneumo_core.files import is_there, read_json
 from pneumo_core.jobs.ray_jobs import job_state
 from pneumo_core.records import RunState
-from pneumo_core.run_config import RunConfig, config_from_dict
-from pneumo_core.status import Status, read_status, run_state
-from pneumo_core.store import RunDirectory, find_run, list_runs, read_manifest
+from pneumo_core.runs.files import is_there, read_json
+from pneumo_core.runs.status import Status, read_status, run_state
+from pneumo_core.runs.store import RunDirectory, find_run, list_runs, read_manifest
 
 __all__ = ["RunView", "queue_places", "view", "views"]
 

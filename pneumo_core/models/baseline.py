@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from pneumo_core.architecture import BASELINE_DENSE, BASELINE_FILTERS
+from pneumo_core.config.architecture import BASELINE_DENSE, BASELINE_FILTERS
 
 __all__ = ["build_baseline"]
 

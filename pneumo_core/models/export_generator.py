@@ -10,8 +10,8 @@ from keras import activations, layers
 from onnx import TensorProto, helper
 
 from pneumo_core.errors import TrainingError
-from pneumo_core.files import write_atomic
 from pneumo_core.models.onnx_graph import IR_VERSION, OPSET, Kinds, image_layer, node, refusal, values, weight
+from pneumo_core.runs.files import write_atomic
 
 __all__ = ["export_generator"]
 

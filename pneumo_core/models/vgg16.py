@@ -9,8 +9,8 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from pneumo_core.architecture import VGG16_BLOCKS, VGG16_DENSE
-from pneumo_core.config import Scaling
+from pneumo_core.config.architecture import VGG16_BLOCKS, VGG16_DENSE
+from pneumo_core.config.classifier import Scaling
 from pneumo_core.errors import TrainingError
 from pneumo_core.settings import settings
 

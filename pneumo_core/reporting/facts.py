@@ -64,7 +64,7 @@ class RunFacts:
 
     Attributes:
         run_id: The run.
-        config: What it was asked, as plain data (`run_config.config_to_dict`).
+        config: What it was asked, as plain data (`config.run.config_to_dict`).
         manifest: What its manifest holds: parameters, images, device, versions, durations.
         data: The data set: `data_id`, `name`, `is_phantom`.
         events: Lines of its events.jsonl.

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from pneumo_core.errors import CorruptError
-from pneumo_core.files import make_directory, store_errors
+from pneumo_core.runs.files import make_directory, store_errors
 
 __all__ = ["damaged", "load_backup", "save_backup"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo_core.augmentation import augment
-from pneumo_core.config import AUGMENTATIONS, Balance
+from pneumo_core.augmentation.transform import augment
+from pneumo_core.config.classifier import AUGMENTATIONS, Balance
 from pneumo_core.data.splits import gap, smaller_class
 from pneumo_core.errors import TrainingError
 from pneumo_core.records import Label

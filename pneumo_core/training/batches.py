@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo_core.augmentation import augment
-from pneumo_core.config import AugmentConfig
+from pneumo_core.augmentation.transform import augment
+from pneumo_core.config.classifier import AugmentConfig
 
 __all__ = ["Source", "TrainingBatches", "eval_batches", "gather", "pixels", "plain", "views"]
 

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from pneumo_core.errors import TrainingError
-from pneumo_core.files import store_errors
-from pneumo_core.status import stop_if_cancelled
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.files import store_errors
+from pneumo_core.runs.status import stop_if_cancelled
+from pneumo_core.runs.store import RunDirectory
 from pneumo_core.training.backup import damaged, load_backup, save_backup
 from pneumo_core.training.run_log import RunLog
 

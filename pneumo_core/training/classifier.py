@@ -12,12 +12,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo_core.config import FineTuneConfig, TrainConfig
+from pneumo_core.config.classifier import FineTuneConfig, TrainConfig
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.data.splits import Assignment, assign
 from pneumo_core.errors import DataError, TrainingError
-from pneumo_core.files import file_sha256, write_json
 from pneumo_core.models.baseline import build_baseline
 from pneumo_core.models.vgg16 import (
     build_vgg16,
@@ -28,8 +27,9 @@ from pneumo_core.models.vgg16 import (
     unfreeze,
 )
 from pneumo_core.records import Architecture, Label, RunState, Split
-from pneumo_core.status import append_event, stop_if_cancelled, update_status
-from pneumo_core.store import RunDirectory, datasets_root
+from pneumo_core.runs.files import file_sha256, write_json
+from pneumo_core.runs.status import append_event, stop_if_cancelled, update_status
+from pneumo_core.runs.store import RunDirectory, datasets_root
 from pneumo_core.training.balance import TrainingSet, balanced
 from pneumo_core.training.batches import Source, TrainingBatches, eval_batches, pixels, views
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN

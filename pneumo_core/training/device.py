@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from pneumo_core.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name
+from pneumo_core.config.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name
 
 __all__ = ["Device", "adam", "describe", "detect", "out_of_memory", "peak_memory_bytes", "resume_promise"]
 

@@ -18,11 +18,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo_core.augmentation import apply, draw_parameters
-from pneumo_core.config import AugmentConfig
+from pneumo_core.augmentation.transform import apply, draw_parameters
+from pneumo_core.config.classifier import AugmentConfig
+from pneumo_core.config.run import SCHEMA
 from pneumo_core.errors import CorruptError, RunError, TrainingError
-from pneumo_core.files import hold_lock, make_directory, store_errors, write_atomic, write_json
-from pneumo_core.run_config import SCHEMA
+from pneumo_core.runs.files import hold_lock, make_directory, store_errors, write_atomic, write_json
 
 __all__ = ["FeatureCache", "cached_features"]
 

@@ -10,17 +10,17 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumo_core.config.gan import COLLAPSE_LIMIT, GanConfig
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import sheet, synthetic_png
 from pneumo_core.errors import DataError, TrainingError
-from pneumo_core.files import file_sha256, store_errors, write_atomic, write_json
-from pneumo_core.gan_config import COLLAPSE_LIMIT, GanConfig
 from pneumo_core.models.dcgan import build_discriminator, build_generator
 from pneumo_core.records import RunState
-from pneumo_core.status import stop_if_cancelled, update_status
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.files import file_sha256, store_errors, write_atomic, write_json
+from pneumo_core.runs.status import stop_if_cancelled, update_status
+from pneumo_core.runs.store import RunDirectory
 from pneumo_core.training.backup import load_backup, save_backup
 from pneumo_core.training.device import Device, describe, detect, out_of_memory, peak_memory_bytes, resume_promise
 from pneumo_core.training.diff_augment import draw_changes

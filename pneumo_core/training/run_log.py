@@ -7,9 +7,9 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 
-from pneumo_core.files import make_directory, store_errors
-from pneumo_core.status import append_event, update_status
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.files import make_directory, store_errors
+from pneumo_core.runs.status import append_event, update_status
+from pneumo_core.runs.store import RunDirectory
 
 __all__ = ["RunLog"]
 

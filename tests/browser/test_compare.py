@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from pneumo_core.config import Balance
+from pneumo_core.config.classifier import Balance
 from tests.browser.conftest import Server, started
 from tests.browser.test_server import opened, settled
 from tests.conftest import FinishedRun

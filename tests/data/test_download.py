@@ -28,10 +28,10 @@ from pneumo_core.data.download import (
     DownloadState,
     cancel_download,
     count_images,
-    credentials_hint,
     download_kaggle,
     download_status,
 )
+from pneumo_core.data.fetch import credentials_hint
 from pneumo_core.errors import CorruptError, DownloadError, StoreError
 from pneumo_core.records import Label, Split
 from tests.waiting import wait_for

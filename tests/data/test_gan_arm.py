@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pneumo_core.config import Balance, Preset, TrainConfig, Validation
+from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
+from pneumo_core.config.gan import GanConfig, gan_config
+from pneumo_core.config.presets import preset_config
+from pneumo_core.config.run import RunConfig, config_to_dict
 from pneumo_core.data.gan_arm import collapse_of, follow_gan, require_gan, require_unseen
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import Assignment, assign, gan_rows
 from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, RunNotFoundError
-from pneumo_core.files import write_json
-from pneumo_core.gan_config import GanConfig, gan_config
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, Split
-from pneumo_core.run_config import RunConfig, config_to_dict
-from pneumo_core.store import RunDirectory, runs_root, write_manifest
+from pneumo_core.runs.files import write_json
+from pneumo_core.runs.store import RunDirectory, runs_root, write_manifest
 from tests.hostile import assert_one_line
 
 GAN_RUN = "dcgan-0123456789ab"

@@ -33,7 +33,7 @@ from pneumo_core.data.images import (
     read_indexed,
 )
 from pneumo_core.errors import DataError, ImageError, StoreError
-from pneumo_core.files import lock_is_held
+from pneumo_core.runs.files import lock_is_held
 from tests.data.image_files import BAD, encode, exif, gray, oriented, png_chunks
 from tests.hostile import (
     assert_one_line,

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.gan import gan_config
 from pneumo_core.data.index import (
     DataIndex,
     build_index,
@@ -26,9 +27,8 @@ from pneumo_core.data.index import (
 from pneumo_core.data.splits import require_learnable
 from pneumo_core.data.synthetic import synthetic_name, synthetic_png
 from pneumo_core.errors import DataError, StoreError
-from pneumo_core.gan_config import gan_config
 from pneumo_core.records import ImageRecord, Label, Split, Subtype
-from pneumo_core.store import datasets_root
+from pneumo_core.runs.store import datasets_root
 from tests.data.image_files import BAD, NAMES, encode, gray, write_data_set
 from tests.hostile import assert_one_line, on_small_disk, public_folder, with_file_limit, without_rights
 

@@ -8,7 +8,7 @@ import pytest
 
 from pneumo_core.data.index import unread_files
 from pneumo_core.data.preparation import Preparation, is_preparing, preparation, preparation_file
-from pneumo_core.files import hold_lock
+from pneumo_core.runs.files import hold_lock
 from tests.hostile import ROOT, assert_one_line
 
 

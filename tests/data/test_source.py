@@ -7,7 +7,7 @@ import pytest
 from pneumo_core.data.index import build_index
 from pneumo_core.data.source import connect, connected_id, default_data, kaggle_folder, phantom_data
 from pneumo_core.errors import StoreError
-from pneumo_core.store import datasets_root
+from pneumo_core.runs.store import datasets_root
 from tests.data.image_files import write_data_set
 from tests.hostile import assert_one_line, child, public_folder, without_rights
 from tests.waiting import PATIENCE_S

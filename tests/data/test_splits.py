@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pneumo_core.config import Preset, TrainConfig
+from pneumo_core.config.classifier import Preset, TrainConfig
+from pneumo_core.config.gan import GanConfig, gan_config
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import assign, gan_rows, gap, hold_out_patients, require_learnable
 from pneumo_core.errors import DataError
-from pneumo_core.gan_config import GanConfig, gan_config
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, Split
 from tests.hostile import assert_one_line
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import classification_report
 
-from pneumo_core.config import Balance, FineTuneConfig, Preset
+from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset
+from pneumo_core.config.presets import preset_config
 from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart, protocol_notes
 from pneumo_core.evaluation.figures import METRICS, Evidence, Metric, measured, runs_of
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Estimate, NotApplicable
 from pneumo_core.reference import REPORT_FIGURES, REPORT_RUNS, ReportRun
 

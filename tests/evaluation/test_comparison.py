@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pneumo_core.config import OperatingRule
+from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import comparison, intervals
 from pneumo_core.evaluation.comparison import Comparison, compare

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, roc_curve
 
-from pneumo_core.config import OperatingRule
+from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.errors import ConfigError, DataError
 from pneumo_core.evaluation.intervals import clustered_wilson, wilson
 from pneumo_core.evaluation.operating import (

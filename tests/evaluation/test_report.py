@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from pneumo_core.config import OperatingRule
+from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import intervals
 from pneumo_core.evaluation.metrics import Confusion, PrCurve, RocCurve, pr_curve, roc_curve

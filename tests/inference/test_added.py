@@ -9,18 +9,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.gan import gan_config
+from pneumo_core.config.presets import preset_config
+from pneumo_core.config.run import RunConfig, config_to_dict
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.synthetic import is_synthetic
 from pneumo_core.errors import ConfigError, CorruptError, DataError, PneumoError, RunError
-from pneumo_core.files import read_json, write_json
-from pneumo_core.gan_config import gan_config
 from pneumo_core.inference.added import added_samples
 from pneumo_core.inference.generator import generate, latents, load_generator
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
-from pneumo_core.run_config import RunConfig, config_to_dict
-from pneumo_core.store import RunDirectory, datasets_root, write_manifest
+from pneumo_core.runs.files import read_json, write_json
+from pneumo_core.runs.store import RunDirectory, datasets_root, write_manifest
 from tests.hostile import assert_one_line, child
 from tests.pages.conftest import linear_generator
 from tests.waiting import PATIENCE_S
@@ -134,7 +134,7 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from pneumo_core.inference.added import added_samples
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.store import RunDirectory
 def progress(done, total):
     if done == int(sys.argv[2]):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -24,7 +24,7 @@ from pneumo_core.inference.classify import (
 from pneumo_core.inference.distribution import distance
 from pneumo_core.inference.session import run_session
 from pneumo_core.records import Label, NotApplicable
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.store import RunDirectory
 from tests.conftest import FinishedRun
 from tests.data.image_files import BAD
 from tests.hostile import assert_one_line

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config import Balance, Preset
+from pneumo_core.config.classifier import Balance, Preset
 from pneumo_core.errors import CorruptError, DataError, RunError, RunNotFoundError
 from pneumo_core.evaluation.figures import Metric
 from pneumo_core.evaluation.paired import McNemar
-from pneumo_core.files import write_atomic
 from pneumo_core.inference.compared import (
     balanced_pairs,
     compare_runs,
@@ -19,7 +18,8 @@ from pneumo_core.inference.compared import (
 )
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.records import Estimate, NotApplicable, Split
-from pneumo_core.store import write_manifest
+from pneumo_core.runs.files import write_atomic
+from pneumo_core.runs.store import write_manifest
 from tests.made_runs import made_predictions, made_run
 
 pytestmark = pytest.mark.usefixtures("no_published")
@@ -164,10 +164,10 @@ def test_a_dcgan_is_no_side(finished_gan_id: str) -> None:
 @pytest.fixture
 def finished_gan_id(tmp_path: Path) -> str:
     """A DCGAN that claims to be finished."""
-    from pneumo_core.files import write_json
-    from pneumo_core.gan_config import gan_config
-    from pneumo_core.run_config import config_to_dict, run_id
-    from pneumo_core.store import run_directory
+    from pneumo_core.config.gan import gan_config
+    from pneumo_core.config.run import config_to_dict, run_id
+    from pneumo_core.runs.files import write_json
+    from pneumo_core.runs.store import run_directory
     from tests.made_runs import DATA_ID
 
     config = gan_config(Preset.QUICK)

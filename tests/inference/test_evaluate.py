@@ -7,10 +7,10 @@ import pytest
 
 from pneumo_core.data.index import build_index
 from pneumo_core.errors import CorruptError, RunError
-from pneumo_core.files import read_json
 from pneumo_core.inference.evaluate import evaluate_run
 from pneumo_core.records import Split
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.files import read_json
+from pneumo_core.runs.store import RunDirectory
 from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line
 

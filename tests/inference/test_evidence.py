@@ -6,10 +6,10 @@ import pytest
 from pneumo_core.errors import CorruptError, RunError, StoreError
 from pneumo_core.evaluation.calibration import calibrate, calibration_to_dict
 from pneumo_core.evaluation.report import SCHEMA, report_to_dict
-from pneumo_core.files import file_sha256, read_json, write_json
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.records import Split
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.files import file_sha256, read_json, write_json
+from pneumo_core.runs.store import RunDirectory
 from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line
 

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pneumo_core.config import Scaling
+from pneumo_core.config.classifier import Scaling
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import ConfigError, CorruptError, RunError
 from pneumo_core.inference.feature_space import (
@@ -26,7 +26,7 @@ from pneumo_core.inference.feature_space import (
 )
 from pneumo_core.inference.session import load_session, run_batches
 from pneumo_core.models.vgg16 import build_vgg16, load_imagenet
-from pneumo_core.store import RunDirectory, published_root
+from pneumo_core.runs.store import RunDirectory, published_root
 from tests.hostile import assert_one_line
 
 FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"

@@ -13,7 +13,7 @@ from pneumo_core.evaluation.calibration import described
 from pneumo_core.inference.classify import classify, load_classifier
 from pneumo_core.inference.files import predict_files
 from pneumo_core.records import NotApplicable
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.store import RunDirectory
 from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line, without_rights
 

@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pneumo_core.config import Balance, Preset
+from pneumo_core.config.classifier import Balance, Preset
+from pneumo_core.config.gan import gan_config
+from pneumo_core.config.run import config_to_dict
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import synthetic_png
 from pneumo_core.errors import ConfigError, CorruptError, DataError, PneumoError, RunError, RunNotFoundError
 from pneumo_core.evaluation.plain import encode
-from pneumo_core.files import read_json, write_json
-from pneumo_core.gan_config import gan_config
 from pneumo_core.inference import gan_measures
 from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.gan_measures import (
@@ -34,8 +34,8 @@ from pneumo_core.inference.gan_measures import (
 from pneumo_core.inference.generator import Generator, generate, latents, open_generator
 from pneumo_core.inference.session import run_session
 from pneumo_core.records import Estimate, Label, NotApplicable
-from pneumo_core.run_config import config_to_dict
-from pneumo_core.store import RunDirectory, published_root, runs_root, write_manifest
+from pneumo_core.runs.files import read_json, write_json
+from pneumo_core.runs.store import RunDirectory, published_root, runs_root, write_manifest
 from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line
 from tests.pages.conftest import linear_generator

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from pneumo_core.config import Preset, TrainConfig
+from pneumo_core.config.classifier import Preset, TrainConfig
+from pneumo_core.config.gan import GanConfig, gan_config
+from pneumo_core.config.presets import preset_config
+from pneumo_core.config.run import config_to_dict
 from pneumo_core.errors import ConfigError, CorruptError, RunError
-from pneumo_core.files import write_json
-from pneumo_core.gan_config import GanConfig, gan_config
 from pneumo_core.inference.generator import (
     MAX_NUMBER,
     MAX_SAMPLES,
@@ -25,10 +26,9 @@ from pneumo_core.inference.generator import (
 )
 from pneumo_core.models.dcgan import build_generator
 from pneumo_core.models.export_generator import export_generator
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
-from pneumo_core.run_config import config_to_dict
-from pneumo_core.store import RunDirectory, write_manifest
+from pneumo_core.runs.files import write_json
+from pneumo_core.runs.store import RunDirectory, write_manifest
 from tests.hostile import assert_one_line
 
 LATENT_DIM = 8

@@ -7,20 +7,20 @@ import numpy as np
 import onnx
 import pytest
 
-from pneumo_core.config import OperatingRule
+from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.calibration import calibrate
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate, report_to_dict
-from pneumo_core.files import write_json
 from pneumo_core.inference import publish as room
 from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import RunState
-from pneumo_core.status import run_state
-from pneumo_core.store import RunDirectory, find_run, read_manifest, verified_file, write_manifest
+from pneumo_core.runs.files import write_json
+from pneumo_core.runs.status import run_state
+from pneumo_core.runs.store import RunDirectory, find_run, read_manifest, verified_file, write_manifest
 
 
 @pytest.fixture

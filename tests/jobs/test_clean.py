@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from pneumo_core.errors import ConfigError, StoreError
-from pneumo_core.files import hold_lock, write_atomic, write_json
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.clean import OLD_DAYS, clean, leftovers
 from pneumo_core.records import RunState
-from pneumo_core.status import Status, run_state, write_status
-from pneumo_core.store import RunDirectory, datasets_root, run_directory
+from pneumo_core.runs.files import hold_lock, write_atomic, write_json
+from pneumo_core.runs.status import Status, run_state, write_status
+from pneumo_core.runs.store import RunDirectory, datasets_root, run_directory
 from tests.hostile import assert_one_line, public_folder, without_rights
 from tests.waiting import wait_for
 
@@ -113,18 +113,18 @@ def test_what_may_not_be_removed_is_told(monkeypatch: pytest.MonkeyPatch, no_pub
         no_published.parent.chmod(0o755)
         with without_rights(), monkeypatch.context() as patch:
             # pytest's own folder is closed to others.
-            patch.setattr("pneumo_core.store.published_root", lambda: Path("/nowhere"))
+            patch.setattr("pneumo_core.runs.store.published_root", lambda: Path("/nowhere"))
             with pytest.raises(StoreError) as caught:
                 clean()
         assert_one_line(caught.value, str(run.path))
 
 
 def test_starting_a_run_cleans_the_others_and_keeps_its_own(tiny_data: Path, no_published: Path) -> None:
-    from pneumo_core.config import Preset
+    from pneumo_core.config.classifier import Preset
+    from pneumo_core.config.presets import preset_config
     from pneumo_core.data.index import build_index
-    from pneumo_core.presets import preset_config
     from pneumo_core.records import Architecture
-    from pneumo_core.store import slot_lock
+    from pneumo_core.runs.store import slot_lock
     from tests.conftest import ask_for_run
 
     own = ask_for_run(preset_config(Architecture.BASELINE, Preset.QUICK), build_index(tiny_data))

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config import Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.hardware import training_hardware
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
-from pneumo_core.files import write_json
-from pneumo_core.hardware import training_hardware
 from pneumo_core.jobs.cost import estimate_cost, remaining_s, required_bytes
 from pneumo_core.jobs.views import RunView, view
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, RunState, Split
-from pneumo_core.status import Status, append_event, read_events, update_status
-from pneumo_core.store import RunDirectory, run_directory
+from pneumo_core.runs.files import write_json
+from pneumo_core.runs.status import Status, append_event, read_events, update_status
+from pneumo_core.runs.store import RunDirectory, run_directory
 from tests.conftest import FinishedRun, ask_for_run
 
 

@@ -13,9 +13,9 @@ import pytest
 from pneumo_core.data.download import DownloadState, DownloadStatus, cancel_download, count_images, download_status
 from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import DownloadError, StoreError
-from pneumo_core.files import hold_lock, lock_is_held
 from pneumo_core.jobs.downloads import start_download
 from pneumo_core.reference import OFFICIAL_COUNTS
+from pneumo_core.runs.files import hold_lock, lock_is_held
 from tests.waiting import wait_for
 
 

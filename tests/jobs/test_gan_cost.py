@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.gan import GanConfig, gan_config
+from pneumo_core.config.hardware import training_hardware
 from pneumo_core.data.images import array_path, load_array
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.errors import ConfigError
-from pneumo_core.files import write_json
-from pneumo_core.gan_config import GanConfig, gan_config
-from pneumo_core.hardware import training_hardware
 from pneumo_core.jobs.cost import estimate_cost, remaining_s, required_bytes
 from pneumo_core.jobs.gan_cost import GAN_FINISH_S, gan_bytes
 from pneumo_core.jobs.runs import submit
 from pneumo_core.jobs.views import RunView, views
 from pneumo_core.records import Label, RunState
-from pneumo_core.status import Status, append_event
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.files import write_json
+from pneumo_core.runs.status import Status, append_event
+from pneumo_core.runs.store import RunDirectory
 from tests.conftest import ask_for_run
 from tests.hostile import assert_one_line, on_small_disk
 
@@ -177,10 +177,10 @@ import os, sys
 from pathlib import Path
 artifacts, data = Path(sys.argv[1]), Path(sys.argv[2])
 os.environ["PNEUMO_ARTIFACTS"] = str(artifacts)
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
 from pneumo_core.data.index import build_index
 from pneumo_core.errors import StoreError
-from pneumo_core.gan_config import gan_config
+from pneumo_core.config.gan import gan_config
 from pneumo_core.jobs.runs import submit
 from pneumo_core.records import Label
 try:

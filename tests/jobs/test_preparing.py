@@ -9,10 +9,10 @@ from pneumo_core.data.index import build_index
 from pneumo_core.data.preparation import is_preparing, preparation, preparation_file
 from pneumo_core.data.source import default_folder
 from pneumo_core.errors import DataError, StoreError
-from pneumo_core.files import hold_lock
 from pneumo_core.jobs import preparing
 from pneumo_core.jobs.preparing import index_at_once, start_preparing
-from pneumo_core.store import datasets_root
+from pneumo_core.runs.files import hold_lock
+from pneumo_core.runs.store import datasets_root
 from tests.hostile import assert_one_line
 from tests.waiting import wait_for
 

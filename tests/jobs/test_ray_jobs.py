@@ -20,17 +20,17 @@ from typing import Any
 import psutil
 import pytest
 
-from pneumo_core.config import Preset, TrainConfig
+from pneumo_core.config.classifier import Preset, TrainConfig
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.errors import ConfigError, RunError
-from pneumo_core.files import hold_lock, lock_is_held, read_json, write_atomic, write_json
 from pneumo_core.jobs import ray_jobs
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.runs import Executor
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.status import Status, read_status, run_state, write_status
-from pneumo_core.store import RunDirectory, slot_lock
+from pneumo_core.runs.files import hold_lock, lock_is_held, read_json, write_atomic, write_json
+from pneumo_core.runs.status import Status, read_status, run_state, write_status
+from pneumo_core.runs.store import RunDirectory, slot_lock
 from tests.conftest import ask_for_run
 from tests.hostile import ROOT, assert_one_line
 from tests.waiting import BRIEFLY_S, PATIENCE_S, wait_for

@@ -16,17 +16,17 @@ import pandas as pd
 import psutil
 import pytest
 
-from pneumo_core.config import Preset, TrainConfig
+from pneumo_core.config.classifier import Preset, TrainConfig
+from pneumo_core.config.presets import preset_config
+from pneumo_core.config.run import run_id
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, RunNotFoundError, StoreError
-from pneumo_core.files import hold_lock, lock_is_held, read_json
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.local import start_worker
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.run_config import run_id
-from pneumo_core.status import read_events, read_status, run_state
-from pneumo_core.store import (
+from pneumo_core.runs.files import hold_lock, lock_is_held, read_json
+from pneumo_core.runs.status import read_events, read_status, run_state
+from pneumo_core.runs.store import (
     RunDirectory,
     find_run,
     read_manifest,
@@ -433,11 +433,11 @@ from pathlib import Path
 from dataclasses import replace
 artifacts, data = Path(sys.argv[1]), Path(sys.argv[2])
 os.environ["PNEUMO_ARTIFACTS"] = str(artifacts)
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
 from pneumo_core.data.index import build_index
 from pneumo_core.errors import StoreError
 from pneumo_core.jobs.runs import submit
-from pneumo_core.presets import preset_config
+from pneumo_core.config.presets import preset_config
 from pneumo_core.records import Architecture
 index = build_index(data)
 try:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pneumo_core.jobs.views import RunView, queue_places
 from pneumo_core.records import RunState
-from pneumo_core.status import Status
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.status import Status
+from pneumo_core.runs.store import RunDirectory
 
 
 def item(number: int, state: RunState, ticket: int | None) -> RunView:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from pneumo_core.architecture import LAST_BLOCK, baseline_layers
+from pneumo_core.config.architecture import LAST_BLOCK, baseline_layers
 from pneumo_core.models.baseline import build_baseline
 from pneumo_core.records import Architecture
 

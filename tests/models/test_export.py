@@ -18,17 +18,17 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from pneumo_core.architecture import LAST_BLOCK
-from pneumo_core.config import Scaling
+from pneumo_core.config.architecture import LAST_BLOCK
+from pneumo_core.config.classifier import Scaling
 from pneumo_core.errors import CorruptError, TrainingError
-from pneumo_core.files import read_json
 from pneumo_core.inference.publish import to_float16
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.models.baseline import build_baseline
 from pneumo_core.models.export import export_onnx
 from pneumo_core.models.vgg16 import build_vgg16
 from pneumo_core.records import Architecture
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.files import read_json
+from pneumo_core.runs.store import RunDirectory
 from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pneumo_core.architecture import LAST_BLOCK, VGG16_DENSE, vgg16_layers
-from pneumo_core.config import Scaling
+from pneumo_core.config.architecture import LAST_BLOCK, VGG16_DENSE, vgg16_layers
+from pneumo_core.config.classifier import Scaling
 from pneumo_core.errors import TrainingError
 from pneumo_core.models import vgg16 as vgg16_module
 from pneumo_core.models.vgg16 import (

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.presets import preset_config
+from pneumo_core.config.run import config_to_dict, run_id
 from pneumo_core.evaluation.report import evaluate, report_to_dict
-from pneumo_core.files import write_atomic, write_json
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
-from pneumo_core.run_config import config_to_dict, run_id
-from pneumo_core.store import run_directory, write_manifest
+from pneumo_core.runs.files import write_atomic, write_json
+from pneumo_core.runs.store import run_directory, write_manifest
 from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -10,19 +10,19 @@ import streamlit as st
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.gan import gan_config
 from pneumo_core.data.index import build_index
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import sheet, synthetic_png
-from pneumo_core.evaluation.generative import Features, measure
+from pneumo_core.evaluation.generator.measures import Features, measure
 from pneumo_core.evaluation.plain import encode
-from pneumo_core.files import write_json
-from pneumo_core.gan_config import gan_config
 from pneumo_core.inference.gan_measures import MEASURE_SEED, GanMeasures, learned_images, read_learned
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.records import Label, NotApplicable, RunState
-from pneumo_core.status import append_event, update_status
-from pneumo_core.store import RunDirectory, datasets_root, runs_root, write_manifest
+from pneumo_core.runs.files import write_json
+from pneumo_core.runs.status import append_event, update_status
+from pneumo_core.runs.store import RunDirectory, datasets_root, runs_root, write_manifest
 from tests.conftest import FinishedRun, ask_for_run
 
 SHEET_EPOCHS = (1, 10, 40)

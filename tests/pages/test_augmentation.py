@@ -14,14 +14,14 @@ from hypothesis.extra import numpy as hnp
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.augmentation import SLIDERS, TOGGLES, augmented, gray_figure, gray_levels, in_words
-from pneumo_core.augment_file import read_augmentation, write_augmentation
-from pneumo_core.augmentation import augment, draw_parameters
-from pneumo_core.config import AUGMENTATIONS, AugmentConfig, Preset
+from pneumo_core.augmentation.plausibility import plausibility
+from pneumo_core.augmentation.transform import augment, draw_parameters
+from pneumo_core.config.augment_file import read_augmentation, write_augmentation
+from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, Preset
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import build_index
 from pneumo_core.errors import ConfigError
-from pneumo_core.plausibility import plausibility
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture
 from tests.waiting import app_test
 

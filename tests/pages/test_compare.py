@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pneumo_core.config import Balance, Preset
+from pneumo_core.config.classifier import Balance, Preset
+from pneumo_core.config.gan import gan_config
+from pneumo_core.config.run import config_to_dict, run_id
 from pneumo_core.evaluation.figures import Metric
-from pneumo_core.files import write_json
-from pneumo_core.gan_config import gan_config
 from pneumo_core.inference.compared import compare_runs
 from pneumo_core.records import Estimate, NotApplicable, Split
-from pneumo_core.run_config import config_to_dict, run_id
-from pneumo_core.store import RunDirectory, run_directory, write_manifest
+from pneumo_core.runs.files import write_json
+from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
 from tests.hostile import assert_one_line
 from tests.made_runs import DATA_ID, made_predictions, made_run
 from tests.pages.comparing import texts

@@ -10,11 +10,11 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 from streamlit.testing.v1 import AppTest
 
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
 from pneumo_core.inference.compared import evidence_of
 from pneumo_core.inference.evidence import read_calibration
 from pneumo_core.records import NotApplicable, Split
-from pneumo_core.store import find_run
+from pneumo_core.runs.store import find_run
 from tests.made_runs import made_run
 from tests.pages.comparing import opened, pair_of_runs, predictions, texts
 

@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.compare_images import Cell, agreement_frame, counts_frame
-from pneumo_core import store
-from pneumo_core.config import TrainConfig
+from pages.ui.compare.images import Cell, agreement_frame, counts_frame
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.run import config_from_dict, config_to_dict, run_id
 from pneumo_core.evaluation.comparison import compare
 from pneumo_core.evaluation.figures import Evidence
 from pneumo_core.evaluation.report import evaluate, report_to_dict
-from pneumo_core.files import write_atomic, write_json
 from pneumo_core.records import Split
-from pneumo_core.run_config import config_from_dict, config_to_dict, run_id
-from pneumo_core.store import RunDirectory, run_directory, write_manifest
+from pneumo_core.runs import store
+from pneumo_core.runs.files import write_atomic, write_json
+from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
 from tests.conftest import FinishedRun
 from tests.waiting import app_test
 
@@ -169,13 +169,13 @@ def test_without_the_images_the_table_stays(with_finished_run: FinishedRun, tmp_
 
 
 def test_a_file_that_changed_since_says_so_in_its_place(with_finished_run: FinishedRun, monkeypatch) -> None:
-    from pages.ui import compare_gallery
+    from pages.ui.compare import gallery
     from pneumo_core.errors import DataError
 
     other = second_run(with_finished_run)
     page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
     gone = listed(page)["image"].iloc[1]
-    read = compare_gallery.read_indexed
+    read = gallery.read_indexed
 
     def changed(root: Path, image_id: str, sha256: str) -> bytes:
         if image_id == gone:
@@ -184,7 +184,7 @@ def test_a_file_that_changed_since_says_so_in_its_place(with_finished_run: Finis
             )
         return read(root, image_id, sha256)
 
-    monkeypatch.setattr(compare_gallery, "read_indexed", changed)
+    monkeypatch.setattr(gallery, "read_indexed", changed)
     page.run()
     assert not page.exception
     assert len(page.get("image")) == 3 * 2

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
 from pneumo_core.evaluation.operating import RuleKind, ThresholdRule, choose
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.inference.compared import evidence_of

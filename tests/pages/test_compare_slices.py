@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
 from pneumo_core.data.index import build_index
 from pneumo_core.inference.compared import evidence_of
 from pneumo_core.records import Split

@@ -14,18 +14,18 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.download import in_words
-from pages.ui.explore import count_figure, count_table
-from pages.ui.file_facts import features, giveaways, histogram, quantile_table, scatter
-from pages.ui.filters import Filters, matching
+from pages.ui.dataset.download import in_words
+from pages.ui.dataset.explore import count_figure, count_table
+from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile_table, scatter
+from pages.ui.dataset.filters import Filters, matching
 from pages.ui.pictures import picture, plain, thumbnail
 from pneumo_core.data.download import DownloadProgress, DownloadStage
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import connect, connected_id, kaggle_folder
 from pneumo_core.errors import DataError
-from pneumo_core.files import hold_lock
 from pneumo_core.records import Estimate, Label, NotApplicable
-from pneumo_core.store import datasets_root
+from pneumo_core.runs.files import hold_lock
+from pneumo_core.runs.store import datasets_root
 from tests.waiting import app_test
 
 APP = Path(__file__).resolve().parents[2] / "app.py"

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from pneumo_core.data.preparation import is_preparing, preparation_file
 from pneumo_core.jobs.preparing import start_preparing
-from pneumo_core.store import datasets_root
+from pneumo_core.runs.store import datasets_root
 from tests.waiting import app_test, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent

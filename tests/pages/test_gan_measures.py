@@ -13,25 +13,25 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.gan_measures import kid_words
-from pages.ui.gan_tables import gan_epochs, measure_rows, numbers_frame, pair_frame, spoken_frame
+from pages.ui.gan.measures import kid_words
+from pages.ui.gan.tables import gan_epochs, measure_rows, numbers_frame, pair_frame, spoken_frame
 from pages.ui.tables import facts_frame
-from pneumo_core.config import Balance, Preset, TrainConfig
+from pneumo_core.config.classifier import Balance, Preset, TrainConfig
+from pneumo_core.config.gan import COLLAPSE_LIMIT, GanConfig, gan_config
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.phantom import write_phantoms
 from pneumo_core.data.splits import gan_rows
-from pneumo_core.evaluation.generative import FeatureMeasures
-from pneumo_core.evaluation.memorisation import Memorisation
+from pneumo_core.evaluation.generator.measures import FeatureMeasures
+from pneumo_core.evaluation.generator.memorisation import Memorisation
 from pneumo_core.evaluation.plain import encode
-from pneumo_core.files import hold_lock, read_json, write_json
-from pneumo_core.gan_config import COLLAPSE_LIMIT, GanConfig, gan_config
 from pneumo_core.inference.gan_measures import GanMeasures, read_learned, read_measures
 from pneumo_core.jobs.runs import view
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, RunState
-from pneumo_core.status import Status, append_event, read_status, update_status, write_status
-from pneumo_core.store import RunDirectory, write_manifest
+from pneumo_core.runs.files import hold_lock, read_json, write_json
+from pneumo_core.runs.status import Status, append_event, read_status, update_status, write_status
+from pneumo_core.runs.store import RunDirectory, write_manifest
 from tests.conftest import ask_for_run
 from tests.pages.conftest import SHEET_EPOCHS
 from tests.waiting import app_test

@@ -12,15 +12,15 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.gan_game import Game
+from pages.ui.gan.game import Game
 from pneumo_core.data.phantom import write_phantoms
 from pneumo_core.data.synthetic import is_synthetic
-from pneumo_core.files import hold_lock
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.inference.samples import sample_zip
 from pneumo_core.records import RunState
-from pneumo_core.status import update_status
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.files import hold_lock
+from pneumo_core.runs.status import update_status
+from pneumo_core.runs.store import RunDirectory
 from tests.pages.conftest import SHEET_EPOCHS
 from tests.waiting import app_test
 

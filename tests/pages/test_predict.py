@@ -15,10 +15,10 @@ from pneumo_core.evaluation.calibration import (
     calibrated_threshold,
     calibration_to_dict,
 )
-from pneumo_core.files import write_json
 from pneumo_core.inference.evidence import read_predictions, read_report
 from pneumo_core.records import NotApplicable
-from pneumo_core.store import RunDirectory, read_manifest, write_manifest
+from pneumo_core.runs.files import write_json
+from pneumo_core.runs.store import RunDirectory, read_manifest, write_manifest
 from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent

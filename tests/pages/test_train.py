@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.architecture import architecture_figure
 from pages.ui.notes import balance_note, expected
-from pneumo_core.architecture import baseline_layers, vgg16_layers
-from pneumo_core.augment_file import write_augmentation
-from pneumo_core.config import AugmentConfig, Balance, FineTuneConfig, Preset, TrainConfig
+from pages.ui.train.architecture import architecture_figure
+from pneumo_core.config.architecture import baseline_layers, vgg16_layers
+from pneumo_core.config.augment_file import write_augmentation
+from pneumo_core.config.classifier import AugmentConfig, Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign, gap
-from pneumo_core.files import hold_lock, write_json
 from pneumo_core.jobs.runs import views
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, RunState
 from pneumo_core.reference import EXPECTED
-from pneumo_core.status import Status, append_event, read_status, update_status, write_status
-from pneumo_core.store import RunDirectory, slot_lock
+from pneumo_core.runs.files import hold_lock, write_json
+from pneumo_core.runs.status import Status, append_event, read_status, update_status, write_status
+from pneumo_core.runs.store import RunDirectory, slot_lock
 from pneumo_core.training.balance import balanced
 from tests.conftest import FinishedRun, ask_for_run
 from tests.waiting import app_test, wait_for

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pneumo_core.config import Preset
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.presets import preset_config
+from pneumo_core.config.run import config_to_dict
 from pneumo_core.documents import split_facts
 from pneumo_core.evaluation.calibration import calibrate
 from pneumo_core.evaluation.comparison import compare
 from pneumo_core.evaluation.figures import Evidence
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Split
 from pneumo_core.reporting.facts import RunFacts
 from pneumo_core.reporting.study_document import Compared
-from pneumo_core.run_config import config_to_dict
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)> $x^2$ & \x00\x1b 肺炎 ü'
 

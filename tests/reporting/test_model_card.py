@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pneumo_core.config import OperatingRule
+from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import evaluate
 from pneumo_core.records import Estimate, NotApplicable

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pneumo_core.augmentation import augment
-from pneumo_core.config import AUGMENTATIONS
+from pneumo_core.augmentation.transform import augment
+from pneumo_core.config.classifier import AUGMENTATIONS
 from pneumo_core.training.batches import TrainingBatches, eval_batches, gather, pixels, plain, views
 
 COUNT, SIZE = 50, 16

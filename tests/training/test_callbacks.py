@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from pneumo_core.errors import CancelledError, CorruptError, StoreError, TrainingError
 from pneumo_core.records import RunState
-from pneumo_core.status import Status, read_events, read_status, write_status
-from pneumo_core.store import RunDirectory
+from pneumo_core.runs.status import Status, read_events, read_status, write_status
+from pneumo_core.runs.store import RunDirectory
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
 from pneumo_core.training.run_log import RunLog
 

@@ -14,19 +14,27 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from pneumo_core.architecture import vgg16_layers
-from pneumo_core.config import AUGMENTATIONS, Balance, FineTuneConfig, Preset, Scaling, TrainConfig, Validation
+from pneumo_core.config.architecture import vgg16_layers
+from pneumo_core.config.classifier import (
+    AUGMENTATIONS,
+    Balance,
+    FineTuneConfig,
+    Preset,
+    Scaling,
+    TrainConfig,
+    Validation,
+)
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
 from pneumo_core.errors import CancelledError, CorruptError, DataError, TrainingError
-from pneumo_core.files import file_sha256, read_json
 from pneumo_core.models.baseline import build_baseline
 from pneumo_core.models.vgg16 import load_imagenet
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.status import read_events, read_status
-from pneumo_core.store import RunDirectory, datasets_root, read_trained
+from pneumo_core.runs.files import file_sha256, read_json
+from pneumo_core.runs.status import read_events, read_status
+from pneumo_core.runs.store import RunDirectory, datasets_root, read_trained
 from pneumo_core.training import classifier as classifier_module
 from pneumo_core.training.callbacks import Backup
 from pneumo_core.training.classifier import build_classifier, train_classifier

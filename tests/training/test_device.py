@@ -38,7 +38,7 @@ def test_bfloat16_only_where_the_cpu_computes_in_it(
     monkeypatch: pytest.MonkeyPatch, flags: str, precision: str
 ) -> None:
     monkeypatch.setattr(
-        "pneumo_core.hardware._cpu_facts", lambda: f"model name\t: Some CPU @ 2 GHz\nflags\t: {flags}\n"
+        "pneumo_core.config.hardware._cpu_facts", lambda: f"model name\t: Some CPU @ 2 GHz\nflags\t: {flags}\n"
     )
     monkeypatch.setattr("pneumo_core.training.device._gpus", lambda _: [])
     device = detect()

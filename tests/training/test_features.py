@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pneumo_core.augmentation import augment
-from pneumo_core.config import AUGMENTATIONS, AugmentConfig
+from pneumo_core.augmentation.transform import augment
+from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
 from pneumo_core.errors import CancelledError, CorruptError, StoreError, TrainingError
 from pneumo_core.training import features as features_module
 from pneumo_core.training.features import FeatureCache, cached_features
@@ -243,7 +243,7 @@ CHILD = """
 import signal, sys
 from pathlib import Path
 import numpy as np
-from pneumo_core.config import AUGMENTATIONS
+from pneumo_core.config.classifier import AUGMENTATIONS
 from pneumo_core.training import features
 from pneumo_core.training.features import FeatureCache, cached_features
 from tests.training.test_features import FACTS, Trunk

@@ -18,18 +18,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pneumo_core.config import Preset, Validation
+from pneumo_core.config.classifier import Preset, Validation
+from pneumo_core.config.gan import GanConfig, gan_config
+from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign, gan_rows, require_learnable
 from pneumo_core.data.synthetic import split_sheet
 from pneumo_core.errors import CancelledError, CorruptError, DataError, TrainingError
-from pneumo_core.files import file_sha256
-from pneumo_core.gan_config import GanConfig, gan_config
 from pneumo_core.models.dcgan import build_generator
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, RunState
-from pneumo_core.status import read_events, read_status, run_state
-from pneumo_core.store import RunDirectory, read_trained
+from pneumo_core.runs.files import file_sha256
+from pneumo_core.runs.status import read_events, read_status, run_state
+from pneumo_core.runs.store import RunDirectory, read_trained
 from pneumo_core.training import gan
 from pneumo_core.training.gan import CollapseWatch, sheet_epochs, train_gan
 from pneumo_core.training.gradients import LOSSES, Step

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pneumo_core.config import Preset
-from pneumo_core.gan_config import GanConfig, gan_config
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.gan import GanConfig, gan_config
 from pneumo_core.training.device import detect
 from pneumo_core.training.diff_augment import apply_changes, draw_changes
 from pneumo_core.training.gan import build_networks

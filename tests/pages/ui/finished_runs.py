@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from pneumo_core.config import TrainConfig
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.run import config_to_dict, run_id
 from pneumo_core.evaluation.report import evaluate, report_to_dict
-from pneumo_core.files import write_atomic, write_json
-from pneumo_core.run_config import config_to_dict, run_id
-from pneumo_core.store import run_directory, write_manifest
+from pneumo_core.runs.files import write_atomic, write_json
+from pneumo_core.runs.store import run_directory, write_manifest
 
 BASELINE = {"parameters": 5_677_329, "trainable_parameters": 5_676_881}
 

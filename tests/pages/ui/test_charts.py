@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pages.ui import charts
-from pneumo_core.config import OperatingRule
+from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.metrics import Confusion
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import SplitReport, evaluate

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import classification_report
 
 from pages.ui import tables
-from pneumo_core.config import OperatingRule, Preset
+from pneumo_core.config.classifier import OperatingRule, Preset
+from pneumo_core.config.presets import preset_config
 from pneumo_core.evaluation.report import EvaluationReport, evaluate
 from pneumo_core.jobs.runs import RunView
-from pneumo_core.presets import preset_config
 from pneumo_core.records import Architecture, Label, RunState, Split
-from pneumo_core.store import run_directory
+from pneumo_core.runs.store import run_directory
 
 
 def predictions(rng: np.random.Generator, splits: tuple[str, ...] = ("val", "test"), n: int = 40) -> pd.DataFrame:

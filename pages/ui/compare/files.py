@@ -1,0 +1,77 @@
+"""What the Compare page gives to take away: the whole as one archive, and each table, figure and document of it."""
+
+import io
+import zipfile
+
+import streamlit as st
+
+from pages.ui.cached import comparison_files_of
+from pages.ui.compare.figures import where
+from pages.ui.compare.tables import figures_frame, pairs_frame
+from pneumo_core.evaluation.comparison import Comparison
+
+_KINDS = {
+    "html": "text/html",
+    "pdf": "application/pdf",
+    "json": "application/json",
+    "csv": "text/csv",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+}
+
+
+def files_panel(comparison: Comparison) -> None:
+    """Downloads of the comparison; no image of a patient is in any of them."""
+    a, b = comparison.a.run_ids, comparison.b.run_ids
+    st.caption(f"{where(comparison)}. No X-ray is in any of these files.")
+    with st.container(horizontal=True):
+        for label, table, name in (
+            ("Figures (CSV)", figures_frame(comparison), "figures.csv"),
+            ("Tests of each pair (CSV)", pairs_frame(comparison), "tests.csv"),
+        ):
+            st.download_button(
+                label, table.to_csv(index=False), name, "text/csv", on_click="ignore", icon=":material/download:"
+            )
+    st.markdown("**Documents**")
+    st.caption(
+        "A report as HTML and PDF, every number as JSON, each table as CSV, each figure as SVG and PNG, a model card of each "
+        "run and a CLAIM checklist. Making them takes some seconds a run."
+    )
+    key = f"documents of {','.join(a)} and {','.join(b)} on {comparison.split.value}"
+    if not st.session_state.get(key) and not st.button(
+        "Make the documents", icon=":material/description:", key=f"make {key}"
+    ):
+        return
+    st.session_state[key] = True
+    made = comparison_files_of(a, b, comparison.split)
+    left, right = st.columns(2, gap="large", vertical_alignment="bottom")
+    with left:
+        name = st.selectbox("One file", list(made), key="one_file")
+        kind = _KINDS[name.rpartition(".")[2]]
+        st.download_button(
+            "Download this file",
+            made[name],
+            name.rpartition("/")[2],
+            kind,
+            on_click="ignore",
+            icon=":material/download:",
+        )
+    with right:
+        st.caption(f"{len(made)} files, {sum(map(len, made.values())) / 2**20:.1f} MiB")
+        st.download_button(
+            "Download all as ZIP",
+            _archive(made),
+            f"comparison-{a[0]}-{b[0]}.zip",
+            "application/zip",
+            on_click="ignore",
+            icon=":material/folder_zip:",
+            type="primary",
+        )
+
+
+def _archive(made: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in made.items():
+            archive.writestr(name, content)
+    return file.getvalue()

@@ -1,0 +1,185 @@
+"""What differs, figure by figure and run by run, as pure functions; the tables are in `compare_frames`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from pages.ui.charts import REFERENCE
+from pages.ui.compare.charts import BELOW, DOTTED, MARGIN, sides
+from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.evaluation.figures import Metric
+from pneumo_core.evaluation.paired import SeedDifference, Spread
+from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.reporting.wording import AS_THEY_ARE, NAMES, difference_text, estimate_text, value_text
+
+FOREST = (
+    Metric.ACCURACY,
+    Metric.SENSITIVITY,
+    Metric.SPECIFICITY,
+    Metric.PPV,
+    Metric.NPV,
+    Metric.MACRO_F1,
+    Metric.AUROC,
+    Metric.AUPRC,
+    Metric.BRIER,
+)
+"""Not the log loss: one image of which a run is sure and wrong would stretch the axis over all others."""
+
+_LESS_IS_BETTER = {Metric.BRIER, Metric.LOG_LOSS}
+_PATIENTS = {"symbol": "diamond", "size": 10, "color": REFERENCE}
+_SEEDS = {"symbol": "circle-open", "size": 8, "color": REFERENCE}
+_MOST_REACH = 3
+"""Times the widest interval over patients, how far an axis goes for one over seeds."""
+_APART = 0.18
+"""How far a figure's two intervals stand above and below its place on the axis."""
+
+
+def forest(comparison: Comparison, shown: Sequence[Metric] = FOREST) -> go.Figure | NotApplicable:
+    """Differences B - A with their 95 % intervals over patients and, thinner, over seeds; a line at no difference.
+
+    Shares are in points on one axis, scores as they are on another.
+    """
+    found = {metric: comparison.differences[metric].estimate for metric in shown}
+    panels = [
+        [metric for metric in shown if (metric in AS_THEY_ARE) is scores and isinstance(found[metric], Estimate)]
+        for scores in (False, True)
+    ]
+    panels = [panel for panel in panels if panel]
+    if not panels:
+        return next(value for value in found.values() if isinstance(value, NotApplicable))
+    figure = make_subplots(rows=len(panels), vertical_spacing=0.16, row_heights=[len(panel) for panel in panels])
+    over_seeds = any(isinstance(comparison.seeds[metric], SeedDifference) for panel in panels for metric in panel)
+    for row, panel in enumerate(panels, start=1):
+        rows = [(place, metric, found[metric]) for place, metric in enumerate(panel)]
+        seeds = [(place, metric, comparison.seeds[metric]) for place, metric in enumerate(panel)]
+        shift = _APART if over_seeds else 0.0
+        figure.add_trace(_intervals(rows, "over patients (95 %)", -shift, 5, _PATIENTS, row == 1), row, 1)
+        if over_seeds:
+            figure.add_trace(_intervals(seeds, "over seeds (95 %)", shift, 1.5, _SEEDS, row == 1), row, 1)
+        figure.add_vline(x=0, line=DOTTED, row=row, col=1)
+        unit = "" if panel[0] in AS_THEY_ARE else ", points"
+        reach, beyond = _reach(panel, found, comparison)
+        words = " (thin bars that reach the edge go on beyond it)" if beyond else ""
+        figure.update_xaxes(title_text=f"B - A{unit}{words}", zeroline=False, range=[-reach, reach], row=row)
+        names = [NAMES[metric] + (" (less is better)" if metric in _LESS_IS_BETTER else "") for metric in panel]
+        figure.update_yaxes(
+            tickvals=list(range(len(panel))), ticktext=names, range=[len(panel) - 0.5, -0.5], showgrid=False, row=row
+        )
+    height = 190 + 46 * sum(map(len, panels))
+    return figure.update_layout(height=height, margin=MARGIN, legend={**BELOW, "y": -0.14})
+
+
+def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicable:
+    """A figure of every run as a dot, above the side's mean with its intervals over patients and, thinner, over seeds."""
+    figure = go.Figure()
+    reason = None
+    for place, (look, side) in enumerate(sides(comparison)):
+        mean, over_seeds = side.figures[metric], side.spread[metric]
+        values = side.values[metric]
+        known = [(value, seed) for value, seed in zip(values, side.seeds, strict=True) if isinstance(value, float)]
+        if not known:
+            reason = next(value for value in values if isinstance(value, NotApplicable))
+            continue
+        # Runs of one value stand beside one another.
+        lift = [place - 0.12 - 0.3 * index / max(1, len(known) - 1) for index in range(len(known))]
+        figure.add_scatter(
+            x=[_scaled(metric, value) for value, _ in known],
+            y=lift,
+            customdata=[f"{look.letter}, seed {seed}: {value_text(metric, value)}" for value, seed in known],
+            mode="markers",
+            name=f"{look.letter}: runs",
+            marker={"symbol": look.symbol, "size": 9, "color": look.colour, "opacity": 0.8},
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+        intervals = [
+            (mean, "mean, over patients", 5, "diamond", 0.14),
+            (over_seeds, "mean, over seeds", 1.5, "line-ns", 0.3),
+        ]
+        for interval, words, thickness, symbol, drop in intervals:
+            if isinstance(interval, NotApplicable):
+                continue
+            value = interval.mean if isinstance(interval, Spread) else interval.value
+            as_text = Estimate(value, interval.low, interval.high, side.n)
+            figure.add_scatter(
+                x=[_scaled(metric, value)],
+                y=[place + drop],
+                error_x=_bars(metric, [(value, interval.low, interval.high)], thickness),
+                mode="markers",
+                name=f"{look.letter}: {words} (95 %)",
+                marker={
+                    "symbol": symbol,
+                    "size": 10,
+                    "color": look.colour,
+                    "line": {"color": look.colour, "width": 1.5},
+                },
+                hovertemplate=f"{look.letter}: {words}: {estimate_text(metric, as_text)}<extra></extra>",
+            )
+    if not figure.data:
+        return reason or NotApplicable("there are no runs")
+    figure.update_yaxes(tickvals=[0, 1], ticktext=["A", "B"], range=[1.6, -0.6], showgrid=False, zeroline=False)
+    figure.update_xaxes(title_text=NAMES[metric] + ("" if metric in AS_THEY_ARE else ", %"))
+    if metric is not Metric.LOG_LOSS:  # The others end at 1; an interval over two seeds need not.
+        figure.update_xaxes(minallowed=_scaled(metric, -0.02), maxallowed=_scaled(metric, 1.02))
+    return figure.update_layout(height=320, margin=MARGIN, legend={**BELOW, "y": -0.28})
+
+
+def _reach(
+    panel: Sequence[Metric], found: Mapping[Metric, Estimate | NotApplicable], comparison: Comparison
+) -> tuple[float, bool]:
+    """How far an axis goes to either side of 0, and whether an interval over seeds goes further.
+
+    With two seeds that interval is so wide that on its axis nothing else could be read.
+    """
+
+    def widest(metric: Metric, value: Estimate | SeedDifference | NotApplicable) -> float:
+        if isinstance(value, NotApplicable):
+            return 0.0
+        return max(abs(_scaled(metric, value.low)), abs(_scaled(metric, value.high)))
+
+    patients = max(widest(metric, found[metric]) for metric in panel)
+    seeds = max(widest(metric, comparison.seeds[metric]) for metric in panel)
+    reach = min(max(patients, seeds), _MOST_REACH * patients) or 1.0
+    return 1.05 * reach, seeds > 1.05 * reach
+
+
+def _intervals(
+    rows: Sequence[tuple[int, Metric, Estimate | SeedDifference | NotApplicable]],
+    name: str,
+    shift: float,
+    thickness: float,
+    marker: dict[str, Any],
+    in_legend: bool,
+) -> go.Scatter:
+    known = [(place, metric, found) for place, metric, found in rows if not isinstance(found, NotApplicable)]
+    ends = [(found.value, found.low, found.high) for _, _, found in known]
+    metric = known[0][1] if known else Metric.ACCURACY
+    return go.Scatter(
+        x=[_scaled(metric, value) for value, _, _ in ends],
+        y=[place + shift for place, _, _ in known],
+        error_x=_bars(metric, ends, thickness),
+        customdata=[
+            f"{NAMES[of]}: {difference_text(of, *three)}" for (_, of, _), three in zip(known, ends, strict=True)
+        ],
+        mode="markers",
+        name=name,
+        legendgroup=name,
+        showlegend=in_legend,
+        marker=marker,
+        hovertemplate=f"%{{customdata}}<br>{name}<extra></extra>",
+    )
+
+
+def _bars(metric: Metric, ends: Sequence[tuple[float, float, float]], thickness: float) -> dict[str, Any]:
+    return {
+        "array": [_scaled(metric, high - value) for value, _, high in ends],
+        "arrayminus": [_scaled(metric, value - low) for value, low, _ in ends],
+        "thickness": thickness,
+        "width": 0,
+    }
+
+
+def _scaled(metric: Metric, value: float) -> float:
+    """Shares in points or percent, scores as they are."""
+    return value if metric in AS_THEY_ARE else 100 * value

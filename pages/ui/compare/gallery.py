@@ -1,0 +1,146 @@
+"""X-rays with both runs' heat maps beside them: only what is looked at is read, and nothing of it is kept."""
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from pages.ui.cached import current_stored_index, loaded_classifier
+from pages.ui.components import show_error
+from pages.ui.pictures import plain
+from pneumo_core.data.images import decode_gray, read_indexed
+from pneumo_core.data.index import DataIndex
+from pneumo_core.errors import CorruptError, DataError, RunError
+from pneumo_core.evaluation.comparison import Pair
+from pneumo_core.inference.overlay import overlay
+from pneumo_core.jobs.views import view
+from pneumo_core.runs.files import is_there
+from pneumo_core.runs.store import find_run
+
+PAGE_SIZE = 4
+"""Images a page: each is drawn three times."""
+
+_SMALL, _LARGE = 480, 1024  # Pixels of the longest side.
+
+
+def data_of(pair: Pair) -> DataIndex | None:
+    """The data set of the pair's images where it is on this machine; else None, and what to do stands on the page."""
+    ids = list(dict.fromkeys(str(view(run_id).data.get("data_id", "unknown")) for run_id in (pair.a, pair.b)))
+    for data_id in ids:
+        try:
+            index = current_stored_index(data_id)
+        except DataError:
+            continue
+        if index.root.is_dir():
+            return index
+    st.info(
+        "The images of these runs are not on this machine, so neither they nor heat maps can be shown. Connect the same "
+        f"data set on Dataset (id {plain(' or '.join(ids))}) and they appear here."
+    )
+    st.page_link("pages/dataset.py", label="Go to Dataset")
+    return None
+
+
+def show_images(index: DataIndex, pair: Pair, rows: pd.DataFrame) -> None:
+    """A few rows of `compare_images.agreement_frame` as pictures: the X-ray, A's heat map, B's; a single one larger."""
+    opacity = st.slider(
+        "Heat maps", 0.0, 1.0, 0.5, 0.05, key="heat", help="Grad-CAM: where a model finds signs of PNEUMONIA."
+    )
+    hashes = dict(zip(index.table["image_id"], index.table["sha256"], strict=True))
+    side = _LARGE if len(rows) == 1 else _SMALL
+    shown: list[tuple[dict[str, Any], NDArray[np.uint8]]] = []
+    for row in rows.to_dict("records"):
+        try:
+            shown.append((row, _pixels(index.root, row["image"], hashes.get(row["image"], ""), side)))
+        except DataError as error:
+            st.caption(plain(str(error)))
+    files = tuple((row["image"], hashes[row["image"]]) for row, _ in shown)
+    maps = {letter: _maps_or_reason(letter, run, index, files) for letter, run in (("A", pair.a), ("B", pair.b))}
+    for place, (row, pixels) in enumerate(shown):
+        _draw(
+            row,
+            pixels,
+            {letter: found[place] for letter, found in maps.items() if found is not None},
+            opacity,
+            is_large=side == _LARGE,
+        )
+
+
+def _draw(
+    row: dict[str, Any],
+    pixels: NDArray[np.uint8],
+    cams: dict[str, NDArray[np.float32]],
+    opacity: float,
+    *,
+    is_large: bool,
+) -> None:
+    name = PurePosixPath(row["image"]).name
+    with st.container(border=True):
+        subtype = "" if row["subtype"] == "none" else f", {row['subtype']}"
+        st.markdown(f"**{plain(name)}** · {row['label']}{plain(subtype)} · patient {plain(str(row['patient']))}")
+        # A single image in halves of the page, the heat maps beside each other below it.
+        columns = [st.columns(2)[0], *st.columns(2)] if is_large else st.columns(3)
+        with columns[0]:
+            st.image(pixels, width="stretch", alt=f"{name}, X-ray")
+            st.caption(f"labelled {row['label']}")
+        for column, letter in zip(columns[1:], "AB", strict=True):
+            verdict = "right" if row[f"{letter} calls"] == row["label"] else "wrong"
+            words = (
+                f"{letter}: probability {row[f'probability {letter}']:.3f}, calls {row[f'{letter} calls']}, {verdict}"
+            )
+            with column:
+                if letter in cams:
+                    blended, is_empty = _blended(pixels, cams[letter], opacity)
+                    st.image(blended, width="stretch", alt=f"{name} with Grad-CAM of {words}")
+                    words += "  \nThe heat map is empty: nothing here speaks for PNEUMONIA to it." if is_empty else ""
+                st.caption(words)
+
+
+def _blended(pixels: NDArray[np.uint8], cam: NDArray[np.float32], opacity: float) -> tuple[NDArray[np.uint8], bool]:
+    # ONNX Runtime comes with it, which the rest of the page does not need.
+    from pneumo_core.inference.session import heatmap
+
+    heat = heatmap(cam, pixels.shape[1], pixels.shape[0])
+    return overlay(pixels, heat, opacity=opacity), not heat.any()
+
+
+def _pixels(root: Path, image_id: str, sha256: str, side: int) -> NDArray[np.uint8]:
+    """A file of the index as gray pixels of at most `side` on its longest side."""
+    image = Image.fromarray(decode_gray(read_indexed(root, image_id, sha256), image_id))
+    image.thumbnail((side, side), Image.Resampling.BILINEAR)
+    return np.asarray(image)
+
+
+def _maps_or_reason(
+    letter: str, run_id: str, index: DataIndex, files: tuple[tuple[str, str], ...]
+) -> NDArray[np.float32] | None:
+    """Grad-CAM of each file, or None and the reason on the page where the run has no model."""
+    if not files:
+        return None
+    run = find_run(run_id)
+    if not is_there(run.model):
+        what = "ships as evidence, without its model" if run.is_published else "has no model on this machine"
+        st.info(f"{letter} {what}, so its heat maps cannot be drawn here; train it again to have them.")
+        return None
+    try:
+        return _maps(run_id, run.manifest.stat().st_mtime_ns, str(index.root), files)
+    except (RunError, CorruptError) as error:
+        show_error(error)
+        return None
+
+
+@st.cache_data(max_entries=64, show_spinner="Drawing heat maps…")
+def _maps(run_id: str, manifest_ns: int, root: str, files: tuple[tuple[str, str], ...]) -> NDArray[np.float32]:  # noqa: ARG001
+    """Grad-CAM before ReLU and resize of files of the index, `(files, h, w)`: a few numbers an image, and no pixel."""
+    from pneumo_core.inference.session import run_session
+
+    session = loaded_classifier(run_id).session
+    images = [
+        decode_gray(read_indexed(Path(root), image_id, sha256), image_id, size=session.image_size)
+        for image_id, sha256 in files
+    ]
+    return run_session(session, np.stack(images)).cam

@@ -1,0 +1,153 @@
+"""Who was right, image by image: the agreement table, and the images of each of its cells."""
+
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.ui.cached import evidence_in
+from pages.ui.compare.gallery import PAGE_SIZE, data_of, show_images
+from pages.ui.components import disclaimer, shown_errors
+from pages.ui.memory import give_back_memory
+from pages.ui.pictures import plain
+from pneumo_core.evaluation.comparison import Comparison, Pair
+from pneumo_core.evaluation.figures import Evidence
+from pneumo_core.evaluation.paired import McNemar
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.verdict import p_text
+from pneumo_core.records import Label, NotApplicable
+
+
+class Cell(StrEnum):
+    """A cell of the agreement table; the value is how it reads, also in the address."""
+
+    BOTH_RIGHT = "both right"
+    ONLY_A = "only A right"
+    ONLY_B = "only B right"
+    BOTH_WRONG = "both wrong"
+
+
+def agreement(comparison: Comparison, pair: Pair) -> None:
+    """The agreement table of two runs, and the images behind it."""
+    if not comparison.paired:
+        st.info(
+            plain(
+                f"Not applicable: whether both are right about an image needs the same images, and {comparison.pairing}. "
+                "Choose two runs that were trained and tested on the same data set."
+            )
+        )
+        return
+    evidence = (evidence_in(pair.a, comparison.split), evidence_in(pair.b, comparison.split))
+    table = agreement_frame(*evidence)
+    place = comparison.split.value
+    if place == "test" and any(run.selected_on_test for run in evidence):
+        place += ", selected on test"
+    where = f"{place}, n = {len(table):,}"
+    st.markdown(f"**Agreement** · {where}")
+    st.table(counts_frame(table), alt=f"Agreement of A and B, {where}")
+    st.caption(_words(pair))
+    st.fragment(_explore)(pair, table, where)
+
+
+def agreement_frame(a: Evidence, b: Evidence) -> pd.DataFrame:
+    """The images of two runs, which both were asked about: what each said, and the cell; the most different first."""
+    first, second = a.predictions, b.predictions.set_index("image_id").loc[a.predictions["image_id"]]
+    values = [probability(rows["logit"].to_numpy(dtype=np.float64)) for rows in (first, second)]
+    sick = first["label"].to_numpy() == Label.PNEUMONIA
+    called = [value >= run.threshold for value, run in zip(values, (a, b), strict=True)]
+    right = 2 * (called[0] == sick) + (called[1] == sick)
+    names = np.array([Cell.BOTH_WRONG, Cell.ONLY_B, Cell.ONLY_A, Cell.BOTH_RIGHT], dtype=object)
+    table = pd.DataFrame(
+        {
+            "cell": names[right],
+            "image": first["image_id"],
+            "patient": first["patient_id"],
+            "label": [Label(label).name for label in first["label"]],
+            "subtype": first["subtype"],
+            "probability A": values[0],
+            "probability B": values[1],
+            "A calls": np.where(called[0], Label.PNEUMONIA.name, Label.NORMAL.name),
+            "B calls": np.where(called[1], Label.PNEUMONIA.name, Label.NORMAL.name),
+        }
+    )
+    apart = table.assign(apart=np.abs(values[0] - values[1]))
+    return apart.sort_values(["apart", "image"], ascending=[False, True], ignore_index=True).drop(columns="apart")
+
+
+def counts_frame(table: pd.DataFrame) -> pd.DataFrame:
+    """The 2 x 2 table of `agreement_frame`: images and their share."""
+
+    def words(cell: Cell) -> str:
+        count = int((table["cell"] == cell).sum())
+        return f"{count:,} ({count / len(table):.1%})"
+
+    rows = [[words(Cell.BOTH_RIGHT), words(Cell.ONLY_A)], [words(Cell.ONLY_B), words(Cell.BOTH_WRONG)]]
+    return pd.DataFrame(rows, index=["A right", "A wrong"], columns=["B right", "B wrong"])
+
+
+def _explore(pair: Pair, table: pd.DataFrame, where: str) -> None:
+    """A cell's images as a table, a file and pictures; a fragment, so that choosing reruns nothing else of the page."""
+    with shown_errors():
+        disclaimer()
+        cell = st.segmented_control(
+            "Images that are", [cell.value for cell in Cell], default=Cell.ONLY_B.value, key="cell", bind="query-params"
+        )
+        chosen = table if cell is None else table[table["cell"] == cell].reset_index(drop=True)
+        if chosen.empty:
+            st.info("No image is in this cell. Choose another one.")
+            return
+        heading = cell or "all images"
+        classes = ", ".join(f"{(chosen['label'] == label.name).sum():,} {label.name}" for label in Label)
+        st.markdown(f"**{heading[0].upper()}{heading[1:]}** · {where}")
+        st.caption(
+            f"{len(chosen):,} images of {chosen['patient'].nunique():,} patients: {classes}. Those on whose probability A "
+            "and B differ most come first. A click on a column's name sorts; a tick at the left opens an image."
+        )
+        number = st.column_config.NumberColumn(format="%.3f")
+        picked = st.dataframe(
+            chosen.drop(columns="cell"),
+            hide_index=True,
+            width="stretch",
+            height=min(320, 38 + 35 * len(chosen)),
+            key=f"images {pair.a} {pair.b} {cell}",
+            on_select="rerun",
+            selection_mode="single-row",
+            column_config={"probability A": number, "probability B": number},
+            alt=f"Images: {cell or 'all'}, {where}",
+        )
+        st.download_button(
+            "These images (CSV)",
+            chosen.to_csv(index=False),
+            file_name=f"{pair.a}-{pair.b}-{(cell or 'all').replace(' ', '-')}.csv",
+            mime="text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        index = data_of(pair)
+        if index is None:
+            return
+        # The table keeps its rows while a cell changes below it, so a number may be past the end.
+        rows = [row for row in picked.selection.rows if row < len(chosen)]
+        if rows:
+            st.caption("Take the tick away to see the other images again.")
+            show_images(index, pair, chosen.iloc[rows])
+        else:
+            pages = -(-len(chosen) // PAGE_SIZE)
+            page = st.pagination(pages, key=f"page {pair.a} {pair.b} {cell}") if pages > 1 else 1
+            show_images(index, pair, chosen.iloc[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
+    give_back_memory()
+
+
+def _words(pair: Pair) -> str:
+    """What the table says, with the test of it."""
+    if isinstance(pair.mcnemar, NotApplicable):
+        return plain(f"Not applicable: {pair.mcnemar.reason}.")
+    calls: McNemar = pair.mcnemar
+    clustered = (
+        "" if isinstance(calls.p_clustered, NotApplicable) else f", clustered by patient {p_text(calls.p_clustered)}"
+    )
+    return plain(
+        f"Of {calls.only_a + calls.only_b:,} images about which they disagree, A is right about {calls.only_a:,} and B about "
+        f"{calls.only_b:,}: McNemar {p_text(calls.p)}{clustered}. Each run calls at its own threshold."
+    )

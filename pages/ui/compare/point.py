@@ -1,0 +1,113 @@
+"""Compare's operating point: a rule chosen on validation, live thresholds, and what they mean at the reader's prevalence."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import charts
+from pages.ui.compare.point_charts import decision, roc_points
+from pages.ui.compare.point_pick import (
+    OWN,
+    RULES,
+    pick_prevalence,
+    pick_rule,
+    pick_stake,
+    pick_thresholds,
+    threshold_by,
+)
+from pages.ui.compare.point_tables import Point, at_prevalence, benefit_at, decision_frame, rates_frame, roc_frame
+from pages.ui.compare.sides import Shown, name_sides, shown_sides, validation_of
+from pages.ui.components import chart
+from pneumo_core.evaluation import metrics
+from pneumo_core.evaluation.comparison import Comparison, Pair
+from pneumo_core.evaluation.figures import Evidence, labels_of
+from pneumo_core.evaluation.operating import DecisionCurve, RuleKind, decision_curve, rates
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.records import NotApplicable
+
+_EXPLORATION: Final = (
+    "A threshold moved by hand while looking at {split} figures is exploration, not evaluation: quote figures at a "
+    "threshold that was chosen on validation or fixed beforehand."
+)
+
+
+def operating_point(comparison: Comparison, pair: Pair) -> None:
+    """Let the reader choose a rule, thresholds and a prevalence, and show what follows from them on the split."""
+    a, b = shown_sides(comparison, pair)
+    name_sides(a, b)
+    _panel(a, b, validation_of(a), validation_of(b))
+
+
+# A fragment, so that moving a slider runs this panel alone and not the whole comparison.
+@st.fragment
+def _panel(a: Shown, b: Shown, val_a: Evidence | NotApplicable, val_b: Evidence | NotApplicable) -> None:
+    sides, vals = (a, b), (val_a, val_b)
+    missing = {side.letter: val.reason for side, val in zip(sides, vals, strict=True) if isinstance(val, NotApplicable)}
+    rule, value = pick_rule([OWN, RuleKind.FIXED.value] if missing else list(RULES))
+    if missing:
+        reasons = "; ".join(f"of {letter}, {reason}" for letter, reason in missing.items())
+        st.info(
+            f"No rule can choose on validation here: {reasons}. So there are the runs' own thresholds and a fixed one. "
+            "Runs of the preset 'sound' hold out validation patients and offer every rule."
+        )
+    prevalence = pick_prevalence(a)
+    start = tuple(threshold_by(rule, value, prevalence, side, val) for side, val in zip(sides, vals, strict=True))
+    thresholds = pick_thresholds(sides, start, f"{rule} {value} {prevalence if rule == RuleKind.COST else ''}")
+    words = _EXPLORATION.format(split=a.split.value)
+    if thresholds == start:
+        st.caption(words)
+    else:
+        st.warning(words)
+    stake = pick_stake()
+    _results([_point(*of, prevalence, stake) for of in zip(sides, thresholds, strict=True)], prevalence, stake)
+
+
+def _point(side: Shown, threshold: float, prevalence: float, stake: float) -> Point:
+    y_true, values = side.y_true, side.probability
+    found = rates(y_true, values, side.patients, threshold)
+    ppv, npv = at_prevalence(found, prevalence)
+    curve = _decision_curve(side.predictions[["label", "logit", "patient_id"]], prevalence)
+    return Point(
+        side=side,
+        confusion=metrics.confusion(y_true, values, threshold),
+        rates=found,
+        ppv=ppv,
+        npv=npv,
+        benefit=benefit_at(curve, stake),
+        roc=metrics.roc_curve(y_true, values),
+        curve=curve,
+    )
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _decision_curve(rows: pd.DataFrame, prevalence: float) -> DecisionCurve | NotApplicable:
+    """The one costly part, which no threshold changes; the cache's key is the predictions themselves."""
+    values = probability(rows["logit"].to_numpy())
+    return decision_curve(labels_of(rows), values, rows["patient_id"].to_numpy(dtype=str), prevalence)
+
+
+def _results(points: Sequence[Point], prevalence: float, stake: float) -> None:
+    for place, point in zip(st.columns(2, gap="large"), points, strict=True):
+        counts, letter = point.confusion, point.side.letter
+        words = f"Confusion matrix of {letter} at a threshold of {point.rates.threshold:.3f}"
+        with place:
+            st.markdown(f"**{words}** · {point.side.where}, n = {point.rates.n:,}")
+            st.plotly_chart(charts.confusion(counts), width="stretch", key=f"point {letter}", alt=words)
+            st.caption(f"{counts.fn:,} PNEUMONIA images missed, {counts.fp:,} false alarms.")
+    st.table(rates_frame(points, prevalence, stake), alt="Rates of both runs at their thresholds, with 95 % intervals")
+    left, right = st.columns(2, gap="large")
+    where = " and ".join(dict.fromkeys(f"{point.side.where}, n = {point.rates.n:,}" for point in points))
+    with left:
+        words = "Moving a threshold moves its point along its curve: what sensitivity gains, specificity pays."
+        title = "Operating points on the ROC curves"
+        chart(roc_points(points), roc_frame(points), title=title, where=where, caption=words)
+    with right:
+        words = (
+            f"Net benefit at a prevalence of {prevalence:.1%}: true positives less false positives, as shares of all, a "
+            "false positive weighing threshold / (1 - threshold). The dashed upright line is the threshold probability chosen "
+            "above. A run is of use where it lies above both grey lines. The "
+            "probabilities are the raw ones, so read it only as far as Calibration lets them be trusted."
+        )
+        chart(decision(points, stake), decision_frame(points), title="Decision curves", where=where, caption=words)

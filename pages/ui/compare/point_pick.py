@@ -1,0 +1,162 @@
+"""What the reader sets for two operating points: rule, prevalence, thresholds and stake, all kept in the address."""
+
+from collections.abc import Callable
+from typing import Final
+
+import streamlit as st
+
+from pages.ui.compare.sides import Shown
+from pages.ui.components import show_error
+from pneumo_core.errors import DataError
+from pneumo_core.evaluation.figures import Evidence, labels_of
+from pneumo_core.evaluation.operating import GRID, RuleKind, ThresholdRule, choose
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.records import NotApplicable
+
+OWN: Final = "own"
+RULES: Final = {
+    OWN: "each run's own",
+    RuleKind.YOUDEN.value: "Youden",
+    RuleKind.SENSITIVITY.value: "sensitivity at least",
+    RuleKind.SPECIFICITY.value: "specificity at least",
+    RuleKind.COST.value: "cost",
+    RuleKind.FIXED.value: "fixed",
+}
+_MEANING: Final = {
+    OWN: "The threshold that each run was finished with; all other figures of this page use it.",
+    RuleKind.YOUDEN.value: "Where sensitivity + specificity is highest on validation.",
+    RuleKind.SENSITIVITY.value: "The highest threshold that reaches this sensitivity on validation.",
+    RuleKind.SPECIFICITY.value: "The lowest threshold that reaches this specificity on validation.",
+    RuleKind.COST.value: "The least expected cost on validation, at the prevalence set here.",
+    RuleKind.FIXED.value: "The same threshold for both, chosen by nobody's images.",
+}
+_VALUES: Final = {  # Label, least, most, usual, step.
+    RuleKind.SENSITIVITY.value: ("Sensitivity", 0.5, 1.0, 0.95, 0.01),
+    RuleKind.SPECIFICITY.value: ("Specificity", 0.5, 1.0, 0.95, 0.01),
+    RuleKind.COST.value: ("False alarms that a missed PNEUMONIA is worth", 0.1, 100.0, 5.0, 0.5),
+    RuleKind.FIXED.value: ("Threshold", 0.0, 1.0, 0.5, 0.01),
+}
+_PREVALENCE: Final = (0.5, 90.0)
+_STAKE: Final = 0.5
+
+
+def pick_rule(offered: list[str]) -> tuple[str, float | None]:
+    if st.session_state.get("point_rule") not in offered:
+        asked = st.query_params.get("rule")
+        st.session_state["point_rule"] = asked if asked in offered else OWN
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    rule = left.segmented_control("Rule", offered, required=True, format_func=RULES.__getitem__, key="point_rule")
+    rule = rule or OWN
+    st.caption(_MEANING[rule])
+    value = None
+    if rule in _VALUES:
+        label, low, high, usual, step = _VALUES[rule]
+        key = f"point_value_{rule}"
+        _unless_set(key, lambda: _asked("value", low, high) if st.query_params.get("rule") == rule else None, usual)
+        value = right.number_input(label, low, high, step=step, key=key)
+    _keep("rule", None if rule == OWN else rule)
+    _keep("value", None if value is None else f"{value:g}")
+    return rule, value
+
+
+def pick_prevalence(side: Shown) -> float:
+    own = float(side.y_true.mean())
+    low, high = _PREVALENCE
+    usual = min(high, max(low, 100 * own))
+    _unless_set("point_prevalence", lambda: _asked("prevalence", low, high), usual)
+    percent = st.slider(
+        "Prevalence of PNEUMONIA where the model is to serve",
+        low,
+        high,
+        step=0.5,
+        format="%.1f %%",
+        key="point_prevalence",
+        help=f"In these images it is {own:.1%}, far above most hospitals'. PPV, NPV and net benefit depend on it.",
+    )
+    _keep("prevalence", None if percent == usual else f"{percent:g}")
+    return percent / 100
+
+
+def pick_stake() -> float:
+    """The threshold probability of the net benefit of both runs, one of `operating.GRID`; it moves no run's threshold."""
+    asked = _asked("stake", GRID[0], GRID[-1])
+    _unless_set("point_stake", lambda: None if asked is None else round(asked, 2), _STAKE)
+    stake = st.select_slider(
+        "Threshold probability for net benefit", GRID, format_func="{:.2f}".format, key="point_stake"
+    )
+    _keep("stake", None if stake == _STAKE else f"{stake:g}")
+    st.caption(
+        f"At {stake:.2f} a false alarm weighs {stake / (1 - stake):.2g} times a PNEUMONIA found: net benefit is the "
+        "PNEUMONIA found less the false alarms so weighed, as shares of all images, where both runs call PNEUMONIA from this "
+        "one probability on, whatever their thresholds above."
+    )
+    return stake
+
+
+def threshold_by(
+    rule: str, value: float | None, prevalence: float, side: Shown, val: Evidence | NotApplicable
+) -> float:
+    """The threshold that the rule chooses for a run."""
+    if rule == OWN:
+        return side.evidence.threshold
+    if rule == RuleKind.FIXED and value is not None:
+        return value
+    if isinstance(val, NotApplicable):
+        return side.evidence.threshold
+    kind = RuleKind(rule)
+    asked = ThresholdRule(kind, value, prevalence if kind is RuleKind.COST else None)
+    rows = val.predictions
+    try:
+        return choose(asked, labels_of(rows), probability(rows["logit"].to_numpy()))
+    except DataError as error:
+        show_error(f"Run {side.letter}: {error}. Its own threshold stands in.")
+        return side.evidence.threshold
+
+
+def pick_thresholds(sides: tuple[Shown, Shown], start: tuple[float, ...], rule: str) -> tuple[float, ...]:
+    """A slider for each run, put back to its rule's threshold whenever the rule or the run changes."""
+    asked_for = (rule, *(side.evidence.run_id for side in sides))
+    changed = st.session_state.get("point_start", asked_for) != asked_for
+    st.session_state["point_start"] = asked_for
+    keys = [f"threshold_{side.letter.lower()}" for side in sides]
+
+    def reset() -> None:
+        for key, first in zip(keys, start, strict=True):
+            st.session_state[key] = first
+
+    if changed:
+        reset()
+    *places, last = st.columns([4, 4, 1], vertical_alignment="bottom")
+    found = []
+    for place, side, key, first in zip(places, sides, keys, start, strict=True):
+        _unless_set(key, lambda key=key: _asked(key, 0.0, 1.0), first)
+        words = f"Threshold of {side.letter} (the rule's: {first:.3f})"
+        threshold = place.slider(words, 0.0, 1.0, step=0.001, format="%.3f", key=key)
+        _keep(key, None if threshold == first else f"{threshold:g}")
+        found.append(threshold)
+    last.button("Reset", on_click=reset, disabled=tuple(found) == start, key="point_reset", width="stretch")
+    return tuple(found)
+
+
+def _asked(name: str, low: float, high: float) -> float | None:
+    """A number of the address, or None where it is none or out of its range."""
+    try:
+        value = float(st.query_params.get(name, ""))
+    except ValueError:
+        return None
+    return value if low <= value <= high else None
+
+
+def _unless_set(key: str, asked: Callable[[], float | None], usual: float) -> None:
+    if key not in st.session_state:
+        value = asked()
+        st.session_state[key] = usual if value is None else value
+
+
+def _keep(name: str, value: str | None) -> None:
+    """Write a choice into the address; None takes it out."""
+    if value is None:
+        if name in st.query_params:
+            del st.query_params[name]
+    elif st.query_params.get(name) != value:
+        st.query_params[name] = value

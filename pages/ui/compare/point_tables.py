@@ -1,0 +1,120 @@
+"""Two operating points: what they are made of, and their tables, as pure functions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pages.ui.compare.sides import Shown
+from pages.ui.tables import RATES, spoken
+from pneumo_core.evaluation.metrics import Confusion, RocCurve
+from pneumo_core.evaluation.operating import DecisionCurve, ThresholdRates, predictive_values
+from pneumo_core.records import Estimate, NotApplicable
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run at one threshold.
+
+    Attributes:
+        side: The run.
+        confusion: Its confusion matrix.
+        rates: Its rates on the split shown.
+        ppv: Predictive value at the reader's prevalence.
+        npv: Predictive value at the reader's prevalence.
+        benefit: Net benefit at the reader's stake and prevalence, the same stake for both runs.
+        roc: Its ROC curve.
+        curve: Its decision curve at the reader's prevalence.
+    """
+
+    side: Shown
+    confusion: Confusion
+    rates: ThresholdRates
+    ppv: Estimate | NotApplicable
+    npv: Estimate | NotApplicable
+    benefit: Estimate | NotApplicable
+    roc: RocCurve | NotApplicable
+    curve: DecisionCurve | NotApplicable
+
+
+def at_prevalence(
+    rates: ThresholdRates, prevalence: float
+) -> tuple[Estimate | NotApplicable, Estimate | NotApplicable]:
+    """PPV and NPV of a threshold at a prevalence in (0, 1); see `evaluation.operating`."""
+    sensitivity, specificity = rates.sensitivity, rates.specificity
+    if isinstance(sensitivity, NotApplicable) or isinstance(specificity, NotApplicable):
+        missing = NotApplicable("it needs both sensitivity and specificity")
+        return missing, missing
+    return predictive_values(sensitivity, specificity, prevalence)
+
+
+def benefit_at(curve: DecisionCurve | NotApplicable, stake: float) -> Estimate | NotApplicable:
+    """Net benefit of a decision curve at one of its thresholds, with the interval of its band."""
+    if isinstance(curve, NotApplicable):
+        return curve
+    place = curve.threshold.index(stake)
+    return Estimate(value=curve.model[place], low=curve.low[place], high=curve.high[place], n=curve.n)
+
+
+def rates_frame(points: Sequence[Point], prevalence: float, stake: float) -> pd.DataFrame:
+    """Each run's rates at its threshold as text: value, interval and n, or why there is none."""
+
+    def words(name: str, estimate: Estimate | NotApplicable) -> str:
+        value, interval = spoken(name, estimate)
+        return f"{value} ({interval})" + ("" if isinstance(estimate, NotApplicable) else f", n = {estimate.n:,}")
+
+    columns = {}
+    for point in points:
+        rates, counts, benefit = point.rates, point.confusion, point.benefit
+        columns[f"{point.side.letter}, {point.side.where}"] = {
+            "Threshold": f"{rates.threshold:.3f}",
+            "PNEUMONIA: called so, missed": f"{counts.tp:,}, {counts.fn:,}",
+            "NORMAL: called so, false alarms": f"{counts.tn:,}, {counts.fp:,}",
+            **{RATES[name]: words(name, getattr(rates, name)) for name in ("sensitivity", "specificity")},
+            **{f"{RATES[name]}, as in these images": words(name, getattr(rates, name)) for name in ("ppv", "npv")},
+            f"PPV at a prevalence of {prevalence:.1%}": words("ppv", point.ppv),
+            f"NPV at a prevalence of {prevalence:.1%}": words("npv", point.npv),
+            f"Net benefit at a threshold probability of {stake:.2f} and a prevalence of {prevalence:.1%}": (
+                f"n/a ({benefit.reason})"
+                if isinstance(benefit, NotApplicable)
+                else f"{benefit.value:.3f} ({benefit.low:.3f} to {benefit.high:.3f}), n = {benefit.n:,}"
+            ),
+        }
+    return pd.DataFrame(columns)
+
+
+def roc_frame(points: Sequence[Point]) -> pd.DataFrame:
+    """Points of both ROC curves."""
+    parts = [
+        pd.DataFrame(
+            {
+                "run": point.side.letter,
+                "threshold": point.roc.threshold,
+                "sensitivity": point.roc.tpr,
+                "specificity": [1 - rate for rate in point.roc.fpr],
+            }
+        )
+        for point in points
+        if isinstance(point.roc, RocCurve)
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def decision_frame(points: Sequence[Point]) -> pd.DataFrame:
+    """Points of both decision curves, with their intervals."""
+    parts = [
+        pd.DataFrame(
+            {
+                "run": point.side.letter,
+                "threshold": point.curve.threshold,
+                "net benefit": point.curve.model,
+                "low": point.curve.low,
+                "high": point.curve.high,
+                "call everybody": point.curve.treat_all,
+                "call nobody": 0.0,
+            }
+        )
+        for point in points
+        if isinstance(point.curve, DecisionCurve)
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -1,0 +1,59 @@
+"""Reliability diagrams of both sides on the same axes."""
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from pages.ui.compare.charts import BELOW, DOTTED, FEW, MARGIN, missing, sides, style
+from pages.ui.compare.frames import reliability_frame
+from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.records import NotApplicable
+
+
+def reliability_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
+    """Share of PNEUMONIA against the mean probability of each bin of every run, and how many images a bin has."""
+    if reason := missing(comparison, "reliability"):
+        return reason
+    table = reliability_frame(comparison)
+    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.78, 0.22])
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="probabilities mean what they say", line=DOTTED)
+    for look, side in sides(comparison):
+        mine = table[table["side"] == look.letter]
+        for place, ((_, seed), run) in enumerate(mine[mine["images"] > 0].groupby(["run", "seed"], sort=False)):
+            share = run["share PNEUMONIA"]
+            figure.add_scatter(
+                x=run["mean probability"],
+                y=share,
+                error_y=_bars(run) if len(side.run_ids) <= FEW else None,
+                customdata=run[["images", "low", "high"]],
+                mode="lines+markers",
+                marker={"symbol": look.symbol, "size": 7, "color": look.colour},
+                hovertemplate=f"{look.letter}, seed {seed}<br>mean probability %{{x:.3f}}<br>PNEUMONIA %{{y:.1%}} "
+                "(%{customdata[1]:.1%} to %{customdata[2]:.1%})<br>%{customdata[0]:,} images<extra></extra>",
+                **style(look, side, first=place == 0),
+            )
+        bins = mine.groupby(["from", "to"], as_index=False)["images"].mean()
+        figure.add_bar(
+            x=(bins["from"] + bins["to"]) / 2,
+            y=bins["images"],
+            customdata=bins[["from", "to"]],
+            marker={"color": look.colour, "pattern": {"shape": "" if look.symbol == "circle" else "/"}},
+            legendgroup=look.letter,
+            showlegend=False,
+            hovertemplate=f"{look.letter}, %{{customdata[0]:.1f}} to %{{customdata[1]:.1f}}: %{{y:,.4~g}} images"
+            + ("<extra></extra>" if len(side.run_ids) == 1 else " a run<extra></extra>"),
+            row=2,
+            col=1,
+        )
+    figure.update_xaxes(range=[-0.02, 1.02], dtick=0.2)
+    figure.update_xaxes(title_text="probability of PNEUMONIA", row=2)
+    figure.update_yaxes(title_text="share that is PNEUMONIA", range=[-0.02, 1.02], dtick=0.2, row=1)
+    figure.update_yaxes(title_text="images", row=2)
+    return figure.update_layout(height=560, margin=MARGIN, bargap=0.2, legend={**BELOW, "y": -0.12})
+
+
+def _bars(run: pd.DataFrame) -> dict[str, Any]:
+    share = run["share PNEUMONIA"]
+    return {"array": run["high"] - share, "arrayminus": share - run["low"], "thickness": 1, "width": 3}

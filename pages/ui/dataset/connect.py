@@ -1,0 +1,131 @@
+"""Connecting data in the browser: Kaggle's copy, a folder, or the phantoms."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui.cached import forget_indexes
+from pages.ui.components import show_error
+from pages.ui.dataset.download import download_panel, take_finished_download
+from pages.ui.state import may_train
+from pneumo_core.data.index import DataIndex, build_index
+from pneumo_core.data.source import connect, phantom_data
+from pneumo_core.errors import DataError, PneumoError
+
+_NOTE = "just_connected"
+
+
+def connected_note() -> str | None:
+    """What to say once after a data set was connected."""
+    note: str | None = st.session_state.pop(_NOTE, None)
+    return note
+
+
+def connect_panel(current: DataIndex | None) -> None:
+    """The three ways to connect a data set; `current` is the one that is shown, if any."""
+    allowed = may_train()
+    if (downloaded := take_finished_download()) and allowed:
+        _shown(lambda: _connect_folder(downloaded))
+    if not allowed:
+        st.info(
+            "This server does not take other data: PNEUMO_ALLOW_TRAINING is 0. Clone the project and run it on your own "
+            "machine to work on your own X-rays."
+        )
+    st.caption("A data set that is connected here is used on every page, by everybody who uses this server.")
+    kaggle, folder, phantoms = st.columns([5, 4, 3], gap="medium")
+    with kaggle.container(border=True, height="stretch"):
+        st.markdown("##### Kaggle's data set")
+        st.caption(
+            "The report's data: 5,856 chest X-rays of children (Kermany et al. 2018, CC BY 4.0). The download of about 2.3 GB "
+            "goes on when you leave this page; if it stops, what has arrived is kept."
+        )
+        download_panel(current)
+    with folder.container(border=True, height="stretch"):
+        st.markdown("##### A folder")
+        st.caption(
+            "On the machine this app runs on, with train, val and test in it, each with NORMAL and PNEUMONIA. Images are read "
+            "where they lie and never changed."
+        )
+        with st.form("folder_form", border=False):
+            typed = st.text_input("Folder", max_chars=1000, placeholder="/home/me/chest_xray", disabled=not allowed)
+            asked = st.form_submit_button("Index and connect", disabled=not allowed)
+        if asked and allowed:
+            _shown(lambda: _connect_folder(_folder_of(typed)))
+    with phantoms.container(border=True, height="stretch"):
+        st.markdown("##### Built-in phantoms")
+        st.caption(
+            "Synthetic chest radiographs, drawn on this machine in seconds. They show how everything works; no figure from "
+            "them is about patients."
+        )
+        # Streamlit drops forged clicks on disabled buttons; what writes must not rest on that alone.
+        if st.button("Use the phantoms", disabled=not allowed) and allowed:
+            _shown(_connect_phantoms)
+
+
+def _shown(action: Callable[[], None]) -> None:
+    """Do what was asked for; an expected error is shown here, and the rest of the panel stays."""
+    try:
+        action()
+    except PneumoError as error:
+        show_error(error)
+
+
+def _folder_of(typed: str) -> Path:
+    """The folder that a person means, who may have pasted it with quotes.
+
+    Raises:
+        DataError: It is not a whole path of a folder that can be read.
+    """
+    text = typed.strip().strip("\"'").strip()
+    if not text or "\0" in text:
+        raise DataError(
+            "a folder is required. Received: no path; type the path of a folder with train, val and test in it"
+        )
+    try:
+        folder = Path(text).expanduser()
+        is_folder = folder.is_dir()
+    except (OSError, RuntimeError) as error:  # A name that is too long, a user that is unknown.
+        raise DataError(f"the folder must be readable. Received: folder={text!r}: {error}; name another one") from error
+    if not folder.is_absolute():
+        raise DataError(
+            f"the folder's whole path is required. Received: folder={text!r}; begin it with {Path.cwd().anchor!r}"
+        )
+    if not is_folder:
+        raise DataError(
+            f"the folder must be on the machine this app runs on. Received: folder={text!r}, which is no folder there; check "
+            "its spelling"
+        )
+    return folder
+
+
+def _connect_phantoms() -> None:
+    bar = st.progress(0.0, "Drawing phantoms")
+    folder = phantom_data(lambda done, total: bar.progress(done / total, f"Drawing phantoms: {done:,} of {total:,}"))
+    bar.empty()
+    _connect_folder(folder)
+
+
+def _connect_folder(folder: Path) -> None:
+    """Index a folder, with progress, make it the data set of this server, and draw the page anew.
+
+    Raises:
+        DataError: The folder is no data set, or may not be read.
+        StoreError: The index cannot be stored.
+    """
+    bar = st.progress(0.0, "Reading the images")
+    try:
+        index = build_index(
+            folder,
+            progress=lambda done, total: bar.progress(done / total, f"Reading the images: {done:,} of {total:,}"),
+        )
+    except OSError as error:
+        raise DataError(
+            f"the folder must be readable. Received: folder={str(folder)!r}: {error.strerror}; mind its permissions"
+        ) from error
+    finally:
+        bar.empty()
+    connect(index)
+    forget_indexes()
+    st.session_state[_NOTE] = f"Connected: {len(index.table):,} images."
+    st.rerun()

@@ -1,0 +1,105 @@
+"""What the files alone give away of the classes: sizes, shapes, compression and modes."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile_table, scatter
+from pneumo_core.data.index import DataIndex
+from pneumo_core.records import Estimate, Label, NotApplicable, Split
+
+_TELLING = 0.6
+"""AUROC that a feature's whole interval must exceed before the page warns of it; the phantoms are held to it as well."""
+
+
+def show_sizes(index: DataIndex) -> None:
+    """The trap, in figures: how well the classes can be told apart without looking at a lung."""
+    st.markdown(
+        "Where the files of the two classes differ in size, shape or compression, a model can learn that instead of the "
+        "disease, and every figure on images from the same source will praise it for it. Squashing all images to one size "
+        "hides their sizes, but not what compression did to the pixels."
+    )
+    splits = ["all", *(split.value for split in Split)]
+    chosen = st.segmented_control("Split", splits, default="all", required=True, key="files_of", bind="query-params")
+    table = index.table if chosen == "all" else index.table[index.table["split"] == chosen]
+    if table.empty:
+        st.info(f"{chosen} has no image in this data set. Choose another split.")
+        return
+    sizes = table["label"].value_counts()
+    where = f"{'all splits' if chosen == 'all' else chosen}: " + ", ".join(
+        f"{int(sizes.get(int(label), 0)):,} {label.name}" for label in Label
+    )
+    _show_giveaways(index.data_id, chosen, table)
+    _show_distribution(table, where)
+    _show_shapes(table, where)
+    _show_modes(table, where)
+
+
+def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
+    st.subheader("How well a file's facts alone tell the classes apart")
+    found = giveaways(data_id, chosen, table)
+    telling = [
+        (estimate, name) for name, _, estimate in found if isinstance(estimate, Estimate) and estimate.low > _TELLING
+    ]
+    if telling:
+        best, name = max(telling, key=lambda pair: pair[0].value)
+        st.warning(
+            f"The files give the classes away: ranking them by {name} alone, without looking at an image, reaches an AUROC of "
+            f"{_text(best)}. A model that does well on these images may have learned this and not the lungs.",
+            icon=":material/warning:",
+        )
+    rows = [
+        {"feature": name, "PNEUMONIA has": direction, "AUROC": _text(estimate), "n": f"{len(table):,}", "split": chosen}
+        for name, direction, estimate in found
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="AUROC of each feature alone")
+    st.caption("0.5 is chance, 1 is perfect; 95 % intervals over patients. The direction is read off the same images.")
+
+
+def _show_distribution(table: pd.DataFrame, where: str) -> None:
+    st.subheader("Distribution by class")
+    values = features(table)
+    feature = st.selectbox("Feature", list(values), key="feature", bind="query-params")
+    numbers = {label: values[feature][table["label"] == label].to_numpy(dtype=np.float64) for label in Label}
+    if np.ptp(values[feature]) == 0:
+        st.info(
+            f"Every image has {feature} {values[feature].iloc[0]:g} ({where}): nothing to draw, and nothing given away."
+        )
+        return
+    figure, bins = histogram(numbers, feature)
+    st.plotly_chart(
+        figure, config={"displayModeBar": False}, alt=f"Histogram of {feature} by class; the tables have the numbers."
+    )
+    st.dataframe(quantile_table(numbers), hide_index=True, alt=f"Spread of {feature} by class")
+    st.caption(f"{feature}; {where}. Bars are shares of each class, so that the larger class does not look taller.")
+    with st.expander("The histogram as a table"):
+        st.dataframe(bins, hide_index=True, alt=f"Histogram of {feature} by class")
+
+
+def _show_shapes(table: pd.DataFrame, where: str) -> None:
+    st.subheader("Width and height")
+    if table["width"].nunique() == 1 and table["height"].nunique() == 1:
+        first = table.iloc[0]
+        st.info(f"Every image is {first['width']} × {first['height']} pixels ({where}): somebody made them one size.")
+        return
+    figure, drawn = scatter(table)
+    st.plotly_chart(figure, config={"displayModeBar": False}, alt="Width and height of the images by class")
+    some = f" {drawn:,} of them, drawn at random, are shown." if drawn < len(table) else ""
+    st.caption(f"{where}.{some} Choose width or height above for their tables.")
+
+
+def _show_modes(table: pd.DataFrame, where: str) -> None:
+    st.subheader("Modes")
+    modes = pd.crosstab(table["mode"], table["label"]).reindex(columns=[int(label) for label in Label], fill_value=0)
+    modes.columns = pd.Index([label.name for label in Label])
+    st.dataframe(modes.reset_index(), hide_index=True, width="content", alt="Images of each mode by class")
+    st.caption(
+        f"{where}. L is gray; RGB is colour, which in an X-ray is gray stored three times. A mode that only one class has "
+        "gives it away as well; this app reads every image as gray."
+    )
+
+
+def _text(estimate: Estimate | NotApplicable) -> str:
+    if isinstance(estimate, NotApplicable):
+        return f"not applicable: {estimate.reason}"
+    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"

@@ -1,0 +1,89 @@
+"""What the Evaluate page draws with: the split in the address, figures, operating point and facts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import tables
+from pages.ui.pictures import plain
+from pages.ui.tables import RATES, SCORES, place, spoken
+from pneumo_core.config.classifier import OperatingRule
+from pneumo_core.evaluation.report import EvaluationReport
+from pneumo_core.jobs.runs import RunView
+from pneumo_core.records import Estimate, NotApplicable, Split
+
+_HELP = {
+    "accuracy": "Share of images called what they are labelled. Always saying the commoner class reaches that class's share.",
+    "sensitivity": "Share of the PNEUMONIA images that are called PNEUMONIA; the rest are missed.",
+    "specificity": "Share of the NORMAL images that are called NORMAL; the rest are false alarms.",
+    "auroc": "How often a PNEUMONIA image gets a higher probability than a NORMAL one. 0.5 is chance. Needs no threshold.",
+    "auprc": "Average precision over all thresholds. Calling at random gives the prevalence, not 0.5.",
+    "ppv": "Share of PNEUMONIA among what is called so, at this split's prevalence; elsewhere it differs.",
+    "npv": "Share of NORMAL among what is called so, at this split's prevalence; elsewhere it differs.",
+    "brier": "Mean squared error of the probability: 0 is perfect, 0.25 is what always saying 0.5 gives.",
+    "log_loss": "Mean cross-entropy in nats, which training minimises. Being sure and wrong costs most.",
+}
+_RULES = {
+    OperatingRule.HALF: "fixed at one half, so nothing was chosen.",
+    OperatingRule.YOUDEN: "where sensitivity + specificity is highest on {split}.",
+}
+
+
+def pick_split(report: EvaluationReport) -> Split:
+    """Let the reader choose a split; the choice is in the address (``?split=``) and survives a change of page."""
+    known = [split for split in (Split.TEST, Split.VAL, Split.TRAIN) if split in report.splits]
+    if st.session_state.get("split_shown") not in known:
+        asked = st.query_params.get("split", st.session_state.get("chosen_split"))
+        if asked is not None and asked not in known:
+            st.warning(f"This run has no figures on {plain(repr(asked[:40]))}; showing {known[0].value}.")
+        st.session_state["split_shown"] = Split(asked) if asked in known else known[0]
+    chosen = st.segmented_control(
+        "Split",
+        known,
+        required=True,
+        format_func=lambda split: f"{split.value} ({report.splits[split].n:,} images)",
+        key="split_shown",
+    )
+    chosen = chosen or known[0]
+    st.session_state["chosen_split"] = st.query_params["split"] = chosen.value
+    return chosen
+
+
+def figures(report: EvaluationReport, split: Split) -> None:
+    """Figures as cards, each with its interval, n and split, and all of them as a table."""
+    part = report.splits[split]
+    for names in (("accuracy", "sensitivity", "specificity", "auroc", "auprc"), ("ppv", "npv", "brier", "log_loss")):
+        grid = st.grid(len(names), min_column_width=180, border=True)
+        for name in names:
+            estimate: Estimate | NotApplicable = getattr(part, name)
+            value, interval = spoken(name, estimate)
+            n = "" if isinstance(estimate, NotApplicable) else f"n = {estimate.n:,}, "
+            with grid.cell():
+                st.metric({**RATES, **SCORES}[name], value, help=_HELP[name])
+                st.caption(f"{interval}  \n{n}{place(report, split)}".replace(", selected", "  \nselected"))
+    if part.ignored_replicates:
+        st.caption(f"{part.ignored_replicates} bootstrap replicates lacked a class: AUROC and AUPRC leave them out.")
+    with st.expander("All figures of all splits as a table"):
+        table = tables.figures_frame(report)
+        st.dataframe(table, hide_index=True, width="stretch", height="content", alt="Figures with 95 % intervals")
+
+
+def operating_point(report: EvaluationReport, split: Split) -> None:
+    """The threshold, how it was chosen, and its rates there and here."""
+    point = report.operating_point
+    st.markdown(
+        f"PNEUMONIA is called at a probability of **{point.threshold:.3f}** or more. Rule '{point.rule.value}': "
+        + _RULES[point.rule].format(split=point.split.value)
+    )
+    st.table(tables.point_frame(report, split), alt="Rates of the operating point with 95 % intervals")
+    if point.rule is not OperatingRule.HALF:
+        st.caption(
+            f"The rates on {point.split.value} flatter, because the threshold fits those images. Quote those on test."
+        )
+
+
+def run_facts(view: RunView, manifest: Mapping[str, Any]) -> None:
+    """What was trained on what, where and for how long."""
+    table = tables.facts_frame(view, manifest)
+    st.dataframe(table, hide_index=True, width="stretch", height="content", alt="Facts of the run")

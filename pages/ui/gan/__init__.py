@@ -1,0 +1,1 @@
+"""What the GAN lab page is made of."""

@@ -1,0 +1,156 @@
+"""Whether a DCGAN copies: how near its samples come to the images it has learned from, and the nearest pairs to look at."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from numpy.typing import NDArray
+
+from pages.ui.cached import loaded_generator
+from pages.ui.charts import COLOURS, REFERENCE, SYNTHETIC
+from pages.ui.components import chart, percent
+from pages.ui.gan.measures import finished_measures
+from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
+from pages.ui.gan.tables import pair_frame, quantile_frame, three_digits
+from pages.ui.pictures import plain
+from pneumo_core.data.index import DataIndex
+from pneumo_core.evaluation.generator.measures import GenerativeReport
+from pneumo_core.evaluation.generator.memorisation import Memorisation
+from pneumo_core.inference.gan_measures import GanMeasures, read_learned
+from pneumo_core.inference.generator import Generator, generate, latents
+from pneumo_core.records import Label, NotApplicable
+from pneumo_core.runs.store import RunDirectory, gan_run_config
+
+_SPACES = ("pixels", "features")
+_PAGE_SIZE = 8
+_SIDE = 256
+
+
+def copies_panel(run: RunDirectory, index: DataIndex | None) -> None:
+    """The share that is flagged, the distances, and the pairs themselves."""
+    measures = finished_measures(run)
+    if measures is None:
+        return
+    report = measures.report
+    space = st.segmented_control(
+        "Distances between", _SPACES, default=_SPACES[0], required=True, key="space", bind="query-params"
+    )
+    found = report.memorisation_pixels if space == _SPACES[0] else report.memorisation_features
+    if isinstance(found, NotApplicable):
+        st.info(f"Not applicable: {found.reason}.")
+        return
+    _share(found)
+    _distances(found, report, space, gan_run_config(run).label)
+    st.subheader("Nearest pairs")
+    _pairs(run, index, measures, pair_frame(found))
+
+
+def _share(found: Memorisation) -> None:
+    share, expected = found.share, found.expected_share
+    st.metric(
+        "Generated images that are flagged",
+        "n/a" if isinstance(share, NotApplicable) else f"{share.value:.1%}",
+        help=f"Nearer to a training image than {1 - expected:.0%} of the training images are to any of another patient, or "
+        "equal to one.",
+    )
+    if isinstance(share, NotApplicable):
+        st.info(f"Not applicable: {share.reason}.")
+        return
+    st.caption(f"{percent(share)}, 95 %, n = {share.n:,}; without copying about {expected:.0%} would be flagged.")
+    if share.low > expected:
+        st.warning(
+            "More than without copying: some samples may be copies of patients' images. Look at the first pairs."
+        )
+    elif share.high < expected:
+        st.success("Fewer than without copying: this measure shows no sign of copies.")
+    else:
+        st.info("As many as without copying, as far as this number of samples can tell.")
+
+
+def _distances(found: Memorisation, report: GenerativeReport, space: str, label: Label) -> None:
+    if space != _SPACES[0] and not isinstance(report.features, NotApplicable):
+        st.caption(
+            f"Feature space: {plain(report.features.space)}. Distances in another one cannot be compared with these."
+        )
+    unit = (
+        "root-mean-square difference of pixels in [0, 1]" if space == _SPACES[0] else "Euclidean distance of features"
+    )
+    table = quantile_frame(found)
+    chart(
+        distance_figure(table, found.threshold, COLOURS[label], unit),
+        table,
+        title=f"Distances to the nearest training image, by {space}",
+        where=f"train, n = {report.n_generated:,} generated and {report.n_real:,} real images",
+        caption="Of a generated image to its nearest training image, and of a training image to the nearest one of another "
+        "patient. Where the curve of the generated images lies to the left, they come nearer to the training images than "
+        "real images of other patients do; what is left of the dashed line is flagged.",
+    )
+
+
+def distance_figure(table: pd.DataFrame, threshold: float, colour: str, unit: str) -> go.Figure:
+    """Shares of images that are at most so far, straight between the known quantiles, and the flag's threshold."""
+    figure = go.Figure()
+    for name, of, line in (
+        ("generated", "generated images", SYNTHETIC),
+        ("real", "real images, to other patients", colour),
+    ):
+        figure.add_scatter(
+            x=table[name], y=table["share of images"], mode="lines+markers", name=of, line={"color": line, "width": 2.5}
+        )
+    dashed = {"color": REFERENCE, "dash": "dash", "width": 2}
+    figure.add_vline(x=threshold, line=dashed)
+    figure.add_scatter(x=[None], y=[None], mode="lines", name=f"flagged below {three_digits(threshold)}", line=dashed)
+    figure.update_xaxes(title_text=unit, rangemode="tozero")
+    figure.update_yaxes(title_text="share of images", range=[-0.02, 1.02], tickformat=".0%")
+    legend = {"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0}
+    return figure.update_layout(height=380, margin={"l": 8, "r": 8, "t": 32, "b": 8}, legend=legend)
+
+
+def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pairs: pd.DataFrame) -> None:
+    """A page of pairs; where the data set is not connected, the samples with the names of their nearest."""
+    learned, real = read_learned(run), real_images(run, index)
+    pages = -(-len(pairs) // _PAGE_SIZE)
+    page = st.pagination(pages, key="copies_page", bind="query-params") if pages > 1 else 1
+    shown = pairs.iloc[(page - 1) * _PAGE_SIZE : page * _PAGE_SIZE]
+    st.caption(
+        f"Pairs {shown.index[0] + 1:,} to {shown.index[-1] + 1:,} of {len(pairs):,}, the nearest first, all "
+        f"{measures.report.image_size} pixels wide and enlarged without smoothing. "
+        f"{int(pairs['flagged'].sum()):,} are flagged. Sample numbers are of seed {measures.sample_seed}."
+    )
+    samples = _drawn(loaded_generator(run.run_id), measures.sample_seed, shown["sample"].tolist())
+    grid = st.grid(4, min_column_width=280, border=True)
+    for sample, row in zip(samples, shown.to_dict("records"), strict=True):
+        nearest = learned.iloc[row["nearest"]]
+        with grid.cell():
+            with st.container(
+                horizontal=True, wrap=False, gap="small"
+            ):  # Columns would stand below each other on a phone.
+                with st.container(gap="xxsmall"):
+                    generated_badge()
+                    _image(sample, f"generated image, sample {row['sample']}")
+                with st.container(gap="xxsmall"):
+                    real_badge()
+                    if real is None:
+                        st.caption("not in the connected data set")
+                    else:
+                        _image(real[row["nearest"]], f"its nearest training image, {nearest['image_id']}")
+            flag = "  \n:red-badge[flagged]" if row["flagged"] else ""
+            st.caption(
+                f"sample {row['sample']:,} · distance {three_digits(row['distance'])}  \n{_nearness(row['quantile'])}  \n"
+                f"{plain(nearest['image_id'])}, patient {plain(nearest['patient_id'])}{flag}"
+            )
+
+
+def _nearness(quantile: float) -> str:
+    if quantile <= 0:
+        return "nearer than any two real images of different patients"
+    return f"about {quantile:.1%} of real images have one of another patient nearer"
+
+
+def _drawn(generator: Generator, seed: int, numbers: list[int]) -> NDArray[np.uint8]:
+    """The samples of these numbers, as they were when they were measured."""
+    return generate(generator, np.concatenate([latents(generator.latent_dim, seed, number, 1) for number in numbers]))
+
+
+def _image(image: NDArray[np.uint8], alt: str) -> None:
+    st.image(enlarged(image, _SIDE), width="stretch", output_format="PNG", alt=alt)

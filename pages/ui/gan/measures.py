@@ -1,0 +1,138 @@
+"""How good a DCGAN's samples are: every measure beside what real images reach against each other."""
+
+from typing import Any
+
+import streamlit as st
+
+from pages.ui.components import percent
+from pages.ui.gan.tables import measure_rows, numbers_frame, spoken_frame, words_of
+from pages.ui.pictures import plain
+from pneumo_core.data.synthetic import MARK
+from pneumo_core.evaluation.generator.measures import FeatureMeasures
+from pneumo_core.inference.gan_measures import GanMeasures, read_measures
+from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.runs.files import is_there
+from pneumo_core.runs.status import run_state
+from pneumo_core.runs.store import RunDirectory, find_run, gan_run_config, verified_file
+
+
+def measures_panel(run: RunDirectory) -> None:
+    """The headline, every measure as a table, the classifier's view, and files to take away."""
+    measures = finished_measures(run)
+    if measures is None:
+        return
+    report = measures.report
+    space = _space(report.features)
+    st.caption(
+        f"{report.n_generated:,} generated images (seed {measures.sample_seed}) against the {report.n_real:,} training images "
+        f"of {report.n_patients:,} patients that the DCGAN has learned from, {report.image_size} × {report.image_size} pixels. "
+        "The real images are of the training split: nothing here is about test images."
+    )
+    st.markdown(
+        f"Feature space: **{plain(space)}**. KID, FID, precision and recall are measured in it. Numbers of another feature "
+        "space, as other papers and other runs may have, cannot be compared with these."
+    )
+    _headline(measures)
+    rows = measure_rows(measures)
+    st.subheader("Every measure")
+    st.table(
+        spoken_frame(rows).map(plain),
+        hide_index=True,
+        alt=f"Every measure with its interval, n and what real images reach; feature space {space}",
+    )
+    st.caption(
+        "In brackets: 95 % intervals. A floor or ceiling is what halves of the real patients reach against each other: mean "
+        "and the middle 95 % of random halves; rows 'at equal numbers' hold samples against such halves, and their intervals "
+        "are over the halves too. Ratios are to the upper end of a floor, and at most 1 where real images differ as much."
+    )
+    _classifier(measures)
+    with st.expander("How the measures were made"):
+        st.markdown(plain(report.methods))
+    with st.container(horizontal=True):
+        name = f"{MARK}-{run.run_id}-measures"
+        csv = numbers_frame(rows, measures).to_csv(index=False)
+        json = verified_file(run, run.measures)
+        files = (("Measures (CSV)", csv, "csv", "text/csv"), ("Measures (JSON)", json, "json", "application/json"))
+        for label, data, ending, mime in files:
+            st.download_button(
+                label, data, f"{name}.{ending}", mime=mime, on_click="ignore", icon=":material/download:"
+            )
+
+
+def finished_measures(run: RunDirectory) -> GanMeasures | None:
+    """A DCGAN's measures, read once; None, and why on the page, where it has not finished.
+
+    Raises:
+        CorruptError: They are not what was written.
+    """
+    if not is_there(run.manifest):
+        st.info(
+            f"Samples are measured when a DCGAN has finished, and this one is {run_state(run).value}. The tab 'Train' follows "
+            "it, or resumes it."
+        )
+        return None
+    found: GanMeasures = _read(run.run_id, run.manifest.stat().st_mtime_ns)
+    return found
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _read(run_id: str, manifest_ns: int) -> Any:  # noqa: ARG001  Part of the key: a run that was finished anew is read again.
+    return read_measures(find_run(run_id))
+
+
+def _space(features: FeatureMeasures | NotApplicable) -> str:
+    return f"none, because {features.reason}" if isinstance(features, NotApplicable) else features.space
+
+
+def _headline(measures: GanMeasures) -> None:
+    features, collapse = measures.report.features, measures.report.collapse
+    if not isinstance(features, NotApplicable):
+        cards = (
+            (
+                "KID",
+                features.kid,
+                "95 %",
+                "Distance between generated and real images in the feature space; 0 is none.",
+            ),
+            ("KID of real against real", features.kid_floor, "range of halves", "The floor: what chance alone makes."),
+            ("KID by its floor's upper end", features.kid_ratio, "95 %", "At most 1: as close as real images."),
+        )
+        grid = st.grid(len(cards), min_column_width=200, border=True)
+        for title, estimate, kind, words in cards:
+            value, interval = words_of(estimate)
+            with grid.cell():
+                st.metric(title, value, help=words)
+                st.caption(
+                    f"{interval}, {kind}" + (f"  \nn = {estimate.n:,}" if isinstance(estimate, Estimate) else "")
+                )
+        st.markdown(kid_words(features))
+    verdict = "passes" if collapse.passes else "fails"
+    (st.success if collapse.passes else st.error)(plain(f"The check for collapse {verdict}: {collapse.reason}."))
+
+
+def kid_words(found: FeatureMeasures) -> str:
+    """KID against its floor in one plain sentence."""
+    ratio = found.kid_ratio
+    if isinstance(ratio, NotApplicable):
+        return f"How KID compares with its floor cannot be said: {ratio.reason}."
+    halves = "halves of the real ones differ from each other"
+    if ratio.low <= 1:
+        may = "" if ratio.high <= 1 else "may "
+        return f"By KID the generated images {may}differ from the real ones no more than {halves}."
+    return f"By KID the generated images differ from the real ones about {ratio.value:,.3g} times as much as {halves} at most."
+
+
+def _classifier(measures: GanMeasures) -> None:
+    st.subheader("A classifier's view")
+    ours, theirs = measures.report.called_pneumonia, measures.real_called_pneumonia
+    if isinstance(ours, NotApplicable):
+        st.info(f"Not applicable: {ours.reason}.")
+        return
+    label = gan_run_config(find_run(measures.run_id)).label.name
+    st.markdown(
+        f"The classifier {measures.classifier} calls these PNEUMONIA: **{percent(ours)}** of {ours.n:,} generated images, and "
+        f"**{percent(theirs)}** of the real images"
+        + (f", n = {theirs.n:,}," if isinstance(theirs, Estimate) else "")
+        + f" at the same size. Both are of class {label}; the real ones may have trained the classifier."
+    )
+    st.page_link("pages/evaluate.py", label="Evaluate that classifier", query_params={"run": measures.classifier})

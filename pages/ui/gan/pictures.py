@@ -1,0 +1,154 @@
+"""Generated images on a page, never without the word: how they are drawn, laid out, and held against real ones."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from pages.ui.cached import learned_of, loaded_generator, samples_of
+from pages.ui.pictures import plain
+from pages.ui.state import needed_index
+from pneumo_core.data.index import DataIndex
+from pneumo_core.data.source import default_folder
+from pneumo_core.data.synthetic import sheet
+from pneumo_core.errors import DataError
+from pneumo_core.jobs.runs import view
+from pneumo_core.runs.store import RunDirectory, gan_run_config
+
+SEED = "sample_seed"
+"""Name of the seed in the address and in the session."""
+
+SHEET_WIDTH = 1024
+
+_COLUMNS = 8
+_STEPS = 8
+
+
+def enlarged(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """An image whose pixels are squares, as large as whole ones let its width come to `side`."""
+    factor = max(1, side // image.shape[1])
+    return np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
+
+
+def generated_badge() -> None:
+    """The word that stands by every generated image."""
+    st.badge("generated", icon=":material/auto_awesome:", color="violet")
+
+
+def real_badge() -> None:
+    """The word that stands by real images where generated ones are near."""
+    st.badge("real", icon=":material/radiology:", color="green")
+
+
+def draw_settings() -> tuple[int, float | None]:
+    """Controls of what is drawn, kept in the address: the seed, and the truncation or None."""
+    left, right = st.columns(2)
+    seed = left.number_input(
+        "Seed",
+        0,
+        2**31 - 1,
+        0,
+        key=SEED,
+        bind="query-params",
+        help="Each seed has samples of its own, numbered from 0.",
+    )
+    truncation = right.number_input(
+        "Truncation",
+        0.1,
+        4.0,
+        None,
+        step=0.1,
+        format="%.2f",
+        placeholder="none",
+        key="truncation",
+        bind="query-params",
+        help="Keeps every entry of a latent within so many standard deviations: a lower limit gives more typical images "
+        "that vary less. Empty: none.",
+    )
+    return int(seed), truncation
+
+
+def truncation_words(truncation: float | None) -> str:
+    """A truncation in words."""
+    return "no truncation" if truncation is None else f"truncation {truncation:g}"
+
+
+def show_numbered(
+    images: NDArray[np.uint8], names: Sequence[str], on_open: Callable[[int], None] | None = None, first: int = 0
+) -> None:
+    """Generated images in a grid, each above its name, which opens it where `on_open` takes its number."""
+    grid = st.grid(_COLUMNS, min_column_width=80, gap="small")
+    for number, (image, name) in enumerate(zip(images, names, strict=True), first):
+        with grid.container(gap="xxsmall", horizontal_alignment="center"):
+            st.image(enlarged(image, 128), width="stretch", output_format="PNG", alt=f"generated image, {name}")
+            if on_open is None:
+                st.caption(name)
+            else:
+                st.button(
+                    name, key=f"open_sample_{number}", type="tertiary", help="Open", on_click=on_open, args=(number,)
+                )
+
+
+def real_images(run: RunDirectory, index: DataIndex | None) -> NDArray[np.uint8] | None:
+    """The images that a finished DCGAN has learned from, or None and the reason on the page where they are not here."""
+    if index is None and default_folder() is None and not view(run.run_id).data.get("is_phantom"):
+        st.info("No real images to compare with: it has learned from X-rays. Connect them on Dataset.")
+        return None
+    try:
+        return learned_of(run.run_id, index or needed_index())[0]
+    except DataError as error:
+        st.info(plain(f"No real images to compare with: {error}"))
+        return None
+
+
+def show_between(run: RunDirectory) -> None:
+    """The way from one sample to another: where images change in steps and not by leaps, they were not learned by heart."""
+    from pneumo_core.inference.generator import MAX_NUMBER, generate, interpolate, latents
+
+    seed, truncation = draw_settings()
+    left, right = st.columns(2)
+    numbers = [
+        int(column.number_input(label, 0, MAX_NUMBER, number, key=key, bind="query-params"))
+        for column, label, number, key in ((left, "From sample", 0, "from"), (right, "To sample", 1, "to"))
+    ]
+    generator = loaded_generator(run.run_id)
+    ends = [latents(generator.latent_dim, seed, number, 1, truncation)[0] for number in numbers]
+    images = generate(generator, interpolate(ends[0], ends[1], _STEPS))
+    generated_badge()
+    between = [f"{step} of {_STEPS - 1}" for step in range(1, _STEPS - 1)]
+    show_numbered(images, [f"sample {numbers[0]:,}", *between, f"sample {numbers[1]:,}"])
+    st.caption(
+        f"{_STEPS} generated images on the way between two latents of seed {seed}, {truncation_words(truncation)}. Smooth "
+        "changes speak for a generator that has learned what chests look like; leaps are a sign of images learned by heart "
+        "(Radford 2016, arXiv:1511.06434, section 6.1). 'Copies' looks closer."
+    )
+
+
+def show_beside(run: RunDirectory, index: DataIndex | None) -> None:
+    """As many real as generated images, of one size."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = st.segmented_control(
+            "Images of each", [16, 32, 64], default=32, required=True, key="wall", bind="query-params"
+        )
+        st.button("Draw others", icon=":material/shuffle:", on_click=_next_seed)
+    seed, truncation = draw_settings()
+    real = real_images(run, index)
+    label = gan_run_config(run).label.name
+    walls = []
+    if real is not None:
+        count = min(count, len(real))
+        rows = np.random.default_rng(seed).choice(len(real), count, replace=False)
+        told = f"{count} of the {len(real):,} real training images of class {label} that it learned from, drawn by seed {seed}"
+        walls.append((real_badge, told, real[rows]))
+    told = f"Generated images 0 to {count - 1} of seed {seed}, {truncation_words(truncation)}"
+    walls.append((generated_badge, told, samples_of(run.run_id, seed, 0, count, truncation)))
+    for column, (badge, told, images) in zip(st.columns(len(walls), gap="large"), walls, strict=True):
+        with column:
+            badge()
+            st.image(enlarged(sheet(images), SHEET_WIDTH), width="stretch", output_format="PNG", alt=told)
+            st.caption(f"{told}; {images.shape[2]} × {images.shape[1]} pixels each.")
+
+
+def _next_seed() -> None:
+    st.session_state[SEED] = (st.session_state.get(SEED, 0) + 1) % 2**31

@@ -1,0 +1,198 @@
+"""A DCGAN's samples: how they came to be, new ones, the way from one to another, and beside real images."""
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui.cached import samples_of
+from pages.ui.gan.pictures import (
+    SHEET_WIDTH,
+    draw_settings,
+    enlarged,
+    generated_badge,
+    show_beside,
+    show_between,
+    show_numbered,
+    truncation_words,
+)
+from pages.ui.pictures import plain
+from pneumo_core.data.images import decode_gray
+from pneumo_core.data.index import DataIndex
+from pneumo_core.data.synthetic import MARK, SHEET_COLUMNS, synthetic_name, synthetic_png
+from pneumo_core.errors import ConfigError, ImageError
+from pneumo_core.runs.files import is_there, store_errors
+from pneumo_core.runs.status import run_state
+from pneumo_core.runs.store import RunDirectory, gan_run_config, verified_file
+
+SECTIONS = ("Timeline", "New samples", "Between two samples", "Real beside generated")
+
+_FULL_SIZE = 512
+_PAGE_SIZE = 64
+
+
+def samples_panel(run: RunDirectory, index: DataIndex | None) -> None:
+    """One of the sections; only the timeline is there before the run is finished, and only it needs no generator."""
+    section = st.segmented_control(
+        "Samples",
+        SECTIONS,
+        default=SECTIONS[0],
+        required=True,
+        key="samples",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    if section == SECTIONS[0]:
+        _timeline(run)
+    elif not is_there(run.manifest):
+        st.info(
+            f"'{section}' needs a finished DCGAN; the state of this one is '{run_state(run).value}'. 'Timeline' shows what it "
+            "has drawn so far; the tab 'Train' follows or resumes it."
+        )
+    elif section == SECTIONS[1]:
+        _new_samples(run)
+    elif section == SECTIONS[2]:
+        show_between(run)
+    else:
+        show_beside(run, index)
+
+
+# --- Timeline ---------------------------------------------------------------------------------------------------------
+
+
+def _timeline(run: RunDirectory) -> None:
+    """What became of the same latents, epoch by epoch."""
+    is_finished = is_there(run.manifest)
+    if not is_finished and run_state(run).is_live:
+        st.button("Look for newer sheets", icon=":material/refresh:")
+    with store_errors(run.path):
+        epochs = sorted(
+            int(path.stem.removeprefix("sheet-")) for path in run.path.glob("sheet-" + "[0-9]" * 5 + ".png")
+        )
+    if not epochs:
+        st.info("No sheet of samples is there. A run draws its first after one epoch.")
+        return
+    epoch = epochs[0]
+    if len(epochs) > 1:
+        epoch = st.select_slider("Epoch", epochs, value=epochs[-1], key="sheet", bind="query-params")
+    path = run.sheet(epoch)
+    if is_finished:
+        data = verified_file(run, path)
+    else:
+        with store_errors(path):
+            data = path.read_bytes()
+    try:
+        pixels = decode_gray(data, path.name)
+    except ImageError as error:
+        st.error(plain(str(error)))
+        return
+    side = pixels.shape[1] // SHEET_COLUMNS
+    count = pixels.shape[0] // side * SHEET_COLUMNS
+    told = f"{count} generated images after epoch {epoch:,} of {gan_run_config(run).epochs:,}"
+    generated_badge()
+    shown = enlarged(pixels, SHEET_WIDTH)
+    st.image(shown, width=shown.shape[1], output_format="PNG", alt=f"A sheet of {told}")
+    st.caption(
+        f"{told}, {side} × {side} pixels each. All sheets are of the same latents, so that each place shows what became of "
+        "one image."
+    )
+    st.download_button(
+        "This sheet (PNG)",
+        data,
+        f"{MARK}-{run.run_id}-{path.name}",
+        mime="image/png",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+# --- New samples ------------------------------------------------------------------------------------------------------
+
+
+def _new_samples(run: RunDirectory) -> None:
+    """Samples of any seed, a page at a time, or one of them as large as it can be looked at."""
+    from pneumo_core.inference.generator import MAX_SAMPLES
+
+    seed, truncation = draw_settings()
+    asked = st.query_params.get("sample")
+    if asked is not None:
+        _show_one(run, seed, truncation, asked)
+        return
+    page = st.pagination(MAX_SAMPLES // _PAGE_SIZE, key="samples_page", bind="query-params")
+    first = (page - 1) * _PAGE_SIZE
+    images = samples_of(run.run_id, seed, first, _PAGE_SIZE, truncation)
+    generated_badge()
+    st.caption(
+        f"Samples {first:,} to {first + len(images) - 1:,} of seed {seed}, {truncation_words(truncation)}. A number opens its "
+        "sample; the address of this page holds the run, the seed, the truncation, the page and the sample."
+    )
+    show_numbered(images, [f"{number:,}" for number in range(first, first + len(images))], _open, first)
+    _zip(run, seed, truncation, first)
+
+
+def _show_one(run: RunDirectory, seed: int, truncation: float | None, asked: str) -> None:
+    from pneumo_core.inference.generator import MAX_NUMBER
+
+    number = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) <= len(str(MAX_NUMBER)) else -1
+    with st.container(horizontal=True):
+        page = max(0, number) // _PAGE_SIZE + 1
+        st.button("Back to the samples", icon=":material/grid_view:", shortcut="Esc", on_click=_close, args=(page,))
+        for label, other, key in (("Previous", number - 1, "Shift+Left"), ("Next", number + 1, "Shift+Right")):
+            is_none = number < 0 or not 0 <= other <= MAX_NUMBER
+            st.button(label, disabled=is_none, shortcut=key, on_click=_open, args=(other,))
+    if number < 0:
+        raise ConfigError(
+            f"sample must be a whole number from 0 to {MAX_NUMBER}. Received: sample={asked[:40]!r}; go back to the samples"
+        )
+    image = samples_of(run.run_id, seed, number, 1, truncation)[0]
+    facts = {
+        "Run": run.run_id,
+        "Seed": seed,
+        "Number": number,
+        "Truncation": "none" if truncation is None else truncation,
+        "Epochs": gan_run_config(run).epochs,
+    }
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        generated_badge()
+        shown = enlarged(image, _FULL_SIZE)
+        alt = f"generated image, sample {number} of seed {seed}"
+        st.image(shown, width=shown.shape[1], output_format="PNG", alt=alt)
+        st.caption(f"Enlarged {shown.shape[0] // image.shape[0]} times, without smoothing.")
+    with right:
+        told = {**facts, "Pixels": f"{image.shape[1]} × {image.shape[0]}"}
+        table = pd.DataFrame({"fact": list(told), "value": [plain(str(value)) for value in told.values()]})
+        st.table(table, hide_header=True, hide_index=True, alt="How the sample was drawn")
+        st.download_button(
+            "This sample (PNG)",
+            synthetic_png(image, facts),
+            synthetic_name(run.run_id, seed, number),
+            mime="image/png",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        st.caption("The file's metadata say that it is synthetic, and how it was drawn.")
+
+
+def _zip(run: RunDirectory, seed: int, truncation: float | None, first: int) -> None:
+    """Many samples as a file that is made when it is asked for."""
+    from pneumo_core.inference.samples import MAX_ZIP, sample_zip
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = int(st.number_input(f"Samples from {first:,} on", 1, MAX_ZIP, _PAGE_SIZE, key="zip_count", width=220))
+        st.download_button(
+            "Download (ZIP)",
+            lambda: sample_zip(run, count, seed, truncation, first),
+            f"{MARK}-{run.run_id}-seed{seed}-{first}-{first + count - 1}.zip",
+            mime="application/zip",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+    st.caption("The file is made on the click: a second for a page, up to a minute for the most.")
+
+
+def _open(number: int) -> None:
+    st.query_params["sample"] = str(number)
+
+
+def _close(page: int) -> None:
+    st.query_params.pop("sample", None)
+    st.session_state["samples_page"] = page

@@ -1,0 +1,162 @@
+"""Training a DCGAN from the browser: what to train and what it costs, and a run as it goes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from plotly.subplots import make_subplots
+
+from pages.ui.charts import COLOURS, MODEL, REFERENCE, SYNTHETIC
+from pages.ui.components import chart, show_error
+from pages.ui.gan.pictures import generated_badge
+from pages.ui.gan.tables import gan_epochs
+from pages.ui.pictures import plain
+from pages.ui.train.balance import KEPT
+from pages.ui.train.form import choose_executor
+from pages.ui.train.launch import cost_lines, hardware, run_button
+from pages.ui.train.runs import run_panel
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.gan import COLLAPSE_LIMIT, GAN_PRESETS, GAN_SIZES, GanConfig, gan_config, usual_gan_size
+from pneumo_core.data.images import decode_gray
+from pneumo_core.data.index import DataIndex
+from pneumo_core.data.splits import require_learnable
+from pneumo_core.data.synthetic import SHEET_COLUMNS
+from pneumo_core.errors import PneumoError
+from pneumo_core.jobs.runs import RunView
+from pneumo_core.records import Label, RunState, Split
+from pneumo_core.runs.files import store_errors
+from pneumo_core.runs.store import RunDirectory
+
+
+def train_panel(index: DataIndex) -> None:
+    """The form of a new DCGAN, its cost, and the button that starts, resumes, follows or opens it."""
+    st.subheader("New DCGAN")
+    try:
+        config = _choose(index)
+        require_learnable(index, config)
+        executor = choose_executor()
+        st.caption("  \n".join(map(plain, cost_lines(config, index, executor))))
+        run_button(config, index, executor)
+    except PneumoError as error:
+        show_error(error)  # The run below is drawn all the same.
+
+
+def live_panel(run_id: str) -> None:
+    """A DCGAN's run, live while it is going: how far it is, its curves, and what it draws."""
+    st.subheader("The chosen DCGAN")
+    run_panel(run_id, _curves)
+
+
+def _choose(index: DataIndex) -> GanConfig:
+    left, right = st.columns([2, 1], gap="large")
+    with left:
+        preset = st.radio(
+            "Preset",
+            list(Preset),
+            index=list(Preset).index(Preset.QUICK),
+            format_func=lambda preset: preset.value,
+            captions=[GAN_PRESETS[preset].summary for preset in Preset],
+            key="gan_preset",
+            **KEPT,
+        )
+        label = st.segmented_control(
+            "Class, and its training images",
+            list(Label),
+            default=Label.NORMAL,
+            required=True,
+            format_func=lambda label: f"{label.name}: {index.counts()[Split.TRAIN, label]:,}",
+            help="The class whose images it learns. To balance a classifier's classes it must be the smaller one.",
+            key="gan_label",
+            **KEPT,
+        )
+    with right:
+        size = st.segmented_control(
+            "Image size",
+            GAN_SIZES,
+            default=usual_gan_size(hardware().kind),
+            required=True,
+            format_func=lambda size: f"{size} × {size}",
+            help="128 takes about four times as long, and is meant for a GPU.",
+            key="gan_size",
+            **KEPT,
+        )
+        epochs = st.number_input(
+            "Epochs", 1, 100_000, gan_config(preset).epochs, key=f"gan_epochs {preset.value}", **KEPT
+        )
+        seed = st.number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            help="Seed of weights, order, latents, augmentation and of which patients are left out.",
+            key="gan_seed",
+            **KEPT,
+        )
+    with st.expander(f"What '{preset.value}' stands for"):
+        st.markdown("\n".join(f"- {caveat}" for caveat in GAN_PRESETS[preset].caveats))
+    return gan_config(preset, seed=int(seed), label=Label(label), epochs=int(epochs), image_size=int(size))
+
+
+def _curves(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
+    epochs = gan_epochs(events)
+    if epochs.empty:
+        if item.state is RunState.RUNNING:
+            st.caption("Curves and a first sheet of samples appear after the first epoch.")
+        return
+    label = item.config.label if isinstance(item.config, GanConfig) else Label.NORMAL
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        chart(
+            gan_figure(epochs, label),
+            epochs,
+            title="Losses, scores and spread",
+            where=f"train, {len(epochs):,} epochs",
+            caption="The discriminator's mean score of real and of generated images is 0.5 where it cannot tell them apart. "
+            "Spread is how far samples differ from each other, as a fraction of the real images' own; below the dashed line "
+            "for five epochs in a row the samples have collapsed, and the run ends. Losses need not fall.",
+        )
+    with right:
+        _newest_sheet(item.run)
+
+
+def gan_figure(epochs: pd.DataFrame, label: Label) -> go.Figure:
+    """Both losses, both scores, and the spread with its limit, by epoch."""
+    figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.06)
+    lines = (
+        ("loss_generator", "generator's loss", SYNTHETIC, 1),
+        ("loss_discriminator", "discriminator's loss", MODEL, 1),
+        ("score_real", f"score of real {label.name}", COLOURS[label], 2),
+        ("score_generated", "score of generated", SYNTHETIC, 2),
+        ("spread", "spread of generated", SYNTHETIC, 3),
+    )
+    for column, name, colour, row in lines:
+        style: dict[str, Any] = {"mode": "lines+markers" if len(epochs) < 30 else "lines", "line": {"color": colour}}
+        figure.add_scatter(x=epochs["epoch"], y=epochs[column], name=name, row=row, col=1, **style)
+    dashed = {"color": REFERENCE, "dash": "dash", "width": 2}
+    figure.add_hline(y=COLLAPSE_LIMIT, line=dashed, row=3)
+    figure.add_scatter(x=[None], y=[None], mode="lines", name=f"collapse below {COLLAPSE_LIMIT}", line=dashed)
+    for row, title in enumerate(("loss", "score", "spread"), start=1):
+        figure.update_yaxes(title_text=title, rangemode="tozero", row=row)
+    figure.update_yaxes(range=[-0.02, 1.02], row=2)
+    figure.update_xaxes(title_text="epoch", row=3)
+    legend = {"orientation": "h", "yanchor": "top", "y": -0.12, "x": 0}
+    return figure.update_layout(
+        height=560, margin={"l": 8, "r": 8, "t": 32, "b": 8}, hovermode="x unified", legend=legend
+    )
+
+
+def _newest_sheet(run: RunDirectory) -> None:
+    """What the generator drew last of its fixed latents."""
+    with store_errors(run.path):
+        names = sorted(run.path.glob("sheet-" + "[0-9]" * 5 + ".png"))
+        if not names:
+            return
+        data = names[-1].read_bytes()
+    generated_badge()
+    pixels = decode_gray(data, names[-1].name)
+    epoch = int(names[-1].stem.removeprefix("sheet-"))
+    count = pixels.shape[0] // (pixels.shape[1] // SHEET_COLUMNS) * SHEET_COLUMNS
+    told = f"{count} generated images after epoch {epoch:,}"
+    st.image(pixels, width="stretch", output_format="PNG", alt=f"A sheet of {told}")
+    st.caption(f"{told}, always of the same latents. 'Samples' has those of earlier epochs.")

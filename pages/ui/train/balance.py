@@ -1,0 +1,78 @@
+"""The form's question of how unequal classes are met, and which DCGAN's samples are to help."""
+
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from pages.ui.components import run_name
+from pages.ui.notes import balance_note
+from pages.ui.pictures import plain
+from pneumo_core.config.classifier import Balance, TrainConfig
+from pneumo_core.config.gan import GanConfig
+from pneumo_core.data.gan_arm import collapse_of, follow_gan, require_gan
+from pneumo_core.data.index import DataIndex
+from pneumo_core.jobs.runs import views
+from pneumo_core.records import RunState
+from pneumo_core.runs.store import find_run
+
+KEPT: dict[str, Any] = {"persist_state": "session"}
+"""Of a form's control: who comes back finds it as it was left."""
+
+_SHARES = (25, 50, 100)  # Of the gap between the classes, in percent.
+
+
+def choose_balance(config: TrainConfig, index: DataIndex) -> TrainConfig:
+    """The part of the form that says how unequal classes are met; a config that holds out what its DCGAN, if any, has not seen.
+
+    Raises:
+        PneumoError: The chosen DCGAN does not suit the config.
+    """
+    share = st.session_state.get("gap", 100)  # Its control stands below the captions that need it.
+    arm: Balance = st.radio(
+        "Unequal classes",
+        list(Balance),
+        format_func=lambda arm: arm.value,
+        captions=[balance_note(arm, config, index, share if share in _SHARES else 100) for arm in Balance],
+        help="Only the training images are balanced, never those of validation and test.",
+        key="balance",
+        **KEPT,
+    )
+    if not arm.adds_images:
+        return replace(config, balance=arm)
+    percent = st.segmented_control(
+        "Share of the gap that is closed",
+        _SHARES,
+        default=100,
+        required=True,
+        format_func=lambda percent: f"{percent} %",
+        key="gap",
+        **KEPT,
+    )
+    if arm is not Balance.GAN:
+        return replace(config, balance=arm, gap_percent=percent)
+    config = follow_gan(replace(config, balance=arm, gap_percent=percent, gan_run=_gan(index)))
+    require_gan(config, index)
+    if collapse := collapse_of(find_run(str(config.gan_run))):
+        st.warning(plain(f"The samples of this DCGAN have collapsed: {collapse}."))
+    return config
+
+
+def _gan(index: DataIndex) -> str:
+    """Id of one of the data set's finished DCGANs; ends the page with how to make one where there is none."""
+    names = {
+        view.run_id: run_name(view)
+        for view in views()
+        if isinstance(view.config, GanConfig)
+        and view.state is RunState.SUCCEEDED
+        and not view.problem
+        and view.data.get("data_id") == index.data_id
+    }
+    if not names:
+        st.info(
+            "No DCGAN has been trained on these data yet. Train one in the GAN lab, under 'Train', and it appears here."
+        )
+        st.page_link("pages/gan.py", label="Train a DCGAN", query_params={"show": "Train"})
+        st.stop()
+    chosen: str = st.selectbox("DCGAN", list(names), format_func=names.__getitem__, key="gan_run", **KEPT)
+    return chosen

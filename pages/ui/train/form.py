@@ -1,0 +1,165 @@
+"""The form of a new run: what to train, with which seeds, and where."""
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from pages.ui.notes import expected
+from pages.ui.train.architecture import NETWORKS
+from pages.ui.train.balance import KEPT, choose_balance
+from pneumo_core.config.augment_file import read_augmentation
+from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.presets import PRESETS, preset_config
+from pneumo_core.data.gan_arm import follow_gan
+from pneumo_core.data.index import DataIndex
+from pneumo_core.jobs.runs import Executor
+from pneumo_core.records import Architecture
+from pneumo_core.settings import settings
+from pneumo_core.study import seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the form asks for.
+
+    Attributes:
+        configs: Runs, alike but for their seeds.
+        usual: The first of them as its preset has it.
+        executor: Where they are to work.
+    """
+
+    configs: tuple[TrainConfig, ...]
+    usual: TrainConfig
+    executor: Executor
+
+
+def choose(index: DataIndex) -> Choice:
+    """Draw the form.
+
+    Raises:
+        PneumoError: A value is out of its range, the setting file holds no setting, or a DCGAN does not suit the run.
+    """
+    left, right = st.columns([2, 1], gap="large")
+    with left:
+        architecture = st.segmented_control(
+            "Network",
+            list(NETWORKS),
+            default=Architecture.BASELINE,
+            required=True,
+            format_func=NETWORKS.__getitem__,
+            key="network",
+            **KEPT,
+        )
+        preset = st.radio(
+            "Preset",
+            list(Preset),
+            index=list(Preset).index(Preset.QUICK),
+            format_func=lambda preset: preset.value,
+            captions=[f"{PRESETS[preset].summary}  \n{expected(architecture, preset, index)}" for preset in Preset],
+            key="preset",
+            **KEPT,
+        )
+    with right:
+        count = st.segmented_control(
+            "Number of seeds",
+            (1, 3, 5, 10, 20),
+            default=1,
+            required=True,
+            help="Runs that are alike but for their seed. One says little about a procedure; five show how far it spreads.",
+            key="seeds",
+            **KEPT,
+        )
+        seed = st.number_input(
+            "Seed" if count == 1 else "First seed",
+            0,
+            2**31 - 1,
+            help="Seed of weights, order, augmentation, dropout and validation.",
+            key="seed",
+            **KEPT,
+        )
+    with st.expander(f"What '{preset.value}' stands for"):
+        st.markdown("\n".join(f"- {caveat}" for caveat in PRESETS[preset].caveats_of(architecture)))
+    usual = preset_config(architecture, preset, seed=int(seed))
+    with st.expander("Advanced: epochs, augmentation, unequal classes"):
+        left, right = st.columns(2, gap="large")
+        with left:
+            config = replace(_phases(usual), augment=_augmentation(usual))
+        with right:
+            config = choose_balance(config, index)
+            executor = choose_executor()
+    # After the seeds: a DCGAN says which patients all of them hold out.
+    return Choice(tuple(map(follow_gan, seeds(config, count))), usual, executor)
+
+
+def _phases(usual: TrainConfig) -> TrainConfig:
+    """How long, and for VGG16 on what and whether a second time; each preset of each network keeps its own values."""
+    own = f"{usual.architecture.value} {usual.preset.value}"
+    epochs = st.number_input(
+        "Most epochs",
+        1,
+        1000,
+        usual.epochs,
+        help="Training stops sooner when the validation loss no longer falls.",
+        key=f"epochs {own}",
+        **KEPT,
+    )
+    config = replace(usual, epochs=int(epochs))
+    if usual.architecture is not Architecture.VGG16:
+        return config
+    views = st.number_input(
+        "Feature views",
+        0,
+        10,
+        usual.feature_views,
+        help="The frozen convolutions see so many augmented views of each image once. What they say of it is kept on disk, "
+        "for all seeds and runs, and the head trains on that. 0 is the exact reproduction: the whole network sees newly "
+        "augmented images in every epoch, which takes many times as long.",
+        key=f"views {own}",
+        **KEPT,
+    )
+    config = replace(config, feature_views=int(views))
+    if not st.toggle("Fine-tune the last block afterwards", key=f"fine-tune {own}", **KEPT):
+        return config
+    more = st.number_input(
+        "Most epochs of fine-tuning",
+        1,
+        100,
+        5,
+        help="A second phase from the best weights, at a small rate, in which the last three convolutions train too. Kept "
+        "features are of no use to it: its epochs run through the whole network.",
+        key=f"fine-tune epochs {own}",
+        **KEPT,
+    )
+    return replace(config, fine_tune=FineTuneConfig(int(more)))
+
+
+def _augmentation(usual: TrainConfig) -> AugmentConfig:
+    named = st.container()
+    file = st.file_uploader(
+        "or a setting file",
+        type="json",
+        max_upload_size=1,
+        help="The Augmentation page saves one. While a file is open, it counts, and not the list.",
+        key="augmentation_file",
+    )
+    names = list(AUGMENTATIONS)
+    chosen = named.selectbox(
+        "Augmentation",
+        names,
+        index=list(AUGMENTATIONS.values()).index(usual.augment),
+        help="'report' zooms and flips vertically as in 2020; the other two report settings are its trials.",
+        disabled=file is not None,
+        key=f"augmentation {usual.preset.value}",
+        **KEPT,
+    )
+    return AUGMENTATIONS[chosen] if file is None else read_augmentation(file.getvalue())
+
+
+def choose_executor() -> Executor:
+    """Where to work; asked only where a cluster is set."""
+    address = settings().ray_address
+    if address is None:
+        return Executor.LOCAL
+    words = {Executor.LOCAL: "this machine", Executor.RAY: f"Ray at {address}"}
+    executor: Executor = st.radio("Where", list(Executor), format_func=words.__getitem__, key="executor", **KEPT)
+    return executor

@@ -1,0 +1,163 @@
+"""Starting what the form asks for: what it costs, on what it would run, and the button that fits what is there already."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import streamlit as st
+
+from pages.ui.components import duration
+from pages.ui.pictures import plain
+from pages.ui.state import may_train
+from pages.ui.train.form import Choice, choose
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.gan import GanConfig
+from pneumo_core.config.hardware import Hardware, training_hardware
+from pneumo_core.config.run import RunConfig, run_id
+from pneumo_core.data.index import DataIndex, require_trainable
+from pneumo_core.errors import RunNotFoundError
+from pneumo_core.jobs.cost import estimate_cost, required_bytes
+from pneumo_core.jobs.runs import Executor, submit, view
+from pneumo_core.records import Architecture, RunState
+from pneumo_core.settings import settings
+from pneumo_core.study import Study, progress
+
+_STARTED = "run_to_show"
+_BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
+_HERE = "This server does not train. Clone the project and run it locally to train models."
+
+
+def take_started() -> bool:
+    """Whether the reader has just started, followed or opened a run, and so wants to see it; said once."""
+    return bool(st.session_state.pop(_STARTED, False))
+
+
+def launch_panel(index: DataIndex) -> None:
+    """The form, the cost and the button.
+
+    Raises:
+        PneumoError: The data cannot train, a setting cannot be used, or a run did not start.
+    """
+    require_trainable(index)
+    choice = choose(index)
+    _show_cost(choice, index)
+    study = progress(choice.configs, index)
+    if len(study.members) == 1:
+        run_button(choice.configs[0], index, choice.executor)
+    else:
+        st.fragment(_show_study, run_every="3s" if study.is_live else None)(choice.configs, index)
+        _several(choice, index, study)
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def hardware() -> Hardware:
+    """What a training on this machine would run on; asked once."""
+    return training_hardware()
+
+
+def _show_cost(choice: Choice, index: DataIndex) -> None:
+    config = choice.configs[0]
+    lines = cost_lines(config, index, choice.executor, each="" if len(choice.configs) == 1 else "each ")
+    changed = [item.name for item in fields(config) if getattr(config, item.name) != getattr(choice.usual, item.name)]
+    if changed:
+        lines.append(f"Not as the preset has it: {', '.join(changed).replace('_', ' ')}.")
+    st.caption("  \n".join(map(plain, lines)))
+    if config.architecture is Architecture.VGG16:
+        _show_weights()
+
+
+def cost_lines(config: RunConfig, index: DataIndex, executor: Executor, *, each: str = "") -> list[str]:
+    """What a run costs, and on what it would run."""
+    cost = estimate_cost(config, index)
+    source = "measured on this machine" if cost.is_measured else "typical for two cores; none measured here yet"
+    most, last = ("", "measure samples") if isinstance(config, GanConfig) else ("At most ", "predict")
+    disk = required_bytes(config, index)
+    space = f"{disk / 1e9:.1f} GB" if disk > 1e8 else f"{disk / 1e6:.0f} MB"
+    work = (
+        f"{most}{cost.epochs} epochs of {cost.train_images:,} images: {each}about "
+        f"{duration(cost.duration_s + cost.finish_s)} ({source}), of which {duration(cost.finish_s)} to load, export and "
+        f"{last}, and up to {space} of disk."
+    )
+    return [work, _where(executor)]
+
+
+def _where(executor: Executor) -> str:
+    if executor is Executor.RAY:
+        return "It runs on a machine of the Ray cluster."
+    found = hardware()
+    precision = {"mixed_bfloat16": "bfloat16 mixed with float32"}.get(found.precision, found.precision)
+    note = f" {found.note}." if found.note else ""
+    return f"It runs on the {found.kind.upper()} {found.name}, in {precision}, with Keras on {_BACKENDS[found.backend]}.{note}"
+
+
+def _show_weights() -> None:
+    named = settings().vgg16_weights
+    if named is None:
+        st.caption("PNEUMO_VGG16_WEIGHTS is not set: Keras downloads the ImageNet weights (59 MB) unless it has them.")
+    elif not named.is_file():
+        st.warning(
+            f"PNEUMO_VGG16_WEIGHTS must name a file. Received: {plain(str(named))}, where there is none, so that a run would "
+            "fail. Put the file there, or unset it to have Keras download it."
+        )
+
+
+def run_button(config: RunConfig, index: DataIndex, executor: Executor) -> None:
+    """The button of a single run: start, resume, follow or open.
+
+    Raises:
+        PneumoError: The run did not start.
+    """
+    name = run_id(config, index.data_id)
+    try:
+        state = view(name).state
+    except RunNotFoundError:
+        state = None
+    if state is RunState.SUCCEEDED:
+        st.success("Already trained: the same preset, data, seed and settings give the same run.")
+        if st.button("Open it", type="primary"):
+            _show(name)
+    elif state and state.is_live:
+        st.info(f"This run is {state.value}.")
+        if st.button("Follow it", type="primary"):
+            _show(name)
+    elif not may_train():
+        st.info(_HERE)
+    elif st.button("Resume training" if state else "Start training", type="primary"):
+        with st.spinner("Starting the worker…"):
+            submit(config, index, executor=executor)
+        _show(name)
+
+
+def _show(run_id: str) -> None:
+    """Go to the run."""
+    st.query_params["run"] = run_id
+    st.session_state[_STARTED] = True
+    st.rerun()
+
+
+def _show_study(configs: Sequence[TrainConfig], index: DataIndex) -> None:
+    """How far the runs of several seeds are, live."""
+    study = progress(configs, index)
+    states = {"succeeded": "finished"}
+    counts = ", ".join(f"{count} {states.get(state, state)}" for state, count in study.states.items())
+    pace = "one after another" if study.parallel == 1 else f"{study.parallel} at a time"
+    left = "" if study.is_finished else f" · about {duration(study.remaining_s)} for the rest, {pace}"
+    first, last = configs[0].seed, configs[-1].seed
+    st.progress(study.fraction, f"{len(configs)} runs, seeds {first} to {last}: {counts}{left}")
+
+
+def _several(choice: Choice, index: DataIndex, study: Study) -> None:
+    """The button of several runs: start what is new and resume what stopped."""
+    missing = [member for member in study.members if member.view is None or member.view.is_resumable]
+    if not missing:
+        st.success("All are trained." if study.is_finished else "All are trained or on their way: see 'Runs'.")
+    elif not may_train():
+        st.info(_HERE)
+    else:
+        verb = "Start" if all(member.view is None for member in missing) else "Start or resume"
+        noun = "run" if len(missing) == 1 else "runs"
+        if st.button(f"{verb} {len(missing)} {noun}", type="primary"):
+            bar = st.progress(0.0, "Starting the workers…")
+            for number, member in enumerate(missing, start=1):
+                submit(member.config, index, executor=choice.executor)
+                bar.progress(number / len(missing), f"Started {number} of {len(missing)}")
+            _show(missing[0].run_id)

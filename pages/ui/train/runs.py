@@ -1,0 +1,169 @@
+"""Runs on a page: the table of all, and the live panel of one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui.charts import history
+from pages.ui.components import (
+    STATE_COLOURS,
+    caveats,
+    duration,
+    gan_link,
+    is_gan,
+    run_name,
+    show_error,
+)
+from pages.ui.run_parts import number, show_batch, show_facts, show_files
+from pages.ui.state import may_train
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.run import setting_name
+from pneumo_core.errors import PneumoError
+from pneumo_core.jobs.cost import remaining_s
+from pneumo_core.jobs.runs import RunView, cancel, queue_places, resume, view, views
+from pneumo_core.records import RunState
+from pneumo_core.runs.status import read_events
+
+Curves = Callable[[RunView, Sequence[Mapping[str, Any]]], None]
+"""Draws a run's epochs from its events."""
+
+
+def runs_table(known: Sequence[RunView]) -> None:
+    """All runs, newest first; a row that is picked goes into the address."""
+    places = queue_places(known)
+    rows = [
+        {
+            "run": item.run_id,
+            "state": item.state.value + (f", place {places[item.run_id]}" if item.run_id in places else ""),
+            "setting": setting_name(item.config) if item.config else "?",
+            "seed": item.config.seed if item.config else None,
+            "data": "phantoms" if item.data.get("is_phantom") else "X-rays",
+            "submitted": pd.Timestamp(item.submitted_at, unit="s") if item.submitted_at else None,
+            "note": item.problem or ("published" if item.run.is_published else ""),
+        }
+        for item in known
+    ]
+    ids = [item.run_id for item in known]
+    # The key changes with the rows: a selection is a row's number, which would soon be another run's.
+    key = f"runs {hash(tuple(ids))}"
+
+    def pick() -> None:
+        if picked := st.session_state[key]["selection"]["rows"]:
+            st.query_params["run"] = ids[picked[0]]
+
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        width="stretch",
+        on_select=pick,
+        selection_mode="single-row",
+        key=key,
+        column_config={"submitted": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
+        alt="All runs, newest first",
+    )
+
+
+def run_panel(run_id: str, curves: Curves | None = None) -> None:
+    """One run, live while it is going; when it ends, the whole page is drawn anew once.
+
+    Args:
+        run_id: The run.
+        curves: Draws its epochs; None for a classifier's way, which leaves a DCGAN's to the GAN lab.
+    """
+    live = view(run_id).state.is_live
+
+    def panel() -> None:
+        try:
+            item = view(run_id)
+            _draw(item, curves or (_link if is_gan(run_id) else _history))
+        except PneumoError as error:
+            show_error(error)
+            return
+        if live and not item.state.is_live:
+            st.rerun()
+
+    st.fragment(panel, run_every="1s" if live else None)()
+
+
+def stage(item: RunView, events: Sequence[Mapping[str, Any]]) -> tuple[float, str]:
+    """How far a live run is: the fraction, from 0 to 1, and what it is doing, with the time left where it was measured."""
+    status = item.status
+    if status is None:
+        return 0.0, item.state.value
+    if item.state is RunState.EXPORTING:
+        return 1.0, status.message
+    if status.steps:
+        fraction = max(0.0, status.fraction)
+        words = f"{status.message}: epoch {min(status.epoch + 1, status.epochs)} of {status.epochs}"
+    else:
+        is_computing = status.message.startswith("computing") and events and events[-1].get("kind") == "features"
+        last = events[-1] if is_computing else {}
+        done, total, speed = (number(last, name) for name in ("done", "total", "images_per_s"))
+        fraction = done / total if done is not None and total and 0 <= done <= total else 0.0
+        words = status.message + (f" · {speed:,.0f} images/s" if speed and speed > 0 else "")
+    left_s = remaining_s(item)
+    return fraction, words + (f" · at most {duration(left_s)} left" if left_s else "")
+
+
+def _link(item: RunView, _events: Sequence[Mapping[str, Any]]) -> None:
+    gan_link(item)
+
+
+def _history(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
+    if any(event.get("kind") == "epoch" for event in events):
+        on_test = isinstance(item.config, TrainConfig) and item.config.selected_on_test
+        # Curves change once an epoch; the key keeps zoom and hover between the seconds.
+        st.plotly_chart(history(events, selected_on_test=on_test), width="stretch", key=f"history_{item.run_id}")
+    elif item.state is RunState.RUNNING:
+        st.caption("Curves appear after the first epoch.")
+
+
+def _draw(item: RunView, curves: Curves) -> None:
+    st.markdown(f"#### {run_name(item)} :{STATE_COLOURS[item.state]}-badge[{item.state.value}]")
+    if item.problem:
+        show_error(item.problem)
+    events = read_events(item.run)
+    if item.state is RunState.QUEUED:
+        place = queue_places(views()).get(item.run_id, 1)
+        st.info(
+            "Next in the queue: it starts when a run before it ends." if place == 1 else f"Place {place} in the queue."
+        )
+    elif item.state.is_live:
+        st.progress(*stage(item, events))
+    elif item.state is RunState.FAILED and item.status:
+        show_error(item.status.error or "The run failed without a word; its log is below.")
+    elif item.state is RunState.INTERRUPTED:
+        st.warning("The worker was stopped from outside. Resuming goes on from the last epoch that was kept.")
+    _actions(item)
+    curves(item, events)
+    if item.state is RunState.RUNNING and events and events[-1].get("kind") == "batch":
+        show_batch(events[-1])
+    if item.state is RunState.SUCCEEDED and not item.problem:
+        show_facts(item)
+    caveats(item)
+    show_files(item)
+
+
+def _actions(item: RunView) -> None:
+    if item.state is RunState.SUCCEEDED:
+        if is_gan(item.run_id):
+            return
+        with st.container(horizontal=True):
+            st.page_link("pages/evaluate.py", label="Evaluate it", query_params={"run": item.run_id})
+            st.page_link("pages/predict.py", label="Ask it about an X-ray", query_params={"run": item.run_id})
+        return
+    if not may_train():
+        return
+    try:
+        if item.state.is_live and item.run.cancel.exists():
+            st.button("Cancelling…", disabled=True, key="cancelling")
+        elif item.state.is_live and st.button("Cancel", key="cancel"):
+            cancel(item.run_id)
+            st.rerun()
+        elif item.is_resumable and st.button("Resume", type="primary", key="resume"):
+            resume(item.run_id)
+            st.rerun()
+    except PneumoError as error:
+        show_error(error)

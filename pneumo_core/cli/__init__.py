@@ -1,0 +1,1 @@
+"""The command line, behind `__main__`."""

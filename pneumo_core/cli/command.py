@@ -1,0 +1,84 @@
+"""What commands share: their common options, the data set they mean, and following a run."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pneumo_core.cli.terminal import detachable, left, print_result, progress_line
+from pneumo_core.config.gan import GanConfig
+from pneumo_core.data.index import DataIndex, build_index
+from pneumo_core.data.source import default_data
+from pneumo_core.errors import RunError
+from pneumo_core.evaluation.report import report_to_dict
+from pneumo_core.inference.evidence import read_report
+from pneumo_core.jobs import runs as jobs
+from pneumo_core.jobs.cost import remaining_s
+from pneumo_core.records import RunState
+from pneumo_core.runs.files import read_json
+from pneumo_core.runs.store import verified_file
+
+__all__ = ["Data", "Json", "Run", "Wait", "Where", "figures", "follow", "index_of", "run_facts"]
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Data = Annotated[Path | None, typer.Option(help="Data set; default: $PNEUMO_DATA, the Kaggle copy, or the phantoms.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; an interrupt leaves it going.")]
+Run = Annotated[str, typer.Argument(help="Run id, such as baseline-0123456789ab.")]
+Where = Annotated[jobs.Executor, typer.Option("--executor", help="Where to work; ray: at $PNEUMO_RAY_ADDRESS.")]
+
+
+def index_of(folder: Path | None) -> DataIndex:
+    """The data set that was named, else the default one, indexed."""
+    with progress_line("drawing phantoms") as progress:
+        chosen = folder or default_data(progress)
+    with progress_line("indexing") as progress:
+        return build_index(chosen, progress=progress)
+
+
+def run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> dict[str, Any]:
+    """A run in one line, as plain data.
+
+    Args:
+        view: The run.
+        known: Every run, where they have been read already.
+    """
+    waits = view.state is RunState.QUEUED
+    stopping = "asked to stop" if view.state.is_live and view.run.cancel.exists() else ""
+    return {
+        "run_id": view.run_id,
+        "state": view.state.value,
+        "place": jobs.queue_places(jobs.views() if known is None else known).get(view.run_id) if waits else None,
+        "preset": view.config.preset.value if view.config else None,
+        "seed": view.config.seed if view.config else None,
+        "path": str(view.run.path),
+        "message": view.problem or stopping or (view.status and (view.status.error or view.status.message)) or "",
+    }
+
+
+def follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
+    """Print a submitted run, at once or when it ends; exit 1 unless a run that was waited for succeeded."""
+    with progress_line("training") as progress, detachable(f"runs show {view.run_id}"):
+        while wait and view.state.is_live:
+            status = view.status
+            if status:
+                where = f"epoch {status.epoch} of {status.epochs}{left(remaining_s(view))}"
+                progress(status.fraction, 1, f"{status.message}, {where}")
+            time.sleep(0.5)
+            view = jobs.view(view.run_id)
+    shown = run_facts(view)
+    if view.state is RunState.SUCCEEDED:
+        shown["report"] = figures(view)
+    print_result(shown, as_json=as_json)
+    if wait and view.state is not RunState.SUCCEEDED:
+        raise RunError(
+            f"the run must succeed. Received: run_id={view.run_id!r}, state={view.state.value}: {shown['message']}"
+        )
+
+
+def figures(view: jobs.RunView) -> Any:
+    """A finished run's figures as plain data: a classifier's evaluation, or the measures of a DCGAN's samples."""
+    if not isinstance(view.config, GanConfig):
+        return report_to_dict(read_report(view.run))
+    verified_file(view.run, view.run.measures)
+    return read_json(view.run.measures)

@@ -1,0 +1,127 @@
+"""The commands of the DCGAN: ``python -m pneumo_core gan train|sample|evaluate``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pneumo_core.cli.command import Data, Json, Run, Wait, Where, follow, index_of
+from pneumo_core.cli.terminal import print_result, progress_line
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.gan import GAN_SIZES, gan_config, usual_gan_size
+from pneumo_core.config.hardware import training_hardware
+from pneumo_core.jobs import runs as jobs
+from pneumo_core.records import Label
+from pneumo_core.runs.store import find_run
+
+__all__ = ["gan_app"]
+
+gan_app = typer.Typer(no_args_is_help=True, help="Train a DCGAN, draw samples from it, and measure them.")
+
+_OF_PRESET = "; default: the preset's."
+
+
+@gan_app.command("train")
+def gan_train(
+    preset: Annotated[Preset, typer.Option(help="Procedure; README says what each stands for.")] = Preset.SOUND,
+    data: Data = None,
+    label: Annotated[str, typer.Option(help="Class to learn, NORMAL or PNEUMONIA.")] = Label.NORMAL.name,
+    image_size: Annotated[
+        int | None, typer.Option(help=f"One of {GAN_SIZES} pixels; default: 64 on a CPU, 128 on an accelerator.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Epochs" + _OF_PRESET)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Real images a step" + _OF_PRESET)] = None,
+    filters: Annotated[int | None, typer.Option(help="Filters of the widest maps" + _OF_PRESET)] = None,
+    latent_dim: Annotated[int | None, typer.Option(help="Length of a latent" + _OF_PRESET)] = None,
+    generator_learning_rate: Annotated[float | None, typer.Option(help="Adam's rate" + _OF_PRESET)] = None,
+    discriminator_learning_rate: Annotated[float | None, typer.Option(help="Adam's rate" + _OF_PRESET)] = None,
+    diff_augment: Annotated[
+        bool | None, typer.Option(help="Differentiable augmentation (Zhao 2020)" + _OF_PRESET)
+    ] = None,
+    spectral_norm: Annotated[
+        bool | None, typer.Option(help="Spectral normalization (Miyato 2018)" + _OF_PRESET)
+    ] = None,
+    ema_decay: Annotated[
+        float | None, typer.Option(help="Moving average of the generator (Yazici 2019), 0 for none" + _OF_PRESET)
+    ] = None,
+    max_images: Annotated[int | None, typer.Option(help="Most real images" + _OF_PRESET)] = None,
+    executor: Where = jobs.Executor.LOCAL,
+    wait: Wait = False,
+    as_json: Json = False,
+) -> None:
+    """Train a DCGAN in the background; the same work is never done twice."""
+    names = [entry.name for entry in Label]
+    if label.upper() not in names:
+        raise typer.BadParameter(f"one of {', '.join(names)}", param_hint="--label")
+    config = gan_config(
+        preset,
+        seed=seed,
+        label=Label[label.upper()],
+        epochs=epochs,
+        image_size=usual_gan_size(training_hardware().kind) if image_size is None else image_size,
+        batch_size=batch_size,
+        filters=filters,
+        latent_dim=latent_dim,
+        generator_learning_rate=generator_learning_rate,
+        discriminator_learning_rate=discriminator_learning_rate,
+        diff_augment=diff_augment,
+        spectral_norm=spectral_norm,
+        ema_decay=ema_decay,
+        max_images=max_images,
+    )
+    follow(jobs.submit(config, index_of(data), executor=executor), wait=wait, as_json=as_json)
+
+
+@gan_app.command("sample")
+def gan_sample(
+    run: Run,
+    out: Annotated[Path, typer.Option(help="Folder to write the samples to.")],
+    count: Annotated[int, typer.Option(help="Samples.")] = 64,
+    seed: Annotated[int, typer.Option(help="Seed; a seed's sample of a number is always the same.")] = 0,
+    first: Annotated[int, typer.Option(help="Number of the first sample.")] = 0,
+    truncation: Annotated[
+        float | None, typer.Option(help="Largest latent, in standard deviations from 0.1 to 4; default: no limit.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw samples as PNG files that say they are synthetic, with a manifest.json."""
+    from pneumo_core.inference.samples import sample_to_folder  # noqa: PLC0415
+
+    with progress_line("drawing") as progress:
+        sample_to_folder(
+            find_run(run), out, count=count, seed=seed, first=first, truncation=truncation, progress=progress
+        )
+    print_result({"run_id": run, "out": str(out), "count": count, "seed": seed, "first": first}, as_json=as_json)
+
+
+@gan_app.command("evaluate")
+def gan_evaluate(
+    run: Run,
+    count: Annotated[int | None, typer.Option(help="Samples to measure anew; default: those of the run.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of samples to measure anew; default: that of the run.")] = None,
+    classifier: Annotated[str | None, typer.Option(help="Finished run that judges samples measured anew.")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """How good, how varied and how original a DCGAN's samples are; with an option, measured anew."""
+    from pneumo_core.evaluation.plain import encode  # noqa: PLC0415
+    from pneumo_core.inference.gan_measures import measure_gan, read_learned, read_measures  # noqa: PLC0415
+    from pneumo_core.inference.generator import load_generator  # noqa: PLC0415
+
+    gan = find_run(run)
+    generator = load_generator(gan)
+    measures = read_measures(gan)
+    if any(option is not None for option in (count, seed, classifier, data)):
+        with progress_line("measuring") as progress:
+            measures = measure_gan(
+                gan.run_id,
+                generator,
+                index_of(data),
+                read_learned(gan),
+                count=measures.report.n_generated if count is None else count,
+                seed=measures.sample_seed if seed is None else seed,
+                classifier=classifier,
+                progress=progress,
+            )
+    print_result(encode(measures), as_json=as_json)

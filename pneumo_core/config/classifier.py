@@ -1,0 +1,333 @@
+"""What a classifier's training is asked: frozen values and their validation (`presets` has the starting points)."""
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from pneumo_core.config.limits import require_whole, require_within
+from pneumo_core.errors import ConfigError
+from pneumo_core.records import Architecture
+
+__all__ = [
+    "AUGMENTATIONS",
+    "AugmentConfig",
+    "Balance",
+    "FineTuneConfig",
+    "OperatingRule",
+    "PlateauConfig",
+    "Preset",
+    "PresetNote",
+    "Scaling",
+    "TrainConfig",
+    "Validation",
+    "augmentation_name",
+    "parse_balance",
+]
+
+
+class Preset(StrEnum):
+    """Named starting point of a config; `presets.PRESETS` says what each stands for."""
+
+    REPORT = "report"
+    SOUND = "sound"
+    QUICK = "quick"
+
+
+@dataclass(frozen=True, slots=True)
+class PresetNote:
+    """What a preset stands for, in words for people.
+
+    Attributes:
+        summary: One line.
+        caveats: What its figures must be read with; for ``report`` these are the slips it keeps.
+        vgg16_caveats: What is to be added for VGG16.
+    """
+
+    summary: str
+    caveats: tuple[str, ...]
+    vgg16_caveats: tuple[str, ...] = ()
+
+    def caveats_of(self, architecture: Architecture) -> tuple[str, ...]:
+        """What an architecture's figures must be read with."""
+        return self.caveats + (self.vgg16_caveats if architecture is Architecture.VGG16 else ())
+
+
+class Validation(StrEnum):
+    """Where the images that choose epochs and learning rates come from."""
+
+    TEST = "test"
+    PATIENTS = "patients"
+
+
+class Balance(StrEnum):
+    """How unequal classes are met in training (validation and test are never touched).
+
+    ``class-weight`` weighs each image's loss by the inverse share of its class; ``oversample`` repeats images of the smaller
+    class until the counts match; ``classical`` adds as many images, each an augmented copy, made once.
+    """
+
+    NONE = "none"
+    CLASS_WEIGHT = "class-weight"
+    OVERSAMPLE = "oversample"
+    CLASSICAL = "classical"
+    GAN = "gan"
+
+    @property
+    def adds_images(self) -> bool:
+        """Whether more images train than without it."""
+        return self in {Balance.OVERSAMPLE, Balance.CLASSICAL, Balance.GAN}
+
+
+class Scaling(StrEnum):
+    """What the network does to gray pixels first: to [0, 1] as the report did, or minus VGG16's ImageNet means."""
+
+    UNIT = "unit"
+    IMAGENET = "imagenet"
+
+
+class OperatingRule(StrEnum):
+    """How the decision threshold is chosen (on the validation images)."""
+
+    HALF = "half"
+    YOUDEN = "youden"
+
+
+def parse_balance(text: str) -> tuple[Balance, str | None]:
+    """A balancing arm as the command line writes it: its name, or ``gan:RUN`` with a DCGAN's run.
+
+    Returns:
+        The arm, and the run or None.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    name, _, run = text.partition(":")
+    arms = [arm.value for arm in Balance]
+    if name not in arms or (name == Balance.GAN.value) != bool(run):
+        shown = ", ".join(f"{arm}:RUN" if arm == Balance.GAN.value else arm for arm in arms)
+        raise ConfigError(f"balance must be one of {shown}. Received: balance={text!r}")
+    return Balance(name), run or None
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentConfig:
+    """Random changes made to each training image, each drawn anew for every image and epoch.
+
+    Attributes:
+        zoom: Zoom factors are drawn from [1 - zoom, 1 + zoom]; in [0, 0.9].
+        zoom_keeps_aspect: Whether one factor serves both axes; Keras' generator draws one for each.
+        rotation_deg: Angles are drawn from [-rotation_deg, rotation_deg]; in [0, 180].
+        shift: Shifts are drawn from [-shift, shift] as a fraction of the side; in [0, 0.5].
+        horizontal_flip: Whether half of the images are mirrored left to right.
+        vertical_flip: Whether half of the images are turned upside down.
+        contrast: Contrast factors about the image's mean are drawn from [1 - contrast, 1 + contrast]; in [0, 0.9].
+        brightness: Offsets are drawn from [-brightness, brightness] gray levels as a fraction of 255; in [0, 0.5].
+        blur_sigma: Standard deviations of a Gaussian blur are drawn from [0, blur_sigma] pixels; in [0, 5].
+    """
+
+    zoom: float = 0.0
+    zoom_keeps_aspect: bool = False
+    rotation_deg: float = 0.0
+    shift: float = 0.0
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    contrast: float = 0.0
+    brightness: float = 0.0
+    blur_sigma: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, high in _AUGMENT_LIMITS.items():
+            require_within(f"augment.{name}", getattr(self, name), 0.0, high)
+        for name in ("zoom_keeps_aspect", "horizontal_flip", "vertical_flip"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"augment.{name} must be true or false. Received: {name}={getattr(self, name)!r}")
+
+
+_AUGMENT_LIMITS: Final = {
+    "zoom": 0.9,
+    "rotation_deg": 180.0,
+    "shift": 0.5,
+    "contrast": 0.9,
+    "brightness": 0.5,
+    "blur_sigma": 5.0,
+}
+
+_REPORT_AUGMENT: Final = AugmentConfig(zoom=0.3, vertical_flip=True)
+
+AUGMENTATIONS: Final[dict[str, AugmentConfig]] = {
+    # Report section 2.3: zoom_range=0.3, vertical_flip=True, and its two trials.
+    "report": _REPORT_AUGMENT,
+    "report-horizontal-flip": replace(_REPORT_AUGMENT, horizontal_flip=True),
+    "report-rotation-40": replace(_REPORT_AUGMENT, rotation_deg=40.0),
+    # What two exposures of one child could differ by. No flips: they move the heart or the diaphragm. Blur and contrast
+    # because NORMAL and PNEUMONIA files differ in size and compression, a cue that a model should not lean on.
+    "sound": AugmentConfig(
+        zoom=0.1,
+        zoom_keeps_aspect=True,
+        rotation_deg=7.0,
+        shift=0.05,
+        contrast=0.2,
+        brightness=0.1,
+        blur_sigma=1.0,
+    ),
+    "none": AugmentConfig(),
+}
+
+
+def augmentation_name(augment: AugmentConfig) -> str:
+    """Name of a setting in `AUGMENTATIONS`, or ``"custom"``."""
+    return next((name for name, known in AUGMENTATIONS.items() if known == augment), "custom")
+
+
+@dataclass(frozen=True, slots=True)
+class PlateauConfig:
+    """Keras' ReduceLROnPlateau on ``val_loss``.
+
+    Attributes:
+        mode: ``"min"`` lowers the rate when the loss stops falling; ``"max"`` is the report's slip (section 3.3).
+        patience: Epochs without improvement before the rate is lowered.
+        factor: Factor the rate is multiplied by; in (0, 1).
+    """
+
+    mode: str
+    patience: int
+    factor: float
+
+    def __post_init__(self) -> None:
+        if self.mode not in {"min", "max"}:
+            raise ConfigError(f"plateau.mode must be 'min' or 'max'. Received: mode={self.mode!r}")
+        require_whole("plateau.patience", self.patience, 0, 1000)
+        require_within("plateau.factor", self.factor, 0.001, 0.999)
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneConfig:
+    """A second phase that trains VGG16's last convolution block too, from the first phase's best weights.
+
+    Attributes:
+        epochs: Most epochs of the second phase.
+        learning_rate: Adam's initial rate in it; small, because the weights are good already.
+    """
+
+    epochs: int
+    learning_rate: float = 1e-5
+
+    def __post_init__(self) -> None:
+        require_whole("fine_tune.epochs", self.epochs, 1, 1000)
+        require_within("fine_tune.learning_rate", self.learning_rate, 1e-8, 1.0)
+
+
+_GAN_RUN: Final = re.compile(r"dcgan-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """One classifier's training, whole.
+
+    A field with a default was added after runs had been made: configs from before lack it, and while it has its default it
+    is left out of the fingerprint, so that those runs keep their ids.
+
+    Attributes:
+        architecture: Model that is trained.
+        preset: Preset the config started from; it is part of what the result means.
+        seed: Seed of weights, order, augmentation, dropout and validation split.
+        epochs: Most epochs that are run.
+        batch_size: Images a step.
+        learning_rate: Adam's initial rate (its other parameters are Keras' defaults).
+        bn_momentum: Momentum of batch normalization's moving statistics.
+        augment: Changes made to training images.
+        validation: Where validation images come from.
+        val_fraction: Fraction of the training patients held out where `validation` is ``patients``.
+        operating_rule: How the decision threshold is chosen.
+        plateau: When the learning rate is lowered.
+        early_stopping_patience: Epochs without a lower ``val_loss`` before training stops.
+        max_images: Most images of each split that are used (the same share of each class), or None for all.
+        image_size: Side of the square the images are squashed to, in pixels.
+        balance: How unequal classes are met.
+        scaling: What the network does to the pixels first.
+        feature_views: Augmented views of each training image whose VGG16 features are computed once and trained on; 0 runs
+            the network on newly augmented pixels in every epoch instead.
+        fine_tune: Second phase, or None for none.
+        gan_run: Id of the DCGAN run whose samples `balance` ``gan`` adds, or None.
+        gap_percent: Share of the gap between the classes that added images close, in percent; of arms that add images.
+        split_seed: Seed of which patients are held out, or None for `seed`. A DCGAN's samples carry something of every patient
+            it has seen, so classifiers of any seed that train on them hold out the patients that it did.
+    """
+
+    architecture: Architecture
+    preset: Preset
+    seed: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    bn_momentum: float
+    augment: AugmentConfig
+    validation: Validation
+    val_fraction: float
+    operating_rule: OperatingRule
+    plateau: PlateauConfig
+    early_stopping_patience: int
+    max_images: int | None
+    image_size: int
+    balance: Balance = Balance.NONE
+    scaling: Scaling = Scaling.UNIT
+    feature_views: int = 0
+    fine_tune: FineTuneConfig | None = None
+    gan_run: str | None = None
+    gap_percent: int = 100
+    split_seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.architecture is Architecture.DCGAN:
+            raise ConfigError(
+                "architecture of a classifier must be 'baseline' or 'vgg16'. Received: "
+                f"architecture={self.architecture.value!r}; a DCGAN is trained by 'gan train'"
+            )
+        require_whole("seed", self.seed, 0, 2**31 - 1)
+        require_whole("epochs", self.epochs, 1, 1000)
+        require_whole("batch_size", self.batch_size, 1, 4096)
+        require_within("learning_rate", self.learning_rate, 1e-7, 1.0)
+        require_within("bn_momentum", self.bn_momentum, 0.0, 0.9999)
+        require_within("val_fraction", self.val_fraction, 0.01, 0.5)
+        require_whole("early_stopping_patience", self.early_stopping_patience, 0, 1000)
+        require_whole("image_size", self.image_size, 32, 512)
+        if self.max_images is not None:
+            require_whole("max_images", self.max_images, 8, 10**7)
+        require_whole("feature_views", self.feature_views, 0, 100)
+        pretrained = {"feature_views": self.feature_views > 0, "fine_tune": self.fine_tune is not None}
+        for name, is_set in {**pretrained, "scaling": self.scaling is Scaling.IMAGENET}.items():
+            if is_set and self.architecture is not Architecture.VGG16:
+                raise ConfigError(
+                    f"{name} needs the pretrained network, vgg16. Received: architecture={self.architecture.value!r}, "
+                    f"{name}={getattr(self, name)!r}; leave {name} out"
+                )
+
+        self._require_balance()
+
+    def _require_balance(self) -> None:
+        require_whole("gap_percent", self.gap_percent, 1, 100)
+        if self.gap_percent != 100 and not self.balance.adds_images:
+            raise ConfigError(
+                f"gap_percent needs an arm that adds images. Received: balance={self.balance.value!r}, "
+                f"gap_percent={self.gap_percent}; leave gap_percent out"
+            )
+        if (self.balance is Balance.GAN) != (self.gan_run is not None):
+            raise ConfigError(
+                f"the arm 'gan' needs a DCGAN's run, and no other arm does. Received: balance={self.balance.value!r}, "
+                f"gan_run={self.gan_run!r}; write gan:RUN"
+            )
+        if self.gan_run is not None and not _GAN_RUN.fullmatch(self.gan_run):
+            raise ConfigError(
+                f"gan_run must be a DCGAN's run, such as dcgan-0123456789ab. Received: gan_run={self.gan_run!r}; "
+                "'runs list' shows the known ones"
+            )
+        if self.split_seed is not None:
+            require_whole("split_seed", self.split_seed, 0, 2**31 - 1)
+            if self.split_seed == self.seed:  # One config, one id.
+                object.__setattr__(self, "split_seed", None)
+
+    @property
+    def selected_on_test(self) -> bool:
+        """Whether test images chose this run's epoch and rates, so that its test figures flatter it."""
+        return self.validation is Validation.TEST

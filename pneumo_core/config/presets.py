@@ -1,0 +1,144 @@
+"""Starting points of a config: what the report did, what is sound, and what is quick."""
+
+from dataclasses import replace
+from typing import Final
+
+from pneumo_core.config.classifier import (
+    AUGMENTATIONS,
+    AugmentConfig,
+    Balance,
+    FineTuneConfig,
+    OperatingRule,
+    PlateauConfig,
+    Preset,
+    PresetNote,
+    Scaling,
+    TrainConfig,
+    Validation,
+)
+from pneumo_core.records import Architecture
+
+__all__ = ["PRESETS", "preset_config"]
+
+
+PRESETS: Final[dict[Preset, PresetNote]] = {
+    Preset.REPORT: PresetNote(
+        summary="The report's own procedure of 2020, its slips included.",
+        caveats=(
+            "Validation on the test images: epoch and learning rate are selected on test (section 3.3).",
+            "ReduceLROnPlateau watches val_loss with mode='max', so the rate falls while the loss improves (section 3.3).",
+            "Vertical flip turns lungs upside down (section 2.3).",
+            "Plateau patience 2 and factor 0.3 are not in the report; they are usual in notebooks on this data set.",
+        ),
+        vgg16_caveats=(
+            "VGG16 sees pixels in [0, 1], not prepared as for ImageNet (section 2.3).",
+            "VGG16's dropout rates are not in the report; they are taken from the baseline: 0.5, 0.3, 0.2.",
+            "VGG16's head trains on two stored views of each image; an exact reproduction takes 0 feature views.",
+        ),
+    ),
+    Preset.SOUND: PresetNote(
+        summary="Patients held out for validation, plausible augmentation, threshold chosen on validation.",
+        caveats=(
+            "The test split differs from train in sharpness and compression, so held-out patients look easier than test.",
+        ),
+    ),
+    Preset.QUICK: PresetNote(
+        summary="A minute or two on two cores: a small sample and few epochs, to see that everything works.",
+        caveats=("Trained on a sample for a few epochs: its figures say little about the architecture.",),
+    ),
+}
+
+
+def preset_config(
+    architecture: Architecture,
+    preset: Preset,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    augment: AugmentConfig | None = None,
+    balance: Balance = Balance.NONE,
+    feature_views: int | None = None,
+    fine_tune: FineTuneConfig | None = None,
+    gan_run: str | None = None,
+    gap_percent: int = 100,
+) -> TrainConfig:
+    """Config of a preset, with the settings people change most.
+
+    Args:
+        architecture: Model to train, ``baseline`` or ``vgg16``.
+        preset: Preset to start from.
+        seed: Seed of everything random.
+        epochs: Most epochs, or None for the preset's own number.
+        augment: Augmentation, or None for the preset's own.
+        balance: How unequal classes are met.
+        feature_views: Augmented views in the feature cache (0: no cache), or None for the preset's own number.
+        fine_tune: Second phase of VGG16, or None for none.
+        gan_run: Id of the DCGAN whose samples the arm ``gan`` adds, or None.
+        gap_percent: Share of the gap between the classes that added images close, in percent; arms that add none ignore it.
+
+    Raises:
+        ConfigError: A value is out of its range or does not fit the architecture.
+    """
+    config = _PRESET_CONFIGS[preset]
+    config = _vgg16(config) if architecture is Architecture.VGG16 else replace(config, architecture=architecture)
+    return replace(
+        config,
+        seed=seed,
+        epochs=config.epochs if epochs is None else epochs,
+        augment=config.augment if augment is None else augment,
+        balance=balance,
+        feature_views=config.feature_views if feature_views is None else feature_views,
+        fine_tune=fine_tune,
+        gan_run=gan_run,
+        gap_percent=gap_percent if balance.adds_images else 100,
+    )
+
+
+_SOUND: Final = TrainConfig(
+    architecture=Architecture.BASELINE,
+    preset=Preset.SOUND,
+    seed=0,
+    epochs=20,
+    batch_size=32,
+    learning_rate=1e-3,
+    # Keras' default of 0.99 needs several hundred steps to settle, which makes early validation losses meaningless
+    # and early stopping arbitrary.
+    bn_momentum=0.9,
+    augment=AUGMENTATIONS["sound"],
+    validation=Validation.PATIENTS,
+    val_fraction=0.15,
+    operating_rule=OperatingRule.YOUDEN,
+    plateau=PlateauConfig(mode="min", patience=2, factor=0.3),
+    early_stopping_patience=5,
+    max_images=None,
+    image_size=150,
+)
+
+_PRESET_CONFIGS: Final = {
+    Preset.SOUND: _SOUND,
+    Preset.REPORT: replace(
+        _SOUND,
+        preset=Preset.REPORT,
+        bn_momentum=0.99,
+        augment=AUGMENTATIONS["report"],
+        validation=Validation.TEST,
+        operating_rule=OperatingRule.HALF,
+        plateau=PlateauConfig(mode="max", patience=2, factor=0.3),
+    ),
+    Preset.QUICK: replace(_SOUND, preset=Preset.QUICK, epochs=6, max_images=600, val_fraction=0.2),
+}
+
+
+def _vgg16(config: TrainConfig) -> TrainConfig:
+    """What a baseline's preset becomes for VGG16."""
+    if config.preset is Preset.REPORT:
+        return replace(config, architecture=Architecture.VGG16, feature_views=2)
+    is_quick = config.preset is Preset.QUICK
+    return replace(
+        config,
+        architecture=Architecture.VGG16,
+        # Each image costs seven times what it costs the baseline.
+        max_images=300 if is_quick else None,
+        scaling=Scaling.IMAGENET,
+        feature_views=2 if is_quick else 4,
+    )

@@ -1,0 +1,141 @@
+"""What any run is asked, as plain data, and the run's id that follows from it.
+
+Whatever changes a result in kind is in the config and so in the fingerprint; backend, precision and device are not (they
+are recorded in the run's manifest).
+"""
+
+import hashlib
+import json
+from dataclasses import MISSING, asdict, fields
+from typing import Any, Final
+
+from pneumo_core.config.classifier import (
+    AugmentConfig,
+    Balance,
+    FineTuneConfig,
+    OperatingRule,
+    PlateauConfig,
+    Preset,
+    Scaling,
+    TrainConfig,
+    Validation,
+)
+from pneumo_core.config.gan import GAN_SIZES, GanConfig
+from pneumo_core.errors import ConfigError
+from pneumo_core.records import Architecture, Label
+
+__all__ = ["SCHEMA", "RunConfig", "config_from_dict", "config_to_dict", "fingerprint", "run_id", "setting_name"]
+
+SCHEMA: Final = 1
+"""Raised whenever code changes what the same config and data produce, so that old runs are not taken for new ones."""
+
+RunConfig = TrainConfig | GanConfig
+
+
+def config_to_dict(config: RunConfig) -> dict[str, Any]:
+    """Plain data of a config, for JSON; its architecture tells the kinds apart."""
+    return {"architecture": config.architecture.value, **asdict(config)}
+
+
+def config_from_dict(data: dict[str, Any]) -> RunConfig:
+    """Config from `config_to_dict`'s plain data.
+
+    Raises:
+        ConfigError: A key is missing, unknown or holds a wrong value.
+    """
+    try:
+        if isinstance(data, dict) and data.get("architecture") == Architecture.DCGAN.value:
+            return _gan_config(data)
+        return _train_config(data)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"a config must hold values of the documented types. Received: {error}") from error
+
+
+def _require_keys(name: str, kind: type, part: Any) -> None:
+    expected = {field.name for field in fields(kind)}
+    if not isinstance(part, dict) or set(part) != expected:
+        received = sorted(part) if isinstance(part, dict) else part
+        raise ConfigError(f"{name} needs exactly the keys {sorted(expected)}. Received: keys={received}")
+
+
+def _gan_config(data: dict[str, Any]) -> GanConfig:
+    data = {name: value for name, value in data.items() if name != "architecture"}
+    _require_keys("config", GanConfig, data)
+    return GanConfig(
+        **{
+            **data,
+            "preset": Preset(data["preset"]),
+            "label": Label(data["label"]),
+            "validation": Validation(data["validation"]),
+        }
+    )
+
+
+def _train_config(data: dict[str, Any]) -> TrainConfig:
+    # Not by `asdict`: a default of today is what older configs meant.
+    data = {**{field.name: field.default for field in _ADDED_LATER}, **data}
+    _require_keys("config", TrainConfig, data)
+    _require_keys("augment", AugmentConfig, data["augment"])
+    fine_tune = data["fine_tune"]
+    if fine_tune is not None:
+        _require_keys("fine_tune", FineTuneConfig, fine_tune)
+    return TrainConfig(
+        **{
+            **data,
+            "architecture": Architecture(data["architecture"]),
+            "preset": Preset(data["preset"]),
+            "validation": Validation(data["validation"]),
+            "operating_rule": OperatingRule(data["operating_rule"]),
+            "augment": AugmentConfig(**data["augment"]),
+            "plateau": PlateauConfig(**data["plateau"]),
+            "balance": Balance(data["balance"]),
+            "scaling": Scaling(data["scaling"]),
+            "fine_tune": None if fine_tune is None else FineTuneConfig(**fine_tune),
+        }
+    )
+
+
+_ADDED_LATER: Final = tuple(field for field in fields(TrainConfig) if field.default is not MISSING)
+
+
+def fingerprint(config: RunConfig, data_id: str) -> str:
+    """SHA-256 of config, data and `SCHEMA`, hexadecimal.
+
+    Args:
+        config: The run's config.
+        data_id: Content-based id of the data set (see `data.index`).
+    """
+    asked = config_to_dict(config)
+    for field in _ADDED_LATER:
+        if field.name in asked and asked[field.name] == field.default:
+            del asked[field.name]
+    payload = {"config": _canonical(asked), "data_id": data_id, "schema": SCHEMA}
+    return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    """Equal numbers alike: 40 and 40.0 are the same setting but not the same JSON."""
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items()}
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def run_id(config: RunConfig, data_id: str) -> str:
+    """Id of the run, which is its directory's name: ``<architecture>-<12 hexadecimal digits>``."""
+    return f"{config.architecture.value}-{fingerprint(config, data_id)[:12]}"
+
+
+def setting_name(config: RunConfig) -> str:
+    """The preset, and what most often differs from it, in a few words."""
+    parts = [config.preset.value]
+    if isinstance(config, TrainConfig):
+        if config.balance is not Balance.NONE:
+            parts.append(config.balance.value + (f" {config.gap_percent} %" if config.gap_percent != 100 else ""))
+        if config.fine_tune is not None:
+            parts.append("fine-tuned")
+    else:
+        if config.label is not Label.NORMAL:
+            parts.append(config.label.name)
+        if config.image_size != GAN_SIZES[0]:
+            parts.append(f"{config.image_size} px")
+    return " · ".join(parts)

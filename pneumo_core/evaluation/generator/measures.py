@@ -1,0 +1,333 @@
+"""The one report of a generator: how close its samples come to real images, how they vary, and whether they are copies.
+
+Beside each measure that depends on the number of images stands what real images reach against real images of other
+patients: a floor for distances, a ceiling for precision and recall.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo_core.errors import DataError
+from pneumo_core.evaluation.generator.collapse import Collapse, collapse
+from pneumo_core.evaluation.generator.discrepancy import LEAST, fid, frechet_distance, kid, moments, squared_mmd
+from pneumo_core.evaluation.generator.memorisation import Memorisation, memorisation
+from pneumo_core.evaluation.generator.neighbours import nearest_apart, precision_recall
+from pneumo_core.evaluation.generator.ssim import SMALLEST
+from pneumo_core.evaluation.intervals import wilson
+from pneumo_core.evaluation.metrics import IntArray
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.records import Estimate, NotApplicable
+
+__all__ = [
+    "SPLITS",
+    "FeatureMeasures",
+    "Features",
+    "GenerativeReport",
+    "feature_measures",
+    "halves",
+    "measure",
+    "ratio",
+]
+
+SPLITS: Final = 10
+"""Random splits of the real patients into halves. The splits share images, so that more of them add little."""
+
+_METHODS: Final = (
+    "95 % intervals. KID (unbiased, kernel (x.y/d + 1)^3, pairs of one patient left out) and FID: delete-a-group jackknife "
+    "over whole patients and blocks of samples, Student's t. Precision and recall (k = 3), memorisation and the classifier's "
+    "view: Wilson (1927), recall clustered by patient. MS-SSIM: Student's t over disjoint pairs, real ones of different "
+    f"patients. Floors, ceilings and matched values: mean and 2.5th to 97.5th percentile over {SPLITS} random splits of the "
+    "real patients into halves; of FID, precision and recall they compare equal numbers of images (one half, or as many "
+    "samples, against the other half), since those depend on the number. KID does not, and its floor is about 0, so its ratio "
+    "is to the upper end of the floor's range. A ratio's interval is the measured value's alone."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Feature vectors of real and generated images from one model.
+
+    Attributes:
+        space: Name of the model and layer; values from different spaces never compare.
+        real: (n, d), finite.
+        generated: (m, d), finite.
+    """
+
+    space: str
+    real: NDArray[Any]
+    generated: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMeasures:
+    """What is measured in a feature space.
+
+    Real against real: `*_floor` and `*_ceiling` are the mean over splits of the real patients into halves, with the range of
+    the middle 95 % of splits. `*_matched` is the generated images' value at those numbers of images, over the same splits.
+
+    Attributes:
+        space: Name of the feature space; values from different spaces never compare.
+        kid: Kernel inception distance of all images; unbiased, so it compares with its floor as it is.
+        kid_floor: Its floor; about 0, and it can be negative.
+        kid_ratio: `kid` by the upper end of the floor's range: at most 1 where real images differ as much.
+        kid_ratio_to_mean: `kid` by the floor's mean, where the floor's range excludes 0.
+        fid: Frechet distance of all images; biased upwards, so it does not compare with its floor.
+        fid_matched: FID of samples against a half of the real images.
+        fid_floor: FID of the other half against it.
+        fid_ratio: `fid_matched` by the upper end of the floor's range.
+        fid_ratio_to_mean: `fid_matched` by the floor's mean.
+        precision: Share of samples in the real images' manifold, all images.
+        precision_matched: The same of samples against a half of the real images.
+        precision_ceiling: The same of the other half against it.
+        recall: Share of real images in the samples' manifold, all images.
+        recall_matched: The same of a half of the real images against samples.
+        recall_ceiling: The same of that half against the other.
+    """
+
+    space: str
+    kid: Estimate
+    kid_floor: Estimate
+    kid_ratio: Estimate | NotApplicable
+    kid_ratio_to_mean: Estimate | NotApplicable
+    fid: Estimate
+    fid_matched: Estimate
+    fid_floor: Estimate
+    fid_ratio: Estimate | NotApplicable
+    fid_ratio_to_mean: Estimate | NotApplicable
+    precision: Estimate | NotApplicable
+    precision_matched: Estimate
+    precision_ceiling: Estimate
+    recall: Estimate | NotApplicable
+    recall_matched: Estimate
+    recall_ceiling: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class GenerativeReport:
+    """What a generator's samples say.
+
+    Attributes:
+        image_size: Pixels across.
+        n_real: Real images.
+        n_patients: Their patients.
+        n_generated: Samples.
+        seed: Seed of the splits, pairs and groups.
+        features: Measures in a feature space.
+        collapse: Check for collapse, with the MS-SSIM of samples and of real images.
+        memorisation_pixels: Nearest training images by their pixels.
+        memorisation_features: Nearest training images by their features.
+        called_pneumonia: Share of samples that a classifier calls PNEUMONIA.
+        methods: How the numbers were made, in words for people.
+    """
+
+    image_size: int
+    n_real: int
+    n_patients: int
+    n_generated: int
+    seed: int
+    features: FeatureMeasures | NotApplicable
+    collapse: Collapse
+    memorisation_pixels: Memorisation
+    memorisation_features: Memorisation | NotApplicable
+    called_pneumonia: Estimate | NotApplicable
+    methods: str
+
+
+def measure(
+    real: NDArray[Any],
+    patients: NDArray[Any],
+    generated: NDArray[Any],
+    *,
+    features: Features | NotApplicable,
+    logits: NDArray[Any] | NotApplicable,
+    threshold: float = 0.5,
+    seed: int = 0,
+) -> GenerativeReport:
+    """All measures of a generator.
+
+    Seconds on one core, most of them in FID's eigenvalues. Where other programs keep the cores busy, let the linear algebra use
+    one thread (``OPENBLAS_NUM_THREADS=1`` before NumPy is imported): its threads wait for each other at every step.
+
+    Args:
+        real: The images it was trained on, (n, size, size) uint8, size at least 11.
+        patients: Patient of each, (n,), at least `LEAST` of them.
+        generated: Samples, (m, size, size) uint8, m at least `LEAST`.
+        features: Features of both, in the same order, or why there are none.
+        logits: A classifier's logits of the samples, (m,), or why there are none.
+        threshold: Samples of at least this probability are called PNEUMONIA; in [0, 1].
+        seed: Seed of the splits, pairs and groups.
+
+    Raises:
+        DataError: The arrays are not as described.
+    """
+    _require_images(real, patients, generated)
+    apart = nearest_apart(real, patients)[1]
+    in_features: FeatureMeasures | NotApplicable
+    copies: Memorisation | NotApplicable
+    if isinstance(features, NotApplicable):
+        in_features = copies = features
+    else:
+        if (len(features.real), len(features.generated)) != (len(real), len(generated)):
+            raise DataError(
+                f"features must be of the same images. Received: features={len(features.real)} and "
+                f"{len(features.generated)}, images={len(real)} and {len(generated)}; compute them again"
+            )
+        in_features = feature_measures(features, patients, seed=seed)
+        copies = memorisation(features.generated, features.real, patients)
+    return GenerativeReport(
+        image_size=real.shape[1],
+        n_real=len(real),
+        n_patients=len(np.unique(patients)),
+        n_generated=len(generated),
+        seed=seed,
+        features=in_features,
+        collapse=collapse(generated, real, patients, seed=seed, real_distances=apart),
+        memorisation_pixels=memorisation(generated, real, patients, apart),
+        memorisation_features=copies,
+        called_pneumonia=_called_pneumonia(logits, len(generated), threshold),
+        methods=_METHODS,
+    )
+
+
+def feature_measures(features: Features, patients: NDArray[Any], *, seed: int = 0) -> FeatureMeasures:
+    """KID, FID, precision and recall with what real images reach against each other.
+
+    Args:
+        features: Of real and generated images.
+        patients: Patient of each real image, (n,).
+        seed: Seed of the splits and groups.
+
+    Raises:
+        DataError: The features are not as described, or of fewer than `LEAST` patients or samples.
+    """
+    real, generated = features.real, features.generated
+    whole_kid, whole_fid = kid(real, generated, patients, seed=seed), fid(real, generated, patients, seed=seed)
+    whole = precision_recall(real, generated, patients)
+    rng = np.random.default_rng(seed)
+    rows = []
+    for first, second in halves(patients, seed=seed):
+        size = min(len(first), len(generated))
+        ours, theirs = (
+            generated[rng.choice(len(generated), size, replace=False)],
+            real[rng.choice(first, size, replace=False)],
+        )
+        reference, at_reference = real[second], moments(real[second])
+        matched, ceiling = precision_recall(reference, ours), precision_recall(reference, theirs)
+        rows.append(
+            (
+                squared_mmd(real[first], reference, patients[first], patients[second]),
+                frechet_distance(moments(ours), at_reference),
+                frechet_distance(moments(theirs), at_reference),
+                *(_point(share) for share in (matched.precision, ceiling.precision, matched.recall, ceiling.recall)),
+                size + len(second),
+            )
+        )
+    *columns, sizes = zip(*rows, strict=True)
+    n = round(float(np.mean(sizes)))
+    kid_floor, fid_matched, fid_floor, *shares = (_spread(values, n) for values in columns)
+    return FeatureMeasures(
+        space=features.space,
+        kid=whole_kid,
+        kid_floor=kid_floor,
+        kid_ratio=ratio(whole_kid, kid_floor.high, "the upper end of the floor's range"),
+        kid_ratio_to_mean=_ratio_to_mean(whole_kid, kid_floor),
+        fid=whole_fid,
+        fid_matched=fid_matched,
+        fid_floor=fid_floor,
+        fid_ratio=ratio(fid_matched, fid_floor.high, "the upper end of the floor's range"),
+        fid_ratio_to_mean=_ratio_to_mean(fid_matched, fid_floor),
+        precision=whole.precision,
+        precision_matched=shares[0],
+        precision_ceiling=shares[1],
+        recall=whole.recall,
+        recall_matched=shares[2],
+        recall_ceiling=shares[3],
+    )
+
+
+def halves(patients: NDArray[Any], *, splits: int = SPLITS, seed: int = 0) -> list[tuple[IntArray, IntArray]]:
+    """Random halves of the patients, as the indices of their images.
+
+    Args:
+        patients: Patient of each image, (n,).
+        splits: Number of splits.
+        seed: Seed of the splits.
+    """
+    names, codes = np.unique(patients, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(splits):
+        in_first = (rng.permutation(len(names)) < len(names) // 2)[codes]
+        found.append((np.flatnonzero(in_first), np.flatnonzero(~in_first)))
+    return found
+
+
+def ratio(measured: Estimate, unit: float, name: str) -> Estimate | NotApplicable:
+    """A measured value in multiples of what real images give; its interval is the measured value's alone.
+
+    Args:
+        measured: The value.
+        unit: What it is divided by.
+        name: What that is, for the reason where it is not above 0.
+    """
+    if unit <= 0:
+        return NotApplicable(f"{name} is {unit:.3g}, and a ratio needs one above 0")
+    return Estimate(measured.value / unit, measured.low / unit, measured.high / unit, measured.n)
+
+
+def _ratio_to_mean(measured: Estimate, floor: Estimate) -> Estimate | NotApplicable:
+    if floor.low <= 0 <= floor.high:
+        return NotApplicable(f"the floor's range holds 0 ({floor.low:.3g} to {floor.high:.3g})")
+    return ratio(measured, floor.value, "the floor's mean")
+
+
+def _point(estimate: Estimate | NotApplicable) -> float:
+    if isinstance(estimate, NotApplicable):  # Only of no images, and halves have some.
+        raise DataError(f"a half must have images. Received: {estimate.reason}; use more images")
+    return estimate.value
+
+
+def _spread(values: Sequence[float], n: int) -> Estimate:
+    low, high = np.percentile(values, (2.5, 97.5)).tolist()
+    return Estimate(value=float(np.mean(values)), low=low, high=high, n=n)
+
+
+def _require_images(real: NDArray[Any], patients: NDArray[Any], generated: NDArray[Any]) -> None:
+    received = f"Received: real={real.shape} {real.dtype}, generated={generated.shape} {generated.dtype}"
+    if not (
+        real.ndim == generated.ndim == 3
+        and real.dtype == generated.dtype == np.uint8
+        and real.shape[1] == real.shape[2] >= SMALLEST
+        and real.shape[1:] == generated.shape[1:]
+    ):
+        raise DataError(
+            f"measures require images (n, size, size) uint8 of one size, at least {SMALLEST} pixels. {received}; resize the "
+            "real images to the generator's size"
+        )
+    if np.shape(patients) != (len(real),):
+        raise DataError(
+            f"patients must be (n,), one a real image. Received: patients={np.shape(patients)}, {received[10:]}"
+        )
+    if min(n_patients := len(np.unique(patients)), len(generated)) < LEAST:
+        raise DataError(
+            f"measures require {LEAST} samples and real images of {LEAST} patients, so that halves of the patients have "
+            f"neighbours. Received: samples={len(generated)}, patients={n_patients}; use more"
+        )
+
+
+def _called_pneumonia(
+    logits: NDArray[Any] | NotApplicable, n_generated: int, threshold: float
+) -> Estimate | NotApplicable:
+    if isinstance(logits, NotApplicable):
+        return logits
+    if logits.shape != (n_generated,) or not np.isfinite(logits).all() or not 0 <= threshold <= 1:
+        raise DataError(
+            "logits must be (m,), finite, one a sample, and the threshold in [0, 1]. "
+            f"Received: logits={logits.shape}, finite={bool(np.isfinite(logits).all())}, samples={n_generated}, "
+            f"threshold={threshold}"
+        )
+    return wilson(int((probability(np.asarray(logits, dtype=np.float64)) >= threshold).sum()), n_generated)

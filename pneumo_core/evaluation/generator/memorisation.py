@@ -1,0 +1,84 @@
+"""Whether a generator copies its training images: how near its samples come to them."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo_core.evaluation.generator.neighbours import nearest, nearest_apart
+from pneumo_core.evaluation.intervals import wilson
+from pneumo_core.evaluation.metrics import FloatArray
+from pneumo_core.records import Estimate, NotApplicable
+
+__all__ = ["EXPECTED_SHARE", "LEVELS", "Memorisation", "memorisation"]
+
+EXPECTED_SHARE: Final = 0.01
+"""Share flagged of samples that are as far from the training images as these are from each other: the flag's percentile."""
+
+LEVELS: Final = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+"""Levels of the quantiles that stand for a distribution of distances."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memorisation:
+    """Samples' distances to their nearest training images, against those of the training images to each other.
+
+    Attributes:
+        threshold: Samples nearer than this are flagged: the 1st percentile of the training images' distances.
+        share: Share of samples flagged, with Wilson's interval. It does not hold the uncertainty of the threshold, which
+            rests on the nearest hundredth of the training images.
+        expected_share: Share that would be flagged without copying.
+        levels: Levels of both rows of quantiles.
+        sample_quantiles: Of the distances of samples to their nearest training image.
+        real_quantiles: Of the distances of training images to the nearest one of another patient.
+        nearest: Index of each sample's nearest training image.
+        distance: Distance to it: root-mean-square difference of pixels in [0, 1], or Euclidean in feature space.
+        flagged: Whether each sample is flagged.
+    """
+
+    threshold: float
+    share: Estimate | NotApplicable
+    expected_share: float
+    levels: tuple[float, ...]
+    sample_quantiles: tuple[float, ...]
+    real_quantiles: tuple[float, ...]
+    nearest: tuple[int, ...]
+    distance: tuple[float, ...]
+    flagged: tuple[bool, ...]
+
+
+def memorisation(
+    samples: NDArray[Any], real: NDArray[Any], patients: NDArray[Any], real_distances: FloatArray | None = None
+) -> Memorisation:
+    """Flag samples that come nearer to a training image than training images of different patients come to each other.
+
+    A sample is flagged below the 1st percentile of those distances (a rule of ours, after the nearest-neighbour
+    comparison of Meehan et al. 2020, arXiv:2004.05675), and always at distance 0: a data set may hold an image twice
+    under two patients.
+
+    Args:
+        samples: Images (m, size, size) uint8 or features (m, d), m at least 1.
+        real: Training images or their features, alike, of two patients at least.
+        patients: Patient of each training image, (n,).
+        real_distances: Distance of each training image to the nearest one of another patient, (n,), where known.
+
+    Raises:
+        DataError: The arrays are not as described.
+    """
+    if real_distances is None:
+        real_distances = nearest_apart(real, patients)[1]
+    threshold = float(np.quantile(real_distances, EXPECTED_SHARE))
+    indices, distances = nearest(samples, real)
+    flagged = (distances < threshold) | (distances == 0)
+    return Memorisation(
+        threshold=threshold,
+        share=wilson(int(flagged.sum()), flagged.size),
+        expected_share=EXPECTED_SHARE,
+        levels=LEVELS,
+        sample_quantiles=tuple(np.quantile(distances, LEVELS).tolist()),
+        real_quantiles=tuple(np.quantile(real_distances, LEVELS).tolist()),
+        nearest=tuple(indices.tolist()),
+        distance=tuple(distances.tolist()),
+        flagged=tuple(flagged.tolist()),
+    )

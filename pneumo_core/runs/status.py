@@ -1,0 +1,206 @@
+"""What a run's files say of its state, and what its worker writes while it works.
+
+The state is read from four facts (manifest there? lock held? status? weights whole?) and never from a process id, so a kill at
+any instant leaves a state that can be told and recovered.
+"""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final
+
+from pneumo_core.errors import CancelledError, CorruptError, StoreError
+from pneumo_core.records import RunState
+from pneumo_core.runs.files import hold_lock, is_there, lock_is_held, read_json, store_errors, write_json
+from pneumo_core.runs.store import RunDirectory, runs_root
+
+__all__ = [
+    "Status",
+    "append_event",
+    "next_ticket",
+    "read_events",
+    "read_status",
+    "run_state",
+    "stop_if_cancelled",
+    "update_status",
+    "write_status",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a run's worker said last.
+
+    Attributes:
+        state: State it was in then; `run_state` says what is true now.
+        ticket: Place in the queue; smaller is earlier.
+        updated_at: Unix time of this status, in seconds.
+        epoch: Epochs finished.
+        epochs: Most epochs there will be.
+        step: Batches finished in the current epoch.
+        steps: Batches an epoch.
+        message: What is being done, for people.
+        error: One line on why the run failed, or "".
+    """
+
+    state: RunState
+    ticket: int
+    updated_at: float = 0.0
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    message: str = ""
+    error: str = ""
+
+    @property
+    def fraction(self) -> float:
+        """Share of the epochs that is done, in [0, 1]; early stopping may make it jump."""
+        step = self.step / max(1, self.steps) if self.epoch < self.epochs else 0.0
+        return min(1.0, (self.epoch + step) / max(1, self.epochs))
+
+
+_BLANK: Final = Status(RunState.QUEUED, ticket=0)  # An example of each field's type.
+
+
+def write_status(run: RunDirectory, status: Status) -> None:
+    """Replace the run's status, stamped with the current time.
+
+    Raises:
+        StoreError: The status cannot be written.
+    """
+    write_json(run.status, asdict(replace(status, updated_at=time.time())))
+
+
+def read_status(run: RunDirectory) -> Status:
+    """What the run's worker said last.
+
+    Raises:
+        CorruptError: The file is not a status.
+        StoreError: The file cannot be read.
+    """
+    data = read_json(run.status)
+    try:
+        status = Status(**{**data, "state": RunState(data["state"])})
+        for field in fields(Status):
+            value, kind = getattr(status, field.name), type(getattr(_BLANK, field.name))
+            if not isinstance(value, (int, float) if kind is float else kind):
+                raise TypeError(f"{field.name}={value!r}")
+    except (TypeError, KeyError, ValueError) as error:
+        names = [field.name for field in fields(Status)]
+        reason = " ".join(str(error).split())
+        raise CorruptError(
+            f"status.json must hold {names}, each of its type. Received: path={str(run.status)!r}: {reason}"
+        ) from error
+    return status
+
+
+def update_status(run: RunDirectory, **changes: Any) -> Status:
+    """Change some fields of the run's status and return the new one.
+
+    Raises:
+        CorruptError: The present status is not readable.
+        StoreError: The status cannot be written.
+    """
+    status = replace(read_status(run), **changes)
+    write_status(run, status)
+    return status
+
+
+def stop_if_cancelled(run: RunDirectory) -> None:
+    """To be called now and then by whatever works for long.
+
+    Raises:
+        CancelledError: The run was asked to stop.
+    """
+    if run.cancel.exists():
+        raise CancelledError(f"the run was asked to stop. Received: run_id={run.run_id!r}")
+
+
+def run_state(run: RunDirectory) -> RunState:
+    """The run's state, from its files alone.
+
+    A manifest means succeeded; a held lock means whatever the worker said; without either the run stopped, and how it
+    stopped is in the status. A status that cannot be read counts as interrupted, because resuming loses nothing.
+
+    Raises:
+        StoreError: The run's files cannot be read.
+    """
+    if is_there(run.manifest):
+        return RunState.SUCCEEDED
+    try:
+        said = read_status(run).state
+    except CorruptError:
+        said = RunState.INTERRUPTED
+    except StoreError:
+        said = RunState.INTERRUPTED if not is_there(run.status) else RunState.FAILED
+    if lock_is_held(run.run_lock):
+        return said if said.is_live else RunState.QUEUED
+    if is_there(run.manifest):  # The worker may have finished between the two looks.
+        return RunState.SUCCEEDED
+    if said in {RunState.FAILED, RunState.CANCELLED}:
+        return said
+    if is_there(run.trained) and is_there(run.weights):
+        return RunState.TRAINED
+    return RunState.INTERRUPTED
+
+
+def next_ticket() -> int:
+    """A new place at the end of the queue. A counter and not a time, because clocks can be set back.
+
+    Raises:
+        StoreError: The counter cannot be written.
+    """
+    path = runs_root() / "tickets.json"
+    with hold_lock(path.with_suffix(".lock")):
+        try:
+            last = int(read_json(path))
+        except (StoreError, TypeError, ValueError, OverflowError):
+            # Missing or damaged: go on behind every ticket that was given.
+            tickets = (_ticket_of(RunDirectory(config.parent)) for config in runs_root().glob("*/config.json"))
+            last = max(tickets, default=0)
+        write_json(path, last + 1)
+    return last + 1
+
+
+def _ticket_of(run: RunDirectory) -> int:
+    try:
+        return read_status(run).ticket
+    except StoreError:
+        return 0
+
+
+def append_event(run: RunDirectory, event: dict[str, Any]) -> None:
+    """Append one line to the run's events.
+
+    Raises:
+        StoreError: The line cannot be written.
+    """
+    with store_errors(run.events), run.events.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")  # A kill in the middle of a line must not swallow the next one.
+        file.write(json.dumps(event).encode() + b"\n")
+
+
+def read_events(run: RunDirectory) -> list[dict[str, Any]]:
+    """The run's events in order; a line that a kill cut short is left out.
+
+    Raises:
+        StoreError: The file is there but cannot be read.
+    """
+    if not is_there(run.events):
+        return []
+    with store_errors(run.events):
+        lines = run.events.read_bytes().splitlines()
+    events = []
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            events.append(event)
+    return events

@@ -1,0 +1,306 @@
+"""The commands `compare` and `report`: what they print and write, and one line for what they refuse."""
+
+import csv
+import io
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from pypdf import PdfReader
+
+from pneumo_core.cli.main import main
+from pneumo_core.config.classifier import Balance, Preset
+from pneumo_core.evaluation.paired import McNemar
+from pneumo_core.inference.compared import compare_runs
+from pneumo_core.runs.files import read_json, write_json
+from pneumo_core.runs.store import RunDirectory
+from tests.hostile import assert_one_line, public_folder, without_rights
+from tests.made_runs import made_predictions, made_run
+
+pytestmark = pytest.mark.usefixtures("no_published")
+
+Result = tuple[int, str, str]
+
+
+class Invoke(Protocol):
+    def __call__(self, *arguments: object) -> Result: ...
+
+
+@pytest.fixture
+def invoke(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Invoke:
+    def invoke(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["python -m pneumo_core", *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code
+        else:
+            status = 0
+        output, errors = capfd.readouterr()
+        assert isinstance(status, int)
+        return status, output, errors
+
+    return invoke
+
+
+def told(result: Result) -> Any:
+    """The one JSON document on standard output; NaN and Infinity are no JSON."""
+    status, output, errors = result
+    assert status == 0, errors
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is no JSON")
+
+    return json.loads(output, parse_constant=refuse)
+
+
+def assert_refused(result: Result, *parts: str) -> None:
+    status, output, errors = result
+    assert (status, output) == (1, "")
+    assert errors.startswith("error: ")
+    assert errors.endswith("\n")
+    assert_one_line(errors.removeprefix("error: ").removesuffix("\n"), *parts)
+
+
+def two_runs() -> tuple[RunDirectory, RunDirectory]:
+    return made_run(made_predictions()), made_run(made_predictions(skill=1.6), balance=Balance.OVERSAMPLE)
+
+
+# --- compare ----------------------------------------------------------------------------------------------------------
+
+
+def test_compare_as_json_holds_the_whole_comparison(invoke: Invoke) -> None:
+    a, b = two_runs()
+    found = told(invoke("compare", a.run_id, b.run_id, "--json"))
+    expected = compare_runs([a.run_id], [b.run_id])
+    names = {
+        "verdict",
+        "mcnemar",
+        "delong",
+        "differences",
+        "seeds",
+        "pairs",
+        "runs",
+        "against_report",
+        "notes",
+        "methods",
+    }
+    assert names <= set(found)
+    assert (found["verdict"], found["split"], found["paired"]) == (expected.verdict, "test", True)
+    calls = expected.mcnemar
+    assert found["mcnemar"]["p"] == calls.p
+    cells = [found["mcnemar"][name] for name in ("both_right", "only_a", "only_b", "both_wrong")]
+    assert cells == [calls.both_right, calls.only_a, calls.only_b, calls.both_wrong]
+    for metric, difference in expected.differences.items():
+        assert found["differences"][metric.value]["estimate"]["value"] == difference.estimate.value
+    assert [(run["side"], run["run_id"]) for run in found["runs"]] == [("a", a.run_id), ("b", b.run_id)]
+    assert "not_applicable" in found["against_report"]["b"]
+    assert found["seeds"]["accuracy"].keys() == {"not_applicable"}
+
+
+def test_compare_in_words_begins_with_the_verdict(invoke: Invoke) -> None:
+    a, b = two_runs()
+    status, output, _ = invoke("compare", a.run_id, b.run_id)
+    assert status == 0
+    assert output.startswith(f"verdict: {compare_runs([a.run_id], [b.run_id]).verdict}\n")
+    for run in (a, b):
+        assert run.run_id in output
+    calls = compare_runs([a.run_id], [b.run_id]).mcnemar
+    assert isinstance(calls, McNemar)
+    assert f"only A {calls.only_a}, only B {calls.only_b}, both wrong {calls.both_wrong}" in output
+    assert ", n = 90: both right" in output
+    assert "p = <" not in output
+    assert "n = 90 images of 45 patients" in output
+
+
+def test_compare_groups_with_commas_and_on_validation(invoke: Invoke) -> None:
+    none = [made_run(made_predictions(seed=seed), seed=seed).run_id for seed in range(2)]
+    more = [
+        made_run(made_predictions(seed=seed, skill=1.6), seed=seed, balance=Balance.OVERSAMPLE).run_id
+        for seed in range(2)
+    ]
+    found = told(invoke("compare", f"{none[1]}, {none[0]}", ",".join(more), "--split", "val", "--json"))
+    assert (found["a"]["run_ids"], found["b"]["run_ids"], found["split"]) == (none, more, "val")
+    assert [(pair["a"], pair["b"]) for pair in found["pairs"]] == list(zip(none, more, strict=True))
+    assert all(isinstance(pair["mcnemar_holm"], float) for pair in found["pairs"])
+    assert found["seeds"]["accuracy"]["k_a"] == 2
+    assert found["mcnemar"].keys() == {"not_applicable"}
+    assert len(found["runs"]) == 4
+
+
+def test_compare_refuses_in_one_line(invoke: Invoke) -> None:
+    a, b = two_runs()
+    assert_refused(invoke("compare", a.run_id, a.run_id, "--json"), a.run_id, "different runs")
+    assert_refused(invoke("compare", a.run_id, "baseline-ffffffffffff"), "baseline-ffffffffffff")
+    assert_refused(invoke("compare", a.run_id, "../../etc"), "../../etc")
+    assert_refused(invoke("compare", a.run_id, ",,", "--json"), "',,'")
+    assert_refused(invoke("compare", f"{a.run_id},{b.run_id}", b.run_id), b.run_id)
+    assert_refused(invoke("compare", a.run_id, b.run_id, "--split", "train"), "train")
+    b.predictions.write_bytes(b"")
+    assert_refused(invoke("compare", a.run_id, b.run_id, "--json"), b.run_id, "predictions.parquet")
+    assert_refused(invoke("report", a.run_id, b.run_id), b.run_id, "predictions.parquet")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compare"],
+        ["compare", "baseline-0123456789ab"],
+        ["compare", "a", "b", "c"],
+        ["compare", "a", "b", "--split", "all"],
+        ["report", "--split", "all"],
+        ["report", "--nonsense"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_2(invoke: Invoke, arguments: list[str]) -> None:
+    status, output, errors = invoke(*arguments)
+    assert (status, output) == (2, "")
+    assert "Usage: " in errors
+
+
+# --- report -----------------------------------------------------------------------------------------------------------
+
+
+class Links(HTMLParser):
+    """What a browser would fetch or run on opening an HTML file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        fetched = {"src", "srcset", "data", "poster", "background", "xlink:href", *(("href",) if tag != "a" else ())}
+        self.found += [f"{tag} {name}={value}" for name, value in attrs if name in fetched and not _inside(value)]
+        self.found += [f"{tag} {name}" for name, _ in attrs if name.startswith("on")]
+        if tag in {"script", "iframe", "object", "embed", "base"}:
+            self.found.append(tag)
+
+
+def _inside(value: str | None) -> bool:
+    return bool(value) and value.startswith(("#", "data:"))
+
+
+def pdf_text(content: bytes) -> str:
+    return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages).split())
+
+
+def assert_sound(folder: Path, files: list[str]) -> None:
+    """Every file is there, nothing else is, and each is what its name says and can be given away."""
+    assert sorted(files) == sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    for name in files:
+        content = (folder / name).read_bytes()
+        kind = name.rpartition(".")[2]
+        text = pdf_text(content) if kind == "pdf" else content.decode(errors="replace")
+        for private in ("/private-folder", str(folder.parent)):
+            assert private not in text, name
+        if kind == "html":
+            links = Links()
+            links.feed(text)
+            assert not links.found, name
+            assert not re.search(r"@import|url\((?!['\"]?(#|data:))", text), name
+        elif kind == "pdf":
+            assert content.startswith(b"%PDF"), name
+        elif kind == "json":
+            json.loads(text)
+        elif kind == "csv":
+            rows = list(csv.reader(io.StringIO(text, newline="")))
+            assert len(rows) > 1, name
+            assert len({len(row) for row in rows}) == 1, name
+        elif kind == "png":
+            assert content.startswith(b"\x89PNG"), name
+        else:
+            assert kind == "svg", name
+
+
+def hide_data(*runs: RunDirectory) -> None:
+    """Let the runs' data lie where nobody should read of it."""
+    for run in runs:
+        asked = read_json(run.config)
+        asked["data"]["root"] = "/private-folder/of somebody/chest_xray"
+        write_json(run.config, asked)
+
+
+def test_report_of_a_run_is_its_model_card_and_checklist(invoke: Invoke, tmp_path: Path) -> None:
+    run, _ = two_runs()
+    hide_data(run)
+    out = tmp_path / "out"
+    found = told(invoke("report", run.run_id, "--out", out, "--json"))
+    assert found["out"] == str(out)
+    assert {"claim-checklist.csv", f"model-card-{run.run_id}.html", f"model-card-{run.run_id}.pdf"} <= set(
+        found["files"]
+    )
+    assert_sound(out, found["files"])
+    assert run.run_id in (out / f"model-card-{run.run_id}.html").read_text()
+    assert run.run_id in pdf_text((out / f"model-card-{run.run_id}.pdf").read_bytes())
+    (out / "claim-checklist.csv").write_text("of an older report")
+    assert told(invoke("report", run.run_id, "--out", out, "--json")) == found
+    assert_sound(out, found["files"])
+
+
+def test_report_of_two_runs_is_their_comparison(invoke: Invoke, tmp_path: Path) -> None:
+    a, b = two_runs()
+    hide_data(a, b)
+    out = tmp_path / "out"
+    found = told(invoke("report", a.run_id, b.run_id, "--out", out, "--json"))
+    assert_sound(out, found["files"])
+    verdict = compare_runs([a.run_id], [b.run_id]).verdict
+    assert verdict in (out / "document.html").read_text()
+    assert "".join(verdict.split()) in "".join(pdf_text((out / "document.pdf").read_bytes()).split())
+    assert json.loads((out / "data.json").read_text())["verdict"] == verdict
+    assert {f"model-card-{run.run_id}.pdf" for run in (a, b)} <= set(found["files"])
+
+
+def test_report_of_what_there_is_is_a_study(invoke: Invoke, tmp_path: Path) -> None:
+    pairs = []
+    for preset in (Preset.SOUND, Preset.QUICK):
+        pairs += [
+            made_run(made_predictions(), preset=preset),
+            made_run(made_predictions(skill=1.6), preset=preset, balance=Balance.OVERSAMPLE),
+        ]
+    out = tmp_path / "out"
+    hide_data(*pairs)
+    found = told(invoke("report", "--out", out, "--json"))
+    assert_sound(out, found["files"])
+    study = json.loads((out / "data.json").read_text())["comparisons"]
+    verdicts = {compare_runs([a.run_id], [b.run_id]).verdict for a, b in (pairs[:2], pairs[2:])}
+    assert {one["verdict"] for one in study} == verdicts
+    html = (out / "document.html").read_text()
+    assert all(verdict in html for verdict in verdicts)
+
+
+def test_report_refuses_in_one_line_and_writes_nothing(invoke: Invoke, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert_refused(invoke("report", "--out", out), "none of them")
+    a, b = two_runs()
+    assert_refused(invoke("report", a.run_id, b.run_id, a.run_id, "--out", out), "3 sides")
+    assert_refused(invoke("report", f"{a.run_id},{b.run_id}", "--out", out), "1 sides")
+    assert_refused(invoke("report", "baseline-ffffffffffff", "--out", out), "baseline-ffffffffffff")
+    assert_refused(invoke("report", a.run_id, a.run_id, "--out", out), a.run_id)
+    assert not out.exists()
+
+
+def test_report_into_what_is_no_writable_folder(invoke: Invoke, tmp_path: Path) -> None:
+    run, _ = two_runs()
+    (tmp_path / "file").write_text("mine")
+    assert_refused(invoke("report", run.run_id, "--out", tmp_path / "file"), str(tmp_path / "file"))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_report_into_a_read_only_folder(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    with public_folder() as folder:
+        monkeypatch.setenv("PNEUMO_ARTIFACTS", str(folder / "artifacts"))
+        run, _ = two_runs()
+        (folder / "artifacts").chmod(0o755)
+        locked = folder / "locked"
+        locked.mkdir()
+        locked.chmod(0o555)
+        with without_rights():
+            result = invoke("report", run.run_id, "--out", locked / "out")
+        assert_refused(result, str(locked / "out"), "not writable")
+        locked.chmod(0o755)

@@ -1,0 +1,245 @@
+"""The DCGAN's commands: what they print and write, and one line for what they refuse."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pneumo_core.cli.main import main
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.gan import gan_config
+from pneumo_core.data.index import build_index
+from pneumo_core.data.splits import gan_rows
+from pneumo_core.data.synthetic import LICENSE, is_synthetic
+from pneumo_core.evaluation.plain import encode
+from pneumo_core.inference.gan_measures import learned_images, measure_gan
+from pneumo_core.inference.generator import generate, latents, load_generator
+from pneumo_core.records import Label
+from pneumo_core.runs.files import read_json, write_json
+from pneumo_core.runs.store import RunDirectory, published_root, runs_root, write_manifest
+from tests.conftest import ROOT, ask_for_run
+from tests.hostile import assert_one_line
+from tests.pages.conftest import linear_generator
+from tests.waiting import PATIENCE_S
+
+UNKNOWN = "dcgan-ffffffffffff"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> RunDirectory:
+    """A finished, measured DCGAN of PNEUMONIA phantoms, made by hand; never change its files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PNEUMO_ARTIFACTS", str(tmp_path_factory.mktemp("gan")))
+        patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
+        index = build_index(tiny_data)
+        config = gan_config(Preset.QUICK, label=Label.PNEUMONIA)
+        run = ask_for_run(config, index)
+        learned = index.table.iloc[gan_rows(index.table, config)][["image_id", "patient_id", "sha256"]]
+        learned.to_parquet(run.learned, index=False)
+        real, _ = learned_images(index, learned, 64)
+        run.model.write_bytes(linear_generator(real, 8))
+        write_manifest(run, {})
+        measures = measure_gan(run.run_id, load_generator(run), index, learned, count=20)
+        write_json(run.measures, encode(measures))
+        run.manifest.unlink()
+        write_manifest(run, {})
+    return run
+
+
+@pytest.fixture
+def gan(shared: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
+    """A copy of the DCGAN as this test's own."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    run = RunDirectory(runs_root() / shared.run_id)
+    shutil.copytree(shared.path, run.path)
+    return run
+
+
+@pytest.fixture(scope="module")
+def classifier() -> str:
+    """The baseline that ships with the project."""
+    return min(published_root().glob("baseline-*")).name
+
+
+def as_process(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pneumo_core", *map(str, arguments)]
+    env = {**os.environ, "COLUMNS": "250"}  # Help is cut to the terminal's width.
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+
+
+Refused = Callable[..., None]
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Refused:
+    """Run a command here that must end with 1, and one line on standard error that holds some parts."""
+
+    def refused(*arguments: object, told: tuple[str, ...]) -> None:
+        monkeypatch.setattr(sys, "argv", ["python -m pneumo_core", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        output, errors = capfd.readouterr()
+        assert (end.value.code, output) == (1, "")
+        assert errors.startswith("error: ")
+        assert_one_line(errors.removeprefix("error: ").removesuffix("\n"), *told)
+
+    return refused
+
+
+def answer(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
+    """The JSON document of a command that is run here."""
+    monkeypatch.setattr(sys, "argv", ["python -m pneumo_core", *map(str, arguments), "--json"])
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 0
+    return json.loads(capfd.readouterr().out)
+
+
+# --- gan train --------------------------------------------------------------------------------------------------------
+
+
+def test_help_names_every_setting() -> None:
+    result = as_process("gan", "train", "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    options = ("preset", "label", "image-size", "seed", "epochs", "batch-size", "filters", "latent-dim", "max-images")
+    more = ("generator-learning-rate", "discriminator-learning-rate", "diff-augment", "spectral-norm", "ema-decay")
+    for option in (*options, *more, "executor", "wait", "json", "data"):
+        assert f"--{option} " in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--filters", 3], "Received: filters=3"),
+        (["--image-size", 0], "Received: image_size=0"),
+        (["--image-size", 150], "Received: image_size=150"),
+        (["--epochs", 0], "Received: epochs=0"),
+        (["--ema-decay", 1], "Received: ema_decay=1.0"),
+        (["--seed", -1], "Received: seed=-1"),
+        (["--batch-size", 22], "training images of NORMAL"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_trained_leaves_no_run(
+    refused: Refused, tiny_data: Path, options: list[object], told: str
+) -> None:
+    refused("gan", "train", "--preset", "quick", "--data", tiny_data, *options, told=(told,))
+    assert not runs_root().exists()
+
+
+# --- gan sample -------------------------------------------------------------------------------------------------------
+
+
+def test_samples_are_files_that_say_what_they_are(gan: RunDirectory, tmp_path: Path) -> None:
+    out = tmp_path / "samples"
+    result = as_process("gan", "sample", gan.run_id, "--count", 3, "--seed", 5, "--first", 2, "--out", out, "--json")
+    assert result.returncode == 0, result.stderr
+    shown = {"run_id": gan.run_id, "out": str(out), "count": 3, "seed": 5, "first": 2}
+    assert json.loads(result.stdout) == shown
+    names = [f"synthetic-{gan.run_id}-seed5-{number:07d}.png" for number in (2, 3, 4)]
+    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", *names]
+    manifest = read_json(out / "manifest.json")
+    assert (manifest["run_id"], manifest["seed"], manifest["first"], manifest["count"]) == (gan.run_id, 5, 2, 3)
+    assert [file["name"] for file in manifest["files"]] == names
+    images = generate(load_generator(gan), latents(8, 5, 2, 3))
+    for name, image in zip(names, images, strict=True):
+        assert is_synthetic(name)
+        with Image.open(out / name) as read:
+            np.testing.assert_array_equal(np.asarray(read), image)
+            assert (read.text["Synthetic"], read.text["License"], read.text["Run"]) == ("yes", LICENSE, gan.run_id)
+
+
+@pytest.mark.parametrize("count", [0, -1, 10_000_000])
+def test_numbers_out_of_range_leave_no_folder(gan: RunDirectory, refused: Refused, tmp_path: Path, count: int) -> None:
+    told = (f"a whole number from 1 to 100000. Received: count={count}",)
+    refused("gan", "sample", gan.run_id, "--count", count, "--out", tmp_path / "out", told=told)
+    assert not (tmp_path / "out").exists()
+
+
+def test_ten_million_end_a_process_with_1_and_a_line(gan: RunDirectory, tmp_path: Path) -> None:
+    result = as_process("gan", "sample", gan.run_id, "--count", 10_000_000, "--out", tmp_path / "out")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.count("\n") == 1
+    assert_one_line(result.stderr.removeprefix("error: ").strip(), "Received: count=10000000")
+
+
+# --- gan evaluate -----------------------------------------------------------------------------------------------------
+
+
+def test_evaluate_prints_the_measures_of_the_run(
+    gan: RunDirectory, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answer(capfd, monkeypatch, "gan", "evaluate", gan.run_id) == read_json(gan.measures)
+
+
+def test_evaluate_with_an_option_measures_anew(
+    gan: RunDirectory, tiny_data: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = gan.measures.read_bytes()
+    shown = answer(capfd, monkeypatch, "gan", "evaluate", gan.run_id, "--data", tiny_data, "--count", 21, "--seed", 4)
+    assert isinstance(shown, dict)
+    assert (shown["sample_seed"], shown["report"]["n_generated"]) == (4, 21)
+    assert gan.measures.read_bytes() == before
+
+
+@pytest.mark.parametrize("count", [0, 19, 10_000_000])
+def test_numbers_that_are_not_measured(gan: RunDirectory, refused: Refused, tiny_data: Path, count: int) -> None:
+    told = (f"Received: count={count:,}",)
+    refused("gan", "evaluate", gan.run_id, "--data", tiny_data, "--count", count, told=told)
+
+
+def test_a_damaged_record_is_told(gan: RunDirectory, refused: Refused) -> None:
+    gan.measures.write_text("{}")
+    refused("gan", "evaluate", gan.run_id, told=("measures.json", gan.run_id))
+
+
+# --- The wrong run ----------------------------------------------------------------------------------------------------
+
+
+def test_runs_that_are_unknown_unfinished_or_classifiers(
+    gan: RunDirectory, classifier: str, refused: Refused, tmp_path: Path
+) -> None:
+    for verb, more in (("sample", ("--out", tmp_path / "out")), ("evaluate", ())):
+        refused("gan", verb, UNKNOWN, *more, told=(f"run_id='{UNKNOWN}'", "runs list"))
+        refused("gan", verb, "../runs", *more, told=("run_id='../runs'",))
+        refused("gan", verb, classifier, *more, told=(f"run_id='{classifier}', a classifier's",))
+    gan.manifest.unlink()
+    for verb, more in (("sample", ("--out", tmp_path / "out")), ("evaluate", ())):
+        refused("gan", verb, gan.run_id, *more, told=("must be finished", gan.run_id))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dcgan_answers_no_classifier_s_question(gan: RunDirectory, refused: Refused, tiny_data: Path) -> None:
+    told = ("must be a classifier's", f"run_id='{gan.run_id}', a DCGAN's")
+    refused("predict", "--run", gan.run_id, tiny_data / "test", told=told)
+    refused("evaluate", gan.run_id, told=told)
+
+
+# --- train --balance gan:RUN ------------------------------------------------------------------------------------------
+
+
+def test_the_arm_needs_a_finished_dcgan_of_the_smaller_class(
+    gan: RunDirectory, classifier: str, refused: Refused, tiny_data: Path
+) -> None:
+    def train(balance: str, *told: str) -> None:
+        refused("train", "--preset", "quick", "--data", tiny_data, "--balance", balance, told=told)
+
+    train("gan", "gan:RUN", "Received: balance='gan'")
+    train("gan:", "gan:RUN", "Received: balance='gan:'")
+    train("none:" + gan.run_id, "gan:RUN")
+    train(f"gan:{classifier}", "must be a DCGAN's run", f"gan_run='{classifier}'")
+    train("gan:../../x", "must be a DCGAN's run")
+    train(f"gan:{UNKNOWN}", f"run_id='{UNKNOWN}'")
+    train(f"gan:{gan.run_id}", "smaller class, NORMAL", "which makes PNEUMONIA")
+    gan.manifest.unlink()
+    train(f"gan:{gan.run_id}", "must be finished", gan.run_id)
+    assert not list(runs_root().glob("baseline-*"))

@@ -1,0 +1,124 @@
+"""Ours against the report: both sides, one side without a counterpart, phantoms, validation images, a group of seeds."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.compare.report import numbers_frame, report_frame
+from pneumo_core.config.classifier import Balance, Preset
+from pneumo_core.config.presets import preset_config
+from pneumo_core.evaluation.against_report import against_report
+from pneumo_core.inference.compared import compare_runs
+from pneumo_core.records import Architecture, Estimate
+from pneumo_core.reference import INCONSISTENCIES, REPORT_RUNS
+from tests.pages.ui.finished_runs import finish
+from tests.waiting import app_test
+
+GAN_RUN = "dcgan-0123456789ab"
+
+
+def opened(a: list[str], b: list[str], split: str = "test") -> AppTest:
+    def section(a: list[str], b: list[str], split: str) -> None:
+        from pages.ui.compare.report import ours_against_report
+        from pneumo_core.inference.compared import compare_runs
+        from pneumo_core.records import Split
+
+        ours_against_report(compare_runs(a, b, split=Split(split)))
+
+    return app_test(section, args=(a, b, split)).run()
+
+
+def texts(page: AppTest) -> str:
+    kinds = ("markdown", "caption", "info", "subheader")
+    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
+
+
+@pytest.fixture
+def original(no_published: Path) -> str:
+    return finish(preset_config(Architecture.BASELINE, Preset.REPORT))
+
+
+def test_both_sides_stand_beside_their_training_of_the_report(original: str) -> None:
+    balanced = finish(preset_config(Architecture.BASELINE, Preset.SOUND, balance=Balance.GAN, gan_run=GAN_RUN))
+    page = opened([original], [balanced])
+    assert not page.exception
+    first, others, second, _ = (frame.value for frame in page.dataframe)
+    assert first["figure"].tolist()[:2] == ["accuracy", "precision 0"]
+    assert first["the report"].tolist()[:2] == ["0.90", "0.95"]
+    assert first["figure"].iloc[-1] == "loss"
+    assert second["the report"].iloc[0] == "0.88"
+    assert set(second["place"]) == {"section 5, Figure 9"}
+    ours = dict(zip(others["number"], others["ours"], strict=True))
+    assert (ours["support 0"], ours["support 1"], ours["support"]) == ("20", "40", "60")
+    assert int(ours["true 0"]) + int(ours["false 1"]) == 20
+    said = texts(page)
+    assert "baseline CNN, original images" in said
+    assert "original and generated images" in said
+    assert "test, selected on test, n = 60" in said
+    assert "Read A with this" in said, "one was selected on test and the other was not"
+    assert "Read B with this" in said
+    for item in INCONSISTENCIES:
+        assert item.title in said
+    assert [table.value["which are"].tolist() for table in page.table] == [["equal"] * 3] * 2
+
+
+def test_the_file_holds_the_numbers_of_the_table(original: str) -> None:
+    other = finish(preset_config(Architecture.BASELINE, Preset.REPORT, seed=1))
+    side = compare_runs([original], [other]).a
+    rows = against_report(side.figures, REPORT_RUNS[0])
+    frame = pd.read_csv(io.StringIO(numbers_frame("A", side, rows).to_csv(index=False)))
+    assert frame["side"].tolist() == ["A"] * 14
+    for row, kept, shown in zip(rows, frame.itertuples(), report_frame(rows).itertuples(index=False), strict=True):
+        assert row.ours == Estimate(kept.ours, kept.low, kept.high, kept.n)
+        assert row.difference == kept.difference == pytest.approx(kept.ours - kept.report)
+        assert shown[2] == f"{kept.ours:.3f} ({kept.low:.3f} to {kept.high:.3f})"
+        assert kept.inside == (shown[4] == "inside our interval")
+
+
+def test_notes_that_hold_for_both_sides_stand_once(original: str) -> None:
+    page = opened([original], [finish(preset_config(Architecture.BASELINE, Preset.REPORT, seed=1))])
+    assert "Read A and B with this" in texts(page)
+    assert len(page.get("download_button")) == 1
+
+
+@pytest.mark.parametrize("arm", [Balance.CLASS_WEIGHT, Balance.OVERSAMPLE])
+def test_an_arm_that_the_report_has_not_says_so(original: str, arm: Balance) -> None:
+    page = opened([original], [finish(preset_config(Architecture.BASELINE, Preset.REPORT, balance=arm))])
+    assert not page.exception
+    (words,) = [info.value for info in page.info]
+    assert "B has no counterpart" in words
+    assert arm.value.split("-")[0] in words
+    assert len(page.dataframe) == 2
+    assert len(page.table) == 1
+
+
+def test_phantoms_have_no_counterpart(no_published: Path) -> None:
+    runs = [finish(preset_config(Architecture.BASELINE, Preset.REPORT, seed=seed), is_phantom=True) for seed in (0, 1)]
+    page = opened(runs[:1], runs[1:])
+    assert not page.exception
+    assert len(page.info) == 2
+    assert all("phantoms" in info.value for info in page.info)
+    assert not page.dataframe
+    assert not page.get("download_button")
+    assert INCONSISTENCIES[0].title in texts(page)
+
+
+def test_on_validation_images_no_figure_is_set_beside_the_reports(no_published: Path) -> None:
+    runs = [finish(preset_config(Architecture.BASELINE, Preset.SOUND, seed=seed)) for seed in (0, 1)]
+    page = opened(runs[:1], runs[1:], "val")
+    assert not page.exception
+    assert any("are of test images" in info.value for info in page.info)
+    assert not page.dataframe
+    assert len(page.table) == 2, "parameters do not depend on the images"
+
+
+def test_a_group_of_seeds_is_a_mean_and_has_no_one_confusion_matrix(original: str) -> None:
+    seeds = [original, finish(preset_config(Architecture.BASELINE, Preset.REPORT, seed=1))]
+    page = opened(seeds, [finish(preset_config(Architecture.BASELINE, Preset.SOUND))])
+    assert not page.exception
+    assert "n = 60, mean of 2 runs" in texts(page)
+    others = page.dataframe[1].value
+    assert others.loc[others["number"] == "true 0", "ours"].tolist() == [""]
