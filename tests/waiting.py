@@ -19,7 +19,7 @@ PATIENCE_S: Final = 300.0
 BRIEFLY_S: Final = 0.1
 """A limit for what is to be waited for in vain: it never comes, so a busy machine changes nothing."""
 
-_POLL_S: Final = 0.01
+_POLL_S: Final = 0.05  # Asking may look through all processes, and the others want to work.
 
 
 def wait_for(what: str, condition: Callable[[], object], explain: Callable[[], object] = lambda: "") -> None:

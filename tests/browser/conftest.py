@@ -8,12 +8,12 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from benchmarks.browser import CHROMIUM, chromium, find_chromium
 from tests.conftest import FinishedRun
@@ -129,7 +129,16 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         context.close()
 
 
+@pytest.fixture(scope="session")
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    """One visitor for most tests: what a browser has fetched and compiled once, it need not again."""
+    with closing(browser.new_context(viewport={"width": 1280, "height": 900})) as context:
+        context.set_default_timeout(1000 * PATIENCE_S)
+        yield context
+
+
 @pytest.fixture
-def page(new_page: Callable[..., Page]) -> Page:
-    """One visitor's page."""
-    return new_page()
+def page(visitor: BrowserContext) -> Iterator[Page]:
+    """A page of the usual visitor's."""
+    with closing(visitor.new_page()) as page:
+        yield page
