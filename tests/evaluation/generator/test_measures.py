@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation import discrepancy, generative
+from pneumo_core.evaluation.generator import discrepancy, measures
 from pneumo_core.evaluation.generator.measures import (
     FeatureMeasures,
     Features,
@@ -152,7 +152,7 @@ def test_ratios() -> None:
 
 def test_halves_share_no_patient() -> None:
     splits = halves(PATIENTS, seed=4)
-    assert len(splits) == generative.SPLITS
+    assert len(splits) == measures.SPLITS
     for first, second in splits:
         assert sorted([*first, *second]) == list(range(len(PATIENTS)))
         assert not set(PATIENTS[first]) & set(PATIENTS[second])

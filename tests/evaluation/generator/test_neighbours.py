@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation import neighbours
+from pneumo_core.evaluation.generator import neighbours
 from pneumo_core.evaluation.generator.neighbours import nearest, nearest_apart, precision_recall
 from pneumo_core.records import Estimate
 
