@@ -1,5 +1,5 @@
-"""README's pictures: every page in both themes, on phantoms and the published DCGAN's samples, so that no X-ray of a person is
-in them.
+"""The documentation's pictures: every page in both themes, on phantoms and the published DCGAN's samples, so that no X-ray
+of a person is in them.
 
     python -m benchmarks.screenshots
 

@@ -1,11 +1,14 @@
-"""README's commands, settings and pictures are those of the project."""
+"""Commands, settings, figures, links and pictures of README and docs/ are those of the project."""
 
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from pneumo_core.cli.main import app
@@ -22,8 +25,15 @@ from pneumo_core.settings import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 PUBLISHED = PROJECT / "artifacts" / "published"
-README = (PROJECT / "README.md").read_text()
-COMMANDS = re.findall(r"^python -m pneumo_core (.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+RESULTS = (PROJECT / "docs" / "results.md").read_text(encoding="utf-8")
+MANUAL = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+LINKED = [*MANUAL, *(PROJECT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "pneumo_core/README.md"))]
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in MANUAL)
+WITHOUT_BREAKS = " ".join(TEXT.split())
+COMMANDS = list(
+    dict.fromkeys(re.findall(r"^python -m pneumo_core (.*?)(?:\s+#.*)?$", TEXT, flags=re.MULTILINE))  # each once
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -42,29 +52,55 @@ def test_each_command_exists_with_its_options(command: str) -> None:
         assert option in result.output
 
 
-def test_there_are_commands() -> None:
-    assert len(COMMANDS) >= 10
+def command_names(group: TyperGroup, *above: str) -> Iterator[str]:
+    """Names of all commands of the command line, those of groups with the group's name before them."""
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from command_names(command, *above, name)
+        else:
+            yield " ".join([*above, name])
+
+
+def test_every_command_is_documented() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    names = set(command_names(group))
+    assert len(names) >= 10
+    assert {name for name in names if not any(f"{command} ".startswith(f"{name} ") for command in COMMANDS)} == set()
+
+
+def test_benchmarks_exist() -> None:
+    names = set(re.findall(r"python -m benchmarks\.(\w+)", TEXT))
+    assert len(names) >= 5
+    assert {name for name in names if not (PROJECT / "benchmarks" / f"{name}.py").is_file()} == set()
 
 
 def test_every_setting_is_documented() -> None:
-    documented = set(re.findall(r"`(PNEUMO_[A-Z0-9_]+)` \|", README))
+    documented = set(re.findall(r"`(PNEUMO_[A-Z0-9_]+)` \|", TEXT))
     assert documented == {f"PNEUMO_{field.name.upper()}" for field in fields(Settings)}
 
 
 def test_every_preset_is_documented() -> None:
-    assert set(re.findall(r"^\| `(\w+)` \| .* \| .* \| .* \|$", README, flags=re.MULTILINE)) == {
+    assert set(re.findall(r"^\| `(\w+)` \| .* \| .* \| .* \|$", TEXT, flags=re.MULTILINE)) == {
         preset.value for preset in Preset
     }
 
 
+@pytest.mark.parametrize("text", [README, RESULTS], ids=["README", "results"])
 @pytest.mark.parametrize("split", [Split.VAL, Split.TEST])
-def test_the_published_runs_figures_are_the_tables(split: Split) -> None:
+def test_the_published_runs_figures_are_the_tables(split: Split, text: str) -> None:
     (row,) = re.findall(
-        rf"^\| baseline `sound`, published \| {split.value} \| (\d+) \| (.*) \|$", README, flags=re.MULTILINE
+        rf"^\| baseline `sound`, published \| {split.value} \| (\d+) \| (.*) \|$", text, flags=re.MULTILINE
     )
     part = read_report(RunDirectory(PUBLISHED / "baseline-ecf6ed585dfd")).splits[split]
     estimates = [part.accuracy, part.sensitivity, part.specificity, part.auroc]
     assert row == (str(part.n), " | ".join(f"{e.value:.1%} ({e.low:.1%} to {e.high:.1%})" for e in estimates))
+
+
+def test_readme_s_results_are_rows_of_the_detailed_results() -> None:
+    rows = re.findall(r"^\| (?:run|baseline|VGG16) .*$", README, flags=re.MULTILINE)
+    assert len(rows) >= 4
+    assert [row for row in rows if row not in RESULTS.splitlines()] == []
 
 
 def test_the_study_s_figures_are_the_tables() -> None:
@@ -84,7 +120,7 @@ def test_the_study_s_figures_are_the_tables() -> None:
             difference_text(Metric.ACCURACY, seeds.value, seeds.low, seeds.high) + f", p {p_cell(seeds.p)}",
             difference_text(Metric.AUROC, auroc.value, auroc.low, auroc.high),
         )
-        assert f"| {' | '.join(cells)} |" in README
+        assert f"| {' | '.join(cells)} |" in RESULTS.splitlines()
         assert "no difference can be shown" in found.verdict
 
 
@@ -111,15 +147,70 @@ def test_the_published_dcgan_s_figures_are_the_tables() -> None:
         f'"{features.space}"',
         f"`{run.name}`",
     ]
-    assert [row for row in rows if row not in README] == []
+    assert [row for row in rows if row not in WITHOUT_BREAKS] == []
 
 
 def test_make_targets_exist() -> None:
-    makefile = (PROJECT / "Makefile").read_text()
-    for target in re.findall(r"^make (\w+)", README, flags=re.MULTILINE):
-        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    text = TEXT + (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^ *make ([\w-]+)", text, flags=re.MULTILINE))
+    assert targets >= {"run", "test", "check"}
+    assert {name for name in targets if not re.search(rf"^{name}:", makefile, flags=re.MULTILINE)} == set()
 
 
-@pytest.mark.parametrize("name", re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README))
-def test_pictures_exist(name: str) -> None:
-    assert (PROJECT / name).is_file()
+def test_readme_fits_on_two_screens_with_one_picture() -> None:
+    assert len(README.splitlines()) <= 100
+    assert len(pictures(README)) == 1
+
+
+def links(text: str) -> list[str]:
+    """Targets of all Markdown links and pictures."""
+    return re.findall(r"\]\(([^)\s]+)\)", text)
+
+
+def pictures(text: str) -> list[str]:
+    """Targets of all Markdown pictures."""
+    return re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+
+
+def anchors(text: str) -> set[str]:
+    """What a link may name of a file: its headings, as code hosts write them."""
+    return {
+        re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    }
+
+
+def broken_links(path: Path, text: str) -> list[str]:
+    """Relative links of a file that lead to no file of the project, or to no heading of it."""
+    broken = []
+    for link in links(text):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        inside = target.is_file() and target.is_relative_to(PROJECT)
+        if not inside or (anchor and anchor not in anchors(target.read_text(encoding="utf-8"))):
+            broken.append(link)
+    return broken
+
+
+@pytest.mark.parametrize("path", LINKED, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_links_and_pictures_exist(path: Path) -> None:
+    assert broken_links(path, path.read_text(encoding="utf-8")) == []
+
+
+def test_a_broken_link_is_found() -> None:
+    text = "[a](LICENSE) [b](docs/nowhere.md) ![c](none.png) [d](CONTRIBUTING.md#nowhere) [e](https://x.org) [f](docs/../..)"
+    broken = ["docs/nowhere.md", "none.png", "CONTRIBUTING.md#nowhere", "docs/../.."]
+    assert broken_links(PROJECT / "README.md", text) == broken
+
+
+def test_each_file_of_docs_is_linked_from_readme() -> None:
+    assert {f"docs/{path.name}" for path in MANUAL[1:]} <= set(links(README))
+
+
+def test_each_picture_of_a_light_page_is_shown() -> None:
+    """A page whose picture nobody links to is a picture that goes stale unseen."""
+    shown = {Path(name).stem.rpartition("-")[0] for name in pictures(TEXT)}
+    assert {path.stem.rpartition("-")[0] for path in (PROJECT / "docs" / "screenshots").iterdir()} == shown
