@@ -206,6 +206,13 @@ def test_a_broken_link_is_found() -> None:
     assert broken_links(PROJECT / "README.md", text) == broken
 
 
+def test_modules_that_the_architecture_page_names_exist() -> None:
+    text = (PROJECT / "pneumo_core" / "README.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"`([\w/]+\.py)`", text)) - {"app.py"}
+    assert len(names) >= 40
+    assert {name for name in names if not (PROJECT / "pneumo_core" / name).is_file()} == set()
+
+
 def test_each_file_of_docs_is_linked_from_readme() -> None:
     assert {f"docs/{path.name}" for path in MANUAL[1:]} <= set(links(README))
 
