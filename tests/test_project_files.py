@@ -103,3 +103,10 @@ def test_make_takes_the_python_of_the_environment(minor: int, tmp_path: Path) ->
     environment = {**os.environ, "PYTHON": f"python3.{minor}"}
     found = subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True)
     assert f"for python in python3.{minor}; do" in found.stdout
+
+
+def test_types_are_checked_of_all_code_that_people_run() -> None:
+    config = tomllib.loads(read("pyproject.toml"))["tool"]["mypy"]
+    assert config["files"] == ["pneumo_core", "pages", "app.py"]
+    assert config["strict"] is True
+    assert not any(override.get("ignore_errors") for override in config["overrides"])

@@ -77,7 +77,8 @@ def phantom_sample() -> tuple[tuple[Label, ...], list[NDArray[np.uint8]]]:
 
 def show_phantom_sample() -> None:
     """The first phantoms as pictures."""
-    labels, images = (part[:8] for part in phantom_sample())
+    labels, images = phantom_sample()
+    labels, images = labels[:8], images[:8]
     st.subheader("The first phantoms")
     grid = st.grid(len(images), min_column_width=110, gap="xsmall")
     for number, (label, pixels) in enumerate(zip(labels, images, strict=True), start=1):

@@ -55,8 +55,7 @@ def roc_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
         for place, curve in enumerate(side.roc):
             if isinstance(curve, NotApplicable):
                 continue
-            line = {"x": curve.fpr, "y": curve.tpr, "customdata": curve.threshold}
-            _curve(figure, look, side, place, words, **line)
+            _curve(figure, look, side, place, words, x=curve.fpr, y=curve.tpr, customdata=curve.threshold)
         bars = _complement(side.figures[Metric.SPECIFICITY]), side.figures[Metric.SENSITIVITY]
         _points(figure, look, side, ("1 - specificity", "sensitivity"), _roc_point, bars)
     return _unit_square(figure, "1 - specificity", "sensitivity")

@@ -1,5 +1,6 @@
 """X-rays with both runs' heat maps beside them: only what is looked at is read, and nothing of it is kept."""
 
+from collections.abc import Hashable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -52,7 +53,7 @@ def show_images(index: DataIndex, pair: Pair, rows: pd.DataFrame) -> None:
     )
     hashes = dict(zip(index.table["image_id"], index.table["sha256"], strict=True))
     side = _LARGE if len(rows) == 1 else _SMALL
-    shown: list[tuple[dict[str, Any], NDArray[np.uint8]]] = []
+    shown: list[tuple[dict[Hashable, Any], NDArray[np.uint8]]] = []
     for row in rows.to_dict("records"):
         try:
             shown.append((row, _pixels(index.root, row["image"], hashes.get(row["image"], ""), side)))
@@ -71,7 +72,7 @@ def show_images(index: DataIndex, pair: Pair, rows: pd.DataFrame) -> None:
 
 
 def _draw(
-    row: dict[str, Any],
+    row: dict[Hashable, Any],
     pixels: NDArray[np.uint8],
     cams: dict[str, NDArray[np.float32]],
     opacity: float,

@@ -1,6 +1,7 @@
 """What the reader sets for two operating points: rule, prevalence, thresholds and stake, all kept in the address."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import streamlit as st
@@ -129,7 +130,7 @@ def pick_thresholds(sides: tuple[Shown, Shown], start: tuple[float, ...], rule: 
     *places, last = st.columns([4, 4, 1], vertical_alignment="bottom")
     found = []
     for place, side, key, first in zip(places, sides, keys, start, strict=True):
-        _unless_set(key, lambda key=key: _asked(key, 0.0, 1.0), first)
+        _unless_set(key, partial(_asked, key, 0.0, 1.0), first)
         words = f"Threshold of {side.letter} (the rule's: {first:.3f})"
         threshold = place.slider(words, 0.0, 1.0, step=0.001, format="%.3f", key=key)
         _keep(key, None if threshold == first else f"{threshold:g}")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.cached import forget_indexes
 from pages.ui.components import show_error
@@ -99,9 +100,18 @@ def _folder_of(typed: str) -> Path:
     return folder
 
 
+def _counted(bar: DeltaGenerator, action: str) -> Callable[[int, int], None]:
+    """What shows on a progress bar how many images of how many are done."""
+
+    def show(done: int, total: int) -> None:
+        bar.progress(done / total, f"{action}: {done:,} of {total:,}")
+
+    return show
+
+
 def _connect_phantoms() -> None:
     bar = st.progress(0.0, "Drawing phantoms")
-    folder = phantom_data(lambda done, total: bar.progress(done / total, f"Drawing phantoms: {done:,} of {total:,}"))
+    folder = phantom_data(_counted(bar, "Drawing phantoms"))
     bar.empty()
     _connect_folder(folder)
 
@@ -115,10 +125,7 @@ def _connect_folder(folder: Path) -> None:
     """
     bar = st.progress(0.0, "Reading the images")
     try:
-        index = build_index(
-            folder,
-            progress=lambda done, total: bar.progress(done / total, f"Reading the images: {done:,} of {total:,}"),
-        )
+        index = build_index(folder, progress=_counted(bar, "Reading the images"))
     except OSError as error:
         raise DataError(
             f"the folder must be readable. Received: folder={str(folder)!r}: {error.strerror}; mind its permissions"

@@ -125,7 +125,7 @@ def show_summary(index: DataIndex) -> None:
         alt="Stacked bars of the images of each split by class and subtype; the table below has the numbers.",
     )
     counts = count_table(table)
-    numbers = {name: st.column_config.NumberColumn(format="localized") for name in counts.select_dtypes("number")}
+    numbers = {str(name): st.column_config.NumberColumn(format="localized") for name in counts.select_dtypes("number")}
     st.dataframe(counts, hide_index=True, column_config=numbers, alt="Images and patients per split")
     st.caption(
         "Subtypes and patients are what the file names say. PPV and NPV hold for the share of PNEUMONIA they were measured at, "

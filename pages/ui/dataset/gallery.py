@@ -140,7 +140,12 @@ def _close(page: int | None) -> None:
 def _records(rows: pd.DataFrame) -> list[ImageRecord]:
     return [
         ImageRecord(
-            **{**row, "split": Split(row["split"]), "label": Label(row["label"]), "subtype": Subtype(row["subtype"])}
+            **{
+                **{str(name): value for name, value in row.items()},
+                "split": Split(row["split"]),
+                "label": Label(row["label"]),
+                "subtype": Subtype(row["subtype"]),
+            }
         )
         for row in rows.to_dict("records")
     ]
