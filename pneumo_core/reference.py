@@ -89,7 +89,7 @@ EXPECTED: Final[dict[tuple[Architecture, Preset], Expected]] = {
         Estimate(0.853, 0.800, 0.894, 299), Estimate(0.939, 0.903, 0.963, 299), epochs=6, duration_s=40
     ),
 }
-"""Runs with seed 0 on the X-rays that README's results are from; what was not run is not there."""
+"""Runs with seed 0 on the X-rays that docs/results.md are from; what was not run is not there."""
 
 
 @dataclass(frozen=True, slots=True)

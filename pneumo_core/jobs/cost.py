@@ -35,7 +35,7 @@ class _Speed:
 
 
 _TYPICAL: Final = {
-    # Two cores of a server CPU with bfloat16 and AMX; README's table names the runs.
+    # Two cores of a server CPU with bfloat16 and AMX; docs/results.md names the runs.
     (Architecture.BASELINE, False): _Speed(117.0, math.inf),
     (Architecture.VGG16, True): _Speed(1000.0, 140.0),
     (Architecture.VGG16, False): _Speed(115.0, math.inf),

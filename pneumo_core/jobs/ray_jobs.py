@@ -173,7 +173,7 @@ def _address() -> str:
     if not is_address or address != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
         raise ConfigError(
             "PNEUMO_RAY_ADDRESS must be the address of Ray's dashboard, such as http://127.0.0.1:8265. "
-            f"Received: PNEUMO_RAY_ADDRESS={chosen.ray_address!r}; README says how to start Ray"
+            f"Received: PNEUMO_RAY_ADDRESS={chosen.ray_address!r}; docs/settings.md says how to start Ray"
         )
     if not (_is_loopback(address) or chosen.ray_allow_unauthenticated or ray_token()):
         raise ConfigError(
@@ -217,5 +217,5 @@ def _request(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     except requests.RequestException as error:
         raise RunError(
             f"Ray must answer at {address} within {sum(_TIMEOUT_S[method]):.0f} s. Received: {type(error).__name__}; start "
-            "it as README says, or correct PNEUMO_RAY_ADDRESS"
+            "it as docs/settings.md says, or correct PNEUMO_RAY_ADDRESS"
         ) from error
