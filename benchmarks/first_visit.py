@@ -4,7 +4,8 @@
 
 Content is a table, a chart, a figure or a picture that is drawn, not a title, a skeleton or a spinner. `_ready_s` is until no
 progress bar is left, where the page waits for the phantoms. The server answers for its health before it is asked; the first
-page of all is asked once before, unmeasured, so that bytecode is there and the disk's cache is warm.
+page of all is asked once before, unmeasured, so that bytecode is there and the disk's cache is warm. `bare` is an app of one
+table: what Streamlit and the browser take by themselves. `_ratio` is a page's time to that.
 """
 
 import argparse
@@ -45,21 +46,27 @@ def main() -> None:
     figures: dict[str, Figure] = {"cores": os.cpu_count() or 1}
     with chromium() as browser:
         visit(browser, "")
+        with tempfile.TemporaryDirectory() as folder:
+            bare = Path(folder) / "bare.py"
+            bare.write_text("import streamlit as st\n\nst.table({'a': [1]})\n")
+            alone = statistics.median(visit(browser, "", bare)[0] for _ in range(arguments.repeats))
+        figures["bare_first_content_s"] = alone
         for path in PAGES:
             visits = [visit(browser, path) for _ in range(arguments.repeats)]
             name = path or "overview"
             figures[f"{name}_first_content_s"] = statistics.median(first for first, _ in visits)
+            figures[f"{name}_first_content_ratio"] = figures[f"{name}_first_content_s"] / alone
             figures[f"{name}_first_content_worst_s"] = max(first for first, _ in visits)
             if waits := [ready for _, ready in visits if ready is not None]:
                 figures[f"{name}_ready_s"] = statistics.median(waits)
     tell(figures, arguments.json)
 
 
-def visit(browser: Browser, path: str) -> tuple[float, float | None]:
+def visit(browser: Browser, path: str, script: str | Path = "app.py") -> tuple[float, float | None]:
     """Seconds from a page's link to its first content, and to its data where it waits for them."""
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as artifacts,
-        served({"PNEUMO_ARTIFACTS": artifacts}) as (address, _),
+        served({"PNEUMO_ARTIFACTS": artifacts}, script) as (address, _),
     ):
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         page: Page = context.new_page()

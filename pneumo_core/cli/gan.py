@@ -23,7 +23,9 @@ _OF_PRESET = "; default: the preset's."
 
 @gan_app.command("train")
 def gan_train(
-    preset: Annotated[Preset, typer.Option(help="Procedure; docs/commands.md says what each stands for.")] = Preset.SOUND,
+    preset: Annotated[
+        Preset, typer.Option(help="Procedure; docs/commands.md says what each stands for.")
+    ] = Preset.SOUND,
     data: Data = None,
     label: Annotated[str, typer.Option(help="Class to learn, NORMAL or PNEUMONIA.")] = Label.NORMAL.name,
     image_size: Annotated[

@@ -121,7 +121,9 @@ def data_index(folder: Annotated[Path, typer.Argument(help="Data set.")], as_jso
 @app.command()
 def train(
     architecture: Annotated[Architecture, typer.Option(help="Model to train.")] = Architecture.BASELINE,
-    preset: Annotated[Preset, typer.Option(help="Procedure; docs/commands.md says what each stands for.")] = Preset.SOUND,
+    preset: Annotated[
+        Preset, typer.Option(help="Procedure; docs/commands.md says what each stands for.")
+    ] = Preset.SOUND,
     data: Data = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Most epochs; default: the preset's.")] = None,
