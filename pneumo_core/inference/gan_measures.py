@@ -26,10 +26,10 @@ from pneumo_core.inference.feature_space import (
     enlarged,
     features,
     imagenet_space,
-    vgg16_file,
 )
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.inference.session import run_batches
+from pneumo_core.models.vgg16_weights import found_file
 from pneumo_core.records import Architecture, Estimate, NotApplicable
 from pneumo_core.runs.files import is_there, read_json
 from pneumo_core.runs.store import RunDirectory, find_run, list_runs, published_root, read_config, verified_file
@@ -227,7 +227,7 @@ def _judge(index: DataIndex, named: str | None) -> Classifier | None:
 
 def _space(judge: Classifier | None, size: int) -> FeatureSpace | None:
     """VGG16's where its weights are, else the judge's, else that of the baseline that ships with the project."""
-    if (weights := vgg16_file()) is not None:
+    if (weights := found_file()) is not None:
         return imagenet_space(weights, size)
     if judge is not None:
         return classifier_space(find_run(judge.run_id), size)

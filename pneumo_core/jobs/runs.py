@@ -15,7 +15,7 @@ from pneumo_core.config.run import RunConfig, config_to_dict, run_id
 from pneumo_core.data.gan_arm import require_gan
 from pneumo_core.data.index import DataIndex, load_index, require_trainable
 from pneumo_core.data.splits import require_learnable
-from pneumo_core.errors import ConfigError, CorruptError, RunError, StoreError
+from pneumo_core.errors import CorruptError, RunError, StoreError
 from pneumo_core.jobs.clean import clean
 from pneumo_core.jobs.cost import required_bytes
 from pneumo_core.jobs.local import START_TIMEOUT_S, start_worker, worker_environment
@@ -25,7 +25,7 @@ from pneumo_core.records import Architecture, RunState
 from pneumo_core.runs.files import hold_lock, is_there, lock_is_held, make_directory, store_errors, write_json
 from pneumo_core.runs.status import Status, next_ticket, run_state, write_status
 from pneumo_core.runs.store import RunDirectory, directory_to_train, find_run, runs_root
-from pneumo_core.settings import settings
+from pneumo_core.settings import named_vgg16_weights
 
 __all__ = ["Executor", "RunView", "cancel", "export", "logs", "queue_places", "resume", "submit", "view", "views"]
 
@@ -165,13 +165,9 @@ def logs(run_id: str) -> str:
 def _prepare(executor: Executor, config: RunConfig, index: DataIndex) -> None:
     """Make room, and refuse a run that could not work; `submit_lock` is held, which keeps this run's backup."""
     worker_environment()
-    weights = settings().vgg16_weights
     # VGG16 starts from them, and a DCGAN's samples are measured in its features.
-    if config.architecture is not Architecture.BASELINE and weights is not None and not weights.is_file():
-        raise ConfigError(
-            f"PNEUMO_VGG16_WEIGHTS must name a file. Received: path={str(weights)!r}; correct it, or unset it to have Keras "
-            "download the weights for VGG16"
-        )
+    if config.architecture is not Architecture.BASELINE:
+        named_vgg16_weights()
     if executor is Executor.RAY:
         require_ray()
     with suppress(StoreError):  # Housekeeping must not keep a run from starting.
