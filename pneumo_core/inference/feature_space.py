@@ -75,7 +75,7 @@ def classifier_space(run: RunDirectory, size: int) -> FeatureSpace:
         CorruptError: The model is not the one that was written.
     """
     session = load_session(verified_file(run, run.model))
-    layer = next(layer for architecture, layer in LAST_BLOCK.items() if run.run_id.startswith(architecture.value))
+    layer = LAST_BLOCK[run.architecture]
 
     def extract(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return run_batches(session, enlarged(images, session.image_size), np.arange(len(images))).features

@@ -31,8 +31,16 @@ from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.inference.session import run_batches
 from pneumo_core.models.vgg16_weights import found_file
 from pneumo_core.records import Architecture, Estimate, NotApplicable
-from pneumo_core.runs.files import is_there, read_json
-from pneumo_core.runs.store import RunDirectory, find_run, list_runs, published_root, read_config, verified_file
+from pneumo_core.runs.files import is_there
+from pneumo_core.runs.store import (
+    RunDirectory,
+    find_run,
+    list_runs,
+    published_root,
+    read_submission,
+    verified_file,
+    verified_json,
+)
 
 __all__ = [
     "MEASURE_SEED",
@@ -187,9 +195,9 @@ def read_measures(run: RunDirectory) -> GanMeasures:
         RunError: The run is not finished.
         CorruptError: The file is not the one that was written.
     """
-    verified_file(run, run.measures)
+    stored = verified_json(run, run.measures)
     try:
-        measures: GanMeasures = decode(GanMeasures, read_json(run.measures), "measures")
+        measures: GanMeasures = decode(GanMeasures, stored, "measures")
         return measures
     except DataError as error:
         raise CorruptError(str(error)) from error
@@ -212,11 +220,13 @@ def _judge(index: DataIndex, named: str | None) -> Classifier | None:
     suited: list[tuple[tuple[bool, int], RunDirectory]] = []
     for run in list_runs():
         try:
-            asked = read_json(run.config)["data"]["data_id"] if is_there(run.manifest) else None
-            config = read_config(run)
-        except (StoreError, ConfigError, KeyError, TypeError):
+            asked = read_submission(run) if is_there(run.manifest) else None
+        except (StoreError, ConfigError):
             continue
-        if isinstance(config, TrainConfig) and config.balance is not Balance.GAN and asked == index.data_id:
+        if asked is None or asked.data.data_id != index.data_id:
+            continue
+        config = asked.config
+        if isinstance(config, TrainConfig) and config.balance is not Balance.GAN:
             # VGG16 is ten times as slow, and its features judge the samples already.
             suited.append(((config.architecture is Architecture.VGG16, _PRESETS.index(config.preset)), run))
     for _, run in sorted(suited, key=lambda pair: pair[0]):

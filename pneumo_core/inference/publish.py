@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +29,7 @@ from pneumo_core.runs.store import (
     RunDirectory,
     published_root,
     read_config,
+    read_data,
     read_manifest,
     verified_file,
     write_manifest,
@@ -102,7 +104,7 @@ def publish(
             f"only a local run can be published. Received: run_id={run.run_id!r}, which ships with the project"
         )
     manifest = read_manifest(run)
-    asked = read_json(run.config)
+    asked, data = read_json(run.config), read_data(run)
     is_gan = isinstance(read_config(run), GanConfig)
     if is_gan and evidence_only:
         raise RunError(f"only a classifier is published as evidence. Received: run_id={run.run_id!r}, a DCGAN's")
@@ -115,7 +117,7 @@ def publish(
     else:
         kept_files = [run.predictions]
         if small is not None:
-            facts = _compare(run, small, str(asked["data"]["data_id"]), progress)
+            facts = _compare(run, small, data.data_id, progress)
             kept_files.append(run.distribution)
         report = report_to_dict(read_report(run))
         calibration = calibration_to_dict(read_calibration(run))
@@ -127,9 +129,7 @@ def publish(
         partial.path.mkdir(parents=True)
         for path in kept_files:
             write_atomic(partial.path / path.name, verified_file(run, path))
-        write_json(
-            partial.config, {**asked, "data": {**asked["data"], "root": str(asked["data"]["root"]).rsplit("/", 1)[-1]}}
-        )
+        write_json(partial.config, {**asked, "data": asdict(replace(data, root=data.name))})
         epochs = [event for event in read_events(run) if event.get("kind") == "epoch"]
         write_atomic(partial.events, "".join(json.dumps(event) + "\n" for event in epochs))
         if small is not None:

@@ -240,7 +240,7 @@ def _measured_speed(config: TrainConfig) -> _Speed | None:
     """
     most, best = 0, None
     for run in list_runs():
-        if run.is_published or not run.run_id.startswith(f"{config.architecture.value}-") or not run.trained.exists():
+        if run.is_published or run.architecture is not config.architecture or not run.trained.exists():
             continue
         try:
             asked = read_config(run)

@@ -8,7 +8,7 @@ from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, StoreError
-from pneumo_core.records import Split
+from pneumo_core.records import Architecture, Split
 from pneumo_core.runs.files import is_there, read_json
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import list_runs, read_config
@@ -64,7 +64,7 @@ def measured_gan_speed(config: GanConfig, device: tuple[str, str]) -> float | No
         device: Backend and kind of device that it would run on.
     """
     for run in list_runs():
-        if run.is_published or not run.run_id.startswith("dcgan-") or not is_there(run.trained):
+        if run.is_published or run.architecture is not Architecture.DCGAN or not is_there(run.trained):
             continue
         try:
             asked, facts, events = read_config(run), read_json(run.trained), read_events(run)

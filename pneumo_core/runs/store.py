@@ -2,19 +2,22 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.gan import GanConfig
-from pneumo_core.config.run import RunConfig, config_from_dict
+from pneumo_core.config.run import RunConfig, config_from_dict, config_to_dict
 from pneumo_core.errors import CorruptError, RunError, RunNotFoundError
-from pneumo_core.runs.files import file_sha256, is_there, read_json, store_errors, write_json
+from pneumo_core.records import Architecture
+from pneumo_core.runs.files import file_sha256, is_there, parse_json, read_json, store_errors, write_json
 from pneumo_core.settings import settings
 
 __all__ = [
+    "RunData",
     "RunDirectory",
+    "Submission",
     "classifier_config",
     "datasets_root",
     "directory_to_train",
@@ -23,13 +26,17 @@ __all__ = [
     "list_runs",
     "published_root",
     "read_config",
+    "read_data",
     "read_manifest",
+    "read_submission",
     "read_trained",
     "run_directory",
     "runs_root",
     "slot_lock",
     "verified_file",
+    "verified_json",
     "write_manifest",
+    "write_submission",
 ]
 
 _RUN_ID: Final = re.compile(r"(baseline|vgg16|dcgan)-[0-9a-f]{12}")
@@ -74,6 +81,11 @@ class RunDirectory:
     def run_id(self) -> str:
         """Id of the run."""
         return self.path.name
+
+    @property
+    def architecture(self) -> Architecture:
+        """What the run trains, which its id begins with."""
+        return Architecture(self.run_id.partition("-")[0])
 
     @property
     def is_published(self) -> bool:
@@ -230,18 +242,103 @@ def find_run(run_id: str) -> RunDirectory:
     return run
 
 
-def read_config(run: RunDirectory) -> RunConfig:
-    """What a run was asked.
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """The data set of a run; by default, one that is not recorded.
+
+    Attributes:
+        data_id: Its content-based id.
+        root: Its folder; of a published run, the folder's name.
+        is_phantom: Whether it is the built-in phantoms.
+    """
+
+    data_id: str = ""
+    root: str = ""
+    is_phantom: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the folder, without where it lies, which is nobody else's business."""
+        return self.root.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a run was asked for: the content of config.json.
+
+    Attributes:
+        config: The run's config.
+        data: Its data set.
+        submitted_at: Unix time of the first submission, in seconds.
+    """
+
+    config: RunConfig
+    data: RunData
+    submitted_at: float
+
+
+def write_submission(run: RunDirectory, submission: Submission) -> None:
+    """Write config.json.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    asked = {"run_id": run.run_id, "config": config_to_dict(submission.config), "data": asdict(submission.data)}
+    write_json(run.config, {**asked, "submitted_at": submission.submitted_at})
+
+
+def read_submission(run: RunDirectory) -> Submission:
+    """What a run was asked for.
 
     Raises:
         CorruptError: config.json is not what was written.
         ConfigError: It holds no config.
         StoreError: It cannot be read.
     """
+    asked = _asked(run)
+    config, data, submitted_at = _config(run, asked), _data(run, asked), asked.get("submitted_at")
+    if isinstance(submitted_at, bool) or not isinstance(submitted_at, int | float):
+        raise CorruptError(f"config.json must say when it was submitted. Received: path={str(run.config)!r}")
+    return Submission(config, data, float(submitted_at))
+
+
+def read_config(run: RunDirectory) -> RunConfig:
+    """What a run was asked.
+
+    Raises:
+        CorruptError, ConfigError, StoreError: See `read_submission`.
+    """
+    return _config(run, _asked(run))
+
+
+def read_data(run: RunDirectory) -> RunData:
+    """The data set of a run.
+
+    Raises:
+        CorruptError, StoreError: See `read_submission`.
+    """
+    return _data(run, _asked(run))
+
+
+def _asked(run: RunDirectory) -> dict[str, Any]:
     asked = read_json(run.config)
-    if not isinstance(asked, dict) or not isinstance(asked.get("config"), dict):
+    return asked if isinstance(asked, dict) else {}
+
+
+def _config(run: RunDirectory, asked: dict[str, Any]) -> RunConfig:
+    if not isinstance(asked.get("config"), dict):
         raise CorruptError(f"config.json must hold a submitted config. Received: path={str(run.config)!r}")
     return config_from_dict(asked["config"])
+
+
+def _data(run: RunDirectory, asked: dict[str, Any]) -> RunData:
+    data = asked.get("data")
+    types = {"data_id": str, "root": str, "is_phantom": bool}
+    if not isinstance(data, dict) or any(not isinstance(data.get(name), kind) for name, kind in types.items()):
+        raise CorruptError(
+            f"config.json must name the run's data set. Received: path={str(run.config)!r}, data={data!r:.80}"
+        )
+    return RunData(**{name: data[name] for name in types})
 
 
 def classifier_config(run: RunDirectory) -> TrainConfig:
@@ -381,3 +478,13 @@ def verified_file(run: RunDirectory, path: Path) -> bytes:
             f"sha256={received[:12]}; {_how_to_mend(run)}"
         )
     return data
+
+
+def verified_json(run: RunDirectory, path: Path) -> Any:
+    """Content of one of a finished run's JSON files, from the bytes that were checked.
+
+    Raises:
+        RunError: See `verified_file`.
+        CorruptError: The file is not the one that was written, or is not JSON.
+    """
+    return parse_json(path, verified_file(run, path))

@@ -92,7 +92,7 @@ def show_numbered(
 
 def real_images(run: RunDirectory, index: DataIndex | None) -> NDArray[np.uint8] | None:
     """The images that a finished DCGAN has learned from, or None and the reason on the page where they are not here."""
-    if index is None and default_folder() is None and not view(run.run_id).data.get("is_phantom"):
+    if index is None and default_folder() is None and not view(run.run_id).data.is_phantom:
         st.info("No real images to compare with: it has learned from X-rays. Connect them on Dataset.")
         return None
     try:
