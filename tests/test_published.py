@@ -11,7 +11,6 @@ from PIL import Image
 
 from pneumo_core.config.run import config_from_dict, run_id
 from pneumo_core.data.images import decode_gray
-from pneumo_core.data.synthetic import split_sheet
 from pneumo_core.evaluation.calibration import Calibration, calibrate
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate
@@ -23,6 +22,7 @@ from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import NotApplicable
 from pneumo_core.runs.store import RunDirectory, find_run, gan_run_config, read_manifest, verified_file
 from tests.closeness import assert_close
+from tests.sheets import split_sheet
 
 PUBLISHED = sorted((Path(__file__).resolve().parent.parent / "artifacts" / "published").glob("*-*"))
 
