@@ -152,20 +152,30 @@ def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
             `reason` says which.
     """
     with _opened(data, name) as image:
-        if size is not None:
-            # Lets the JPEG decoder drop detail that the squash averages away. Half of the side is left to the squash itself,
-            # or images just above and just below a decoder's step would differ in sharpness.
-            image.draft(None, (2 * size, 2 * size))
-        shown = _opaque(_upright(image))
-        gray = _to_gray(shown)
-        if size is not None and gray.size != (size, size):
-            gray = gray.resize((size, size), Image.Resampling.BILINEAR)
-        return Decoded(np.asarray(gray, dtype=np.uint8), _tint(shown))
+        shown = _shown(image, size)
+        return Decoded(_squashed(shown, size), _tint(shown))
 
 
 def decode_gray(data: bytes, name: str, *, size: int | None = None) -> NDArray[np.uint8]:
-    """The gray pixels that `decode` gives."""
-    return decode(data, name, size=size).gray
+    """The gray pixels alone of what `decode` gives, for images whose tint nobody asks for: it takes as long again."""
+    with _opened(data, name) as image:
+        return _squashed(_shown(image, size), size)
+
+
+def _shown(image: Image.Image, size: int | None) -> Image.Image:
+    """The image upright and opaque."""
+    if size is not None:
+        # Lets the JPEG decoder drop detail that the squash averages away. Half of the side is left to the squash itself,
+        # or images just above and just below a decoder's step would differ in sharpness.
+        image.draft(None, (2 * size, 2 * size))
+    return _opaque(_upright(image))
+
+
+def _squashed(shown: Image.Image, size: int | None) -> NDArray[np.uint8]:
+    gray = _to_gray(shown)
+    if size is not None and gray.size != (size, size):
+        gray = gray.resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(gray, dtype=np.uint8)
 
 
 # EXIF 2.32, section 4.6.4, tag 274: what brings an image upright, by the stored orientation (1 is upright).
