@@ -34,7 +34,8 @@ from pneumo_core.reporting.pdf import to_pdf
 from pneumo_core.reporting.study_document import Compared, study_document
 from pneumo_core.reporting.tables import files, table_csv
 from pneumo_core.runs.status import read_events
-from pneumo_core.runs.store import RunDirectory, classifier_config, find_run, read_data, read_manifest
+from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
+from pneumo_core.runs.submission import classifier_config, read_data
 
 __all__ = ["compared", "comparison_files", "comparison_record", "run_facts", "run_files", "split_facts", "study_files"]
 

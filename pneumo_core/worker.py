@@ -20,16 +20,8 @@ from pneumo_core.errors import CancelledError, PneumoError, RunError, StoreError
 from pneumo_core.records import RunState
 from pneumo_core.runs.files import hold_lock, write_atomic, write_json
 from pneumo_core.runs.status import read_status, run_state, stop_if_cancelled, update_status
-from pneumo_core.runs.store import (
-    RunDirectory,
-    find_run,
-    list_runs,
-    read_config,
-    read_data,
-    read_trained,
-    slot_lock,
-    write_manifest,
-)
+from pneumo_core.runs.store import RunDirectory, find_run, list_runs, read_trained, slot_lock, write_manifest
+from pneumo_core.runs.submission import read_config, read_data
 from pneumo_core.settings import settings
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from pneumo_core.inference.gan_measures import read_learned, read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import NotApplicable
-from pneumo_core.runs.store import RunDirectory, find_run, gan_run_config, read_manifest, verified_file
+from pneumo_core.runs.store import RunDirectory, find_run, read_manifest, verified_file
+from pneumo_core.runs.submission import gan_run_config
 from tests.closeness import assert_close
 from tests.sheets import split_sheet
 

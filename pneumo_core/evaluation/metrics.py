@@ -261,8 +261,7 @@ def roc_curve(y_true: Array, probability: Array) -> RocCurve | NotApplicable:
     Raises:
         DataError: The arrays do not fit each other or hold other values.
     """
-    counts = _counts_along(y_true, probability)
-    if isinstance(counts, NotApplicable):
+    if isinstance(counts := _counts_along(y_true, probability), NotApplicable):
         return counts
     tp, fp, threshold = counts
     fpr, tpr = np.append(0.0, fp / fp[-1]), np.append(0.0, tp / tp[-1])
@@ -276,8 +275,7 @@ def pr_curve(y_true: Array, probability: Array) -> PrCurve | NotApplicable:
     Raises:
         DataError: The arrays do not fit each other or hold other values.
     """
-    counts = _counts_along(y_true, probability)
-    if isinstance(counts, NotApplicable):
+    if isinstance(counts := _counts_along(y_true, probability), NotApplicable):
         return counts
     tp, fp, threshold = counts
     return PrCurve(tuple((tp / tp[-1]).tolist()), tuple((tp / (tp + fp)).tolist()), tuple(threshold.tolist()))
@@ -326,11 +324,7 @@ def log_loss(y_true: Array, logit: Array) -> float | NotApplicable:
 
 
 def checked_pair(y_true: Array, values: Array) -> tuple[IntArray, FloatArray]:
-    """Classes and one finite number for each image, each (n,), as int64 and float64.
-
-    Raises:
-        DataError: The arrays do not fit each other or hold other values.
-    """
+    """Classes as int64 and a finite number for each image as float64, each (n,); a `DataError` says what does not fit."""
     labels, numbers = np.asarray(y_true), np.asarray(values, dtype=np.float64)
     if labels.ndim != 1 or labels.shape != numbers.shape:
         raise DataError(f"y_true and values must both be (n,). Received: y_true={labels.shape}, values={numbers.shape}")

@@ -20,7 +20,8 @@ from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.records import Label, NotApplicable
 from pneumo_core.runs.files import is_there
-from pneumo_core.runs.store import RunDirectory, classifier_config, verified_file
+from pneumo_core.runs.store import RunDirectory, verified_file
+from pneumo_core.runs.submission import classifier_config
 
 __all__ = ["MAX_COLOUR", "MIN_CONTRAST", "Answer", "Classifier", "Prediction", "classify", "load_classifier"]
 

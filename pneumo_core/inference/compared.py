@@ -15,7 +15,8 @@ from pneumo_core.evaluation.report import require_predictions, threshold_of
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.records import Architecture, Split
 from pneumo_core.runs.files import is_there
-from pneumo_core.runs.store import RunData, RunDirectory, classifier_config, find_run, list_runs, read_data
+from pneumo_core.runs.store import RunDirectory, find_run, list_runs
+from pneumo_core.runs.submission import RunData, classifier_config, read_data
 
 __all__ = ["Group", "balanced_pairs", "compare_runs", "comparison_to_dict", "evidence_of", "groups", "side_ids"]
 

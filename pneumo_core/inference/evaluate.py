@@ -13,7 +13,8 @@ from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.inference.session import run_batches
 from pneumo_core.records import Split
-from pneumo_core.runs.store import RunDirectory, classifier_config, read_data
+from pneumo_core.runs.store import RunDirectory
+from pneumo_core.runs.submission import classifier_config, read_data
 
 __all__ = ["evaluate_run"]
 

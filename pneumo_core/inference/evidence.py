@@ -9,7 +9,8 @@ from pneumo_core.evaluation.calibration import Calibration, calibrate, calibrati
 from pneumo_core.evaluation.report import SCHEMA, EvaluationReport, evaluate, report_from_dict
 from pneumo_core.records import NotApplicable
 from pneumo_core.runs.files import is_there
-from pneumo_core.runs.store import RunDirectory, classifier_config, read_manifest, verified_file, verified_json
+from pneumo_core.runs.store import RunDirectory, read_manifest, verified_file, verified_json
+from pneumo_core.runs.submission import classifier_config
 
 __all__ = ["read_calibration", "read_predictions", "read_report"]
 

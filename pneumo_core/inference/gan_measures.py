@@ -32,15 +32,8 @@ from pneumo_core.inference.session import run_batches
 from pneumo_core.models.vgg16_weights import found_file
 from pneumo_core.records import Architecture, Estimate, NotApplicable
 from pneumo_core.runs.files import is_there
-from pneumo_core.runs.store import (
-    RunDirectory,
-    find_run,
-    list_runs,
-    published_root,
-    read_submission,
-    verified_file,
-    verified_json,
-)
+from pneumo_core.runs.store import RunDirectory, find_run, list_runs, published_root, verified_file, verified_json
+from pneumo_core.runs.submission import read_submission
 
 __all__ = [
     "MEASURE_SEED",

@@ -25,15 +25,8 @@ from pneumo_core.inference.generator import generate, latents, load_generator, o
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.runs.files import read_json, store_errors, write_atomic, write_json
 from pneumo_core.runs.status import read_events
-from pneumo_core.runs.store import (
-    RunDirectory,
-    published_root,
-    read_config,
-    read_data,
-    read_manifest,
-    verified_file,
-    write_manifest,
-)
+from pneumo_core.runs.store import RunDirectory, published_root, read_manifest, verified_file, write_manifest
+from pneumo_core.runs.submission import read_config, read_data
 
 __all__ = ["publish", "to_float16"]
 

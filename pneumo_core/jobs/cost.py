@@ -21,7 +21,8 @@ from pneumo_core.jobs.views import RunView
 from pneumo_core.records import Architecture, Label, RunState, Split
 from pneumo_core.runs.files import is_there, read_json
 from pneumo_core.runs.status import read_events
-from pneumo_core.runs.store import list_runs, read_config
+from pneumo_core.runs.store import list_runs
+from pneumo_core.runs.submission import read_config
 from pneumo_core.settings import keras_backend
 
 __all__ = ["Cost", "estimate_cost", "remaining_s", "required_bytes"]

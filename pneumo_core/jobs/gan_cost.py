@@ -11,7 +11,8 @@ from pneumo_core.errors import ConfigError, StoreError
 from pneumo_core.records import Architecture
 from pneumo_core.runs.files import is_there, read_json
 from pneumo_core.runs.status import read_events
-from pneumo_core.runs.store import list_runs, read_config
+from pneumo_core.runs.store import list_runs
+from pneumo_core.runs.submission import read_config
 
 __all__ = ["GAN_FINISH_S", "gan_bytes", "measured_gan_speed", "typical_gan_speed"]
 

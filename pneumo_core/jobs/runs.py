@@ -23,15 +23,8 @@ from pneumo_core.jobs.views import RunView, queue_places, view, view_of, views
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.runs.files import hold_lock, is_there, make_directory, store_errors
 from pneumo_core.runs.status import Status, next_ticket, run_state, write_status
-from pneumo_core.runs.store import (
-    RunData,
-    RunDirectory,
-    Submission,
-    directory_to_train,
-    find_run,
-    runs_root,
-    write_submission,
-)
+from pneumo_core.runs.store import RunDirectory, directory_to_train, find_run, runs_root
+from pneumo_core.runs.submission import RunData, Submission, write_submission
 from pneumo_core.settings import named_vgg16_weights
 
 __all__ = ["Executor", "RunView", "cancel", "export", "logs", "queue_places", "resume", "submit", "view", "views"]

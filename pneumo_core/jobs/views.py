@@ -10,7 +10,8 @@ from pneumo_core.jobs.ray_jobs import job_state
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.status import Status, read_status, run_state
-from pneumo_core.runs.store import RunData, RunDirectory, find_run, list_runs, read_manifest, read_submission
+from pneumo_core.runs.store import RunDirectory, find_run, list_runs, read_manifest
+from pneumo_core.runs.submission import RunData, read_submission
 
 __all__ = ["RunView", "queue_places", "view", "view_of", "views"]
 

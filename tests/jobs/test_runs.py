@@ -27,15 +27,8 @@ from pneumo_core.jobs.local import start_process
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.runs.files import hold_lock, lock_is_held, read_json
 from pneumo_core.runs.status import read_events, read_status, run_state
-from pneumo_core.runs.store import (
-    RunData,
-    RunDirectory,
-    find_run,
-    read_manifest,
-    run_directory,
-    slot_lock,
-    verified_file,
-)
+from pneumo_core.runs.store import RunDirectory, find_run, read_manifest, run_directory, slot_lock, verified_file
+from pneumo_core.runs.submission import RunData
 from tests.conftest import FinishedRun, ask_for_run
 from tests.hostile import ROOT, assert_one_line, on_small_disk
 from tests.waiting import BRIEFLY_S, PATIENCE_S, looked_again, wait_for

@@ -6,26 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config.classifier import Preset
-from pneumo_core.config.gan import gan_config
-from pneumo_core.config.presets import preset_config
-from pneumo_core.config.run import RunConfig, config_to_dict
 from pneumo_core.errors import CorruptError, RunError, RunNotFoundError, StoreError
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.runs.files import read_json, write_atomic, write_json
+from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.status import Status, append_event, run_state, write_status
 from pneumo_core.runs.store import (
-    RunData,
     RunDirectory,
-    Submission,
     datasets_root,
     directory_to_train,
     find_run,
     list_runs,
-    read_config,
-    read_data,
     read_manifest,
-    read_submission,
     read_trained,
     run_directory,
     runs_root,
@@ -33,7 +24,6 @@ from pneumo_core.runs.store import (
     verified_file,
     verified_json,
     write_manifest,
-    write_submission,
 )
 from tests.hostile import assert_one_line
 
@@ -49,52 +39,13 @@ def run(no_published: Path) -> RunDirectory:
     return run
 
 
-# --- What was asked for -----------------------------------------------------------------------------------------------
-
-DATA = {"data_id": "0123456789ab", "root": "/somebody/chest_xray", "is_phantom": False}
-
-
-@pytest.mark.parametrize("config", [preset_config(Architecture.VGG16, Preset.REPORT), gan_config(Preset.QUICK)])
-def test_a_submission_comes_back_as_it_was(run: RunDirectory, config: RunConfig) -> None:
-    submission = Submission(config, RunData(**DATA), 1.7e9)
-    write_submission(run, submission)
-    assert read_submission(run) == submission
-    assert (read_config(run), read_data(run)) == (config, submission.data)
-    assert read_data(run).name == "chest_xray"
-    stored = read_json(run.config)
-    assert stored == {"run_id": RUN_ID, "config": config_to_dict(config), "data": DATA, "submitted_at": 1.7e9}
-
-
-@pytest.mark.parametrize(
-    "data",
-    [None, [], {}, {**DATA, "data_id": 7}, {**DATA, "is_phantom": "no"}, {"data_id": "0123456789ab"}],
-    ids=repr,
-)
-def test_a_data_set_that_is_not_named_is_said(run: RunDirectory, data: object) -> None:
-    config = config_to_dict(gan_config(Preset.QUICK))
-    write_json(run.config, {"run_id": RUN_ID, "config": config, "data": data, "submitted_at": 1.7e9})
-    for read in (read_data, read_submission):
-        with pytest.raises(CorruptError) as raised:
-            read(run)
-        assert_one_line(raised.value, "must name the run's data set", str(run.config))
-    assert read_config(run) == gan_config(Preset.QUICK)
-
-
-@pytest.mark.parametrize("submitted_at", [None, "now", True])
-def test_a_submission_without_its_time_is_said(run: RunDirectory, submitted_at: object) -> None:
-    config = config_to_dict(gan_config(Preset.QUICK))
-    write_json(run.config, {"run_id": RUN_ID, "config": config, "data": DATA, "submitted_at": submitted_at})
-    with pytest.raises(CorruptError) as raised:
-        read_submission(run)
-    assert_one_line(raised.value, "must say when", str(run.config))
+# --- Layout -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("run_id", [RUN_ID, OTHER_ID, "dcgan-0123456789ab"])
 def test_an_id_begins_with_what_is_trained(run_id: str) -> None:
     assert RunDirectory(Path(run_id)).architecture is Architecture(run_id[:-13])
 
-
-# --- Layout -----------------------------------------------------------------------------------------------------------
 
 NO_IDS = [
     "",

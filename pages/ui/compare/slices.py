@@ -16,7 +16,8 @@ from pneumo_core.evaluation import slices as evaluated
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.inference.image_facts import image_facts
 from pneumo_core.records import NotApplicable
-from pneumo_core.runs.store import find_run, read_data
+from pneumo_core.runs.store import find_run
+from pneumo_core.runs.submission import read_data
 
 _SIZE: Final = 150
 """Side of the images that sharpness is measured on: that of every preset, so training has made the cache already."""

@@ -14,7 +14,8 @@ from pneumo_core.data.source import default_folder
 from pneumo_core.data.synthetic import sheet
 from pneumo_core.errors import DataError
 from pneumo_core.jobs.runs import view
-from pneumo_core.runs.store import RunDirectory, gan_run_config
+from pneumo_core.runs.store import RunDirectory
+from pneumo_core.runs.submission import gan_run_config
 
 SEED = "sample_seed"
 """Name of the seed in the address and in the session."""

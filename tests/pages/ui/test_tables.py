@@ -17,7 +17,8 @@ from pneumo_core.config.presets import preset_config
 from pneumo_core.evaluation.report import EvaluationReport, evaluate
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Architecture, Label, RunState, Split
-from pneumo_core.runs.store import RunData, run_directory
+from pneumo_core.runs.store import run_directory
+from pneumo_core.runs.submission import RunData
 
 
 def predictions(rng: np.random.Generator, splits: tuple[str, ...] = ("val", "test"), n: int = 40) -> pd.DataFrame:
