@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cached import report_of
-from pages.ui.components import DISCLAIMER, data_badge, is_gan, percent, run_name, shown_errors
+from pages.ui.components import DISCLAIMER, data_badge, percent, run_name, shown_errors
 from pages.ui.known import no_data_note, show_official_counts
 from pages.ui.state import current_index, require_frame
 from pneumo_core.data.index import DataIndex
@@ -64,7 +64,7 @@ st.caption(DISCLAIMER)
 with shown_errors():
     st.subheader("Runs")
     known = views()
-    if classifiers := [view for view in known if not is_gan(view.run_id)]:
+    if classifiers := [view for view in known if not view.is_gan]:
         st.dataframe(pd.DataFrame([run_row(view) for view in classifiers]), hide_index=True, width="stretch")
         st.caption(
             "Accuracy is at each run's own operating point, with 95 % intervals clustered by patient. "

@@ -82,6 +82,6 @@ with shown_errors():
             show(classify(model, content, file.name), content, file.name, model, None)
     if sample.open:
         with sample:
-            show_sample(model, needed_index(), from_patients=not view.data.get("is_phantom"))
+            show_sample(model, needed_index(), from_patients=not view.data.is_phantom)
     caveats(view)
 give_back_memory()

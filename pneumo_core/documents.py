@@ -33,9 +33,9 @@ from pneumo_core.reporting.model_card import model_card
 from pneumo_core.reporting.pdf import to_pdf
 from pneumo_core.reporting.study_document import Compared, study_document
 from pneumo_core.reporting.tables import files, table_csv
-from pneumo_core.runs.files import read_json
 from pneumo_core.runs.status import read_events
-from pneumo_core.runs.store import RunDirectory, classifier_config, find_run, read_manifest
+from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
+from pneumo_core.runs.submission import classifier_config, read_data
 
 __all__ = ["compared", "comparison_files", "comparison_record", "run_facts", "run_files", "split_facts", "study_files"]
 
@@ -56,7 +56,7 @@ def run_facts(run_id: str, split: Split | None = None) -> RunFacts:
         DataError: Its predictions are not as required.
     """
     run = find_run(run_id)
-    data, calibration = _data(run), read_calibration(run)
+    data, calibration = read_data(run), read_calibration(run)
     measured = None
     if split is not None:
         evidence = evidence_of(run_id, split)
@@ -65,8 +65,7 @@ def run_facts(run_id: str, split: Split | None = None) -> RunFacts:
         run_id=run_id,
         config=config_to_dict(classifier_config(run)),
         manifest=read_manifest(run),
-        # A document is given away: what the folder is called is enough, where it lies is nobody's business.
-        data={**data, "name": str(data.get("root", "")).rsplit("/", 1)[-1]},
+        data={"data_id": data.data_id, "name": data.name, "is_phantom": data.is_phantom},
         events=tuple(read_events(run)),
         calibration=calibration,
         on_split=measured,
@@ -172,11 +171,6 @@ def _readable(name: str, document: Document) -> dict[str, bytes]:
     return {f"{name}.html": to_html(document).encode(), f"{name}.pdf": to_pdf(document)}
 
 
-def _data(run: RunDirectory) -> dict[str, Any]:
-    data = read_json(run.config).get("data")
-    return data if isinstance(data, dict) else {}
-
-
 def _with_facts(comparison: Comparison) -> Compared:
     a, b = (
         tuple(run_facts(run_id, comparison.split) for run_id in side.run_ids) for side in (comparison.a, comparison.b)
@@ -230,7 +224,7 @@ def _at(found: ThresholdRates, prevalence: float) -> PredictiveValues:
 def _image_facts(run: RunDirectory, evidence: Evidence) -> pd.DataFrame | None:
     """Facts of the images from the run's data set, or None where it is not on this machine as it was."""
     try:
-        index = load_index(str(_data(run).get("data_id")))
+        index = load_index(read_data(run).data_id)
         return image_facts(index, evidence.predictions["image_id"].tolist(), size=_SIZE)
     except DataError:
         return None
@@ -242,6 +236,6 @@ def _against(side: Side) -> Any:
 
 
 def _counterpart(run: RunDirectory) -> ReportRun | NotApplicable:
-    if _data(run).get("is_phantom"):
+    if read_data(run).is_phantom:
         return NotApplicable("it was trained and tested on phantoms, and the report on X-rays")
     return counterpart(classifier_config(run))

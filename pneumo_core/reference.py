@@ -16,13 +16,11 @@ __all__ = [
     "FINDINGS",
     "INCONSISTENCIES",
     "OFFICIAL_COUNTS",
-    "OFFICIAL_TOTAL",
     "PUBLISHED",
     "REPORT_COUNTS",
     "REPORT_FIGURES",
     "REPORT_PARAMETERS",
     "REPORT_RUNS",
-    "REPORT_TEXT_TOTAL",
     "Expected",
     "Finding",
     "Inconsistency",
@@ -45,9 +43,6 @@ OFFICIAL_COUNTS: Final[dict[tuple[Split, Label], int]] = {
 Source: the files of https://www.kaggle.com/datasets/paultimothymooney/chest-xray-pneumonia, made from Kermany, Zhang
 and Goldbaum (2018), doi:10.17632/rscbjbr9sj.2. (That page's text says 5,863 images; its archive holds 5,856.)
 """
-
-OFFICIAL_TOTAL: Final = sum(OFFICIAL_COUNTS.values())
-"""Images of all splits and classes together: 5,856."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +195,6 @@ REPORT_PARAMETERS: Final[dict[Architecture, Parameters]] = {
 
 REPORT_COUNTS: Final = OFFICIAL_COUNTS | {(Split.TRAIN, Label.NORMAL): 1354}
 """Images per split and class that the report counted (section 2.2)."""
-
-REPORT_TEXT_TOTAL: Final = 5863
-"""Images in all that the report's text gives (section 2)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from pneumo_core.errors import ConfigError
 
-__all__ = ["Settings", "keras_backend", "keras_home", "ray_token", "settings"]
+__all__ = ["Settings", "keras_backend", "keras_home", "named_vgg16_weights", "ray_token", "settings"]
 
 _BACKENDS: Final = ("tensorflow", "jax")
 
@@ -90,6 +90,21 @@ def keras_backend() -> str:
 def keras_home() -> Path:
     """Where Keras keeps what it has downloaded: `KERAS_HOME`, its own setting, or ``~/.keras``."""
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+
+
+def named_vgg16_weights() -> Path | None:
+    """File of VGG16's weights that `PNEUMO_VGG16_WEIGHTS` names, or None where it is unset.
+
+    Raises:
+        ConfigError: It names no file.
+    """
+    path = settings().vgg16_weights
+    if path is not None and not path.is_file():
+        raise ConfigError(
+            f"PNEUMO_VGG16_WEIGHTS must name a file. Received: path={str(path)!r}; correct it, or unset it to have Keras "
+            "download the weights"
+        )
+    return path
 
 
 def ray_token() -> str | None:

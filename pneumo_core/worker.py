@@ -16,19 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pneumo_core.errors import CancelledError, ConfigError, PneumoError, RunError, StoreError, TrainingError
+from pneumo_core.errors import CancelledError, PneumoError, RunError, StoreError, TrainingError
 from pneumo_core.records import RunState
-from pneumo_core.runs.files import hold_lock, read_json, write_atomic, write_json
+from pneumo_core.runs.files import hold_lock, write_atomic, write_json
 from pneumo_core.runs.status import read_status, run_state, stop_if_cancelled, update_status
-from pneumo_core.runs.store import (
-    RunDirectory,
-    find_run,
-    list_runs,
-    read_config,
-    read_trained,
-    slot_lock,
-    write_manifest,
-)
+from pneumo_core.runs.store import RunDirectory, find_run, list_runs, read_trained, slot_lock, write_manifest
+from pneumo_core.runs.submission import read_config, read_data
 from pneumo_core.settings import settings
 
 if TYPE_CHECKING:
@@ -124,10 +117,7 @@ def _work(run: RunDirectory, verb: str) -> None:
     from pneumo_core.config.gan import GanConfig  # noqa: PLC0415
     from pneumo_core.data.index import load_index  # noqa: PLC0415
 
-    try:
-        config, data_id = read_config(run), str(read_json(run.config)["data"]["data_id"])
-    except (KeyError, TypeError) as error:
-        raise ConfigError(f"config.json must hold a submitted config. Received: {run.config}: {error!r}") from error
+    config, data_id = read_config(run), read_data(run).data_id
     index = load_index(data_id)
     is_needed = verb == "train" and not run.trained.exists()
     if isinstance(config, GanConfig):

@@ -16,7 +16,8 @@ from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reference import FINDINGS, INCONSISTENCIES
 from pneumo_core.runs.files import read_json, write_json
-from pneumo_core.runs.store import RunDirectory, classifier_config, read_manifest
+from pneumo_core.runs.store import RunDirectory, read_manifest
+from pneumo_core.runs.submission import classifier_config
 from tests.made_runs import made_predictions, made_run
 
 pytestmark = pytest.mark.usefixtures("no_published")

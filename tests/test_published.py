@@ -11,7 +11,6 @@ from PIL import Image
 
 from pneumo_core.config.run import config_from_dict, run_id
 from pneumo_core.data.images import decode_gray
-from pneumo_core.data.synthetic import split_sheet
 from pneumo_core.evaluation.calibration import Calibration, calibrate
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate
@@ -21,8 +20,10 @@ from pneumo_core.inference.gan_measures import read_learned, read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import NotApplicable
-from pneumo_core.runs.store import RunDirectory, find_run, gan_run_config, read_manifest, verified_file
+from pneumo_core.runs.store import RunDirectory, find_run, read_manifest, verified_file
+from pneumo_core.runs.submission import gan_run_config
 from tests.closeness import assert_close
+from tests.sheets import split_sheet
 
 PUBLISHED = sorted((Path(__file__).resolve().parent.parent / "artifacts" / "published").glob("*-*"))
 

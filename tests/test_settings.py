@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pneumo_core.errors import ConfigError
-from pneumo_core.settings import Settings, keras_backend, ray_token, settings
+from pneumo_core.settings import Settings, keras_backend, named_vgg16_weights, ray_token, settings
 from tests.hostile import assert_one_line
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,3 +118,18 @@ def test_a_token_file_that_cannot_be_read(
     with pytest.raises(ConfigError) as caught:
         ray_token()
     assert_one_line(caught.value, str(tmp_path / "token"))
+
+
+def test_a_named_file_of_weights_must_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PNEUMO_VGG16_WEIGHTS", raising=False)
+    assert named_vgg16_weights() is None
+    path = tmp_path / "mine.h5"
+    monkeypatch.setenv("PNEUMO_VGG16_WEIGHTS", str(path))
+    for make in (lambda: None, path.mkdir):
+        make()
+        with pytest.raises(ConfigError) as caught:
+            named_vgg16_weights()
+        assert_one_line(caught.value, f"PNEUMO_VGG16_WEIGHTS must name a file. Received: path={str(path)!r}")
+    path.rmdir()
+    path.touch()
+    assert named_vgg16_weights() == path

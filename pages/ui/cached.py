@@ -16,7 +16,8 @@ from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.jobs.preparing import index_at_once
 from pneumo_core.records import Split
-from pneumo_core.runs.store import find_run, gan_run_config
+from pneumo_core.runs.store import find_run
+from pneumo_core.runs.submission import gan_run_config
 
 if TYPE_CHECKING:
     from pneumo_core.inference.classify import Classifier

@@ -15,7 +15,7 @@ from pneumo_core.config.run import setting_name
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, views
-from pneumo_core.records import Architecture, Estimate, NotApplicable, RunState
+from pneumo_core.records import Estimate, NotApplicable, RunState
 from pneumo_core.runs.files import is_there
 
 if TYPE_CHECKING:
@@ -73,14 +73,9 @@ def run_name(view: RunView) -> str:
     """A run in a few words."""
     if view.config is None:
         return view.run_id
-    data = "phantoms" if view.data.get("is_phantom") else "X-rays"
+    data = "phantoms" if view.data.is_phantom else "X-rays"
     config = view.config
     return f"{config.architecture.value} · {setting_name(config)} · seed {config.seed} · {data} · {view.run_id[-6:]}"
-
-
-def is_gan(run_id: str) -> bool:
-    """Whether a run's id is a DCGAN's, which makes images and judges none."""
-    return run_id.startswith(f"{Architecture.DCGAN.value}-")
 
 
 def gan_link(view: RunView, label: str = "Open it in the GAN lab") -> None:
@@ -101,7 +96,7 @@ def caveats(view: RunView) -> None:
     """What a run's figures must be read with."""
     if view.config is None:
         return
-    if view.data.get("is_phantom"):
+    if view.data.is_phantom:
         st.info("On synthetic phantoms: what this run says is about drawings, not about patients.")
     if isinstance(view.config, TrainConfig):
         summary = PRESETS[view.config.preset].summary
@@ -130,9 +125,9 @@ def pick_finished_run(label: str = "Run", *, to_ask: bool = False) -> RunView:
     Ends the page with what to do next where there is none, or where the address names a DCGAN.
     """
     everything = views()
-    known = [view for view in everything if not is_gan(view.run_id)]
+    known = [view for view in everything if not view.is_gan]
     asked = st.query_params.get("run") or st.session_state.get("chosen_run")
-    if gan := next((view for view in everything if view.run_id == asked and is_gan(view.run_id)), None):
+    if gan := next((view for view in everything if view.run_id == asked and view.is_gan), None):
         st.query_params.pop("run", None)
         st.warning(
             plain(f"{gan.run_id} is a DCGAN: it makes images and judges none. Reload the page to choose a classifier.")

@@ -172,7 +172,7 @@ def facts_frame(view: RunView, manifest: Mapping[str, Any]) -> pd.DataFrame:
     epochs = view.config.epochs if view.config else "not recorded"
     rows = {
         "run": view.run_id,
-        "data": f"{view.data.get('data_id', 'not recorded')}{', phantoms' if view.data.get('is_phantom') else ''}",
+        "data": (view.data.data_id or "not recorded") + (", phantoms" if view.data.is_phantom else ""),
         "seed": str(fact("seed")),
         "most epochs": str(epochs),
         **{f"images in {split.value}": number(fact("images", split.value), ",") for split in Split},

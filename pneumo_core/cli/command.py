@@ -16,8 +16,7 @@ from pneumo_core.inference.evidence import read_report
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.cost import remaining_s
 from pneumo_core.records import RunState
-from pneumo_core.runs.files import read_json
-from pneumo_core.runs.store import verified_file
+from pneumo_core.runs.store import verified_json
 
 __all__ = ["Data", "Json", "Run", "Wait", "Where", "figures", "follow", "index_of", "run_facts"]
 
@@ -80,5 +79,4 @@ def figures(view: jobs.RunView) -> Any:
     """A finished run's figures as plain data: a classifier's evaluation, or the measures of a DCGAN's samples."""
     if not isinstance(view.config, GanConfig):
         return report_to_dict(read_report(view.run))
-    verified_file(view.run, view.run.measures)
-    return read_json(view.run.measures)
+    return verified_json(view.run, view.run.measures)

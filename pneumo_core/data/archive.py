@@ -10,14 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from pneumo_core.data.images import IMAGE_SUFFIXES
 from pneumo_core.errors import CorruptError
 from pneumo_core.records import Label, Split
 from pneumo_core.runs.files import make_directory, store_errors
 
-__all__ = ["IMAGE_SUFFIXES", "unpack_images"]
-
-IMAGE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png"})
-"""Endings of image files, in lower case."""
+__all__ = ["unpack_images"]
 
 _MAX_MEMBERS: Final = 100_000
 """Most entries an archive may list: eight times the official one's, which has two copies and macOS' shadow files."""

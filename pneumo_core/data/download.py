@@ -21,8 +21,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from pneumo_core.data.archive import IMAGE_SUFFIXES, unpack_images
+from pneumo_core.data.archive import unpack_images
 from pneumo_core.data.fetch import ARCHIVE_NAME, DATASET_PAGE, fetch_archive
+from pneumo_core.data.images import IMAGE_SUFFIXES
 from pneumo_core.errors import CorruptError, DownloadError, PneumoError, RunError, StoreError
 from pneumo_core.records import Label, Split
 from pneumo_core.reference import OFFICIAL_COUNTS

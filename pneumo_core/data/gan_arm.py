@@ -17,7 +17,8 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import Assignment, gap, smaller_class
 from pneumo_core.errors import ConfigError, DataError
 from pneumo_core.records import Label, Split
-from pneumo_core.runs.store import RunDirectory, find_run, gan_run_config, read_manifest, verified_file
+from pneumo_core.runs.store import RunDirectory, find_run, read_manifest, verified_file
+from pneumo_core.runs.submission import gan_run_config
 
 __all__ = ["collapse_of", "follow_gan", "require_gan", "require_unseen"]
 

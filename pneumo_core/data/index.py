@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from pneumo_core.data.images import content_id, decode_gray, read_facts
+from pneumo_core.data.images import IMAGE_SUFFIXES, content_id, decode_gray, read_facts
 from pneumo_core.data.patients import parse_name
 from pneumo_core.data.synthetic import is_synthetic
 from pneumo_core.errors import DataError, ImageError, StoreError
@@ -37,7 +37,6 @@ __all__ = [
     "unread_files",
 ]
 
-_EXTENSIONS: Final = {".jpeg", ".jpg", ".png"}
 _COLUMNS: Final = tuple(ImageRecord.__dataclass_fields__)
 _DATA_ID: Final = re.compile(r"[0-9a-f]{12}")
 _NOT_READABLE: Final = "not readable"
@@ -264,7 +263,7 @@ def _candidates(root: Path) -> tuple[list[tuple[str, Split, Label]], dict[str, i
             for path in sorted(folder.iterdir()) if folder.is_dir() else []:
                 if path.name == ".DS_Store" or path.name.startswith("._"):
                     ignore("macOS files")
-                elif path.is_dir() or path.suffix.lower() not in _EXTENSIONS:
+                elif path.is_dir() or path.suffix.lower() not in IMAGE_SUFFIXES:
                     ignore("not named as PNG or JPEG", 1 if path.is_file() else _count_files(path))
                 else:
                     files.append((f"{split.value}/{label.name}/{path.name}", split, label))

@@ -9,11 +9,22 @@ from numpy.typing import NDArray
 
 from pneumo_core.config.classifier import TrainConfig, Validation
 from pneumo_core.config.gan import LEAST_PATIENTS, GanConfig
+from pneumo_core.config.run import RunConfig
 from pneumo_core.data.index import DataIndex, require_real
 from pneumo_core.errors import DataError
 from pneumo_core.records import Label, Split
 
-__all__ = ["Assignment", "assign", "gan_rows", "gap", "hold_out_patients", "require_learnable", "smaller_class"]
+__all__ = [
+    "Assignment",
+    "assign",
+    "expected_held_out",
+    "expected_training",
+    "gan_rows",
+    "gap",
+    "hold_out_patients",
+    "require_learnable",
+    "smaller_class",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,22 @@ def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:
     )
 
 
+def expected_held_out(images: int, config: RunConfig) -> int:
+    """About how many of so many training images a run holds out for validation: whole patients, so it may be some more.
+
+    Args:
+        images: Training images.
+        config: The run's config.
+    """
+    return round(images * config.val_fraction) if config.validation is Validation.PATIENTS else 0
+
+
+def expected_training(images: int, config: RunConfig) -> int:
+    """About how many of so many training images a run learns from; see `expected_held_out`."""
+    left = images - expected_held_out(images, config)
+    return min(left, config.max_images or left)
+
+
 def require_learnable(index: DataIndex, config: GanConfig) -> None:
     """Check that a data set has what a DCGAN learns from.
 
@@ -125,7 +152,7 @@ def require_learnable(index: DataIndex, config: GanConfig) -> None:
     # About: whole patients are held out, and `gan_rows` counts them.
     kept = 1 - config.val_fraction if config.validation is Validation.PATIENTS else 1.0
     part = index.table[(index.table["split"] == Split.TRAIN.value) & (index.table["label"] == config.label.value)]
-    images = min(round(len(part) * kept), config.max_images or len(part))
+    images = expected_training(len(part), config)
     if images < config.batch_size:
         raise DataError(
             f"an epoch of a DCGAN needs at least one whole batch. Received: about {images} training images of "

@@ -14,7 +14,6 @@ __all__ = [
     "SHEET_COLUMNS",
     "is_synthetic",
     "sheet",
-    "split_sheet",
     "synthetic_name",
     "synthetic_png",
 ]
@@ -70,10 +69,3 @@ def sheet(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     padded[:count] = images
     grid = padded.reshape(rows, SHEET_COLUMNS, size, size).transpose(0, 2, 1, 3)
     return grid.reshape(rows * size, SHEET_COLUMNS * size)
-
-
-def split_sheet(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The images of a full sheet, `(count, size, size)` uint8."""
-    size = pixels.shape[1] // SHEET_COLUMNS
-    grid = pixels.reshape(-1, size, SHEET_COLUMNS, size).transpose(0, 2, 1, 3)
-    return grid.reshape(-1, size, size)

@@ -125,10 +125,8 @@ def _chosen(calibration: Calibration) -> Calibrator | NotApplicable:
     return calibration.temperature if calibration.chosen is CalibrationKind.TEMPERATURE else calibration.platt
 
 
-def fit(
-    kind: CalibrationKind, y_true: Array, logit: Array, patients: Array, *, split: Split = Split.VAL
-) -> Calibrator | NotApplicable:
-    """The calibrator of a kind with the least log loss on these images.
+def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> Calibrator | NotApplicable:
+    """The calibrator of a kind with the least log loss on these images, which are validation images.
 
     Platt's targets are smoothed as he proposes, (n1 + 1) / (n1 + 2) for PNEUMONIA and 1 / (n0 + 2) for NORMAL, so that
     his line stays finite where the logits separate the classes.
@@ -138,7 +136,6 @@ def fit(
         y_true: Classes, (n,).
         logit: Logits, (n,).
         patients: Patient of each image, (n,).
-        split: Split these images are of.
 
     Returns:
         The calibrator; not applicable where a class is missing, where the best line does not rise, or where a temperature
@@ -164,7 +161,7 @@ def fit(
         slope, intercept = best.slope, best.intercept
     if slope <= 0:
         return NotApplicable("the logits do not rise with PNEUMONIA, so a calibration would turn their order round")
-    return Calibrator(kind, slope, intercept, split, labels.size, int(codes.max()) + 1)
+    return Calibrator(kind, slope, intercept, Split.VAL, labels.size, int(codes.max()) + 1)
 
 
 def apply(calibrator: Calibrator, logit: Array) -> FloatArray:

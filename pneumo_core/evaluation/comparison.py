@@ -367,9 +367,7 @@ def _proportions(
         Metric.NPV: (~sick, ~called),
     }
     found = {
-        metric: intervals.clustered_wilson(correct[among], patients[among])
-        if among.any()
-        else NotApplicable(missing_reason(metric, y_true))
+        metric: intervals.clustered_share(correct, among, patients, missing_reason(metric, y_true))
         for metric, (correct, among) in parts.items()
     }
     # The mean recall, each class weighed by its images, is the accuracy by another name.

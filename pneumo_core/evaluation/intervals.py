@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.metrics import FloatArray, areas, auroc, rank
@@ -21,9 +22,11 @@ __all__ = [
     "AreaEstimates",
     "area_estimates",
     "certain_area",
+    "clustered_share",
     "clustered_wilson",
     "design_effect",
     "mean_estimate",
+    "student_interval",
     "wilson",
 ]
 
@@ -95,6 +98,32 @@ def clustered_wilson(correct: NDArray[Any], patients: NDArray[Any]) -> Estimate 
     if not np.size(correct):
         return NotApplicable("there are no images")
     return wilson(int(np.sum(correct)), int(np.size(correct)), design_effect=design_effect(correct, patients))
+
+
+def clustered_share(
+    correct: NDArray[Any], among: NDArray[Any], patients: NDArray[Any], reason: str
+) -> Estimate | NotApplicable:
+    """`clustered_wilson` of some of the images.
+
+    Args:
+        correct: Whether each image counts, (n,), bool.
+        among: Whether each image is one of them, (n,), bool.
+        patients: Patient of each image, (n,).
+        reason: Why the share is not applicable where none is.
+    """
+    return clustered_wilson(correct[among], patients[among]) if among.any() else NotApplicable(reason)
+
+
+def student_interval(value: float, error: float, freedom: float) -> tuple[float, float]:
+    """Ends of Student's t interval (Student 1908, Biometrika 6:1-25).
+
+    Args:
+        value: The estimate.
+        error: Its standard error.
+        freedom: Degrees of freedom of the error, above 0.
+    """
+    half = float(stdtrit(freedom, 0.975)) * error
+    return value - half, value + half
 
 
 @dataclass(frozen=True, slots=True)

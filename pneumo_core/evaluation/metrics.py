@@ -33,6 +33,7 @@ __all__ = [
     "auroc",
     "brier",
     "brier_terms",
+    "checked_pair",
     "classification_table",
     "confusion",
     "log_loss",
@@ -79,7 +80,7 @@ def confusion(y_true: Array, probability: Array, threshold: float) -> Confusion:
     Raises:
         DataError: The arrays do not fit each other or hold other values.
     """
-    labels, values = _checked(y_true, probability)
+    labels, values = checked_pair(y_true, probability)
     tn, fp, fn, tp = np.bincount(2 * labels + (values >= threshold), minlength=4).tolist()
     return Confusion(tn=tn, fp=fp, fn=fn, tp=tp)
 
@@ -200,7 +201,7 @@ def rank(y_true: Array, probability: Array) -> Ranking:
     Raises:
         DataError: The arrays are empty, do not fit each other or hold other values.
     """
-    labels, values = _checked(y_true, probability)
+    labels, values = checked_pair(y_true, probability)
     if not labels.size:
         raise DataError("ranking requires at least one image. Received: n=0")
     order = np.argsort(-values, kind="stable")
@@ -260,8 +261,7 @@ def roc_curve(y_true: Array, probability: Array) -> RocCurve | NotApplicable:
     Raises:
         DataError: The arrays do not fit each other or hold other values.
     """
-    counts = _counts_along(y_true, probability)
-    if isinstance(counts, NotApplicable):
+    if isinstance(counts := _counts_along(y_true, probability), NotApplicable):
         return counts
     tp, fp, threshold = counts
     fpr, tpr = np.append(0.0, fp / fp[-1]), np.append(0.0, tp / tp[-1])
@@ -275,8 +275,7 @@ def pr_curve(y_true: Array, probability: Array) -> PrCurve | NotApplicable:
     Raises:
         DataError: The arrays do not fit each other or hold other values.
     """
-    counts = _counts_along(y_true, probability)
-    if isinstance(counts, NotApplicable):
+    if isinstance(counts := _counts_along(y_true, probability), NotApplicable):
         return counts
     tp, fp, threshold = counts
     return PrCurve(tuple((tp / tp[-1]).tolist()), tuple((tp / (tp + fp)).tolist()), tuple(threshold.tolist()))
@@ -288,7 +287,7 @@ def brier_terms(y_true: Array, probability: Array) -> FloatArray:
     Raises:
         DataError: The arrays do not fit each other or hold other values.
     """
-    labels, values = _checked(y_true, probability)
+    labels, values = checked_pair(y_true, probability)
     return np.square(values - labels)
 
 
@@ -300,7 +299,7 @@ def log_loss_terms(y_true: Array, logit: Array) -> FloatArray:
     Raises:
         DataError: The arrays do not fit each other or hold other values.
     """
-    labels, values = _checked(y_true, logit)
+    labels, values = checked_pair(y_true, logit)
     return np.logaddexp(0.0, np.where(labels == Label.PNEUMONIA, -values, values))
 
 
@@ -324,7 +323,8 @@ def log_loss(y_true: Array, logit: Array) -> float | NotApplicable:
     return _share(float(terms.sum()), terms.size, "there are no images")
 
 
-def _checked(y_true: Array, values: Array) -> tuple[IntArray, FloatArray]:
+def checked_pair(y_true: Array, values: Array) -> tuple[IntArray, FloatArray]:
+    """Classes as int64 and a finite number for each image as float64, each (n,); a `DataError` says what does not fit."""
     labels, numbers = np.asarray(y_true), np.asarray(values, dtype=np.float64)
     if labels.ndim != 1 or labels.shape != numbers.shape:
         raise DataError(f"y_true and values must both be (n,). Received: y_true={labels.shape}, values={numbers.shape}")
@@ -380,7 +380,7 @@ def _cumulative(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, Floa
 
 def _counts_along(y_true: Array, probability: Array) -> tuple[FloatArray, ...] | NotApplicable:
     # Images of PNEUMONIA and of NORMAL called PNEUMONIA at each threshold, and the thresholds, each (groups,).
-    labels, values = _checked(y_true, probability)
+    labels, values = checked_pair(y_true, probability)
     if missing := _missing_class(labels):
         return missing
     ranking = rank(labels, values)
@@ -389,7 +389,7 @@ def _counts_along(y_true: Array, probability: Array) -> tuple[FloatArray, ...] |
 
 
 def _areas_of_one(y_true: Array, probability: Array, weights: Array | None) -> tuple[float | NotApplicable, ...]:
-    labels, values = _checked(y_true, probability)
+    labels, values = checked_pair(y_true, probability)
     each = np.ones(labels.shape) if weights is None else np.asarray(weights, dtype=np.float64)
     if each.shape != labels.shape or not (np.isfinite(each) & (each >= 0)).all():
         received = f"shape={each.shape}, weights={each.ravel().tolist()[:5]}"

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.errors import ConfigError, DataError
-from pneumo_core.evaluation.intervals import clustered_wilson
-from pneumo_core.evaluation.metrics import FloatArray, IntArray
+from pneumo_core.evaluation.intervals import clustered_share
+from pneumo_core.evaluation.metrics import FloatArray, IntArray, checked_pair
 from pneumo_core.evaluation.resampling import Z, draws, patient_codes
 from pneumo_core.records import Estimate, Label, NotApplicable
 
@@ -161,9 +161,14 @@ def choose(rule: ThresholdRule, y_true: Array, probability: Array) -> float:
     """
     if rule.kind is RuleKind.FIXED and rule.value is not None:
         return rule.value
-    labels, values = _both_classes(y_true, probability, f"the rule {rule.kind.value}")
+    labels, values = _checked(y_true, probability)
     candidates = _candidates(values)
     normal, pneumonia = (np.sort(values[labels == label]) for label in Label)
+    if not (normal.size and pneumonia.size):
+        raise DataError(
+            f"the rule {rule.kind.value} requires images of both classes. Received: NORMAL={normal.size}, "
+            f"PNEUMONIA={pneumonia.size}; hold out patients of both classes or use a fixed threshold"
+        )
     # Whole numbers below 2^53, so that ties are exact.
     fp = (normal.size - np.searchsorted(normal, candidates, side="left")).astype(np.float64)
     fn = np.searchsorted(pneumonia, candidates, side="left").astype(np.float64)
@@ -200,18 +205,15 @@ def rates(y_true: Array, probability: Array, patients: Array, threshold: float) 
     codes = patient_codes(patients, labels.shape)
     called, sick = values >= threshold, labels == Label.PNEUMONIA
 
-    def share(right: NDArray[Any], among: NDArray[Any], reason: str) -> Estimate | NotApplicable:
-        return clustered_wilson(right[among], codes[among]) if among.any() else NotApplicable(reason)
-
     return ThresholdRates(
         threshold=threshold,
         n=labels.size,
         n_patients=int(codes.max()) + 1,
         prevalence=float(sick.mean()),
-        sensitivity=share(called, sick, "no image is PNEUMONIA"),
-        specificity=share(~called, ~sick, "no image is NORMAL"),
-        ppv=share(sick, called, "no image is called PNEUMONIA"),
-        npv=share(~sick, ~called, "no image is called NORMAL"),
+        sensitivity=clustered_share(called, sick, codes, "no image is PNEUMONIA"),
+        specificity=clustered_share(~called, ~sick, codes, "no image is NORMAL"),
+        ppv=clustered_share(sick, called, codes, "no image is called PNEUMONIA"),
+        npv=clustered_share(~sick, ~called, codes, "no image is called NORMAL"),
     )
 
 
@@ -307,25 +309,9 @@ def _require_prevalence(prevalence: float) -> None:
 
 
 def _checked(y_true: Array, probability: Array) -> tuple[IntArray, FloatArray]:
-    labels, values = np.asarray(y_true), np.asarray(probability, dtype=np.float64)
-    if labels.ndim != 1 or not labels.size or labels.shape != values.shape:
-        raise DataError(
-            "y_true and probability must both be (n,), n at least 1. "
-            f"Received: y_true={labels.shape}, probability={values.shape}"
-        )
-    if not np.isin(labels, (0, 1)).all():
-        raise DataError(f"y_true must hold 0 and 1 only. Received: y_true={np.unique(labels).tolist()[:5]}")
+    labels, values = checked_pair(y_true, probability)
     if not (inside := (values >= 0) & (values <= 1)).all():
         raise DataError(f"probabilities must lie in [0, 1]. Received: probability={values[~inside].tolist()[:5]}")
-    return labels.astype(np.int64), values
-
-
-def _both_classes(y_true: Array, probability: Array, what: str) -> tuple[IntArray, FloatArray]:
-    labels, values = _checked(y_true, probability)
-    counts = {label: int((labels == label).sum()) for label in Label}
-    if not all(counts.values()):
-        received = ", ".join(f"{label.name}={count}" for label, count in counts.items())
-        raise DataError(f"{what} requires images of both classes. Received: {received}; use more images")
     return labels, values
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, ndtr, stdtr, stdtrit
+from scipy.special import bdtr, ndtr, stdtr
 
 from pneumo_core.errors import DataError
+from pneumo_core.evaluation.intervals import student_interval
 from pneumo_core.evaluation.metrics import FloatArray, IntArray, auroc
 from pneumo_core.evaluation.resampling import Z, patient_codes
 from pneumo_core.records import Estimate, Label, NotApplicable
@@ -226,8 +227,8 @@ def spread(values: Sequence[float]) -> Spread | NotApplicable:
     if np.ptp(runs) == 0:
         return NotApplicable(f"all {runs.size} runs have the same value, which tells no spread over seeds")
     mean, sd = float(runs.mean()), float(runs.std(ddof=1))
-    half = float(stdtrit(runs.size - 1, 0.975)) * sd / runs.size**0.5
-    return Spread(mean=mean, sd=sd, low=mean - half, high=mean + half, k=runs.size)
+    low, high = student_interval(mean, sd / runs.size**0.5, runs.size - 1)
+    return Spread(mean=mean, sd=sd, low=low, high=high, k=runs.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,9 +274,9 @@ def seed_difference(values_a: Sequence[float], values_b: Sequence[float]) -> See
     variance = variance_a + variance_b
     freedom = variance**2 / (variance_a**2 / (a.size - 1) + variance_b**2 / (b.size - 1))
     value, error = float(b.mean() - a.mean()), variance**0.5
-    half = float(stdtrit(freedom, 0.975)) * error
+    low, high = student_interval(value, error, freedom)
     p = 2 * float(stdtr(freedom, -abs(value) / error))
-    return SeedDifference(value=value, low=value - half, high=value + half, p=p, k_a=a.size, k_b=b.size)
+    return SeedDifference(value=value, low=low, high=high, p=p, k_a=a.size, k_b=b.size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,17 +150,11 @@ def checked(
     Raises:
         DataError: The arrays do not fit each other or hold other values.
     """
-    labels, values, names = np.asarray(y_true), np.asarray(logit, dtype=np.float64), np.asarray(patients)
-    if labels.ndim != 1 or not labels.shape == values.shape == names.shape:
-        raise DataError(
-            "y_true, logit and patients must all be (n,). "
-            f"Received: y_true={labels.shape}, logit={values.shape}, patients={names.shape}"
-        )
-    if not np.isin(labels, (0, 1)).all():
-        raise DataError(f"y_true must hold 0 and 1 only. Received: y_true={np.unique(labels).tolist()[:5]}")
-    if not (finite := np.isfinite(values)).all():
-        raise DataError(f"logits must be finite. Received: logit={values[~finite].tolist()[:5]}")
-    return labels.astype(np.int64), values, np.unique(names, return_inverse=True)[1]
+    labels, values = metrics.checked_pair(y_true, logit)
+    names = np.asarray(patients)
+    if names.shape != labels.shape:
+        raise DataError(f"patients must be (n,), one for each image. Received: {names.shape}, images={labels.shape}")
+    return labels, values, np.unique(names, return_inverse=True)[1]
 
 
 def missing_class(labels: IntArray) -> NotApplicable | None:

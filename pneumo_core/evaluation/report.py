@@ -11,6 +11,7 @@ from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import intervals, metrics
 from pneumo_core.evaluation.metrics import ClassificationRow, Confusion, FloatArray, IntArray, PrCurve, RocCurve
+from pneumo_core.evaluation.operating import RuleKind, ThresholdRule, choose, rates
 from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Estimate, Label, NotApplicable, Split
@@ -159,15 +160,15 @@ def evaluate(
     threshold = threshold_of(predictions, rule)
     splits = {split: _split_report(split, rows, threshold) for split, rows in parts.items()}
     home = next(split for split in (Split.VAL, Split.TEST, Split.TRAIN) if split in splits)
-    rates = splits[home]
+    there = splits[home]
     return EvaluationReport(
         run_id=run_id,
         operating_point=OperatingPoint(
             threshold=threshold,
-            sensitivity=rates.sensitivity,
-            specificity=rates.specificity,
-            ppv=rates.ppv,
-            npv=rates.npv,
+            sensitivity=there.sensitivity,
+            specificity=there.specificity,
+            ppv=there.ppv,
+            npv=there.npv,
             rule=rule,
             split=home,
         ),
@@ -188,7 +189,8 @@ def threshold_of(predictions: pd.DataFrame, rule: OperatingRule) -> float:
         DataError: The rule needs validation images of both classes.
     """
     if rule is OperatingRule.YOUDEN:
-        return _youden_threshold(predictions[predictions["split"] == Split.VAL])
+        val = predictions[predictions["split"] == Split.VAL]
+        return choose(ThresholdRule(RuleKind.YOUDEN), _labels(val), probability(_logits(val)))
     return 0.5
 
 
@@ -260,53 +262,26 @@ def _logits(rows: pd.DataFrame) -> FloatArray:
     return rows["logit"].to_numpy(dtype=np.float64)
 
 
-def _youden_threshold(rows: pd.DataFrame) -> float:
-    y_true, values = _labels(rows), probability(_logits(rows))
-    counts = {label: int((y_true == label).sum()) for label in Label}
-    if not all(counts.values()):
-        raise DataError(
-            "the rule youden requires both classes among the val images. "
-            f"Received: NORMAL={counts[Label.NORMAL]}, PNEUMONIA={counts[Label.PNEUMONIA]}; "
-            "hold out patients of both classes or use the rule half"
-        )
-    # Between two adjacent probabilities any threshold gives the same counts; the middle is the least brittle one. Where
-    # no float lies between them it may round down to the lower of the two, which would call both.
-    known = np.unique(values)
-    edges = np.concatenate(([0.0], known, [1.0]))
-    middle = (edges[:-1] + edges[1:]) / 2
-    candidates = np.where(middle > edges[:-1], middle, edges[1:])
-    normal, pneumonia = (np.sort(values[y_true == label]) for label in Label)
-    tn = np.searchsorted(normal, candidates, side="left")
-    tp = pneumonia.size - np.searchsorted(pneumonia, candidates, side="left")
-    # The index times both class sizes: whole numbers, so that ties are exact.
-    index = tn * pneumonia.size + tp * normal.size
-    best = candidates[index == index.max()]
-    return float(best[np.argmin(np.abs(best - 0.5))])
-
-
 def _split_report(split: Split, rows: pd.DataFrame, threshold: float) -> SplitReport:
     # In a fixed order, so that sums and ties do not depend on the order of the rows.
     ordered = rows.sort_values("image_id")
     y_true, logits = _labels(ordered), _logits(ordered)
     patients, _ = pd.factorize(ordered["patient_id"], sort=True)
     values = probability(logits)
-    y_pred, sick = values >= threshold, y_true == Label.PNEUMONIA
-
-    def share(correct: np.ndarray[Any, Any], among: np.ndarray[Any, Any], reason: str) -> Estimate | NotApplicable:
-        return intervals.clustered_wilson(correct[among], patients[among]) if among.any() else NotApplicable(reason)
-
+    sick = y_true == Label.PNEUMONIA
+    at_threshold = rates(y_true, values, patients, threshold)
     counts = metrics.confusion(y_true, values, threshold)
     areas = intervals.area_estimates(y_true, values, patients)
     return SplitReport(
         split=split,
         n=len(ordered),
-        n_patients=int(patients.max()) + 1,
+        n_patients=at_threshold.n_patients,
         n_pneumonia=int(sick.sum()),
-        accuracy=intervals.clustered_wilson(y_pred == sick, patients),
-        sensitivity=share(y_pred, sick, "no image is PNEUMONIA"),
-        specificity=share(~y_pred, ~sick, "no image is NORMAL"),
-        ppv=share(sick, y_pred, "no image is called PNEUMONIA"),
-        npv=share(~sick, ~y_pred, "no image is called NORMAL"),
+        accuracy=intervals.clustered_wilson((values >= threshold) == sick, patients),
+        sensitivity=at_threshold.sensitivity,
+        specificity=at_threshold.specificity,
+        ppv=at_threshold.ppv,
+        npv=at_threshold.npv,
         auroc=areas.auroc,
         auprc=areas.auprc,
         brier=intervals.mean_estimate(metrics.brier_terms(y_true, values), patients),

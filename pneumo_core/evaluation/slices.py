@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.intervals import area_estimates, clustered_wilson
+from pneumo_core.evaluation.intervals import area_estimates, clustered_share
 from pneumo_core.evaluation.metrics import FloatArray
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Estimate, Label, NotApplicable, Subtype
@@ -157,9 +157,6 @@ def _slice(rows: pd.DataFrame, group: str, name: str, part: NDArray[np.bool_], t
     patients = rows["patient_id"].to_numpy()
     called = values >= threshold
 
-    def share(right: NDArray[np.bool_], among: NDArray[np.bool_], reason: str) -> Estimate | NotApplicable:
-        return clustered_wilson(right[among], patients[among]) if among.any() else NotApplicable(reason)
-
     ranked = part | ~sick if group == "subtype" else part
     return Slice(
         group=group,
@@ -167,9 +164,9 @@ def _slice(rows: pd.DataFrame, group: str, name: str, part: NDArray[np.bool_], t
         n=int(part.sum()),
         n_patients=len(np.unique(patients[part])),
         n_pneumonia=int((part & sick).sum()),
-        sensitivity=share(called, part & sick, "no image of the slice is PNEUMONIA"),
-        specificity=share(~called, part & ~sick, "no image of the slice is NORMAL"),
-        accuracy=share(called == sick, part, "the slice has no image"),
+        sensitivity=clustered_share(called, part & sick, patients, "no image of the slice is PNEUMONIA"),
+        specificity=clustered_share(~called, part & ~sick, patients, "no image of the slice is NORMAL"),
+        accuracy=clustered_share(called == sick, part, patients, "the slice has no image"),
         auroc=area_estimates(sick[ranked].astype(np.int64), values[ranked], patients[ranked]).auroc,
         smallest=int(part.sum()) == least,
         few=int(part.sum()) < FEW,

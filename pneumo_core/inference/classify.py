@@ -3,16 +3,14 @@
 Images are handled in memory only: nothing of them is written, logged or cached.
 """
 
-import io
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from pneumo_core.data.images import decode_gray
+from pneumo_core.data.images import decode
 from pneumo_core.errors import ImageError, RunError
 from pneumo_core.evaluation.calibration import Calibration, apply
 from pneumo_core.evaluation.probability import probability
@@ -22,7 +20,8 @@ from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.records import Label, NotApplicable
 from pneumo_core.runs.files import is_there
-from pneumo_core.runs.store import RunDirectory, classifier_config, verified_file
+from pneumo_core.runs.store import RunDirectory, verified_file
+from pneumo_core.runs.submission import classifier_config
 
 __all__ = ["MAX_COLOUR", "MIN_CONTRAST", "Answer", "Classifier", "Prediction", "classify", "load_classifier"]
 
@@ -123,22 +122,21 @@ def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
         name: What to call it in a reason.
     """
     try:
-        pixels = decode_gray(data, name, size=classifier.session.image_size)
-        colour = _mean_colour(data)
+        image = decode(data, name, size=classifier.session.image_size)
     except ImageError as error:
         return Prediction(Answer.REFUSED, str(error))
-    if colour > MAX_COLOUR:
+    if image.tint > MAX_COLOUR:
         return Prediction(
             Answer.REFUSED,
-            f"a radiograph is gray. Received: {name!r}, whose colour channels differ by {colour:.0f} levels on average",
+            f"a radiograph is gray. Received: {name!r}, whose colour channels differ by {image.tint:.0f} levels on average",
         )
-    contrast = float(pixels.std())
+    contrast = float(image.gray.std())
     if contrast < MIN_CONTRAST:
         return Prediction(
             Answer.REFUSED,
             f"an X-ray must show something. Received: {name!r}, whose gray levels vary by {contrast:.1f} only",
         )
-    output = run_session(classifier.session, pixels[None])
+    output = run_session(classifier.session, image.gray[None])
     far = float(distance(classifier.distribution, output.features)[0]) / classifier.distribution.limit
     unlike = (
         f"the image is unlike the model's validation images ({far:.1f} times the distance that 99.5 % of "
@@ -163,13 +161,3 @@ def _calibrated(calibration: Calibration | NotApplicable, logit: np.float32) -> 
     if isinstance(calibration, NotApplicable):
         return calibration
     return float(probability(apply(calibration.calibrator, np.asarray(logit))))
-
-
-def _mean_colour(data: bytes) -> float:
-    """Mean difference between the highest and the lowest channel, in gray levels, of an image that was decoded before."""
-    with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
-        if image.mode not in {"RGB", "RGBA", "P", "CMYK"}:
-            return 0.0
-        image.draft("RGB", (64, 64))
-        channels = np.asarray(image.convert("RGB").resize((64, 64)), dtype=np.int16)
-    return float(np.mean(channels.max(axis=2) - channels.min(axis=2)))

@@ -14,8 +14,9 @@ from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.report import require_predictions, threshold_of
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.records import Architecture, Split
-from pneumo_core.runs.files import is_there, read_json
-from pneumo_core.runs.store import RunDirectory, classifier_config, find_run, list_runs
+from pneumo_core.runs.files import is_there
+from pneumo_core.runs.store import RunDirectory, find_run, list_runs
+from pneumo_core.runs.submission import RunData, classifier_config, read_data
 
 __all__ = ["Group", "balanced_pairs", "compare_runs", "comparison_to_dict", "evidence_of", "groups", "side_ids"]
 
@@ -49,7 +50,7 @@ class Group:
 class _Asked:
     run: RunDirectory
     config: TrainConfig
-    data: dict[str, Any]
+    data: RunData
 
     @property
     def key(self) -> str:
@@ -66,7 +67,7 @@ class _Asked:
 
     def _fingerprint(self, **changes: Any) -> str:
         # The seed of nobody, so that no `split_seed` equals it and is dropped for that.
-        return fingerprint(replace(self.config, seed=_NO_SEED, **changes), str(self.data["data_id"]))
+        return fingerprint(replace(self.config, seed=_NO_SEED, **changes), self.data.data_id)
 
 
 _NO_SEED: Final = 2**31 - 1
@@ -88,7 +89,7 @@ def groups() -> tuple[Group, ...]:
     """Every finished classifier, with those that differ in their seed alone together; runs that cannot be read are left out."""
     found: dict[str, list[_Asked]] = defaultdict(list)
     for run in list_runs():
-        if run.run_id.startswith(f"{Architecture.DCGAN.value}-") or not is_there(run.manifest):
+        if run.architecture is Architecture.DCGAN or not is_there(run.manifest):
             continue
         try:
             asked = _asked(run)
@@ -181,11 +182,7 @@ def _find(run_id: str) -> _Asked:
 
 
 def _asked(run: RunDirectory) -> _Asked:
-    config = classifier_config(run)
-    data = read_json(run.config).get("data")
-    if not isinstance(data, dict) or "data_id" not in data:
-        raise RunError(f"config.json must name the run's data set. Received: run_id={run.run_id!r}, data={data!r:.80}")
-    return _Asked(run, config, data)
+    return _Asked(run, classifier_config(run), read_data(run))
 
 
 def _require_seeds_alone(side: Sequence[_Asked]) -> None:
@@ -200,16 +197,15 @@ def _require_seeds_alone(side: Sequence[_Asked]) -> None:
 def _group(runs: Sequence[_Asked]) -> Group:
     ordered = sorted(runs, key=lambda asked: (asked.config.seed, asked.run.run_id))
     first = ordered[0]
-    is_phantom = bool(first.data.get("is_phantom"))
     name = f"{_ARCHITECTURES[first.config.architecture]} · {setting_name(first.config)}"
     return Group(
-        name=f"{name} · phantoms" if is_phantom else name,
+        name=f"{name} · phantoms" if first.data.is_phantom else name,
         run_ids=tuple(asked.run.run_id for asked in ordered),
         seeds=tuple(asked.config.seed for asked in ordered),
         balance=first.config.balance,
         untreated=first.untreated,
-        data_id=str(first.data["data_id"]),
-        is_phantom=is_phantom,
+        data_id=first.data.data_id,
+        is_phantom=first.data.is_phantom,
         selected_on_test=first.config.selected_on_test,
     )
 

@@ -13,8 +13,8 @@ from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.inference.session import run_batches
 from pneumo_core.records import Split
-from pneumo_core.runs.files import read_json
-from pneumo_core.runs.store import RunDirectory, classifier_config
+from pneumo_core.runs.store import RunDirectory
+from pneumo_core.runs.submission import classifier_config, read_data
 
 __all__ = ["evaluate_run"]
 
@@ -43,7 +43,7 @@ def evaluate_run(run: RunDirectory, split: Split, index: DataIndex | None = None
         # Whatever the folder is called there, nothing was chosen on these images; the threshold stays the run's own.
         chosen_on = predictions[predictions["split"] == Split.VAL.value]
         predictions = pd.concat([chosen_on, _predict(run, index, split)], ignore_index=True)
-        selected_on_test = selected_on_test and index.data_id == read_json(run.config)["data"]["data_id"]
+        selected_on_test = selected_on_test and index.data_id == read_data(run).data_id
         reported = Split.TEST
     report = report_to_dict(
         evaluate(predictions, run_id=run.run_id, rule=config.operating_rule, selected_on_test=selected_on_test)

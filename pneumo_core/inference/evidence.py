@@ -8,8 +8,9 @@ from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation.calibration import Calibration, calibrate, calibration_from_dict
 from pneumo_core.evaluation.report import SCHEMA, EvaluationReport, evaluate, report_from_dict
 from pneumo_core.records import NotApplicable
-from pneumo_core.runs.files import is_there, read_json
-from pneumo_core.runs.store import RunDirectory, classifier_config, read_manifest, verified_file
+from pneumo_core.runs.files import is_there
+from pneumo_core.runs.store import RunDirectory, read_manifest, verified_file, verified_json
+from pneumo_core.runs.submission import classifier_config
 
 __all__ = ["read_calibration", "read_predictions", "read_report"]
 
@@ -45,8 +46,7 @@ def read_calibration(run: RunDirectory) -> Calibration | NotApplicable:
     try:
         if run.calibration.name not in read_manifest(run)["files"]:
             return calibrate(read_predictions(run))
-        verified_file(run, run.calibration)
-        return calibration_from_dict(read_json(run.calibration))
+        return calibration_from_dict(verified_json(run, run.calibration))
     except DataError as error:
         raise CorruptError(str(error)) from error
 
@@ -58,8 +58,7 @@ def read_report(run: RunDirectory) -> EvaluationReport:
         RunError: The run is not finished.
         CorruptError: A file is not the one that was written.
     """
-    verified_file(run, run.report)
-    stored = read_json(run.report)
+    stored = verified_json(run, run.report)
     try:
         if isinstance(stored, dict) and stored.get("schema") in range(1, SCHEMA):
             config = classifier_config(run)

@@ -9,24 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import h5py
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from pneumo_core.config.architecture import LAST_BLOCK, VGG16_BLOCKS
-from pneumo_core.errors import ConfigError, CorruptError
+from pneumo_core.config.architecture import LAST_BLOCK
 from pneumo_core.inference.session import load_session, run_batches
+from pneumo_core.models.vgg16_weights import MEANS, Weights, read_weights
 from pneumo_core.runs.store import RunDirectory, verified_file
-from pneumo_core.settings import keras_home, settings
 
-__all__ = ["FeatureSpace", "classifier_space", "enlarged", "features", "imagenet_space", "vgg16_file"]
-
-_FILE: Final = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-_MEAN: Final = (103.939, 116.779, 123.68)
-"""ImageNet's means (Simonyan and Zisserman 2015, arXiv:1409.1556, section 2.1; values of keras.applications)."""
+__all__ = ["FeatureSpace", "classifier_space", "enlarged", "features", "imagenet_space"]
 
 _SCALE: Final = 8.0
 """VGG16's features are divided by it, about their root mean square on chest X-rays at 64 pixels (8.1): KID's kernel
@@ -48,39 +42,17 @@ class FeatureSpace:
     extract: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-def vgg16_file() -> Path | None:
-    """The file of VGG16's ImageNet weights: `$PNEUMO_VGG16_WEIGHTS`, else what Keras has downloaded before, else None.
-
-    Raises:
-        ConfigError: The setting names no file.
-    """
-    named = settings().vgg16_weights
-    if named is not None and not named.is_file():
-        raise ConfigError(
-            f"PNEUMO_VGG16_WEIGHTS must name a file. Received: path={str(named)!r}; correct it, or unset it to measure "
-            "in a classifier's features"
-        )
-    found = named or keras_home() / "models" / _FILE
-    return found if found.is_file() else None
-
-
 def imagenet_space(weights: Path, size: int) -> FeatureSpace:
     """VGG16's features of images at their own size, 512 numbers each.
 
     Args:
-        weights: File of `vgg16_file`.
+        weights: File of `models.vgg16_weights.found_file`.
         size: Side of the images, in pixels.
 
     Raises:
         CorruptError: The file does not hold the weights.
     """
-    try:
-        arrays = _kernels(weights)
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise CorruptError(
-            f"PNEUMO_VGG16_WEIGHTS must name {_FILE} of keras.applications. Received: path={str(weights)!r}: {reason}"
-        ) from error
+    arrays = read_weights(weights)
     digest = hashlib.sha256(b"".join(array.tobytes() for pair in arrays.values() for array in pair)).hexdigest()[:8]
     runtime = onnxruntime.InferenceSession(_vgg16(arrays), providers=["CPUExecutionProvider"])
 
@@ -103,7 +75,7 @@ def classifier_space(run: RunDirectory, size: int) -> FeatureSpace:
         CorruptError: The model is not the one that was written.
     """
     session = load_session(verified_file(run, run.model))
-    layer = next(layer for architecture, layer in LAST_BLOCK.items() if run.run_id.startswith(architecture.value))
+    layer = LAST_BLOCK[run.architecture]
 
     def extract(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return run_batches(session, enlarged(images, session.image_size), np.arange(len(images))).features
@@ -143,36 +115,14 @@ def enlarged(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.stack([np.asarray(Image.fromarray(i).resize((size, size), Image.Resampling.BILINEAR)) for i in images])
 
 
-def _kernels(path: Path) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Kernel and bias of each convolution, in order."""
-    arrays = {}
-    channels = 3
-    with h5py.File(path) as file:
-        for block, (convolutions, filters) in enumerate(VGG16_BLOCKS, start=1):
-            for number in range(1, convolutions + 1):
-                name = f"block{block}_conv{number}"
-                group = file[name]
-                items = group.values() if isinstance(group, h5py.Group) else ()
-                numbers = [item for item in items if isinstance(item, h5py.Dataset) and item.dtype.kind == "f"]
-                # By their axes, because the names of the arrays differ from file to file.
-                found = sorted((item[()].astype(np.float32) for item in numbers), key=lambda array: -array.ndim)
-                shapes = [array.shape for array in found]
-                if shapes != [(3, 3, channels, filters), (filters,)] or not all(np.isfinite(a).all() for a in found):
-                    raise ValueError(f"{name} has the shapes {shapes}, or values that are not finite")
-                kernel, bias = found
-                arrays[name] = kernel, bias
-                channels = filters
-    return arrays
-
-
-def _vgg16(arrays: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]) -> bytes:
+def _vgg16(arrays: Weights) -> bytes:
     """ONNX of the convolutions on gray pixels: three equal channels are one whose first kernel is their sum."""
     nodes, weights = [], []
     x = "image"
     for name, (kernel, bias) in arrays.items():
         if name == "block1_conv1":
             # The padding of an image with its means subtracted is 0, so each channel keeps its own mean: three channels.
-            mean = numpy_helper.from_array(np.asarray(_MEAN, np.float32).reshape(1, 3, 1, 1), "mean")
+            mean = numpy_helper.from_array(np.asarray(MEANS, np.float32).reshape(1, 3, 1, 1), "mean")
             weights.append(mean)
             nodes.append(helper.make_node("Sub", [x, "mean"], ["centred"]))
             x = "centred"

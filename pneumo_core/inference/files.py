@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pneumo_core.data.images import decode_gray
+from pneumo_core.data.images import IMAGE_SUFFIXES, decode_gray
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.calibration import described
 from pneumo_core.inference.classify import Answer, Prediction, classify, load_classifier
@@ -19,8 +19,6 @@ from pneumo_core.runs.files import write_atomic
 from pneumo_core.runs.store import RunDirectory
 
 __all__ = ["predict_files"]
-
-_EXTENSIONS = {".png", ".jpg", ".jpeg"}
 
 
 def predict_files(
@@ -87,7 +85,7 @@ def _files(paths: list[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             files += sorted(
-                file for file in path.rglob("*") if file.suffix.lower() in _EXTENSIONS and not file.is_dir()
+                file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and not file.is_dir()
             )
         elif path.exists():
             files.append(path)

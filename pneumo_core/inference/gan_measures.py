@@ -26,13 +26,14 @@ from pneumo_core.inference.feature_space import (
     enlarged,
     features,
     imagenet_space,
-    vgg16_file,
 )
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.inference.session import run_batches
+from pneumo_core.models.vgg16_weights import found_file
 from pneumo_core.records import Architecture, Estimate, NotApplicable
-from pneumo_core.runs.files import is_there, read_json
-from pneumo_core.runs.store import RunDirectory, find_run, list_runs, published_root, read_config, verified_file
+from pneumo_core.runs.files import is_there
+from pneumo_core.runs.store import RunDirectory, find_run, list_runs, published_root, verified_file, verified_json
+from pneumo_core.runs.submission import read_submission
 
 __all__ = [
     "MEASURE_SEED",
@@ -187,9 +188,9 @@ def read_measures(run: RunDirectory) -> GanMeasures:
         RunError: The run is not finished.
         CorruptError: The file is not the one that was written.
     """
-    verified_file(run, run.measures)
+    stored = verified_json(run, run.measures)
     try:
-        measures: GanMeasures = decode(GanMeasures, read_json(run.measures), "measures")
+        measures: GanMeasures = decode(GanMeasures, stored, "measures")
         return measures
     except DataError as error:
         raise CorruptError(str(error)) from error
@@ -212,11 +213,13 @@ def _judge(index: DataIndex, named: str | None) -> Classifier | None:
     suited: list[tuple[tuple[bool, int], RunDirectory]] = []
     for run in list_runs():
         try:
-            asked = read_json(run.config)["data"]["data_id"] if is_there(run.manifest) else None
-            config = read_config(run)
-        except (StoreError, ConfigError, KeyError, TypeError):
+            asked = read_submission(run) if is_there(run.manifest) else None
+        except (StoreError, ConfigError):
             continue
-        if isinstance(config, TrainConfig) and config.balance is not Balance.GAN and asked == index.data_id:
+        if asked is None or asked.data.data_id != index.data_id:
+            continue
+        config = asked.config
+        if isinstance(config, TrainConfig) and config.balance is not Balance.GAN:
             # VGG16 is ten times as slow, and its features judge the samples already.
             suited.append(((config.architecture is Architecture.VGG16, _PRESETS.index(config.preset)), run))
     for _, run in sorted(suited, key=lambda pair: pair[0]):
@@ -227,7 +230,7 @@ def _judge(index: DataIndex, named: str | None) -> Classifier | None:
 
 def _space(judge: Classifier | None, size: int) -> FeatureSpace | None:
     """VGG16's where its weights are, else the judge's, else that of the baseline that ships with the project."""
-    if (weights := vgg16_file()) is not None:
+    if (weights := found_file()) is not None:
         return imagenet_space(weights, size)
     if judge is not None:
         return classifier_space(find_run(judge.run_id), size)

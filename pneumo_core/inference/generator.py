@@ -13,7 +13,8 @@ from scipy.special import ndtr, ndtri
 from pneumo_core.config.limits import require_whole, require_within
 from pneumo_core.errors import ConfigError, CorruptError
 from pneumo_core.inference.session import load_runtime
-from pneumo_core.runs.store import RunDirectory, gan_run_config, verified_file
+from pneumo_core.runs.store import RunDirectory, verified_file
+from pneumo_core.runs.submission import gan_run_config
 
 __all__ = [
     "MAX_NUMBER",

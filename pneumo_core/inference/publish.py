@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 import numpy as np
@@ -24,14 +25,8 @@ from pneumo_core.inference.generator import generate, latents, load_generator, o
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.runs.files import read_json, store_errors, write_atomic, write_json
 from pneumo_core.runs.status import read_events
-from pneumo_core.runs.store import (
-    RunDirectory,
-    published_root,
-    read_config,
-    read_manifest,
-    verified_file,
-    write_manifest,
-)
+from pneumo_core.runs.store import RunDirectory, published_root, read_manifest, verified_file, write_manifest
+from pneumo_core.runs.submission import read_config, read_data
 
 __all__ = ["publish", "to_float16"]
 
@@ -102,7 +97,7 @@ def publish(
             f"only a local run can be published. Received: run_id={run.run_id!r}, which ships with the project"
         )
     manifest = read_manifest(run)
-    asked = read_json(run.config)
+    asked, data = read_json(run.config), read_data(run)
     is_gan = isinstance(read_config(run), GanConfig)
     if is_gan and evidence_only:
         raise RunError(f"only a classifier is published as evidence. Received: run_id={run.run_id!r}, a DCGAN's")
@@ -115,7 +110,7 @@ def publish(
     else:
         kept_files = [run.predictions]
         if small is not None:
-            facts = _compare(run, small, str(asked["data"]["data_id"]), progress)
+            facts = _compare(run, small, data.data_id, progress)
             kept_files.append(run.distribution)
         report = report_to_dict(read_report(run))
         calibration = calibration_to_dict(read_calibration(run))
@@ -127,9 +122,7 @@ def publish(
         partial.path.mkdir(parents=True)
         for path in kept_files:
             write_atomic(partial.path / path.name, verified_file(run, path))
-        write_json(
-            partial.config, {**asked, "data": {**asked["data"], "root": str(asked["data"]["root"]).rsplit("/", 1)[-1]}}
-        )
+        write_json(partial.config, {**asked, "data": asdict(replace(data, root=data.name))})
         epochs = [event for event in read_events(run) if event.get("kind") == "epoch"]
         write_atomic(partial.events, "".join(json.dumps(event) + "\n" for event in epochs))
         if small is not None:

@@ -22,7 +22,8 @@ from pneumo_core.runs.files import (
     write_atomic,
     write_json,
 )
-from pneumo_core.runs.store import RunDirectory, gan_run_config, read_manifest
+from pneumo_core.runs.store import RunDirectory, read_manifest
+from pneumo_core.runs.submission import gan_run_config
 
 __all__ = ["MAX_SAMPLES", "MAX_ZIP", "sample_to_folder", "sample_zip"]
 

@@ -14,13 +14,15 @@ from pneumo_core.config.hardware import training_hardware
 from pneumo_core.config.run import RunConfig
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex
+from pneumo_core.data.splits import expected_held_out, expected_training
 from pneumo_core.errors import ConfigError, StoreError
-from pneumo_core.jobs.gan_cost import GAN_FINISH_S, gan_bytes, gan_images, measured_gan_speed, typical_gan_speed
+from pneumo_core.jobs.gan_cost import GAN_FINISH_S, gan_bytes, measured_gan_speed, typical_gan_speed
 from pneumo_core.jobs.views import RunView
 from pneumo_core.records import Architecture, Label, RunState, Split
 from pneumo_core.runs.files import is_there, read_json
 from pneumo_core.runs.status import read_events
-from pneumo_core.runs.store import list_runs, read_config
+from pneumo_core.runs.store import list_runs
+from pneumo_core.runs.submission import read_config
 from pneumo_core.settings import keras_backend
 
 __all__ = ["Cost", "estimate_cost", "remaining_s", "required_bytes"]
@@ -83,7 +85,7 @@ def estimate_cost(config: RunConfig, index: DataIndex) -> Cost:
         ConfigError: `KERAS_BACKEND` names an unknown backend.
     """
     if isinstance(config, GanConfig):
-        images = gan_images(config, index)
+        images = expected_training(index.counts()[Split.TRAIN, config.label], config)
         known = measured_gan_speed(config, _device(keras_backend()))
         duration_s = images * config.epochs / (known or typical_gan_speed(config))
         return Cost(images, config.epochs, duration_s, GAN_FINISH_S[config.preset], known is not None)
@@ -195,10 +197,7 @@ def _features_left_s(view: RunView, event: dict[str, Any]) -> float | None:
 def _train_images(config: TrainConfig, index: DataIndex) -> tuple[int, int]:
     """Images that train, and how many more a balancing arm makes of them; about, because whole patients are held out."""
     counts = [index.counts()[Split.TRAIN, label] for label in Label]
-    images = sum(counts)
-    if config.validation is Validation.PATIENTS:
-        images = round(images * (1 - config.val_fraction))
-    images = min(images, config.max_images or images)
+    images = expected_training(sum(counts), config)
     if not config.balance.adds_images:
         return images, 0
     # As many images of each class as the larger one has close the gap.
@@ -211,7 +210,7 @@ def _finish_s(config: TrainConfig, index: DataIndex) -> float:
     sizes = {split: sum(counts[split, label] for label in Label) for split in Split}
     parts = [sizes[Split.TEST]]
     if config.validation is Validation.PATIENTS:
-        parts.append(sizes[Split.VAL] + round(sizes[Split.TRAIN] * config.val_fraction))
+        parts.append(sizes[Split.VAL] + expected_held_out(sizes[Split.TRAIN], config))
     images = sum(min(part, config.max_images or part) for part in parts)
     return _LOAD_S + images * _PREDICT_S[config.architecture]
 
@@ -240,7 +239,7 @@ def _measured_speed(config: TrainConfig) -> _Speed | None:
     """
     most, best = 0, None
     for run in list_runs():
-        if run.is_published or not run.run_id.startswith(f"{config.architecture.value}-") or not run.trained.exists():
+        if run.is_published or run.architecture is not config.architecture or not run.trained.exists():
             continue
         try:
             asked = read_config(run)

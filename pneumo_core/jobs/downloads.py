@@ -9,7 +9,7 @@ from pathlib import Path
 from pneumo_core.data.download import DownloadState, DownloadStatus, download_status
 from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import CorruptError, DownloadError
-from pneumo_core.jobs.local import START_TIMEOUT_S, start_job
+from pneumo_core.jobs.local import START_TIMEOUT_S, start_and_wait
 from pneumo_core.runs.files import hold_lock, make_directory
 
 __all__ = ["start_download"]
@@ -31,7 +31,7 @@ def start_download() -> None:
         before = _status(dest)
         if before is not None and before.state is DownloadState.RUNNING:
             return
-        start_job(
+        start_and_wait(
             ["pneumo_core", "data", "download", "--dest", str(dest)],
             dest / "download.log",
             name="download",

@@ -3,17 +3,18 @@
 from statistics import median
 from typing import Final
 
-from pneumo_core.config.classifier import Preset, Validation
+from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, StoreError
-from pneumo_core.records import Split
+from pneumo_core.records import Architecture
 from pneumo_core.runs.files import is_there, read_json
 from pneumo_core.runs.status import read_events
-from pneumo_core.runs.store import list_runs, read_config
+from pneumo_core.runs.store import list_runs
+from pneumo_core.runs.submission import read_config
 
-__all__ = ["GAN_FINISH_S", "gan_bytes", "gan_images", "measured_gan_speed", "typical_gan_speed"]
+__all__ = ["GAN_FINISH_S", "gan_bytes", "measured_gan_speed", "typical_gan_speed"]
 
 GAN_FINISH_S: Final = {Preset.REPORT: 150.0, Preset.SOUND: 150.0, Preset.QUICK: 30.0}
 """Seconds to load Keras, export the generator and measure its samples, on two cores without other work."""
@@ -22,19 +23,6 @@ _IMAGE_S: Final = 0.0009
 _FILTERS_S: Final = 0.0056
 """Seconds an image, whatever the network, and what 64 filters at 64 pixels add, which grows with the square of either: two
 cores of a server CPU with AMX."""
-
-
-def gan_images(config: GanConfig, index: DataIndex) -> int:
-    """Images that a DCGAN learns from; about, because whole patients are held out.
-
-    Args:
-        config: Its config.
-        index: The data set.
-    """
-    images = index.counts()[Split.TRAIN, config.label]
-    if config.validation is Validation.PATIENTS:
-        images = round(images * (1 - config.val_fraction))
-    return min(images, config.max_images or images)
 
 
 def gan_bytes(config: GanConfig, index: DataIndex) -> int:
@@ -64,7 +52,7 @@ def measured_gan_speed(config: GanConfig, device: tuple[str, str]) -> float | No
         device: Backend and kind of device that it would run on.
     """
     for run in list_runs():
-        if run.is_published or not run.run_id.startswith("dcgan-") or not is_there(run.trained):
+        if run.is_published or run.architecture is not Architecture.DCGAN or not is_there(run.trained):
             continue
         try:
             asked, facts, events = read_config(run), read_json(run.trained), read_events(run)

@@ -16,9 +16,8 @@ from pneumo_core.settings import keras_backend, settings
 __all__ = [
     "PROJECT",
     "START_TIMEOUT_S",
-    "start_job",
+    "start_and_wait",
     "start_process",
-    "start_worker",
     "worker_arguments",
     "worker_environment",
 ]
@@ -56,21 +55,6 @@ def worker_environment() -> dict[str, str]:
     return {name: str(value) for name, value in told.items() if value is not None}
 
 
-def start_worker(verb: str, run_path: Path, log: Path) -> subprocess.Popen[bytes]:
-    """Start a run's worker on this machine.
-
-    Args:
-        verb: ``"train"`` or ``"export"``.
-        run_path: The run's directory.
-        log: File its output is appended to.
-
-    Raises:
-        ConfigError: A setting cannot be used.
-        StoreError: The log cannot be written.
-    """
-    return start_process(worker_arguments(verb, run_path), log, worker_environment())
-
-
 def start_process(
     arguments: list[str], log: Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
@@ -103,8 +87,14 @@ def start_process(
     return process
 
 
-def start_job(
-    arguments: list[str], log: Path, *, name: str, error: type[PneumoError], has_spoken: Callable[[], bool]
+def start_and_wait(
+    arguments: list[str],
+    log: Path,
+    *,
+    name: str,
+    error: type[PneumoError],
+    has_spoken: Callable[[], bool],
+    environment: Mapping[str, str] | None = None,
 ) -> None:
     """Start ``python -m ARGUMENTS`` apart from this process and wait until it works.
 
@@ -114,12 +104,13 @@ def start_job(
         name: What it does, for an error.
         error: What to raise.
         has_spoken: Whether it has said its first word, which may be why it failed.
+        environment: Variables to add to this process' own.
 
     Raises:
         PneumoError: `error`: the process ended with a failure, or three minutes passed, before its first word.
         StoreError: The log cannot be written.
     """
-    process = start_process(arguments, log)
+    process = start_process(arguments, log, environment)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         has_ended = process.poll() is not None  # Asked first: its last word is then there to be read.
@@ -128,7 +119,7 @@ def start_job(
         if has_ended:
             raise error(f"the {name} must start. Received: exit status {process.returncode}: {_last_line(log)}")
         time.sleep(0.02)
-    process.kill()
+    process.kill()  # Or it would start after all, when nobody expects it any more.
     raise error(f"the {name} must start within {START_TIMEOUT_S:.0f} s. Received: nothing; see {log}")
 
 

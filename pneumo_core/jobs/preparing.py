@@ -6,7 +6,7 @@ from typing import Final
 from pneumo_core.data.index import DataIndex, build_index, unread_files
 from pneumo_core.data.preparation import is_preparing, preparation_file
 from pneumo_core.errors import DataError
-from pneumo_core.jobs.local import START_TIMEOUT_S, start_job
+from pneumo_core.jobs.local import START_TIMEOUT_S, start_and_wait
 from pneumo_core.runs.files import hold_lock, make_directory, store_errors
 
 __all__ = ["index_at_once", "start_preparing"]
@@ -42,7 +42,7 @@ def start_preparing() -> None:
         if not is_preparing():
             with store_errors(said):
                 said.unlink(missing_ok=True)
-            start_job(
+            start_and_wait(
                 ["pneumo_core.data.preparation"],
                 preparation_file(".log"),
                 name="preparation of the data set",

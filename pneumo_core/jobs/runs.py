@@ -8,24 +8,24 @@ import shutil
 import time
 from contextlib import suppress
 from enum import StrEnum
-from pathlib import Path
 
 from pneumo_core.config.classifier import TrainConfig
-from pneumo_core.config.run import RunConfig, config_to_dict, run_id
+from pneumo_core.config.run import RunConfig, run_id
 from pneumo_core.data.gan_arm import require_gan
 from pneumo_core.data.index import DataIndex, load_index, require_trainable
 from pneumo_core.data.splits import require_learnable
-from pneumo_core.errors import ConfigError, CorruptError, RunError, StoreError
+from pneumo_core.errors import CorruptError, RunError, StoreError
 from pneumo_core.jobs.clean import clean
 from pneumo_core.jobs.cost import required_bytes
-from pneumo_core.jobs.local import START_TIMEOUT_S, start_worker, worker_environment
+from pneumo_core.jobs.local import START_TIMEOUT_S, start_and_wait, worker_arguments, worker_environment
 from pneumo_core.jobs.ray_jobs import job_log, require_ray, start_job, stop_job
-from pneumo_core.jobs.views import RunView, queue_places, view, views
+from pneumo_core.jobs.views import RunView, queue_places, view, view_of, views
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.runs.files import hold_lock, is_there, lock_is_held, make_directory, store_errors, write_json
+from pneumo_core.runs.files import hold_lock, is_there, make_directory, store_errors
 from pneumo_core.runs.status import Status, next_ticket, run_state, write_status
 from pneumo_core.runs.store import RunDirectory, directory_to_train, find_run, runs_root
-from pneumo_core.settings import settings
+from pneumo_core.runs.submission import RunData, Submission, write_submission
+from pneumo_core.settings import named_vgg16_weights
 
 __all__ = ["Executor", "RunView", "cancel", "export", "logs", "queue_places", "resume", "submit", "view", "views"]
 
@@ -60,22 +60,16 @@ def submit(config: RunConfig, index: DataIndex, *, executor: Executor = Executor
     if not is_there(run.manifest):
         make_directory(run.path)
         with hold_lock(run.submit_lock, timeout_s=START_TIMEOUT_S):
-            known = view(run.run_id) if is_there(run.config) else None
+            known = view_of(run) if is_there(run.config) else None
             is_needed = known is None or known.is_resumable
             if is_needed:
                 _prepare(executor, config, index)
             if known is None or known.config != config:  # Missing, or damaged since.
-                data = {"data_id": index.data_id, "root": str(index.root), "is_phantom": index.is_phantom}
-                asked = {
-                    "run_id": run.run_id,
-                    "config": config_to_dict(config),
-                    "data": data,
-                    "submitted_at": time.time(),
-                }
-                write_json(run.config, asked)
+                data = RunData(index.data_id, str(index.root), index.is_phantom)
+                write_submission(run, Submission(config, data, time.time()))
             if is_needed:
                 _start(run, "train", executor)
-    return view(run.run_id)
+    return view_of(run)
 
 
 def resume(run_id: str, *, executor: Executor | None = None) -> RunView:
@@ -97,13 +91,13 @@ def resume(run_id: str, *, executor: Executor | None = None) -> RunView:
         raise RunError(f"only a stopped run can be resumed. Received: run_id={run_id!r}, state={current.state.value}")
     if current.config is None:
         raise CorruptError(current.problem)
-    index = load_index(current.data["data_id"])  # Says now what the worker would only say in its log.
+    index = load_index(current.data.data_id)  # Says now what the worker would only say in its log.
     chosen = executor or (Executor.RAY if is_there(current.run.executor) else Executor.LOCAL)
     with hold_lock(current.run.submit_lock, timeout_s=START_TIMEOUT_S):
-        if view(run_id).is_resumable:  # Or somebody else was faster.
+        if view_of(current.run).is_resumable:  # Or somebody else was faster.
             _prepare(chosen, current.config, index)
             _start(current.run, "train", chosen)
-    return view(run_id)
+    return view_of(current.run)
 
 
 def export(run_id: str) -> RunView:
@@ -118,9 +112,9 @@ def export(run_id: str) -> RunView:
     if current.state is not RunState.TRAINED:
         raise RunError(f"only a trained run can be exported. Received: run_id={run_id!r}, state={current.state.value}")
     with hold_lock(current.run.submit_lock, timeout_s=START_TIMEOUT_S):
-        if view(run_id).is_resumable:
+        if view_of(current.run).is_resumable:
             _start(current.run, "export", Executor.LOCAL)
-    return view(run_id)
+    return view_of(current.run)
 
 
 def cancel(run_id: str) -> RunView:
@@ -142,7 +136,7 @@ def cancel(run_id: str) -> RunView:
         current.run.cancel.touch()
     if is_there(current.run.executor):
         stop_job(current.run)
-    return view(run_id)
+    return view_of(current.run)
 
 
 def logs(run_id: str) -> str:
@@ -165,13 +159,9 @@ def logs(run_id: str) -> str:
 def _prepare(executor: Executor, config: RunConfig, index: DataIndex) -> None:
     """Make room, and refuse a run that could not work; `submit_lock` is held, which keeps this run's backup."""
     worker_environment()
-    weights = settings().vgg16_weights
     # VGG16 starts from them, and a DCGAN's samples are measured in its features.
-    if config.architecture is not Architecture.BASELINE and weights is not None and not weights.is_file():
-        raise ConfigError(
-            f"PNEUMO_VGG16_WEIGHTS must name a file. Received: path={str(weights)!r}; correct it, or unset it to have Keras "
-            "download the weights for VGG16"
-        )
+    if config.architecture is not Architecture.BASELINE:
+        named_vgg16_weights()
     if executor is Executor.RAY:
         require_ray()
     with suppress(StoreError):  # Housekeeping must not keep a run from starting.
@@ -196,22 +186,12 @@ def _start(run: RunDirectory, verb: str, executor: Executor) -> None:
     if executor is Executor.RAY:
         start_job(run, verb)
         return
-    process = start_worker(verb, run.path, run.log)
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if lock_is_held(run.run_lock) or process.poll() is not None:
-            break
-        time.sleep(0.05)
-    else:
-        process.kill()  # Or it would start after all, when nobody expects it any more.
-        raise RunError(
-            f"the worker must start within {START_TIMEOUT_S:.0f} s. Received: run_id={run.run_id!r}; see {run.log}"
-        )
-    if process.poll() not in {None, 0} and run_state(run) is RunState.INTERRUPTED:
-        raise RunError(f"the worker must start. Received: exit status {process.poll()}: {_last_line(run.log)}")
-
-
-def _last_line(log: Path) -> str:
-    with store_errors(log):
-        lines = log.read_text(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
+    start_and_wait(
+        worker_arguments(verb, run.path),
+        run.log,
+        name="worker",
+        error=RunError,
+        # It holds its lock, or has held it and said how it ended.
+        has_spoken=lambda: run_state(run) not in {RunState.INTERRUPTED, RunState.TRAINED},
+        environment=worker_environment(),
+    )

@@ -1,18 +1,21 @@
 """Runs as people see them: what was asked, what is true now, and who is next."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Final
 
-from pneumo_core.config.run import RunConfig, config_from_dict
+from pneumo_core.config.run import RunConfig
 from pneumo_core.errors import ConfigError, RunError, StoreError
 from pneumo_core.jobs.ray_jobs import job_state
-from pneumo_core.records import RunState
-from pneumo_core.runs.files import is_there, read_json
+from pneumo_core.records import Architecture, RunState
+from pneumo_core.runs.files import is_there
 from pneumo_core.runs.status import Status, read_status, run_state
 from pneumo_core.runs.store import RunDirectory, find_run, list_runs, read_manifest
+from pneumo_core.runs.submission import RunData, read_submission
 
-__all__ = ["RunView", "queue_places", "view", "views"]
+__all__ = ["RunView", "queue_places", "view", "view_of", "views"]
+
+_UNRECORDED: Final = RunData()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class RunView:
         run: Its directory.
         state: Its state, from its files and, where it is a job on a cluster that has not spoken, from the cluster.
         config: What was asked for, or None where that cannot be read.
-        data: The data set it was asked for: `data_id`, `root`, `is_phantom`.
+        data: The data set it was asked for.
         submitted_at: Unix time of the first submission, in seconds.
         status: What its worker said last, or None where that cannot be read.
         problem: One line on what is wrong with its files or its cluster, or "".
@@ -32,7 +35,7 @@ class RunView:
     run: RunDirectory
     state: RunState
     config: RunConfig | None = None
-    data: dict[str, Any] = field(default_factory=dict)
+    data: RunData = _UNRECORDED
     submitted_at: float = 0.0
     status: Status | None = None
     problem: str = ""
@@ -41,6 +44,11 @@ class RunView:
     def run_id(self) -> str:
         """Id of the run."""
         return self.run.run_id
+
+    @property
+    def is_gan(self) -> bool:
+        """Whether it is a DCGAN's, which makes images and judges none."""
+        return self.run.architecture is Architecture.DCGAN
 
     @property
     def is_resumable(self) -> bool:
@@ -54,7 +62,11 @@ def view(run_id: str) -> RunView:
     Raises:
         RunNotFoundError: There is no such run.
     """
-    run = find_run(run_id)
+    return view_of(find_run(run_id))
+
+
+def view_of(run: RunDirectory) -> RunView:
+    """`view` of a run whose directory is known."""
     state = run_state(run)
     problem = ""
     if state in {RunState.INTERRUPTED, RunState.TRAINED} and is_there(run.executor):
@@ -72,23 +84,15 @@ def view(run_id: str) -> RunView:
     try:
         if state is RunState.SUCCEEDED:
             read_manifest(run)
-        asked = read_json(run.config)
-        config = config_from_dict(asked["config"])
-        return RunView(run, state, config, dict(asked["data"]), float(asked["submitted_at"]), status, problem)
+        asked = read_submission(run)
     except (StoreError, ConfigError) as error:
         return RunView(run, state, status=status, problem=str(error))
-    except (KeyError, TypeError, ValueError) as error:
-        return RunView(
-            run,
-            state,
-            status=status,
-            problem=f"config.json must hold a submitted config. Received: {run.run_id!r}: {error!r}",
-        )
+    return RunView(run, state, asked.config, asked.data, asked.submitted_at, status, problem)
 
 
 def views() -> list[RunView]:
     """Every run, newest first."""
-    return sorted((view(run.run_id) for run in list_runs()), key=lambda item: item.submitted_at, reverse=True)
+    return sorted(map(view_of, list_runs()), key=lambda item: item.submitted_at, reverse=True)
 
 
 def queue_places(known: Iterable[RunView]) -> dict[str, int]:

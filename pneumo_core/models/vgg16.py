@@ -3,32 +3,19 @@
 from pathlib import Path
 from typing import Final
 
-import h5py
 import keras
-import numpy as np
 from keras import layers
-from numpy.typing import NDArray
 
 from pneumo_core.config.architecture import VGG16_BLOCKS, VGG16_DENSE
 from pneumo_core.config.classifier import Scaling
 from pneumo_core.errors import TrainingError
-from pneumo_core.settings import settings
+from pneumo_core.models.vgg16_weights import FILE, MD5, MEANS, URL, read_weights
+from pneumo_core.settings import named_vgg16_weights
 
 __all__ = ["FEATURES", "build_vgg16", "feature_head", "feature_trunk", "imagenet_weights", "load_imagenet", "unfreeze"]
 
 FEATURES: Final = "block5_pool"
 """Layer whose output the head trains on: what a frozen network says of an image."""
-
-# Means of ImageNet's blue, green and red (Simonyan and Zisserman 2015, section 2.1; values of keras.applications). The
-# order of the channels does not matter, because the three are the same gray.
-_IMAGENET_MEANS: Final = (103.939, 116.779, 123.68)
-
-# keras.applications.vgg16 of Keras 3.15: its own file and checksum.
-_URL: Final = (
-    "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
-    "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-)
-_MD5: Final = "6d6bbae143d832006294945121d1f1fc"
 
 
 def build_vgg16(*, image_size: int = 150, seed: int = 0, scaling: Scaling = Scaling.UNIT) -> keras.Model:
@@ -49,7 +36,7 @@ def build_vgg16(*, image_size: int = 150, seed: int = 0, scaling: Scaling = Scal
     image = keras.Input((image_size, image_size, 1), name="image")
     x = layers.Concatenate(name="gray_to_rgb")([image, image, image])
     if scaling is Scaling.IMAGENET:
-        x = layers.Rescaling(1.0, offset=[-mean for mean in _IMAGENET_MEANS], name="rescale")(x)
+        x = layers.Rescaling(1.0, offset=[-mean for mean in MEANS], name="rescale")(x)
     else:
         x = layers.Rescaling(1 / 255, name="rescale")(x)
     for block, (convolutions, filters) in enumerate(VGG16_BLOCKS, start=1):
@@ -98,20 +85,20 @@ def imagenet_weights() -> Path:
     """The file of VGG16's ImageNet weights: `$PNEUMO_VGG16_WEIGHTS`, else Keras' own download, checked by its checksum.
 
     Raises:
-        TrainingError: The named file is not there, or the download failed.
+        ConfigError: The setting names no file.
+        TrainingError: The download failed.
     """
-    how = "download vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 (59 MB) and set PNEUMO_VGG16_WEIGHTS to its path"
-    named = settings().vgg16_weights
-    if named is not None:
-        if not named.is_file():
-            raise TrainingError(f"PNEUMO_VGG16_WEIGHTS must name a file. Received: path={str(named)!r}; {how}")
+    if (named := named_vgg16_weights()) is not None:
         return named
     try:
         # Keras keeps it under KERAS_HOME, and looks at the checksum of what it finds there as well.
-        path = keras.utils.get_file(_URL.rpartition("/")[2], _URL, cache_subdir="models", file_hash=_MD5)
+        path = keras.utils.get_file(FILE, URL, cache_subdir="models", file_hash=MD5)
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise TrainingError(f"VGG16 needs its ImageNet weights. Received: {reason}; {how} from {_URL}") from error
+        raise TrainingError(
+            f"VGG16 needs its ImageNet weights. Received: {reason}; download {FILE} (59 MB) from {URL} and set "
+            "PNEUMO_VGG16_WEIGHTS to its path"
+        ) from error
     return Path(path)
 
 
@@ -120,44 +107,10 @@ def load_imagenet(model: keras.Model, path: Path) -> None:
 
     Args:
         model: Model of `build_vgg16`.
-        path: HDF5 file as keras.applications publishes it: a group a layer, in it a kernel and a bias.
+        path: File of `imagenet_weights`.
 
     Raises:
-        TrainingError: The file is no HDF5 file, or lacks a layer, or a layer has another shape or no finite weights.
+        CorruptError: See `read_weights`.
     """
-    convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
-    stored = _read(path, [layer.name for layer in convolutions])
-    for layer, arrays in zip(convolutions, stored, strict=True):
-        expected = [tuple(weight.shape) for weight in layer.weights]
-        received = [array.shape for array in arrays]
-        if received != expected:
-            raise TrainingError(
-                f"the weights of {layer.name} must have the shapes {expected}. Received: {received} in "
-                f"{str(path)!r}; use vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 of keras.applications"
-            )
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise TrainingError(
-                f"the weights of {layer.name} must be finite. Received: NaN or infinite ones in {str(path)!r}; use "
-                "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 of keras.applications"
-            )
-        layer.set_weights(arrays)
-
-
-def _read(path: Path, names: list[str]) -> list[list[NDArray[np.floating]]]:
-    """The arrays of each layer, its kernel first."""
-    stored = []
-    try:
-        with h5py.File(path) as file:
-            for name in names:
-                group = file.get(name)
-                items = group.values() if isinstance(group, h5py.Group) else ()
-                numbers = [item for item in items if isinstance(item, h5py.Dataset) and item.dtype.kind == "f"]
-                # By their axes, because the names of the arrays differ from file to file.
-                stored.append(sorted((item[()] for item in numbers), key=lambda array: -array.ndim))
-    except (OSError, RuntimeError, ValueError, KeyError) as error:  # HDF5's words for damage, depending on its place.
-        reason = " ".join(str(error).split())
-        raise TrainingError(
-            f"PNEUMO_VGG16_WEIGHTS must name a readable HDF5 file. Received: path={str(path)!r}: {reason}; "
-            "use vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 of keras.applications"
-        ) from error
-    return stored
+    for name, arrays in read_weights(path).items():
+        model.get_layer(name).set_weights(arrays)

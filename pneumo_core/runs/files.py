@@ -21,6 +21,7 @@ __all__ = [
     "is_there",
     "lock_is_held",
     "make_directory",
+    "parse_json",
     "read_json",
     "store_errors",
     "write_atomic",
@@ -102,9 +103,23 @@ def read_json(path: Path) -> Any:
         CorruptError: The file is not JSON.
         StoreError: The file cannot be read.
     """
+    with store_errors(path):
+        data = path.read_bytes()
+    return parse_json(path, data)
+
+
+def parse_json(path: Path, data: bytes) -> Any:
+    """Content of a JSON file that was read before.
+
+    Args:
+        path: The file, for the error.
+        data: Its bytes.
+
+    Raises:
+        CorruptError: They are not JSON.
+    """
     try:
-        with store_errors(path):
-            return json.loads(path.read_bytes())
+        return json.loads(data)
     except (ValueError, RecursionError) as error:  # The second for thousands of open brackets.
         raise CorruptError(
             f"{path.name} must hold JSON. Received: path={str(path)!r}, which does not parse: {error}"

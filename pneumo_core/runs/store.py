@@ -6,29 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pneumo_core.config.classifier import TrainConfig
-from pneumo_core.config.gan import GanConfig
-from pneumo_core.config.run import RunConfig, config_from_dict
 from pneumo_core.errors import CorruptError, RunError, RunNotFoundError
-from pneumo_core.runs.files import file_sha256, is_there, read_json, store_errors, write_json
+from pneumo_core.records import Architecture
+from pneumo_core.runs.files import file_sha256, is_there, parse_json, read_json, store_errors, write_json
 from pneumo_core.settings import settings
 
 __all__ = [
     "RunDirectory",
-    "classifier_config",
     "datasets_root",
     "directory_to_train",
     "find_run",
-    "gan_run_config",
     "list_runs",
     "published_root",
-    "read_config",
     "read_manifest",
     "read_trained",
     "run_directory",
     "runs_root",
     "slot_lock",
     "verified_file",
+    "verified_json",
     "write_manifest",
 ]
 
@@ -74,6 +70,11 @@ class RunDirectory:
     def run_id(self) -> str:
         """Id of the run."""
         return self.path.name
+
+    @property
+    def architecture(self) -> Architecture:
+        """What the run trains, which its id begins with."""
+        return Architecture(self.run_id.partition("-")[0])
 
     @property
     def is_published(self) -> bool:
@@ -230,48 +231,6 @@ def find_run(run_id: str) -> RunDirectory:
     return run
 
 
-def read_config(run: RunDirectory) -> RunConfig:
-    """What a run was asked.
-
-    Raises:
-        CorruptError: config.json is not what was written.
-        ConfigError: It holds no config.
-        StoreError: It cannot be read.
-    """
-    asked = read_json(run.config)
-    if not isinstance(asked, dict) or not isinstance(asked.get("config"), dict):
-        raise CorruptError(f"config.json must hold a submitted config. Received: path={str(run.config)!r}")
-    return config_from_dict(asked["config"])
-
-
-def classifier_config(run: RunDirectory) -> TrainConfig:
-    """What a classifier's run was asked.
-
-    Raises:
-        RunError: It is a DCGAN's run.
-        CorruptError, ConfigError, StoreError: See `read_config`.
-    """
-    config = read_config(run)
-    if not isinstance(config, TrainConfig):
-        raise RunError(f"the run must be a classifier's, baseline or vgg16. Received: run_id={run.run_id!r}, a DCGAN's")
-    return config
-
-
-def gan_run_config(run: RunDirectory) -> GanConfig:
-    """What a DCGAN's run was asked.
-
-    Raises:
-        RunError: It is a classifier's run.
-        CorruptError, ConfigError, StoreError: See `read_config`.
-    """
-    config = read_config(run)
-    if not isinstance(config, GanConfig):
-        raise RunError(
-            f"the run must be a DCGAN's. Received: run_id={run.run_id!r}, a classifier's; 'runs list' shows the known runs"
-        )
-    return config
-
-
 def list_runs() -> list[RunDirectory]:
     """Every run with a config, local and published, newest first.
 
@@ -381,3 +340,13 @@ def verified_file(run: RunDirectory, path: Path) -> bytes:
             f"sha256={received[:12]}; {_how_to_mend(run)}"
         )
     return data
+
+
+def verified_json(run: RunDirectory, path: Path) -> Any:
+    """Content of one of a finished run's JSON files, from the bytes that were checked.
+
+    Raises:
+        RunError: See `verified_file`.
+        CorruptError: The file is not the one that was written, or is not JSON.
+    """
+    return parse_json(path, verified_file(run, path))

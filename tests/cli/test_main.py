@@ -209,7 +209,7 @@ def train(run: FinishedRun, *more: str) -> list[str]:
 def test_the_same_training_is_returned_from_the_cache(
     with_finished_run: FinishedRun, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "start_worker", lambda *_: pytest.fail("nothing is left to do"))
+    monkeypatch.setattr(jobs, "start_and_wait", lambda *_, **__: pytest.fail("nothing is left to do"))
     log = (with_finished_run.path / "worker.log").read_bytes()
     for more in ([], ["--wait"], ["--seed", "0", "--augment", "sound", "--architecture", "baseline"]):
         result = invoke(*train(with_finished_run, *more, "--json"))

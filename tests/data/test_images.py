@@ -26,6 +26,7 @@ from pneumo_core.data.images import (
     ImageFacts,
     array_path,
     content_id,
+    decode,
     decode_gray,
     load_array,
     open_array,
@@ -138,6 +139,23 @@ def test_a_colour_declared_transparent_is_laid_on_black() -> None:
     level = int(gray()[5, 5])
     data = encode(gray(), transparency=level)
     assert np.array_equal(decode_gray(data, "x.png"), np.where(gray() == level, 0, gray()))
+
+
+def test_the_tint_is_the_mean_distance_of_the_channels() -> None:
+    grays = [encode(gray()), encode(gray() > 128), encode(np.repeat(gray()[..., None], 3, axis=2))]
+    assert [decode(data, "x.png").tint for data in grays] == [0, 0, 0]
+    red = np.stack([gray() // 2 + 40, gray() // 2, gray() // 2], axis=2).astype(np.uint8)
+    for data in (encode(red), encode(Image.fromarray(red).convert("RGBA")), encode(red, kind="JPEG", quality=95)):
+        for size in (None, 40):
+            assert decode(data, "x", size=size).tint == pytest.approx(40, abs=2)
+    hidden = np.dstack([red, np.zeros_like(gray())])  # Laid on black, nothing of it is left.
+    assert decode(encode(hidden), "x.png").tint == 0
+
+
+def test_decoding_gives_the_gray_pixels_too() -> None:
+    data = encode(colours())
+    for size in (None, 50):
+        assert np.array_equal(decode(data, "x.png", size=size).gray, decode_gray(data, "x.png", size=size))
 
 
 def test_printing_inks_give_back_the_gray_they_print() -> None:

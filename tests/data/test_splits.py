@@ -15,10 +15,36 @@ from pneumo_core.config.classifier import Preset, TrainConfig
 from pneumo_core.config.gan import GanConfig, gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex
-from pneumo_core.data.splits import assign, gan_rows, gap, hold_out_patients, require_learnable
+from pneumo_core.data.splits import (
+    assign,
+    expected_held_out,
+    expected_training,
+    gan_rows,
+    gap,
+    hold_out_patients,
+    require_learnable,
+)
 from pneumo_core.errors import DataError
 from pneumo_core.records import Architecture, Label, Split
 from tests.hostile import assert_one_line
+
+QUARTER = replace(preset_config(Architecture.BASELINE, Preset.SOUND), val_fraction=0.25)
+
+
+@pytest.mark.parametrize(
+    ("config", "held_out", "training"),
+    [
+        (QUARTER, 25, 75),
+        (replace(QUARTER, max_images=60), 25, 60),
+        (replace(QUARTER, max_images=90), 25, 75),
+        (preset_config(Architecture.BASELINE, Preset.REPORT), 0, 100),
+        (replace(gan_config(Preset.SOUND), val_fraction=0.25), 25, 75),
+        (gan_config(Preset.REPORT), 0, 100),
+    ],
+)
+def test_how_many_images_are_expected_to_train(config: TrainConfig | GanConfig, held_out: int, training: int) -> None:
+    assert (expected_held_out(100, config), expected_training(100, config)) == (held_out, training)
+
 
 CLASSES = (("none", Label.NORMAL), ("bacteria", Label.PNEUMONIA), ("virus", Label.PNEUMONIA))
 

@@ -12,11 +12,11 @@ from pneumo_core.data.synthetic import (
     SHEET_COLUMNS,
     is_synthetic,
     sheet,
-    split_sheet,
     synthetic_name,
     synthetic_png,
 )
 from pneumo_core.records import Label
+from tests.sheets import split_sheet
 
 RUN = "dcgan-0123456789ab"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, norm, sem, ttest_1samp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pneumo_core.errors import DataError
@@ -149,6 +149,23 @@ def test_design_effect_at_the_edges(correct: list[bool], patient: list[object], 
 def test_clustered_wilson_of_single_images_is_wilson() -> None:
     correct = np.arange(50) % 7 > 0
     assert intervals.clustered_wilson(correct, np.arange(50)) == intervals.wilson(int(correct.sum()), 50)
+
+
+def test_a_clustered_share_is_wilson_of_the_images_it_is_among() -> None:
+    rng = np.random.default_rng(3)
+    correct, among, patients = rng.random(60) < 0.7, rng.random(60) < 0.5, np.arange(60) // 3
+    found = intervals.clustered_share(correct, among, patients, "no image is called so")
+    assert found == intervals.clustered_wilson(correct[among], patients[among])
+    none = intervals.clustered_share(correct, np.zeros(60, dtype=bool), patients, "no image is called so")
+    assert none == NotApplicable("no image is called so")
+
+
+@pytest.mark.parametrize(("n", "seed"), [(2, 0), (7, 1), (40, 2)])
+def test_student_s_interval_is_scipy_s(n: int, seed: int) -> None:
+    values = np.random.default_rng(seed).normal(3, 2, n)
+    expected = ttest_1samp(values, 0).confidence_interval(0.95)
+    received = intervals.student_interval(float(values.mean()), float(sem(values)), n - 1)
+    assert received == pytest.approx((expected.low, expected.high))
 
 
 def test_clustered_wilson_of_no_images_is_not_applicable() -> None:

@@ -164,8 +164,8 @@ def test_what_cannot_be_computed_says_why() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (([0, 1], [0.0], [0, 1]), "must all be"),
-        (([0, 1], [0.0, 1.0], [0]), "must all be"),
+        (([0, 1], [0.0], [0, 1]), "must both be"),
+        (([0, 1], [0.0, 1.0], [0]), "one for each image"),
         (([0, 2], [0.0, 1.0], [0, 1]), "0 and 1 only"),
         (([0, 1], [0.0, np.nan], [0, 1]), "finite"),
         (([0, 1], [0.0, 1.0], [0, 1], 0), "bins=0"),

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -15,21 +14,18 @@ from PIL import Image
 
 from pneumo_core.config.classifier import Scaling
 from pneumo_core.data.images import decode_gray
-from pneumo_core.errors import ConfigError, CorruptError, RunError
+from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.inference.feature_space import (
     FeatureSpace,
     classifier_space,
     enlarged,
     features,
     imagenet_space,
-    vgg16_file,
 )
 from pneumo_core.inference.session import load_session, run_batches
 from pneumo_core.models.vgg16 import build_vgg16, load_imagenet
 from pneumo_core.runs.store import RunDirectory, published_root
 from tests.hostile import assert_one_line
-
-FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
 def gray(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -98,92 +94,6 @@ def test_another_number_in_the_weights_is_another_space(
         (array,) = (item for item in file["block3_conv2"].values() if (item.ndim == 4) == (part == "kernel"))
         array[(0,) * array.ndim] += 1
     assert imagenet_space(other, 64).name != space.name
-
-
-def kernel(*shape: int) -> NDArray[np.float32]:
-    return np.ones(shape, np.float32)
-
-
-def first_layer(**arrays: NDArray[np.generic]) -> Callable[[h5py.File], None]:
-    """A file whose first layer holds these arrays."""
-
-    def write(file: h5py.File) -> None:
-        group = file.create_group("block1_conv1")
-        for name, array in arrays.items():
-            group[name] = array
-
-    return write
-
-
-def nested(file: h5py.File) -> None:
-    file.create_group("block1_conv1").create_group("block1_conv1")["kernel"] = kernel(3, 3, 3, 64)
-
-
-def array_in_a_layer_s_place(file: h5py.File) -> None:
-    file["block1_conv1"] = kernel(3, 3, 3, 64)
-
-
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda _: None,
-        first_layer(),
-        first_layer(kernel=kernel(3, 3, 3, 64)),
-        first_layer(kernel=kernel(3, 3, 1, 64), bias=kernel(64)),
-        first_layer(kernel=kernel(64, 3, 3, 3), bias=kernel(64)),
-        first_layer(kernel=kernel(3, 3, 3, 64), bias=kernel(32)),
-        first_layer(kernel=kernel(3, 3, 3, 64), bias=kernel(64), more=kernel(64)),
-        first_layer(kernel=np.full((3, 3, 3, 64), np.nan, np.float32), bias=kernel(64)),
-        first_layer(kernel=kernel(3, 3, 3, 64), bias=np.full(64, np.inf, np.float32)),
-        first_layer(kernel=np.full((3, 3, 3, 64), b"text"), bias=kernel(64)),
-        first_layer(kernel=kernel(3, 3, 3, 64), bias=kernel(64)),  # And nothing behind it.
-        nested,
-        array_in_a_layer_s_place,
-    ],
-    ids=[
-        *("nothing", "no arrays", "no bias", "gray kernel", "channels first", "short bias", "three arrays"),
-        *("NaN kernel", "infinite bias", "text", "one layer", "nested", "no group"),
-    ],
-)
-def test_files_without_the_weights_are_told(tmp_path: Path, write: Callable[[h5py.File], None]) -> None:
-    path = tmp_path / "weights.h5"
-    with h5py.File(path, "w") as file:
-        write(file)
-    with pytest.raises(CorruptError) as caught:
-        imagenet_space(path, 64)
-    assert_one_line(caught.value, "PNEUMO_VGG16_WEIGHTS", FILE, f"path={str(path)!r}")
-
-
-@pytest.mark.parametrize("damage", ["missing", "a folder", "empty", "no HDF5", "cut short"])
-def test_missing_and_damaged_files_are_told(vgg16_weights: Path, tmp_path: Path, damage: str) -> None:
-    path = tmp_path / "weights.h5"
-    if damage == "a folder":
-        path.mkdir()
-    elif damage != "missing":
-        with vgg16_weights.open("rb") as file:
-            path.write_bytes({"empty": b"", "no HDF5": b"mine", "cut short": file.read(10_000_000)}[damage])
-    with pytest.raises(CorruptError) as caught:
-        imagenet_space(path, 64)
-    assert_one_line(caught.value, "PNEUMO_VGG16_WEIGHTS", FILE, f"path={str(path)!r}")
-
-
-def test_the_file_is_the_setting_s_then_keras_own_then_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    assert vgg16_file() is None
-    downloaded = tmp_path / "keras" / "models" / FILE
-    downloaded.mkdir(parents=True)
-    assert vgg16_file() is None  # A folder is no file.
-    downloaded.rmdir()
-    downloaded.touch()
-    assert vgg16_file() == downloaded
-    named = tmp_path / "mine.h5"
-    named.touch()
-    monkeypatch.setenv("PNEUMO_VGG16_WEIGHTS", str(named))
-    assert vgg16_file() == named
-    named.unlink()
-    with pytest.raises(ConfigError) as caught:  # Not another file's features, unasked.
-        vgg16_file()
-    assert_one_line(caught.value, f"PNEUMO_VGG16_WEIGHTS must name a file. Received: path={str(named)!r}")
 
 
 # --- A classifier -----------------------------------------------------------------------------------------------------

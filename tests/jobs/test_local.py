@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from pneumo_core.errors import ConfigError, StoreError
-from pneumo_core.jobs.local import start_process, start_worker, worker_environment
+from pneumo_core.jobs.local import start_process, worker_arguments, worker_environment
 from tests.waiting import PATIENCE_S, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -77,14 +77,14 @@ def test_a_log_that_cannot_be_written_starts_nothing(tmp_path: Path) -> None:
     blocked.write_text("not a folder")
     before = set(psutil.Process().children())  # Workers of earlier tests may still be ending.
     with pytest.raises(StoreError, match=r"Received: path=") as caught:
-        start_worker("train", tmp_path, blocked / "worker.log")
+        start_process(["probe"], blocked / "worker.log")
     assert "\n" not in str(caught.value)
     assert set(psutil.Process().children()) <= before
 
 
 def test_a_worker_gets_its_verb_and_its_run(tmp_path: Path) -> None:
     log = tmp_path / "worker.log"
-    process = start_worker("export", tmp_path / "baseline-0123456789ab", log)
+    process = start_process(worker_arguments("export", tmp_path / "baseline-0123456789ab"), log)
     assert list(process.args)[1:] == [*("-m", "pneumo_core.worker", "export", str(tmp_path / "baseline-0123456789ab"))]
     # There is no such run: it says so in its log and ends.
     assert process.wait(timeout=PATIENCE_S) == 1

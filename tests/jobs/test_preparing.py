@@ -55,13 +55,13 @@ def test_a_folder_that_is_no_data_set_is_said(tmp_path: Path) -> None:
 
 
 def test_it_is_prepared_apart_and_once_whoever_asks(named: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started, start_job = [], preparing.start_job
+    started, start_and_wait = [], preparing.start_and_wait
 
     def counted(*arguments: Any, **options: Any) -> None:
         started.append(arguments)
-        start_job(*arguments, **options)
+        start_and_wait(*arguments, **options)
 
-    monkeypatch.setattr(preparing, "start_job", counted)
+    monkeypatch.setattr(preparing, "start_and_wait", counted)
     with hold_lock(preparation_file(".lock")):
         start_preparing()  # Somebody prepares it already.
     assert started == []

@@ -21,19 +21,14 @@ from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import run_id
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, RunNotFoundError, StoreError
+from pneumo_core.jobs import local
 from pneumo_core.jobs import runs as jobs
-from pneumo_core.jobs.local import start_worker
+from pneumo_core.jobs.local import start_process
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.runs.files import hold_lock, lock_is_held, read_json
 from pneumo_core.runs.status import read_events, read_status, run_state
-from pneumo_core.runs.store import (
-    RunDirectory,
-    find_run,
-    read_manifest,
-    run_directory,
-    slot_lock,
-    verified_file,
-)
+from pneumo_core.runs.store import RunDirectory, find_run, read_manifest, run_directory, slot_lock, verified_file
+from pneumo_core.runs.submission import RunData
 from tests.conftest import FinishedRun, ask_for_run
 from tests.hostile import ROOT, assert_one_line, on_small_disk
 from tests.waiting import BRIEFLY_S, PATIENCE_S, looked_again, wait_for
@@ -110,7 +105,7 @@ def test_a_finished_run_is_returned_without_a_worker(
 ) -> None:
     before = {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in with_finished_run.path.iterdir()}
     index = build_index(with_finished_run.data)
-    monkeypatch.setattr(jobs, "start_worker", lambda *_: pytest.fail("nothing is left to do"))
+    monkeypatch.setattr(jobs, "start_and_wait", lambda *_, **__: pytest.fail("nothing is left to do"))
     view = jobs.submit(FINISHED, index)
     assert (view.run_id, view.state) == (with_finished_run.run_id, RunState.SUCCEEDED)
     assert {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in view.run.path.iterdir()} == before
@@ -125,7 +120,7 @@ def test_a_waiting_run_is_joined_cancelled_and_resumed(index: DataIndex, tmp_pat
     assert (view.state, view.run_id) == (RunState.QUEUED, run_id(small(), index.data_id))
     asked = read_json(run.config)
     assert view.config == small()
-    assert view.data == {"data_id": index.data_id, "root": str(index.root), "is_phantom": True}
+    assert view.data == RunData(index.data_id, str(index.root), is_phantom=True)
     assert before <= view.submitted_at <= time.time()
     ticket = read_status(run).ticket
 
@@ -376,8 +371,8 @@ def test_a_worker_that_never_takes_its_lock_is_given_up(
     index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = []
-    monkeypatch.setattr(jobs, "START_TIMEOUT_S", BRIEFLY_S)
-    monkeypatch.setattr(jobs, "start_worker", lambda *asked: started.append(start_worker(*asked)) or started[-1])
+    monkeypatch.setattr(local, "START_TIMEOUT_S", BRIEFLY_S)
+    monkeypatch.setattr(local, "start_process", lambda *asked: started.append(start_process(*asked)) or started[-1])
     monkeypatch.setattr(sys, "executable", broken_python(tmp_path, f"exec sleep {PATIENCE_S}"))
     with pytest.raises(RunError, match="the worker must start within") as caught:
         jobs.submit(small(), index)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pneumo_core.errors import CorruptError, RunError, RunNotFoundError, StoreError
-from pneumo_core.records import RunState
+from pneumo_core.records import Architecture, RunState
 from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.status import Status, append_event, run_state, write_status
 from pneumo_core.runs.store import (
@@ -22,6 +22,7 @@ from pneumo_core.runs.store import (
     runs_root,
     slot_lock,
     verified_file,
+    verified_json,
     write_manifest,
 )
 from tests.hostile import assert_one_line
@@ -39,6 +40,12 @@ def run(no_published: Path) -> RunDirectory:
 
 
 # --- Layout -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("run_id", [RUN_ID, OTHER_ID, "dcgan-0123456789ab"])
+def test_an_id_begins_with_what_is_trained(run_id: str) -> None:
+    assert RunDirectory(Path(run_id)).architecture is Architecture(run_id[:-13])
+
 
 NO_IDS = [
     "",
@@ -195,6 +202,17 @@ def test_a_missing_or_unlisted_file_is_said(finished: RunDirectory) -> None:
     with pytest.raises(RunError) as unlisted:
         verified_file(finished, finished.weights)
     assert_one_line(unlisted.value, finished.weights.name, RUN_ID)
+
+
+def test_json_is_read_from_the_bytes_that_were_checked(finished: RunDirectory) -> None:
+    assert verified_json(finished, finished.report) == {}
+    with pytest.raises(CorruptError) as no_json:
+        verified_json(finished, finished.model)
+    assert_one_line(no_json.value, "model.onnx must hold JSON")
+    finished.report.write_text("[]")
+    with pytest.raises(CorruptError) as changed:
+        verified_json(finished, finished.report)
+    assert_one_line(changed.value, "report.json must have the SHA-256")
 
 
 def test_an_unfinished_run_has_no_manifest(run: RunDirectory) -> None:

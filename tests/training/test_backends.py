@@ -27,12 +27,12 @@ from pneumo_core.config.gan import gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
-from pneumo_core.data.synthetic import split_sheet
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.runs.status import read_events, read_status, run_state
 from pneumo_core.runs.store import RunDirectory, read_manifest
 from pneumo_core.worker import main
 from tests.conftest import ask_for_run
+from tests.sheets import split_sheet
 from tests.waiting import PATIENCE_S
 
 pytestmark = [

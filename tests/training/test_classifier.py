@@ -28,7 +28,7 @@ from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
-from pneumo_core.errors import CancelledError, CorruptError, DataError, TrainingError
+from pneumo_core.errors import CancelledError, ConfigError, CorruptError, DataError, TrainingError
 from pneumo_core.models.baseline import build_baseline
 from pneumo_core.models.vgg16 import load_imagenet
 from pneumo_core.records import Architecture, RunState
@@ -477,7 +477,7 @@ def test_weights_that_are_not_there_end_it_in_one_line(
     index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PNEUMO_VGG16_WEIGHTS", str(tmp_path / "missing.h5"))
-    with pytest.raises(TrainingError) as caught:
+    with pytest.raises(ConfigError) as caught:
         trained(HEAD_ONLY, index)
     assert_one_line(caught.value, "PNEUMO_VGG16_WEIGHTS must name a file", "missing.h5")
 

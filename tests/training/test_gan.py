@@ -23,7 +23,6 @@ from pneumo_core.config.gan import GanConfig, gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign, gan_rows, require_learnable
-from pneumo_core.data.synthetic import split_sheet
 from pneumo_core.errors import CancelledError, CorruptError, DataError, TrainingError
 from pneumo_core.models.dcgan import build_generator
 from pneumo_core.records import Architecture, Label, RunState
@@ -35,6 +34,7 @@ from pneumo_core.training.gan import CollapseWatch, sheet_epochs, train_gan
 from pneumo_core.training.gradients import LOSSES, Step
 from tests.conftest import ask_for_run
 from tests.hostile import assert_one_line
+from tests.sheets import split_sheet
 
 SMALL = gan_config(Preset.QUICK, epochs=4, filters=4, latent_dim=8, batch_size=8, max_images=16)
 VALUES = {*LOSSES, "spread", "duration_s", "time", "kind", "epoch", "phase"}

@@ -183,7 +183,7 @@ def _our_row(letter: str, side: Side, comparison: Comparison) -> dict[str, str]:
             if isinstance(found, NotApplicable)
             else f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
         )
-    if view(side.run_ids[0]).data.get("is_phantom"):
+    if view(side.run_ids[0]).data.is_phantom:
         comparable = "no: phantoms"
     elif comparison.split is not Split.TEST:
         comparable = f"no: {comparison.split.value} images"

@@ -30,7 +30,7 @@ _SMALL, _LARGE = 480, 1024  # Pixels of the longest side.
 
 def data_of(pair: Pair) -> DataIndex | None:
     """The data set of the pair's images where it is on this machine; else None, and what to do stands on the page."""
-    ids = list(dict.fromkeys(str(view(run_id).data.get("data_id", "unknown")) for run_id in (pair.a, pair.b)))
+    ids = list(dict.fromkeys(view(run_id).data.data_id for run_id in (pair.a, pair.b)))
     for data_id in ids:
         try:
             index = current_stored_index(data_id)

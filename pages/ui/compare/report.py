@@ -161,7 +161,7 @@ def parameters_frame(rows: Sequence[ParameterRow]) -> pd.DataFrame:
 
 
 def _counterpart(asked: RunView) -> ReportRun | NotApplicable:
-    if asked.data.get("is_phantom"):
+    if asked.data.is_phantom:
         return NotApplicable("it was trained and tested on phantoms, which are drawings, and the report on X-rays")
     if not isinstance(asked.config, TrainConfig):
         return NotApplicable("what it was asked cannot be read")

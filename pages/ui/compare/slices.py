@@ -16,8 +16,8 @@ from pneumo_core.evaluation import slices as evaluated
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.inference.image_facts import image_facts
 from pneumo_core.records import NotApplicable
-from pneumo_core.runs.files import read_json
 from pneumo_core.runs.store import find_run
+from pneumo_core.runs.submission import read_data
 
 _SIZE: Final = 150
 """Side of the images that sharpness is measured on: that of every preset, so training has made the cache already."""
@@ -106,9 +106,8 @@ def _facts(_index: DataIndex, root: str, data_id: str, image_ids: list[str]) -> 
 
 def _index_of(side: Shown) -> DataIndex | None:
     """The data set that the run was trained on, where it is on this machine."""
-    data = read_json(find_run(side.evidence.run_id).config).get("data")
     try:
-        index = current_stored_index(str(data.get("data_id") if isinstance(data, dict) else None))
+        index = current_stored_index(read_data(find_run(side.evidence.run_id)).data_id)
     except DataError:
         return None
     return index if index.root.is_dir() else None

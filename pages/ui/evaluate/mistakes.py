@@ -65,7 +65,7 @@ def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, s
     if index is None:
         st.info(
             "The images of this run are not on this machine, so they cannot be shown. Connect the same data set on Dataset "
-            f"(id {view.data.get('data_id', 'unknown')}) and they appear here."
+            f"(id {view.data.data_id or 'unknown'}) and they appear here."
         )
         st.page_link("pages/dataset.py", label="Go to Dataset")
         return
@@ -93,7 +93,7 @@ def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
 def _index_here(view: RunView) -> DataIndex | None:
     """The run's data set, wherever it was last indexed on this machine; None where its folder is not, or no longer, here."""
     try:
-        index = current_stored_index(str(view.data.get("data_id")))
+        index = current_stored_index(view.data.data_id)
     except DataError:
         return None
     return index if index.root.is_dir() else None

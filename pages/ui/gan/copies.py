@@ -19,7 +19,8 @@ from pneumo_core.evaluation.generator.memorisation import Memorisation
 from pneumo_core.inference.gan_measures import GanMeasures, read_learned
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.records import Label, NotApplicable
-from pneumo_core.runs.store import RunDirectory, gan_run_config
+from pneumo_core.runs.store import RunDirectory
+from pneumo_core.runs.submission import gan_run_config
 
 _SPACES = ("pixels", "features")
 _PAGE_SIZE = 8

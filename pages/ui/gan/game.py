@@ -16,7 +16,8 @@ from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.status import run_state
-from pneumo_core.runs.store import RunDirectory, gan_run_config
+from pneumo_core.runs.store import RunDirectory
+from pneumo_core.runs.submission import gan_run_config
 
 ROUNDS = (10, 20, 50, 100)
 

@@ -13,7 +13,8 @@ from pneumo_core.inference.gan_measures import GanMeasures, read_measures
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.status import run_state
-from pneumo_core.runs.store import RunDirectory, find_run, gan_run_config, verified_file
+from pneumo_core.runs.store import RunDirectory, find_run, verified_file
+from pneumo_core.runs.submission import gan_run_config
 
 
 def measures_panel(run: RunDirectory) -> None:

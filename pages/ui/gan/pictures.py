@@ -14,7 +14,8 @@ from pneumo_core.data.source import default_folder
 from pneumo_core.data.synthetic import sheet
 from pneumo_core.errors import DataError
 from pneumo_core.jobs.runs import view
-from pneumo_core.runs.store import RunDirectory, gan_run_config
+from pneumo_core.runs.store import RunDirectory
+from pneumo_core.runs.submission import gan_run_config
 
 SEED = "sample_seed"
 """Name of the seed in the address and in the session."""
@@ -92,7 +93,7 @@ def show_numbered(
 
 def real_images(run: RunDirectory, index: DataIndex | None) -> NDArray[np.uint8] | None:
     """The images that a finished DCGAN has learned from, or None and the reason on the page where they are not here."""
-    if index is None and default_folder() is None and not view(run.run_id).data.get("is_phantom"):
+    if index is None and default_folder() is None and not view(run.run_id).data.is_phantom:
         st.info("No real images to compare with: it has learned from X-rays. Connect them on Dataset.")
         return None
     try:

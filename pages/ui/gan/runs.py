@@ -9,8 +9,6 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.records import RunState
 
-_PREFIX = "dcgan-"
-
 
 def choose_gan(index: DataIndex | None) -> RunView | None:
     """The control that chooses a DCGAN's run, kept in the address; None where there is none.
@@ -21,7 +19,7 @@ def choose_gan(index: DataIndex | None) -> RunView | None:
     Raises:
         StoreError: The runs cannot be read.
     """
-    known = {item.run_id: item for item in views() if item.run_id.startswith(_PREFIX)}
+    known = {item.run_id: item for item in views() if item.is_gan}
     asked = st.query_params.get("run")
     if asked is not None and asked not in known:
         st.warning(
@@ -49,5 +47,5 @@ def choose_gan(index: DataIndex | None) -> RunView | None:
 
 def _rank(item: RunView, index: DataIndex | None) -> tuple[bool, bool, bool]:
     """Finished before unfinished, then the connected data set's own, then X-rays before phantoms; the newest of equals."""
-    is_other = index is None or item.data.get("data_id") != index.data_id
-    return item.state is not RunState.SUCCEEDED, is_other, bool(item.data.get("is_phantom"))
+    is_other = index is None or item.data.data_id != index.data_id
+    return item.state is not RunState.SUCCEEDED, is_other, item.data.is_phantom

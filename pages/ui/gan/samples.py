@@ -21,7 +21,8 @@ from pneumo_core.data.synthetic import MARK, SHEET_COLUMNS, synthetic_name, synt
 from pneumo_core.errors import ConfigError, ImageError
 from pneumo_core.runs.files import is_there, store_errors
 from pneumo_core.runs.status import run_state
-from pneumo_core.runs.store import RunDirectory, gan_run_config, verified_file
+from pneumo_core.runs.store import RunDirectory, verified_file
+from pneumo_core.runs.submission import gan_run_config
 
 SECTIONS = ("Timeline", "New samples", "Between two samples", "Real beside generated")
 

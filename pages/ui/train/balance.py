@@ -66,7 +66,7 @@ def _gan(index: DataIndex) -> str:
         if isinstance(view.config, GanConfig)
         and view.state is RunState.SUCCEEDED
         and not view.problem
-        and view.data.get("data_id") == index.data_id
+        and view.data.data_id == index.data_id
     }
     if not names:
         st.info(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui.components import gan_link, is_gan, run_name, show_error
+from pages.ui.components import gan_link, run_name, show_error
 from pages.ui.pictures import plain
 from pages.ui.state import may_train
 from pages.ui.train.runs import stage
@@ -58,7 +58,7 @@ def _draw(known: Sequence[RunView]) -> None:
 def _row(item: RunView, place: int | None) -> None:
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.markdown(f"**{run_name(item)}**  \n{plain(_words(item, place))}", width="stretch")
-        if is_gan(item.run_id):
+        if item.is_gan:
             gan_link(item, "GAN lab")
         if item.run.cancel.exists():
             st.button("Cancelling…", disabled=True, key=f"cancelling {item.run_id}")

@@ -12,7 +12,6 @@ from pages.ui.components import (
     caveats,
     duration,
     gan_link,
-    is_gan,
     run_name,
     show_error,
 )
@@ -39,7 +38,7 @@ def runs_table(known: Sequence[RunView]) -> None:
             "state": item.state.value + (f", place {places[item.run_id]}" if item.run_id in places else ""),
             "setting": setting_name(item.config) if item.config else "?",
             "seed": item.config.seed if item.config else None,
-            "data": "phantoms" if item.data.get("is_phantom") else "X-rays",
+            "data": "phantoms" if item.data.is_phantom else "X-rays",
             "submitted": pd.Timestamp(item.submitted_at, unit="s") if item.submitted_at else None,
             "note": item.problem or ("published" if item.run.is_published else ""),
         }
@@ -77,7 +76,7 @@ def run_panel(run_id: str, curves: Curves | None = None) -> None:
     def panel() -> None:
         try:
             item = view(run_id)
-            _draw(item, curves or (_link if is_gan(run_id) else _history))
+            _draw(item, curves or (_link if item.is_gan else _history))
         except PneumoError as error:
             show_error(error)
             return
@@ -148,7 +147,7 @@ def _draw(item: RunView, curves: Curves) -> None:
 
 def _actions(item: RunView) -> None:
     if item.state is RunState.SUCCEEDED:
-        if is_gan(item.run_id):
+        if item.is_gan:
             return
         with st.container(horizontal=True):
             st.page_link("pages/evaluate.py", label="Evaluate it", query_params={"run": item.run_id})

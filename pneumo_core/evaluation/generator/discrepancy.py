@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from pneumo_core.config.gan import LEAST_PATIENTS
 from pneumo_core.errors import DataError
+from pneumo_core.evaluation.intervals import student_interval
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.records import Estimate
 
@@ -270,5 +270,5 @@ def _jackknife(value: float, replicates: Sequence[float], n: int) -> Estimate:
     """Student's t interval with the error of the delete-a-group jackknife (Kott 2001, J. Official Statistics 17:521-526)."""
     groups = len(replicates)
     error = np.sqrt((groups - 1) / groups * np.square(np.array(replicates) - np.mean(replicates)).sum())
-    half = float(stdtrit(groups - 1, 0.975) * error)
-    return Estimate(value=value, low=value - half, high=value + half, n=n)
+    low, high = student_interval(value, float(error), groups - 1)
+    return Estimate(value=value, low=low, high=high, n=n)

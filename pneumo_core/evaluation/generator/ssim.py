@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from pneumo_core.errors import DataError
+from pneumo_core.evaluation.intervals import student_interval
 from pneumo_core.evaluation.metrics import FloatArray
 from pneumo_core.records import Estimate
 
@@ -89,8 +89,9 @@ def diversity(images: NDArray[Any], groups: NDArray[Any], seed: int) -> Estimate
             f"diversity requires 2 pairs of images of different groups. Received: images={len(images)}, pairs={n}; "
             "use more images"
         )
-    mean, half_width = float(values.mean()), float(stdtrit(n - 1, 0.975) * values.std(ddof=1) / np.sqrt(n))
-    return Estimate(value=mean, low=max(0.0, mean - half_width), high=min(1.0, mean + half_width), n=2 * n)
+    mean = float(values.mean())
+    low, high = student_interval(mean, float(values.std(ddof=1)) / n**0.5, n - 1)
+    return Estimate(value=mean, low=max(0.0, low), high=min(1.0, high), n=2 * n)
 
 
 def _similarity(first: FloatArray, second: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ from pneumo_core.evaluation.report import EvaluationReport, evaluate
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Architecture, Label, RunState, Split
 from pneumo_core.runs.store import run_directory
+from pneumo_core.runs.submission import RunData
 
 
 def predictions(rng: np.random.Generator, splits: tuple[str, ...] = ("val", "test"), n: int = 40) -> pd.DataFrame:
@@ -208,7 +209,7 @@ def view(preset: Preset) -> RunView:
         run_directory("baseline-0123456789ab"),
         RunState.SUCCEEDED,
         config=preset_config(Architecture.BASELINE, preset),
-        data={"data_id": "abc", "is_phantom": True},
+        data=RunData("abc", is_phantom=True),
     )
 
 
