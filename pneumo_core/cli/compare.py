@@ -70,8 +70,8 @@ def _in_words(comparison: "Comparison") -> dict[str, Any]:
 
     a, b = comparison.a, comparison.b
     return {
-        "verdict": comparison.verdict,
-        "notes": list(comparison.notes),
+        "verdict": comparison.verdict.sentence,
+        "notes": list(comparison.verdict.notes),
         "A": f"{a.name}: {', '.join(a.run_ids)}, n = {a.n:,} images of {a.n_patients:,} patients",
         "B": f"{b.name}: {', '.join(b.run_ids)}, n = {b.n:,} images of {b.n_patients:,} patients",
         "figures": {

@@ -1,39 +1,19 @@
 """Runs of two sides beside each other: McNemar's and DeLong's test of each pair, adjusted for looking at several."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumo_core.evaluation.comparison import Pair
 from pneumo_core.evaluation.figures import Evidence, labels_of
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.evaluation.paired import DeLong, McNemar, delong, delong_unpaired, holm, mcnemar
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Label, NotApplicable
 
-__all__ = ["Pair", "arrays", "pairs_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A run of A beside a run of B.
-
-    Attributes:
-        a: Run of A.
-        b: Run of B, of the same seed where there is one.
-        mcnemar: Their calls on the same images.
-        delong: Their AUROC.
-        mcnemar_holm: McNemar's p, adjusted for looking at several pairs (Holm).
-        delong_holm: DeLong's p, adjusted likewise.
-    """
-
-    a: str
-    b: str
-    mcnemar: McNemar | NotApplicable
-    delong: DeLong | NotApplicable
-    mcnemar_holm: float | NotApplicable
-    delong_holm: float | NotApplicable
+__all__ = ["arrays", "pairs_of"]
 
 
 def pairs_of(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pairing: str) -> tuple[Pair, ...]:

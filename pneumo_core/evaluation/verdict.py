@@ -1,13 +1,11 @@
 """A comparison in one sentence, never stronger than its statistics allow, and what must be read with it."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from pneumo_core.evaluation.comparison import Comparison, Direction, Side, Verdict
 from pneumo_core.evaluation.figures import Metric
 from pneumo_core.evaluation.paired import McNemar, SeedDifference, holm
 from pneumo_core.records import Estimate, NotApplicable, Split
-
-if TYPE_CHECKING:
-    from pneumo_core.evaluation.comparison import Comparison, Side
 
 __all__ = ["LEVEL", "in_points", "judge", "p_text"]
 
@@ -22,17 +20,21 @@ _KINDS: Final = {Metric.SENSITIVITY: "sensitivity", Metric.SPECIFICITY: "specifi
 """What is looked at beside accuracy: the two kinds of error, and the order of the images whatever the threshold."""
 
 
-def judge(comparison: "Comparison") -> tuple[str, tuple[str, ...]]:
-    """The verdict on accuracy, and notes.
+def judge(comparison: Comparison) -> Verdict:
+    """The verdict on accuracy.
 
     A difference is claimed where its interval over patients leaves out 0 and every test that applies has p < .05: McNemar's,
     exact and clustered (one run a side, same images); Welch's over seeds (several runs a side; with one run on the other,
     nothing is claimed). On images of another mix of classes nothing is claimed of accuracy.
-
-    Returns:
-        One sentence, and further ones that limit it.
     """
-    return _sentence(comparison), tuple(_notes(comparison))
+    claimed, estimate = _claimed(comparison, Metric.ACCURACY), comparison.differences[Metric.ACCURACY].estimate
+    value = 0.0 if isinstance(estimate, NotApplicable) else estimate.value
+    return Verdict(
+        claimed=claimed,
+        direction=Direction.HIGHER if value > 0 else Direction.LOWER if value < 0 else Direction.NEITHER,
+        sentence=_sentence(comparison, claimed=claimed),
+        notes=tuple(_notes(comparison, claimed=claimed)),
+    )
 
 
 def p_text(p: float) -> str:
@@ -51,7 +53,7 @@ def in_points(estimate: Estimate, *, metric: Metric = Metric.ACCURACY) -> str:
     return f"{value:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
 
 
-def _sentence(comparison: "Comparison") -> str:
+def _sentence(comparison: Comparison, *, claimed: bool) -> str:
     a, b = comparison.a, comparison.b
     where = _where(comparison)
     difference = comparison.differences[Metric.ACCURACY]
@@ -72,12 +74,12 @@ def _sentence(comparison: "Comparison") -> str:
         figures += f" over patients, {ends} over seeds, Welch {p_text(seeds.p)}"
     else:
         figures += f", unpaired {p_text(difference.p)}"
-    if not _claimed(comparison, Metric.ACCURACY):
+    if not claimed:
         return f"{where} no difference can be shown between {a.name} and {b.name}: {figures}."
     return f"{where} {b.name} is {'more' if estimate.value > 0 else 'less'} accurate than {a.name}: {figures}."
 
 
-def _where(comparison: "Comparison") -> str:
+def _where(comparison: Comparison) -> str:
     a, b = comparison.a, comparison.b
     if comparison.paired:
         of = f"{a.n_patients:,} patient{'s' if a.n_patients > 1 else ''}"
@@ -89,15 +91,15 @@ def _where(comparison: "Comparison") -> str:
     return where
 
 
-def _runs(side: "Side") -> str:
+def _runs(side: Side) -> str:
     return f"{len(side.run_ids)} run{'s' if len(side.run_ids) > 1 else ''}"
 
 
-def _several(comparison: "Comparison") -> bool:
+def _several(comparison: Comparison) -> bool:
     return len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1
 
 
-def _claimed(comparison: "Comparison", metric: Metric) -> bool:
+def _claimed(comparison: Comparison, metric: Metric) -> bool:
     """Whether the intervals leave out 0, over patients and over seeds alike, and no test that applies speaks against it."""
     estimate, seeds = comparison.differences[metric].estimate, comparison.seeds[metric]
     if isinstance(estimate, NotApplicable) or estimate.low <= 0 <= estimate.high:
@@ -111,20 +113,20 @@ def _claimed(comparison: "Comparison", metric: Metric) -> bool:
     return _largest_p(comparison, metric) < LEVEL
 
 
-def _largest_p(comparison: "Comparison", metric: Metric) -> float:
+def _largest_p(comparison: Comparison, metric: Metric) -> float:
     """The p of a difference: over patients or over seeds, whichever is larger; 1 where there is none."""
     p, seeds = comparison.differences[metric].p, comparison.seeds[metric]
     over_patients = 1.0 if isinstance(p, NotApplicable) else p
     return max(over_patients, seeds.p) if isinstance(seeds, SeedDifference) and _several(comparison) else over_patients
 
 
-def _mix_differs(comparison: "Comparison") -> bool:
+def _mix_differs(comparison: Comparison) -> bool:
     """Whether the sides' images hold so different shares of PNEUMONIA that accuracy would differ for that alone."""
     a, b = (side.n_pneumonia / side.n for side in (comparison.a, comparison.b))
     return not comparison.paired and abs(a - b) > _MIX
 
 
-def _notes(comparison: "Comparison") -> list[str]:
+def _notes(comparison: Comparison, *, claimed: bool) -> list[str]:
     a, b = comparison.a, comparison.b
     notes = []
     if moved := _moved(comparison):
@@ -133,7 +135,7 @@ def _notes(comparison: "Comparison") -> list[str]:
         )
     accuracy = comparison.differences[Metric.ACCURACY].estimate
     leaves_out_0 = isinstance(accuracy, Estimate) and (accuracy.low > 0 or accuracy.high < 0)
-    if leaves_out_0 and not _claimed(comparison, Metric.ACCURACY):
+    if leaves_out_0 and not claimed:
         notes.append("The interval leaves out 0, but not every test has p < .05: both are asked for.")
     if not comparison.paired:
         notes.append(f"Not paired: {comparison.pairing}. McNemar's test does not apply, and intervals are wider.")
@@ -165,7 +167,7 @@ def _notes(comparison: "Comparison") -> list[str]:
     return notes
 
 
-def _moved(comparison: "Comparison") -> list[str]:
+def _moved(comparison: Comparison) -> list[str]:
     """The kinds of error that changed, in words, allowing for looking at several."""
     adjusted = holm([_largest_p(comparison, metric) for metric in _KINDS])
     words = []

@@ -70,8 +70,8 @@ def comparison_blocks(
     facts = unique(facts_a, facts_b)
     return (
         Heading("Verdict"),
-        Paragraph(comparison.verdict, lead=True),
-        *((Bullets(comparison.notes),) if comparison.notes else ()),
+        Paragraph(comparison.verdict.sentence, lead=True),
+        *((Bullets(comparison.verdict.notes),) if comparison.verdict.notes else ()),
         Heading("The question"),
         Paragraph(f"What changes from A, {a.name}, to B, {b.name}? Pairing: {comparison.pairing}."),
         comparison_tables.sides(comparison),

@@ -45,7 +45,7 @@ def study_document(compared: Sequence[Compared], title: str = "Study of chest X-
     facts = unique(*(group for one in compared for group in (one.facts_a, one.facts_b)))
     blocks: list[Block] = [
         Heading("Verdicts"),
-        *(Paragraph(comparison.verdict, lead=True) for comparison in comparisons),
+        *(Paragraph(comparison.verdict.sentence, lead=True) for comparison in comparisons),
         Paragraph(
             "Each verdict is for its comparison alone; p adjusted for looking at "
             f"{len(comparisons)} comparison{'s' * (len(comparisons) > 1)} stands in the table."
@@ -98,12 +98,10 @@ def _unheld(comparisons: Sequence[Comparison]) -> tuple[Bullets, ...]:
     """The claims that do not stand once p allows for the number of comparisons."""
     items = []
     for comparison, p in zip(comparisons, _adjusted(comparisons), strict=True):
-        a, b = comparison.a.name, comparison.b.name
-        claims = any(f"{b} is {word} accurate than {a}" in comparison.verdict for word in ("more", "less"))
-        if claims and not isinstance(p, NotApplicable) and p >= LEVEL:
+        if comparison.verdict.claimed and not isinstance(p, NotApplicable) and p >= LEVEL:
             items.append(
-                f"{a} against {b}: adjusted for {len(comparisons)} comparisons {p_text(p)}, so the difference claimed above "
-                "does not hold among them."
+                f"{comparison.a.name} against {comparison.b.name}: adjusted for {len(comparisons)} comparisons {p_text(p)}, so "
+                "the difference claimed above does not hold among them."
             )
     return (Bullets(tuple(items)),) if items else ()
 

@@ -90,8 +90,8 @@ def test_every_number_of_the_headline_is_the_comparison_s() -> None:
     page = opened(a=a.run_id, b=b.run_id)
     assert sides(page) == ([a.run_id], [b.run_id])
     expected = compare_runs([a.run_id], [b.run_id])
-    assert expected.verdict in texts(page)
-    for note in expected.notes:
+    assert expected.verdict.sentence in texts(page)
+    for note in expected.verdict.notes:
         assert note in texts(page)
     assert len(page.metric) == len(HEADLINE)
     below = [caption.value for caption in page.caption if re.search(r"^A .*\n", caption.value, re.MULTILINE)]
@@ -119,7 +119,7 @@ def test_groups_over_seeds_are_chosen_by_default_original_against_balanced() -> 
     page = opened()
     assert sides(page) == (none, more)
     assert address(page) == {"a": ",".join(none), "b": ",".join(more), "split": "test"}
-    assert compare_runs(none, more).verdict in texts(page)
+    assert compare_runs(none, more).verdict.sentence in texts(page)
     page = opened(a=more[1], b=",".join(reversed(none)), show="Images")
     assert sides(page) == ([more[1]], none)
 
@@ -129,7 +129,7 @@ def test_a_part_of_a_group_can_be_linked() -> None:
     other = made_run(made_predictions(skill=1.6), balance=Balance.OVERSAMPLE).run_id
     page = opened(a=f"{runs[0]},{runs[2]}", b=other)
     assert sides(page) == ([runs[0], runs[2]], [other])
-    assert compare_runs([runs[0], runs[2]], [other]).verdict in texts(page)
+    assert compare_runs([runs[0], runs[2]], [other]).verdict.sentence in texts(page)
 
 
 def refused(page: AppTest, *words: str) -> None:
@@ -214,13 +214,13 @@ def test_val_is_offered_where_both_have_it() -> None:
     a, b = two_runs()
     page = opened(split="val")
     assert list(page.segmented_control(key="in_split").options) == ["test", "val"]
-    assert compare_runs([a.run_id], [b.run_id], split=Split.VAL).verdict in texts(page)
+    assert compare_runs([a.run_id], [b.run_id], split=Split.VAL).verdict.sentence in texts(page)
     report = made_run(made_predictions(splits=("test",)), preset=Preset.REPORT)
     page = opened(a=a.run_id, b=report.run_id, split="val")
     assert not page.exception
     assert list(page.segmented_control(key="in_split").options) == ["test"]
     everything = texts(page)
-    assert compare_runs([a.run_id], [report.run_id]).verdict in everything
+    assert compare_runs([a.run_id], [report.run_id]).verdict.sentence in everything
     assert "test, selected on test, n = 90" in everything
 
 
@@ -229,7 +229,7 @@ def test_an_unknown_split_shows_test(split: str) -> None:
     a, b = two_runs()
     page = opened(split=split)
     assert not page.exception
-    assert compare_runs([a.run_id], [b.run_id]).verdict in texts(page)
+    assert compare_runs([a.run_id], [b.run_id]).verdict.sentence in texts(page)
 
 
 @pytest.mark.parametrize("tab", ["Figures", "Images"])

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from pages.ui.compare.images import Cell, agreement_frame, counts_frame
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import config_from_dict, config_to_dict, run_id
-from pneumo_core.evaluation.comparison import compare
+from pneumo_core.evaluation.compare import compare
 from pneumo_core.evaluation.figures import Evidence
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.records import Split

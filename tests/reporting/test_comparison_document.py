@@ -21,7 +21,7 @@ def table(document: Document, name: str) -> Table:
 
 def test_the_verdict_stands_first_and_the_methods_last(one_run: Compared) -> None:
     blocks = document_of(one_run).blocks
-    assert blocks[:2] == (Heading("Verdict"), Paragraph(one_run.comparison.verdict, lead=True))
+    assert blocks[:2] == (Heading("Verdict"), Paragraph(one_run.comparison.verdict.sentence, lead=True))
     assert blocks[-2:] == (Heading("Methods"), Paragraph(one_run.comparison.methods))
 
 

@@ -78,7 +78,7 @@ def test_page_is_accessible(three_runs: Compared) -> None:
 def test_page_holds_every_figure_and_the_verdict(three_runs: Compared) -> None:
     words = " ".join(Read(page_of(three_runs)).words)
     comparison = three_runs.comparison
-    assert comparison.verdict in words
+    assert comparison.verdict.sentence in words
     for side in (comparison.a, comparison.b):
         for metric in METRICS:
             assert isinstance(side.figures[metric], Estimate)

@@ -45,7 +45,7 @@ def test_pdf_holds_every_figure_and_picture(three_runs: Compared) -> None:
     pages = read(pdf)
     text = " ".join(pages)
     comparison = three_runs.comparison
-    assert comparison.verdict in pages[0]
+    assert comparison.verdict.sentence in pages[0]
     for metric in METRICS:
         for side in (comparison.a, comparison.b):
             assert f"{NAMES[metric]}" in text

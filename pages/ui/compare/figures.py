@@ -35,8 +35,8 @@ def where(comparison: Comparison) -> str:
 
 def verdict(comparison: Comparison) -> None:
     """The sentence, what limits it, and the figures that most people look for."""
-    st.info(plain(comparison.verdict), icon=":material/balance:")
-    st.caption("\n".join(f"- {plain(note)}" for note in comparison.notes))
+    st.info(plain(comparison.verdict.sentence), icon=":material/balance:")
+    st.caption("\n".join(f"- {plain(note)}" for note in comparison.verdict.notes))
     grid = st.grid(len(HEADLINE), min_column_width=180, border=True)
     for metric in HEADLINE:
         value, _, interval = change(metric, comparison.differences[metric].estimate).partition(" ")
