@@ -10,13 +10,11 @@ from pneumo_core.data.index import load_index
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart
 from pneumo_core.evaluation.calibration import Calibration, apply
-from pneumo_core.evaluation.comparison import Comparison, Side
-from pneumo_core.evaluation.figures import Evidence, labels_of
+from pneumo_core.evaluation.comparison import Comparison, Evidence, Side
 from pneumo_core.evaluation.intervals import mean_estimate
 from pneumo_core.evaluation.metrics import brier_terms, log_loss_terms
 from pneumo_core.evaluation.operating import ThresholdRates, decision_curve, predictive_values, rates
 from pneumo_core.evaluation.plain import encode
-from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.reliability import reliability
 from pneumo_core.evaluation.slices import slices
 from pneumo_core.inference.compared import compare_runs, comparison_to_dict, evidence_of
@@ -26,13 +24,13 @@ from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reference import FINDINGS, INCONSISTENCIES, PUBLISHED, ReportRun
 from pneumo_core.reporting.claim import claim_checklist
 from pneumo_core.reporting.comparison_document import comparison_document
-from pneumo_core.reporting.document import Document, tables
+from pneumo_core.reporting.document import Document, table_csv, tables
 from pneumo_core.reporting.facts import PredictiveValues, RunFacts, SplitFacts, epochs
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.model_card import model_card
 from pneumo_core.reporting.pdf import to_pdf
 from pneumo_core.reporting.study_document import Compared, study_document
-from pneumo_core.reporting.tables import files, table_csv
+from pneumo_core.reporting.tables import files
 from pneumo_core.runs.files import read_json
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, classifier_config, find_run, read_manifest
@@ -88,8 +86,7 @@ def split_facts(
         DataError: The predictions or facts are not as required.
     """
     rows = evidence.predictions
-    labels, logit, patients = labels_of(rows), rows["logit"].to_numpy(), rows["patient_id"].to_numpy(dtype=str)
-    chance = probability(logit)
+    labels, logit, patients, chance = evidence.y_true, evidence.logit, evidence.patients, evidence.probability
     chosen = calibration if isinstance(calibration, NotApplicable) else calibration.calibrator
     parts, missing = slices(rows.assign(split=split.value), images, evidence.threshold)
     found = rates(labels, chance, patients, evidence.threshold)

@@ -11,11 +11,12 @@ from pneumo_core.config.classifier import OperatingRule, TrainConfig
 from pneumo_core.evaluation.metrics import ClassificationRow
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint, SplitReport
+from pneumo_core.evaluation.wording import NAMES, estimate_text
 from pneumo_core.jobs.runs import RunView
-from pneumo_core.records import Estimate, Label, NotApplicable, Split
+from pneumo_core.records import Label, Metric, NotApplicable, Split
 
-RATES = {"accuracy": "Accuracy", "sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
-SCORES = {"auroc": "AUROC", "auprc": "AUPRC", "brier": "Brier score", "log_loss": "Log loss"}
+OPERATING = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.PPV, Metric.NPV)
+"""The rates of an operating point."""
 
 
 def place(report: EvaluationReport, split: Split) -> str:
@@ -23,21 +24,12 @@ def place(report: EvaluationReport, split: Split) -> str:
     return split.value + (", selected on test" if report.selected_on_test and split is Split.TEST else "")
 
 
-def spoken(name: str, estimate: Estimate | NotApplicable) -> tuple[str, str]:
-    """An estimate as text: its value, and its interval or the reason why there is none."""
-    if isinstance(estimate, NotApplicable):
-        return "n/a", estimate.reason
-    shape = ".1%" if name in RATES else ".3f"
-    return f"{estimate.value:{shape}}", f"{estimate.low:{shape}} to {estimate.high:{shape}}"
-
-
 def figures_frame(report: EvaluationReport) -> pd.DataFrame:
     """Every figure of every split as a row of numbers: value, interval, n, or the reason why there is none."""
     rows: list[dict[str, Any]] = []
     for split, part in report.splits.items():
-        for name in (*RATES, *SCORES):
-            estimate = getattr(part, name)
-            row = {"split": place(report, split), "figure": {**RATES, **SCORES}[name]}
+        for metric, estimate in part.figures.items():
+            row = {"split": place(report, split), "figure": NAMES[metric]}
             if isinstance(estimate, NotApplicable):
                 rows.append({**row, "not applicable": estimate.reason})
             else:
@@ -123,18 +115,15 @@ def confusion_frame(part: SplitReport) -> pd.DataFrame:
 def point_frame(report: EvaluationReport, split: Split) -> pd.DataFrame:
     """Rates of the operating point where it was chosen and on the split shown, with intervals and n."""
     point, part = report.operating_point, report.splits[split]
-
-    def words(name: str, estimate: Estimate | NotApplicable) -> str:
-        value, interval = spoken(name, estimate)
-        return f"{value} ({interval})" + ("" if isinstance(estimate, NotApplicable) else f", n = {estimate.n:,}")
-
     chosen = "" if point.rule is OperatingRule.HALF else ", where it was chosen"
     rates: dict[str, OperatingPoint | SplitReport] = {place(report, point.split) + chosen: point}
     if split is not point.split:
         rates[place(report, split)] = part
-    names = ("sensitivity", "specificity", "ppv", "npv")
-    columns = {title: [words(name, getattr(source, name)) for name in names] for title, source in rates.items()}
-    return pd.DataFrame(columns, index=[RATES[name] for name in names])
+    columns = {
+        title: [estimate_text(metric, getattr(source, metric), with_n=True) for metric in OPERATING]
+        for title, source in rates.items()
+    }
+    return pd.DataFrame(columns, index=[NAMES[metric] for metric in OPERATING])
 
 
 def epoch_table(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

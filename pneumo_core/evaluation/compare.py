@@ -1,36 +1,32 @@
 """Two runs, or two groups of runs over seeds, on the images of one split: what differs, and how surely.
 
-Two kinds of chance are kept apart. Which patients happen to be in the split is met by drawing patients again
-(`resampling`); which seed a training happened to have, by the spread over runs. A claim needs both.
+Three steps, top to bottom: evidence becomes both sides with their draws (`sides`); the sides become tests, differences and
+intervals; all of it becomes the value that is shown, with its verdict. Two kinds of chance are kept apart. Which patients
+happen to be in the split is met by drawing patients again (`resampling`); which seed a training happened to have, by the
+spread over runs. A claim needs both.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from pneumo_core.evaluation import intervals, metrics
-from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Difference, Side
-from pneumo_core.evaluation.figures import METRICS, Evidence, Metric, Runs, labels_of, measured, missing_reason, runs_of
-from pneumo_core.evaluation.metrics import FloatArray, IntArray
-from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, mcnemar, seed_difference, spread
-from pneumo_core.evaluation.pairs import arrays, pairs_of
-from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.reliability import reliability
-from pneumo_core.evaluation.resampling import Resampled, Z, bca_estimates, resample
+from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Difference, Evidence, Side
+from pneumo_core.evaluation.resampling import REPLICATES, SEED, Resampled, Z
+from pneumo_core.evaluation.run_pairs import pairs_of
+from pneumo_core.evaluation.sides import drawn_figures, drawn_side, estimates, known
+from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, mcnemar, seed_difference
 from pneumo_core.evaluation.verdict import judge
-from pneumo_core.records import Estimate, Label, NotApplicable, Split
+from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
 __all__ = ["compare"]
 
 _METHODS: Final = (
     "Every difference is B minus A. Intervals are 95 %. Over patients: a bootstrap that draws patients with all their "
-    f"images, {intervals.REPLICATES:,} replicates, seed {intervals.SEED}, bias-corrected and accelerated (BCa; DiCiccio and "
+    f"images, {REPLICATES:,} replicates, seed {SEED}, bias-corrected and accelerated (BCa; DiCiccio and "
     "Efron 1996), the same draw for both sides. p: of two runs on the same images McNemar's for accuracy, sensitivity and "
     "specificity and DeLong's for AUROC, the larger of the plain and the clustered one; else the level at which the interval "
     "touches 0. On different images the interval of a difference is made from those of both sides (Zou and Donner 2008; of "
@@ -50,7 +46,7 @@ def compare(
     split: Split,
     names: tuple[str, str] = ("A", "B"),
     same_patients: bool = True,
-    replicates: int = intervals.REPLICATES,
+    replicates: int = REPLICATES,
 ) -> Comparison:
     """Compare two runs or two groups of runs.
 
@@ -66,40 +62,31 @@ def compare(
     Raises:
         DataError: A side has no run or no image, or its runs were asked about different images.
     """
-    runs = (runs_of(a), runs_of(b))
-    tables = (a[0].predictions, b[0].predictions)
-    paired, pairing, n_both = _pairing(*tables, same_patients=same_patients)
-    patients = tuple(table["patient_id"].to_numpy(dtype=str) for table in tables)
-    if paired:
-        drawn = resample(lambda weights: _both(runs, weights), patients[:1], replicates=replicates)
-        of_a, of_b, of_difference = (_part(drawn, place) for place in range(3))
-    else:
-        of_a, of_b = (
-            resample(partial(_mean, side), [ids], replicates=replicates)
-            for side, ids in zip(runs, patients, strict=True)
-        )
-    labels = (labels_of(tables[0]), labels_of(tables[1]))
-    values = tuple(measured(side, np.ones((1, len(table))))[0] for side, table in zip(runs, tables, strict=True))
+    # Evidence -> both sides and their draws. Equal patients get equal draws, so that sides with the same images are paired.
+    drawn_a, drawn_b = (drawn_figures(side, replicates) for side in (a, b))
+    side_a, side_b = drawn_side(names[0], a, drawn_a), drawn_side(names[1], b, drawn_b)
+    # -> Tests, differences and intervals.
+    paired, pairing, n_both = _pairing(a[0].predictions, b[0].predictions, same_patients=same_patients)
     pairs = pairs_of(a, b, paired=paired, pairing=pairing)
     single = len(a) == len(b) == 1
-    several = NotApplicable("a side has several runs, and each pair of runs has its own")
-    sides = (_side(names[0], a, of_a, values[0]), _side(names[1], b, of_b, values[1]))
     if paired:
-        estimates = _estimates(of_difference, labels[0], n_both)
-        differences = {metric: Difference(*found) for metric, found in estimates.items()}
+        between = estimates(_between(drawn_a.over_patients, drawn_b.over_patients), a[0].y_true)
+        differences = {metric: Difference(*found) for metric, found in between.items()}
         if single:
             differences |= _tested(differences, a[0], b[0], pairs[0].delong)
     else:
-        differences = {metric: _unpaired(sides[0].figures[metric], sides[1].figures[metric]) for metric in METRICS}
+        differences = {metric: _unpaired(side_a.figures[metric], side_b.figures[metric]) for metric in Metric}
+    # -> The value that is shown.
+    several = NotApplicable("a side has several runs, and each pair of runs has its own")
     compared = Comparison(
         split=split,
-        a=sides[0],
-        b=sides[1],
+        a=side_a,
+        b=side_b,
         paired=paired,
         pairing=pairing,
         n_both=n_both,
         differences=differences,
-        seeds={metric: _seeds(metric, values, labels) for metric in METRICS},
+        seeds={metric: _over_seeds(metric, side_a, side_b) for metric in Metric},
         pairs=pairs,
         mcnemar=pairs[0].mcnemar if single else several,
         delong=pairs[0].delong if single else several,
@@ -129,30 +116,28 @@ def _pairing(a: pd.DataFrame, b: pd.DataFrame, *, same_patients: bool) -> tuple[
     )
 
 
-def _mean(runs: Runs, weights: FloatArray) -> FloatArray:
-    """Mean over the runs of each figure, (k, metrics)."""
-    return np.asarray(measured(runs, weights).mean(axis=1))
-
-
-def _both(runs: tuple[Runs, Runs], weights: FloatArray) -> FloatArray:
-    """Figures of A, of B, and B minus A, side by side, (k, 3 * metrics)."""
-    a, b = _mean(runs[0], weights), _mean(runs[1], weights)
-    return np.hstack([a, b, b - a])
+def _between(a: Resampled, b: Resampled) -> Resampled:
+    """B minus A, of figures that were drawn with the same patients."""
+    change = b.jackknife - a.jackknife
+    # Each side's influences are centred where its own figure is defined; their difference is where both are.
+    defined = ~np.isnan(change)
+    centre = np.where(defined, change, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
+    return Resampled(b.value - a.value, b.replicates - a.replicates, change - centre)
 
 
 def _tested(
-    differences: Mapping[Metric, Difference], a: Evidence, b: Evidence, ranks: DeLong | NotApplicable
+    differences: dict[Metric, Difference], a: Evidence, b: Evidence, ranks: DeLong | NotApplicable
 ) -> dict[Metric, Difference]:
     """Differences of two runs on the same images with the p of the test that is made for them, the larger of its two."""
-    y_true, _, patients = arrays(a)
-    right = [(probability(arrays(run)[1]) >= run.threshold) == (y_true == Label.PNEUMONIA) for run in (a, b)]
     among = {
-        Metric.ACCURACY: np.ones_like(right[0]),
-        Metric.SENSITIVITY: y_true == Label.PNEUMONIA,
-        Metric.SPECIFICITY: y_true == Label.NORMAL,
+        Metric.ACCURACY: np.ones_like(a.correct),
+        Metric.SENSITIVITY: a.y_true == Label.PNEUMONIA,
+        Metric.SPECIFICITY: a.y_true == Label.NORMAL,
     }
     tests: dict[Metric, McNemar | DeLong | NotApplicable] = {
-        metric: mcnemar(right[0][rows], right[1][rows], patients[rows]) for metric, rows in among.items() if rows.any()
+        metric: mcnemar(a.correct[rows], b.correct[rows], a.patients[rows])
+        for metric, rows in among.items()
+        if rows.any()
     }
     tests[Metric.AUROC] = ranks
     found = {}
@@ -180,101 +165,8 @@ def _unpaired(a: Estimate | NotApplicable, b: Estimate | NotApplicable) -> Diffe
     return Difference(Estimate(value, float(value - down), float(value + up), b.n), p)
 
 
-def _part(drawn: Resampled, place: int) -> Resampled:
-    columns = slice(place * len(METRICS), (place + 1) * len(METRICS))
-    return Resampled(drawn.value[columns], drawn.replicates[:, columns], drawn.jackknife[:, columns])
-
-
-def _estimates(
-    drawn: Resampled, y_true: IntArray, n: int
-) -> dict[Metric, tuple[Estimate | NotApplicable, float | NotApplicable]]:
-    """Each figure with its interval, and the level at which that interval touches 0."""
-    classes = {Metric.SENSITIVITY: Label.PNEUMONIA, Metric.SPECIFICITY: Label.NORMAL}
-    among = {metric: int((y_true == label).sum()) for metric, label in classes.items()}
-    found: dict[Metric, tuple[Estimate | NotApplicable, float | NotApplicable]] = {}
-    for metric, value, (estimate, p) in zip(METRICS, drawn.value, bca_estimates(drawn, n), strict=True):
-        if np.isnan(value):
-            missing = NotApplicable(missing_reason(metric, y_true))
-            found[metric] = missing, missing
-        elif isinstance(estimate, Estimate):
-            found[metric] = replace(estimate, n=among.get(metric, n)), p
-        else:
-            found[metric] = estimate, p
-    return found
-
-
-def _defined(metric: Metric, values: FloatArray, y_true: IntArray) -> list[float] | NotApplicable:
-    """A figure of each run, or why one of them has none."""
-    column = values[:, METRICS.index(metric)]
-    return NotApplicable(missing_reason(metric, y_true)) if np.isnan(column).any() else column.tolist()
-
-
-def _seeds(metric: Metric, values: Sequence[FloatArray], labels: Sequence[IntArray]) -> SeedDifference | NotApplicable:
-    a, b = (_defined(metric, of_side, y_true) for of_side, y_true in zip(values, labels, strict=True))
-    if isinstance(a, NotApplicable):
-        return a
-    return b if isinstance(b, NotApplicable) else seed_difference(a, b)
-
-
-def _side(name: str, evidence: Sequence[Evidence], drawn: Resampled, values: FloatArray) -> Side:
-    table = evidence[0].predictions
-    y_true, patients = labels_of(table), table["patient_id"].to_numpy(dtype=str)
-    logits = [run.predictions["logit"].to_numpy(dtype=np.float64) for run in evidence]
-    figures = {metric: estimate for metric, (estimate, _) in _estimates(drawn, y_true, len(table)).items()}
-    for metric in (Metric.AUROC, Metric.AUPRC):
-        if isinstance(figures[metric], NotApplicable):
-            value = drawn.value[METRICS.index(metric)]
-            figures[metric] = intervals.certain_area(value, y_true, patients) or figures[metric]
-    if len(evidence) == 1:
-        figures |= _proportions(y_true, probability(logits[0]) >= evidence[0].threshold, patients)
-    return Side(
-        name=name,
-        run_ids=tuple(run.run_id for run in evidence),
-        seeds=tuple(run.seed for run in evidence),
-        thresholds=tuple(run.threshold for run in evidence),
-        selected_on_test=any(run.selected_on_test for run in evidence),
-        n=len(table),
-        n_patients=len(np.unique(patients)),
-        n_pneumonia=int((y_true == Label.PNEUMONIA).sum()),
-        values={
-            metric: tuple(
-                NotApplicable(missing_reason(metric, y_true)) if np.isnan(value) else float(value)
-                for value in values[:, place]
-            )
-            for place, metric in enumerate(METRICS)
-        },
-        figures=figures,
-        spread={
-            metric: spread(known) if isinstance(known := _defined(metric, values, y_true), list) else known
-            for metric in METRICS
-        },
-        confusions=tuple(
-            metrics.confusion(y_true, probability(logit), run.threshold)
-            for logit, run in zip(logits, evidence, strict=True)
-        ),
-        roc=tuple(metrics.roc_curve(y_true, probability(logit)) for logit in logits),
-        pr=tuple(metrics.pr_curve(y_true, probability(logit)) for logit in logits),
-        reliability=tuple(reliability(y_true, logit, patients) for logit in logits),
-    )
-
-
-def _proportions(
-    y_true: IntArray, called: NDArray[np.bool_], patients: NDArray[np.str_]
-) -> dict[Metric, Estimate | NotApplicable]:
-    """A single run's proportions, with the interval that its own report gives."""
-    sick = y_true == Label.PNEUMONIA
-    parts = {
-        Metric.ACCURACY: (called == sick, np.ones_like(sick)),
-        Metric.SENSITIVITY: (called, sick),
-        Metric.SPECIFICITY: (~called, ~sick),
-        Metric.PPV: (sick, called),
-        Metric.NPV: (~sick, ~called),
-    }
-    found = {
-        metric: intervals.clustered_wilson(correct[among], patients[among])
-        if among.any()
-        else NotApplicable(missing_reason(metric, y_true))
-        for metric, (correct, among) in parts.items()
-    }
-    # The mean recall, each class weighed by its images, is the accuracy by another name.
-    return found | {Metric.WEIGHTED_RECALL: found[Metric.ACCURACY]}
+def _over_seeds(metric: Metric, a: Side, b: Side) -> SeedDifference | NotApplicable:
+    of_a, of_b = known(a.values[metric]), known(b.values[metric])
+    if isinstance(of_a, NotApplicable):
+        return of_a
+    return of_b if isinstance(of_b, NotApplicable) else seed_difference(of_a, of_b)

@@ -1,19 +1,72 @@
-"""What a comparison says, as values: two sides, their differences, the tests of their runs, and the verdict."""
+"""What a comparison is made of and says, as values: evidence, two sides, differences, tests of their runs, the verdict."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from pneumo_core.evaluation.figures import Metric
-from pneumo_core.evaluation.metrics import Confusion, PrCurve, RocCurve
-from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, Spread
-from pneumo_core.evaluation.reliability import Reliability
-from pneumo_core.records import Estimate, NotApplicable, Split
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-__all__ = ["SCHEMA", "Comparison", "Difference", "Direction", "Pair", "Side", "Verdict"]
+from pneumo_core.evaluation.metrics import Confusion, FloatArray, IntArray, PrCurve, RocCurve
+from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.reliability import Reliability
+from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, Spread
+from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
+
+__all__ = ["SCHEMA", "Comparison", "Difference", "Direction", "Evidence", "Pair", "Side", "Verdict"]
 
 SCHEMA: Final = 2
 """Raised whenever a comparison's fields or the meaning of its numbers change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a run said about the images of one split.
+
+    Attributes:
+        run_id: The run.
+        seed: Its seed.
+        threshold: Images of at least this probability are called PNEUMONIA; in [0, 1].
+        selected_on_test: Whether test images chose its epoch or rates.
+        predictions: One row an image: `image_id`, `patient_id`, `label`, `subtype`, `logit`, in the order of `image_id`.
+    """
+
+    run_id: str
+    seed: int
+    threshold: float
+    selected_on_test: bool
+    predictions: pd.DataFrame
+
+    @property
+    def y_true(self) -> IntArray:
+        """Classes, (n,), int64."""
+        return self.predictions["label"].to_numpy(dtype=np.int64)
+
+    @property
+    def logit(self) -> FloatArray:
+        """Logits, (n,), float64."""
+        return self.predictions["logit"].to_numpy(dtype=np.float64)
+
+    @property
+    def probability(self) -> FloatArray:
+        """Raw probabilities of PNEUMONIA, (n,), float64."""
+        return probability(self.logit)
+
+    @property
+    def y_pred(self) -> NDArray[np.bool_]:
+        """Whether each image is called PNEUMONIA, (n,)."""
+        return np.asarray(self.probability >= self.threshold)
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether each image is called what it is, (n,)."""
+        return np.asarray(self.y_pred == (self.y_true == Label.PNEUMONIA))
+
+    @property
+    def patients(self) -> NDArray[np.str_]:
+        """Patient of each image, (n,)."""
+        return self.predictions["patient_id"].to_numpy(dtype=str)
 
 
 class Direction(StrEnum):

@@ -13,7 +13,7 @@ from pneumo_core.evaluation import intervals, metrics
 from pneumo_core.evaluation.metrics import ClassificationRow, Confusion, FloatArray, IntArray, PrCurve, RocCurve
 from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.records import Estimate, Label, NotApplicable, Split
+from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
 __all__ = [
     "COLUMNS",
@@ -116,6 +116,11 @@ class SplitReport:
     table: tuple[ClassificationRow, ...]
     roc: RocCurve | NotApplicable
     pr: PrCurve | NotApplicable
+
+    @property
+    def figures(self) -> dict[Metric, Estimate | NotApplicable]:
+        """Those of the fields above that are metrics, in the order of `Metric`."""
+        return {metric: getattr(self, metric) for metric in Metric if metric in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)

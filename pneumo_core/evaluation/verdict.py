@@ -3,11 +3,11 @@
 from typing import Final
 
 from pneumo_core.evaluation.comparison import Comparison, Direction, Side, Verdict
-from pneumo_core.evaluation.figures import Metric
-from pneumo_core.evaluation.paired import McNemar, SeedDifference, holm
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.evaluation.significance import McNemar, SeedDifference, holm
+from pneumo_core.evaluation.wording import SCORES, difference_parts, p_text, percent
+from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 
-__all__ = ["LEVEL", "in_points", "judge", "p_text"]
+__all__ = ["LEVEL", "judge"]
 
 LEVEL: Final = 0.05
 """A difference is claimed where every test that applies has a p below this, the level of the 95 % intervals."""
@@ -37,22 +37,6 @@ def judge(comparison: Comparison) -> Verdict:
     )
 
 
-def p_text(p: float) -> str:
-    """A p value in words: ``p = .29``, ``p < .001``."""
-    if p < 0.001:
-        return "p < .001"
-    digits = f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-    return f"p = {digits.removeprefix('0')}"
-
-
-def in_points(estimate: Estimate, *, metric: Metric = Metric.ACCURACY) -> str:
-    """A difference with its interval: in percentage points, or of AUROC as it is."""
-    if metric is Metric.AUROC:
-        return f"{estimate.value:+.3f}, 95 % interval {estimate.low:+.3f} to {estimate.high:+.3f}"
-    value, low, high = (100 * number for number in (estimate.value, estimate.low, estimate.high))
-    return f"{value:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
-
-
 def _sentence(comparison: Comparison, *, claimed: bool) -> str:
     a, b = comparison.a, comparison.b
     where = _where(comparison)
@@ -65,18 +49,23 @@ def _sentence(comparison: Comparison, *, claimed: bool) -> str:
     if isinstance(difference.estimate, NotApplicable) or isinstance(difference.p, NotApplicable):
         return f"{where} nothing can be said of {a.name} against {b.name}: redrawing the patients changes nothing."
     estimate = difference.estimate
-    figures = f"{'mean ' if _several(comparison) else ''}accuracy {in_points(estimate)}"
+    figures = f"{'mean ' if _several(comparison) else ''}accuracy {_change(Metric.ACCURACY, estimate)}"
     seeds = comparison.seeds[Metric.ACCURACY]
     if isinstance(calls, McNemar):
         figures += f", McNemar {p_text(calls.p)}"
     elif isinstance(seeds, SeedDifference):
-        ends = f"{100 * seeds.low:+.1f} to {100 * seeds.high:+.1f}"
+        _, ends = difference_parts(Metric.ACCURACY, seeds)
         figures += f" over patients, {ends} over seeds, Welch {p_text(seeds.p)}"
     else:
         figures += f", unpaired {p_text(difference.p)}"
     if not claimed:
         return f"{where} no difference can be shown between {a.name} and {b.name}: {figures}."
     return f"{where} {b.name} is {'more' if estimate.value > 0 else 'less'} accurate than {a.name}: {figures}."
+
+
+def _change(metric: Metric, estimate: Estimate) -> str:
+    value, interval = difference_parts(metric, estimate)
+    return f"{value}{'' if metric in SCORES else ' points'}, 95 % interval {interval}"
 
 
 def _where(comparison: Comparison) -> str:
@@ -140,7 +129,7 @@ def _notes(comparison: Comparison, *, claimed: bool) -> list[str]:
     if not comparison.paired:
         notes.append(f"Not paired: {comparison.pairing}. McNemar's test does not apply, and intervals are wider.")
     if _mix_differs(comparison):
-        shares = " and ".join(f"{side.n_pneumonia / side.n:.0%}" for side in (a, b))
+        shares = " and ".join(percent(side.n_pneumonia / side.n, 0) for side in (a, b))
         notes.append(
             f"The images of A and B are not of one mix: {shares} are PNEUMONIA. Accuracy, PPV, NPV, F1 and their means differ "
             "for that alone; read sensitivity, specificity and AUROC."
@@ -174,5 +163,5 @@ def _moved(comparison: Comparison) -> list[str]:
     for metric, p in zip(_KINDS, adjusted, strict=True):
         estimate = comparison.differences[metric].estimate
         if isinstance(estimate, Estimate) and p < LEVEL and _claimed(comparison, metric):
-            words.append(f"{_KINDS[metric]} {in_points(estimate, metric=metric)}, {p_text(p)}")
+            words.append(f"{_KINDS[metric]} {_change(metric, estimate)}, {p_text(p)}")
     return words

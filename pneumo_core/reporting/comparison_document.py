@@ -7,10 +7,10 @@ from typing import Final
 
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.records import NotApplicable
-from pneumo_core.reporting import comparison_tables, figures, run_tables, split_tables
-from pneumo_core.reporting.against_report import against_blocks, inconsistencies
+from pneumo_core.reporting import comparison_tables, plots, run_tables, split_tables
 from pneumo_core.reporting.document import Block, Bullets, Document, Heading, KeyValues, Paragraph, Picture, Table
 from pneumo_core.reporting.facts import RunFacts, epochs, fact
+from pneumo_core.reporting.reference_blocks import against_blocks, inconsistencies
 
 __all__ = ["LIMITS", "comparison_blocks", "comparison_document", "limits", "nested", "provenance", "unique"]
 
@@ -82,7 +82,7 @@ def comparison_blocks(
             "Differences B \N{MINUS SIGN} A with 95 % intervals over patients; a thin bar below, where runs suffice, is "
             "the 95 % interval over seeds. A claim needs both, and the tests.",
             "Forest plot of the difference of each figure; the numbers are in the table of figures.",
-            partial(figures.forest, comparison),
+            partial(plots.forest, comparison),
         ),
         Heading("Paired statistics"),
         comparison_tables.agreement(comparison),
@@ -98,7 +98,7 @@ def comparison_blocks(
             "confusion-matrices",
             "Confusion matrices; shares are of the true class.",
             "Confusion matrices of A and B side by side; the counts are in the table below.",
-            partial(figures.confusions, comparison),
+            partial(plots.confusions, comparison),
         ),
         comparison_tables.confusions(comparison),
         comparison_tables.classification(comparison),
@@ -165,8 +165,8 @@ def _missing(a: Sequence[object], b: Sequence[object]) -> str | None:
 def _curves(comparison: Comparison) -> tuple[Block, ...]:
     found: list[Block] = []
     for name, title, draw, a, b in (
-        ("roc", "ROC curves", figures.roc, comparison.a.roc, comparison.b.roc),
-        ("precision-recall", "Precision-recall curves", figures.pr, comparison.a.pr, comparison.b.pr),
+        ("roc", "ROC curves", plots.roc, comparison.a.roc, comparison.b.roc),
+        ("precision-recall", "Precision-recall curves", plots.pr, comparison.a.pr, comparison.b.pr),
     ):
         if reason := _missing(a, b):
             found.append(Paragraph(f"{title}: n/a: {reason}."))
@@ -187,7 +187,7 @@ def _seeds(comparison: Comparison) -> tuple[Block, ...]:
             "seeds",
             "Accuracy of every run.",
             "Dot plot of the accuracy of each run of A and of B; the counts are in the table of confusion matrices.",
-            partial(figures.seeds, comparison),
+            partial(plots.seeds, comparison),
         ),
     )
 
@@ -200,13 +200,13 @@ def _reliability(comparison: Comparison) -> tuple[Block, ...]:
             "reliability",
             "Observed share of PNEUMONIA by predicted probability, and the images in each bin.",
             "Reliability diagram of A, dashed, and B, solid; slope, intercept and ECE are in the table of calibration.",
-            partial(figures.reliability, comparison),
+            partial(plots.reliability, comparison),
         ),
         Picture(
             "probabilities",
             "Images of each class by probability; dashed lines are the runs' thresholds.",
             "Histograms of the probabilities of NORMAL and PNEUMONIA images, A left and B right.",
-            partial(figures.probabilities, comparison),
+            partial(plots.probabilities, comparison),
         ),
     )
 
@@ -219,7 +219,7 @@ def _benefit(comparison: Comparison) -> tuple[Block, ...]:
             "decision-curve",
             "Net benefit by threshold probability, at this split's share of PNEUMONIA (Vickers and Elkin 2006).",
             "Decision curves of A, dashed, and B, solid, against treating all and treating none.",
-            partial(figures.decision_curve, comparison),
+            partial(plots.decision_curve, comparison),
         ),
     )
 
@@ -232,5 +232,5 @@ def _history(letter: str, side: Side, facts: Sequence[RunFacts]) -> tuple[Block,
     caption += ", which is the test images themselves." if test else " images."
     alt = f"Loss and accuracy by epoch of each run of {letter}."
     return (
-        Picture(f"history-{letter.lower()}", caption, alt, partial(figures.history, f"{letter}: {side.name}", facts)),
+        Picture(f"history-{letter.lower()}", caption, alt, partial(plots.history, f"{letter}: {side.name}", facts)),
     )

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.evaluation.figures import Metric
 from pneumo_core.evaluation.slices import Slice
-from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.evaluation.wording import estimate_text, or_reason
+from pneumo_core.records import Estimate, Metric, NotApplicable
 from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS, PUBLISHED
-from pneumo_core.reporting.document import Block, Bullets, Cell, Data, Heading, Paragraph, Table
+from pneumo_core.reporting.document import Block, Bullets, Cell, Data, Heading, Paragraph, Table, estimate_cells
 from pneumo_core.reporting.facts import RunFacts
-from pneumo_core.reporting.wording import estimate_text, or_reason
 
 __all__ = ["published", "slice_blocks"]
 
@@ -63,11 +62,11 @@ def _slices(run_id: str, parts: Sequence[Slice]) -> Table:
     rows: list[tuple[str, ...]] = []
     data: list[tuple[Cell, ...]] = []
     for part in parts:
-        found = [getattr(part, metric.value) for metric in _RATES]
+        found = [getattr(part, metric) for metric in _RATES]
         mark = (", smallest" if part.smallest else "") + (", few" if part.few else "")
-        texts = (_with_n(metric, one) for metric, one in zip(_RATES, found, strict=True))
+        texts = (estimate_text(metric, one, with_n=True) for metric, one in zip(_RATES, found, strict=True))
         rows.append((f"{part.group}: {part.name}{mark}", f"{part.n:,} of {part.n_patients:,}", *texts))
-        numbers = [cell for one in found for cell in _numbers(one)]
+        numbers = [cell for one in found for cell in estimate_cells(one)]
         data.append((part.group, part.name, part.n, part.n_patients, str(part.smallest), str(part.few), *numbers))
     ends = [f"{metric.value}{end}" for metric in _RATES for end in ("", "_low", "_high", "_n")]
     return Table(
@@ -78,17 +77,6 @@ def _slices(run_id: str, parts: Sequence[Slice]) -> Table:
         notes=("Each interval is for its slice alone: of many slices some look bad by chance.",),
         data=Data(("group", "slice", "n", "patients", "smallest", "few", *ends), tuple(data)),
     )
-
-
-def _with_n(metric: Metric, estimate: Estimate | NotApplicable) -> str:
-    text = estimate_text(metric, estimate)
-    return text if isinstance(estimate, NotApplicable) else f"{text}, n = {estimate.n:,}"
-
-
-def _numbers(estimate: Estimate | NotApplicable) -> tuple[Cell, ...]:
-    if isinstance(estimate, NotApplicable):
-        return or_reason(estimate), None, None, None
-    return estimate.value, estimate.low, estimate.high, estimate.n
 
 
 def _percent(estimate: Estimate | NotApplicable) -> str:

@@ -14,8 +14,8 @@ from pypdf import PdfReader
 
 from pneumo_core.cli.main import main
 from pneumo_core.config.classifier import Balance, Preset
-from pneumo_core.evaluation.paired import McNemar
 from pneumo_core.evaluation.plain import encode
+from pneumo_core.evaluation.significance import McNemar
 from pneumo_core.inference.compared import compare_runs
 from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.store import RunDirectory

@@ -11,13 +11,12 @@ from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import intervals
 from pneumo_core.evaluation.compare import _unpaired, compare
-from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.evaluation.figures import METRICS, Evidence, Metric
-from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, mcnemar
+from pneumo_core.evaluation.comparison import Comparison, Evidence
 from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, mcnemar
+from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 
 
 def run(
@@ -59,7 +58,7 @@ def test_a_single_runs_figures_are_those_of_its_own_report() -> None:
 def test_differences_are_b_minus_a_and_swapping_turns_them() -> None:
     a, b = run("a", shift=1.0), run("b", shift=2.0)
     there, back = compared([a], [b]), compared([b], [a])
-    for metric in METRICS:
+    for metric in Metric:
         one, other = there.differences[metric].estimate, back.differences[metric].estimate
         assert isinstance(one, Estimate)
         assert isinstance(other, Estimate)

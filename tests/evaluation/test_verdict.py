@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from pneumo_core.evaluation.comparison import Comparison, Difference, Direction, Verdict
-from pneumo_core.evaluation.figures import Metric
-from pneumo_core.evaluation.paired import McNemar, SeedDifference
-from pneumo_core.evaluation.verdict import in_points, judge, p_text
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.evaluation.significance import McNemar, SeedDifference
+from pneumo_core.evaluation.verdict import judge
+from pneumo_core.evaluation.wording import p_text
+from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 from tests.evaluation.test_comparison import compared, run
 
 SHOWN = Difference(Estimate(0.05, 0.01, 0.09, 120), 0.01)
@@ -110,7 +110,10 @@ def test_a_change_in_the_kind_of_error_is_told_beside_accuracy(two_runs: Compari
     }
     notes = judge(replace(two_runs, differences=differences)).notes
     # Holm: 3 x .001 and 2 x .024.
-    assert "sensitivity -6.5 points, 95 % interval -10.9 to -3.0, p = .003" in notes[0]
+    assert (
+        "sensitivity \N{MINUS SIGN}6.5 points, 95 % interval \N{MINUS SIGN}10.9 to \N{MINUS SIGN}3.0, p = .003"
+        in notes[0]
+    )
     assert "specificity +6.8 points, 95 % interval +0.9 to +14.2, p = .048" in notes[0]
 
 
@@ -122,7 +125,10 @@ def test_seeds_speak_in_what_is_told_beside_accuracy(two_groups: Comparison) -> 
     changed = replace(two_groups, differences=differences, seeds=two_groups.seeds | {Metric.AUROC: seeds})
     assert not any("Beside accuracy" in note for note in judge(changed).notes)
     surer = replace(changed, seeds=changed.seeds | {Metric.AUROC: replace(seeds, p=0.01)})
-    assert "AUROC -0.013, 95 % interval -0.024 to -0.005, p = .030" in judge(surer).notes[0]
+    assert (
+        "AUROC \N{MINUS SIGN}0.013, 95 % interval \N{MINUS SIGN}0.024 to \N{MINUS SIGN}0.005, p = .030"
+        in judge(surer).notes[0]
+    )
 
 
 def test_validation_is_told_to_flatter(two_runs: Comparison) -> None:
@@ -134,7 +140,7 @@ def test_another_mix_of_classes_claims_nothing_of_accuracy() -> None:
     few = b.predictions[(b.predictions["label"] == 0) | (np.arange(600) % 12 == 1)].reset_index(drop=True)
     found = compared([a], [replace(b, predictions=few)])
     assert "no difference can be shown" in found.verdict.sentence
-    assert any("not of one mix: 67% and 20% are PNEUMONIA" in note for note in found.verdict.notes)
+    assert any("not of one mix: 67 % and 20 % are PNEUMONIA" in note for note in found.verdict.notes)
 
 
 def test_no_verdict_without_an_interval(two_runs: Comparison) -> None:
@@ -155,18 +161,3 @@ def test_claims_about_nothing_are_rare() -> None:
         a, b = run("a", seed=seed), run("b", seed=seed)
         claims += judge(compared([a], [b])).claimed
     assert claims <= 6  # Binomial(60, .05) exceeds this with a chance of 3 %.
-
-
-@pytest.mark.parametrize(
-    ("p", "text"),
-    [(0.29, "p = .29"), (0.047, "p = .047"), (0.00001, "p < .001"), (1.0, "p = 1.00"), (0.9999, "p = 1.00")],
-)
-def test_p_values_in_words(p: float, text: str) -> None:
-    assert p_text(p) == text
-
-
-def test_differences_in_words() -> None:
-    assert in_points(Estimate(-0.013, -0.034, 0.008, 624)) == "-1.3 points, 95 % interval -3.4 to +0.8"
-    assert in_points(Estimate(0.0131, 0.0049, 0.0238, 9), metric=Metric.AUROC) == (
-        "+0.013, 95 % interval +0.005 to +0.024"
-    )

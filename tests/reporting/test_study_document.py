@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.paired import McNemar
+from pneumo_core.evaluation.significance import McNemar
 from pneumo_core.reporting.document import Bullets, Heading, Paragraph, Table, tables
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.study_document import Compared, accuracy_p, study_document

@@ -53,7 +53,7 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
 
 
 def _measure(rows: pd.DataFrame, side: Shown, stored: Calibration | None) -> Measured:
-    logit = side.logit if stored is None else apply(stored.calibrator, side.logit)
+    logit = side.evidence.logit if stored is None else apply(stored.calibrator, side.evidence.logit)
     found, brier, log_loss = _figures(rows[["label", "patient_id"]].assign(logit=logit))
     return Measured(side, RAW if stored is None else stored.chosen.value, found, brier, log_loss)
 

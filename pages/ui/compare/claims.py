@@ -10,9 +10,9 @@ from pages.ui.pictures import plain
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.claims import EXAMPLES, MOST_IMAGES, ClaimCheck, Multiple, check_claim
 from pneumo_core.evaluation.comparison import Comparison, Side
-from pneumo_core.evaluation.figures import Metric
+from pneumo_core.evaluation.wording import interval_text, percent
 from pneumo_core.jobs.runs import view
-from pneumo_core.records import Label, NotApplicable, Split
+from pneumo_core.records import Label, Metric, NotApplicable, Split
 from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS, PUBLISHED, PublishedResult
 
 _PNEUMONIA = OFFICIAL_COUNTS[Split.TEST, Label.PNEUMONIA]
@@ -30,9 +30,9 @@ def published(comparison: Comparison) -> None:
     st.subheader("Published results")
     st.caption(
         f"In percent. Official: measured on the {_OFFICIAL} official test images, {_PNEUMONIA} of them PNEUMONIA, where "
-        f"always answering PNEUMONIA gives {_PNEUMONIA / _OFFICIAL:.1%}. One training's accuracy there is a whole number of "
-        f"{_OFFICIAL}ths; a mean of several need not be. Figures of 96 to 99 % are almost always of a new random split and "
-        "cannot be compared with these."
+        f"always answering PNEUMONIA gives {percent(_PNEUMONIA / _OFFICIAL)}. One training's accuracy there is a whole "
+        f"number of {_OFFICIAL}ths; a mean of several need not be. Figures of 96 to 99 % are almost always of a new random "
+        "split and cannot be compared with these."
     )
     rows = [_our_row(letter, side, comparison) for letter, side in (("A", comparison.a), ("B", comparison.b))]
     table = pd.DataFrame([*rows, *map(_row, PUBLISHED)])
@@ -106,7 +106,8 @@ def multiples_frame(multiples: Sequence[Multiple]) -> pd.DataFrame:
         "of images": [f"{found.of:,}" for found in multiples],
         "counts that round to it": [fits(found) for found in multiples],
         "nearest": [
-            f"{found.nearest:,}" + (f", {found.nearest / found.of:.3%}" if found.of else "") for found in multiples
+            f"{found.nearest:,}" + (f", {percent(found.nearest / found.of, 3)}" if found.of else "")
+            for found in multiples
         ],
     }
     return pd.DataFrame(columns)
@@ -129,11 +130,11 @@ def _result(check: ClaimCheck) -> None:
     words = []
     if not isinstance(check.interval, NotApplicable):
         words.append(
-            f"95 % interval of the accuracy at {where}: {check.interval.low:.1%} to {check.interval.high:.1%} (Wilson), "
+            f"95 % interval of the accuracy at {where}: {interval_text(Metric.ACCURACY, check.interval)} (Wilson), "
             "wider where patients have several images."
         )
     if not isinstance(check.commonest, NotApplicable):
-        words.append(f"Always answering the commoner class gives {check.commonest:.1%}.")
+        words.append(f"Always answering the commoner class gives {percent(check.commonest)}.")
     words.append("A figure that was cut off instead of rounded can be half a unit further off than is allowed here.")
     st.caption(" ".join(words))
     if check.examples:

@@ -14,6 +14,7 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError, StoreError
 from pneumo_core.evaluation import slices as evaluated
 from pneumo_core.evaluation.comparison import Comparison, Pair
+from pneumo_core.evaluation.wording import NAMES
 from pneumo_core.inference.image_facts import image_facts
 from pneumo_core.records import NotApplicable
 from pneumo_core.runs.files import read_json
@@ -42,9 +43,9 @@ def slices(comparison: Comparison, pair: Pair) -> None:
     sides = shown_sides(comparison, pair)
     name_sides(*sides)
     measure = st.segmented_control(
-        "Figure", list(MEASURES), required=True, default="sensitivity", format_func=MEASURES.__getitem__, key="slice_of"
+        "Figure", MEASURES, required=True, default=MEASURES[0], format_func=NAMES.__getitem__, key="slice_of"
     )
-    measure = measure or "sensitivity"
+    measure = measure or MEASURES[0]
     st.caption(
         "Each interval is 95 %, clustered by patient, and for its slice alone: of many slices some look bad by chance. "
         f"A slice of fewer than {evaluated.FEW} images says little."
@@ -63,11 +64,11 @@ def slices(comparison: Comparison, pair: Pair) -> None:
         chart(
             dots(parts, measure),
             numbers_frame(parts),
-            title=f"{title}: {MEASURES[measure]}",
+            title=f"{title}: {NAMES[measure]}",
             where=" and ".join(dict.fromkeys(f"{side.where}, n = {len(side.predictions):,}" for side in sides)),
             caption=_NOTES.get(group, "Each slice is named with its number of images; the smallest is marked."),
         )
-        st.table(slices_frame(parts, measure), alt=f"{title}: {MEASURES[measure]} of both runs with 95 % intervals")
+        st.table(slices_frame(parts, measure), alt=f"{title}: {NAMES[measure]} of both runs with 95 % intervals")
     if any(_index_of(side) is None for side in sides):
         st.info(
             "Image size, sharpness and kind of file are read from the images. Connect the data set that these runs were "

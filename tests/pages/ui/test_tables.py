@@ -161,7 +161,7 @@ def test_the_operating_point_stands_where_it_was_chosen_and_here(
     assert frame.columns.tolist() == columns
     here = report.splits[split].specificity
     assert frame.loc["Specificity", columns[-1]] == (
-        f"{here.value:.1%} ({here.low:.1%} to {here.high:.1%}), n = {here.n}"
+        f"{100 * here.value:.1f} % ({100 * here.low:.1f} to {100 * here.high:.1f}), n = {here.n}"
     )
 
 

@@ -6,12 +6,11 @@ from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import config_from_dict
 from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart, protocol_notes
 from pneumo_core.evaluation.comparison import Comparison, Side
-from pneumo_core.evaluation.figures import Metric
-from pneumo_core.records import NotApplicable, Split
+from pneumo_core.evaluation.wording import or_reason, plain
+from pneumo_core.records import Metric, NotApplicable, Split
 from pneumo_core.reference import INCONSISTENCIES
 from pneumo_core.reporting.document import Block, Bullets, Cell, Data, Heading, Paragraph, Table
 from pneumo_core.reporting.facts import RunFacts
-from pneumo_core.reporting.wording import or_reason, plain
 
 __all__ = ["against_blocks", "inconsistencies"]
 

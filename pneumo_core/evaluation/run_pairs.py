@@ -3,17 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
+from pneumo_core.evaluation.comparison import Evidence, Pair
+from pneumo_core.evaluation.significance import DeLong, McNemar, delong, delong_unpaired, holm, mcnemar
+from pneumo_core.records import NotApplicable
 
-from pneumo_core.evaluation.comparison import Pair
-from pneumo_core.evaluation.figures import Evidence, labels_of
-from pneumo_core.evaluation.metrics import FloatArray, IntArray
-from pneumo_core.evaluation.paired import DeLong, McNemar, delong, delong_unpaired, holm, mcnemar
-from pneumo_core.evaluation.probability import probability
-from pneumo_core.records import Label, NotApplicable
-
-__all__ = ["arrays", "pairs_of"]
+__all__ = ["pairs_of"]
 
 
 def pairs_of(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pairing: str) -> tuple[Pair, ...]:
@@ -29,26 +23,18 @@ def pairs_of(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pair
     couples = [(run, by_seed[run.seed]) for run in a if run.seed in by_seed]
     pairs = []
     for one, other in couples or zip(a, b, strict=False):
-        (y_a, logit_a, patients_a), (y_b, logit_b, patients_b) = arrays(one), arrays(other)
         if paired:
-            right = [
-                (probability(logit) >= run.threshold) == (y_a == Label.PNEUMONIA)
-                for run, logit in ((one, logit_a), (other, logit_b))
-            ]
-            calls: McNemar | NotApplicable = mcnemar(right[0], right[1], patients_a)
-            ranks = delong(y_a, logit_a, logit_b, patients_a)
+            calls: McNemar | NotApplicable = mcnemar(one.correct, other.correct, one.patients)
+            ranks = delong(one.y_true, one.logit, other.logit, one.patients)
         else:
             calls = NotApplicable(f"McNemar's test needs the same images: {pairing}")
-            ranks = delong_unpaired(y_a, logit_a, patients_a, y_b, logit_b, patients_b)
+            ranks = delong_unpaired(
+                *(one.y_true, one.logit, one.patients),
+                *(other.y_true, other.logit, other.patients),
+            )
         waiting = NotApplicable("not adjusted yet")
         pairs.append(Pair(one.run_id, other.run_id, calls, ranks, waiting, waiting))
     return _with_holm(pairs)
-
-
-def arrays(run: Evidence) -> tuple[IntArray, FloatArray, NDArray[np.str_]]:
-    """Classes, logits and patients of a run's images, each (n,)."""
-    table = run.predictions
-    return labels_of(table), table["logit"].to_numpy(dtype=np.float64), table["patient_id"].to_numpy(dtype=str)
 
 
 def _with_holm(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
