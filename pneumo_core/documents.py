@@ -11,11 +11,10 @@ from pneumo_core.errors import DataError
 from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart
 from pneumo_core.evaluation.calibration import Calibration, apply
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Side
-from pneumo_core.evaluation.intervals import mean_estimate
-from pneumo_core.evaluation.metrics import brier_terms, log_loss_terms
-from pneumo_core.evaluation.operating import ThresholdRates, decision_curve, predictive_values, rates
+from pneumo_core.evaluation.operating import decision_curve, rates
 from pneumo_core.evaluation.plain import encode
-from pneumo_core.evaluation.reliability import reliability
+from pneumo_core.evaluation.prevalence import at_prevalence
+from pneumo_core.evaluation.reliability import probability_scores, reliability
 from pneumo_core.evaluation.slices import slices
 from pneumo_core.inference.compared import compare_runs, comparison_to_dict, evidence_of
 from pneumo_core.inference.evidence import read_calibration, read_report
@@ -25,7 +24,7 @@ from pneumo_core.reference import FINDINGS, INCONSISTENCIES, PUBLISHED, ReportRu
 from pneumo_core.reporting.claim import claim_checklist
 from pneumo_core.reporting.comparison_document import comparison_document
 from pneumo_core.reporting.document import Document, table_csv, tables
-from pneumo_core.reporting.facts import PredictiveValues, RunFacts, SplitFacts, epochs
+from pneumo_core.reporting.facts import RunFacts, SplitFacts, epochs
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.model_card import model_card
 from pneumo_core.reporting.pdf import to_pdf
@@ -89,13 +88,14 @@ def split_facts(
     labels, logit, patients, chance = evidence.y_true, evidence.logit, evidence.patients, evidence.probability
     chosen = calibration if isinstance(calibration, NotApplicable) else calibration.calibrator
     parts, missing = slices(rows.assign(split=split.value), images, evidence.threshold)
+    raw = probability_scores(labels, logit, patients)
     found = rates(labels, chance, patients, evidence.threshold)
     return SplitFacts(
         split=split,
         rates=found,
-        predictive_values=tuple(_at(found, prevalence) for prevalence in (*_PREVALENCES, found.prevalence)),
-        brier=mean_estimate(brier_terms(labels, chance), patients),
-        log_loss=mean_estimate(log_loss_terms(labels, logit), patients),
+        predictive_values=tuple(at_prevalence(found, prevalence) for prevalence in (*_PREVALENCES, found.prevalence)),
+        brier=raw.brier,
+        log_loss=raw.log_loss,
         calibrated_reliability=(
             chosen if isinstance(chosen, NotApplicable) else reliability(labels, apply(chosen, logit), patients)
         ),
@@ -215,15 +215,6 @@ def _run_record(facts: RunFacts) -> dict[str, Any]:
     return {**record, **encode(measured), "missing_slices": missing}
 
 
-def _at(found: ThresholdRates, prevalence: float) -> PredictiveValues:
-    sensitivity, specificity = found.sensitivity, found.specificity
-    if isinstance(sensitivity, NotApplicable):
-        return PredictiveValues(prevalence, sensitivity, sensitivity)
-    if isinstance(specificity, NotApplicable):
-        return PredictiveValues(prevalence, specificity, specificity)
-    return PredictiveValues(prevalence, *predictive_values(sensitivity, specificity, prevalence))
-
-
 def _image_facts(run: RunDirectory, evidence: Evidence) -> pd.DataFrame | None:
     """Facts of the images from the run's data set, or None where it is not on this machine as it was."""
     try:
@@ -239,6 +230,4 @@ def _against(side: Side) -> Any:
 
 
 def _counterpart(run: RunDirectory) -> ReportRun | NotApplicable:
-    if _data(run).get("is_phantom"):
-        return NotApplicable("it was trained and tested on phantoms, and the report on X-rays")
-    return counterpart(classifier_config(run))
+    return counterpart(classifier_config(run), is_phantom=bool(_data(run).get("is_phantom")))

@@ -10,12 +10,21 @@ from pneumo_core.reporting.document import Table, table_csv
 def show_table(table: Table, where: str) -> None:
     """A document's table with its caption, its notes, and where its numbers are of."""
     st.markdown(f"**{plain(table.caption)}** · {where}")
-    frame = pd.DataFrame(table.rows, columns=list(table.columns))
-    st.dataframe(
-        frame, hide_index=True, width="stretch", height="content", key=f"table {table.name}", alt=table.caption
-    )
+    key = f"table {table.name}"
+    st.dataframe(text_frame(table), hide_index=True, width="stretch", height="content", key=key, alt=table.caption)
     for note in table.notes:
         st.caption(plain(note))
+
+
+def text_frame(table: Table) -> pd.DataFrame:
+    """A document's table as it is read."""
+    return pd.DataFrame(table.rows, columns=list(table.columns))
+
+
+def data_frame(table: Table) -> pd.DataFrame:
+    """A document's table as its CSV file has it."""
+    source = table.data or table
+    return pd.DataFrame(source.rows, columns=list(source.columns))
 
 
 def download_table(table: Table) -> None:

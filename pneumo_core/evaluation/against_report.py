@@ -59,8 +59,10 @@ class ParameterRow:
     equal: bool | NotApplicable
 
 
-def counterpart(config: TrainConfig) -> ReportRun | NotApplicable:
+def counterpart(config: TrainConfig, *, is_phantom: bool = False) -> ReportRun | NotApplicable:
     """The training of the report that a run repeats, whatever its protocol, or why there is none."""
+    if is_phantom:
+        return NotApplicable("it was trained and tested on phantoms, and the report on X-rays")
     if config.balance not in {Balance.NONE, Balance.GAN}:
         return NotApplicable(f"the report has no training with the balancing arm '{config.balance.value}'")
     if config.balance is Balance.GAN and config.gap_percent != 100:

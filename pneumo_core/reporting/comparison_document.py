@@ -10,6 +10,7 @@ from pneumo_core.records import NotApplicable
 from pneumo_core.reporting import comparison_tables, plots, run_tables, split_tables
 from pneumo_core.reporting.document import Block, Bullets, Document, Heading, KeyValues, Paragraph, Picture, Table
 from pneumo_core.reporting.facts import RunFacts, epochs, fact
+from pneumo_core.reporting.published_results import published_blocks
 from pneumo_core.reporting.reference_blocks import against_blocks, inconsistencies
 
 __all__ = ["LIMITS", "comparison_blocks", "comparison_document", "limits", "nested", "provenance", "unique"]
@@ -43,7 +44,7 @@ def comparison_document(comparison: Comparison, facts_a: Sequence[RunFacts], fac
         *comparison_blocks(comparison, facts_a, facts_b),
         Heading("The report itself"),
         inconsistencies(),
-        *split_tables.published(comparison),
+        *published_blocks(comparison, (_is_phantom(facts_a), _is_phantom(facts_b))),
         *provenance(facts),
         Heading("Limits"),
         Bullets(limits((comparison,), facts)),
@@ -55,6 +56,10 @@ def comparison_document(comparison: Comparison, facts_a: Sequence[RunFacts], fac
         f"{comparison.split.value}. Every difference is B minus A."
     )
     return Document("Comparison of chest X-ray classifiers", subtitle, blocks)
+
+
+def _is_phantom(facts: Sequence[RunFacts]) -> bool:
+    return any(run.data.get("is_phantom") for run in facts)
 
 
 def unique(*groups: Sequence[RunFacts]) -> tuple[RunFacts, ...]:
@@ -132,7 +137,7 @@ def provenance(facts: Sequence[RunFacts]) -> tuple[Block, ...]:
 def limits(comparisons: Sequence[Comparison], facts: Sequence[RunFacts]) -> tuple[str, ...]:
     """What must be kept in mind, with the numbers of these comparisons."""
     found = list(LIMITS[:1])
-    if any(run.data.get("is_phantom") for run in facts):
+    if _is_phantom(facts):
         found.append("Some of these images are phantoms, drawn by a program: the figures say nothing of X-rays.")
     every = [side for comparison in comparisons for side in (comparison.a, comparison.b)]
     fewest, patients = min(side.n for side in every), min(side.n_patients for side in every)

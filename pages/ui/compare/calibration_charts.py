@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from pages.ui.charts import REFERENCE
 from pages.ui.compare.sides import Shown
-from pneumo_core.evaluation.reliability import Reliability
+from pneumo_core.evaluation.reliability import ProbabilityScores, Reliability
 from pneumo_core.evaluation.wording import score_text
 from pneumo_core.records import Estimate, NotApplicable
 
@@ -25,16 +25,17 @@ class Measured:
     Attributes:
         side: The run.
         kind: ``raw``, or the calibrator's kind.
-        found: Bins, ECE, slope and intercept.
-        brier: With its interval over patients.
-        log_loss: With its interval over patients.
+        scores: How good they are.
     """
 
     side: Shown
     kind: str
-    found: Reliability | NotApplicable
-    brier: Estimate | NotApplicable
-    log_loss: Estimate | NotApplicable
+    scores: ProbabilityScores
+
+    @property
+    def found(self) -> Reliability | NotApplicable:
+        """Bins, ECE, slope and intercept."""
+        return self.scores.reliability
 
 
 def reliability_figure(kinds: Sequence[Measured]) -> go.Figure | NotApplicable:
@@ -117,8 +118,8 @@ def figures_frame(measured: Sequence[Measured]) -> pd.DataFrame:
     for one in measured:
         found = one.found
         columns[f"{one.side.letter}, {one.kind}, {one.side.where}"] = {
-            "Brier score": score_text(one.brier),
-            "Log loss": score_text(one.log_loss),
+            "Brier score": score_text(one.scores.brier),
+            "Log loss": score_text(one.scores.log_loss),
             "ECE, ten bins": score_text(found if isinstance(found, NotApplicable) else found.ece),
             "Slope": score_text(found if isinstance(found, NotApplicable) else found.slope),
             "Intercept, slope held at 1": score_text(found if isinstance(found, NotApplicable) else found.intercept),

@@ -17,12 +17,13 @@ from pages.ui.compare.point_pick import (
     pick_thresholds,
     threshold_by,
 )
-from pages.ui.compare.point_tables import Point, at_prevalence, benefit_at, decision_frame, rates_frame, roc_frame
+from pages.ui.compare.point_tables import Point, decision_frame, rates_frame, roc_frame
 from pages.ui.compare.sides import Shown, name_sides, shown_sides, validation_of
 from pages.ui.components import chart
 from pneumo_core.evaluation import metrics
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
 from pneumo_core.evaluation.operating import DecisionCurve, RuleKind, decision_curve, rates
+from pneumo_core.evaluation.prevalence import at_prevalence, benefit_at
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.wording import percent, score_text
 from pneumo_core.records import NotApplicable
@@ -67,14 +68,12 @@ def _panel(a: Shown, b: Shown, val_a: Evidence | NotApplicable, val_b: Evidence 
 def _point(side: Shown, threshold: float, prevalence: float, stake: float) -> Point:
     y_true, values = side.evidence.y_true, side.evidence.probability
     found = rates(y_true, values, side.evidence.patients, threshold)
-    ppv, npv = at_prevalence(found, prevalence)
     curve = _decision_curve(side.predictions[["label", "logit", "patient_id"]], prevalence)
     return Point(
         side=side,
         confusion=metrics.confusion(y_true, values, threshold),
         rates=found,
-        ppv=ppv,
-        npv=npv,
+        values=at_prevalence(found, prevalence),
         benefit=benefit_at(curve, stake),
         roc=metrics.roc_curve(y_true, values),
         curve=curve,

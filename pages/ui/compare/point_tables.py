@@ -8,7 +8,8 @@ import pandas as pd
 from pages.ui.compare.sides import Shown
 from pages.ui.tables import OPERATING
 from pneumo_core.evaluation.metrics import Confusion, RocCurve
-from pneumo_core.evaluation.operating import DecisionCurve, ThresholdRates, predictive_values
+from pneumo_core.evaluation.operating import DecisionCurve, ThresholdRates
+from pneumo_core.evaluation.prevalence import PredictiveValues
 from pneumo_core.evaluation.wording import NAMES, estimate_text, percent, score_text
 from pneumo_core.records import Estimate, Metric, NotApplicable
 
@@ -21,8 +22,7 @@ class Point:
         side: The run.
         confusion: Its confusion matrix.
         rates: Its rates on the split shown.
-        ppv: Predictive value at the reader's prevalence.
-        npv: Predictive value at the reader's prevalence.
+        values: Predictive values at the reader's prevalence.
         benefit: Net benefit at the reader's stake and prevalence, the same stake for both runs.
         roc: Its ROC curve.
         curve: Its decision curve at the reader's prevalence.
@@ -31,30 +31,10 @@ class Point:
     side: Shown
     confusion: Confusion
     rates: ThresholdRates
-    ppv: Estimate | NotApplicable
-    npv: Estimate | NotApplicable
+    values: PredictiveValues
     benefit: Estimate | NotApplicable
     roc: RocCurve | NotApplicable
     curve: DecisionCurve | NotApplicable
-
-
-def at_prevalence(
-    rates: ThresholdRates, prevalence: float
-) -> tuple[Estimate | NotApplicable, Estimate | NotApplicable]:
-    """PPV and NPV of a threshold at a prevalence in (0, 1); see `evaluation.operating`."""
-    sensitivity, specificity = rates.sensitivity, rates.specificity
-    if isinstance(sensitivity, NotApplicable) or isinstance(specificity, NotApplicable):
-        missing = NotApplicable("it needs both sensitivity and specificity")
-        return missing, missing
-    return predictive_values(sensitivity, specificity, prevalence)
-
-
-def benefit_at(curve: DecisionCurve | NotApplicable, stake: float) -> Estimate | NotApplicable:
-    """Net benefit of a decision curve at one of its thresholds, with the interval of its band."""
-    if isinstance(curve, NotApplicable):
-        return curve
-    place = curve.threshold.index(stake)
-    return Estimate(value=curve.model[place], low=curve.low[place], high=curve.high[place], n=curve.n)
 
 
 def rates_frame(points: Sequence[Point], prevalence: float, stake: float) -> pd.DataFrame:
@@ -72,8 +52,8 @@ def rates_frame(points: Sequence[Point], prevalence: float, stake: float) -> pd.
                 )
                 for metric in OPERATING
             },
-            f"PPV {at}": estimate_text(Metric.PPV, point.ppv, with_n=True),
-            f"NPV {at}": estimate_text(Metric.NPV, point.npv, with_n=True),
+            f"PPV {at}": estimate_text(Metric.PPV, point.values.ppv, with_n=True),
+            f"NPV {at}": estimate_text(Metric.NPV, point.values.npv, with_n=True),
             f"Net benefit at a threshold probability of {stake:.2f} and {at.removeprefix('at ')}": (
                 score_text(benefit) + ("" if isinstance(benefit, NotApplicable) else f", n = {benefit.n:,}")
             ),
