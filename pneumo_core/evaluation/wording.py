@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 from pneumo_core.records import Estimate, Metric, NotApplicable
 
 if TYPE_CHECKING:
+    from pneumo_core.evaluation.metrics import ClassificationRow
     from pneumo_core.evaluation.significance import SeedDifference
 
 __all__ = [
     "NAMES",
     "SCORES",
+    "classification_cells",
     "difference_parts",
     "difference_text",
     "estimate_text",
@@ -131,6 +133,17 @@ def p_text(p: float | NotApplicable) -> str:
     if isinstance(p, NotApplicable):
         return f"p {or_reason(p)}"
     return "p < .001" if p < 0.001 else f"p = {p_cell(p)}"
+
+
+def classification_cells(row: "ClassificationRow") -> tuple[str, str, str, str]:
+    """Precision, recall, F1 and support as the report of 2020 prints them; the accuracy stands under F1 alone."""
+
+    def text(value: float | NotApplicable) -> str:
+        if isinstance(value, NotApplicable):
+            return "" if row.name == "accuracy" else "n/a"
+        return f"{value:.2f}"
+
+    return text(row.precision), text(row.recall), text(row.f1), f"{row.support:,}"
 
 
 def or_reason(value: NotApplicable) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.comparison import Comparison, Side
-from pneumo_core.evaluation.metrics import ClassificationRow, classification_table
+from pneumo_core.evaluation.metrics import classification_table
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, Spread
 from pneumo_core.evaluation.wording import (
     NAMES,
+    classification_cells,
     difference_text,
     estimate_text,
     or_reason,
@@ -202,12 +203,6 @@ def confusions(comparison: Comparison) -> Table:
 
 def classification(comparison: Comparison) -> Table:
     """The classification table of each run in the layout of the report of 2020."""
-
-    def text(row: ClassificationRow, value: float | NotApplicable) -> str:
-        if isinstance(value, NotApplicable):
-            return "" if row.name == "accuracy" else "n/a"
-        return f"{value:.2f}"
-
     found = [
         (letter, run_id, row)
         for letter, side in _lettered(comparison)
@@ -219,16 +214,7 @@ def classification(comparison: Comparison) -> Table:
         "classification",
         "Classification tables in the layout of the report of 2020 (section 3.5)",
         ("", "run", "row", *columns, "support"),
-        tuple(
-            (
-                letter,
-                run_id,
-                row.name,
-                *(text(row, value) for value in (row.precision, row.recall, row.f1)),
-                f"{row.support:,}",
-            )
-            for letter, run_id, row in found
-        ),
+        tuple((letter, run_id, row.name, *classification_cells(row)) for letter, run_id, row in found),
         data=Data(
             ("side", "run", "row", "precision", "recall", "f1", "support"),
             tuple(
