@@ -36,9 +36,6 @@ from pneumo_core.runs.store import RunDirectory, classifier_config, find_run, re
 
 __all__ = ["compared", "comparison_files", "comparison_record", "run_facts", "run_files", "split_facts", "study_files"]
 
-_SIZE: Final = 150
-"""Side of the squares whose sharpness is measured: what both networks see."""
-
 _PREVALENCES: Final = (0.05, 0.1, 0.2, 0.5)
 """Shares of PNEUMONIA that predictive values are told at, from a ward's few to a balanced set's half."""
 
@@ -219,7 +216,7 @@ def _image_facts(run: RunDirectory, evidence: Evidence) -> pd.DataFrame | None:
     """Facts of the images from the run's data set, or None where it is not on this machine as it was."""
     try:
         index = load_index(str(_data(run).get("data_id")))
-        return image_facts(index, evidence.predictions["image_id"].tolist(), size=_SIZE)
+        return image_facts(index, evidence.predictions["image_id"].tolist())
     except DataError:
         return None
 

@@ -15,13 +15,10 @@ from pneumo_core.errors import DataError, StoreError
 from pneumo_core.evaluation import slices as evaluated
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.evaluation.wording import NAMES
-from pneumo_core.inference.image_facts import image_facts
+from pneumo_core.inference.image_facts import SIZE, image_facts
 from pneumo_core.records import NotApplicable
 from pneumo_core.runs.files import read_json
 from pneumo_core.runs.store import find_run
-
-_SIZE: Final = 150
-"""Side of the images that sharpness is measured on: that of every preset, so training has made the cache already."""
 
 _TITLES: Final = {
     "subtype": "Bacteria and virus",
@@ -32,7 +29,7 @@ _TITLES: Final = {
 }
 _NOTES: Final = {
     "subtype": "Both are PNEUMONIA, so specificity does not apply; AUROC is of the subtype against all NORMAL images.",
-    "sharpness": f"Variance of the Laplacian at {_SIZE} × {_SIZE} pixels: noise and contrast count as sharp too.",
+    "sharpness": f"Variance of the Laplacian at {SIZE} × {SIZE} pixels: noise and contrast count as sharp too.",
 }
 
 _Sliced = tuple[tuple[evaluated.Slice, ...], tuple[tuple[str, NotApplicable], ...]]
@@ -102,7 +99,7 @@ def _facts_of(side: Shown) -> pd.DataFrame | None:
 
 @st.cache_data(max_entries=8, show_spinner="Reading the images (once)…")
 def _facts(_index: DataIndex, root: str, data_id: str, image_ids: list[str]) -> pd.DataFrame:  # noqa: ARG001
-    return image_facts(_index, image_ids, size=_SIZE)
+    return image_facts(_index, image_ids)
 
 
 def _index_of(side: Shown) -> DataIndex | None:
