@@ -30,7 +30,7 @@ def data_frame(table: Table) -> pd.DataFrame:
 def download_table(table: Table) -> None:
     """A document's table as a CSV file, in full precision."""
     st.download_button(
-        f"{table.caption.partition(':')[0]} (CSV)",
+        plain(f"{table.caption.partition(':')[0]} (CSV)"),
         table_csv(table),
         f"{table.name}.csv",
         "text/csv",
