@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pneumo_core.config.classifier import Preset
-from pneumo_core.records import Architecture, Estimate, Label, Metric, Split
+from pneumo_core.records import Architecture, Estimate, Label, Split
 
 __all__ = [
     "EXPECTED",
@@ -105,25 +105,6 @@ class ReportRun:
     balanced: bool
 
 
-_METRICS: Final = {
-    "accuracy": Metric.ACCURACY,
-    "precision 0": Metric.NPV,
-    "recall 0": Metric.SPECIFICITY,
-    "f1 0": Metric.F1_NORMAL,
-    "precision 1": Metric.PPV,
-    "recall 1": Metric.SENSITIVITY,
-    "f1 1": Metric.F1_PNEUMONIA,
-    "macro precision": Metric.MACRO_PRECISION,
-    "macro recall": Metric.MACRO_RECALL,
-    "macro f1": Metric.MACRO_F1,
-    "weighted precision": Metric.WEIGHTED_PRECISION,
-    "weighted recall": Metric.WEIGHTED_RECALL,
-    "weighted f1": Metric.WEIGHTED_F1,
-    "loss": Metric.LOG_LOSS,
-}
-"""What the report's classification table calls our metrics; class 0 is NORMAL."""
-
-
 @dataclass(frozen=True, slots=True)
 class ReportFigure:
     """A number of the report.
@@ -143,11 +124,6 @@ class ReportFigure:
     decimals: int
     place: str
     is_approximate: bool = False
-
-    @property
-    def metric(self) -> Metric | None:
-        """Our name of it; None where it is no metric of test images."""
-        return _METRICS.get(self.name)
 
 
 REPORT_RUNS: Final = tuple(

@@ -8,7 +8,25 @@ from pneumo_core.config.classifier import Balance, TrainConfig
 from pneumo_core.records import Architecture, Estimate, Label, Metric, NotApplicable, Split
 from pneumo_core.reference import OFFICIAL_COUNTS, REPORT_FIGURES, REPORT_PARAMETERS, ReportFigure, ReportRun
 
-__all__ = ["ParameterRow", "Row", "against_parameters", "against_report", "counterpart", "protocol_notes"]
+__all__ = ["ParameterRow", "Row", "against_parameters", "against_report", "counterpart", "metric_of", "protocol_notes"]
+
+_METRICS: Final = {
+    "accuracy": Metric.ACCURACY,
+    "precision 0": Metric.NPV,
+    "recall 0": Metric.SPECIFICITY,
+    "f1 0": Metric.F1_NORMAL,
+    "precision 1": Metric.PPV,
+    "recall 1": Metric.SENSITIVITY,
+    "f1 1": Metric.F1_PNEUMONIA,
+    "macro precision": Metric.MACRO_PRECISION,
+    "macro recall": Metric.MACRO_RECALL,
+    "macro f1": Metric.MACRO_F1,
+    "weighted precision": Metric.WEIGHTED_PRECISION,
+    "weighted recall": Metric.WEIGHTED_RECALL,
+    "weighted f1": Metric.WEIGHTED_F1,
+    "loss": Metric.LOG_LOSS,
+}
+"""What the report's classification table calls our metrics; class 0 is NORMAL."""
 
 _OFFICIAL_N: Final = sum(OFFICIAL_COUNTS[Split.TEST, label] for label in Label)
 
@@ -59,6 +77,11 @@ class ParameterRow:
     equal: bool | NotApplicable
 
 
+def metric_of(figure: ReportFigure) -> Metric | None:
+    """Our metric that a figure of the report is; None where it is none of test images."""
+    return _METRICS.get(figure.name)
+
+
 def counterpart(config: TrainConfig, *, is_phantom: bool = False) -> ReportRun | NotApplicable:
     """The training of the report that a run repeats, whatever its protocol, or why there is none."""
     if is_phantom:
@@ -88,7 +111,7 @@ def against_report(figures: Mapping[Metric, Estimate | NotApplicable], run: Repo
     return tuple(
         _row(figure, metric, figures.get(metric, missing))
         for figure in REPORT_FIGURES
-        if figure.run == run and (metric := figure.metric)
+        if figure.run == run and (metric := metric_of(figure))
     )
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui.pictures import plain
 from pages.ui.table import download_table, show_table, text_frame
 from pneumo_core.config.classifier import TrainConfig
-from pneumo_core.evaluation.against_report import against_report, counterpart, protocol_notes
+from pneumo_core.evaluation.against_report import against_report, counterpart, metric_of, protocol_notes
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.jobs.runs import RunView, view
 from pneumo_core.records import Architecture, NotApplicable, Split
@@ -75,7 +75,7 @@ def others_frame(run: ReportRun, side: Side) -> pd.DataFrame:
     if len(side.confusions) == 1:
         counts = side.confusions[0]
         ours = {**ours, "true 0": counts.tn, "false 1": counts.fp, "false 0": counts.fn, "true 1": counts.tp}
-    found = [figure for figure in REPORT_FIGURES if figure.run == run and figure.metric is None]
+    found = [figure for figure in REPORT_FIGURES if figure.run == run and metric_of(figure) is None]
     columns = {
         "number": [figure.name for figure in found],
         "the report": [
