@@ -79,7 +79,7 @@ def main() -> None:
         cases = (Sides(a[:1], b[:1]), Sides(a, b))
         verdicts = []
         for sides in cases:
-            verdicts.append(compare_runs(sides.a, sides.b).verdict)
+            verdicts.append(compare_runs(sides.a, sides.b).verdict.sentence)
             times = [seconds(partial(compare_runs, sides.a, sides.b)) for _ in range(arguments.repeats)]
             figures[f"compare_{sides.count}_runs_s"] = statistics.median(times)
         if find_chromium() is None:

@@ -6,6 +6,7 @@ from pages.ui.cached import report_of
 from pages.ui.components import caveats, has_model, pick_finished_run, shown_errors
 from pages.ui.evaluate.figures import figures, operating_point, pick_split, run_facts
 from pages.ui.state import require_frame
+from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Split
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import read_manifest
@@ -22,7 +23,7 @@ with shown_errors():
     part = report.splits[split]
     st.caption(
         f"{part.n:,} images of {part.n_patients:,} patients, {part.n_pneumonia:,} of them PNEUMONIA: a prevalence of "
-        f"{part.n_pneumonia / part.n:.1%}. Intervals are 95 %, clustered by patient."
+        f"{percent(part.n_pneumonia / part.n)}. Intervals are 95 %, clustered by patient."
     )
     if split is Split.VAL:
         st.info(

@@ -4,11 +4,12 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cached import report_of
-from pages.ui.components import DISCLAIMER, data_badge, percent, run_name, shown_errors
+from pages.ui.components import DISCLAIMER, data_badge, run_name, shown_errors
 from pages.ui.known import no_data_note, show_official_counts
 from pages.ui.state import current_index, require_frame
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
+from pneumo_core.evaluation.wording import percent_text, score_text
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.records import Label, RunState, Split
 
@@ -39,7 +40,7 @@ def run_row(view: RunView) -> dict[str, str]:
     except PneumoError as error:
         return {**row, "state": f"damaged: {error}"}
     if test := report.splits.get(Split.TEST):
-        row |= {"test accuracy": percent(test.accuracy), "test AUROC": percent(test.auroc), "n": f"{test.n:,}"}
+        row |= {"test accuracy": percent_text(test.accuracy), "test AUROC": score_text(test.auroc), "n": f"{test.n:,}"}
     return {**row, "selected on": "test" if report.selected_on_test else "validation patients"}
 
 

@@ -3,13 +3,14 @@
 import streamlit as st
 
 from pages.ui.cached import loaded_classifier, report_of
-from pages.ui.components import caveats, data_badge, disclaimer, percent, pick_finished_run, show_error, shown_errors
+from pages.ui.components import caveats, data_badge, disclaimer, pick_finished_run, show_error, shown_errors
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import plain
 from pages.ui.predict.answer import bounded, pick_sample, show_probability, show_rates
 from pages.ui.state import needed_index, require_frame
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
+from pneumo_core.evaluation.wording import percent, percent_text
 from pneumo_core.inference.classify import Answer, Classifier, Prediction, classify
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.inference.session import heatmap
@@ -36,8 +37,8 @@ def show(prediction: Prediction, data: bytes, name: str, model: Classifier, trut
             f"At the run's operating point (threshold {threshold:.3f}{scale}) this reads as **{prediction.label.name}**."
         )
         st.caption(
-            f"Threshold rule '{point.rule.value}' on {point.split.value}: sensitivity {percent(point.sensitivity)}, "
-            f"specificity {percent(point.specificity)}, 95 % intervals."
+            f"Threshold rule '{point.rule.value}' on {point.split.value}: sensitivity {percent_text(point.sensitivity)}, "
+            f"specificity {percent_text(point.specificity)}, 95 % intervals."
         )
         if truth is not None:
             st.markdown(f"The data set labels it **{truth.name}**.")
@@ -47,7 +48,7 @@ def show(prediction: Prediction, data: bytes, name: str, model: Classifier, trut
     with picture:
         height, width = pixels.shape
         blended = overlay(pixels, heatmap(prediction.cam, width, height), opacity=opacity)
-        st.image(blended, width="stretch", caption=f"{plain(name)}, Grad-CAM at {opacity:.0%}")
+        st.image(blended, width="stretch", caption=f"{plain(name)}, Grad-CAM at {percent(opacity, 0)}")
 
 
 def show_sample(model: Classifier, index: DataIndex, *, from_patients: bool) -> None:

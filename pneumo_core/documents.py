@@ -10,14 +10,11 @@ from pneumo_core.data.index import load_index
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart
 from pneumo_core.evaluation.calibration import Calibration, apply
-from pneumo_core.evaluation.comparison import Comparison, Side
-from pneumo_core.evaluation.figures import Evidence, labels_of
-from pneumo_core.evaluation.intervals import mean_estimate
-from pneumo_core.evaluation.metrics import brier_terms, log_loss_terms
-from pneumo_core.evaluation.operating import ThresholdRates, decision_curve, predictive_values, rates
+from pneumo_core.evaluation.comparison import Comparison, Evidence, Side
+from pneumo_core.evaluation.operating import decision_curve, rates
 from pneumo_core.evaluation.plain import encode
-from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.reliability import reliability
+from pneumo_core.evaluation.prevalence import at_prevalence
+from pneumo_core.evaluation.reliability import probability_scores, reliability
 from pneumo_core.evaluation.slices import slices
 from pneumo_core.inference.compared import compare_runs, comparison_to_dict, evidence_of
 from pneumo_core.inference.evidence import read_calibration, read_report
@@ -26,21 +23,18 @@ from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reference import FINDINGS, INCONSISTENCIES, PUBLISHED, ReportRun
 from pneumo_core.reporting.claim import claim_checklist
 from pneumo_core.reporting.comparison_document import comparison_document
-from pneumo_core.reporting.document import Document, tables
-from pneumo_core.reporting.facts import PredictiveValues, RunFacts, SplitFacts, epochs
+from pneumo_core.reporting.document import Document, table_csv, tables
+from pneumo_core.reporting.facts import RunFacts, SplitFacts, epochs
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.model_card import model_card
 from pneumo_core.reporting.pdf import to_pdf
 from pneumo_core.reporting.study_document import Compared, study_document
-from pneumo_core.reporting.tables import files, table_csv
+from pneumo_core.reporting.tables import files
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
 from pneumo_core.runs.submission import classifier_config, read_data
 
 __all__ = ["compared", "comparison_files", "comparison_record", "run_facts", "run_files", "split_facts", "study_files"]
-
-_SIZE: Final = 150
-"""Side of the squares whose sharpness is measured: what both networks see."""
 
 _PREVALENCES: Final = (0.05, 0.1, 0.2, 0.5)
 """Shares of PNEUMONIA that predictive values are told at, from a ward's few to a balanced set's half."""
@@ -87,17 +81,17 @@ def split_facts(
         DataError: The predictions or facts are not as required.
     """
     rows = evidence.predictions
-    labels, logit, patients = labels_of(rows), rows["logit"].to_numpy(), rows["patient_id"].to_numpy(dtype=str)
-    chance = probability(logit)
+    labels, logit, patients, chance = evidence.y_true, evidence.logit, evidence.patients, evidence.probability
     chosen = calibration if isinstance(calibration, NotApplicable) else calibration.calibrator
     parts, missing = slices(rows.assign(split=split.value), images, evidence.threshold)
+    raw = probability_scores(labels, logit, patients)
     found = rates(labels, chance, patients, evidence.threshold)
     return SplitFacts(
         split=split,
         rates=found,
-        predictive_values=tuple(_at(found, prevalence) for prevalence in (*_PREVALENCES, found.prevalence)),
-        brier=mean_estimate(brier_terms(labels, chance), patients),
-        log_loss=mean_estimate(log_loss_terms(labels, logit), patients),
+        predictive_values=tuple(at_prevalence(found, prevalence) for prevalence in (*_PREVALENCES, found.prevalence)),
+        brier=raw.brier,
+        log_loss=raw.log_loss,
         calibrated_reliability=(
             chosen if isinstance(chosen, NotApplicable) else reliability(labels, apply(chosen, logit), patients)
         ),
@@ -212,20 +206,11 @@ def _run_record(facts: RunFacts) -> dict[str, Any]:
     return {**record, **encode(measured), "missing_slices": missing}
 
 
-def _at(found: ThresholdRates, prevalence: float) -> PredictiveValues:
-    sensitivity, specificity = found.sensitivity, found.specificity
-    if isinstance(sensitivity, NotApplicable):
-        return PredictiveValues(prevalence, sensitivity, sensitivity)
-    if isinstance(specificity, NotApplicable):
-        return PredictiveValues(prevalence, specificity, specificity)
-    return PredictiveValues(prevalence, *predictive_values(sensitivity, specificity, prevalence))
-
-
 def _image_facts(run: RunDirectory, evidence: Evidence) -> pd.DataFrame | None:
     """Facts of the images from the run's data set, or None where it is not on this machine as it was."""
     try:
         index = load_index(read_data(run).data_id)
-        return image_facts(index, evidence.predictions["image_id"].tolist(), size=_SIZE)
+        return image_facts(index, evidence.predictions["image_id"].tolist())
     except DataError:
         return None
 
@@ -236,6 +221,4 @@ def _against(side: Side) -> Any:
 
 
 def _counterpart(run: RunDirectory) -> ReportRun | NotApplicable:
-    if read_data(run).is_phantom:
-        return NotApplicable("it was trained and tested on phantoms, and the report on X-rays")
-    return counterpart(classifier_config(run))
+    return counterpart(classifier_config(run), is_phantom=read_data(run).is_phantom)

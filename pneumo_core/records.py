@@ -8,6 +8,7 @@ __all__ = [
     "Estimate",
     "ImageRecord",
     "Label",
+    "Metric",
     "NotApplicable",
     "RunState",
     "Split",
@@ -46,6 +47,28 @@ class Architecture(StrEnum):
     BASELINE = "baseline"
     VGG16 = "vgg16"
     DCGAN = "dcgan"
+
+
+class Metric(StrEnum):
+    """A figure of a model on some images; precision, recall and F1 as in the report of 2020's classification table."""
+
+    ACCURACY = "accuracy"
+    SENSITIVITY = "sensitivity"
+    SPECIFICITY = "specificity"
+    PPV = "ppv"
+    NPV = "npv"
+    F1_NORMAL = "f1_normal"
+    F1_PNEUMONIA = "f1_pneumonia"
+    MACRO_PRECISION = "macro_precision"
+    MACRO_RECALL = "macro_recall"
+    MACRO_F1 = "macro_f1"
+    WEIGHTED_PRECISION = "weighted_precision"
+    WEIGHTED_RECALL = "weighted_recall"
+    WEIGHTED_F1 = "weighted_f1"
+    AUROC = "auroc"
+    AUPRC = "auprc"
+    BRIER = "brier"
+    LOG_LOSS = "log_loss"
 
 
 class RunState(StrEnum):

@@ -61,7 +61,7 @@ def test_the_record_holds_each_run_s_own_numbers(split: Split) -> None:
     comparison = compare_runs([a.run_id], [b.run_id], split=split)
     record = comparison_record(comparison)
     assert json.loads(json.dumps(record, allow_nan=False)) == record
-    assert record["verdict"] == comparison.verdict
+    assert record["verdict"] == encode(comparison.verdict)
     for letter, run, found in zip("ab", (a, b), record["runs"], strict=True):
         assert (found["side"], found["run_id"]) == (letter, run.run_id)
         assert found["operating_point"] == encode(read_report(run).operating_point)

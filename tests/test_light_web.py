@@ -52,7 +52,8 @@ for name in sorted(names, key=lambda name: name == "predict.py"):
             one.query_params["run"] = run
         one.switch_page(f"pages/{name}").run()
         assert not one.exception, (tab, one.exception)
-        assert not one.error, (tab, [error.value for error in one.error])
+        # The claim checker's example is one that cannot be true, told as an error.
+        assert name == "compare.py" or not one.error, (tab, [error.value for error in one.error])
         told["loaded"][name] = sorted({module.partition(".")[0] for module in sys.modules})
 print(json.dumps(told))
 """

@@ -13,13 +13,12 @@ from typer.testing import CliRunner
 
 from pneumo_core.cli.main import app
 from pneumo_core.config.classifier import Preset
-from pneumo_core.evaluation.figures import Metric
-from pneumo_core.evaluation.paired import SeedDifference
+from pneumo_core.evaluation.significance import SeedDifference
+from pneumo_core.evaluation.wording import difference_text, estimate_text, p_cell
 from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.inference.gan_measures import read_measures
-from pneumo_core.records import Estimate, Split
-from pneumo_core.reporting.wording import difference_text, estimate_text, p_cell
+from pneumo_core.records import Estimate, Metric, Split
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.settings import Settings
 
@@ -116,12 +115,12 @@ def test_the_study_s_figures_are_the_tables() -> None:
         cells = (
             original.name + (", selected on test" if found.a.selected_on_test else ""),
             *(estimate_text(Metric.ACCURACY, side.figures[Metric.ACCURACY]) for side in (found.a, found.b)),
-            difference_text(Metric.ACCURACY, accuracy.value, accuracy.low, accuracy.high),
-            difference_text(Metric.ACCURACY, seeds.value, seeds.low, seeds.high) + f", p {p_cell(seeds.p)}",
-            difference_text(Metric.AUROC, auroc.value, auroc.low, auroc.high),
+            difference_text(Metric.ACCURACY, accuracy),
+            difference_text(Metric.ACCURACY, seeds) + f", p {p_cell(seeds.p)}",
+            difference_text(Metric.AUROC, auroc),
         )
         assert f"| {' | '.join(cells)} |" in RESULTS.splitlines()
-        assert "no difference can be shown" in found.verdict
+        assert "no difference can be shown" in found.verdict.sentence
 
 
 def test_the_published_dcgan_s_figures_are_the_tables() -> None:

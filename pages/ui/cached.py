@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from pneumo_core.data.index import DataIndex, find_root, index_changed_ns, load_index
 from pneumo_core.data.source import default_folder
-from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.evaluation.figures import Evidence
+from pneumo_core.evaluation.comparison import Comparison, Evidence
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.jobs.preparing import index_at_once

@@ -16,6 +16,7 @@ from plotly.subplots import make_subplots
 from pages.ui.tables import best_epoch, epoch_table
 from pneumo_core.evaluation.metrics import Confusion
 from pneumo_core.evaluation.report import SplitReport
+from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Estimate, Label, NotApplicable
 
 COLOURS: dict[Label, str] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
@@ -89,19 +90,19 @@ def confusion(counts: Confusion) -> go.Figure:
             z=[[signs[label] * share for share in shares[label]] for label in rows],
             x=columns,
             y=[label.name for label in rows],
-            customdata=np.dstack([list(rows.values()), list(shares.values())]),
+            customdata=np.dstack([list(rows.values()), 100 * np.array(list(shares.values()))]),
             colorscale=[[0, COLOURS[Label.NORMAL]], [0.5, _FEW], [1, COLOURS[Label.PNEUMONIA]]],
             zmin=-1,
             zmax=1,
             showscale=False,
             xgap=3,
             ygap=3,
-            hovertemplate="%{y}, %{x}: %{customdata[0]:,} (%{customdata[1]:.1%})<extra></extra>",
+            hovertemplate="%{y}, %{x}: %{customdata[0]:,} (%{customdata[1]:.1f} %)<extra></extra>",
         )
     )
     for label, row in rows.items():
         for column, count, share in zip(columns, row, shares[label], strict=True):
-            of_row = f"{share:.1%} of {sum(row):,}" if sum(row) else "no image"
+            of_row = f"{percent(share)} of {sum(row):,}" if sum(row) else "no image"
             text, font = f"<b>{count:,}</b><br>{of_row}", {"size": 15, "color": _ink(COLOURS[label], share)}
             figure.add_annotation(x=column, y=label.name, text=text, showarrow=False, font=font)
     figure.update_xaxes(side="top", showgrid=False)

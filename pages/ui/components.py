@@ -15,7 +15,7 @@ from pneumo_core.config.run import setting_name
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, views
-from pneumo_core.records import Estimate, NotApplicable, RunState
+from pneumo_core.records import NotApplicable, RunState
 from pneumo_core.runs.files import is_there
 
 if TYPE_CHECKING:
@@ -60,13 +60,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def percent(estimate: Estimate | NotApplicable) -> str:
-    """An estimate as text, with its interval: ``91.2 % (88.7 to 93.1)``."""
-    if isinstance(estimate, NotApplicable):
-        return f"not applicable: {estimate.reason}"
-    return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"
 
 
 def run_name(view: RunView) -> str:

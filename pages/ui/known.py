@@ -5,11 +5,12 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui.components import duration, percent
+from pages.ui.components import duration
 from pages.ui.pictures import plain
 from pages.ui.train.architecture import NETWORKS
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.source import default_folder
+from pneumo_core.evaluation.wording import percent, percent_text, score_text
 from pneumo_core.records import Label, Split
 from pneumo_core.reference import EXPECTED, OFFICIAL_COUNTS, REPORT_COUNTS
 
@@ -26,7 +27,7 @@ def official_counts() -> pd.DataFrame:
                 "images": f"{normal + pneumonia:,}",
                 "NORMAL": f"{normal:,}",
                 "PNEUMONIA": f"{pneumonia:,}",
-                "PNEUMONIA, share": f"{pneumonia / (normal + pneumonia):.1%}",
+                "PNEUMONIA, share": percent(pneumonia / (normal + pneumonia)),
                 "images, as the report counted": f"{reported:,}",
             }
         )
@@ -50,8 +51,8 @@ def show_preset_results() -> None:
         {
             "network": NETWORKS[architecture],
             "preset": preset.value,
-            "test accuracy": percent(known.accuracy),
-            "test AUROC": f"{known.auroc.value:.3f} ({known.auroc.low:.3f} to {known.auroc.high:.3f})",
+            "test accuracy": percent_text(known.accuracy),
+            "test AUROC": score_text(known.auroc),
             "n": f"{known.accuracy.n:,}",
             "selected on": "test" if preset_config(architecture, preset).selected_on_test else "validation patients",
             "epochs": f"{known.epochs}",

@@ -1,9 +1,10 @@
 """What the form of a new run says of its choices, for the data that are connected."""
 
-from pages.ui.components import duration, percent
+from pages.ui.components import duration
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex
+from pneumo_core.evaluation.wording import percent_text, score_text
 from pneumo_core.records import Architecture, Label, Split
 from pneumo_core.reference import EXPECTED
 
@@ -15,8 +16,8 @@ def expected(architecture: Architecture, preset: Preset, index: DataIndex) -> st
         return ""
     selected = ", selected on test" if preset_config(architecture, preset).selected_on_test else ""
     return (
-        f"Measured on {known.accuracy.n:,} test images{selected}: accuracy {percent(known.accuracy)}, AUROC "
-        f"{known.auroc.value:.3f} ({known.auroc.low:.3f} to {known.auroc.high:.3f}), after {known.epochs} epochs in "
+        f"Measured on {known.accuracy.n:,} test images{selected}: accuracy {percent_text(known.accuracy)}, AUROC "
+        f"{score_text(known.auroc)}, after {known.epochs} epochs in "
         f"{duration(known.duration_s)} on {known.machine}."
     )
 

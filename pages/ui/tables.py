@@ -11,11 +11,13 @@ from pneumo_core.config.classifier import OperatingRule, TrainConfig
 from pneumo_core.evaluation.metrics import ClassificationRow
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint, SplitReport
+from pneumo_core.evaluation.wording import NAMES, classification_cells, estimate_text
 from pneumo_core.jobs.runs import RunView
-from pneumo_core.records import Estimate, Label, NotApplicable, Split
+from pneumo_core.records import Label, Metric, NotApplicable, Split
+from pneumo_core.reporting.facts import fact, facts_text
 
-RATES = {"accuracy": "Accuracy", "sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
-SCORES = {"auroc": "AUROC", "auprc": "AUPRC", "brier": "Brier score", "log_loss": "Log loss"}
+OPERATING = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.PPV, Metric.NPV)
+"""The rates of an operating point."""
 
 
 def place(report: EvaluationReport, split: Split) -> str:
@@ -23,21 +25,12 @@ def place(report: EvaluationReport, split: Split) -> str:
     return split.value + (", selected on test" if report.selected_on_test and split is Split.TEST else "")
 
 
-def spoken(name: str, estimate: Estimate | NotApplicable) -> tuple[str, str]:
-    """An estimate as text: its value, and its interval or the reason why there is none."""
-    if isinstance(estimate, NotApplicable):
-        return "n/a", estimate.reason
-    shape = ".1%" if name in RATES else ".3f"
-    return f"{estimate.value:{shape}}", f"{estimate.low:{shape}} to {estimate.high:{shape}}"
-
-
 def figures_frame(report: EvaluationReport) -> pd.DataFrame:
     """Every figure of every split as a row of numbers: value, interval, n, or the reason why there is none."""
     rows: list[dict[str, Any]] = []
     for split, part in report.splits.items():
-        for name in (*RATES, *SCORES):
-            estimate = getattr(part, name)
-            row = {"split": place(report, split), "figure": {**RATES, **SCORES}[name]}
+        for metric, estimate in part.figures.items():
+            row = {"split": place(report, split), "figure": NAMES[metric]}
             if isinstance(estimate, NotApplicable):
                 rows.append({**row, "not applicable": estimate.reason})
             else:
@@ -48,18 +41,8 @@ def figures_frame(report: EvaluationReport) -> pd.DataFrame:
 
 def table_frame(rows: tuple[ClassificationRow, ...]) -> pd.DataFrame:
     """The classification table in the report's layout, two decimals; the accuracy stands under f1-score alone."""
-
-    def text(row: ClassificationRow, value: float | NotApplicable) -> str:
-        if isinstance(value, NotApplicable):
-            return "" if row.name == "accuracy" else "n/a"
-        return f"{value:.2f}"
-
-    columns = {"precision": "precision", "recall": "recall", "f1": "f1-score"}
-    return pd.DataFrame(
-        {title: [text(row, getattr(row, name)) for row in rows] for name, title in columns.items()}
-        | {"support": [f"{row.support:,}" for row in rows]},
-        index=[row.name for row in rows],
-    )
+    columns = ["precision", "recall", "f1-score", "support"]
+    return pd.DataFrame([classification_cells(row) for row in rows], index=[row.name for row in rows], columns=columns)
 
 
 def table_csv(rows: tuple[ClassificationRow, ...]) -> str:
@@ -123,18 +106,15 @@ def confusion_frame(part: SplitReport) -> pd.DataFrame:
 def point_frame(report: EvaluationReport, split: Split) -> pd.DataFrame:
     """Rates of the operating point where it was chosen and on the split shown, with intervals and n."""
     point, part = report.operating_point, report.splits[split]
-
-    def words(name: str, estimate: Estimate | NotApplicable) -> str:
-        value, interval = spoken(name, estimate)
-        return f"{value} ({interval})" + ("" if isinstance(estimate, NotApplicable) else f", n = {estimate.n:,}")
-
     chosen = "" if point.rule is OperatingRule.HALF else ", where it was chosen"
     rates: dict[str, OperatingPoint | SplitReport] = {place(report, point.split) + chosen: point}
     if split is not point.split:
         rates[place(report, split)] = part
-    names = ("sensitivity", "specificity", "ppv", "npv")
-    columns = {title: [words(name, getattr(source, name)) for name in names] for title, source in rates.items()}
-    return pd.DataFrame(columns, index=[RATES[name] for name in names])
+    columns = {
+        title: [estimate_text(metric, getattr(source, metric), with_n=True) for metric in OPERATING]
+        for title, source in rates.items()
+    }
+    return pd.DataFrame(columns, index=[NAMES[metric] for metric in OPERATING])
 
 
 def epoch_table(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -154,45 +134,38 @@ def best_epoch(epochs: pd.DataFrame) -> int | None:
 def facts_frame(view: RunView, manifest: Mapping[str, Any]) -> pd.DataFrame:
     """What a run's manifest and config say of it, in words; what was not recorded says so."""
 
-    def fact(*names: str) -> Any:
-        value: Any = manifest
-        for name in names:
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return "not recorded" if value is None else value
+    def told(*names: str, shape: str = "", unit: str = "") -> str:
+        return facts_text(fact(manifest, *names), shape, unit)
 
-    def number(value: Any, shape: str, unit: str = "") -> str:
-        return f"{value:{shape}}{unit}" if isinstance(value, int | float) else str(value)
-
-    total, trainable = fact("parameters"), fact("trainable_parameters")
-    fixed = total - trainable if isinstance(total, int) and isinstance(trainable, int) else "not recorded"
-    first = fact("first_epoch_of_last_session")
+    total, trainable = fact(manifest, "parameters"), fact(manifest, "trainable_parameters")
+    fixed = total - trainable if isinstance(total, int) and isinstance(trainable, int) else None
+    first = fact(manifest, "first_epoch_of_last_session")
     resumed = f" (resumed after epoch {first}; the last session)" if isinstance(first, int) and first else ""
-    memory = fact("peak_memory_bytes")
-    versions = fact("device", "versions")
-    epochs = view.config.epochs if view.config else "not recorded"
+    memory = fact(manifest, "peak_memory_bytes")
+    versions = fact(manifest, "device", "versions")
     rows = {
         "run": view.run_id,
-        "data": (view.data.data_id or "not recorded") + (", phantoms" if view.data.is_phantom else ""),
-        "seed": str(fact("seed")),
-        "most epochs": str(epochs),
-        **{f"images in {split.value}": number(fact("images", split.value), ",") for split in Split},
-        "parameters": number(total, ","),
-        "parameters trainable": number(trainable, ","),
-        "parameters not trainable": number(fixed, ","),
-        "backend": str(fact("device", "backend")),
-        "device": f"{fact('device', 'kind')}: {fact('device', 'name')}",
-        "precision": str(fact("device", "precision")),
-        "training": number(fact("training_duration_s"), ",.0f", " s") + resumed,
-        "resume": str(fact("resume")),
-        "export and prediction": number(fact("export_duration_s"), ",.0f", " s"),
-        "peak memory": number(memory / 2**20, ",.0f", " MiB") if isinstance(memory, int | float) else str(memory),
-        "python": str(fact("device", "python")),
-        "system": str(fact("device", "system")),
+        "data": facts_text(view.data.data_id or None) + (", phantoms" if view.data.is_phantom else ""),
+        "seed": told("seed"),
+        "most epochs": facts_text(view.config.epochs if view.config else None),
+        **{f"images in {split.value}": told("images", split.value, shape=",") for split in Split},
+        "parameters": told("parameters", shape=","),
+        "parameters trainable": told("trainable_parameters", shape=","),
+        "parameters not trainable": facts_text(fixed, ","),
+        "backend": told("device", "backend"),
+        "device": f"{told('device', 'kind')}: {told('device', 'name')}",
+        "precision": told("device", "precision"),
+        "training": told("training_duration_s", shape=",.0f", unit=" s") + resumed,
+        "resume": told("resume"),
+        "export and prediction": told("export_duration_s", shape=",.0f", unit=" s"),
+        "peak memory": facts_text(memory / 2**20 if isinstance(memory, int | float) else memory, ",.0f", " MiB"),
+        "python": told("device", "python"),
+        "system": told("device", "system"),
         **({name: str(version) for name, version in versions.items()} if isinstance(versions, Mapping) else {}),
     }
     added = manifest.get("images_added")
     if (by := manifest.get("images_added_by")) and added:
-        rows["images in train"] += f", and {number(added, ',')} synthetic images of {by}"
+        rows["images in train"] += f", and {facts_text(added, ',')} synthetic images of {by}"
     if isinstance(view.config, TrainConfig) and view.config.selected_on_test:
         rows["images in val"] += ", the test images themselves"
     return pd.DataFrame({"fact": list(rows), "value": list(rows.values())})

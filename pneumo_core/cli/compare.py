@@ -8,12 +8,11 @@ import typer
 from pneumo_core.cli.command import Json
 from pneumo_core.cli.terminal import print_result, progress_line
 from pneumo_core.errors import RunError
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.records import NotApplicable, Split
 from pneumo_core.runs.files import write_atomic
 
 if TYPE_CHECKING:
     from pneumo_core.evaluation.comparison import Comparison, Pair
-    from pneumo_core.evaluation.figures import Metric
 
 __all__ = ["compare_app"]
 
@@ -44,16 +43,7 @@ def compare(
 
 
 def _in_words(comparison: "Comparison") -> dict[str, Any]:
-    from pneumo_core.evaluation.verdict import p_text  # noqa: PLC0415
-    from pneumo_core.reporting.wording import NAMES, difference_text, estimate_text, or_reason  # noqa: PLC0415
-
-    def p_words(p: float | NotApplicable) -> str:
-        return f"p {or_reason(p)}" if isinstance(p, NotApplicable) else p_text(p)
-
-    def change(metric: "Metric", estimate: Estimate | NotApplicable) -> str:
-        if isinstance(estimate, NotApplicable):
-            return or_reason(estimate)
-        return difference_text(metric, estimate.value, estimate.low, estimate.high)
+    from pneumo_core.evaluation.wording import NAMES, difference_text, estimate_text, or_reason, p_text  # noqa: PLC0415
 
     def test(pair: "Pair") -> dict[str, Any]:
         calls, ranks = pair.mcnemar, pair.delong
@@ -70,15 +60,15 @@ def _in_words(comparison: "Comparison") -> dict[str, Any]:
 
     a, b = comparison.a, comparison.b
     return {
-        "verdict": comparison.verdict,
-        "notes": list(comparison.notes),
+        "verdict": comparison.verdict.sentence,
+        "notes": list(comparison.verdict.notes),
         "A": f"{a.name}: {', '.join(a.run_ids)}, n = {a.n:,} images of {a.n_patients:,} patients",
         "B": f"{b.name}: {', '.join(b.run_ids)}, n = {b.n:,} images of {b.n_patients:,} patients",
         "figures": {
             NAMES[
                 metric
             ]: f"A {estimate_text(metric, a.figures[metric])}, B {estimate_text(metric, b.figures[metric])}, "
-            f"B - A {change(metric, difference.estimate)}, {p_words(difference.p)}"
+            f"B - A {difference_text(metric, difference.estimate)}, {p_text(difference.p)}"
             for metric, difference in comparison.differences.items()
         },
         "pairs": list(map(test, comparison.pairs)),

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pneumo_core.config.classifier import Balance, TrainConfig
-from pneumo_core.evaluation.figures import Metric
-from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, Split
-from pneumo_core.reference import OFFICIAL_COUNTS, REPORT_FIGURES, REPORT_PARAMETERS, ReportRun
+from pneumo_core.records import Architecture, Estimate, Label, Metric, NotApplicable, Split
+from pneumo_core.reference import OFFICIAL_COUNTS, REPORT_FIGURES, REPORT_PARAMETERS, ReportFigure, ReportRun
 
-__all__ = ["ParameterRow", "Row", "against_parameters", "against_report", "counterpart", "protocol_notes"]
+__all__ = ["ParameterRow", "Row", "against_parameters", "against_report", "counterpart", "metric_of", "protocol_notes"]
 
 _METRICS: Final = {
     "accuracy": Metric.ACCURACY,
@@ -27,7 +26,7 @@ _METRICS: Final = {
     "weighted f1": Metric.WEIGHTED_F1,
     "loss": Metric.LOG_LOSS,
 }
-"""What the report's classification table calls our figures; class 0 is NORMAL."""
+"""What the report's classification table calls our metrics; class 0 is NORMAL."""
 
 _OFFICIAL_N: Final = sum(OFFICIAL_COUNTS[Split.TEST, label] for label in Label)
 
@@ -78,8 +77,15 @@ class ParameterRow:
     equal: bool | NotApplicable
 
 
-def counterpart(config: TrainConfig) -> ReportRun | NotApplicable:
+def metric_of(figure: ReportFigure) -> Metric | None:
+    """Our metric that a figure of the report is; None where it is none of test images."""
+    return _METRICS.get(figure.name)
+
+
+def counterpart(config: TrainConfig, *, is_phantom: bool = False) -> ReportRun | NotApplicable:
     """The training of the report that a run repeats, whatever its protocol, or why there is none."""
+    if is_phantom:
+        return NotApplicable("it was trained and tested on phantoms, and the report on X-rays")
     if config.balance not in {Balance.NONE, Balance.GAN}:
         return NotApplicable(f"the report has no training with the balancing arm '{config.balance.value}'")
     if config.balance is Balance.GAN and config.gap_percent != 100:
@@ -103,16 +109,9 @@ def against_report(figures: Mapping[Metric, Estimate | NotApplicable], run: Repo
     """
     missing = NotApplicable("this figure was not computed")
     return tuple(
-        _row(
-            _METRICS[figure.name],
-            figure.name,
-            figure.place,
-            figure.value,
-            figure.decimals,
-            figures.get(metric, missing),
-        )
+        _row(figure, metric, figures.get(metric, missing))
         for figure in REPORT_FIGURES
-        if figure.run == run and (metric := _METRICS.get(figure.name))
+        if figure.run == run and (metric := metric_of(figure))
     )
 
 
@@ -164,14 +163,15 @@ def protocol_notes(*, selected_on_test: bool, n: int) -> tuple[str, ...]:
     return report, ours, images, interval
 
 
-def _row(metric: Metric, name: str, place: str, report: float, decimals: int, ours: Estimate | NotApplicable) -> Row:
+def _row(figure: ReportFigure, metric: Metric, ours: Estimate | NotApplicable) -> Row:
+    theirs = (metric, figure.name, figure.place, figure.value, figure.decimals)
     if isinstance(ours, NotApplicable):
-        return Row(metric, name, place, report, decimals, ours, ours, ours, f"not applicable: {ours.reason}")
+        return Row(*theirs, ours, ours, ours, f"not applicable: {ours.reason}")
     # A hair more, so that binary fractions do not decide a tie.
-    half = 0.5 * 10**-decimals + 1e-12
-    inside = ours.low <= report + half and report - half <= ours.high
-    words = f"{'inside' if inside else 'below' if report < ours.low else 'above'} our interval"
-    return Row(metric, name, place, report, decimals, ours, ours.value - report, inside, words)
+    half = 0.5 * 10**-figure.decimals + 1e-12
+    inside = ours.low <= figure.value + half and figure.value - half <= ours.high
+    words = f"{'inside' if inside else 'below' if figure.value < ours.low else 'above'} our interval"
+    return Row(*theirs, ours, ours.value - figure.value, inside, words)
 
 
 def _parameters(name: str, place: str, report: int, ours: Any) -> ParameterRow:

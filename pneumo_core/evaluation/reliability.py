@@ -8,13 +8,23 @@ from numpy.typing import NDArray
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import metrics
-from pneumo_core.evaluation.intervals import clustered_wilson
+from pneumo_core.evaluation.intervals import clustered_wilson, mean_estimate
 from pneumo_core.evaluation.logistic import shift_estimate, slope_estimate
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Estimate, Label, NotApplicable
 
-__all__ = ["BINS", "Bin", "Reliability", "checked", "measure", "missing_class", "reliability"]
+__all__ = [
+    "BINS",
+    "Bin",
+    "ProbabilityScores",
+    "Reliability",
+    "checked",
+    "measure",
+    "missing_class",
+    "probability_scores",
+    "reliability",
+]
 
 BINS: Final = 10
 """Bins of a reliability diagram, each a tenth wide."""
@@ -71,6 +81,21 @@ class Reliability:
     intercept: Estimate | NotApplicable
 
 
+@dataclass(frozen=True, slots=True)
+class ProbabilityScores:
+    """How good probabilities are, with intervals over patients.
+
+    Attributes:
+        reliability: Bins, ECE, slope and intercept.
+        brier: Brier score.
+        log_loss: Log loss, in nats.
+    """
+
+    reliability: Reliability | NotApplicable
+    brier: Estimate | NotApplicable
+    log_loss: Estimate | NotApplicable
+
+
 def reliability(
     y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any], bins: int = BINS
 ) -> Reliability | NotApplicable:
@@ -92,6 +117,15 @@ def reliability(
         raise DataError(f"a reliability diagram requires at least one bin. Received: bins={bins}; use {BINS}")
     labels, values, codes = checked(y_true, logit, patients)
     return measure(labels, values, codes, bins) if labels.size else NotApplicable("there are no images")
+
+
+def probability_scores(y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any]) -> ProbabilityScores:
+    """How good the probabilities of these logits are; see `reliability` for the arrays and errors."""
+    return ProbabilityScores(
+        reliability=reliability(y_true, logit, patients),
+        brier=mean_estimate(metrics.brier_terms(y_true, probability(logit)), patients),
+        log_loss=mean_estimate(metrics.log_loss_terms(y_true, logit), patients),
+    )
 
 
 def measure(labels: IntArray, values: FloatArray, codes: NDArray[np.intp], bins: int = BINS) -> Reliability:

@@ -14,7 +14,7 @@ from pneumo_core.evaluation.metrics import ClassificationRow, Confusion, FloatAr
 from pneumo_core.evaluation.operating import RuleKind, ThresholdRule, choose, rates
 from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.records import Estimate, Label, NotApplicable, Split
+from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
 __all__ = [
     "COLUMNS",
@@ -117,6 +117,11 @@ class SplitReport:
     table: tuple[ClassificationRow, ...]
     roc: RocCurve | NotApplicable
     pr: PrCurve | NotApplicable
+
+    @property
+    def figures(self) -> dict[Metric, Estimate | NotApplicable]:
+        """Those of the fields above that are metrics, in the order of `Metric`."""
+        return {metric: getattr(self, metric) for metric in Metric if metric in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)

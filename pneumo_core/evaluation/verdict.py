@@ -1,15 +1,13 @@
 """A comparison in one sentence, never stronger than its statistics allow, and what must be read with it."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from pneumo_core.evaluation.figures import Metric
-from pneumo_core.evaluation.paired import McNemar, SeedDifference, holm
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.evaluation.comparison import Comparison, Direction, Side, Verdict
+from pneumo_core.evaluation.significance import McNemar, SeedDifference, holm
+from pneumo_core.evaluation.wording import SCORES, difference_parts, p_text, percent
+from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 
-if TYPE_CHECKING:
-    from pneumo_core.evaluation.comparison import Comparison, Side
-
-__all__ = ["LEVEL", "in_points", "judge", "p_text"]
+__all__ = ["LEVEL", "judge"]
 
 LEVEL: Final = 0.05
 """A difference is claimed where every test that applies has a p below this, the level of the 95 % intervals."""
@@ -22,36 +20,24 @@ _KINDS: Final = {Metric.SENSITIVITY: "sensitivity", Metric.SPECIFICITY: "specifi
 """What is looked at beside accuracy: the two kinds of error, and the order of the images whatever the threshold."""
 
 
-def judge(comparison: "Comparison") -> tuple[str, tuple[str, ...]]:
-    """The verdict on accuracy, and notes.
+def judge(comparison: Comparison) -> Verdict:
+    """The verdict on accuracy.
 
     A difference is claimed where its interval over patients leaves out 0 and every test that applies has p < .05: McNemar's,
     exact and clustered (one run a side, same images); Welch's over seeds (several runs a side; with one run on the other,
     nothing is claimed). On images of another mix of classes nothing is claimed of accuracy.
-
-    Returns:
-        One sentence, and further ones that limit it.
     """
-    return _sentence(comparison), tuple(_notes(comparison))
+    claimed, estimate = _claimed(comparison, Metric.ACCURACY), comparison.differences[Metric.ACCURACY].estimate
+    value = 0.0 if isinstance(estimate, NotApplicable) else estimate.value
+    return Verdict(
+        claimed=claimed,
+        direction=Direction.HIGHER if value > 0 else Direction.LOWER if value < 0 else Direction.NEITHER,
+        sentence=_sentence(comparison, claimed=claimed),
+        notes=tuple(_notes(comparison, claimed=claimed)),
+    )
 
 
-def p_text(p: float) -> str:
-    """A p value in words: ``p = .29``, ``p < .001``."""
-    if p < 0.001:
-        return "p < .001"
-    digits = f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-    return f"p = {digits.removeprefix('0')}"
-
-
-def in_points(estimate: Estimate, *, metric: Metric = Metric.ACCURACY) -> str:
-    """A difference with its interval: in percentage points, or of AUROC as it is."""
-    if metric is Metric.AUROC:
-        return f"{estimate.value:+.3f}, 95 % interval {estimate.low:+.3f} to {estimate.high:+.3f}"
-    value, low, high = (100 * number for number in (estimate.value, estimate.low, estimate.high))
-    return f"{value:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
-
-
-def _sentence(comparison: "Comparison") -> str:
+def _sentence(comparison: Comparison, *, claimed: bool) -> str:
     a, b = comparison.a, comparison.b
     where = _where(comparison)
     difference = comparison.differences[Metric.ACCURACY]
@@ -63,21 +49,26 @@ def _sentence(comparison: "Comparison") -> str:
     if isinstance(difference.estimate, NotApplicable) or isinstance(difference.p, NotApplicable):
         return f"{where} nothing can be said of {a.name} against {b.name}: redrawing the patients changes nothing."
     estimate = difference.estimate
-    figures = f"{'mean ' if _several(comparison) else ''}accuracy {in_points(estimate)}"
+    figures = f"{'mean ' if _several(comparison) else ''}accuracy {_change(Metric.ACCURACY, estimate)}"
     seeds = comparison.seeds[Metric.ACCURACY]
     if isinstance(calls, McNemar):
         figures += f", McNemar {p_text(calls.p)}"
     elif isinstance(seeds, SeedDifference):
-        ends = f"{100 * seeds.low:+.1f} to {100 * seeds.high:+.1f}"
+        _, ends = difference_parts(Metric.ACCURACY, seeds)
         figures += f" over patients, {ends} over seeds, Welch {p_text(seeds.p)}"
     else:
         figures += f", unpaired {p_text(difference.p)}"
-    if not _claimed(comparison, Metric.ACCURACY):
+    if not claimed:
         return f"{where} no difference can be shown between {a.name} and {b.name}: {figures}."
     return f"{where} {b.name} is {'more' if estimate.value > 0 else 'less'} accurate than {a.name}: {figures}."
 
 
-def _where(comparison: "Comparison") -> str:
+def _change(metric: Metric, estimate: Estimate) -> str:
+    value, interval = difference_parts(metric, estimate)
+    return f"{value}{'' if metric in SCORES else ' points'}, 95 % interval {interval}"
+
+
+def _where(comparison: Comparison) -> str:
     a, b = comparison.a, comparison.b
     if comparison.paired:
         of = f"{a.n_patients:,} patient{'s' if a.n_patients > 1 else ''}"
@@ -89,15 +80,15 @@ def _where(comparison: "Comparison") -> str:
     return where
 
 
-def _runs(side: "Side") -> str:
+def _runs(side: Side) -> str:
     return f"{len(side.run_ids)} run{'s' if len(side.run_ids) > 1 else ''}"
 
 
-def _several(comparison: "Comparison") -> bool:
+def _several(comparison: Comparison) -> bool:
     return len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1
 
 
-def _claimed(comparison: "Comparison", metric: Metric) -> bool:
+def _claimed(comparison: Comparison, metric: Metric) -> bool:
     """Whether the intervals leave out 0, over patients and over seeds alike, and no test that applies speaks against it."""
     estimate, seeds = comparison.differences[metric].estimate, comparison.seeds[metric]
     if isinstance(estimate, NotApplicable) or estimate.low <= 0 <= estimate.high:
@@ -111,20 +102,20 @@ def _claimed(comparison: "Comparison", metric: Metric) -> bool:
     return _largest_p(comparison, metric) < LEVEL
 
 
-def _largest_p(comparison: "Comparison", metric: Metric) -> float:
+def _largest_p(comparison: Comparison, metric: Metric) -> float:
     """The p of a difference: over patients or over seeds, whichever is larger; 1 where there is none."""
     p, seeds = comparison.differences[metric].p, comparison.seeds[metric]
     over_patients = 1.0 if isinstance(p, NotApplicable) else p
     return max(over_patients, seeds.p) if isinstance(seeds, SeedDifference) and _several(comparison) else over_patients
 
 
-def _mix_differs(comparison: "Comparison") -> bool:
+def _mix_differs(comparison: Comparison) -> bool:
     """Whether the sides' images hold so different shares of PNEUMONIA that accuracy would differ for that alone."""
     a, b = (side.n_pneumonia / side.n for side in (comparison.a, comparison.b))
     return not comparison.paired and abs(a - b) > _MIX
 
 
-def _notes(comparison: "Comparison") -> list[str]:
+def _notes(comparison: Comparison, *, claimed: bool) -> list[str]:
     a, b = comparison.a, comparison.b
     notes = []
     if moved := _moved(comparison):
@@ -133,12 +124,12 @@ def _notes(comparison: "Comparison") -> list[str]:
         )
     accuracy = comparison.differences[Metric.ACCURACY].estimate
     leaves_out_0 = isinstance(accuracy, Estimate) and (accuracy.low > 0 or accuracy.high < 0)
-    if leaves_out_0 and not _claimed(comparison, Metric.ACCURACY):
+    if leaves_out_0 and not claimed:
         notes.append("The interval leaves out 0, but not every test has p < .05: both are asked for.")
     if not comparison.paired:
         notes.append(f"Not paired: {comparison.pairing}. McNemar's test does not apply, and intervals are wider.")
     if _mix_differs(comparison):
-        shares = " and ".join(f"{side.n_pneumonia / side.n:.0%}" for side in (a, b))
+        shares = " and ".join(percent(side.n_pneumonia / side.n, 0) for side in (a, b))
         notes.append(
             f"The images of A and B are not of one mix: {shares} are PNEUMONIA. Accuracy, PPV, NPV, F1 and their means differ "
             "for that alone; read sensitivity, specificity and AUROC."
@@ -165,12 +156,12 @@ def _notes(comparison: "Comparison") -> list[str]:
     return notes
 
 
-def _moved(comparison: "Comparison") -> list[str]:
+def _moved(comparison: Comparison) -> list[str]:
     """The kinds of error that changed, in words, allowing for looking at several."""
     adjusted = holm([_largest_p(comparison, metric) for metric in _KINDS])
     words = []
     for metric, p in zip(_KINDS, adjusted, strict=True):
         estimate = comparison.differences[metric].estimate
         if isinstance(estimate, Estimate) and p < LEVEL and _claimed(comparison, metric):
-            words.append(f"{_KINDS[metric]} {in_points(estimate, metric=metric)}, {p_text(p)}")
+            words.append(f"{_KINDS[metric]} {_change(metric, estimate)}, {p_text(p)}")
     return words

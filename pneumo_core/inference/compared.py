@@ -8,8 +8,8 @@ from typing import Any, Final
 from pneumo_core.config.classifier import Balance, TrainConfig, Validation
 from pneumo_core.config.run import fingerprint, setting_name
 from pneumo_core.errors import PneumoError, RunError
-from pneumo_core.evaluation.comparison import SCHEMA, Comparison, compare
-from pneumo_core.evaluation.figures import Evidence
+from pneumo_core.evaluation.compare import compare
+from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Evidence
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.report import require_predictions, threshold_of
 from pneumo_core.inference.evidence import read_predictions

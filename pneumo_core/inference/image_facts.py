@@ -1,5 +1,7 @@
 """What is known of images without a model: their size and kind of file from the index, their sharpness from the pixels."""
 
+from typing import Final
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -10,10 +12,13 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.slices import FACTS
 
-__all__ = ["image_facts", "sharpness"]
+__all__ = ["SIZE", "image_facts", "sharpness"]
+
+SIZE: Final = 150
+"""Side of the squares whose sharpness is measured: that of every preset, so training has made the cache already."""
 
 
-def image_facts(index: DataIndex, image_ids: list[str], *, size: int) -> pd.DataFrame:
+def image_facts(index: DataIndex, image_ids: list[str], *, size: int = SIZE) -> pd.DataFrame:
     """Facts of some of a data set's images, from the array cache that training has made.
 
     Args:

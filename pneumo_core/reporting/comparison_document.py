@@ -7,10 +7,11 @@ from typing import Final
 
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.records import NotApplicable
-from pneumo_core.reporting import comparison_tables, figures, run_tables, split_tables
-from pneumo_core.reporting.against_report import against_blocks, inconsistencies
+from pneumo_core.reporting import comparison_tables, plots, run_tables, split_tables
 from pneumo_core.reporting.document import Block, Bullets, Document, Heading, KeyValues, Paragraph, Picture, Table
 from pneumo_core.reporting.facts import RunFacts, epochs, fact
+from pneumo_core.reporting.published_results import published_blocks
+from pneumo_core.reporting.reference_blocks import against_blocks, inconsistencies
 
 __all__ = ["LIMITS", "comparison_blocks", "comparison_document", "limits", "nested", "provenance", "unique"]
 
@@ -43,7 +44,7 @@ def comparison_document(comparison: Comparison, facts_a: Sequence[RunFacts], fac
         *comparison_blocks(comparison, facts_a, facts_b),
         Heading("The report itself"),
         inconsistencies(),
-        *split_tables.published(comparison),
+        *published_blocks(comparison, (_is_phantom(facts_a), _is_phantom(facts_b))),
         *provenance(facts),
         Heading("Limits"),
         Bullets(limits((comparison,), facts)),
@@ -55,6 +56,10 @@ def comparison_document(comparison: Comparison, facts_a: Sequence[RunFacts], fac
         f"{comparison.split.value}. Every difference is B minus A."
     )
     return Document("Comparison of chest X-ray classifiers", subtitle, blocks)
+
+
+def _is_phantom(facts: Sequence[RunFacts]) -> bool:
+    return any(run.data.get("is_phantom") for run in facts)
 
 
 def unique(*groups: Sequence[RunFacts]) -> tuple[RunFacts, ...]:
@@ -70,8 +75,8 @@ def comparison_blocks(
     facts = unique(facts_a, facts_b)
     return (
         Heading("Verdict"),
-        Paragraph(comparison.verdict, lead=True),
-        *((Bullets(comparison.notes),) if comparison.notes else ()),
+        Paragraph(comparison.verdict.sentence, lead=True),
+        *((Bullets(comparison.verdict.notes),) if comparison.verdict.notes else ()),
         Heading("The question"),
         Paragraph(f"What changes from A, {a.name}, to B, {b.name}? Pairing: {comparison.pairing}."),
         comparison_tables.sides(comparison),
@@ -82,7 +87,7 @@ def comparison_blocks(
             "Differences B \N{MINUS SIGN} A with 95 % intervals over patients; a thin bar below, where runs suffice, is "
             "the 95 % interval over seeds. A claim needs both, and the tests.",
             "Forest plot of the difference of each figure; the numbers are in the table of figures.",
-            partial(figures.forest, comparison),
+            partial(plots.forest, comparison),
         ),
         Heading("Paired statistics"),
         comparison_tables.agreement(comparison),
@@ -98,7 +103,7 @@ def comparison_blocks(
             "confusion-matrices",
             "Confusion matrices; shares are of the true class.",
             "Confusion matrices of A and B side by side; the counts are in the table below.",
-            partial(figures.confusions, comparison),
+            partial(plots.confusions, comparison),
         ),
         comparison_tables.confusions(comparison),
         comparison_tables.classification(comparison),
@@ -132,7 +137,7 @@ def provenance(facts: Sequence[RunFacts]) -> tuple[Block, ...]:
 def limits(comparisons: Sequence[Comparison], facts: Sequence[RunFacts]) -> tuple[str, ...]:
     """What must be kept in mind, with the numbers of these comparisons."""
     found = list(LIMITS[:1])
-    if any(run.data.get("is_phantom") for run in facts):
+    if _is_phantom(facts):
         found.append("Some of these images are phantoms, drawn by a program: the figures say nothing of X-rays.")
     every = [side for comparison in comparisons for side in (comparison.a, comparison.b)]
     fewest, patients = min(side.n for side in every), min(side.n_patients for side in every)
@@ -165,8 +170,8 @@ def _missing(a: Sequence[object], b: Sequence[object]) -> str | None:
 def _curves(comparison: Comparison) -> tuple[Block, ...]:
     found: list[Block] = []
     for name, title, draw, a, b in (
-        ("roc", "ROC curves", figures.roc, comparison.a.roc, comparison.b.roc),
-        ("precision-recall", "Precision-recall curves", figures.pr, comparison.a.pr, comparison.b.pr),
+        ("roc", "ROC curves", plots.roc, comparison.a.roc, comparison.b.roc),
+        ("precision-recall", "Precision-recall curves", plots.pr, comparison.a.pr, comparison.b.pr),
     ):
         if reason := _missing(a, b):
             found.append(Paragraph(f"{title}: n/a: {reason}."))
@@ -187,7 +192,7 @@ def _seeds(comparison: Comparison) -> tuple[Block, ...]:
             "seeds",
             "Accuracy of every run.",
             "Dot plot of the accuracy of each run of A and of B; the counts are in the table of confusion matrices.",
-            partial(figures.seeds, comparison),
+            partial(plots.seeds, comparison),
         ),
     )
 
@@ -200,13 +205,13 @@ def _reliability(comparison: Comparison) -> tuple[Block, ...]:
             "reliability",
             "Observed share of PNEUMONIA by predicted probability, and the images in each bin.",
             "Reliability diagram of A, dashed, and B, solid; slope, intercept and ECE are in the table of calibration.",
-            partial(figures.reliability, comparison),
+            partial(plots.reliability, comparison),
         ),
         Picture(
             "probabilities",
             "Images of each class by probability; dashed lines are the runs' thresholds.",
             "Histograms of the probabilities of NORMAL and PNEUMONIA images, A left and B right.",
-            partial(figures.probabilities, comparison),
+            partial(plots.probabilities, comparison),
         ),
     )
 
@@ -219,7 +224,7 @@ def _benefit(comparison: Comparison) -> tuple[Block, ...]:
             "decision-curve",
             "Net benefit by threshold probability, at this split's share of PNEUMONIA (Vickers and Elkin 2006).",
             "Decision curves of A, dashed, and B, solid, against treating all and treating none.",
-            partial(figures.decision_curve, comparison),
+            partial(plots.decision_curve, comparison),
         ),
     )
 
@@ -232,5 +237,5 @@ def _history(letter: str, side: Side, facts: Sequence[RunFacts]) -> tuple[Block,
     caption += ", which is the test images themselves." if test else " images."
     alt = f"Loss and accuracy by epoch of each run of {letter}."
     return (
-        Picture(f"history-{letter.lower()}", caption, alt, partial(figures.history, f"{letter}: {side.name}", facts)),
+        Picture(f"history-{letter.lower()}", caption, alt, partial(plots.history, f"{letter}: {side.name}", facts)),
     )

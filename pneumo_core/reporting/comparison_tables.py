@@ -4,13 +4,25 @@ from collections.abc import Sequence
 
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.comparison import Comparison, Side
-from pneumo_core.evaluation.figures import METRICS, Metric
-from pneumo_core.evaluation.metrics import ClassificationRow, classification_table
-from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, Spread
-from pneumo_core.records import Estimate, NotApplicable
-from pneumo_core.reporting.document import Cell, Data, Table
+from pneumo_core.evaluation.metrics import classification_table
+from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, Spread
+from pneumo_core.evaluation.wording import (
+    NAMES,
+    classification_cells,
+    difference_text,
+    estimate_text,
+    or_reason,
+    p_cell,
+    percent,
+    plain,
+    score_text,
+    signed,
+    spread_text,
+    value_text,
+)
+from pneumo_core.records import Estimate, Metric, NotApplicable
+from pneumo_core.reporting.document import Cell, Data, Table, estimate_cells
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text
-from pneumo_core.reporting.wording import NAMES, difference_text, estimate_text, or_reason, p_cell, plain, spread_text
 
 __all__ = [
     "agreement",
@@ -36,7 +48,7 @@ def sides(comparison: Comparison) -> Table:
             ", ".join(map(str, side.seeds)),
             f"{side.n:,}",
             f"{side.n_patients:,}",
-            f"{side.n_pneumonia:,} ({side.n_pneumonia / side.n:.1%})".replace("%", " %"),
+            f"{side.n_pneumonia:,} ({percent(side.n_pneumonia / side.n)})",
             "yes: test images chose epochs, so the figures flatter" if side.selected_on_test else "no",
         )
 
@@ -49,7 +61,7 @@ def figures(comparison: Comparison) -> Table:
     """Each figure of A and B with its interval, the difference with its interval, and p."""
     rows: list[tuple[str, ...]] = []
     data: list[tuple[Cell, ...]] = []
-    for metric in METRICS:
+    for metric in Metric:
         a, b = comparison.a.figures[metric], comparison.b.figures[metric]
         difference = comparison.differences[metric]
         moved = difference.estimate
@@ -58,13 +70,11 @@ def figures(comparison: Comparison) -> Table:
                 NAMES[metric],
                 estimate_text(metric, a),
                 estimate_text(metric, b),
-                or_reason(moved)
-                if isinstance(moved, NotApplicable)
-                else difference_text(metric, moved.value, moved.low, moved.high),
+                difference_text(metric, moved),
                 p_cell(difference.p),
             )
         )
-        data.append((metric.value, *_numbers(a), *_numbers(b), *_numbers(moved), plain(difference.p)))
+        data.append((metric.value, *estimate_cells(a), *estimate_cells(b), *estimate_cells(moved), plain(difference.p)))
     ends = [f"{name}{end}" for name in ("a", "b", "difference") for end in ("", "_low", "_high", "_n")]
     mean = "mean over runs, " if len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1 else ""
     return Table(
@@ -124,9 +134,8 @@ def areas(comparison: Comparison) -> Table:
         if isinstance(ranks, DeLong):
             moved = ranks.difference
             tests = (ranks.p, ranks.p_clustered, pair.delong_holm)
-            shown = f"{moved.value:+.3f} ({moved.low:+.3f} to {moved.high:+.3f})".replace("-", "\N{MINUS SIGN}")
-            each = (f"{ranks.auroc_a.value:.3f}", f"{ranks.auroc_b.value:.3f}")
-            rows.append((pair.a, pair.b, *each, shown, *map(p_cell, tests)))
+            each = (value_text(Metric.AUROC, area) for area in (ranks.auroc_a, ranks.auroc_b))
+            rows.append((pair.a, pair.b, *each, difference_text(Metric.AUROC, moved), *map(p_cell, tests)))
             numbers = (ranks.auroc_a.value, ranks.auroc_b.value, moved.value, moved.low, moved.high)
             data.append((pair.a, pair.b, *numbers, *map(plain, tests)))
         else:
@@ -146,7 +155,7 @@ def seeds(comparison: Comparison) -> Table:
     """How each figure varies over seeds, and Welch's test."""
     rows: list[tuple[str, ...]] = []
     data: list[tuple[Cell, ...]] = []
-    for metric in METRICS:
+    for metric in Metric:
         spreads = (comparison.a.spread[metric], comparison.b.spread[metric])
         moved = comparison.seeds[metric]
         each = tuple(
@@ -157,9 +166,7 @@ def seeds(comparison: Comparison) -> Table:
         for one in spreads:
             numbers += [one.mean, one.sd, one.k] if isinstance(one, Spread) else [or_reason(one), None, None]
         if isinstance(moved, SeedDifference):
-            rows.append(
-                (NAMES[metric], *each, difference_text(metric, moved.value, moved.low, moved.high), p_cell(moved.p))
-            )
+            rows.append((NAMES[metric], *each, difference_text(metric, moved), p_cell(moved.p)))
             data.append((metric.value, *numbers, moved.value, moved.low, moved.high, moved.p))
         else:
             rows.append((NAMES[metric], *each, or_reason(moved), ""))
@@ -178,22 +185,24 @@ def seeds(comparison: Comparison) -> Table:
 def confusions(comparison: Comparison) -> Table:
     """Counts of each run."""
     rows = tuple(
-        (letter, run_id, *(f"{getattr(counts, name):,}" for name in ("tn", "fp", "fn", "tp")))
+        (
+            letter,
+            run_id,
+            str(seed),
+            score_text(threshold),
+            *(f"{getattr(counts, name):,}" for name in ("tn", "fp", "fn", "tp")),
+        )
         for letter, side in _lettered(comparison)
-        for run_id, counts in zip(side.run_ids, side.confusions, strict=True)
+        for run_id, seed, threshold, counts in zip(
+            side.run_ids, side.seeds, side.thresholds, side.confusions, strict=True
+        )
     )
-    columns = ("", "run", "TN", "FP", "FN", "TP")
+    columns = ("", "run", "seed", "threshold", "TN", "FP", "FN", "TP")
     return Table("confusion", "Confusion matrices: counts of each run, PNEUMONIA is positive", columns, rows)
 
 
 def classification(comparison: Comparison) -> Table:
     """The classification table of each run in the layout of the report of 2020."""
-
-    def text(row: ClassificationRow, value: float | NotApplicable) -> str:
-        if isinstance(value, NotApplicable):
-            return "" if row.name == "accuracy" else "n/a"
-        return f"{value:.2f}"
-
     found = [
         (letter, run_id, row)
         for letter, side in _lettered(comparison)
@@ -205,16 +214,7 @@ def classification(comparison: Comparison) -> Table:
         "classification",
         "Classification tables in the layout of the report of 2020 (section 3.5)",
         ("", "run", "row", *columns, "support"),
-        tuple(
-            (
-                letter,
-                run_id,
-                row.name,
-                *(text(row, value) for value in (row.precision, row.recall, row.f1)),
-                f"{row.support:,}",
-            )
-            for letter, run_id, row in found
-        ),
+        tuple((letter, run_id, row.name, *classification_cells(row)) for letter, run_id, row in found),
         data=Data(
             ("side", "run", "row", "precision", "recall", "f1", "support"),
             tuple(
@@ -229,6 +229,7 @@ def operating_points(comparison: Comparison, facts: Sequence[RunFacts]) -> Table
     """Each run's threshold, how it was chosen, and its rates, with intervals and n where they were measured."""
     known = {run.run_id: run for run in facts}
     metrics = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.PPV, Metric.NPV)
+    share = percent(comparison.a.n_pneumonia / comparison.a.n)
     rows: list[tuple[str, ...]] = []
     data: list[tuple[Cell, ...]] = []
     for letter, side in _lettered(comparison):
@@ -237,25 +238,17 @@ def operating_points(comparison: Comparison, facts: Sequence[RunFacts]) -> Table
             rule = facts_text(fact(run.config, "operating_rule")) if run else ""
             measured = run.on_split if run else None
             missing = NotApplicable("it was not measured on this split")
-            found = [getattr(measured.rates, metric.value) if measured else missing for metric in metrics]
-            shown = (
-                or_reason(one)
-                if isinstance(one, NotApplicable)
-                else f"{estimate_text(metric, one)}, n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{one.n:,}"
-                for metric, one in zip(metrics, found, strict=True)
-            )
-            rows.append((letter, run_id, rule, f"{threshold:.3f}", *shown))
-            data.append((letter, run_id, rule, threshold, *(cell for one in found for cell in _numbers(one))))
+            found = [getattr(measured.rates, metric) if measured else missing for metric in metrics]
+            shown = (estimate_text(metric, one, with_n=True) for metric, one in zip(metrics, found, strict=True))
+            rows.append((letter, run_id, rule, score_text(threshold), *shown))
+            data.append((letter, run_id, rule, threshold, *(cell for one in found for cell in estimate_cells(one))))
     ends = [f"{metric.value}{end}" for metric in metrics for end in ("", "_low", "_high", "_n")]
     return Table(
         "operating-points",
         f"Operating points and their rates on split {comparison.split.value}, with 95 % intervals",
         ("", "run", "rule", "threshold", *(NAMES[metric] for metric in metrics)),
         tuple(rows),
-        notes=(
-            "PPV and NPV hold for this split's share of PNEUMONIA "
-            f"({comparison.a.n_pneumonia / comparison.a.n:.1%}), which is far above a clinic's.".replace("%", " %"),
-        ),
+        notes=(f"PPV and NPV hold for this split's share of PNEUMONIA ({share}), which is far above a clinic's.",),
         data=Data(("side", "run", "rule", "threshold", *ends), tuple(data)),
     )
 
@@ -273,16 +266,18 @@ def calibration(comparison: Comparison, facts: Sequence[RunFacts]) -> Table:
                 continue
             scores = (part.brier, part.log_loss, part.ece)
             lines = (part.slope, part.intercept)
-            shown, numbers = [f"{score:.3f}" for score in scores], list[Cell]()
+            shown, numbers = [score_text(score) for score in scores], list[Cell]()
             if run := measured.get(run_id):
                 shown[:2] = (
                     estimate_text(Metric.BRIER, run.brier) if isinstance(run.brier, Estimate) else shown[0],
                     estimate_text(Metric.LOG_LOSS, run.log_loss) if isinstance(run.log_loss, Estimate) else shown[1],
                 )
-                numbers = [*_numbers(run.brier)[1:3], *_numbers(run.log_loss)[1:3]]
-            rows.append((letter, run_id, *shown, *map(_line, lines)))
+                numbers = [*estimate_cells(run.brier)[1:3], *estimate_cells(run.log_loss)[1:3]]
+            rows.append((letter, run_id, *shown, *(score_text(line, 2) for line in lines)))
             bounds = numbers or [None] * 4
-            data.append((letter, run_id, *scores, *bounds, *_numbers(part.slope)[:3], *_numbers(part.intercept)[:3]))
+            data.append(
+                (letter, run_id, *scores, *bounds, *estimate_cells(part.slope)[:3], *estimate_cells(part.intercept)[:3])
+            )
     scored = ("brier_low", "brier_high", "log_loss_low", "log_loss_high")
     ends = ("slope", "slope_low", "slope_high", "intercept", "intercept_low", "intercept_high")
     return Table(
@@ -310,14 +305,14 @@ def validation_calibration(facts: Sequence[RunFacts]) -> Table:
             rows.append((run.run_id, or_reason(found), *[""] * 3))
             data.append((run.run_id, or_reason(found), *[None] * 9))
             continue
-        line, pairs = found.calibrator, (("brier", 3), ("log_loss", 3), ("ece", 3))
+        line, names = found.calibrator, ("brier", "log_loss", "ece")
         shown = (
-            f"{getattr(found.before, name):.{digits}f}\N{NO-BREAK SPACE}→ {getattr(found.after, name):.{digits}f}"
-            for name, digits in pairs
+            f"{score_text(getattr(found.before, name))}\N{NO-BREAK SPACE}→ {score_text(getattr(found.after, name))}"
+            for name in names
         )
-        kind = f"{line.kind.value}: slope {line.slope:.3f}, intercept {line.intercept:+.3f}; {line.n:,} images"
+        kind = signed(f"{line.kind.value}: slope {line.slope:.3f}, intercept {line.intercept:+.3f}; {line.n:,} images")
         rows.append((run.run_id, kind, *shown))
-        both = [getattr(part, name) for name, _ in pairs for part in (found.before, found.after)]
+        both = [getattr(part, name) for name in names for part in (found.before, found.after)]
         data.append((run.run_id, line.kind.value, line.slope, line.intercept, line.n, *both))
     ends = [f"{name}_{when}" for name in ("brier", "log_loss", "ece") for when in ("before", "after")]
     return Table(
@@ -331,15 +326,3 @@ def validation_calibration(facts: Sequence[RunFacts]) -> Table:
 
 def _lettered(comparison: Comparison) -> tuple[tuple[str, Side], tuple[str, Side]]:
     return ("A", comparison.a), ("B", comparison.b)
-
-
-def _numbers(estimate: Estimate | NotApplicable) -> tuple[Cell, ...]:
-    if isinstance(estimate, NotApplicable):
-        return or_reason(estimate), None, None, None
-    return estimate.value, estimate.low, estimate.high, estimate.n
-
-
-def _line(estimate: Estimate | NotApplicable) -> str:
-    if isinstance(estimate, NotApplicable):
-        return or_reason(estimate)
-    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})".replace("-", "\N{MINUS SIGN}")

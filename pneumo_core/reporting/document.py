@@ -1,11 +1,14 @@
 """A document as values: one content, which `html` and `pdf` render and `tables` takes apart."""
 
+import csv
+import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pneumo_core.errors import DataError
+from pneumo_core.records import Estimate, NotApplicable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,8 +25,10 @@ __all__ = [
     "Paragraph",
     "Picture",
     "Table",
+    "estimate_cells",
     "numeric_columns",
     "pictures",
+    "table_csv",
     "tables",
 ]
 
@@ -190,6 +195,31 @@ def numeric_columns(table: Table) -> tuple[bool, ...]:
         any(row[at] for row in table.rows) and all(_NUMBER.fullmatch(row[at]) for row in table.rows)
         for at in range(len(table.columns))
     )
+
+
+def estimate_cells(estimate: Estimate | NotApplicable) -> tuple[Cell, ...]:
+    """An estimate for a CSV file: value, ends of its interval, n; or the reason why there is none, and empty cells."""
+    if isinstance(estimate, NotApplicable):
+        return f"n/a: {estimate.reason}", None, None, None
+    return estimate.value, estimate.low, estimate.high, estimate.n
+
+
+_FORMULA: Final = re.compile(r"[=@\t\r]|[-+](?![\d.])")
+"""How a cell begins that a spreadsheet would run; a signed number is none."""
+
+
+def table_csv(table: Table) -> str:
+    """A table as CSV (RFC 4180), its numbers in full precision where it has them."""
+    source = table.data or table
+    rows: list[tuple[Cell, ...]] = [source.columns, *source.rows]
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows([[_safe(cell) for cell in row] for row in rows])
+    return file.getvalue()
+
+
+def _safe(cell: Cell) -> Cell:
+    """A cell that no spreadsheet takes for a formula: a run's name may begin like one."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def pictures(document: Document) -> Iterator[Picture]:

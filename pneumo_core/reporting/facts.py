@@ -6,29 +6,15 @@ from typing import Any, Final
 
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.operating import DecisionCurve, ThresholdRates
+from pneumo_core.evaluation.prevalence import PredictiveValues
 from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.slices import Slice
 from pneumo_core.records import Estimate, NotApplicable, Split
 
-__all__ = ["UNRECORDED", "PredictiveValues", "RunFacts", "SplitFacts", "epochs", "fact", "facts_text"]
+__all__ = ["UNRECORDED", "RunFacts", "SplitFacts", "epochs", "fact", "facts_text"]
 
 UNRECORDED: Final = "not recorded"
 """Stands wherever a run's files do not say."""
-
-
-@dataclass(frozen=True, slots=True)
-class PredictiveValues:
-    """What a run's calls would be worth at a prevalence.
-
-    Attributes:
-        prevalence: Share of PNEUMONIA, in [0, 1].
-        ppv: Share of PNEUMONIA among what is called so.
-        npv: Share of NORMAL among what is called so.
-    """
-
-    prevalence: float
-    ppv: Estimate | NotApplicable
-    npv: Estimate | NotApplicable
 
 
 @dataclass(frozen=True, slots=True)

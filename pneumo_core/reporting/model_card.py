@@ -1,29 +1,25 @@
 """A model card (Mitchell et al. 2019, FAT*, doi:10.1145/3287560.3287596), filled from a run's records alone."""
 
-from typing import Final
-
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import EvaluationReport, SplitReport
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.evaluation.wording import NAMES, interval_text, or_reason, score_text, signed, value_text
+from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reporting import run_tables
 from pneumo_core.reporting.comparison_document import LIMITS
-from pneumo_core.reporting.document import Bullets, Cell, Data, Document, Heading, KeyValues, Paragraph, Table
+from pneumo_core.reporting.document import (
+    Bullets,
+    Cell,
+    Data,
+    Document,
+    Heading,
+    KeyValues,
+    Paragraph,
+    Table,
+    estimate_cells,
+)
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text
-from pneumo_core.reporting.wording import or_reason
 
 __all__ = ["model_card"]
-
-_FIGURES: Final = {
-    "accuracy": "Accuracy",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "ppv": "PPV",
-    "npv": "NPV",
-    "auroc": "AUROC",
-    "auprc": "AUPRC",
-    "brier": "Brier score",
-    "log_loss": "Log loss",
-}
 
 
 def model_card(
@@ -159,15 +155,13 @@ def _training(facts: RunFacts) -> KeyValues:
 def _figures(part: SplitReport, selected_on_test: bool) -> Table:
     rows: list[tuple[str, ...]] = []
     data: list[tuple[Cell, ...]] = []
-    for name, title in _FIGURES.items():
-        estimate: Estimate | NotApplicable = getattr(part, name)
+    for metric, estimate in part.figures.items():
         if isinstance(estimate, NotApplicable):
-            rows.append((title, or_reason(estimate), "", ""))
-            data.append((name, or_reason(estimate), None, None, None))
-            continue
-        interval = f"{estimate.low:.3f} to {estimate.high:.3f}"
-        rows.append((title, f"{estimate.value:.3f}", interval, f"{estimate.n:,}"))
-        data.append((name, estimate.value, estimate.low, estimate.high, estimate.n))
+            shown = (or_reason(estimate), "", "")
+        else:
+            shown = (value_text(metric, estimate), interval_text(metric, estimate), f"{estimate.n:,}")
+        rows.append((NAMES[metric], *shown))
+        data.append((metric.value, *estimate_cells(estimate)))
     counts = part.confusion
     flattering = ", selected on test" if selected_on_test and part.split is Split.TEST else ""
     return Table(
@@ -188,10 +182,10 @@ def _calibration(calibration: Calibration | NotApplicable) -> Paragraph | KeyVal
         "calibration",
         "Calibration, fitted on validation; before → after, each image by a fit without its patient",
         (
-            ("kind", f"{line.kind.value}: slope {line.slope:.3f}, intercept {line.intercept:+.3f}"),
+            ("kind", signed(f"{line.kind.value}: slope {line.slope:.3f}, intercept {line.intercept:+.3f}")),
             ("images", f"{line.n:,} of {line.n_patients:,} patients"),
-            ("Brier score", f"{before.brier:.3f} → {after.brier:.3f}"),
-            ("log loss", f"{before.log_loss:.3f} → {after.log_loss:.3f}"),
-            ("ECE", f"{before.ece:.3f} → {after.ece:.3f}"),
+            ("Brier score", f"{score_text(before.brier)} → {score_text(after.brier)}"),
+            ("log loss", f"{score_text(before.log_loss)} → {score_text(after.log_loss)}"),
+            ("ECE", f"{score_text(before.ece)} → {score_text(after.ece)}"),
         ),
     )

@@ -5,15 +5,25 @@ from dataclasses import dataclass
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.evaluation.figures import Metric
-from pneumo_core.evaluation.paired import McNemar, SeedDifference, holm
-from pneumo_core.evaluation.verdict import LEVEL, p_text
-from pneumo_core.records import NotApplicable
-from pneumo_core.reporting.against_report import inconsistencies
+from pneumo_core.evaluation.significance import McNemar, SeedDifference, holm
+from pneumo_core.evaluation.verdict import LEVEL
+from pneumo_core.evaluation.wording import difference_text, estimate_text, p_cell, p_text, plain
+from pneumo_core.records import Metric, NotApplicable
 from pneumo_core.reporting.comparison_document import comparison_blocks, limits, nested, provenance, unique
-from pneumo_core.reporting.document import Block, Bullets, Cell, Data, Document, Heading, PageBreak, Paragraph, Table
+from pneumo_core.reporting.document import (
+    Block,
+    Bullets,
+    Cell,
+    Data,
+    Document,
+    Heading,
+    PageBreak,
+    Paragraph,
+    Table,
+    estimate_cells,
+)
 from pneumo_core.reporting.facts import RunFacts
-from pneumo_core.reporting.wording import difference_text, estimate_text, or_reason, p_cell, plain
+from pneumo_core.reporting.reference_blocks import inconsistencies
 
 __all__ = ["Compared", "accuracy_p", "study_document"]
 
@@ -45,7 +55,7 @@ def study_document(compared: Sequence[Compared], title: str = "Study of chest X-
     facts = unique(*(group for one in compared for group in (one.facts_a, one.facts_b)))
     blocks: list[Block] = [
         Heading("Verdicts"),
-        *(Paragraph(comparison.verdict, lead=True) for comparison in comparisons),
+        *(Paragraph(comparison.verdict.sentence, lead=True) for comparison in comparisons),
         Paragraph(
             "Each verdict is for its comparison alone; p adjusted for looking at "
             f"{len(comparisons)} comparison{'s' * (len(comparisons) > 1)} stands in the table."
@@ -98,12 +108,10 @@ def _unheld(comparisons: Sequence[Comparison]) -> tuple[Bullets, ...]:
     """The claims that do not stand once p allows for the number of comparisons."""
     items = []
     for comparison, p in zip(comparisons, _adjusted(comparisons), strict=True):
-        a, b = comparison.a.name, comparison.b.name
-        claims = any(f"{b} is {word} accurate than {a}" in comparison.verdict for word in ("more", "less"))
-        if claims and not isinstance(p, NotApplicable) and p >= LEVEL:
+        if comparison.verdict.claimed and not isinstance(p, NotApplicable) and p >= LEVEL:
             items.append(
-                f"{a} against {b}: adjusted for {len(comparisons)} comparisons {p_text(p)}, so the difference claimed above "
-                "does not hold among them."
+                f"{comparison.a.name} against {comparison.b.name}: adjusted for {len(comparisons)} comparisons {p_text(p)}, so "
+                "the difference claimed above does not hold among them."
             )
     return (Bullets(tuple(items)),) if items else ()
 
@@ -112,19 +120,13 @@ def _summary(comparisons: Sequence[Comparison]) -> Table:
     tests = [accuracy_p(comparison) for comparison in comparisons]
     rows: list[tuple[str, ...]] = []
     data: list[tuple[Cell, ...]] = []
-    numbers: tuple[Cell, ...]
     for comparison, (p, test), holm_p in zip(comparisons, tests, _adjusted(comparisons), strict=True):
         a, b = (side.figures[Metric.ACCURACY] for side in (comparison.a, comparison.b))
         moved = comparison.differences[Metric.ACCURACY].estimate
-        if isinstance(moved, NotApplicable):
-            shown, numbers = or_reason(moved), (or_reason(moved), None, None)
-        else:
-            shown = difference_text(Metric.ACCURACY, moved.value, moved.low, moved.high)
-            numbers = (moved.value, moved.low, moved.high)
-        runs = f"{len(comparison.a.run_ids)} / {len(comparison.b.run_ids)}"
+        of = (comparison.a.name, comparison.b.name, f"{len(comparison.a.run_ids)} / {len(comparison.b.run_ids)}")
         figures = (estimate_text(Metric.ACCURACY, a), estimate_text(Metric.ACCURACY, b))
-        rows.append((comparison.a.name, comparison.b.name, runs, *figures, shown, p_cell(p), p_cell(holm_p), test))
-        data.append((comparison.a.name, comparison.b.name, runs, *numbers, plain(p), plain(holm_p), test))
+        rows.append((*of, *figures, difference_text(Metric.ACCURACY, moved), p_cell(p), p_cell(holm_p), test))
+        data.append((*of, *estimate_cells(moved)[:3], plain(p), plain(holm_p), test))
     return Table(
         "summary",
         "Accuracy in every comparison, 95 % intervals over patients",

@@ -1,20 +1,14 @@
 """A document taken apart into files: the whole, each table, each figure."""
 
-import csv
-import io
 import json
-import re
-from typing import Any, Final
+from typing import Any
 
-from pneumo_core.reporting.document import Cell, Document, Table, pictures, tables
+from pneumo_core.reporting.document import Document, pictures, table_csv, tables
 from pneumo_core.reporting.drawing import png, svg
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.pdf import to_pdf
 
-__all__ = ["files", "table_csv"]
-
-_FORMULA: Final = re.compile(r"[=@\t\r]|[-+](?![\d.])")
-"""How a cell begins that a spreadsheet would run; a signed number is none."""
+__all__ = ["files"]
 
 
 def files(document: Document, data: Any = None) -> dict[str, bytes]:
@@ -36,17 +30,3 @@ def files(document: Document, data: Any = None) -> dict[str, bytes]:
         made[f"figures/{picture.name}.svg"] = svg(picture.draw)
         made[f"figures/{picture.name}.png"] = png(picture.draw)
     return made
-
-
-def table_csv(table: Table) -> str:
-    """A table as CSV (RFC 4180), its numbers in full precision where it has them."""
-    source = table.data or table
-    rows: list[tuple[Cell, ...]] = [source.columns, *source.rows]
-    file = io.StringIO(newline="")
-    csv.writer(file).writerows([[_safe(cell) for cell in row] for row in rows])
-    return file.getvalue()
-
-
-def _safe(cell: Cell) -> Cell:
-    """A cell that no spreadsheet takes for a formula: a run's name may begin like one."""
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell

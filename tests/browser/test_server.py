@@ -105,7 +105,7 @@ def test_an_x_ray_gets_a_probability_and_an_overlay(server: Server, page: Page, 
     picture = panel.get_by_test_id("stImage").locator("img").first
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.complete && image.naturalWidth > 100")
-    expect(panel.get_by_text("my-x-ray.jpeg, Grad-CAM at 50%")).to_be_visible()
+    expect(panel.get_by_text("my-x-ray.jpeg, Grad-CAM at 50 %")).to_be_visible()
     settled(page)
 
 

@@ -14,7 +14,8 @@ from pypdf import PdfReader
 
 from pneumo_core.cli.main import main
 from pneumo_core.config.classifier import Balance, Preset
-from pneumo_core.evaluation.paired import McNemar
+from pneumo_core.evaluation.plain import encode
+from pneumo_core.evaluation.significance import McNemar
 from pneumo_core.inference.compared import compare_runs
 from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.store import RunDirectory
@@ -87,11 +88,10 @@ def test_compare_as_json_holds_the_whole_comparison(invoke: Invoke) -> None:
         "pairs",
         "runs",
         "against_report",
-        "notes",
         "methods",
     }
     assert names <= set(found)
-    assert (found["verdict"], found["split"], found["paired"]) == (expected.verdict, "test", True)
+    assert (found["verdict"], found["split"], found["paired"]) == (encode(expected.verdict), "test", True)
     calls = expected.mcnemar
     assert found["mcnemar"]["p"] == calls.p
     cells = [found["mcnemar"][name] for name in ("both_right", "only_a", "only_b", "both_wrong")]
@@ -107,7 +107,7 @@ def test_compare_in_words_begins_with_the_verdict(invoke: Invoke) -> None:
     a, b = two_runs()
     status, output, _ = invoke("compare", a.run_id, b.run_id)
     assert status == 0
-    assert output.startswith(f"verdict: {compare_runs([a.run_id], [b.run_id]).verdict}\n")
+    assert output.startswith(f"verdict: {compare_runs([a.run_id], [b.run_id]).verdict.sentence}\n")
     for run in (a, b):
         assert run.run_id in output
     calls = compare_runs([a.run_id], [b.run_id]).mcnemar
@@ -249,10 +249,10 @@ def test_report_of_two_runs_is_their_comparison(invoke: Invoke, tmp_path: Path) 
     out = tmp_path / "out"
     found = told(invoke("report", a.run_id, b.run_id, "--out", out, "--json"))
     assert_sound(out, found["files"])
-    verdict = compare_runs([a.run_id], [b.run_id]).verdict
+    verdict = compare_runs([a.run_id], [b.run_id]).verdict.sentence
     assert verdict in (out / "document.html").read_text()
     assert "".join(verdict.split()) in "".join(pdf_text((out / "document.pdf").read_bytes()).split())
-    assert json.loads((out / "data.json").read_text())["verdict"] == verdict
+    assert json.loads((out / "data.json").read_text())["verdict"]["sentence"] == verdict
     assert {f"model-card-{run.run_id}.pdf" for run in (a, b)} <= set(found["files"])
 
 
@@ -268,8 +268,8 @@ def test_report_of_what_there_is_is_a_study(invoke: Invoke, tmp_path: Path) -> N
     found = told(invoke("report", "--out", out, "--json"))
     assert_sound(out, found["files"])
     study = json.loads((out / "data.json").read_text())["comparisons"]
-    verdicts = {compare_runs([a.run_id], [b.run_id]).verdict for a, b in (pairs[:2], pairs[2:])}
-    assert {one["verdict"] for one in study} == verdicts
+    verdicts = {compare_runs([a.run_id], [b.run_id]).verdict.sentence for a, b in (pairs[:2], pairs[2:])}
+    assert {one["verdict"]["sentence"] for one in study} == verdicts
     html = (out / "document.html").read_text()
     assert all(verdict in html for verdict in verdicts)
 

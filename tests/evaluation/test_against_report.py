@@ -13,8 +13,9 @@ from sklearn.metrics import classification_report
 from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset
 from pneumo_core.config.presets import preset_config
 from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart, protocol_notes
-from pneumo_core.evaluation.figures import METRICS, Evidence, Metric, measured, runs_of
-from pneumo_core.records import Architecture, Estimate, NotApplicable
+from pneumo_core.evaluation.comparison import Evidence
+from pneumo_core.evaluation.weighted_metrics import measured, runs_of
+from pneumo_core.records import Architecture, Estimate, Metric, NotApplicable
 from pneumo_core.reference import REPORT_FIGURES, REPORT_RUNS, ReportRun
 
 BASELINE = REPORT_RUNS[0]
@@ -33,7 +34,7 @@ def test_the_reports_own_baseline_gives_its_own_table() -> None:
         {"image_id": names, "patient_id": names, "label": labels, "subtype": "none", "logit": 2.0 * called - 1.0}
     )
     runs = runs_of([Evidence("baseline-0", 0, 0.5, True, frame)])
-    ours = dict(zip(METRICS, measured(runs, np.ones((1, 624)))[0, 0].tolist(), strict=True))
+    ours = dict(zip(Metric, measured(runs, np.ones((1, 624)))[0, 0].tolist(), strict=True))
     rows = {row.name: row for row in against_report(estimates(ours), BASELINE)}
 
     theirs: dict[str, Any] = classification_report(labels, called, output_dict=True)

@@ -9,14 +9,14 @@ from scipy import stats
 
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation import comparison, intervals
-from pneumo_core.evaluation.comparison import Comparison, compare
-from pneumo_core.evaluation.figures import METRICS, Evidence, Metric
-from pneumo_core.evaluation.paired import DeLong, McNemar, SeedDifference, mcnemar
+from pneumo_core.evaluation import intervals
+from pneumo_core.evaluation.compare import _unpaired, compare
+from pneumo_core.evaluation.comparison import Comparison, Evidence
 from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, mcnemar
+from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 
 
 def run(
@@ -58,7 +58,7 @@ def test_a_single_runs_figures_are_those_of_its_own_report() -> None:
 def test_differences_are_b_minus_a_and_swapping_turns_them() -> None:
     a, b = run("a", shift=1.0), run("b", shift=2.0)
     there, back = compared([a], [b]), compared([b], [a])
-    for metric in METRICS:
+    for metric in Metric:
         one, other = there.differences[metric].estimate, back.differences[metric].estimate
         assert isinstance(one, Estimate)
         assert isinstance(other, Estimate)
@@ -143,9 +143,9 @@ def test_different_images_are_compared_unpaired(first: int) -> None:
     estimate = found.differences[Metric.ACCURACY].estimate
     assert isinstance(estimate, Estimate)
     assert estimate.low < estimate.value < estimate.high
-    assert "unpaired p" in found.verdict
-    assert "that make no pairs" in found.verdict
-    assert any("Not paired" in note for note in found.notes)
+    assert "unpaired p" in found.verdict.sentence
+    assert "that make no pairs" in found.verdict.sentence
+    assert any("Not paired" in note for note in found.verdict.notes)
 
 
 def test_an_unpaired_difference_varies_as_both_sides_do() -> None:
@@ -161,7 +161,7 @@ def test_an_unpaired_difference_varies_as_both_sides_do() -> None:
 def test_an_unpaired_difference_of_proportions_is_newcombes() -> None:
     """Newcombe 1998, Statistics in Medicine 17:873-890, table II, method 10: 56 of 70 against 48 of 80."""
     a, b = intervals.wilson(48, 80), intervals.wilson(56, 70)
-    found = comparison._unpaired(a, b)
+    found = _unpaired(a, b)
     assert isinstance(found.estimate, Estimate)
     ends = (found.estimate.value, found.estimate.low, found.estimate.high)
     assert ends == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
@@ -179,8 +179,8 @@ def test_a_side_that_never_varies_is_not_taken_for_sure(n: int) -> None:
     estimate = found.differences[Metric.ACCURACY].estimate
     assert isinstance(estimate, Estimate)
     assert estimate.low < 0
-    assert "more accurate" not in found.verdict
-    assert not any("Beside accuracy" in note for note in found.notes)
+    assert "more accurate" not in found.verdict.sentence
+    assert not any("Beside accuracy" in note for note in found.verdict.notes)
 
 
 def test_the_p_of_a_pair_is_the_tests_that_is_made_for_it() -> None:
@@ -238,8 +238,8 @@ def test_one_image() -> None:
     found = compared([a], [b])
     assert isinstance(found.differences[Metric.ACCURACY].estimate, NotApplicable)
     assert found.a.n == 1
-    assert "is more accurate" not in found.verdict
-    assert "is less accurate" not in found.verdict
+    assert "is more accurate" not in found.verdict.sentence
+    assert "is less accurate" not in found.verdict.sentence
 
 
 def test_constant_scores() -> None:
@@ -247,7 +247,7 @@ def test_constant_scores() -> None:
     found = compared([a], [b])
     auroc = found.a.figures[Metric.AUROC]
     assert isinstance(auroc, NotApplicable) or auroc.value == 0.5
-    assert "no difference in accuracy" in found.verdict
+    assert "no difference in accuracy" in found.verdict.sentence
     npv = found.a.figures[Metric.NPV]
     assert isinstance(npv, NotApplicable)
     assert npv.reason == "no image is called NORMAL"

@@ -1,16 +1,15 @@
 """The verdict claims what every test allows, and nothing more."""
 
-import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pneumo_core.evaluation.comparison import Comparison, Difference
-from pneumo_core.evaluation.figures import Metric
-from pneumo_core.evaluation.paired import McNemar, SeedDifference
-from pneumo_core.evaluation.verdict import in_points, judge, p_text
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.evaluation.comparison import Comparison, Difference, Direction, Verdict
+from pneumo_core.evaluation.significance import McNemar, SeedDifference
+from pneumo_core.evaluation.verdict import judge
+from pneumo_core.evaluation.wording import p_text
+from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 from tests.evaluation.test_comparison import compared, run
 
 SHOWN = Difference(Estimate(0.05, 0.01, 0.09, 120), 0.01)
@@ -28,7 +27,7 @@ def two_groups() -> Comparison:
     return compared([run("a", seed=seed) for seed in range(3)], [run("b", seed=seed) for seed in range(3)])
 
 
-def said(comparison: Comparison, difference: Difference, **changes: object) -> tuple[str, tuple[str, ...]]:
+def said(comparison: Comparison, difference: Difference, **changes: object) -> Verdict:
     changed = replace(comparison, differences=comparison.differences | {Metric.ACCURACY: difference})
     return judge(replace(changed, **changes))  # type: ignore[arg-type]
 
@@ -45,7 +44,9 @@ def said(comparison: Comparison, difference: Difference, **changes: object) -> t
 def test_a_difference_between_two_runs_needs_the_interval_and_the_test(
     two_runs: Comparison, difference: Difference, claims: bool
 ) -> None:
-    sentence, notes = said(two_runs, difference, mcnemar=TELLING)
+    found = said(two_runs, difference, mcnemar=TELLING)
+    sentence, notes = found.sentence, found.notes
+    assert (found.claimed, found.direction) == (claims, Direction.HIGHER)
     assert ("is more accurate" in sentence) == claims
     assert ("no difference can be shown" in sentence) != claims
     assert sentence.startswith("On 120 test images of 60 patients ")
@@ -58,11 +59,19 @@ def test_a_difference_between_groups_needs_patients_and_seeds(
     two_groups: Comparison, p: float, value: float, claims: bool
 ) -> None:
     seeds = SeedDifference(value=value, low=value - 0.01, high=value + 0.01, p=p, k_a=3, k_b=3)
-    sentence, notes = said(two_groups, SHOWN, seeds=two_groups.seeds | {Metric.ACCURACY: seeds})
+    found = said(two_groups, SHOWN, seeds=two_groups.seeds | {Metric.ACCURACY: seeds})
+    sentence, notes = found.sentence, found.notes
+    assert found.claimed == claims
     assert ("is more accurate" in sentence) == claims
     assert "over 3 runs of A and 3 runs of B" in sentence
     assert f"Welch {p_text(p)}" in sentence
     assert claims or any("not every test" in note for note in notes)
+
+
+def test_a_fall_is_claimed_downwards(two_runs: Comparison) -> None:
+    found = said(two_runs, Difference(Estimate(-0.05, -0.09, -0.01, 120), 0.01), mcnemar=TELLING)
+    assert (found.claimed, found.direction) == (True, Direction.LOWER)
+    assert "B is less accurate than A" in found.sentence
 
 
 def test_several_runs_against_one_claim_nothing() -> None:
@@ -71,17 +80,18 @@ def test_several_runs_against_one_claim_nothing() -> None:
     assert isinstance(estimate, Estimate)
     assert estimate.low > 0
     assert isinstance(found.mcnemar, NotApplicable)
-    assert "no difference can be shown" in found.verdict
+    assert "no difference can be shown" in found.verdict.sentence
 
 
 def test_two_seeds_are_told_to_say_little() -> None:
     found = compared([run("a", seed=seed) for seed in range(2)], [run("b", seed=seed) for seed in range(2)])
-    assert any("Two seeds" in note for note in found.notes)
+    assert any("Two seeds" in note for note in found.verdict.notes)
 
 
 def test_runs_that_agree_on_every_image_do_not_differ() -> None:
-    sentence, _ = judge(compared([run("a")], [replace(run("a"), run_id="b")]))
-    assert "right and wrong about the same images" in sentence
+    found = judge(compared([run("a")], [replace(run("a"), run_id="b")]))
+    assert (found.claimed, found.direction) == (False, Direction.NEITHER)
+    assert "right and wrong about the same images" in found.sentence
 
 
 @pytest.mark.parametrize(
@@ -90,7 +100,7 @@ def test_runs_that_agree_on_every_image_do_not_differ() -> None:
 )
 def test_selection_on_test_is_told(two_runs: Comparison, a: bool, b: bool, words: str) -> None:
     changed = replace(two_runs, a=replace(two_runs.a, selected_on_test=a), b=replace(two_runs.b, selected_on_test=b))
-    assert any(note.startswith(words) for note in judge(changed)[1])
+    assert any(note.startswith(words) for note in judge(changed).notes)
 
 
 def test_a_change_in_the_kind_of_error_is_told_beside_accuracy(two_runs: Comparison) -> None:
@@ -98,9 +108,12 @@ def test_a_change_in_the_kind_of_error_is_told_beside_accuracy(two_runs: Compari
         Metric.SENSITIVITY: Difference(Estimate(-0.065, -0.109, -0.03, 80), 0.001),
         Metric.SPECIFICITY: Difference(Estimate(0.068, 0.009, 0.142, 40), 0.024),
     }
-    _, notes = judge(replace(two_runs, differences=differences))
+    notes = judge(replace(two_runs, differences=differences)).notes
     # Holm: 3 x .001 and 2 x .024.
-    assert "sensitivity -6.5 points, 95 % interval -10.9 to -3.0, p = .003" in notes[0]
+    assert (
+        "sensitivity \N{MINUS SIGN}6.5 points, 95 % interval \N{MINUS SIGN}10.9 to \N{MINUS SIGN}3.0, p = .003"
+        in notes[0]
+    )
     assert "specificity +6.8 points, 95 % interval +0.9 to +14.2, p = .048" in notes[0]
 
 
@@ -110,28 +123,32 @@ def test_seeds_speak_in_what_is_told_beside_accuracy(two_groups: Comparison) -> 
     differences |= {Metric.AUROC: Difference(Estimate(-0.013, -0.024, -0.005, 120), 0.001)}
     seeds = SeedDifference(value=-0.013, low=-0.023, high=-0.003, p=0.022, k_a=3, k_b=3)
     changed = replace(two_groups, differences=differences, seeds=two_groups.seeds | {Metric.AUROC: seeds})
-    assert not any("Beside accuracy" in note for note in judge(changed)[1])
+    assert not any("Beside accuracy" in note for note in judge(changed).notes)
     surer = replace(changed, seeds=changed.seeds | {Metric.AUROC: replace(seeds, p=0.01)})
-    assert "AUROC -0.013, 95 % interval -0.024 to -0.005, p = .030" in judge(surer)[1][0]
+    assert (
+        "AUROC \N{MINUS SIGN}0.013, 95 % interval \N{MINUS SIGN}0.024 to \N{MINUS SIGN}0.005, p = .030"
+        in judge(surer).notes[0]
+    )
 
 
 def test_validation_is_told_to_flatter(two_runs: Comparison) -> None:
-    assert any("these figures flatter" in note for note in judge(replace(two_runs, split=Split.VAL))[1])
+    assert any("these figures flatter" in note for note in judge(replace(two_runs, split=Split.VAL)).notes)
 
 
 def test_another_mix_of_classes_claims_nothing_of_accuracy() -> None:
     a, b = run("a", n=600, shift=1.0), run("b", n=600, shift=1.0, first=5000)
     few = b.predictions[(b.predictions["label"] == 0) | (np.arange(600) % 12 == 1)].reset_index(drop=True)
     found = compared([a], [replace(b, predictions=few)])
-    assert "no difference can be shown" in found.verdict
-    assert any("not of one mix: 67% and 20% are PNEUMONIA" in note for note in found.notes)
+    assert "no difference can be shown" in found.verdict.sentence
+    assert any("not of one mix: 67 % and 20 % are PNEUMONIA" in note for note in found.verdict.notes)
 
 
 def test_no_verdict_without_an_interval(two_runs: Comparison) -> None:
     missing = NotApplicable("there is one patient")
-    sentence, _ = said(two_runs, Difference(missing, missing))
-    assert "nothing can be said" in sentence
-    one = said(two_runs, Difference(missing, missing), a=replace(two_runs.a, n=1, n_patients=1))[0]
+    found = said(two_runs, Difference(missing, missing))
+    assert (found.claimed, found.direction) == (False, Direction.NEITHER)
+    assert "nothing can be said" in found.sentence
+    one = said(two_runs, Difference(missing, missing), a=replace(two_runs.a, n=1, n_patients=1)).sentence
     assert (
         one == "On 1 test image of 1 patient nothing can be said of A against B: one patient tells nothing of others."
     )
@@ -142,20 +159,5 @@ def test_claims_about_nothing_are_rare() -> None:
     claims = 0
     for seed in range(60):
         a, b = run("a", seed=seed), run("b", seed=seed)
-        claims += bool(re.search("more accurate|less accurate", judge(compared([a], [b]))[0]))
+        claims += judge(compared([a], [b])).claimed
     assert claims <= 6  # Binomial(60, .05) exceeds this with a chance of 3 %.
-
-
-@pytest.mark.parametrize(
-    ("p", "text"),
-    [(0.29, "p = .29"), (0.047, "p = .047"), (0.00001, "p < .001"), (1.0, "p = 1.00"), (0.9999, "p = 1.00")],
-)
-def test_p_values_in_words(p: float, text: str) -> None:
-    assert p_text(p) == text
-
-
-def test_differences_in_words() -> None:
-    assert in_points(Estimate(-0.013, -0.034, 0.008, 624)) == "-1.3 points, 95 % interval -3.4 to +0.8"
-    assert in_points(Estimate(0.0131, 0.0049, 0.0238, 9), metric=Metric.AUROC) == (
-        "+0.013, 95 % interval +0.005 to +0.024"
-    )

@@ -6,8 +6,7 @@ import pytest
 
 from pneumo_core.config.classifier import Balance, Preset
 from pneumo_core.errors import CorruptError, DataError, RunError, RunNotFoundError
-from pneumo_core.evaluation.figures import Metric
-from pneumo_core.evaluation.paired import McNemar
+from pneumo_core.evaluation.significance import McNemar
 from pneumo_core.inference.compared import (
     balanced_pairs,
     compare_runs,
@@ -17,7 +16,7 @@ from pneumo_core.inference.compared import (
     side_ids,
 )
 from pneumo_core.inference.evidence import read_report
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 from pneumo_core.runs.files import write_atomic
 from pneumo_core.runs.store import write_manifest
 from tests.made_runs import made_predictions, made_run

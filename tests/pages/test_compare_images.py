@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 from pages.ui.compare.images import Cell, agreement_frame, counts_frame
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import config_from_dict, config_to_dict, run_id
-from pneumo_core.evaluation.comparison import compare
-from pneumo_core.evaluation.figures import Evidence
+from pneumo_core.evaluation.compare import compare
+from pneumo_core.evaluation.comparison import Evidence
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.records import Split
 from pneumo_core.runs import store
@@ -82,7 +82,7 @@ def test_each_image_is_in_the_cell_that_its_calls_say() -> None:
     found = table["cell"].value_counts()
     assert (found[Cell.BOTH_RIGHT], found[Cell.ONLY_A]) == (calls.both_right, calls.only_a)
     assert (found[Cell.ONLY_B], found[Cell.BOTH_WRONG]) == (calls.only_b, calls.both_wrong)
-    assert counts_frame(table).loc["A wrong", "B right"] == f"{calls.only_b} ({calls.only_b / 60:.1%})"
+    assert counts_frame(table).loc["A wrong", "B right"] == f"{calls.only_b} ({100 * calls.only_b / 60:.1f} %)"
     apart = (table["probability A"] - table["probability B"]).abs()
     assert apart.is_monotonic_decreasing
 

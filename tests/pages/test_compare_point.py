@@ -81,7 +81,7 @@ def test_ppv_follows_the_prevalence_and_sensitivity_does_not(sound_pair: tuple[s
     assert after.loc["Sensitivity"].tolist() == before.loc["Sensitivity"].tolist()
     values = [float(after.iloc[row, 0].partition("%")[0]) / 100 for row in (3, 4)]
     bayes = values[0] * 0.05 / (values[0] * 0.05 + (1 - values[1]) * 0.95)
-    shown = float(after.loc["PPV at a prevalence of 5.0%"].iloc[0].partition("%")[0]) / 100
+    shown = float(after.loc["PPV at a prevalence of 5.0 %"].iloc[0].partition("%")[0]) / 100
     assert shown == pytest.approx(bayes, abs=0.002)
 
 
@@ -102,7 +102,7 @@ def test_net_benefit_of_both_runs_is_at_one_stake(sound_pair: tuple[str, str], s
     page = opened(*sound_pair, SHOW, prevalence="30", **({} if stake == 0.5 else {"stake": str(stake)}))
     assert not page.exception
     row, shown = benefits(page)
-    assert row == f"Net benefit at a threshold probability of {stake:.2f} and a prevalence of 30.0%"
+    assert row == f"Net benefit at a threshold probability of {stake:.2f} and a prevalence of 30.0 %"
     for run_id, words in zip(sound_pair, shown, strict=True):
         value, low, high, n = map(float, re.findall(r"-?\d+\.\d+|\d+$", words))
         assert value == pytest.approx(benefit_by_hand(run_id, stake, 0.3), abs=6e-4)

@@ -52,7 +52,7 @@ def test_subtypes_and_patients_are_counted_as_by_hand(on_nowhere: tuple[str, str
             run = evidence_of(run_id, Split.TEST)
             chance = 1 / (1 + np.exp(-run.predictions["logit"].to_numpy(dtype=float)))
             called = chance[inside & (images["label"] == 1)] >= run.threshold
-            assert rows[name][f"Sensitivity of {letter}"].startswith(f"{called.mean():.1%} (")
+            assert rows[name][f"Sensitivity of {letter}"].startswith(f"{100 * called.mean():.1f} % (")
 
 
 def test_the_smallest_slice_of_each_group_is_marked(on_nowhere: tuple[str, str]) -> None:

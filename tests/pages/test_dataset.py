@@ -141,7 +141,7 @@ def test_summary_counts_every_split_class_and_patient(index: DataIndex, odd: Pat
     assert shown.loc["all", "images"] == 72
     assert shown.loc["train", ["of it bacteria", "of it virus", "of it unknown"]].tolist() == [20, 10, 0]
     assert shown.loc["test", ["of it bacteria", "of it virus", "of it unknown"]].tolist() == [0, 5, 2]
-    assert shown.loc["val", "PNEUMONIA, share"] == "0.0%"
+    assert shown.loc["val", "PNEUMONIA, share"] == "0.0 %"
     # By the file names: IM 0 to 14 and the odd one, persons 0 to 19 by cause, one number for all three prefixes.
     assert shown.loc["train", "patients"] == 15 + 1 + 20 + 10
     assert [metric.value for metric in at.metric] == [
@@ -636,7 +636,7 @@ def test_running_download_shows_progress_and_can_be_cancelled(
     at = page("Connect data")
     bar = at.get("progress")[0]
     assert bar.value == 50
-    assert bar.text == "Downloading: 1.20 of 2.40 GB (50%)"
+    assert bar.text == "Downloading: 1.20 of 2.40 GB (50 %)"
     whole(at.button("cancel_download").click().run())
     assert (kaggle_folder() / "cancel").exists()
     assert at.button("cancel_download").disabled
@@ -700,7 +700,7 @@ def test_missing_credentials_are_explained_before_and_after_a_try(index: DataInd
     [
         (DownloadProgress(DownloadStage.CREDENTIALS, 0, 0), 0.0, "Asking Kaggle"),
         (DownloadProgress(DownloadStage.DOWNLOADING, 3_000_000, 0), 0.0, "Downloading: 3 MB so far"),
-        (DownloadProgress(DownloadStage.UNPACKING, 3, 2), 1.0, "Unpacking: 0.00 of 0.00 GB (100%)"),
+        (DownloadProgress(DownloadStage.UNPACKING, 3, 2), 1.0, "Unpacking: 0.00 of 0.00 GB (100 %)"),
         (DownloadProgress(DownloadStage.VERIFYING, 2928, 5856), 0.5, "Counting the images: 2,928 of 5,856"),
     ],
 )

@@ -99,10 +99,10 @@ def test_a_finished_run_shows_its_figures_first(with_finished_run) -> None:
     test = report["splits"]["test"]
     assert [card.label for card in page.metric] == CARDS
     shown = dict(zip(CARDS, (card.value for card in page.metric), strict=True))
-    assert shown["Accuracy"] == f"{test['accuracy']['value']:.1%}"
+    assert shown["Accuracy"] == f"{100 * test['accuracy']['value']:.1f} %"
     assert shown["AUROC"] == f"{test['auroc']['value']:.3f}"
     everything = texts(page)
-    assert f"{test['specificity']['low']:.1%} to {test['specificity']['high']:.1%}" in everything
+    assert f"{100 * test['specificity']['low']:.1f} to {100 * test['specificity']['high']:.1f} %" in everything
     assert f"n = {test['specificity']['n']:,}, test" in everything
     assert "synthetic phantoms" in everything
     assert "predict" in links(page)

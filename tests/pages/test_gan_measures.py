@@ -201,8 +201,8 @@ def test_a_collapsed_generator_a_classifier_and_no_features_are_told(finished_ga
     assert not page.exception
     assert "The check for collapse fails: all are alike." in page.error[0].value.replace("\\", "")
     assert "Feature space: **none, because no weights are here**" in texts(page)
-    assert "**25.0% (18.0% to 33.0%)** of 128 generated images" in texts(page)
-    assert "**91.0% (80.0% to 95.0%)** of the real images, n = 70, at the same size. Both are of class PNEUM" in texts(
+    assert "**25.0 % (18.0 to 33.0)** of 128 generated images" in texts(page)
+    assert "**91.0 % (80.0 to 95.0)** of the real images, n = 70, at the same size. Both are of class PNEUM" in texts(
         page
     )
     assert ("Evaluate that classifier", "evaluate", "run=baseline-0123456789ab") in links(page)
@@ -269,7 +269,7 @@ def test_copies_show_the_nearest_pairs_side_by_side(finished_gan: RunDirectory) 
     assert told[0] == f"generated image, sample {order[0]}"
     assert told[1] == f"its nearest training image, {learned['image_id'].iloc[found.nearest[order[0]]]}"
     assert len(told) == 16
-    assert "without copying about 1%" in texts(page)
+    assert "without copying about 1 %" in texts(page)
     page.segmented_control(key="space").set_value("features").run()
     assert not page.exception
     assert "by features" in texts(page)

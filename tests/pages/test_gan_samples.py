@@ -282,7 +282,7 @@ def test_a_game_is_played_to_its_verdict(finished_gan: RunDirectory) -> None:
         assert ("Wrong: " if number == 4 else "Right: ") in texts(page)
         assert page.metric[0].value == f"{number + (number < 4)} of {number + 1}"
     assert "You could tell real from generated" in texts(page)
-    assert "95.0% (76.4% to 99.1%), 95 % interval (Wilson), n = 20" in texts(page)
+    assert "95.0 % (76.4 to 99.1), 95 % interval (Wilson), n = 20" in texts(page)
     rows = page.table[0].value["images"].tolist()
     assert sorted(int(row.split()[0]) for row in rows) == [0, 1]
     assert sum(int(row.split()[-1]) for row in rows) == 20

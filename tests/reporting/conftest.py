@@ -13,8 +13,8 @@ from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import config_to_dict
 from pneumo_core.documents import split_facts
 from pneumo_core.evaluation.calibration import calibrate
-from pneumo_core.evaluation.comparison import compare
-from pneumo_core.evaluation.figures import Evidence
+from pneumo_core.evaluation.compare import compare
+from pneumo_core.evaluation.comparison import Evidence
 from pneumo_core.records import Architecture, Split
 from pneumo_core.reporting.facts import RunFacts
 from pneumo_core.reporting.study_document import Compared

@@ -5,9 +5,8 @@ import io
 from dataclasses import replace
 
 from pneumo_core.reporting.claim import Answer, claim_checklist, claim_items
-from pneumo_core.reporting.document import tables
+from pneumo_core.reporting.document import table_csv, tables
 from pneumo_core.reporting.study_document import Compared
-from pneumo_core.reporting.tables import table_csv
 
 
 def test_items_are_numbered_1_to_42_and_each_has_an_answer(one_run: Compared) -> None:

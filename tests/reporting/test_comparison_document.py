@@ -21,7 +21,7 @@ def table(document: Document, name: str) -> Table:
 
 def test_the_verdict_stands_first_and_the_methods_last(one_run: Compared) -> None:
     blocks = document_of(one_run).blocks
-    assert blocks[:2] == (Heading("Verdict"), Paragraph(one_run.comparison.verdict, lead=True))
+    assert blocks[:2] == (Heading("Verdict"), Paragraph(one_run.comparison.verdict.sentence, lead=True))
     assert blocks[-2:] == (Heading("Methods"), Paragraph(one_run.comparison.methods))
 
 
@@ -62,6 +62,25 @@ def test_empty_records_are_told_as_such(one_run: Compared) -> None:
     assert Paragraph("A: no epochs are recorded.") in document.blocks
     assert "not recorded" in table(document, "runs").rows[0]
     assert to_html(document)
+
+
+def test_runs_are_told_by_their_manifests(one_run: Compared) -> None:
+    manifest = {
+        "parameters": 4321,
+        "trainable_parameters": 1234,
+        "training_duration_s": 567.0,
+        "export_duration_s": 89.0,
+        "peak_memory_bytes": 12 * 2**20,
+        "images": {"train": 11, "val": 22, "test": 33},
+        "images_added": 44,
+        "device": {"kind": "cpu", "precision": "float32"},
+    }
+    told = tuple(replace(run, manifest=manifest) for run in one_run.facts_a)
+    row = table(comparison_document(one_run.comparison, told, told), "runs").rows[0]
+    images = "11 / 22 / 33, 44 added"
+    space = "\N{NO-BREAK SPACE}"
+    figures = ("4,321", "1,234", "3", f"567{space}s", f"12{space}MiB", "cpu, float32")
+    assert row == (told[0].run_id, images, *figures)
 
 
 def test_settings_that_differ_stand_apart_from_those_alike(one_run: Compared) -> None:

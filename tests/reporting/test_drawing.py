@@ -45,7 +45,7 @@ def test_signs_without_a_glyph_are_replaced_so_that_no_warning_rises() -> None:
 
 
 def test_documents_are_put_together_without_what_renders_them() -> None:
-    rooms = ("comparison_document", "study_document", "model_card", "claim", "wording", "html", "figures")
+    rooms = ("comparison_document", "study_document", "model_card", "claim", "html", "plots")
     program = (
         "import importlib, sys\n"
         f"for room in {rooms!r}:\n"

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from itertools import pairwise
 
-from pneumo_core.evaluation.figures import METRICS
-from pneumo_core.records import Estimate
+from pneumo_core.evaluation.wording import estimate_text
+from pneumo_core.records import Estimate, Metric
 from pneumo_core.reporting.comparison_document import comparison_document
 from pneumo_core.reporting.document import Document, Heading, KeyValues, PageBreak, Paragraph, Table
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.study_document import Compared
-from pneumo_core.reporting.wording import estimate_text
 from tests.reporting.conftest import HOSTILE
 
 VOID = {"meta", "img", "br"}
@@ -78,9 +77,9 @@ def test_page_is_accessible(three_runs: Compared) -> None:
 def test_page_holds_every_figure_and_the_verdict(three_runs: Compared) -> None:
     words = " ".join(Read(page_of(three_runs)).words)
     comparison = three_runs.comparison
-    assert comparison.verdict in words
+    assert comparison.verdict.sentence in words
     for side in (comparison.a, comparison.b):
-        for metric in METRICS:
+        for metric in Metric:
             assert isinstance(side.figures[metric], Estimate)
             assert estimate_text(metric, side.figures[metric]) in words
     assert all(run.run_id in words for run in (*three_runs.facts_a, *three_runs.facts_b))

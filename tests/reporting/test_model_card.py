@@ -48,6 +48,51 @@ def test_figures_are_the_reports(one_run: Compared) -> None:
             assert rows[name] == (estimate.value, estimate.low, estimate.high, estimate.n)
 
 
+def test_every_figure_is_written_in_its_row(one_run: Compared) -> None:
+    report = evaluate(predictions(0), run_id="r", rule=OperatingRule.YOUDEN, selected_on_test=False)
+    for split, part in report.splits.items():
+        (table,) = (one for one in tables(card(one_run)) if one.name == f"figures-{split.value}")
+        counts = part.confusion
+        assert len({counts.tn, counts.fp, counts.fn, counts.tp}) == 4
+        assert f"TN {counts.tn}, FP {counts.fp}, FN {counts.fn}, TP {counts.tp};" in table.notes[0]
+        shares = {"Accuracy": part.accuracy, "Sensitivity": part.sensitivity, "Specificity": part.specificity}
+        shares |= {"PPV": part.ppv, "NPV": part.npv}
+        scores = {"AUROC": part.auroc, "AUPRC": part.auprc, "Brier score": part.brier, "Log loss": part.log_loss}
+        expected = []
+        for name, one in {**shares, **scores}.items():
+            assert isinstance(one, Estimate)
+            value, interval = (
+                (f"{100 * one.value:.1f} %", f"{100 * one.low:.1f} to {100 * one.high:.1f} %")
+                if name in shares
+                else (f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}")
+            )
+            expected.append((name, value, interval, str(one.n)))
+        assert list(table.rows) == expected
+
+
+def test_details_and_training_data_are_the_manifests(one_run: Compared) -> None:
+    manifest = {
+        "parameters": 4321,
+        "trainable_parameters": 1234,
+        "training_duration_s": 567.0,
+        "export_duration_s": 89.0,
+        "images": {"train": 11, "val": 22, "test": 33},
+        "images_added": 44,
+        "images_added_by": "dcgan-1",
+        "device": {"kind": "cpu", "name": "processor", "precision": "float32", "versions": {"keras": "3.15.1"}},
+        "files": {"model.onnx": "abc"},
+    }
+    run = replace(one_run.facts_a[0], manifest=manifest)
+    report = evaluate(predictions(0), run_id="r", rule=OperatingRule.YOUDEN, selected_on_test=False)
+    found = {table.name: dict(table.rows) for table in tables(model_card(run, report)) if len(table.columns) == 2}
+    details, training = found["details"], found["training-data"]
+    names = ("parameters", "trainable", "training", "device", "precision", "versions", "SHA-256 of model.onnx")
+    told = ["4,321", "1,234", "567 s", "cpu: processor", "float32", "keras 3.15.1", "abc"]
+    assert [details[name] for name in names] == told
+    assert [training[f"images in {split}"] for split in ("train", "val", "test")] == ["11", "22", "33"]
+    assert training["images added"] == "44, by dcgan-1"
+
+
 def test_what_flatters_is_told(one_run: Compared) -> None:
     assert "selected on test" not in to_html(card(one_run)).lower()
     assert "Figures on split test, selected on test" in to_html(card(one_run, selected_on_test=True))

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from pypdf import PdfReader
 
-from pneumo_core.evaluation.figures import METRICS
+from pneumo_core.evaluation.wording import NAMES, estimate_text
+from pneumo_core.records import Metric
 from pneumo_core.reporting.comparison_document import comparison_document
 from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, PageBreak, Paragraph, Table
 from pneumo_core.reporting.pdf import to_pdf
 from pneumo_core.reporting.study_document import Compared
-from pneumo_core.reporting.wording import NAMES, estimate_text
 from tests.reporting.conftest import HOSTILE
 
 A4 = (595.27, 841.89)
@@ -45,8 +45,8 @@ def test_pdf_holds_every_figure_and_picture(three_runs: Compared) -> None:
     pages = read(pdf)
     text = " ".join(pages)
     comparison = three_runs.comparison
-    assert comparison.verdict in pages[0]
-    for metric in METRICS:
+    assert comparison.verdict.sentence in pages[0]
+    for metric in Metric:
         for side in (comparison.a, comparison.b):
             assert f"{NAMES[metric]}" in text
             assert estimate_text(metric, side.figures[metric]) in text

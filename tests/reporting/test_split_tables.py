@@ -1,6 +1,6 @@
 """Slices and rates of each run, and published results, in a comparison's document."""
 
-from pneumo_core.records import Estimate
+from pneumo_core.records import Estimate, Metric
 from pneumo_core.reference import FINDINGS, PUBLISHED
 from pneumo_core.reporting.comparison_document import comparison_document
 from pneumo_core.reporting.document import Bullets, Document, Table, tables
@@ -52,7 +52,14 @@ def test_published_results_stand_beside_both_sides(one_run: Compared) -> None:
     document = document_of(one_run)
     rows = table(document, "published").rows
     assert len(rows) == 2 + len(PUBLISHED)
-    assert [row[6] for row in rows[:2]] == ["no: 60 test images, not the official 624"] * 2
+    assert [row[6] for row in rows[:2]] == ["no: 60 images, not 624"] * 2
     assert [row[6] for row in rows[2:]] == ["official" if one.comparable else "no" for one in PUBLISHED]
+    for row, side in zip(rows, (one_run.comparison.a, one_run.comparison.b), strict=False):
+        found = [side.figures[Metric(name)] for name in ("accuracy", "sensitivity", "specificity", "auroc")]
+        shown = [f"{100 * one.value:.1f} ({100 * one.low:.1f} to {100 * one.high:.1f})" for one in found]
+        assert len(set(shown)) == 4
+        assert row[1:6] == (side.name, *shown)
+    kermany = next(row for row in rows if "Kermany" in row[0])
+    assert kermany[2:7] == ("92.8", "93.2", "90.1", "96.8", "official")
     told = [item for block in document.blocks if isinstance(block, Bullets) for item in block.items]
     assert any(FINDINGS[0].url in item for item in told)

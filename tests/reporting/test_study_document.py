@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.paired import McNemar
+from pneumo_core.evaluation.significance import McNemar
 from pneumo_core.reporting.document import Bullets, Heading, Paragraph, Table, tables
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.study_document import Compared, accuracy_p, study_document
@@ -43,7 +43,7 @@ def test_each_comparison_follows_under_its_own_heading(one_run: Compared, three_
     ]
     names = {table.name for table in tables(document)}
     assert {"comparison-1-figures", "comparison-2-figures", "comparison-2-seeds", "settings-alike"} <= names
-    assert one_run.comparison.verdict in to_html(document)
+    assert one_run.comparison.verdict.sentence in to_html(document)
 
 
 def test_no_comparison_is_refused() -> None:
@@ -51,17 +51,17 @@ def test_no_comparison_is_refused() -> None:
         study_document([])
 
 
-def test_a_claim_that_does_not_outlast_the_adjustment_is_named(one_run: Compared) -> None:
+@pytest.mark.parametrize("sentence", ["B is less accurate than A: figures.", "Reworded: A calls fewer images right."])
+def test_a_claim_that_does_not_outlast_the_adjustment_is_named_however_it_is_worded(
+    one_run: Compared, sentence: str
+) -> None:
     comparison = one_run.comparison
     calls = comparison.mcnemar
     assert isinstance(calls, McNemar)
+    verdict = replace(comparison.verdict, claimed=True, sentence=sentence)
     claimed = replace(
         one_run,
-        comparison=replace(
-            comparison,
-            mcnemar=replace(calls, p=0.03, p_clustered=0.02),
-            verdict=f"On images {comparison.b.name} is less accurate than {comparison.a.name}: figures.",
-        ),
+        comparison=replace(comparison, mcnemar=replace(calls, p=0.03, p_clustered=0.02), verdict=verdict),
     )
     alone, twice = study_document([claimed]), study_document([claimed, claimed])
     assert not [block for block in alone.blocks[:4] if isinstance(block, Bullets)]
@@ -71,3 +71,10 @@ def test_a_claim_that_does_not_outlast_the_adjustment_is_named(one_run: Compared
     assert any(
         isinstance(block, Paragraph) and "looking at 2 comparisons stands" in block.text for block in twice.blocks
     )
+
+
+def test_no_claim_is_no_warning_whatever_the_sentence_says(one_run: Compared) -> None:
+    a, b = one_run.comparison.a.name, one_run.comparison.b.name
+    words = replace(one_run.comparison.verdict, claimed=False, sentence=f"{b} is less accurate than {a}: figures.")
+    unclaimed = replace(one_run, comparison=replace(one_run.comparison, verdict=words))
+    assert not [block for block in study_document([unclaimed] * 2).blocks[:5] if isinstance(block, Bullets)]

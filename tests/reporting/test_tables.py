@@ -7,13 +7,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pneumo_core.evaluation.figures import METRICS
 from pneumo_core.evaluation.plain import encode
-from pneumo_core.records import Estimate
+from pneumo_core.records import Estimate, Metric
 from pneumo_core.reporting.comparison_document import comparison_document
-from pneumo_core.reporting.document import Data, Table, pictures, tables
+from pneumo_core.reporting.document import Data, Table, pictures, table_csv, tables
 from pneumo_core.reporting.study_document import Compared
-from pneumo_core.reporting.tables import files, table_csv
+from pneumo_core.reporting.tables import files
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +37,8 @@ def test_there_is_a_file_for_each_part(made: dict[str, bytes], one_run: Compared
 
 def test_table_of_figures_has_the_numbers_in_full(made: dict[str, bytes], one_run: Compared) -> None:
     rows = list(csv.DictReader(io.StringIO(made["tables/figures.csv"].decode(), newline="")))
-    assert [row["figure"] for row in rows] == [metric.value for metric in METRICS]
-    for metric, row in zip(METRICS, rows, strict=True):
+    assert [row["figure"] for row in rows] == [metric.value for metric in Metric]
+    for metric, row in zip(Metric, rows, strict=True):
         difference = one_run.comparison.differences[metric]
         for name, estimate in (("a", one_run.comparison.a.figures[metric]), ("difference", difference.estimate)):
             assert isinstance(estimate, Estimate)

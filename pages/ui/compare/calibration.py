@@ -8,12 +8,9 @@ from pages.ui.compare.sides import Shown, name_sides, shown_sides
 from pages.ui.components import chart
 from pneumo_core.evaluation.calibration import Calibration, CalibrationKind, apply
 from pneumo_core.evaluation.comparison import Comparison, Pair
-from pneumo_core.evaluation.intervals import mean_estimate
-from pneumo_core.evaluation.metrics import brier_terms, log_loss_terms
-from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.reliability import Reliability, reliability
+from pneumo_core.evaluation.reliability import ProbabilityScores, probability_scores
 from pneumo_core.inference.evidence import read_calibration
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.records import NotApplicable, Split
 from pneumo_core.runs.store import find_run
 
 
@@ -26,9 +23,9 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
     stored = [read_calibration(find_run(side.evidence.run_id)) for side in sides]
     measured: list[Measured] = []
     for place, side, found in zip(st.columns(2, gap="large"), sides, stored, strict=True):
-        kinds = [_measure(side.predictions, side, None)]
+        kinds = [_measure(side, None)]
         if isinstance(found, Calibration):
-            kinds.append(_measure(side.predictions, side, found))
+            kinds.append(_measure(side, found))
         measured += kinds
         with place:
             _story(side, found)
@@ -52,24 +49,17 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
     )
 
 
-def _measure(rows: pd.DataFrame, side: Shown, stored: Calibration | None) -> Measured:
-    logit = side.logit if stored is None else apply(stored.calibrator, side.logit)
-    found, brier, log_loss = _figures(rows[["label", "patient_id"]].assign(logit=logit))
-    return Measured(side, RAW if stored is None else stored.chosen.value, found, brier, log_loss)
+def _measure(side: Shown, stored: Calibration | None) -> Measured:
+    logit = side.evidence.logit if stored is None else apply(stored.calibrator, side.evidence.logit)
+    rows = side.predictions[["label", "patient_id"]].assign(logit=logit)
+    return Measured(side, RAW if stored is None else stored.chosen.value, _scores(rows))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _figures(
-    rows: pd.DataFrame,
-) -> tuple[Reliability | NotApplicable, Estimate | NotApplicable, Estimate | NotApplicable]:
+def _scores(rows: pd.DataFrame) -> ProbabilityScores:
     """The cache's key is the predictions themselves: two bootstraps take a tenth of a second."""
-    y_true, logit = rows["label"].to_numpy(dtype="int64"), rows["logit"].to_numpy()
     patients = rows["patient_id"].to_numpy(dtype=str)
-    return (
-        reliability(y_true, logit, patients),
-        mean_estimate(brier_terms(y_true, probability(logit)), patients),
-        mean_estimate(log_loss_terms(y_true, logit), patients),
-    )
+    return probability_scores(rows["label"].to_numpy(dtype="int64"), rows["logit"].to_numpy(), patients)
 
 
 def _story(side: Shown, stored: Calibration | NotApplicable) -> None:

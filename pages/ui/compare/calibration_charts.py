@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pages.ui.charts import REFERENCE
 from pages.ui.compare.sides import Shown
-from pneumo_core.evaluation.reliability import Reliability
+from pneumo_core.evaluation.reliability import ProbabilityScores, Reliability
+from pneumo_core.evaluation.wording import score_text
 from pneumo_core.records import Estimate, NotApplicable
 
 RAW = "raw"
@@ -23,16 +25,17 @@ class Measured:
     Attributes:
         side: The run.
         kind: ``raw``, or the calibrator's kind.
-        found: Bins, ECE, slope and intercept.
-        brier: With its interval over patients.
-        log_loss: With its interval over patients.
+        scores: How good they are.
     """
 
     side: Shown
     kind: str
-    found: Reliability | NotApplicable
-    brier: Estimate | NotApplicable
-    log_loss: Estimate | NotApplicable
+    scores: ProbabilityScores
+
+    @property
+    def found(self) -> Reliability | NotApplicable:
+        """Bins, ECE, slope and intercept."""
+        return self.scores.reliability
 
 
 def reliability_figure(kinds: Sequence[Measured]) -> go.Figure | NotApplicable:
@@ -52,13 +55,13 @@ def reliability_figure(kinds: Sequence[Measured]) -> go.Figure | NotApplicable:
             x=frame["mean probability"],
             y=frame["observed"],
             error_y={"array": frame["high"] - frame["observed"], "arrayminus": frame["observed"] - frame["low"]},
-            customdata=frame["n"],
+            customdata=np.column_stack([100 * frame["observed"], frame["n"]]),
             mode="lines+markers",
             name=name,
             legendgroup=name,
             line={"color": colour, "dash": "dot" if raw and len(kinds) > 1 else side.dash, "width": 2},
             marker={"color": colour, "size": 8, "symbol": "circle-open" if raw else "diamond"},
-            hovertemplate=f"{name}<br>mean probability %{{x:.3f}}<br>observed %{{y:.1%}} of %{{customdata:,}}"
+            hovertemplate=f"{name}<br>mean probability %{{x:.3f}}<br>observed %{{customdata[0]:.1f}} % of %{{customdata[1]:,}}"
             "<extra></extra>",
             row=1,
             col=1,
@@ -111,22 +114,14 @@ def bins_frame(kinds: Sequence[Measured]) -> pd.DataFrame:
 
 def figures_frame(measured: Sequence[Measured]) -> pd.DataFrame:
     """Each measure as text, a column for each run raw and calibrated."""
-
-    def words(value: float | Estimate | NotApplicable) -> str:
-        if isinstance(value, NotApplicable):
-            return f"n/a ({value.reason})"
-        if isinstance(value, Estimate):
-            return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
-        return f"{value:.3f}"
-
     columns = {}
     for one in measured:
         found = one.found
         columns[f"{one.side.letter}, {one.kind}, {one.side.where}"] = {
-            "Brier score": words(one.brier),
-            "Log loss": words(one.log_loss),
-            "ECE, ten bins": words(found if isinstance(found, NotApplicable) else found.ece),
-            "Slope": words(found if isinstance(found, NotApplicable) else found.slope),
-            "Intercept, slope held at 1": words(found if isinstance(found, NotApplicable) else found.intercept),
+            "Brier score": score_text(one.scores.brier),
+            "Log loss": score_text(one.scores.log_loss),
+            "ECE, ten bins": score_text(found if isinstance(found, NotApplicable) else found.ece),
+            "Slope": score_text(found if isinstance(found, NotApplicable) else found.slope),
+            "Intercept, slope held at 1": score_text(found if isinstance(found, NotApplicable) else found.intercept),
         }
     return pd.DataFrame(columns)

@@ -1,6 +1,6 @@
 """Curves of both sides of a comparison as pure functions: A is solid and round, B dashed and square.
 
-The table of each is in `compare_frames`.
+The table of each is in `frames`.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,9 +12,8 @@ import plotly.graph_objects as go
 from pages.ui.charts import REFERENCE, SIDE_A, SIDE_B
 from pneumo_core.evaluation import metrics
 from pneumo_core.evaluation.comparison import Comparison, Side
-from pneumo_core.evaluation.figures import Metric
 from pneumo_core.evaluation.metrics import Confusion
-from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.records import Estimate, Metric, NotApplicable
 
 MARGIN = {"l": 8, "r": 8, "t": 32, "b": 8}
 BELOW: dict[str, Any] = {"orientation": "h", "yanchor": "top", "y": -0.18, "x": 0}

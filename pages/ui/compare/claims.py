@@ -7,52 +7,34 @@ import streamlit as st
 
 from pages.ui.components import show_error
 from pages.ui.pictures import plain
+from pages.ui.table import data_frame, download_table
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.claims import EXAMPLES, MOST_IMAGES, ClaimCheck, Multiple, check_claim
 from pneumo_core.evaluation.comparison import Comparison, Side
-from pneumo_core.evaluation.figures import Metric
+from pneumo_core.evaluation.wording import interval_text, percent
 from pneumo_core.jobs.runs import view
-from pneumo_core.records import Label, NotApplicable, Split
-from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS, PUBLISHED, PublishedResult
+from pneumo_core.records import Label, Metric, NotApplicable, Split
+from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS
+from pneumo_core.reporting.published_results import OFFICIAL_IMAGES, published_table
 
 _PNEUMONIA = OFFICIAL_COUNTS[Split.TEST, Label.PNEUMONIA]
-_OFFICIAL = _PNEUMONIA + OFFICIAL_COUNTS[Split.TEST, Label.NORMAL]
-_FIGURES = {
-    "accuracy": Metric.ACCURACY,
-    "sensitivity": Metric.SENSITIVITY,
-    "specificity": Metric.SPECIFICITY,
-    "AUROC": Metric.AUROC,
-}
 
 
 def published(comparison: Comparison) -> None:
     """Published results beside both sides, each with whether it may be compared."""
     st.subheader("Published results")
     st.caption(
-        f"In percent. Official: measured on the {_OFFICIAL} official test images, {_PNEUMONIA} of them PNEUMONIA, where "
-        f"always answering PNEUMONIA gives {_PNEUMONIA / _OFFICIAL:.1%}. One training's accuracy there is a whole number of "
-        f"{_OFFICIAL}ths; a mean of several need not be. Figures of 96 to 99 % are almost always of a new random split and "
-        "cannot be compared with these."
+        f"In percent. Official: measured on the {OFFICIAL_IMAGES} official test images, {_PNEUMONIA} of them PNEUMONIA, where "
+        f"always answering PNEUMONIA gives {percent(_PNEUMONIA / OFFICIAL_IMAGES)}. One training's accuracy there is a whole "
+        f"number of {OFFICIAL_IMAGES}ths; a mean of several need not be. Figures of 96 to 99 % are almost always of a new "
+        "random split and cannot be compared with these."
     )
-    rows = [_our_row(letter, side, comparison) for letter, side in (("A", comparison.a), ("B", comparison.b))]
-    table = pd.DataFrame([*rows, *map(_row, PUBLISHED)])
-    shown = table.map(plain)
-    shown["source"] = [
-        f"[{name}]({url})" if url else name for name, url in zip(shown["source"], table["link"], strict=True)
-    ]
-    st.table(
-        shown.drop(columns="link"),
-        hide_index=True,
-        alt="Published results beside both sides, with whether they may be compared",
-    )
-    st.download_button(
-        "Published results (CSV)",
-        table.to_csv(index=False),
-        "published-results.csv",
-        mime="text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    table = published_table(comparison, (_is_phantom(comparison.a), _is_phantom(comparison.b)))
+    shown = data_frame(table).map(plain)
+    links = [row[-1] for row in table.data.rows] if table.data else []
+    shown["source"] = [f"[{name}]({url})" if url else name for name, url in zip(shown["source"], links, strict=True)]
+    st.table(shown.drop(columns="link"), hide_index=True, alt=table.caption)
+    download_table(table)
     with st.expander("Do generated images help, and does it hold elsewhere? What careful work found"):
         st.markdown("\n".join(f"- [{plain(item.source)}]({item.url}): {plain(item.words)}" for item in FINDINGS))
 
@@ -73,7 +55,7 @@ def claim_checker() -> None:
             name.capitalize(), usual, max_chars=20, key=f"claim_{name}", bind="query-params", placeholder="not claimed"
         )
     n = columns[3].number_input(
-        "Images", 1, MOST_IMAGES, _OFFICIAL, key="claim_n", bind="query-params", help="All that were tested."
+        "Images", 1, MOST_IMAGES, OFFICIAL_IMAGES, key="claim_n", bind="query-params", help="All that were tested."
     )
     sick = columns[4].text_input(
         "Of them PNEUMONIA",
@@ -82,7 +64,7 @@ def claim_checker() -> None:
         key="claim_pneumonia",
         bind="query-params",
         placeholder="not known",
-        help=f"Of the {_OFFICIAL} official test images {_PNEUMONIA} are. Leave it empty where a paper does not say.",
+        help=f"Of the {OFFICIAL_IMAGES} official test images {_PNEUMONIA} are. Leave it empty where a paper does not say.",
     )
     try:
         check = check_claim(n=int(n or 0), n_pneumonia=_count(sick), **typed)
@@ -106,7 +88,8 @@ def multiples_frame(multiples: Sequence[Multiple]) -> pd.DataFrame:
         "of images": [f"{found.of:,}" for found in multiples],
         "counts that round to it": [fits(found) for found in multiples],
         "nearest": [
-            f"{found.nearest:,}" + (f", {found.nearest / found.of:.3%}" if found.of else "") for found in multiples
+            f"{found.nearest:,}" + (f", {percent(found.nearest / found.of, 3)}" if found.of else "")
+            for found in multiples
         ],
     }
     return pd.DataFrame(columns)
@@ -129,11 +112,11 @@ def _result(check: ClaimCheck) -> None:
     words = []
     if not isinstance(check.interval, NotApplicable):
         words.append(
-            f"95 % interval of the accuracy at {where}: {check.interval.low:.1%} to {check.interval.high:.1%} (Wilson), "
+            f"95 % interval of the accuracy at {where}: {interval_text(Metric.ACCURACY, check.interval)} (Wilson), "
             "wider where patients have several images."
         )
     if not isinstance(check.commonest, NotApplicable):
-        words.append(f"Always answering the commoner class gives {check.commonest:.1%}.")
+        words.append(f"Always answering the commoner class gives {percent(check.commonest)}.")
     words.append("A figure that was cut off instead of rounded can be half a unit further off than is allowed here.")
     st.caption(" ".join(words))
     if check.examples:
@@ -153,43 +136,5 @@ def _count(text: str) -> int | None:
     return int(digits)
 
 
-def _row(result: PublishedResult) -> dict[str, str]:
-    def text(value: float | None) -> str:
-        return "" if value is None else f"{value:.{result.decimals}f}"
-
-    row = {"source": result.source, "model": result.model, "accuracy": text(result.accuracy)}
-    row |= {
-        "sensitivity": text(result.sensitivity),
-        "specificity": text(result.specificity),
-        "AUROC": text(result.auroc),
-    }
-    found = check_claim(n=_OFFICIAL, accuracy=f"{row['accuracy']} %").multiples[0]
-    share = f"{found.nearest} / {_OFFICIAL}" if found.fits else f"not k / {_OFFICIAL}"
-    return row | {
-        "n": f"{_OFFICIAL}" if result.comparable else "",
-        "comparable": "official" if result.comparable else "no",
-        "accuracy is": share if result.comparable else "",
-        "note": result.note,
-        "link": result.url,
-    }
-
-
-def _our_row(letter: str, side: Side, comparison: Comparison) -> dict[str, str]:
-    row = {"source": f"{letter}, ours", "model": side.name}
-    for name, metric in _FIGURES.items():
-        found = side.figures[metric]
-        row[name] = (
-            "n/a"
-            if isinstance(found, NotApplicable)
-            else f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
-        )
-    if view(side.run_ids[0]).data.is_phantom:
-        comparable = "no: phantoms"
-    elif comparison.split is not Split.TEST:
-        comparable = f"no: {comparison.split.value} images"
-    elif side.n != _OFFICIAL:
-        comparable = f"no: {side.n:,} images, not {_OFFICIAL}"
-    else:
-        comparable = "official"
-    note = "Selected on test: these flatter." if side.selected_on_test and comparison.split is Split.TEST else ""
-    return row | {"n": f"{side.n:,}", "comparable": comparable, "accuracy is": "", "note": note, "link": ""}
+def _is_phantom(side: Side) -> bool:
+    return view(side.run_ids[0]).data.is_phantom

@@ -11,7 +11,7 @@ from pages.ui.compare.pick import pick_pair
 from pages.ui.compare.reliability import reliability_overlay
 from pages.ui.components import chart
 from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.reporting.wording import NAMES
+from pneumo_core.evaluation.wording import NAMES
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import find_run
 

@@ -2,25 +2,16 @@
 
 import streamlit as st
 
-from pages.ui.compare.tables import (
-    change,
-    confusion_table,
-    counts_frame,
-    figures_frame,
-    mean_table,
-    p_short,
-    pairs_frame,
-    reasons,
-    short,
-)
+from pages.ui.compare.tables import confusion_table, mean_table
 from pages.ui.pictures import plain
+from pages.ui.table import show_table
 from pages.ui.tables import table_frame
 from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.evaluation.figures import Metric
 from pneumo_core.evaluation.metrics import classification_table
-from pneumo_core.evaluation.paired import SeedDifference
-from pneumo_core.records import Estimate
-from pneumo_core.reporting.wording import AS_THEY_ARE, NAMES
+from pneumo_core.evaluation.significance import SeedDifference
+from pneumo_core.evaluation.wording import NAMES, SCORES, difference_parts, estimate_text, p_text
+from pneumo_core.records import Estimate, Metric, NotApplicable
+from pneumo_core.reporting import comparison_tables
 
 HEADLINE = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
 
@@ -35,30 +26,31 @@ def where(comparison: Comparison) -> str:
 
 def verdict(comparison: Comparison) -> None:
     """The sentence, what limits it, and the figures that most people look for."""
-    st.info(plain(comparison.verdict), icon=":material/balance:")
-    st.caption("\n".join(f"- {plain(note)}" for note in comparison.notes))
+    st.info(plain(comparison.verdict.sentence), icon=":material/balance:")
+    st.caption("\n".join(f"- {plain(note)}" for note in comparison.verdict.notes))
     grid = st.grid(len(HEADLINE), min_column_width=180, border=True)
     for metric in HEADLINE:
-        value, _, interval = change(metric, comparison.differences[metric].estimate).partition(" ")
+        found = comparison.differences[metric].estimate
+        value, interval = ("n/a", "") if isinstance(found, NotApplicable) else difference_parts(metric, found)
         with grid.cell():
-            unit = "" if metric in AS_THEY_ARE else ", points"
+            unit = "" if metric in SCORES else ", points"
             st.metric(
                 f"{NAMES[metric]}, B - A{unit}",
                 value,
                 help=f"{NAMES[metric]} of B minus that of A, with its 95 % interval over patients.",
             )
-            st.caption("  \n".join(_tile(comparison, metric, interval.strip("()"))))
+            st.caption("  \n".join(_tile(comparison, metric, interval)))
 
 
 def _tile(comparison: Comparison, metric: Metric, interval: str) -> list[str]:
     """What stands below a difference: its interval and p, the same over seeds, and both sides."""
     difference, seeds = comparison.differences[metric], comparison.seeds[metric]
-    words = [f"{interval} over patients, p {p_short(difference.p)}" if interval else "not applicable"]
+    words = [f"{interval} over patients, {p_text(difference.p)}" if interval else "not applicable"]
     if isinstance(seeds, SeedDifference):
-        _, _, ends = change(metric, Estimate(seeds.value, seeds.low, seeds.high, 0)).partition(" ")
-        words.append(f"{ends.strip('()')} over seeds, p {p_short(seeds.p)}")
+        words.append(f"{difference_parts(metric, seeds)[1]} over seeds, {p_text(seeds.p)}")
     for letter, side in (("A", comparison.a), ("B", comparison.b)):
-        words.append(f"{letter} {short(metric, side.figures[metric])}")
+        estimate = side.figures[metric]
+        words.append(f"{letter} {'n/a' if isinstance(estimate, NotApplicable) else estimate_text(metric, estimate)}")
     if isinstance(difference.estimate, Estimate) and comparison.paired:
         return [*words, f"{where(comparison).rpartition(',')[0]}, n = {difference.estimate.n:,}"]
     return [*words, where(comparison)]
@@ -68,24 +60,17 @@ def figures_panel(comparison: Comparison) -> None:
     """Tables of both sides in the report's layout, all figures, and the tests."""
     st.subheader("Right and wrong calls")
     _classification(comparison)
+    several = len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1
+    if several:
+        show_table(comparison_tables.confusions(comparison), where(comparison))
     st.subheader("Every figure")
-    st.caption(
-        f"{where(comparison)}. Intervals are 95 %, differences of shares in points. Over patients and over seeds are told "
-        "apart, because new patients and a new seed are two kinds of chance."
-    )
-    st.dataframe(
-        figures_frame(comparison), hide_index=True, width="stretch", height="content", alt="Figures of A and B"
-    )
+    show_table(comparison_tables.figures(comparison), where(comparison))
+    if several:
+        st.caption("Over patients and over seeds are told apart: new patients and a new seed are two kinds of chance.")
+        show_table(comparison_tables.seeds(comparison), where(comparison))
     st.subheader("Tests, run by run")
-    several = " Holm's adjustment allows for looking at several pairs." if len(comparison.pairs) > 1 else ""
-    st.caption(
-        f"{where(comparison)}. McNemar asks whether one side is right more often where only one of them is; DeLong "
-        "compares AUROC. Both take images as independent; the clustered p allows for several images of a patient."
-        + several
-    )
-    st.dataframe(pairs_frame(comparison), hide_index=True, width="stretch", height="content", alt="Tests of each pair")
-    for reason in reasons(comparison):
-        st.caption(plain(f"Not applicable: {reason}."))
+    show_table(comparison_tables.agreement(comparison), where(comparison))
+    show_table(comparison_tables.areas(comparison), where(comparison))
     with st.expander("How the figures were made"):
         st.markdown(plain(comparison.methods))
 
@@ -102,8 +87,6 @@ def _classification(comparison: Comparison) -> None:
                 st.table(confusion_table(counts), alt=f"Confusion matrix of {side.name}")
                 table = classification_table(counts)
             else:
-                words = f"Counts of each run of {side.name}"
-                st.dataframe(counts_frame(side), hide_index=True, width="stretch", alt=words)
                 table = mean_table(side)
             st.table(table_frame(table), alt=f"Classification table of {side.name}")
     st.caption("In the layout of the report of 2020: precision, recall and F1 of each class, and their means.")

@@ -7,8 +7,9 @@ import streamlit as st
 
 from pages.ui.cached import comparison_files_of
 from pages.ui.compare.figures import where
-from pages.ui.compare.tables import figures_frame, pairs_frame
+from pages.ui.table import download_table
 from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.reporting import comparison_tables
 
 _KINDS = {
     "html": "text/html",
@@ -25,13 +26,8 @@ def files_panel(comparison: Comparison) -> None:
     a, b = comparison.a.run_ids, comparison.b.run_ids
     st.caption(f"{where(comparison)}. No X-ray is in any of these files.")
     with st.container(horizontal=True):
-        for label, table, name in (
-            ("Figures (CSV)", figures_frame(comparison), "figures.csv"),
-            ("Tests of each pair (CSV)", pairs_frame(comparison), "tests.csv"),
-        ):
-            st.download_button(
-                label, table.to_csv(index=False), name, "text/csv", on_click="ignore", icon=":material/download:"
-            )
+        for table in (comparison_tables.figures, comparison_tables.agreement, comparison_tables.areas):
+            download_table(table(comparison))
     st.markdown("**Documents**")
     st.caption(
         "A report as HTML and PDF, every number as JSON, each table as CSV, each figure as SVG and PNG, a model card of each "

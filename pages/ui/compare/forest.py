@@ -1,4 +1,4 @@
-"""What differs, figure by figure and run by run, as pure functions; the tables are in `compare_frames`."""
+"""What differs, figure by figure and run by run, as pure functions; the tables are in `frames`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,10 +9,9 @@ from plotly.subplots import make_subplots
 from pages.ui.charts import REFERENCE
 from pages.ui.compare.charts import BELOW, DOTTED, MARGIN, sides
 from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.evaluation.figures import Metric
-from pneumo_core.evaluation.paired import SeedDifference, Spread
-from pneumo_core.records import Estimate, NotApplicable
-from pneumo_core.reporting.wording import AS_THEY_ARE, NAMES, difference_text, estimate_text, value_text
+from pneumo_core.evaluation.significance import SeedDifference, Spread
+from pneumo_core.evaluation.wording import NAMES, SCORES, difference_text, estimate_text, value_text
+from pneumo_core.records import Estimate, Metric, NotApplicable
 
 FOREST = (
     Metric.ACCURACY,
@@ -43,7 +42,7 @@ def forest(comparison: Comparison, shown: Sequence[Metric] = FOREST) -> go.Figur
     """
     found = {metric: comparison.differences[metric].estimate for metric in shown}
     panels = [
-        [metric for metric in shown if (metric in AS_THEY_ARE) is scores and isinstance(found[metric], Estimate)]
+        [metric for metric in shown if (metric in SCORES) is scores and isinstance(found[metric], Estimate)]
         for scores in (False, True)
     ]
     panels = [panel for panel in panels if panel]
@@ -59,7 +58,7 @@ def forest(comparison: Comparison, shown: Sequence[Metric] = FOREST) -> go.Figur
         if over_seeds:
             figure.add_trace(_intervals(seeds, "over seeds (95 %)", shift, 1.5, _SEEDS, row == 1), row, 1)
         figure.add_vline(x=0, line=DOTTED, row=row, col=1)
-        unit = "" if panel[0] in AS_THEY_ARE else ", points"
+        unit = "" if panel[0] in SCORES else ", points"
         reach, beyond = _reach(panel, found, comparison)
         words = " (thin bars that reach the edge go on beyond it)" if beyond else ""
         figure.update_xaxes(title_text=f"B - A{unit}{words}", zeroline=False, range=[-reach, reach], row=row)
@@ -119,7 +118,7 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
     if not figure.data:
         return reason or NotApplicable("there are no runs")
     figure.update_yaxes(tickvals=[0, 1], ticktext=["A", "B"], range=[1.6, -0.6], showgrid=False, zeroline=False)
-    figure.update_xaxes(title_text=NAMES[metric] + ("" if metric in AS_THEY_ARE else ", %"))
+    figure.update_xaxes(title_text=NAMES[metric] + ("" if metric in SCORES else ", %"))
     if metric is not Metric.LOG_LOSS:  # The others end at 1; an interval over two seeds need not.
         figure.update_xaxes(minallowed=_scaled(metric, -0.02), maxallowed=_scaled(metric, 1.02))
     return figure.update_layout(height=320, margin=MARGIN, legend={**BELOW, "y": -0.28})
@@ -159,9 +158,7 @@ def _intervals(
         x=[_scaled(metric, value) for value, _, _ in ends],
         y=[place + shift for place, _, _ in known],
         error_x=_bars(metric, ends, thickness),
-        customdata=[
-            f"{NAMES[of]}: {difference_text(of, *three)}" for (_, of, _), three in zip(known, ends, strict=True)
-        ],
+        customdata=[f"{NAMES[of]}: {difference_text(of, found)}" for _, of, found in known],
         mode="markers",
         name=name,
         legendgroup=name,
@@ -182,4 +179,4 @@ def _bars(metric: Metric, ends: Sequence[tuple[float, float, float]], thickness:
 
 def _scaled(metric: Metric, value: float) -> float:
     """Shares in points or percent, scores as they are."""
-    return value if metric in AS_THEY_ARE else 100 * value
+    return value if metric in SCORES else 100 * value

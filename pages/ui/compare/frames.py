@@ -8,9 +8,8 @@ import pandas as pd
 
 from pages.ui.tables import epoch_table
 from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.evaluation.figures import METRICS, Metric
-from pneumo_core.records import Estimate, NotApplicable
-from pneumo_core.reporting.wording import NAMES
+from pneumo_core.evaluation.wording import NAMES
+from pneumo_core.records import Estimate, Metric, NotApplicable
 
 
 def roc_frame(comparison: Comparison) -> pd.DataFrame:
@@ -46,7 +45,7 @@ def histories_frame(events_a: Sequence[Mapping[str, Any]], events_b: Sequence[Ma
 def forest_frame(comparison: Comparison) -> pd.DataFrame:
     """Every difference as a row of numbers, over patients and over seeds; shares as fractions, and reasons in words."""
     rows = []
-    for metric in METRICS:
+    for metric in Metric:
         found, seeds = comparison.differences[metric], comparison.seeds[metric]
         row: dict[str, Any] = {"figure": NAMES[metric], "not applicable": "", "over seeds not applicable": ""}
         if isinstance(found.estimate, NotApplicable):

@@ -11,11 +11,10 @@ from pages.ui.compare.gallery import PAGE_SIZE, data_of, show_images
 from pages.ui.components import disclaimer, shown_errors
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import plain
-from pneumo_core.evaluation.comparison import Comparison, Pair
-from pneumo_core.evaluation.figures import Evidence
-from pneumo_core.evaluation.paired import McNemar
+from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.verdict import p_text
+from pneumo_core.evaluation.significance import McNemar
+from pneumo_core.evaluation.wording import p_text, percent
 from pneumo_core.records import Label, NotApplicable
 
 
@@ -80,7 +79,7 @@ def counts_frame(table: pd.DataFrame) -> pd.DataFrame:
 
     def words(cell: Cell) -> str:
         count = int((table["cell"] == cell).sum())
-        return f"{count:,} ({count / len(table):.1%})"
+        return f"{count:,} ({percent(count / len(table))})"
 
     rows = [[words(Cell.BOTH_RIGHT), words(Cell.ONLY_A)], [words(Cell.ONLY_B), words(Cell.BOTH_WRONG)]]
     return pd.DataFrame(rows, index=["A right", "A wrong"], columns=["B right", "B wrong"])

@@ -17,14 +17,15 @@ from pages.ui.compare.point_pick import (
     pick_thresholds,
     threshold_by,
 )
-from pages.ui.compare.point_tables import Point, at_prevalence, benefit_at, decision_frame, rates_frame, roc_frame
+from pages.ui.compare.point_tables import Point, decision_frame, rates_frame, roc_frame
 from pages.ui.compare.sides import Shown, name_sides, shown_sides, validation_of
 from pages.ui.components import chart
 from pneumo_core.evaluation import metrics
-from pneumo_core.evaluation.comparison import Comparison, Pair
-from pneumo_core.evaluation.figures import Evidence, labels_of
+from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
 from pneumo_core.evaluation.operating import DecisionCurve, RuleKind, decision_curve, rates
+from pneumo_core.evaluation.prevalence import at_prevalence, benefit_at
 from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.wording import percent, score_text
 from pneumo_core.records import NotApplicable
 
 _EXPLORATION: Final = (
@@ -65,16 +66,14 @@ def _panel(a: Shown, b: Shown, val_a: Evidence | NotApplicable, val_b: Evidence 
 
 
 def _point(side: Shown, threshold: float, prevalence: float, stake: float) -> Point:
-    y_true, values = side.y_true, side.probability
-    found = rates(y_true, values, side.patients, threshold)
-    ppv, npv = at_prevalence(found, prevalence)
+    y_true, values = side.evidence.y_true, side.evidence.probability
+    found = rates(y_true, values, side.evidence.patients, threshold)
     curve = _decision_curve(side.predictions[["label", "logit", "patient_id"]], prevalence)
     return Point(
         side=side,
         confusion=metrics.confusion(y_true, values, threshold),
         rates=found,
-        ppv=ppv,
-        npv=npv,
+        values=at_prevalence(found, prevalence),
         benefit=benefit_at(curve, stake),
         roc=metrics.roc_curve(y_true, values),
         curve=curve,
@@ -85,13 +84,15 @@ def _point(side: Shown, threshold: float, prevalence: float, stake: float) -> Po
 def _decision_curve(rows: pd.DataFrame, prevalence: float) -> DecisionCurve | NotApplicable:
     """The one costly part, which no threshold changes; the cache's key is the predictions themselves."""
     values = probability(rows["logit"].to_numpy())
-    return decision_curve(labels_of(rows), values, rows["patient_id"].to_numpy(dtype=str), prevalence)
+    return decision_curve(
+        rows["label"].to_numpy(dtype="int64"), values, rows["patient_id"].to_numpy(dtype=str), prevalence
+    )
 
 
 def _results(points: Sequence[Point], prevalence: float, stake: float) -> None:
     for place, point in zip(st.columns(2, gap="large"), points, strict=True):
         counts, letter = point.confusion, point.side.letter
-        words = f"Confusion matrix of {letter} at a threshold of {point.rates.threshold:.3f}"
+        words = f"Confusion matrix of {letter} at a threshold of {score_text(point.rates.threshold)}"
         with place:
             st.markdown(f"**{words}** · {point.side.where}, n = {point.rates.n:,}")
             st.plotly_chart(charts.confusion(counts), width="stretch", key=f"point {letter}", alt=words)
@@ -105,7 +106,7 @@ def _results(points: Sequence[Point], prevalence: float, stake: float) -> None:
         chart(roc_points(points), roc_frame(points), title=title, where=where, caption=words)
     with right:
         words = (
-            f"Net benefit at a prevalence of {prevalence:.1%}: true positives less false positives, as shares of all, a "
+            f"Net benefit at a prevalence of {percent(prevalence)}: true positives less false positives, as shares of all, a "
             "false positive weighing threshold / (1 - threshold). The dashed upright line is the threshold probability chosen "
             "above. A run is of use where it lies above both grey lines. The "
             "probabilities are the raw ones, so read it only as far as Calibration lets them be trusted."

@@ -9,9 +9,9 @@ import streamlit as st
 from pages.ui.compare.sides import Shown
 from pages.ui.components import show_error
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.figures import Evidence, labels_of
+from pneumo_core.evaluation.comparison import Evidence
 from pneumo_core.evaluation.operating import GRID, RuleKind, ThresholdRule, choose
-from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import NotApplicable
 
 OWN: Final = "own"
@@ -61,21 +61,21 @@ def pick_rule(offered: list[str]) -> tuple[str, float | None]:
 
 
 def pick_prevalence(side: Shown) -> float:
-    own = float(side.y_true.mean())
+    own = float(side.evidence.y_true.mean())
     low, high = _PREVALENCE
     usual = min(high, max(low, 100 * own))
     _unless_set("point_prevalence", lambda: _asked("prevalence", low, high), usual)
-    percent = st.slider(
+    chosen = st.slider(
         "Prevalence of PNEUMONIA where the model is to serve",
         low,
         high,
         step=0.5,
         format="%.1f %%",
         key="point_prevalence",
-        help=f"In these images it is {own:.1%}, far above most hospitals'. PPV, NPV and net benefit depend on it.",
+        help=f"In these images it is {percent(own)}, far above most hospitals'. PPV, NPV and net benefit depend on it.",
     )
-    _keep("prevalence", None if percent == usual else f"{percent:g}")
-    return percent / 100
+    _keep("prevalence", None if chosen == usual else f"{chosen:g}")
+    return chosen / 100
 
 
 def pick_stake() -> float:
@@ -106,9 +106,8 @@ def threshold_by(
         return side.evidence.threshold
     kind = RuleKind(rule)
     asked = ThresholdRule(kind, value, prevalence if kind is RuleKind.COST else None)
-    rows = val.predictions
     try:
-        return choose(asked, labels_of(rows), probability(rows["logit"].to_numpy()))
+        return choose(asked, val.y_true, val.probability)
     except DataError as error:
         show_error(f"Run {side.letter}: {error}. Its own threshold stands in.")
         return side.evidence.threshold

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pages.ui.compare.sides import Shown
-from pages.ui.tables import RATES, spoken
+from pages.ui.tables import OPERATING
 from pneumo_core.evaluation.metrics import Confusion, RocCurve
-from pneumo_core.evaluation.operating import DecisionCurve, ThresholdRates, predictive_values
-from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.evaluation.operating import DecisionCurve, ThresholdRates
+from pneumo_core.evaluation.prevalence import PredictiveValues
+from pneumo_core.evaluation.wording import NAMES, estimate_text, percent, score_text
+from pneumo_core.records import Estimate, Metric, NotApplicable
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,7 @@ class Point:
         side: The run.
         confusion: Its confusion matrix.
         rates: Its rates on the split shown.
-        ppv: Predictive value at the reader's prevalence.
-        npv: Predictive value at the reader's prevalence.
+        values: Predictive values at the reader's prevalence.
         benefit: Net benefit at the reader's stake and prevalence, the same stake for both runs.
         roc: Its ROC curve.
         curve: Its decision curve at the reader's prevalence.
@@ -30,54 +31,31 @@ class Point:
     side: Shown
     confusion: Confusion
     rates: ThresholdRates
-    ppv: Estimate | NotApplicable
-    npv: Estimate | NotApplicable
+    values: PredictiveValues
     benefit: Estimate | NotApplicable
     roc: RocCurve | NotApplicable
     curve: DecisionCurve | NotApplicable
 
 
-def at_prevalence(
-    rates: ThresholdRates, prevalence: float
-) -> tuple[Estimate | NotApplicable, Estimate | NotApplicable]:
-    """PPV and NPV of a threshold at a prevalence in (0, 1); see `evaluation.operating`."""
-    sensitivity, specificity = rates.sensitivity, rates.specificity
-    if isinstance(sensitivity, NotApplicable) or isinstance(specificity, NotApplicable):
-        missing = NotApplicable("it needs both sensitivity and specificity")
-        return missing, missing
-    return predictive_values(sensitivity, specificity, prevalence)
-
-
-def benefit_at(curve: DecisionCurve | NotApplicable, stake: float) -> Estimate | NotApplicable:
-    """Net benefit of a decision curve at one of its thresholds, with the interval of its band."""
-    if isinstance(curve, NotApplicable):
-        return curve
-    place = curve.threshold.index(stake)
-    return Estimate(value=curve.model[place], low=curve.low[place], high=curve.high[place], n=curve.n)
-
-
 def rates_frame(points: Sequence[Point], prevalence: float, stake: float) -> pd.DataFrame:
     """Each run's rates at its threshold as text: value, interval and n, or why there is none."""
-
-    def words(name: str, estimate: Estimate | NotApplicable) -> str:
-        value, interval = spoken(name, estimate)
-        return f"{value} ({interval})" + ("" if isinstance(estimate, NotApplicable) else f", n = {estimate.n:,}")
-
-    columns = {}
+    columns, at = {}, f"at a prevalence of {percent(prevalence)}"
     for point in points:
         rates, counts, benefit = point.rates, point.confusion, point.benefit
         columns[f"{point.side.letter}, {point.side.where}"] = {
-            "Threshold": f"{rates.threshold:.3f}",
+            "Threshold": score_text(rates.threshold),
             "PNEUMONIA: called so, missed": f"{counts.tp:,}, {counts.fn:,}",
             "NORMAL: called so, false alarms": f"{counts.tn:,}, {counts.fp:,}",
-            **{RATES[name]: words(name, getattr(rates, name)) for name in ("sensitivity", "specificity")},
-            **{f"{RATES[name]}, as in these images": words(name, getattr(rates, name)) for name in ("ppv", "npv")},
-            f"PPV at a prevalence of {prevalence:.1%}": words("ppv", point.ppv),
-            f"NPV at a prevalence of {prevalence:.1%}": words("npv", point.npv),
-            f"Net benefit at a threshold probability of {stake:.2f} and a prevalence of {prevalence:.1%}": (
-                f"n/a ({benefit.reason})"
-                if isinstance(benefit, NotApplicable)
-                else f"{benefit.value:.3f} ({benefit.low:.3f} to {benefit.high:.3f}), n = {benefit.n:,}"
+            **{
+                NAMES[metric] + (", as in these images" if metric in (Metric.PPV, Metric.NPV) else ""): estimate_text(
+                    metric, getattr(rates, metric), with_n=True
+                )
+                for metric in OPERATING
+            },
+            f"PPV {at}": estimate_text(Metric.PPV, point.values.ppv, with_n=True),
+            f"NPV {at}": estimate_text(Metric.NPV, point.values.npv, with_n=True),
+            f"Net benefit at a threshold probability of {stake:.2f} and {at.removeprefix('at ')}": (
+                score_text(benefit) + ("" if isinstance(benefit, NotApplicable) else f", n = {benefit.n:,}")
             ),
         }
     return pd.DataFrame(columns)

@@ -27,11 +27,12 @@ def reliability_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
                 x=run["mean probability"],
                 y=share,
                 error_y=_bars(run) if len(side.run_ids) <= FEW else None,
-                customdata=run[["images", "low", "high"]],
+                customdata=pd.concat([run["images"], 100 * run[["share PNEUMONIA", "low", "high"]]], axis=1),
                 mode="lines+markers",
                 marker={"symbol": look.symbol, "size": 7, "color": look.colour},
-                hovertemplate=f"{look.letter}, seed {seed}<br>mean probability %{{x:.3f}}<br>PNEUMONIA %{{y:.1%}} "
-                "(%{customdata[1]:.1%} to %{customdata[2]:.1%})<br>%{customdata[0]:,} images<extra></extra>",
+                hovertemplate=f"{look.letter}, seed {seed}<br>mean probability %{{x:.3f}}<br>"
+                "PNEUMONIA %{customdata[1]:.1f} % (%{customdata[2]:.1f} to %{customdata[3]:.1f})<br>"
+                "%{customdata[0]:,} images<extra></extra>",
                 **style(look, side, first=place == 0),
             )
         bins = mine.groupby(["from", "to"], as_index=False)["images"].mean()

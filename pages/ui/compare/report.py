@@ -1,25 +1,20 @@
 """Compare's look at the report of 2020: each of its numbers beside ours, the two protocols, and its inconsistencies."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
 
 from pages.ui.pictures import plain
+from pages.ui.table import download_table, show_table, text_frame
 from pneumo_core.config.classifier import TrainConfig
-from pneumo_core.evaluation.against_report import (
-    ParameterRow,
-    Row,
-    against_parameters,
-    against_report,
-    counterpart,
-    protocol_notes,
-)
+from pneumo_core.evaluation.against_report import against_report, counterpart, metric_of, protocol_notes
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.jobs.runs import RunView, view
-from pneumo_core.records import Architecture, Estimate, NotApplicable, Split
+from pneumo_core.records import Architecture, NotApplicable, Split
 from pneumo_core.reference import INCONSISTENCIES, REPORT_FIGURES, ReportRun
+from pneumo_core.reporting.document import Table
+from pneumo_core.reporting.reference_blocks import parameters_table, report_table
 from pneumo_core.runs.store import read_manifest
 
 _MODELS = {Architecture.BASELINE: "baseline CNN", Architecture.VGG16: "VGG16"}
@@ -35,7 +30,7 @@ def ours_against_report(comparison: Comparison) -> None:
         st.info(
             f"The report's figures are of test images, and these are of {comparison.split.value}. Choose test above."
         )
-    rows: list[pd.DataFrame] = []
+    made: list[Table] = []
     notes: dict[tuple[str, ...], str] = {}
     for letter, side in (("A", comparison.a), ("B", comparison.b)):
         asked = view(side.run_ids[0])
@@ -45,22 +40,17 @@ def ours_against_report(comparison: Comparison) -> None:
             st.info(plain(f"{letter} has no counterpart in the report: {run.reason}."))
             continue
         if comparison.split is Split.TEST:
-            rows.append(_side(letter, side, run))
+            made.append(_side(letter, side, run))
             found = protocol_notes(selected_on_test=side.selected_on_test, n=side.n)
             notes[found] = f"{notes[found]} and {letter}" if found in notes else letter
-        _parameters(letter, asked, run)
-    if rows:
+        parameters = parameters_table(letter, read_manifest(asked.run), run)
+        st.table(text_frame(parameters), hide_index=True, alt=parameters.caption)
+    if made:
         st.subheader("Two protocols")
         for found, letters in notes.items():
             st.markdown("\n".join([f"Read {letters} with this:", "", *(f"- {plain(note)}" for note in found)]))
-        st.download_button(
-            "Ours against the report (CSV)",
-            pd.concat(rows).to_csv(index=False),
-            "against-the-report.csv",
-            mime="text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        for table in made:
+            download_table(table)
     with st.expander(f"Where the report disagrees with itself or its data ({len(INCONSISTENCIES)})"):
         for item in INCONSISTENCIES:
             st.markdown(
@@ -75,52 +65,6 @@ def run_words(run: ReportRun) -> str:
     return f"{_MODELS[run.architecture]}, {images}"
 
 
-def report_frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """Figures of the report beside ours, for people."""
-
-    def ours(row: Row) -> str:
-        found = row.ours
-        return "n/a" if isinstance(found, NotApplicable) else f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
-
-    def difference(row: Row) -> str:
-        found = row.difference
-        return "n/a" if isinstance(found, NotApplicable) else f"{found:+z.3f}".replace("-", "\N{MINUS SIGN}")
-
-    columns = {
-        "figure": [row.name for row in rows],
-        "the report": [f"{row.report:.{row.decimals}f}" for row in rows],
-        "ours": [ours(row) for row in rows],
-        "ours - the report": [difference(row) for row in rows],
-        "the report's value is": [row.words for row in rows],
-        "place": [row.place for row in rows],
-    }
-    return pd.DataFrame(columns)
-
-
-def numbers_frame(letter: str, side: Side, rows: Sequence[Row]) -> pd.DataFrame:
-    """The same as numbers in full precision, a row for each figure."""
-
-    def numbers(found: Estimate | NotApplicable) -> dict[str, Any]:
-        if isinstance(found, NotApplicable):
-            return dict.fromkeys(("ours", "low", "high", "n")) | {"not applicable": found.reason}
-        return {"ours": found.value, "low": found.low, "high": found.high, "n": found.n, "not applicable": ""}
-
-    lines = [
-        {
-            "side": letter,
-            "name": side.name,
-            "figure": row.name,
-            "place": row.place,
-            "report": row.report,
-            **numbers(row.ours),
-            "difference": None if isinstance(row.difference, NotApplicable) else row.difference,
-            "inside": None if isinstance(row.inside, NotApplicable) else row.inside,
-        }
-        for row in rows
-    ]
-    return pd.DataFrame(lines)
-
-
 def others_frame(run: ReportRun, side: Side) -> pd.DataFrame:
     """What else the report says of a training: counts and what was set, with ours where there is one number for it."""
     ours: Mapping[str, int] = {
@@ -131,8 +75,7 @@ def others_frame(run: ReportRun, side: Side) -> pd.DataFrame:
     if len(side.confusions) == 1:
         counts = side.confusions[0]
         ours = {**ours, "true 0": counts.tn, "false 1": counts.fp, "false 0": counts.fn, "true 1": counts.tp}
-    compared = {row.name for row in against_report({}, run)}
-    found = [figure for figure in REPORT_FIGURES if figure.run == run and figure.name not in compared]
+    found = [figure for figure in REPORT_FIGURES if figure.run == run and metric_of(figure) is None]
     columns = {
         "number": [figure.name for figure in found],
         "the report": [
@@ -144,46 +87,21 @@ def others_frame(run: ReportRun, side: Side) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def parameters_frame(rows: Sequence[ParameterRow]) -> pd.DataFrame:
-    """Parameters of the report's network and ours."""
-
-    def equal(row: ParameterRow) -> str:
-        return "n/a" if isinstance(row.equal, NotApplicable) else "equal" if row.equal else "different"
-
-    columns = {
-        "parameters": [row.name for row in rows],
-        "the report": [f"{row.report:,}" for row in rows],
-        "ours": ["n/a" if isinstance(row.ours, NotApplicable) else f"{row.ours:,}" for row in rows],
-        "which are": [equal(row) for row in rows],
-        "place": [row.place for row in rows],
-    }
-    return pd.DataFrame(columns)
-
-
 def _counterpart(asked: RunView) -> ReportRun | NotApplicable:
-    if asked.data.is_phantom:
-        return NotApplicable("it was trained and tested on phantoms, which are drawings, and the report on X-rays")
     if not isinstance(asked.config, TrainConfig):
         return NotApplicable("what it was asked cannot be read")
-    return counterpart(asked.config)
+    return counterpart(asked.config, is_phantom=asked.data.is_phantom)
 
 
-def _side(letter: str, side: Side, run: ReportRun) -> pd.DataFrame:
-    runs = "" if len(side.run_ids) == 1 else f", mean of {len(side.run_ids)} runs"
-    where = f"test{', selected on test' if side.selected_on_test else ''}, n = {side.n:,}{runs}"
-    rows = against_report(side.figures, run)
-    inside = [row.inside for row in rows if not isinstance(row.inside, NotApplicable)]
+def _side(letter: str, side: Side, run: ReportRun) -> Table:
+    selected = ", selected on test" if side.selected_on_test else ""
+    found = [row.inside for row in against_report(side.figures, run) if not isinstance(row.inside, NotApplicable)]
     st.markdown(
-        f"Beside the report's **{run_words(run)}**, n = 624. Ours: {where}. Of {len(inside)} figures that both have, "
-        f"**{sum(inside)} of the report's lie inside** our intervals."
+        f"Beside the report's **{run_words(run)}**, n = 624. Of {len(found)} figures that both have, **{sum(found)} of the "
+        "report's lie inside** our intervals."
     )
-    st.dataframe(
-        report_frame(rows),
-        hide_index=True,
-        width="stretch",
-        height="content",
-        alt=f"{letter} beside the report, {where}",
-    )
+    table = report_table(letter, side, run)
+    show_table(table, f"test{selected}")
     with st.expander(f"What else the report says of this training, beside {letter}"):
         st.dataframe(
             others_frame(run, side),
@@ -191,9 +109,4 @@ def _side(letter: str, side: Side, run: ReportRun) -> pd.DataFrame:
             width="stretch",
             alt=f"Other numbers of the report, beside {letter}",
         )
-    return numbers_frame(letter, side, rows)
-
-
-def _parameters(letter: str, asked: RunView, run: ReportRun) -> None:
-    rows = against_parameters(read_manifest(asked.run), run.architecture)
-    st.table(parameters_frame(rows), hide_index=True, alt=f"Parameters of {letter} and of the report's network")
+    return table

@@ -5,15 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
 from pages.ui.cached import evidence_in
 from pages.ui.charts import SIDE_A, SIDE_B
 from pages.ui.pictures import plain
 from pneumo_core.errors import RunError
-from pneumo_core.evaluation.comparison import Comparison, Pair
-from pneumo_core.evaluation.figures import Evidence, labels_of
-from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
 from pneumo_core.records import NotApplicable, Split
 
 
@@ -48,26 +45,6 @@ class Shown:
         """Its predictions of the split."""
         return self.evidence.predictions
 
-    @property
-    def y_true(self) -> NDArray[np.int64]:
-        """Classes, (n,)."""
-        return labels_of(self.predictions)
-
-    @property
-    def logit(self) -> NDArray[np.float64]:
-        """Logits, (n,)."""
-        return self.predictions["logit"].to_numpy(dtype=np.float64)
-
-    @property
-    def probability(self) -> NDArray[np.float64]:
-        """Raw probabilities of PNEUMONIA, (n,)."""
-        return probability(self.logit)
-
-    @property
-    def patients(self) -> NDArray[np.str_]:
-        """Patient of each image, (n,)."""
-        return self.predictions["patient_id"].to_numpy(dtype=str)
-
 
 def shown_sides(comparison: Comparison, pair: Pair) -> tuple[Shown, Shown]:
     """Both runs of the pair on the comparison's split; see `inference.compared.evidence_of` for the errors."""
@@ -82,7 +59,7 @@ def name_sides(a: Shown, b: Shown) -> None:
     """Say which runs the letters stand for, with n and split."""
     words = (
         f"**{side.letter}** is {plain(side.name)}: run {side.evidence.run_id[-6:]}, seed {side.evidence.seed}, "
-        f"{len(side.predictions):,} images of {len(np.unique(side.patients)):,} patients, {side.where}."
+        f"{len(side.predictions):,} images of {len(np.unique(side.evidence.patients)):,} patients, {side.where}."
         for side in (a, b)
     )
     st.caption("  \n".join(words))

@@ -14,13 +14,11 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError, StoreError
 from pneumo_core.evaluation import slices as evaluated
 from pneumo_core.evaluation.comparison import Comparison, Pair
-from pneumo_core.inference.image_facts import image_facts
+from pneumo_core.evaluation.wording import NAMES
+from pneumo_core.inference.image_facts import SIZE, image_facts
 from pneumo_core.records import NotApplicable
 from pneumo_core.runs.store import find_run
 from pneumo_core.runs.submission import read_data
-
-_SIZE: Final = 150
-"""Side of the images that sharpness is measured on: that of every preset, so training has made the cache already."""
 
 _TITLES: Final = {
     "subtype": "Bacteria and virus",
@@ -31,7 +29,7 @@ _TITLES: Final = {
 }
 _NOTES: Final = {
     "subtype": "Both are PNEUMONIA, so specificity does not apply; AUROC is of the subtype against all NORMAL images.",
-    "sharpness": f"Variance of the Laplacian at {_SIZE} × {_SIZE} pixels: noise and contrast count as sharp too.",
+    "sharpness": f"Variance of the Laplacian at {SIZE} × {SIZE} pixels: noise and contrast count as sharp too.",
 }
 
 _Sliced = tuple[tuple[evaluated.Slice, ...], tuple[tuple[str, NotApplicable], ...]]
@@ -42,9 +40,9 @@ def slices(comparison: Comparison, pair: Pair) -> None:
     sides = shown_sides(comparison, pair)
     name_sides(*sides)
     measure = st.segmented_control(
-        "Figure", list(MEASURES), required=True, default="sensitivity", format_func=MEASURES.__getitem__, key="slice_of"
+        "Figure", MEASURES, required=True, default=MEASURES[0], format_func=NAMES.__getitem__, key="slice_of"
     )
-    measure = measure or "sensitivity"
+    measure = measure or MEASURES[0]
     st.caption(
         "Each interval is 95 %, clustered by patient, and for its slice alone: of many slices some look bad by chance. "
         f"A slice of fewer than {evaluated.FEW} images says little."
@@ -63,11 +61,11 @@ def slices(comparison: Comparison, pair: Pair) -> None:
         chart(
             dots(parts, measure),
             numbers_frame(parts),
-            title=f"{title}: {MEASURES[measure]}",
+            title=f"{title}: {NAMES[measure]}",
             where=" and ".join(dict.fromkeys(f"{side.where}, n = {len(side.predictions):,}" for side in sides)),
             caption=_NOTES.get(group, "Each slice is named with its number of images; the smallest is marked."),
         )
-        st.table(slices_frame(parts, measure), alt=f"{title}: {MEASURES[measure]} of both runs with 95 % intervals")
+        st.table(slices_frame(parts, measure), alt=f"{title}: {NAMES[measure]} of both runs with 95 % intervals")
     if any(_index_of(side) is None for side in sides):
         st.info(
             "Image size, sharpness and kind of file are read from the images. Connect the data set that these runs were "
@@ -101,7 +99,7 @@ def _facts_of(side: Shown) -> pd.DataFrame | None:
 
 @st.cache_data(max_entries=8, show_spinner="Reading the images (once)…")
 def _facts(_index: DataIndex, root: str, data_id: str, image_ids: list[str]) -> pd.DataFrame:  # noqa: ARG001
-    return image_facts(_index, image_ids, size=_SIZE)
+    return image_facts(_index, image_ids)
 
 
 def _index_of(side: Shown) -> DataIndex | None:

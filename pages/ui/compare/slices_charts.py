@@ -8,16 +8,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.ui.compare.sides import Shown
-from pages.ui.tables import RATES, SCORES, spoken
 from pneumo_core.evaluation.slices import Slice
-from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.evaluation.wording import NAMES, estimate_text
+from pneumo_core.records import Estimate, Metric, NotApplicable
 
-MEASURES: Final = {name: {**RATES, **SCORES}[name] for name in ("sensitivity", "specificity", "accuracy", "auroc")}
+MEASURES: Final = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.ACCURACY, Metric.AUROC)
 
 Parts = Sequence[tuple[Shown, Sequence[Slice]]]
 
 
-def dots(parts: Parts, measure: str) -> go.Figure | NotApplicable:
+def dots(parts: Parts, measure: Metric) -> go.Figure | NotApplicable:
     """A dot with its 95 % interval for each run and slice; slices from the top down, A above B."""
     names = _names(parts)
     figure = go.Figure()
@@ -43,13 +43,13 @@ def dots(parts: Parts, measure: str) -> go.Figure | NotApplicable:
         return NotApplicable("; ".join(dict.fromkeys(reasons)))
     ticks: dict[str, Any] = {"tickvals": list(range(len(names))), "ticktext": [_label(parts, name) for name in names]}
     figure.update_yaxes(range=[len(names) - 0.5, -0.5], automargin=True, **ticks)
-    figure.update_xaxes(title=MEASURES[measure])
+    figure.update_xaxes(title=NAMES[measure])
     below = {"orientation": "h", "yanchor": "top", "y": -60 / (70 * len(names)), "x": 0}
     margin = {"l": 8, "r": 8, "t": 8, "b": 8}
     return figure.update_layout(height=110 + 70 * len(names), margin=margin, legend=below)
 
 
-def slices_frame(parts: Parts, measure: str) -> pd.DataFrame:
+def slices_frame(parts: Parts, measure: Metric) -> pd.DataFrame:
     """What is in each slice, and one figure of both runs as text."""
     rows = {}
     for name in _names(parts):
@@ -61,7 +61,9 @@ def slices_frame(parts: Parts, measure: str) -> pd.DataFrame:
             "PNEUMONIA": " and ".join(dict.fromkeys(f"{one.n_pneumonia:,}" for one in there)),
         }
         for letter, one in found.items():
-            row[f"{MEASURES[measure]} of {letter}"] = "no such slice" if one is None else _words(one, measure)
+            row[f"{NAMES[measure]} of {letter}"] = (
+                "no such slice" if one is None else estimate_text(measure, getattr(one, measure), with_n=True)
+            )
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -71,9 +73,9 @@ def numbers_frame(parts: Parts) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for side, found in parts:
         for one in found:
-            for name, title in MEASURES.items():
-                estimate = getattr(one, name)
-                row = {"run": side.letter, "slice": one.name, "images": one.n, "figure": title}
+            for metric in MEASURES:
+                estimate = getattr(one, metric)
+                row = {"run": side.letter, "slice": one.name, "images": one.n, "figure": NAMES[metric]}
                 missing = isinstance(estimate, NotApplicable)
                 told = {"not applicable": estimate.reason} if missing else {**asdict(estimate), "not applicable": ""}
                 rows.append(row | told)
@@ -94,9 +96,3 @@ def _label(parts: Parts, name: str) -> str:
 def _mark(there: Sequence[Slice]) -> str:
     smallest, few = any(one.smallest for one in there), any(one.few for one in there)
     return (", smallest" if smallest else "") + (", few" if few else "")
-
-
-def _words(one: Slice, measure: str) -> str:
-    estimate: Estimate | NotApplicable = getattr(one, measure)
-    value, interval = spoken(measure, estimate)
-    return f"{value} ({interval})" + ("" if isinstance(estimate, NotApplicable) else f", n = {estimate.n:,}")

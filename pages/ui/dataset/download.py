@@ -19,6 +19,7 @@ from pneumo_core.data.fetch import credentials_hint
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import PneumoError, StoreError
+from pneumo_core.evaluation.wording import percent
 from pneumo_core.jobs.downloads import start_download
 
 _FINISHED = "download_to_connect"
@@ -131,4 +132,4 @@ def in_words(progress: DownloadProgress) -> tuple[float, str]:
     fraction = min(1.0, progress.done / progress.total)
     if progress.stage in {DownloadStage.VERIFYING, DownloadStage.DONE}:
         return fraction, f"{words}: {progress.done:,} of {progress.total:,}"
-    return fraction, f"{words}: {progress.done / 1e9:.2f} of {progress.total / 1e9:.2f} GB ({fraction:.0%})"
+    return fraction, f"{words}: {progress.done / 1e9:.2f} of {progress.total / 1e9:.2f} GB ({percent(fraction, 0)})"

@@ -12,6 +12,7 @@ import streamlit as st
 from pages.ui.charts import COLOURS
 from pneumo_core.data.audit import audit
 from pneumo_core.data.index import DataIndex
+from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Label, Split, Subtype
 
 _ADVICE = {
@@ -41,7 +42,7 @@ def count_table(table: pd.DataFrame) -> pd.DataFrame:
                     for subtype in Subtype
                     if subtype is not Subtype.NONE
                 },
-                "PNEUMONIA, share": f"{pneumonia / len(part):.1%}" if len(part) else "no images",
+                "PNEUMONIA, share": percent(pneumonia / len(part)) if len(part) else "no images",
                 "patients": part["patient_id"].nunique(),
                 "patients, prefix dropped": part["pooled_id"].nunique(),
             }

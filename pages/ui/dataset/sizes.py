@@ -6,7 +6,8 @@ import streamlit as st
 
 from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile_table, scatter
 from pneumo_core.data.index import DataIndex
-from pneumo_core.records import Estimate, Label, NotApplicable, Split
+from pneumo_core.evaluation.wording import score_text
+from pneumo_core.records import Estimate, Label, Split
 
 _TELLING = 0.6
 """AUROC that a feature's whole interval must exceed before the page warns of it; the phantoms are held to it as well."""
@@ -45,11 +46,17 @@ def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
         best, name = max(telling, key=lambda pair: pair[0].value)
         st.warning(
             f"The files give the classes away: ranking them by {name} alone, without looking at an image, reaches an AUROC of "
-            f"{_text(best)}. A model that does well on these images may have learned this and not the lungs.",
+            f"{score_text(best)}. A model that does well on these images may have learned this and not the lungs.",
             icon=":material/warning:",
         )
     rows = [
-        {"feature": name, "PNEUMONIA has": direction, "AUROC": _text(estimate), "n": f"{len(table):,}", "split": chosen}
+        {
+            "feature": name,
+            "PNEUMONIA has": direction,
+            "AUROC": score_text(estimate),
+            "n": f"{len(table):,}",
+            "split": chosen,
+        }
         for name, direction, estimate in found
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="AUROC of each feature alone")
@@ -97,9 +104,3 @@ def _show_modes(table: pd.DataFrame, where: str) -> None:
         f"{where}. L is gray; RGB is colour, which in an X-ray is gray stored three times. A mode that only one class has "
         "gives it away as well; this app reads every image as gray."
     )
-
-
-def _text(estimate: Estimate | NotApplicable) -> str:
-    if isinstance(estimate, NotApplicable):
-        return f"not applicable: {estimate.reason}"
-    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"

@@ -7,9 +7,10 @@ import streamlit as st
 
 from pages.ui import charts, tables
 from pages.ui.components import chart
-from pages.ui.tables import place, spoken
+from pages.ui.tables import place
 from pneumo_core.evaluation.report import EvaluationReport
-from pneumo_core.records import NotApplicable, Split
+from pneumo_core.evaluation.wording import NAMES, estimate_text
+from pneumo_core.records import Metric, NotApplicable, Split
 
 
 def calls(report: EvaluationReport, split: Split) -> None:
@@ -39,15 +40,15 @@ def curves(report: EvaluationReport, split: Split) -> None:
     part = report.splits[split]
     where = f"{place(report, split)}, n = {part.n:,}"
     kinds = (
-        ("roc", "ROC curve", "AUROC", part.auroc, "The nearer to the top left, the better the images are ordered."),
-        ("pr", "Precision-recall curve", "AUPRC", part.auprc, "Read it against the prevalence, the dashed line."),
+        ("roc", "ROC curve", Metric.AUROC, "The nearer to the top left, the better the images are ordered."),
+        ("pr", "Precision-recall curve", Metric.AUPRC, "Read it against the prevalence, the dashed line."),
     )
-    for column, (kind, title, name, area, words) in zip(st.columns(2, gap="large"), kinds, strict=True):
-        value, interval = spoken(name.lower(), area)
+    for column, (kind, title, metric, words) in zip(st.columns(2, gap="large"), kinds, strict=True):
         figure = charts.roc(part) if kind == "roc" else charts.pr(part)
         with column:
             table = tables.curve_frame(part, kind)
-            chart(figure, table, title=title, where=where, caption=f"{name} {value} ({interval}). {words}")
+            caption = f"{NAMES[metric]} {estimate_text(metric, part.figures[metric])}. {words}"
+            chart(figure, table, title=title, where=where, caption=caption)
 
 
 def training(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> None:

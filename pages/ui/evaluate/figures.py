@@ -7,23 +7,28 @@ import streamlit as st
 
 from pages.ui import tables
 from pages.ui.pictures import plain
-from pages.ui.tables import RATES, SCORES, place, spoken
+from pages.ui.tables import place
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.report import EvaluationReport
+from pneumo_core.evaluation.wording import NAMES, interval_text, value_text
 from pneumo_core.jobs.runs import RunView
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.records import Metric, NotApplicable, Split
 
 _HELP = {
-    "accuracy": "Share of images called what they are labelled. Always saying the commoner class reaches that class's share.",
-    "sensitivity": "Share of the PNEUMONIA images that are called PNEUMONIA; the rest are missed.",
-    "specificity": "Share of the NORMAL images that are called NORMAL; the rest are false alarms.",
-    "auroc": "How often a PNEUMONIA image gets a higher probability than a NORMAL one. 0.5 is chance. Needs no threshold.",
-    "auprc": "Average precision over all thresholds. Calling at random gives the prevalence, not 0.5.",
-    "ppv": "Share of PNEUMONIA among what is called so, at this split's prevalence; elsewhere it differs.",
-    "npv": "Share of NORMAL among what is called so, at this split's prevalence; elsewhere it differs.",
-    "brier": "Mean squared error of the probability: 0 is perfect, 0.25 is what always saying 0.5 gives.",
-    "log_loss": "Mean cross-entropy in nats, which training minimises. Being sure and wrong costs most.",
+    Metric.ACCURACY: "Share of images called what they are labelled. Always saying the commoner class reaches its share.",
+    Metric.SENSITIVITY: "Share of the PNEUMONIA images that are called PNEUMONIA; the rest are missed.",
+    Metric.SPECIFICITY: "Share of the NORMAL images that are called NORMAL; the rest are false alarms.",
+    Metric.AUROC: "How often a PNEUMONIA image gets a higher probability than a NORMAL one. 0.5 is chance. Needs no threshold.",
+    Metric.AUPRC: "Average precision over all thresholds. Calling at random gives the prevalence, not 0.5.",
+    Metric.PPV: "Share of PNEUMONIA among what is called so, at this split's prevalence; elsewhere it differs.",
+    Metric.NPV: "Share of NORMAL among what is called so, at this split's prevalence; elsewhere it differs.",
+    Metric.BRIER: "Mean squared error of the probability: 0 is perfect, 0.25 is what always saying 0.5 gives.",
+    Metric.LOG_LOSS: "Mean cross-entropy in nats, which training minimises. Being sure and wrong costs most.",
 }
+_CARDS = (
+    (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC, Metric.AUPRC),
+    (Metric.PPV, Metric.NPV, Metric.BRIER, Metric.LOG_LOSS),
+)
 _RULES = {
     OperatingRule.HALF: "fixed at one half, so nothing was chosen.",
     OperatingRule.YOUDEN: "where sensitivity + specificity is highest on {split}.",
@@ -53,15 +58,18 @@ def pick_split(report: EvaluationReport) -> Split:
 def figures(report: EvaluationReport, split: Split) -> None:
     """Figures as cards, each with its interval, n and split, and all of them as a table."""
     part = report.splits[split]
-    for names in (("accuracy", "sensitivity", "specificity", "auroc", "auprc"), ("ppv", "npv", "brier", "log_loss")):
-        grid = st.grid(len(names), min_column_width=180, border=True)
-        for name in names:
-            estimate: Estimate | NotApplicable = getattr(part, name)
-            value, interval = spoken(name, estimate)
+    for metrics in _CARDS:
+        grid = st.grid(len(metrics), min_column_width=180, border=True)
+        for metric in metrics:
+            estimate = part.figures[metric]
             n = "" if isinstance(estimate, NotApplicable) else f"n = {estimate.n:,}, "
             with grid.cell():
-                st.metric({**RATES, **SCORES}[name], value, help=_HELP[name])
-                st.caption(f"{interval}  \n{n}{place(report, split)}".replace(", selected", "  \nselected"))
+                st.metric(NAMES[metric], value_text(metric, estimate), help=_HELP[metric])
+                st.caption(
+                    f"{interval_text(metric, estimate)}  \n{n}{place(report, split)}".replace(
+                        ", selected", "  \nselected"
+                    )
+                )
     if part.ignored_replicates:
         st.caption(f"{part.ignored_replicates} bootstrap replicates lacked a class: AUROC and AUPRC leave them out.")
     with st.expander("All figures of all splits as a table"):

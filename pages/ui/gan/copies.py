@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pages.ui.cached import loaded_generator
 from pages.ui.charts import COLOURS, REFERENCE, SYNTHETIC
-from pages.ui.components import chart, percent
+from pages.ui.components import chart
 from pages.ui.gan.measures import finished_measures
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
 from pages.ui.gan.tables import pair_frame, quantile_frame, three_digits
@@ -16,6 +16,7 @@ from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.generator.measures import GenerativeReport
 from pneumo_core.evaluation.generator.memorisation import Memorisation
+from pneumo_core.evaluation.wording import percent, percent_text
 from pneumo_core.inference.gan_measures import GanMeasures, read_learned
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.records import Label, NotApplicable
@@ -50,14 +51,16 @@ def _share(found: Memorisation) -> None:
     share, expected = found.share, found.expected_share
     st.metric(
         "Generated images that are flagged",
-        "n/a" if isinstance(share, NotApplicable) else f"{share.value:.1%}",
-        help=f"Nearer to a training image than {1 - expected:.0%} of the training images are to any of another patient, or "
-        "equal to one.",
+        "n/a" if isinstance(share, NotApplicable) else percent(share.value),
+        help=f"Nearer to a training image than {percent(1 - expected, 0)} of the training images are to any of another "
+        "patient, or equal to one.",
     )
     if isinstance(share, NotApplicable):
         st.info(f"Not applicable: {share.reason}.")
         return
-    st.caption(f"{percent(share)}, 95 %, n = {share.n:,}; without copying about {expected:.0%} would be flagged.")
+    st.caption(
+        f"{percent_text(share)}, 95 %, n = {share.n:,}; without copying about {percent(expected, 0)} would be flagged."
+    )
     if share.low > expected:
         st.warning(
             "More than without copying: some samples may be copies of patients' images. Look at the first pairs."
@@ -145,7 +148,7 @@ def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pa
 def _nearness(quantile: float) -> str:
     if quantile <= 0:
         return "nearer than any two real images of different patients"
-    return f"about {quantile:.1%} of real images have one of another patient nearer"
+    return f"about {percent(quantile)} of real images have one of another patient nearer"
 
 
 def _drawn(generator: Generator, seed: int, numbers: list[int]) -> NDArray[np.uint8]:

@@ -9,10 +9,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.cached import samples_of
-from pages.ui.components import percent
 from pages.ui.gan.pictures import enlarged, real_images
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.intervals import wilson
+from pneumo_core.evaluation.wording import percent_text
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.status import run_state
@@ -92,7 +92,7 @@ def error_table(answers: tuple[Answer, ...]) -> pd.DataFrame:
     for is_generated, told in ((False, "real called generated"), (True, "generated called real")):
         own = [answer for answer in answers if answer.is_generated == is_generated]
         wrong = sum(not answer.is_right for answer in own)
-        share = percent(wilson(wrong, len(own)))
+        share = percent_text(wilson(wrong, len(own)))
         rows.append({"mistake": told, "images": f"{wrong} of {len(own)}", "share (95 % interval)": share})
     return pd.DataFrame(rows)
 
@@ -156,7 +156,9 @@ def _feedback(answers: tuple[Answer, ...]) -> None:
     else:
         st.error(f"Wrong: that image was {kind}.", icon=":material/close:")
     st.metric("Right answers", f"{sum(answer.is_right for answer in answers)} of {len(answers)}")
-    st.caption(f"{percent(score(answers))}, 95 % interval (Wilson), n = {len(answers)} images; guessing gives 50 %.")
+    st.caption(
+        f"{percent_text(score(answers))}, 95 % interval (Wilson), n = {len(answers)} images; guessing gives 50 %."
+    )
 
 
 def _controls(key: str, game: Game) -> None:

@@ -4,11 +4,11 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.components import percent
 from pages.ui.gan.tables import measure_rows, numbers_frame, spoken_frame, words_of
 from pages.ui.pictures import plain
 from pneumo_core.data.synthetic import MARK
 from pneumo_core.evaluation.generator.measures import FeatureMeasures
+from pneumo_core.evaluation.wording import percent_text
 from pneumo_core.inference.gan_measures import GanMeasures, read_measures
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.runs.files import is_there
@@ -131,8 +131,8 @@ def _classifier(measures: GanMeasures) -> None:
         return
     label = gan_run_config(find_run(measures.run_id)).label.name
     st.markdown(
-        f"The classifier {measures.classifier} calls these PNEUMONIA: **{percent(ours)}** of {ours.n:,} generated images, and "
-        f"**{percent(theirs)}** of the real images"
+        f"The classifier {measures.classifier} calls these PNEUMONIA: **{percent_text(ours)}** of {ours.n:,} generated images, "
+        f"and **{percent_text(theirs)}** of the real images"
         + (f", n = {theirs.n:,}," if isinstance(theirs, Estimate) else "")
         + f" at the same size. Both are of class {label}; the real ones may have trained the classifier."
     )

@@ -10,6 +10,7 @@ import pandas as pd
 from pages.ui.run_parts import number
 from pneumo_core.evaluation.generator.measures import FeatureMeasures, GenerativeReport
 from pneumo_core.evaluation.generator.memorisation import Memorisation
+from pneumo_core.evaluation.wording import percent
 from pneumo_core.inference.gan_measures import GanMeasures
 from pneumo_core.records import Estimate, NotApplicable
 
@@ -102,8 +103,9 @@ def words_of(value: _Value, *, is_share: bool = False) -> tuple[str, str]:
     """A value as text, and its interval or the reason why there is none."""
     if isinstance(value, NotApplicable):
         return "n/a", value.reason
-    numbers = [f"{part:.1%}" if is_share else three_digits(part) for part in (value.value, value.low, value.high)]
-    return numbers[0], f"{numbers[1]} to {numbers[2]}"
+    if is_share:
+        return percent(value.value), f"{100 * value.low:.1f} to {percent(value.high)}"
+    return three_digits(value.value), f"{three_digits(value.low)} to {three_digits(value.high)}"
 
 
 def three_digits(value: float) -> str:

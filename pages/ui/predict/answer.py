@@ -9,13 +9,13 @@ from PIL import Image
 
 from pages.ui.charts import COLOURS, REFERENCE
 from pages.ui.pictures import plain
-from pages.ui.tables import RATES, SCORES, spoken
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.calibration import calibrated_threshold, described
 from pneumo_core.evaluation.report import EvaluationReport
+from pneumo_core.evaluation.wording import NAMES, interval_text, percent, value_text
 from pneumo_core.inference.classify import Classifier, Prediction
-from pneumo_core.records import ImageRecord, Label, NotApplicable, Split, Subtype
+from pneumo_core.records import ImageRecord, Label, Metric, NotApplicable, Split, Subtype
 
 _LONGEST_SIDE = 1024
 
@@ -64,11 +64,14 @@ def show_rates(report: EvaluationReport) -> None:
     """How often the model is right and wrong, on the images that it was tested on."""
     split = Split.TEST if Split.TEST in report.splits else next(iter(report.splits))
     part = report.splits[split]
-    names = {**RATES, **SCORES}
-    shown = {
-        names[name]: spoken(name, getattr(part, name)) for name in ("sensitivity", "specificity", "accuracy", "auroc")
-    }
-    rows = [{"figure": name, "value": value, "95 % interval": interval} for name, (value, interval) in shown.items()]
+    rows = [
+        {
+            "figure": NAMES[metric],
+            "value": value_text(metric, part.figures[metric]),
+            "95 % interval": interval_text(metric, part.figures[metric]),
+        }
+        for metric in (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.ACCURACY, Metric.AUROC)
+    ]
     st.markdown(
         f"**How often this model is right** · {split.value}, n = {part.n:,} images of {part.n_patients:,} patients"
     )
@@ -104,8 +107,8 @@ def show_probability(prediction: Prediction, raw: float, model: Classifier) -> t
 def probability_text(probability: float) -> str:
     """A probability in words that never claim certainty: a sigmoid reaches neither 0 nor 1."""
     if probability > 0.999:
-        return "> 99.9%"
-    return "< 0.1%" if probability < 0.001 else f"{probability:.1%}"
+        return "> 99.9 %"
+    return "< 0.1 %" if probability < 0.001 else percent(probability)
 
 
 def probability_figure(probability: float, threshold: float) -> go.Figure:

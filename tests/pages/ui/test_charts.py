@@ -126,10 +126,10 @@ def test_confusion_cells_hold_counts_and_shares_of_their_row() -> None:
     figure = charts.confusion(Confusion(tn=8, fp=2, fn=5, tp=15))
     cells = {(note.y, note.x): note.text for note in figure.layout.annotations}
     assert cells == {
-        ("NORMAL", "called NORMAL"): "<b>8</b><br>80.0% of 10",
-        ("NORMAL", "called PNEUMONIA"): "<b>2</b><br>20.0% of 10",
-        ("PNEUMONIA", "called NORMAL"): "<b>5</b><br>25.0% of 20",
-        ("PNEUMONIA", "called PNEUMONIA"): "<b>15</b><br>75.0% of 20",
+        ("NORMAL", "called NORMAL"): "<b>8</b><br>80.0 % of 10",
+        ("NORMAL", "called PNEUMONIA"): "<b>2</b><br>20.0 % of 10",
+        ("PNEUMONIA", "called NORMAL"): "<b>5</b><br>25.0 % of 20",
+        ("PNEUMONIA", "called PNEUMONIA"): "<b>15</b><br>75.0 % of 20",
     }
     (heatmap,) = figure.data
     by_cell = {(row, column): heatmap.z[i][j] for i, row in enumerate(heatmap.y) for j, column in enumerate(heatmap.x)}

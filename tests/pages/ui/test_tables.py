@@ -162,7 +162,7 @@ def test_the_operating_point_stands_where_it_was_chosen_and_here(
     assert frame.columns.tolist() == columns
     here = report.splits[split].specificity
     assert frame.loc["Specificity", columns[-1]] == (
-        f"{here.value:.1%} ({here.low:.1%} to {here.high:.1%}), n = {here.n}"
+        f"{100 * here.value:.1f} % ({100 * here.low:.1f} to {100 * here.high:.1f}), n = {here.n}"
     )
 
 
@@ -217,17 +217,21 @@ def test_facts_are_read_from_the_manifest() -> None:
     manifest = {
         "parameters": 5_677_329,
         "trainable_parameters": 5_676_881,
-        "images": {"train": 5216, "val": 624, "test": 624},
+        "images": {"train": 5216, "val": 621, "test": 624},
         "seed": 0,
         "training_duration_s": 1234.5,
+        "export_duration_s": 67.0,
         "first_epoch_of_last_session": 3,
         "peak_memory_bytes": 3 * 2**20,
         "device": {"backend": "tensorflow", "precision": "float32", "versions": {"keras": "3.15.1"}},
     }
     facts = dict(tables.facts_frame(view(Preset.REPORT), manifest).itertuples(index=False))
     assert facts["parameters"] == "5,677,329"
+    assert facts["parameters trainable"] == "5,676,881"
     assert facts["parameters not trainable"] == "448"
-    assert facts["images in val"] == "624, the test images themselves"
+    assert facts["export and prediction"] == "67 s"
+    assert [facts[f"images in {split}"].partition(",")[0] for split in ("val", "test")] == ["621", "624"]
+    assert facts["images in val"] == "621, the test images themselves"
     assert facts["data"] == "abc, phantoms"
     assert facts["training"] == "1,234 s (resumed after epoch 3; the last session)"
     assert facts["peak memory"] == "3 MiB"

@@ -21,11 +21,11 @@ from pages.ui.compare.frames import (
 )
 from pages.ui.compare.histories import histories, histories_caption
 from pages.ui.compare.reliability import reliability_overlay
-from pneumo_core.evaluation.comparison import Comparison, compare
-from pneumo_core.evaluation.figures import Evidence, Metric
+from pneumo_core.evaluation.compare import compare
+from pneumo_core.evaluation.comparison import Comparison, Evidence
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.records import Estimate, NotApplicable, Split
-from pneumo_core.reporting.wording import NAMES
+from pneumo_core.evaluation.wording import NAMES
+from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 
 N = 80
 

@@ -74,7 +74,7 @@ def test_the_first_claim_is_that_of_the_data_sets_own_paper() -> None:
     (multiples,) = (table.value for table in page.table)
     assert multiples["counts that round to it"].tolist() == ["579", "none", "none"]
     assert not page.dataframe
-    assert "90.5% to 94.6%" in "".join(caption.value for caption in page.caption)
+    assert "90.5 to 94.6 %" in "".join(caption.value for caption in page.caption)
 
 
 def test_another_claim_is_typed_and_its_tables_are_shown() -> None:
@@ -104,7 +104,7 @@ def test_a_claim_is_read_from_the_address() -> None:
     page.run()
     assert not page.exception
     assert "exactly one gives" in plain(page.success[0].value)
-    assert "commoner class gives 62.5%" in "".join(caption.value for caption in page.caption)
+    assert "commoner class gives 62.5 %" in "".join(caption.value for caption in page.caption)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.paired import (
+from pneumo_core.evaluation.significance import (
     DeLong,
     McNemar,
     SeedDifference,

@@ -8,8 +8,10 @@ import pytest
 from sklearn import metrics as reference
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.figures import METRICS, Evidence, Metric, measured, missing_reason, runs_of
+from pneumo_core.evaluation.comparison import Evidence
 from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.weighted_metrics import measured, missing_reason, runs_of
+from pneumo_core.records import Metric
 
 
 def evidence(seed: int, *, n: int = 40, threshold: float = 0.5, decimals: int = 1) -> Evidence:
@@ -63,7 +65,7 @@ def test_weights_are_repetitions_and_figures_are_scikit_learns(seed: int) -> Non
             labels = np.repeat(run.predictions["label"].to_numpy(), times)
             logits = np.repeat(run.predictions["logit"].to_numpy(), times)
             expected = by_scikit_learn(labels, logits, run.threshold)
-            received = dict(zip(METRICS, found[row, place], strict=True))
+            received = dict(zip(Metric, found[row, place], strict=True))
             assert received == pytest.approx(expected, abs=1e-12)
 
 
@@ -71,7 +73,7 @@ def test_what_is_not_defined_is_nan_and_has_a_reason() -> None:
     run = evidence(0)
     only_sick = Evidence(run.run_id, 0, 0.5, False, run.predictions[run.predictions["label"] == 1])
     found = dict(
-        zip(METRICS, measured(runs_of([only_sick]), np.ones((1, len(only_sick.predictions))))[0, 0], strict=True)
+        zip(Metric, measured(runs_of([only_sick]), np.ones((1, len(only_sick.predictions))))[0, 0], strict=True)
     )
     assert np.isnan(found[Metric.SPECIFICITY])
     assert np.isnan(found[Metric.AUROC])

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pneumo_core.evaluation.concordance import areas_by_pairs, count_pairs
 from pneumo_core.evaluation.metrics import areas, rank
-from pneumo_core.evaluation.pair_areas import areas_by_pairs, count_pairs
 
 
 @settings(max_examples=60)

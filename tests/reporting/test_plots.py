@@ -8,25 +8,24 @@ from matplotlib.figure import Figure
 
 from pages.ui import charts
 from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.evaluation.figures import METRICS, Metric
 from pneumo_core.evaluation.metrics import RocCurve, roc_curve
-from pneumo_core.evaluation.paired import SeedDifference
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.records import Estimate, NotApplicable
-from pneumo_core.reporting import figures
+from pneumo_core.evaluation.significance import SeedDifference
+from pneumo_core.records import Estimate, Metric, NotApplicable
+from pneumo_core.reporting import plots
 from pneumo_core.reporting.drawing import svg
 from pneumo_core.reporting.study_document import Compared
 from tests.reporting.conftest import HOSTILE, predictions
 
 DRAWN: list[Callable[[Comparison], Figure]] = [
-    figures.roc,
-    figures.pr,
-    figures.reliability,
-    figures.confusions,
-    figures.forest,
-    figures.seeds,
-    figures.probabilities,
-    figures.decision_curve,
+    plots.roc,
+    plots.pr,
+    plots.reliability,
+    plots.confusions,
+    plots.forest,
+    plots.seeds,
+    plots.probabilities,
+    plots.decision_curve,
 ]
 
 
@@ -35,7 +34,7 @@ def texts(figure: Figure) -> set[str]:
 
 
 def test_colours_are_those_of_the_pages() -> None:
-    assert figures.COLOURS == charts.COLOURS
+    assert plots.COLOURS == charts.COLOURS
 
 
 @pytest.mark.parametrize("draw", DRAWN)
@@ -50,7 +49,7 @@ def test_every_figure_is_drawn_of_any_comparison(
 
 def test_roc_is_the_curve_with_its_operating_points(three_runs: Compared) -> None:
     comparison = three_runs.comparison
-    lines = figures.roc(comparison).axes[0].lines
+    lines = plots.roc(comparison).axes[0].lines
     curves = [curve for side in (comparison.a, comparison.b) for curve in side.roc if isinstance(curve, RocCurve)]
     counts = [one for side in (comparison.a, comparison.b) for one in side.confusions]
     assert len(lines) == 1 + 2 * len(curves) == 13
@@ -61,7 +60,7 @@ def test_roc_is_the_curve_with_its_operating_points(three_runs: Compared) -> Non
 
 def test_confusion_matrices_show_the_counts(one_run: Compared) -> None:
     comparison = one_run.comparison
-    figure = figures.confusions(comparison)
+    figure = plots.confusions(comparison)
     for axes, side in zip(figure.axes, (comparison.a, comparison.b), strict=True):
         counts = side.confusions[0]
         shown = {
@@ -74,13 +73,13 @@ def test_confusion_matrices_show_the_counts(one_run: Compared) -> None:
 
 def test_forest_shows_each_difference_with_its_interval(three_runs: Compared) -> None:
     differences = three_runs.comparison.differences
-    shares, others = figures.forest(three_runs.comparison).axes
+    shares, others = plots.forest(three_runs.comparison).axes
     shown = []
     for axes, scale in ((shares, 100), (others, 1)):
         for bars in axes.containers:
             ((low, _), (high, _)) = bars.lines[2][0].get_segments()[0].tolist()
             shown.append((low / scale, bars.lines[0].get_xdata()[0] / scale, high / scale))
-    expected = [differences[metric].estimate for metric in METRICS]
+    expected = [differences[metric].estimate for metric in Metric]
     assert len(shown) == len(expected)
     for (low, value, high), estimate in zip(shown, expected, strict=True):
         assert isinstance(estimate, Estimate)
@@ -92,21 +91,21 @@ def test_forest_shows_each_difference_with_its_interval(three_runs: Compared) ->
         for line in axes.collections
         if line.get_linewidth()[0] == 0.8
     ]
-    over = [three_runs.comparison.seeds[metric] for metric in METRICS]
+    over = [three_runs.comparison.seeds[metric] for metric in Metric]
     assert thin == [pytest.approx((one.low, one.high)) for one in over if isinstance(one, SeedDifference)]
-    assert len(thin) == len(METRICS)
+    assert len(thin) == len(Metric)
 
 
 def test_histogram_holds_each_image_once(one_run: Compared) -> None:
     side = one_run.comparison.a
-    bars = [bar.get_height() for bar in figures.probabilities(one_run.comparison).axes[0].patches]
+    bars = [bar.get_height() for bar in plots.probabilities(one_run.comparison).axes[0].patches]
     assert sum(bars) == pytest.approx(side.n)
     assert sum(bars[10:]) == pytest.approx(side.n_pneumonia)
 
 
 def test_dots_are_the_accuracies_of_the_runs(three_runs: Compared) -> None:
     comparison = three_runs.comparison
-    lines = [line for line in figures.seeds(comparison).axes[0].lines if len(line.get_xdata()) == 3]
+    lines = [line for line in plots.seeds(comparison).axes[0].lines if len(line.get_xdata()) == 3]
     for line, side in zip(lines, (comparison.a, comparison.b), strict=True):
         assert np.mean(line.get_xdata()) == pytest.approx(100 * side.figures[Metric.ACCURACY].value)  # type: ignore[union-attr]
 
@@ -121,18 +120,18 @@ def test_net_benefit_is_counted_image_by_image(threshold: float) -> None:
         (1.0 if sick else -threshold / (1 - threshold)) if value >= threshold else 0.0
         for sick, value in zip(y_true, values, strict=True)
     ]
-    (found,) = figures.net_benefit(curve, float(y_true.mean()), np.array([threshold]))
+    (found,) = plots.net_benefit(curve, float(y_true.mean()), np.array([threshold]))
     assert found == pytest.approx(sum(worth) / len(worth))
 
 
 def test_net_benefit_at_a_threshold_that_a_probability_has_counts_it_and_above_all_is_none() -> None:
     curve = RocCurve(fpr=(0.0, 0.0, 1.0), tpr=(0.0, 1.0, 1.0), threshold=(0.9, 0.8, 0.3))
-    assert figures.net_benefit(curve, 0.5, np.array([0.95, 0.8, 0.3])).tolist() == pytest.approx(
+    assert plots.net_benefit(curve, 0.5, np.array([0.95, 0.8, 0.3])).tolist() == pytest.approx(
         [0.0, 0.5, 0.5 - 0.5 * 0.3 / 0.7]
     )
 
 
 def test_history_shows_each_epoch_of_each_run(three_runs: Compared) -> None:
-    figure = figures.history("A", three_runs.facts_a)
+    figure = plots.history("A", three_runs.facts_a)
     assert all(len(axes.lines) == 2 * 3 for axes in figure.axes)
     assert figure.axes[0].lines[0].get_xydata().tolist() == [[1, 1.0], [2, 0.5], [3, pytest.approx(1 / 3)]]

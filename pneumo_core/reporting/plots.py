@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from pneumo_core.evaluation.figures import METRICS, Metric
 from pneumo_core.evaluation.metrics import Confusion, FloatArray, PrCurve, RocCurve
-from pneumo_core.evaluation.paired import SeedDifference, Spread
-from pneumo_core.records import Estimate, Label, NotApplicable
+from pneumo_core.evaluation.significance import SeedDifference, Spread
+from pneumo_core.evaluation.wording import NAMES, SCORES
+from pneumo_core.records import Estimate, Label, Metric, NotApplicable
 from pneumo_core.reporting.drawing import drawable
 from pneumo_core.reporting.facts import RunFacts, epochs
-from pneumo_core.reporting.wording import AS_THEY_ARE, NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,8 +139,8 @@ def forest(comparison: "Comparison") -> "Figure":
     """
     figure = _figure(_WIDE, 4.0)
     parts = (
-        [metric for metric in METRICS if metric not in AS_THEY_ARE],
-        [metric for metric in METRICS if metric in AS_THEY_ARE],
+        [metric for metric in Metric if metric not in SCORES],
+        [metric for metric in Metric if metric in SCORES],
     )
     for axes, metrics, scale, unit in zip(
         figure.subplots(1, 2, width_ratios=[3, 2]),

@@ -1,19 +1,19 @@
 """A comparison's two sides against the report of 2020, as blocks of a document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import config_from_dict
 from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart, protocol_notes
 from pneumo_core.evaluation.comparison import Comparison, Side
-from pneumo_core.evaluation.figures import Metric
+from pneumo_core.evaluation.wording import or_reason, plain, score_text, signed
 from pneumo_core.records import NotApplicable, Split
-from pneumo_core.reference import INCONSISTENCIES
-from pneumo_core.reporting.document import Block, Bullets, Cell, Data, Heading, Paragraph, Table
+from pneumo_core.reference import INCONSISTENCIES, ReportRun
+from pneumo_core.reporting.document import Block, Bullets, Cell, Data, Heading, Paragraph, Table, estimate_cells
 from pneumo_core.reporting.facts import RunFacts
-from pneumo_core.reporting.wording import or_reason, plain
 
-__all__ = ["against_blocks", "inconsistencies"]
+__all__ = ["against_blocks", "inconsistencies", "parameters_table", "report_table"]
 
 
 def against_blocks(
@@ -39,51 +39,34 @@ def inconsistencies() -> Table:
     )
 
 
-def _side(letter: str, side: Side, facts: RunFacts) -> list[Block]:
-    config = config_from_dict(dict(facts.config))
-    run = (
-        counterpart(config)
-        if isinstance(config, TrainConfig)
-        else NotApplicable("the report gives no figures of its DCGAN")
-    )
-    if isinstance(run, NotApplicable):
-        return [Paragraph(f"{letter}, {side.name}: n/a: {run.reason}.")]
+def report_table(letter: str, side: Side, run: ReportRun) -> Table:
+    """Each figure of a training of the report beside ours, as fractions, since the report prints them so."""
     rows: list[tuple[str, ...]] = []
     data: list[tuple[Cell, ...]] = []
     for row in against_report(side.figures, run):
+        missing = isinstance(row.difference, NotApplicable)
+        difference = "" if isinstance(row.difference, NotApplicable) else signed(f"{row.difference:+z.3f}")
         reported = f"{row.report:.{row.decimals}f}"
-        if isinstance(row.ours, NotApplicable) or isinstance(row.difference, NotApplicable):
-            rows.append(
-                (
-                    row.name,
-                    row.place,
-                    reported,
-                    or_reason(row.ours) if isinstance(row.ours, NotApplicable) else "",
-                    "",
-                    "",
-                )
-            )
-            data.append((row.name, row.place, row.report, row.words, None, None, None, None))
-            continue
-        ours = row.ours
-        digits = 3 if row.metric is Metric.LOG_LOSS else row.decimals + 1
-        difference = f"{row.difference:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
-        shown = f"{ours.value:.{digits}f} ({ours.low:.{digits}f} to {ours.high:.{digits}f})"
-        rows.append((row.name, row.place, reported, shown, difference, row.words))
-        data.append(
-            (row.name, row.place, row.report, ours.value, ours.low, ours.high, row.difference, str(plain(row.inside)))
-        )
-    table = Table(
+        rows.append((row.name, row.place, reported, score_text(row.ours), difference, "" if missing else row.words))
+        numbers = (*estimate_cells(row.ours), None if missing else plain(row.difference))
+        data.append((row.name, row.place, row.report, *numbers, None if missing else str(plain(row.inside))))
+    runs = "" if len(side.run_ids) == 1 else f", mean of {len(side.run_ids)} runs"
+    return Table(
         f"against-report-{letter.lower()}",
         f"{letter}, {side.name}, beside the report's {run.architecture.value}, "
         f"{'balanced' if run.balanced else 'original'} data",
-        ("figure", "place", "report", "ours (95 %)", "ours \N{MINUS SIGN} report", "is the report's inside?"),
+        ("figure", "place", "report", "ours (95 %)", "ours \N{MINUS SIGN} report", "the report's value is"),
         tuple(rows),
-        notes=(f"Ours: n = {side.n:,} test images. Class 0 is NORMAL, class 1 PNEUMONIA.",),
-        data=Data(("figure", "place", "report", "ours", "ours_low", "ours_high", "difference", "inside"), tuple(data)),
+        notes=(f"Ours: n = {side.n:,} test images{runs}. Class 0 is NORMAL, class 1 PNEUMONIA.",),
+        data=Data(
+            ("figure", "place", "report", "ours", "ours_low", "ours_high", "n", "difference", "inside"), tuple(data)
+        ),
     )
-    counts = against_parameters(facts.manifest, run.architecture)
-    parameters = Table(
+
+
+def parameters_table(letter: str, manifest: Mapping[str, Any], run: ReportRun) -> Table:
+    """Parameters of the report's network and ours, to the last one."""
+    return Table(
         f"against-parameters-{letter.lower()}",
         f"{letter}: parameters against the report's",
         ("parameters", "place", "report", "ours", "equal"),
@@ -95,7 +78,18 @@ def _side(letter: str, side: Side, facts: RunFacts) -> list[Block]:
                 or_reason(row.ours) if isinstance(row.ours, NotApplicable) else f"{row.ours:,}",
                 or_reason(row.equal) if isinstance(row.equal, NotApplicable) else "yes" if row.equal else "no",
             )
-            for row in counts
+            for row in against_parameters(manifest, run.architecture)
         ),
     )
-    return [table, parameters]
+
+
+def _side(letter: str, side: Side, facts: RunFacts) -> list[Block]:
+    config = config_from_dict(dict(facts.config))
+    run = (
+        counterpart(config, is_phantom=bool(facts.data.get("is_phantom")))
+        if isinstance(config, TrainConfig)
+        else NotApplicable("the report gives no figures of its DCGAN")
+    )
+    if isinstance(run, NotApplicable):
+        return [Paragraph(f"{letter}, {side.name}: n/a: {run.reason}.")]
+    return [report_table(letter, side, run), parameters_table(letter, facts.manifest, run)]

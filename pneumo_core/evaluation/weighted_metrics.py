@@ -1,68 +1,17 @@
-"""Every figure of a run's images at once, under many weightings of its patients: what comparisons are resampled from."""
+"""Every metric of a run's images at once, under many weightings of its patients: what comparisons are resampled from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from pneumo_core.errors import DataError
+from pneumo_core.evaluation.comparison import Evidence
+from pneumo_core.evaluation.concordance import MOST_IMAGES, PairCounts, areas_by_pairs, count_pairs
 from pneumo_core.evaluation.metrics import FloatArray, IntArray, Ranking, areas, brier_terms, log_loss_terms, rank
-from pneumo_core.evaluation.pair_areas import MOST_IMAGES, PairCounts, areas_by_pairs, count_pairs
-from pneumo_core.evaluation.probability import probability
-from pneumo_core.records import Label
+from pneumo_core.records import Label, Metric
 
-__all__ = ["METRICS", "Evidence", "Metric", "Runs", "labels_of", "measured", "missing_reason", "runs_of"]
-
-
-class Metric(StrEnum):
-    """A figure of a run on one split; precision, recall and F1 are those of the report of 2020's classification table."""
-
-    ACCURACY = "accuracy"
-    SENSITIVITY = "sensitivity"
-    SPECIFICITY = "specificity"
-    PPV = "ppv"
-    NPV = "npv"
-    F1_NORMAL = "f1_normal"
-    F1_PNEUMONIA = "f1_pneumonia"
-    MACRO_PRECISION = "macro_precision"
-    MACRO_RECALL = "macro_recall"
-    MACRO_F1 = "macro_f1"
-    WEIGHTED_PRECISION = "weighted_precision"
-    WEIGHTED_RECALL = "weighted_recall"
-    WEIGHTED_F1 = "weighted_f1"
-    AUROC = "auroc"
-    AUPRC = "auprc"
-    BRIER = "brier"
-    LOG_LOSS = "log_loss"
-
-
-METRICS: Final = tuple(Metric)
-"""All of them, in the order of the last axis of `measured`."""
-
-_NEEDS_NORMAL: Final = {Metric.SPECIFICITY, Metric.F1_NORMAL}
-_NEEDS_PNEUMONIA: Final = {Metric.SENSITIVITY, Metric.F1_PNEUMONIA}
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a run said about the images of one split.
-
-    Attributes:
-        run_id: The run.
-        seed: Its seed.
-        threshold: Images of at least this probability are called PNEUMONIA; in [0, 1].
-        selected_on_test: Whether test images chose its epoch or rates.
-        predictions: One row an image: `image_id`, `patient_id`, `label`, `subtype`, `logit`, in the order of `image_id`.
-    """
-
-    run_id: str
-    seed: int
-    threshold: float
-    selected_on_test: bool
-    predictions: pd.DataFrame
+__all__ = ["Runs", "measured", "missing_reason", "runs_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +36,22 @@ def runs_of(evidence: Sequence[Evidence]) -> Runs:
     """
     if not evidence or evidence[0].predictions.empty:
         raise DataError(f"figures require at least one run with images. Received: runs={len(evidence)}, images=0")
-    first = evidence[0].predictions
+    first = evidence[0].predictions["image_id"].tolist()
     columns: list[FloatArray] = []
     rankings: list[Ranking | PairCounts] = []
     for run in evidence:
-        table = run.predictions
-        if table["image_id"].tolist() != first["image_id"].tolist():
+        if (images := run.predictions["image_id"].tolist()) != first:
             raise DataError(
                 "runs of one group must have been tested on the same images. "
-                f"Received: {evidence[0].run_id} with {len(first)}, {run.run_id} with {len(table)}, which are others; "
+                f"Received: {evidence[0].run_id} with {len(first)}, {run.run_id} with {len(images)}, which are others; "
                 "compare them one by one"
             )
-        y_true, logit = labels_of(table), table["logit"].to_numpy(dtype=np.float64)
-        values = probability(logit)
-        called, sick = values >= run.threshold, y_true == Label.PNEUMONIA
+        y_true, logit, called = run.y_true, run.logit, run.y_pred
+        sick = y_true == Label.PNEUMONIA
         cells = (sick & called, ~sick & called, ~sick & ~called, sick & ~called)
-        columns.append(np.column_stack([*cells, brier_terms(y_true, values), log_loss_terms(y_true, logit)]))
-        rankings.append(count_pairs(y_true, logit) if len(table) <= MOST_IMAGES else rank(y_true, logit))
+        columns.append(np.column_stack([*cells, brier_terms(y_true, run.probability), log_loss_terms(y_true, logit)]))
+        rankings.append(count_pairs(y_true, logit) if len(images) <= MOST_IMAGES else rank(y_true, logit))
     return Runs(np.hstack(columns).astype(np.float64), tuple(rankings))
-
-
-def labels_of(predictions: pd.DataFrame) -> IntArray:
-    """Classes of the images, (n,), int64."""
-    return predictions["label"].to_numpy(dtype=np.int64)
 
 
 def measured(runs: Runs, weights: FloatArray) -> FloatArray:
@@ -120,7 +62,7 @@ def measured(runs: Runs, weights: FloatArray) -> FloatArray:
         weights: Weight of each image, (k, n): whole numbers, at least 0.
 
     Returns:
-        (k, runs, metrics), float64, metrics in the order of `METRICS`; NaN where a figure is not defined.
+        (k, runs, metrics), float64, metrics in the order of `Metric`; NaN where a figure is not defined.
     """
     count = len(runs.rankings)
     sums = (weights @ runs.hits).reshape(len(weights), count, 6)
@@ -167,7 +109,7 @@ def measured(runs: Runs, weights: FloatArray) -> FloatArray:
         Metric.BRIER: share(sums[..., 4], total),
         Metric.LOG_LOSS: share(sums[..., 5], total),
     }
-    return np.stack([values[metric] for metric in METRICS], axis=-1)
+    return np.stack([values[metric] for metric in Metric], axis=-1)
 
 
 def missing_reason(metric: Metric, y_true: IntArray) -> str:

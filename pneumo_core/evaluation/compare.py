@@ -1,0 +1,172 @@
+"""Two runs, or two groups of runs over seeds, on the images of one split: what differs, and how surely.
+
+Three steps, top to bottom: evidence becomes both sides with their draws (`sides`); the sides become tests, differences and
+intervals; all of it becomes the value that is shown, with its verdict. Two kinds of chance are kept apart. Which patients
+happen to be in the split is met by drawing patients again (`resampling`); which seed a training happened to have, by the
+spread over runs. A claim needs both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr
+
+from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Difference, Evidence, Side
+from pneumo_core.evaluation.resampling import REPLICATES, SEED, Resampled, Z
+from pneumo_core.evaluation.run_pairs import pairs_of
+from pneumo_core.evaluation.sides import drawn_figures, drawn_side, estimates, known
+from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, mcnemar, seed_difference
+from pneumo_core.evaluation.verdict import judge
+from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
+
+__all__ = ["compare"]
+
+_METHODS: Final = (
+    "Every difference is B minus A. Intervals are 95 %. Over patients: a bootstrap that draws patients with all their "
+    f"images, {REPLICATES:,} replicates, seed {SEED}, bias-corrected and accelerated (BCa; DiCiccio and "
+    "Efron 1996), the same draw for both sides. p: of two runs on the same images McNemar's for accuracy, sensitivity and "
+    "specificity and DeLong's for AUROC, the larger of the plain and the clustered one; else the level at which the interval "
+    "touches 0. On different images the interval of a difference is made from those of both sides (Zou and Donner 2008; of "
+    "proportions Newcombe's method 10), as if no patient were in both. A single run's "
+    "accuracy, sensitivity, specificity, PPV and NPV have Wilson's interval with the patients' design effect, as in its own "
+    "report. Over seeds, kept apart: Welch's t test of the runs' figures. McNemar: exact, two-sided; its clustered p allows "
+    "for several images of a patient. DeLong: AUROC on the same images, likewise with a clustered p. Several pairs of runs: "
+    f"Holm's adjustment. A difference is claimed only where the interval over patients leaves out 0 and every other test "
+    f"that applies has p < .05. Comparison schema {SCHEMA}."
+)
+
+
+def compare(
+    a: Sequence[Evidence],
+    b: Sequence[Evidence],
+    *,
+    split: Split,
+    names: tuple[str, str] = ("A", "B"),
+    same_patients: bool = True,
+    replicates: int = REPLICATES,
+) -> Comparison:
+    """Compare two runs or two groups of runs.
+
+    Args:
+        a: Runs of the one side, all on the same images.
+        b: Runs of the other.
+        split: Split that the evidence is of.
+        names: What the sides are called.
+        same_patients: Whether equal patient and image ids mean the same patient and image on both sides; phantoms and
+            X-rays may use the same names.
+        replicates: Draws of the patients.
+
+    Raises:
+        DataError: A side has no run or no image, or its runs were asked about different images.
+    """
+    # Evidence -> both sides and their draws. Equal patients get equal draws, so that sides with the same images are paired.
+    drawn_a, drawn_b = (drawn_figures(side, replicates) for side in (a, b))
+    side_a, side_b = drawn_side(names[0], a, drawn_a), drawn_side(names[1], b, drawn_b)
+    # -> Tests, differences and intervals.
+    paired, pairing, n_both = _pairing(a[0].predictions, b[0].predictions, same_patients=same_patients)
+    pairs = pairs_of(a, b, paired=paired, pairing=pairing)
+    single = len(a) == len(b) == 1
+    if paired:
+        between = estimates(_between(drawn_a.over_patients, drawn_b.over_patients), a[0].y_true)
+        differences = {metric: Difference(*found) for metric, found in between.items()}
+        if single:
+            differences |= _tested(differences, a[0], b[0], pairs[0].delong)
+    else:
+        differences = {metric: _unpaired(side_a.figures[metric], side_b.figures[metric]) for metric in Metric}
+    # -> The value that is shown.
+    several = NotApplicable("a side has several runs, and each pair of runs has its own")
+    compared = Comparison(
+        split=split,
+        a=side_a,
+        b=side_b,
+        paired=paired,
+        pairing=pairing,
+        n_both=n_both,
+        differences=differences,
+        seeds={metric: _over_seeds(metric, side_a, side_b) for metric in Metric},
+        pairs=pairs,
+        mcnemar=pairs[0].mcnemar if single else several,
+        delong=pairs[0].delong if single else several,
+        methods=_METHODS,
+    )
+    return replace(compared, verdict=judge(compared))
+
+
+def _pairing(a: pd.DataFrame, b: pd.DataFrame, *, same_patients: bool) -> tuple[bool, str, int]:
+    """Whether each image is its own control, why or why not, and how many images both were asked about."""
+    if not same_patients:
+        return False, "one side was tested on phantoms and the other on X-rays, so no image is in both", 0
+    both = a.merge(b, on="image_id", suffixes=("_a", "_b"))
+    if len(both) == len(a) == len(b):
+        changed = (both["label_a"] != both["label_b"]) | (both["patient_id_a"] != both["patient_id_b"])
+        if not changed.any():
+            return True, f"both were asked about the same {len(both):,} images", len(both)
+        return (
+            False,
+            f"{int(changed.sum()):,} of their {len(both):,} images have another class or patient on each side",
+            len(both),
+        )
+    return (
+        False,
+        f"they were tested on different images: {len(a):,} of A, {len(b):,} of B, {len(both):,} of them in both",
+        len(both),
+    )
+
+
+def _between(a: Resampled, b: Resampled) -> Resampled:
+    """B minus A, of figures that were drawn with the same patients."""
+    change = b.jackknife - a.jackknife
+    # Each side's influences are centred where its own figure is defined; their difference is where both are.
+    defined = ~np.isnan(change)
+    centre = np.where(defined, change, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
+    return Resampled(b.value - a.value, b.replicates - a.replicates, change - centre)
+
+
+def _tested(
+    differences: dict[Metric, Difference], a: Evidence, b: Evidence, ranks: DeLong | NotApplicable
+) -> dict[Metric, Difference]:
+    """Differences of two runs on the same images with the p of the test that is made for them, the larger of its two."""
+    among = {
+        Metric.ACCURACY: np.ones_like(a.correct),
+        Metric.SENSITIVITY: a.y_true == Label.PNEUMONIA,
+        Metric.SPECIFICITY: a.y_true == Label.NORMAL,
+    }
+    tests: dict[Metric, McNemar | DeLong | NotApplicable] = {
+        metric: mcnemar(a.correct[rows], b.correct[rows], a.patients[rows])
+        for metric, rows in among.items()
+        if rows.any()
+    }
+    tests[Metric.AUROC] = ranks
+    found = {}
+    for metric, test in tests.items():
+        if not isinstance(test, NotApplicable) and isinstance(differences[metric].estimate, Estimate):
+            clustered = test.p if isinstance(test.p_clustered, NotApplicable) else test.p_clustered
+            found[metric] = Difference(differences[metric].estimate, max(test.p, clustered))
+    return found
+
+
+def _unpaired(a: Estimate | NotApplicable, b: Estimate | NotApplicable) -> Difference:
+    """A difference from the intervals of both sides, as if no patient were in both (Zou and Donner 2008, Stat Med 27:1693).
+
+    Of proportions this is Newcombe's method 10 (1998, Stat Med 17:873), which a side that is right about every image, or has
+    one image, does not mislead. The p is that of the half of the interval that points to 0, so that both agree.
+    """
+    if isinstance(a, NotApplicable):
+        return Difference(a, a)
+    if isinstance(b, NotApplicable):
+        return Difference(b, b)
+    value = b.value - a.value
+    down, up = np.hypot(b.value - b.low, a.high - a.value), np.hypot(b.high - b.value, a.value - a.low)
+    towards = float(down if value > 0 else up)
+    p = 2 * float(ndtr(-abs(value) / towards * Z)) if towards else 1.0
+    return Difference(Estimate(value, float(value - down), float(value + up), b.n), p)
+
+
+def _over_seeds(metric: Metric, a: Side, b: Side) -> SeedDifference | NotApplicable:
+    of_a, of_b = known(a.values[metric]), known(b.values[metric])
+    if isinstance(of_a, NotApplicable):
+        return of_a
+    return of_b if isinstance(of_b, NotApplicable) else seed_difference(of_a, of_b)

@@ -1,0 +1,134 @@
+"""One side of a comparison: its runs' figures on their images and on every draw of the patients, and what follows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pneumo_core.evaluation import intervals, metrics
+from pneumo_core.evaluation.comparison import Evidence, Side
+from pneumo_core.evaluation.metrics import FloatArray, IntArray
+from pneumo_core.evaluation.reliability import reliability
+from pneumo_core.evaluation.resampling import Resampled, bca_estimates, resample
+from pneumo_core.evaluation.significance import spread
+from pneumo_core.evaluation.weighted_metrics import measured, missing_reason, runs_of
+from pneumo_core.records import Estimate, Label, Metric, NotApplicable
+
+__all__ = ["DrawnFigures", "drawn_figures", "drawn_side", "estimates", "known"]
+
+_Interval = tuple[Estimate | NotApplicable, float | NotApplicable]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnFigures:
+    """Figures of the runs of one side, in the order of `Metric`.
+
+    Attributes:
+        of_runs: On the images themselves, (runs, metrics); NaN where one is undefined.
+        over_patients: Their mean over the runs, on the images, on draws of the patients and without each.
+    """
+
+    of_runs: FloatArray
+    over_patients: Resampled
+
+
+def drawn_figures(evidence: Sequence[Evidence], replicates: int) -> DrawnFigures:
+    """Figures of runs on the same images; runs on equal patients, of whatever side, are drawn alike.
+
+    Raises:
+        DataError: There is no run or no image, or the runs were asked about different images.
+    """
+    runs = runs_of(evidence)
+    patients = evidence[0].patients
+    return DrawnFigures(
+        of_runs=measured(runs, np.ones((1, len(patients))))[0],
+        over_patients=resample(
+            lambda weights: np.asarray(measured(runs, weights).mean(axis=1)), [patients], replicates=replicates
+        ),
+    )
+
+
+def drawn_side(name: str, evidence: Sequence[Evidence], drawn: DrawnFigures) -> Side:
+    """A side as it is shown: figures with intervals over patients, their spread over runs, counts and curves."""
+    y_true, patients = evidence[0].y_true, evidence[0].patients
+    figures = {metric: estimate for metric, (estimate, _) in estimates(drawn.over_patients, y_true).items()}
+    value = dict(zip(Metric, drawn.over_patients.value, strict=True))
+    for metric in (Metric.AUROC, Metric.AUPRC):
+        if isinstance(figures[metric], NotApplicable):
+            figures[metric] = intervals.certain_area(value[metric], y_true, patients) or figures[metric]
+    if len(evidence) == 1:
+        figures |= _proportions(evidence[0])
+    values = {
+        metric: tuple(NotApplicable(missing_reason(metric, y_true)) if np.isnan(one) else float(one) for one in of_runs)
+        for metric, of_runs in zip(Metric, drawn.of_runs.T, strict=True)
+    }
+    spreads = {metric: known(of_runs) for metric, of_runs in values.items()}
+    return Side(
+        name=name,
+        run_ids=tuple(run.run_id for run in evidence),
+        seeds=tuple(run.seed for run in evidence),
+        thresholds=tuple(run.threshold for run in evidence),
+        selected_on_test=any(run.selected_on_test for run in evidence),
+        n=len(y_true),
+        n_patients=len(np.unique(patients)),
+        n_pneumonia=int((y_true == Label.PNEUMONIA).sum()),
+        values=values,
+        figures=figures,
+        spread={
+            metric: of_runs if isinstance(of_runs, NotApplicable) else spread(of_runs)
+            for metric, of_runs in spreads.items()
+        },
+        confusions=tuple(metrics.confusion(y_true, run.probability, run.threshold) for run in evidence),
+        roc=tuple(metrics.roc_curve(y_true, run.probability) for run in evidence),
+        pr=tuple(metrics.pr_curve(y_true, run.probability) for run in evidence),
+        reliability=tuple(reliability(y_true, run.logit, patients) for run in evidence),
+    )
+
+
+def estimates(drawn: Resampled, y_true: IntArray) -> dict[Metric, _Interval]:
+    """Each figure with its interval over patients, and the level at which that interval touches 0.
+
+    Args:
+        drawn: Figures or their differences, in the order of `Metric`.
+        y_true: Classes of the images, (n,).
+    """
+    n = {
+        Metric.SENSITIVITY: int((y_true == Label.PNEUMONIA).sum()),
+        Metric.SPECIFICITY: int((y_true == Label.NORMAL).sum()),
+    }
+    found: dict[Metric, _Interval] = {}
+    for metric, value, (estimate, p) in zip(Metric, drawn.value, bca_estimates(drawn, len(y_true)), strict=True):
+        if np.isnan(value):
+            missing = NotApplicable(missing_reason(metric, y_true))
+            found[metric] = missing, missing
+        elif isinstance(estimate, Estimate):
+            found[metric] = replace(estimate, n=n.get(metric, len(y_true))), p
+        else:
+            found[metric] = estimate, p
+    return found
+
+
+def known(values: Sequence[float | NotApplicable]) -> list[float] | NotApplicable:
+    """A figure of each run, or why one of them has none."""
+    missing = next((value for value in values if isinstance(value, NotApplicable)), None)
+    return missing or [value for value in values if not isinstance(value, NotApplicable)]
+
+
+def _proportions(run: Evidence) -> dict[Metric, Estimate | NotApplicable]:
+    """A single run's proportions, with the interval that its own report gives."""
+    called, sick, patients = run.y_pred, run.y_true == Label.PNEUMONIA, run.patients
+    parts = {
+        Metric.ACCURACY: (run.correct, np.ones_like(sick)),
+        Metric.SENSITIVITY: (called, sick),
+        Metric.SPECIFICITY: (~called, ~sick),
+        Metric.PPV: (sick, called),
+        Metric.NPV: (~sick, ~called),
+    }
+    found = {
+        metric: intervals.clustered_wilson(correct[among], patients[among])
+        if among.any()
+        else NotApplicable(missing_reason(metric, run.y_true))
+        for metric, (correct, among) in parts.items()
+    }
+    # The mean recall, each class weighed by its images, is the accuracy by another name.
+    return found | {Metric.WEIGHTED_RECALL: found[Metric.ACCURACY]}

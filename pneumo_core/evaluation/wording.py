@@ -1,0 +1,161 @@
+"""Numbers as texts, the same on every page, in every document and on the command line.
+
+Shares are in percent with one decimal, ``91.2 %``, and their differences in points; scores have three decimals, ``0.949``.
+The exception is what stands beside the report of 2020: it prints shares as ``0.91``, and so does what is held against it.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from pneumo_core.records import Estimate, Metric, NotApplicable
+
+if TYPE_CHECKING:
+    from pneumo_core.evaluation.metrics import ClassificationRow
+    from pneumo_core.evaluation.significance import SeedDifference
+
+__all__ = [
+    "NAMES",
+    "SCORES",
+    "classification_cells",
+    "difference_parts",
+    "difference_text",
+    "estimate_text",
+    "interval_text",
+    "or_reason",
+    "p_cell",
+    "p_text",
+    "percent",
+    "percent_text",
+    "plain",
+    "score_text",
+    "signed",
+    "spread_text",
+    "value_text",
+]
+
+NAMES: Final[dict[Metric, str]] = {
+    Metric.ACCURACY: "Accuracy",
+    Metric.SENSITIVITY: "Sensitivity",
+    Metric.SPECIFICITY: "Specificity",
+    Metric.PPV: "PPV",
+    Metric.NPV: "NPV",
+    Metric.F1_NORMAL: "F1, NORMAL",
+    Metric.F1_PNEUMONIA: "F1, PNEUMONIA",
+    Metric.MACRO_PRECISION: "Macro precision",
+    Metric.MACRO_RECALL: "Macro recall",
+    Metric.MACRO_F1: "Macro F1",
+    Metric.WEIGHTED_PRECISION: "Weighted precision",
+    Metric.WEIGHTED_RECALL: "Weighted recall",
+    Metric.WEIGHTED_F1: "Weighted F1",
+    Metric.AUROC: "AUROC",
+    Metric.AUPRC: "AUPRC",
+    Metric.BRIER: "Brier score",
+    Metric.LOG_LOSS: "Log loss",
+}
+
+SCORES: Final = frozenset({Metric.AUROC, Metric.AUPRC, Metric.BRIER, Metric.LOG_LOSS})
+"""Metrics with three decimals; the others are shares, in percent, and their differences are in points."""
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """A share: ``91.2 %``."""
+    return f"{share:.{decimals}%}".replace("%", " %")
+
+
+def percent_text(share: Estimate | NotApplicable) -> str:
+    """A share with its interval: ``91.2 % (88.7 to 93.1)``."""
+    if isinstance(share, NotApplicable):
+        return or_reason(share)
+    return f"{percent(share.value)} ({100 * share.low:.1f} to {100 * share.high:.1f})"
+
+
+def score_text(score: float | Estimate | NotApplicable, decimals: int = 3) -> str:
+    """A score, with its interval where it has one: ``0.949 (0.900 to 0.981)``."""
+    if isinstance(score, NotApplicable):
+        return or_reason(score)
+    if isinstance(score, Estimate):
+        return signed(f"{score.value:.{decimals}f} ({score.low:.{decimals}f} to {score.high:.{decimals}f})")
+    return signed(f"{score:.{decimals}f}")
+
+
+def value_text(metric: Metric, value: float | Estimate | NotApplicable) -> str:
+    """A metric without its interval: ``90.3 %``, ``0.949``, or ``n/a`` where the reason stands elsewhere."""
+    if isinstance(value, NotApplicable):
+        return "n/a"
+    number = value.value if isinstance(value, Estimate) else value
+    return score_text(number) if metric in SCORES else percent(number)
+
+
+def interval_text(metric: Metric, estimate: Estimate | NotApplicable) -> str:
+    """A metric's interval alone, ``86.5 to 93.0 %``, or the reason why there is none."""
+    if isinstance(estimate, NotApplicable):
+        return estimate.reason
+    if metric in SCORES:
+        return f"{estimate.low:.3f} to {estimate.high:.3f}"
+    return f"{100 * estimate.low:.1f} to {percent(estimate.high)}"
+
+
+def estimate_text(metric: Metric, estimate: Estimate | NotApplicable, *, with_n: bool = False) -> str:
+    """A metric with its interval, ``90.3 % (86.5 to 93.0)``, and with its number of images, ``..., n = 318``."""
+    text = score_text(estimate) if metric in SCORES else percent_text(estimate)
+    return f"{text}, n = {estimate.n:,}" if with_n and isinstance(estimate, Estimate) else text
+
+
+def difference_text(metric: Metric, found: "Estimate | SeedDifference | NotApplicable") -> str:
+    """A difference with its interval, in points, or of scores as it is: ``+1.3 (-3.4 to +0.8)``."""
+    if isinstance(found, NotApplicable):
+        return or_reason(found)
+    return "{} ({})".format(*difference_parts(metric, found))
+
+
+def difference_parts(metric: Metric, found: "Estimate | SeedDifference") -> tuple[str, str]:
+    """A difference and its interval apart, ``+1.3`` and ``-3.4 to +0.8``."""
+    scale, decimals = (1, 3) if metric in SCORES else (100, 1)
+    value, low, high = (signed(f"{scale * number:+.{decimals}f}") for number in (found.value, found.low, found.high))
+    return value, f"{low} to {high}"
+
+
+def spread_text(metric: Metric, mean: float, sd: float) -> str:
+    """A mean with its standard deviation over seeds."""
+    return f"{mean:.3f} ± {sd:.3f}" if metric in SCORES else f"{100 * mean:.1f} ± {percent(sd)}"
+
+
+def p_cell(p: float | NotApplicable) -> str:
+    """A p value as it stands in a table: ``.29``, ``< .001``."""
+    if isinstance(p, NotApplicable):
+        return or_reason(p)
+    if p < 0.001:
+        return "<\N{NO-BREAK SPACE}.001"
+    return (f"{p:.3f}" if p < 0.1 else f"{p:.2f}").removeprefix("0")
+
+
+def p_text(p: float | NotApplicable) -> str:
+    """A p value in a sentence: ``p = .29``, ``p < .001``."""
+    if isinstance(p, NotApplicable):
+        return f"p {or_reason(p)}"
+    return "p < .001" if p < 0.001 else f"p = {p_cell(p)}"
+
+
+def classification_cells(row: "ClassificationRow") -> tuple[str, str, str, str]:
+    """Precision, recall, F1 and support as the report of 2020 prints them; the accuracy stands under F1 alone."""
+
+    def text(value: float | NotApplicable) -> str:
+        if isinstance(value, NotApplicable):
+            return "" if row.name == "accuracy" else "n/a"
+        return f"{value:.2f}"
+
+    return text(row.precision), text(row.recall), text(row.f1), f"{row.support:,}"
+
+
+def or_reason(value: NotApplicable) -> str:
+    """What cannot be computed, with its reason."""
+    return f"n/a: {value.reason}"
+
+
+def plain(value: float | NotApplicable) -> float | str:
+    """A number for a CSV file, or the reason why there is none."""
+    return or_reason(value) if isinstance(value, NotApplicable) else value
+
+
+def signed(text: str) -> str:
+    """A text of numbers with true minus signs."""
+    return text.replace("-", "\N{MINUS SIGN}")
