@@ -125,9 +125,7 @@ def _proportions(run: Evidence) -> dict[Metric, Estimate | NotApplicable]:
         Metric.NPV: (~sick, ~called),
     }
     found = {
-        metric: intervals.clustered_wilson(correct[among], patients[among])
-        if among.any()
-        else NotApplicable(missing_reason(metric, run.y_true))
+        metric: intervals.clustered_share(correct, among, patients, missing_reason(metric, run.y_true))
         for metric, (correct, among) in parts.items()
     }
     # The mean recall, each class weighed by its images, is the accuracy by another name.
