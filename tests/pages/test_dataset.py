@@ -451,7 +451,7 @@ def test_page_does_not_warn_of_phantoms(tiny_data: Path, monkeypatch: pytest.Mon
 
 def test_split_with_one_class_or_no_image_says_so(index: DataIndex) -> None:
     shown = page("Sizes and modes", files_of="val").dataframe[0].value
-    assert shown["AUROC"].str.startswith("not applicable: ").all()
+    assert shown["AUROC"].str.startswith("n/a: ").all()
     shutil.rmtree(index.root / "val")
     connect(build_index(index.root))
     assert "val has no image" in texts(page("Sizes and modes", files_of="val"), "info")
