@@ -44,7 +44,7 @@ run: $(RUNTIME_STAMP)
 	@$(BIN)/python -m streamlit run app.py --server.address=localhost $(ARGS)
 
 test: check
-	@echo "Tests: 10 to 30 minutes on two cores, by their speed; what is skipped stands at the end, with its reason"
+	@echo "Tests: 12 to 30 minutes on two cores; what is skipped stands at the end, with its reason"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # In another order each time, whose seed it prints; ARGS="--randomly-seed=N" repeats one.
