@@ -1,5 +1,6 @@
 """The worker: as a process of its own in the shared run, and in this process where it is sent into trouble."""
 
+import gc
 import hashlib
 import io
 import json
@@ -33,7 +34,7 @@ from pneumo_core.records import Architecture, NotApplicable, RunState
 from pneumo_core.runs.files import file_sha256, hold_lock, lock_is_held, read_json
 from pneumo_core.runs.status import read_events, read_status, run_state
 from pneumo_core.runs.store import RunDirectory, read_manifest, read_trained, slot_lock, verified_file
-from pneumo_core.worker import main
+from pneumo_core.worker import _load_keras, main
 from tests.conftest import ROOT, FinishedRun, ask_for_run
 from tests.waiting import BRIEFLY_S, wait_for
 
@@ -326,6 +327,11 @@ class TestVgg16:
         expected, received = (pd.read_parquet(r.predictions) for r in (vgg16_run, run))
         pd.testing.assert_frame_equal(received.drop(columns="logit"), expected.drop(columns="logit"))
         np.testing.assert_allclose(received["logit"], expected["logit"], rtol=0, atol=1e-6)
+
+
+def test_garbage_is_looked_for_again_once_keras_is_loaded() -> None:
+    _load_keras()
+    assert gc.isenabled()
 
 
 class TestTrouble:
