@@ -1,7 +1,8 @@
 # make run     set everything up and open the app            make check   lint, types, import contracts
 # make test    set everything up, check and test             make coverage   tests with a coverage table
 # make venv    set everything up                             make resolve    wheels for each platform and Python
-# make test-portable  tests of numbers as other processors compute          make test-random  tests in random order
+# make test-browser   tests in a browser                                    make test-random  tests in random order
+# make test-portable  tests of numbers as other processors compute, and as JAX does
 #
 # Another Python: make PYTHON=/path/to/python3.12. Another environment: VENV=dir. Without uv: INSTALLER=pip.
 # Arguments: ARGS="-k store", ARGS="--server.port 80".
@@ -37,21 +38,25 @@ checksum = $(shell cat $(1) constraints.txt | cksum | cut -d ' ' -f 1)
 RUNTIME_STAMP := $(VENV)/.runtime-$(KIND)-$(call checksum,$(RUNTIME))
 DEV_STAMP := $(VENV)/.dev-$(KIND)-$(call checksum,$(RUNTIME) requirements-dev.txt)
 
-.PHONY: run test test-random test-portable check coverage venv resolve clean
+.PHONY: run test test-random test-browser test-portable check coverage venv resolve clean
 
 run: $(RUNTIME_STAMP)
 	@echo "Starting the app: about 3 s, the very first time about 15 s"
 	@$(BIN)/python -m streamlit run app.py --server.address=localhost $(ARGS)
 
 test: check
-	@echo "Tests: 12 to 30 minutes on two cores; what is skipped stands at the end, with its reason"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@echo "Tests: about 10 minutes on two cores; what is skipped stands at the end, with its reason"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not jax" $(ARGS)
+
+test-browser: $(DEV_STAMP)
+	@echo "Tests in a headless Chromium: about 5 minutes on two cores"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m browser $(ARGS)
 
 # In another order each time, whose seed it prints; ARGS="--randomly-seed=N" repeats one.
 test-random: $(DEV_STAMP)
 	$(BIN)/python -m pytest -p randomly -n 2 --dist loadfile $(ARGS)
 
-# The number-sensitive tests again as other processors compute; ARGS=--short as CI does, in one go.
+# The number-sensitive tests again as other processors compute, and those of JAX; ARGS=--short as CI does, in one go.
 test-portable: $(DEV_STAMP)
 	$(BIN)/python -m tests.portable $(ARGS)
 

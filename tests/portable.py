@@ -2,8 +2,9 @@
 
 Libraries choose their code by the processor as they are loaded, so each variant is a process of its own, from which the
 workers that tests start inherit. What this processor lacks cannot be turned off: such a variant is left out and told. ONNX
-Runtime has no such switch, and BLAS chooses by itself. ``--short``, for every change, turns everything off at once and
-leaves out the rooms that train or load a network, real X-rays, and four threads. ARGS go to pytest.
+Runtime has no such switch, and BLAS chooses by itself. JAX, Keras' other backend, comes last: its tests run here alone.
+``--short``, for every change, turns everything off at once and leaves out the rooms that train or load a network, real
+X-rays, and four threads, but not JAX. ARGS go to pytest.
 """
 
 import os
@@ -33,6 +34,8 @@ FULL = (
 )
 # They move bytes and wait for a server; nothing is computed.
 LEFT_OUT = ("--ignore=tests/data/test_archive.py", "--ignore=tests/data/test_download.py")
+# Where JAX is not installed, nothing is left to run.
+JAX = ("-m", "jax", "tests/models", "tests/training")
 REAL = ("PNEUMO_REAL_DATA", "PNEUMO_VGG16_WEIGHTS")
 
 # What oneDNN calls its code for a processor, and what it says when asked.
@@ -105,13 +108,15 @@ def main(arguments: list[str]) -> int:
         arguments = [*SHORT, *(argument for argument in arguments if argument != "--short")]
         # Of two variants that set the same, the later one asks for more.
         changes = {key: value for changes in found.values() for key, value in changes.items()}
-        return 0 if run("all at once, one thread", changes | dict.fromkeys(REAL, ""), *arguments) else 1
+        passed = run("all at once, one thread", changes | dict.fromkeys(REAL, ""), "-m", "not jax", *arguments)
+        return 0 if run("JAX", {}, *JAX) and passed else 1
     passed = True
     for name, changes in found.items():
         if changes:
-            passed &= run(name, changes, *FULL, *arguments)
+            passed &= run(name, changes, "-m", "not jax", *FULL, *arguments)
         else:
             say(f"{name}: left out, for this processor has none of it")
+    passed &= run("JAX", {}, *JAX, *arguments)
     return 0 if passed else 1
 
 

@@ -213,7 +213,7 @@ def test_the_transfer_model_can_be_exported(scaling: Scaling, tmp_path: Path) ->
     assert_same_logits(output.logit, keras_logits(model, images))
 
 
-@pytest.mark.slow
+@pytest.mark.jax
 def test_jax_writes_the_same_file(tmp_path: Path) -> None:
     if importlib.util.find_spec("jax") is None:
         pytest.skip("install JAX: pip install -r requirements-dev.txt -c constraints.txt")

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import streamlit as st
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from streamlit.components.v2 import manifest_scanner
 
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import gan_config
@@ -26,6 +28,14 @@ from pneumo_core.runs.store import RunDirectory, datasets_root, runs_root, write
 from tests.conftest import FinishedRun, ask_for_run
 
 SHEET_EPOCHS = (1, 10, 40)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def components_looked_for_once() -> Iterator[None]:
+    """Each AppTest reads the metadata of all installed packages to find Streamlit components: half of a test's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,14 +3,11 @@
 A process has one backend, so JAX works in a child, by the functions that this process runs on TensorFlow.
 """
 
-import importlib.util
 import os
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -35,39 +32,11 @@ from tests.conftest import ask_for_run
 from tests.sheets import split_sheet
 from tests.waiting import PATIENCE_S
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        importlib.util.find_spec("jax") is None,
-        reason="install JAX: pip install -r requirements-dev.txt -c constraints.txt",
-    ),
-]
+pytestmark = pytest.mark.jax
 
 SIZE = 64
 SEEDS = range(3)
 CALLBACKS = ("Backup", "KeepBestWeights", "CancelOnRequest")
-
-
-def begin(environment: dict[str, str]) -> None:
-    """What the other process does first, before Keras is imported."""
-    os.environ.update(environment)
-
-
-@pytest.fixture(scope="module")
-def jax(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
-    """A process whose Keras is on JAX: one for all tests, because it takes ten seconds to start."""
-    environment = {
-        "KERAS_BACKEND": "jax",
-        "JAX_PLATFORMS": "cpu",
-        # Once for the same shapes.
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
-    pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=begin, initargs=(environment,))
-    yield pool
-    for child in active_children():
-        child.kill()  # Or one that hangs would hold up the end.
-    pool.shutdown()
 
 
 # --- The same weights -------------------------------------------------------------------------------------------------

@@ -1,10 +1,7 @@
 """A DCGAN's compiled step against one written plainly, and JAX' against TensorFlow's."""
 
-import importlib.util
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,6 @@ from pneumo_core.training.device import detect
 from pneumo_core.training.diff_augment import apply_changes, draw_changes
 from pneumo_core.training.gan import build_networks
 from pneumo_core.training.gradients import LOSSES, Networks, make_step
-from tests.conftest import ROOT
 from tests.waiting import PATIENCE_S
 
 STEPS = 2  # The second has momentum, moved statistics and an average that differs.
@@ -180,37 +176,23 @@ def test_without_an_average_there_is_one_generator() -> None:
 # --- JAX --------------------------------------------------------------------------------------------------------------
 
 
-def step_all(folder: str) -> None:
+def step_all(folder: Path) -> None:
     """Make this process' backend step from the variables in a folder, and write what it finds."""
     for name, config in CONFIGS.items():
-        np.savez(Path(folder) / f"{name}-found.npz", **stepped(config, dict(np.load(Path(folder) / f"{name}.npz"))))
+        np.savez(folder / f"{name}-found.npz", **stepped(config, dict(np.load(folder / f"{name}.npz"))))
 
 
 @pytest.fixture(scope="module")
-def jax_found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
+def jax_found(jax: Executor, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
     keras.config.set_dtype_policy("float32")
     folder = tmp_path_factory.mktemp("steps")
     for name, config in CONFIGS.items():
         np.savez(folder / f"{name}.npz", **values(networks_of(config)))
-    subprocess.run(
-        [
-            *(sys.executable, "-c"),
-            "import sys; from tests.training.test_gradients import step_all; step_all(sys.argv[1])",
-            str(folder),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        check=True,
-        timeout=PATIENCE_S,
-    )
+    jax.submit(step_all, folder).result(PATIENCE_S)
     return {name: dict(np.load(folder / f"{name}-found.npz")) for name in CONFIGS}
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    importlib.util.find_spec("jax") is None,
-    reason="install JAX: pip install -r requirements-dev.txt -c constraints.txt",
-)
+@pytest.mark.jax
 def test_jax_steps_as_tensorflow_does(case: tuple[str, Found, Found], jax_found: dict[str, Found]) -> None:
     name, _, found = case
     assert set(jax_found[name]) == set(found)
