@@ -1,27 +1,32 @@
-"""Page frame: page config, navigation, run. `streamlit run app.py` starts here."""
+"""The server, and the page frame: page config, navigation, run. `streamlit run app.py` starts here."""
 
 import streamlit as st
 
-from pages.ui.components import shown_errors
-from pages.ui.memory import steady_memory
-from pages.ui.state import mark_frame
-from pneumo_core.settings import settings
+if __name__ == "__main__":  # Streamlit runs this file as a script for each visitor,
+    from pages.ui.components import shown_errors
+    from pages.ui.memory import steady_memory
+    from pages.ui.state import mark_frame
+    from pneumo_core.settings import settings
 
-st.set_page_config(page_title="Pneumo Study", page_icon="pages/ui/icon.svg", layout="wide")
-mark_frame()
-steady_memory()
-page = st.navigation(
-    [
-        st.Page("pages/overview.py", title="Overview", default=True),
-        st.Page("pages/dataset.py", title="Dataset", url_path="dataset"),
-        st.Page("pages/augmentation.py", title="Augmentation", url_path="augmentation"),
-        st.Page("pages/train.py", title="Train", url_path="train"),
-        st.Page("pages/gan.py", title="GAN lab", url_path="gan"),
-        st.Page("pages/compare.py", title="Compare", url_path="compare"),
-        st.Page("pages/evaluate.py", title="Evaluate", url_path="evaluate"),
-        st.Page("pages/predict.py", title="Predict", url_path="predict"),
-    ]
-)
-with shown_errors():
-    settings()  # A setting that cannot be used is told once, here, whichever page was asked for.
-page.run()
+    st.set_page_config(page_title="Pneumo Study", page_icon="pages/ui/icon.svg", layout="wide")
+    mark_frame()
+    steady_memory()
+    page = st.navigation(
+        [
+            st.Page("pages/overview.py", title="Overview", default=True),
+            st.Page("pages/dataset.py", title="Dataset", url_path="dataset"),
+            st.Page("pages/augmentation.py", title="Augmentation", url_path="augmentation"),
+            st.Page("pages/train.py", title="Train", url_path="train"),
+            st.Page("pages/gan.py", title="GAN lab", url_path="gan"),
+            st.Page("pages/compare.py", title="Compare", url_path="compare"),
+            st.Page("pages/evaluate.py", title="Evaluate", url_path="evaluate"),
+            st.Page("pages/predict.py", title="Predict", url_path="predict"),
+        ]
+    )
+    with shown_errors():
+        settings()  # A setting that cannot be used is told once, here, whichever page was asked for.
+    page.run()
+else:  # and imports it once, as the server starts.
+    from pages.ui.loading import pages_loaded
+
+    app = st.App(__file__, lifespan=pages_loaded)

@@ -48,6 +48,8 @@ from pneumo_core.training.batches import TrainingBatches, pixels
 from pneumo_core.training.callbacks import StopOnNaN
 from pneumo_core.training.device import Device, adam, detect
 
+CPU_SIDES = (1024, 2048, 4096)
+
 
 def main() -> None:
     options = parser(__doc__, images=2000)
@@ -210,7 +212,7 @@ def forward_flop(layers: Sequence[LayerSpec]) -> float:
 
 def peak_flops(device: Device, repeats: int) -> float:
     """Most operations a second of large matrix products in the precision of the training."""
-    sides, enough = ((1024, 2048, 4096), 5e10) if device.kind == "cpu" else ((4096, 8192, 16384), 2e13)
+    sides, enough = (CPU_SIDES, 5e10) if device.kind == "cpu" else ((4096, 8192, 16384), 2e13)
     dtype = "bfloat16" if "bfloat16" in device.precision else "float32"
     speeds = []
     for side in sides:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.cached import comparison_of, splits_of
-from pages.ui.compare.figures import figures_panel, verdict
+from pages.ui.compare.figures import figures_panel, own_figures, verdict
 from pages.ui.compare.pick import pick_compared_split, pick_pair, pick_sides
 from pages.ui.components import shown_errors
 from pages.ui.state import require_frame
@@ -26,7 +26,13 @@ st.title("Compare")
 with shown_errors():
     a, b = pick_sides()
     split = pick_compared_split(splits_of((*a, *b)))
+    meanwhile = st.empty()
+    if (a, b, split) != st.session_state.get("compared"):
+        with meanwhile.container():
+            own_figures(a, b, split)
     comparison = comparison_of(a, b, split)
+    st.session_state["compared"] = (a, b, split)
+    meanwhile.empty()
 
     verdict(comparison)
     figures, curves, images, point, calibrated, sliced, report, published, files = st.tabs(

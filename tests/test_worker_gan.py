@@ -30,6 +30,8 @@ from pneumo_core.runs.store import RunDirectory, datasets_root, read_manifest, v
 from tests.conftest import ROOT, ask_for_run
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 CONFIG = gan_config(Preset.QUICK, epochs=1, filters=4, latent_dim=8, batch_size=8)
 KEPT = {
     *("config.json", "events.jsonl", "weights.weights.h5", "trained.json", "learned.parquet"),
@@ -138,7 +140,7 @@ def test_submitting_again_returns_the_finished_run(gan: RunDirectory, index: Dat
 
 
 def test_killed_and_resumed_it_still_ends(index: DataIndex) -> None:
-    run = ask_for_run(replace(CONFIG, seed=1, epochs=80), index)
+    run = ask_for_run(replace(CONFIG, seed=1, epochs=30), index)
     command = [sys.executable, "-m", "pneumo_core.worker", "train", str(run.path)]
     with run.log.open("wb") as log:
         worker = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
@@ -151,9 +153,9 @@ def test_killed_and_resumed_it_still_ends(index: DataIndex) -> None:
     assert not run.trained.exists()
     resume(run.run_id)
     assert ended(run) is RunState.SUCCEEDED, logs(run.run_id)
-    assert {event["epoch"] for event in read_events(run) if event["kind"] == "epoch"} == set(range(80))
+    assert {event["epoch"] for event in read_events(run) if event["kind"] == "epoch"} == set(range(30))
     status = read_status(run)
-    assert (status.epoch, status.epochs, status.error) == (80, 80, "")
+    assert (status.epoch, status.epochs, status.error) == (30, 30, "")
 
 
 def test_the_run_says_that_so_short_a_training_has_collapsed(gan: RunDirectory) -> None:

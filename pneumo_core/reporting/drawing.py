@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,6 +39,9 @@ _SETTINGS: Final[dict[Any, Any]] = {
     "svg.hashsalt": "pneumo",  # Else the names inside are drawn by lot.
 }
 
+_DRAWN: "WeakKeyDictionary[Callable[[], Figure], dict[str, bytes]]" = WeakKeyDictionary()
+"""Files of a figure as long as its document lives: page, PDF and ZIP file hold the same ones."""
+
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -55,10 +59,13 @@ def _saved(draw: "Callable[[], Figure]", kind: str) -> bytes:
     import matplotlib  # noqa: PLC0415  Only where a figure is drawn.
 
     metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    file = io.BytesIO()
     with LOCK, matplotlib.rc_context(_SETTINGS):
-        draw().savefig(file, format=kind, dpi=DPI, facecolor="white", metadata=metadata)
-    return file.getvalue()
+        drawn = _DRAWN.setdefault(draw, {})
+        if kind not in drawn:
+            file = io.BytesIO()
+            draw().savefig(file, format=kind, dpi=DPI, facecolor="white", metadata=metadata)
+            drawn[kind] = file.getvalue()
+        return drawn[kind]
 
 
 def font_path(name: str) -> Path:

@@ -22,7 +22,7 @@ from pneumo_core.runs.store import RunDirectory
 from tests.hostile import assert_one_line, public_folder, without_rights
 from tests.made_runs import made_predictions, made_run
 
-pytestmark = pytest.mark.usefixtures("no_published")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_published")]
 
 Result = tuple[int, str, str]
 

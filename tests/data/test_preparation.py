@@ -9,6 +9,7 @@ import pytest
 from pneumo_core.data.index import unread_files
 from pneumo_core.data.preparation import Preparation, is_preparing, preparation, preparation_file
 from pneumo_core.runs.files import hold_lock
+from tests.conftest import PHANTOMS
 from tests.hostile import ROOT, assert_one_line
 
 
@@ -22,10 +23,10 @@ def test_a_folder_is_read_and_the_last_word_is_of_its_last_image(
 ) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
     assert preparation() == Preparation("Starting")
-    assert unread_files(tiny_data) == 120
+    assert unread_files(tiny_data) == PHANTOMS
     result = prepare()
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-    assert preparation() == Preparation("Reading the images", 120, 120)
+    assert preparation() == Preparation("Reading the images", PHANTOMS, PHANTOMS)
     assert unread_files(tiny_data) == 0
     assert not is_preparing()
 
@@ -46,7 +47,7 @@ def test_the_second_of_two_says_that_the_first_works_and_changes_nothing(
     assert result.returncode == 1
     assert_one_line(result.stderr.removesuffix("\n"), str(preparation_file(".lock")))
     assert not preparation_file(".json").exists()
-    assert unread_files(tiny_data) == 120
+    assert unread_files(tiny_data) == PHANTOMS
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"stage": "x", "of another version": 1}'])

@@ -31,7 +31,10 @@ def test_the_download_comes_second() -> None:
 
 
 DRAW = """
+from functools import partial
+from pneumo_core.data import phantom
 from pneumo_core.data.source import default_data
+phantom.write_phantoms = partial(phantom.write_phantoms, count=60)
 steps = []
 print(default_data(lambda done, total: steps.append(done)))
 print(len(steps) > 0)

@@ -13,6 +13,7 @@ from pneumo_core.jobs import preparing
 from pneumo_core.jobs.preparing import index_at_once, start_preparing
 from pneumo_core.runs.files import hold_lock
 from pneumo_core.runs.store import datasets_root
+from tests.conftest import PHANTOMS
 from tests.hostile import assert_one_line
 from tests.waiting import wait_for
 
@@ -37,7 +38,7 @@ def test_phantoms_must_be_drawn_first() -> None:
 def test_few_files_are_read_at_once(tiny_data: Path) -> None:
     index = index_at_once(tiny_data)
     assert index is not None
-    assert len(index.table) == 120
+    assert len(index.table) == PHANTOMS
 
 
 def test_many_only_once_they_have_been_read(named: Path) -> None:
@@ -68,7 +69,7 @@ def test_it_is_prepared_apart_and_once_whoever_asks(named: Path, monkeypatch: py
     start_preparing()
     finish()
     assert len(started) == 1
-    assert (preparation().done, preparation().error) == (120, "")
+    assert (preparation().done, preparation().error) == (PHANTOMS, "")
     assert index_at_once(named) is not None
 
 
@@ -77,7 +78,7 @@ def test_a_relative_folder_is_the_same_for_both_processes(tiny_data: Path, monke
     monkeypatch.setenv("PNEUMO_DATA", tiny_data.name)
     start_preparing()
     finish()
-    assert (preparation().done, preparation().error) == (120, "")
+    assert (preparation().done, preparation().error) == (PHANTOMS, "")
 
 
 def test_what_went_wrong_before_is_forgotten(named: Path) -> None:

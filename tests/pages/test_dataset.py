@@ -5,6 +5,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from pages.ui.dataset.explore import count_figure, count_table
 from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile_table, scatter
 from pages.ui.dataset.filters import Filters, matching
 from pages.ui.pictures import picture, plain, thumbnail
+from pneumo_core.data import phantom
 from pneumo_core.data.download import DownloadProgress, DownloadStage
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import connect, connected_id, kaggle_folder
@@ -26,6 +28,7 @@ from pneumo_core.errors import DataError
 from pneumo_core.records import Estimate, Label, NotApplicable
 from pneumo_core.runs.files import hold_lock
 from pneumo_core.runs.store import datasets_root
+from tests.conftest import PHANTOMS
 from tests.waiting import app_test
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -197,7 +200,7 @@ def test_phantoms_are_badged_and_shown_where_nothing_is_connected(
     monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
     at = page()
     assert "phantoms" in texts(at, "markdown")
-    assert at.metric[0].value == "120"
+    assert at.metric[0].value == str(PHANTOMS)
 
 
 # --- Images -----------------------------------------------------------------------------------------------------------
@@ -572,11 +575,12 @@ def test_same_images_elsewhere_are_shown_from_there(index: DataIndex, odd: Path,
 
 
 @pytest.mark.slow
-def test_phantoms_are_drawn_and_connected_by_a_click(index: DataIndex) -> None:
+def test_phantoms_are_drawn_and_connected_by_a_click(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phantom, "write_phantoms", partial(phantom.write_phantoms, count=60))
     at = page("Connect data")
     whole(button(at, "Use the phantoms").click().run())
     assert "phantoms" in texts(at, "markdown")
-    assert at.metric[0].value == "600"
+    assert at.metric[0].value == "60"
     assert connected_id() not in {None, index.data_id}
 
 
@@ -647,12 +651,12 @@ def test_download_that_ends_while_one_looks_is_connected(index: DataIndex, crede
     with hold_lock(kaggle_folder() / "download.lock"):
         at = page("Connect data")
         assert at.get("progress")
-    write_status("done", 120, 120)
+    write_status("done", PHANTOMS, PHANTOMS)
     shutil.copytree(tiny_data, kaggle_folder() / "chest_xray")
     whole(at.run())
     # Another look finds it there, and offers it rather than take it without having been asked.
     whole(button(at, "Connect the downloaded copy").click().run())
-    assert "Connected: 120 images." in texts(at, "success")
+    assert f"Connected: {PHANTOMS} images." in texts(at, "success")
     assert "Downloaded, and connected." in texts(page("Connect data"), "success")
     assert connected_id() == build_index(tiny_data).data_id  # Last, because the index's folder is now this one.
 

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from pneumo_core.data.preparation import is_preparing, preparation_file
 from pneumo_core.jobs.preparing import start_preparing
 from pneumo_core.runs.store import datasets_root
+from tests.conftest import PHANTOMS
 from tests.waiting import app_test, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -87,7 +88,7 @@ def test_phantoms_are_prepared_apart_and_then_shown(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("drawn_phantoms")
 def test_phantoms_that_are_there_are_shown_at_once() -> None:
-    assert opened("dataset").metric[0].value == "120"
+    assert opened("dataset").metric[0].value == str(PHANTOMS)
 
 
 def test_a_preparation_that_fails_says_why_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,10 @@ from pneumo_core.records import RunState
 from pneumo_core.runs.status import Status, read_events, read_status, write_status
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
+from pneumo_core.training.device import adam, detect
 from pneumo_core.training.run_log import RunLog
+
+pytestmark = pytest.mark.slow
 
 STEPS = 4
 RNG = np.random.default_rng(0)
@@ -42,9 +45,8 @@ def small_model(learning_rate: float = 0.05) -> keras.Model:
     x = keras.layers.Dropout(0.5, seed=2)(x)
     model = keras.Model(image, keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(3))(x))
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(
-        keras.optimizers.Adam(learning_rate), loss, run_eagerly=True
-    )  # Tracing would take longer than training.
+    # Tracing would take longer than training.
+    model.compile(adam(detect(), learning_rate, model), loss, run_eagerly=True)
     return model
 
 

@@ -1,16 +1,19 @@
 """The first look at a comparison: the verdict, every figure of both sides with its difference, and the tests."""
 
+import pandas as pd
 import streamlit as st
 
+from pages.ui.cached import report_of
 from pages.ui.compare.tables import confusion_table, mean_table
 from pages.ui.pictures import plain
 from pages.ui.table import show_table
 from pages.ui.tables import table_frame
+from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.metrics import classification_table
 from pneumo_core.evaluation.significance import SeedDifference
 from pneumo_core.evaluation.wording import NAMES, SCORES, difference_parts, estimate_text, p_text
-from pneumo_core.records import Estimate, Metric, NotApplicable
+from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 from pneumo_core.reporting import comparison_tables
 
 HEADLINE = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
@@ -54,6 +57,20 @@ def _tile(comparison: Comparison, metric: Metric, interval: str) -> list[str]:
     if isinstance(difference.estimate, Estimate) and comparison.paired:
         return [*words, f"{where(comparison).rpartition(',')[0]}, n = {difference.estimate.n:,}"]
     return [*words, where(comparison)]
+
+
+def own_figures(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> None:
+    """Each run's own figures, which are at hand, while the comparison is computed."""
+    rows = {}
+    for letter, run_ids in (("A", a), ("B", b)):
+        for run_id in run_ids:
+            try:
+                figures = report_of(run_id).splits[split].figures
+            except (PneumoError, KeyError):
+                return  # The comparison says what is wrong.
+            rows[f"{letter}: {run_id}"] = {NAMES[metric]: estimate_text(metric, figures[metric]) for metric in HEADLINE}
+    st.table(pd.DataFrame.from_dict(rows, orient="index"), alt="Figures of each run")
+    st.caption(f"Each run's own figures ({split}), with 95 % intervals. The comparison follows.")
 
 
 def figures_panel(comparison: Comparison) -> None:
