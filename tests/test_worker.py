@@ -405,7 +405,7 @@ class TestTrouble:
             file.seek(100_000)
             file.write(b"damage")
         assert main("train", run.path) == 1
-        assert_failed(run, "trained.json must vouch for the weights", run.run_id, "delete trained.json and resume")
+        assert_failed(run, "trained.json must match the weights", run.run_id, "delete trained.json and resume")
 
     def test_full_disk_fails_in_one_line_and_resumes_when_there_is_room(self, index: DataIndex) -> None:
         run = ask_for_run(SMALL, index)

@@ -1,4 +1,4 @@
-"""What commands share: their common options, the data set they mean, and following a run."""
+"""What commands share: common options, the selected data set, and following a run."""
 
 import time
 from pathlib import Path
@@ -22,13 +22,13 @@ __all__ = ["Data", "Json", "Run", "Wait", "Where", "figures", "follow", "index_o
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Data = Annotated[Path | None, typer.Option(help="Data set; default: $PNEUMO_DATA, the Kaggle copy, or the phantoms.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; an interrupt leaves it going.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; an interrupt does not stop the run.")]
 Run = Annotated[str, typer.Argument(help="Run id, such as baseline-0123456789ab.")]
-Where = Annotated[jobs.Executor, typer.Option("--executor", help="Where to work; ray: at $PNEUMO_RAY_ADDRESS.")]
+Where = Annotated[jobs.Executor, typer.Option("--executor", help="Where to train; ray: at $PNEUMO_RAY_ADDRESS.")]
 
 
 def index_of(folder: Path | None) -> DataIndex:
-    """The data set that was named, else the default one, indexed."""
+    """Index of the given data set, or of the default one."""
     with progress_line("drawing phantoms") as progress:
         chosen = folder or default_data(progress)
     with progress_line("indexing") as progress:
@@ -36,14 +36,14 @@ def index_of(folder: Path | None) -> DataIndex:
 
 
 def run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> dict[str, Any]:
-    """A run in one line, as plain data.
+    """Summary of a run as plain data.
 
     Args:
         view: The run.
-        known: Every run, where they have been read already.
+        known: Every run, if they have been read already.
     """
     waits = view.state is RunState.QUEUED
-    stopping = "asked to stop" if view.state.is_live and view.run.cancel.exists() else ""
+    stopping = "stop requested" if view.state.is_live and view.run.cancel.exists() else ""
     return {
         "run_id": view.run_id,
         "state": view.state.value,
@@ -56,7 +56,7 @@ def run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> di
 
 
 def follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
-    """Print a submitted run, at once or when it ends; exit 1 unless a run that was waited for succeeded."""
+    """Print a submitted run, at once or, with `wait`, when it ends; exit 1 if a run that was waited for did not succeed."""
     with progress_line("training") as progress, detachable(f"runs show {view.run_id}"):
         while wait and view.state.is_live:
             status = view.status
@@ -76,7 +76,7 @@ def follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
 
 
 def figures(view: jobs.RunView) -> Any:
-    """A finished run's figures as plain data: a classifier's evaluation, or the measures of a DCGAN's samples."""
+    """Figures of a finished run as plain data: a classifier's evaluation, or the measures of a DCGAN's samples."""
     if not isinstance(view.config, GanConfig):
         return report_to_dict(read_report(view.run))
     return verified_json(view.run, view.run.measures)

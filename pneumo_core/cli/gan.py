@@ -1,4 +1,4 @@
-"""The commands of the DCGAN: ``python -m pneumo_core gan train|sample|evaluate``."""
+"""The DCGAN's commands: ``python -m pneumo_core gan train|sample|evaluate``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,26 +18,26 @@ __all__ = ["gan_app"]
 
 gan_app = typer.Typer(no_args_is_help=True, help="Train a DCGAN, draw samples from it, and measure them.")
 
-_OF_PRESET = "; default: the preset's."
+_OF_PRESET = "; default: that of the preset."
 
 
 @gan_app.command("train")
 def gan_train(
-    preset: Annotated[
-        Preset, typer.Option(help="Procedure; docs/commands.md says what each stands for.")
-    ] = Preset.SOUND,
+    preset: Annotated[Preset, typer.Option(help="Training procedure; docs/commands.md describes each.")] = Preset.SOUND,
     data: Data = None,
     label: Annotated[str, typer.Option(help="Class to learn, NORMAL or PNEUMONIA.")] = Label.NORMAL.name,
     image_size: Annotated[
         int | None, typer.Option(help=f"One of {GAN_SIZES} pixels; default: 64 on a CPU, 128 on an accelerator.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    epochs: Annotated[int | None, typer.Option(help="Epochs" + _OF_PRESET)] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Real images a step" + _OF_PRESET)] = None,
-    filters: Annotated[int | None, typer.Option(help="Filters of the widest maps" + _OF_PRESET)] = None,
-    latent_dim: Annotated[int | None, typer.Option(help="Length of a latent" + _OF_PRESET)] = None,
-    generator_learning_rate: Annotated[float | None, typer.Option(help="Adam's rate" + _OF_PRESET)] = None,
-    discriminator_learning_rate: Annotated[float | None, typer.Option(help="Adam's rate" + _OF_PRESET)] = None,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Number of epochs" + _OF_PRESET)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Real images per step" + _OF_PRESET)] = None,
+    filters: Annotated[
+        int | None, typer.Option(help="Filters of the layers with the largest maps" + _OF_PRESET)
+    ] = None,
+    latent_dim: Annotated[int | None, typer.Option(help="Length of a latent vector" + _OF_PRESET)] = None,
+    generator_learning_rate: Annotated[float | None, typer.Option(help="Adam's learning rate" + _OF_PRESET)] = None,
+    discriminator_learning_rate: Annotated[float | None, typer.Option(help="Adam's learning rate" + _OF_PRESET)] = None,
     diff_augment: Annotated[
         bool | None, typer.Option(help="Differentiable augmentation (Zhao 2020)" + _OF_PRESET)
     ] = None,
@@ -47,12 +47,12 @@ def gan_train(
     ema_decay: Annotated[
         float | None, typer.Option(help="Moving average of the generator (Yazici 2019), 0 for none" + _OF_PRESET)
     ] = None,
-    max_images: Annotated[int | None, typer.Option(help="Most real images" + _OF_PRESET)] = None,
+    max_images: Annotated[int | None, typer.Option(help="Maximum number of real images" + _OF_PRESET)] = None,
     executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
-    """Train a DCGAN in the background; the same work is never done twice."""
+    """Train a DCGAN in the background; a finished run of the same config is returned, not repeated."""
     names = [entry.name for entry in Label]
     if label.upper() not in names:
         raise typer.BadParameter(f"one of {', '.join(names)}", param_hint="--label")
@@ -79,15 +79,16 @@ def gan_train(
 def gan_sample(
     run: Run,
     out: Annotated[Path, typer.Option(help="Folder to write the samples to.")],
-    count: Annotated[int, typer.Option(help="Samples.")] = 64,
-    seed: Annotated[int, typer.Option(help="Seed; a seed's sample of a number is always the same.")] = 0,
-    first: Annotated[int, typer.Option(help="Number of the first sample.")] = 0,
+    count: Annotated[int, typer.Option(help="Number of samples.")] = 64,
+    seed: Annotated[int, typer.Option(help="Random seed; seed and number determine a sample.")] = 0,
+    first: Annotated[int, typer.Option(help="Index of the first sample.")] = 0,
     truncation: Annotated[
-        float | None, typer.Option(help="Largest latent, in standard deviations from 0.1 to 4; default: no limit.")
+        float | None,
+        typer.Option(help="Largest latent value, in standard deviations, from 0.1 to 4; default: no limit."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Draw samples as PNG files that say they are synthetic, with a manifest.json."""
+    """Generate samples as PNG files that are marked as synthetic, with a manifest.json."""
     from pneumo_core.inference.samples import sample_to_folder  # noqa: PLC0415
 
     with progress_line("drawing") as progress:
@@ -100,13 +101,19 @@ def gan_sample(
 @gan_app.command("evaluate")
 def gan_evaluate(
     run: Run,
-    count: Annotated[int | None, typer.Option(help="Samples to measure anew; default: those of the run.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of samples to measure anew; default: that of the run.")] = None,
-    classifier: Annotated[str | None, typer.Option(help="Finished run that judges samples measured anew.")] = None,
+    count: Annotated[
+        int | None, typer.Option(help="Number of samples to measure; default: as stored with the run.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the samples to measure; default: as stored with the run.")
+    ] = None,
+    classifier: Annotated[
+        str | None, typer.Option(help="Finished classifier run that scores the measured samples.")
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """How good, how varied and how original a DCGAN's samples are; with an option, measured anew."""
+    """Fidelity, diversity and memorization of a DCGAN's samples: the stored measures, or with an option, new ones."""
     from pneumo_core.evaluation.plain import encode  # noqa: PLC0415
     from pneumo_core.inference.gan_measures import measure_gan, read_learned, read_measures  # noqa: PLC0415
     from pneumo_core.inference.generator import load_generator  # noqa: PLC0415

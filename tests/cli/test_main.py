@@ -479,7 +479,7 @@ def test_the_queue_is_shown_in_its_order_and_left_by_cancelling(
         assert f"{ids[1]}  queued 2 " in invoke("runs", "list").output
         for _ in range(2):  # Asked twice while it stops, or after it has: the same as once.
             told = invoke("runs", "cancel", ids[0], "--json").document
-            assert (told["state"], told["message"]) in {("queued", "asked to stop"), ("cancelled", "cancelled")}
+            assert (told["state"], told["message"]) in {("queued", "stop requested"), ("cancelled", "cancelled")}
         wait_for("cancelling", lambda: not run_state(run_directory(ids[0])).is_live)
         told = invoke("runs", "cancel", ids[0], "--json").document
         assert (told["state"], told["message"], told["place"]) == ("cancelled", "cancelled", None)
