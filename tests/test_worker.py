@@ -387,7 +387,7 @@ class TestTrouble:
         run = ask_for_run(SMALL, index)
         shutil.rmtree(run.path.parent.parent / "datasets")
         assert main("train", run.path) == 1
-        assert_failed(run, "the index must be whole", index.data_id, "run 'data index FOLDER'")
+        assert_failed(run, "the index must be intact", index.data_id, "run 'data index FOLDER'")
         # The log keeps the traceback for those who need it.
         assert "Traceback" in capsys.readouterr().err
 
@@ -397,7 +397,7 @@ class TestTrouble:
         run = ask_for_run(SMALL, build_index(moved))
         shutil.rmtree(moved)
         assert main("train", run.path) == 1
-        assert_failed(run, "an indexed image must stay as it was", "Received: 'test/NORMAL/")
+        assert_failed(run, "an indexed image must not change", "Received: 'test/NORMAL/")
 
     def test_weights_that_are_not_those_that_were_trained(self, run: RunDirectory) -> None:
         run.manifest.unlink()

@@ -29,12 +29,12 @@ __all__ = ["AugmentParameters", "apply", "augment", "draw_parameters"]
 _MAX_GRAY: Final = 255.0
 
 _DRAWS_PER_IMAGE: Final = 10
-"""Uniform numbers an image takes from the generator, whichever changes are on: one for each array of the parameters."""
+"""Uniform numbers that an image takes from the generator, whichever changes are on: one per array of the parameters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AugmentParameters:
-    """What is done to each image of a batch; every array has shape ``(batch,)``.
+    """Changes of each image of a batch; every array has shape ``(batch,)``.
 
     Attributes:
         zoom_x: Factor on horizontal distances from the centre in the input, float, above 0; Keras' ``zx``.
@@ -43,7 +43,7 @@ class AugmentParameters:
         shift_x: Shift to the left as a fraction of the width, float; Keras' ``tx / width``.
         shift_y: Shift upwards as a fraction of the height, float; Keras' ``ty / height``.
         flip_horizontal: Whether the image is mirrored left to right, bool.
-        flip_vertical: Whether the image is turned upside down, bool.
+        flip_vertical: Whether the image is mirrored top to bottom, bool.
         contrast: Factor on each pixel's difference from the image's mean, float, at least 0.
         brightness: Offset in gray levels, float.
         blur_sigma: Standard deviation of the Gaussian blur in pixels, float, at least 0; 0 is none.
@@ -70,7 +70,7 @@ class AugmentParameters:
             kind = "bool" if field.name.startswith("flip_") else "float64"
             if values.shape != shape or values.dtype != kind:
                 raise ConfigError(
-                    f"{field.name} must be {kind} with one entry an image, shape {shape}. "
+                    f"{field.name} must be {kind} with one entry per image, shape {shape}. "
                     f"Received: shape={values.shape}, dtype={values.dtype}; build the arrays with draw_parameters"
                 )
             # A NaN or a zoom of 0 would give an image without any error.
@@ -94,15 +94,15 @@ class AugmentParameters:
 
 
 def draw_parameters(config: AugmentConfig, count: int, rng: np.random.Generator) -> AugmentParameters:
-    """Draw what is done to each of `count` images.
+    """Draw the changes of `count` images.
 
-    Every image takes the same numbers from `rng` whatever `config` says. So turning one change on leaves the others as
-    they were for the same seed, and drawing for 8 images equals drawing for 3 and then for 5.
+    Every image takes the same amount of numbers from `rng`, whatever `config` is. Turning one change on therefore leaves the
+    others unchanged for the same seed, and drawing for 8 images equals drawing for 3 and then for 5.
 
     Args:
         config: Ranges to draw from, each uniformly and independently; flips happen with probability 1/2.
         count: Number of images, at least 0.
-        rng: Source of randomness; it moves on by the same distance for every `config`.
+        rng: Random number generator; it advances equally for every `config`.
 
     Returns:
         Parameters of `count` images.
@@ -139,11 +139,11 @@ def apply(images: npt.NDArray[np.uint8], parameters: AugmentParameters) -> npt.N
 
     Args:
         images: ``(batch, height, width)`` uint8 gray; not written to.
-        parameters: One entry an image.
+        parameters: One entry per image.
 
     Returns:
-        ``(batch, height, width)`` float32 in [0, 255], a new array. Float is what models take; it costs no more than
-        uint8 here and loses nothing to rounding.
+        ``(batch, height, width)`` float32 in [0, 255], a new array. Models take float; it costs no more than uint8
+        here and loses nothing to rounding.
 
     Raises:
         DataError: `images` has another type or shape, or another number of images than `parameters`.
@@ -155,7 +155,7 @@ def apply(images: npt.NDArray[np.uint8], parameters: AugmentParameters) -> npt.N
         )
     if len(images) != len(parameters):
         raise DataError(
-            "images and parameters must be of the same number. "
+            "images and parameters must be equal in number. "
             f"Received: images={len(images)}, parameters={len(parameters)}; draw the parameters for this batch"
         )
     out = np.array(images, dtype=np.float32, order="C")  # a plain array, also of a memory-mapped slice
@@ -174,14 +174,14 @@ def apply(images: npt.NDArray[np.uint8], parameters: AugmentParameters) -> npt.N
     for i in np.flatnonzero(parameters.flip_vertical):
         out[i] = out[i, ::-1]
     for i in np.flatnonzero(parameters.blur_sigma):
-        # OpenCV cuts the kernel of a float image off at about 4 sigma.
+        # OpenCV truncates the kernel of a float image at about 4 sigma.
         out[i] = cv2.GaussianBlur(out[i], (0, 0), float(parameters.blur_sigma[i]), borderType=cv2.BORDER_REPLICATE)
     for i in np.flatnonzero((parameters.contrast != 1) | (parameters.brightness != 0)):
         factor = float(parameters.contrast[i])
         offset = (1.0 - factor) * float(out[i].mean(dtype=np.float64)) + float(parameters.brightness[i])
         out[i] *= factor
         out[i] += offset
-    # Also after a warp or a blur alone: interpolation weights may sum to a rounding error above 1.
+    # Also after a warp or a blur alone: interpolation weights may sum to slightly more than 1.
     return np.clip(out, 0.0, _MAX_GRAY, out=out)
 
 
@@ -191,7 +191,7 @@ def augment(images: npt.NDArray[np.uint8], config: AugmentConfig, rng: np.random
     Args:
         images: ``(batch, height, width)`` uint8 gray; not written to.
         config: Ranges to draw from.
-        rng: Source of randomness.
+        rng: Random number generator.
 
     Returns:
         ``(batch, height, width)`` float32 in [0, 255], a new array.
@@ -203,7 +203,7 @@ def augment(images: npt.NDArray[np.uint8], config: AugmentConfig, rng: np.random
 
 
 def _warps(parameters: AugmentParameters) -> npt.NDArray[np.bool_]:
-    """Which images the affine map changes, ``(batch,)`` bool."""
+    """Whether the affine map changes each image, ``(batch,)`` bool."""
     warps: npt.NDArray[np.bool_] = (
         (parameters.zoom_x != 1)
         | (parameters.zoom_y != 1)

@@ -39,7 +39,7 @@ PRESETS: Final[dict[Preset, PresetNote]] = {
     Preset.SOUND: PresetNote(
         summary="Patients held out for validation, plausible augmentation, threshold chosen on validation.",
         caveats=(
-            "The test split differs from train in sharpness and compression, so figures of held-out patients exceed those of test.",
+            "The test split differs from train in sharpness and compression, so held-out patients score higher than test.",
         ),
     ),
     Preset.QUICK: PresetNote(

@@ -1,4 +1,4 @@
-"""What the training runs on, and the precision that suits it."""
+"""Device of the training, and the precision that suits it."""
 
 import os
 import platform
@@ -17,15 +17,15 @@ __all__ = ["Device", "adam", "describe", "detect", "out_of_memory", "peak_memory
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where Keras runs.
+    """Device that Keras runs on.
 
     Attributes:
         backend: Keras' backend, such as ``"tensorflow"``.
         kind: ``"cpu"`` or ``"gpu"``.
-        name: The device in words.
-        precision: Keras' dtype policy that is fastest there without loss of accuracy.
+        name: Name of the device.
+        precision: Keras' dtype policy that is fastest on it without loss of accuracy.
         jit_compile: Value of `compile`'s argument of that name.
-        threads: Threads that make batches; an accelerator would wait for one.
+        threads: Threads that make batches; a single one is too slow for an accelerator.
     """
 
     backend: str
@@ -39,9 +39,9 @@ class Device:
 def detect() -> Device:
     """The device that Keras will use.
 
-    Mixed bfloat16 is 1.4 times as fast as float32 where a CPU computes in it, up to 7 times with its matrix units, and slower
-    elsewhere; GPUs compute in it from compute capability 8.0 on (NVIDIA's Ampere). XLA is slower than TensorFlow's own
-    kernels on a CPU, and gains nothing from bfloat16 there.
+    Mixed bfloat16 is 1.4 times as fast as float32 on a CPU that supports it, up to 7 times with its matrix units, and slower
+    on others; GPUs support it from compute capability 8.0 (NVIDIA's Ampere). XLA is slower than TensorFlow's own kernels on a
+    CPU, and gains nothing from bfloat16 there.
     """
     backend = keras.backend.backend()
     gpus = _gpus(backend)
@@ -54,8 +54,8 @@ def detect() -> Device:
 
 
 def describe(device: Device) -> dict[str, Any]:
-    """The device and every version that a manifest records, as plain data."""
-    # TensorFlow comes under two names; a version that cannot be told must not end a run.
+    """Device and versions for a manifest, as plain data."""
+    # TensorFlow has two package names; an unknown version must not end a run.
     packages = ("keras", device.backend, f"{device.backend}-cpu", "numpy", "onnx", "onnxruntime")
     return {
         **asdict(device),
@@ -66,38 +66,38 @@ def describe(device: Device) -> dict[str, Any]:
 
 
 def adam(device: Device, learning_rate: float, model: keras.Model, *, beta_1: float = 0.9) -> keras.optimizers.Adam:
-    """Adam with Keras' defaults, but for its first momentum where that is given, for a model's trainable variables.
+    """Adam with Keras' defaults, except `beta_1`, for a model's trainable variables.
 
-    On a CPU TensorFlow runs its update as a dozen passes over all parameters; XLA makes one of them, which on VGG16's head of
-    9 million parameters is 1.7 times as fast for the whole step.
+    On a CPU TensorFlow runs its update as a dozen passes over all parameters; XLA fuses them into one, which on VGG16's head
+    of 9 million parameters makes the whole step 1.7 times as fast.
     """
     optimizer = keras.optimizers.Adam(learning_rate, beta_1=beta_1)
     if device.backend == "tensorflow" and device.kind == "cpu":
-        import tensorflow as tf  # noqa: PLC0415  Only there.
+        import tensorflow as tf  # noqa: PLC0415  Only with this backend.
 
         optimizer.build(model.trainable_variables)
         update = optimizer.apply
         fused = tf.function(lambda *gradients: update(list(gradients)), jit_compile=True, autograph=False)
-        # Keras gives the variables too, always those that the optimizer was built for.
+        # Keras passes the variables too, always those that the optimizer was built for.
         optimizer.apply = lambda gradients, _=None: fused(*gradients)
     return optimizer
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the device's memory is exhausted, in the words of Python, TensorFlow or JAX."""
+    """Whether an error of Python, TensorFlow or JAX means that the device's memory is exhausted."""
     return isinstance(error, MemoryError) or any(
         word in f"{type(error).__name__}: {error}" for word in ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM when")
     )
 
 
 def peak_memory_bytes() -> int:
-    """Most memory this process has had resident so far, in bytes."""
+    """Peak resident memory of this process, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kilobytes.
 
 
 def resume_promise(device: Device, first_epoch: int) -> str:
-    """What may be said of a run that was resumed."""
+    """How closely a resumed run equals an uninterrupted one, as a sentence for the manifest."""
     if first_epoch == 0:
         return "trained in one session"
     if device.backend == "tensorflow" and device.kind == "cpu":
@@ -108,15 +108,15 @@ def resume_promise(device: Device, first_epoch: int) -> str:
 
 
 def _gpus(backend: str) -> list[tuple[str, float]]:
-    """Name and CUDA compute capability of each GPU that the backend sees; a GPU of another maker counts as 0."""
+    """Name and CUDA compute capability of each GPU that the backend sees; 0 for other makers' GPUs."""
     if backend == "tensorflow":
-        import tensorflow as tf  # noqa: PLC0415  Only there.
+        import tensorflow as tf  # noqa: PLC0415  Only with this backend.
 
         details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
         capabilities = [".".join(map(str, entry.get("compute_capability", (0, 0)))) for entry in details]
         return [(entry.get("device_name", "GPU"), float(c)) for entry, c in zip(details, capabilities, strict=True)]
     if backend == "jax":
-        import jax  # noqa: PLC0415  Only there.
+        import jax  # noqa: PLC0415  Only with this backend.
 
         gpus = [device for device in jax.devices() if device.platform == "gpu"]
         return [(gpu.device_kind, float(getattr(gpu, "compute_capability", 0))) for gpu in gpus]

@@ -304,7 +304,7 @@ class TestAugmentParameters:
             values_of(good, name)[np.newaxis],
             values_of(good, name).astype(np.int64),
         ):
-            with pytest.raises(ConfigError, match="one entry an image"):
+            with pytest.raises(ConfigError, match="one entry per image"):
                 replace(good, **{name: bad})
 
     def test_no_images_is_fine(self) -> None:

@@ -245,7 +245,7 @@ def test_missing_credentials(server: Any, connect: Callable[[str], None], dest: 
     ("status", "advice"),
     [
         (401, "create new ones at https://www.kaggle.com/settings"),
-        (403, "accept what it asks for"),
+        (403, "accept its terms"),
         (404, "pip install --upgrade kaggle"),
         (429, "wait some minutes"),
         (500, "download again later"),
@@ -432,7 +432,9 @@ def test_too_little_room_is_said_before_the_first_byte(
     reserve = download_module._RESERVE_BYTES
     needed = len(server.archive) + len(server.archive) // 2 + reserve
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**12, 0, needed - 1))
-    with pytest.raises(DownloadError, match=r"must have 0\.27 GB free to go on\. Received: 0\.27 GB free in .*kaggle"):
+    with pytest.raises(
+        DownloadError, match=r"must have 0\.27 GB free to continue\. Received: 0\.27 GB free in .*kaggle"
+    ):
         fetch(dest)
     assert not (dest / "partial" / ARCHIVE).exists()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**12, 0, needed))
@@ -443,7 +445,7 @@ def test_too_little_room_to_unpack(dest: Path, monkeypatch: pytest.MonkeyPatch) 
     archive = put_archive(dest, make_archive())
     needed = sum(map(len, images_of(archive.read_bytes()).values())) + download_module._RESERVE_BYTES
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**12, 0, needed - 1))
-    with pytest.raises(DownloadError, match="GB free to go on"):
+    with pytest.raises(DownloadError, match="GB free to continue"):
         fetch(dest)
     assert archive.exists()
     assert not (dest / "chest_xray.unpacking").exists()
@@ -573,7 +575,7 @@ def test_killed_and_taken_up_again(server: Any, dest: Path, stage: str) -> None:
 
 def test_only_one_at_a_time(dest: Path) -> None:
     put_archive(dest, make_archive())
-    with FileLock(dest / "download.lock"), pytest.raises(DownloadError, match=r"where one is going on; wait for it"):
+    with FileLock(dest / "download.lock"), pytest.raises(DownloadError, match=r"where one is running; wait for it"):
         fetch(dest)
     fetch(dest)
 

@@ -112,7 +112,7 @@ def test_nobody_the_dcgan_has_seen_judges_the_classifier(
     config = replace(classifier(preset, seeds[0]), val_fraction=fractions[0])
     made(gan, TABLE.iloc[learned := gan_rows(TABLE, gan)])
     if (preset is Preset.REPORT) < (gan_preset is Preset.REPORT):
-        with pytest.raises(ConfigError, match="may not have seen the patients a classifier validates on"):
+        with pytest.raises(ConfigError, match="must not be trained on a classifier's validation patients"):
             follow_gan(config)
         return
     followed = follow_gan(config)

@@ -683,7 +683,7 @@ def test_damaged_status_is_told_and_can_be_replaced(index: DataIndex, credential
 def test_missing_credentials_are_explained_before_and_after_a_try(index: DataIndex, no_credentials: None) -> None:
     at = page("Connect data")
     hint = texts(at, "info")
-    assert "Kaggle must know who downloads" in hint
+    assert "Kaggle requires credentials" in hint
     assert at.code[0].value == str(kaggle_folder().resolve())
     whole(button(at, "Download").click().run())
     for _ in range(100):

@@ -329,7 +329,7 @@ def test_what_cannot_be_learned_from_is_told_above_the_run(finished_gan: RunDire
     page.radio(key="gan_preset").set_value(Preset.REPORT).run()  # There are fewer images of NORMAL than its batch.
     assert not page.exception
     (error,) = page.error
-    assert "at least one whole batch" in error.value
+    assert "at least one full batch" in error.value
     assert "Start training" not in labels(page)
     assert "Losses, scores and spread" in texts(page)
 
@@ -489,7 +489,7 @@ def test_the_arm_asks_for_runs_that_hold_out_what_the_dcgan_has_not_seen(index: 
     ("gan", "preset", "words"),
     [
         (gan_config(Preset.SOUND, label=Label.PNEUMONIA), Preset.SOUND, "samples must be of the smaller class"),
-        (gan_config(Preset.REPORT), Preset.SOUND, "may not have seen the patients"),
+        (gan_config(Preset.REPORT), Preset.SOUND, "must not be trained on a classifier's validation patients"),
     ],
 )
 def test_a_dcgan_that_does_not_suit_is_refused_before_the_start(
