@@ -93,7 +93,7 @@ def loaded_classifier(run_id: str) -> "Classifier":
 
     Raises:
         RunError: The run is not finished.
-        CorruptError: A file is not the one that was written.
+        CorruptError: A file does not match its hash.
     """
     classifier: Classifier = _classifier(run_id, _manifest_ns(run_id))
     return classifier
@@ -126,7 +126,7 @@ def loaded_generator(run_id: str) -> "Generator":
 
     Raises:
         RunError: The run is not finished, or a classifier's.
-        CorruptError: The model is not the one that was written.
+        CorruptError: The model does not match its hash.
     """
     generator: Generator = _generator(run_id, _manifest_ns(run_id))
     return generator

@@ -142,7 +142,7 @@ def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> 
         has no bound because each image is on its side of logit 0.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     labels, values, codes = checked(y_true, logit, patients)
     if missing := missing_class(labels):
@@ -175,7 +175,7 @@ def calibrated_threshold(calibrator: Calibrator, threshold: float) -> float:
 
 
 def described(calibration: Calibration | NotApplicable) -> str:
-    """How probabilities are calibrated, or why they are not, in words for people."""
+    """How probabilities are calibrated, or why they are not, for people."""
     if isinstance(calibration, NotApplicable):
         return calibration.reason
     found = calibration.calibrator

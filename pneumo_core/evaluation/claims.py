@@ -161,8 +161,8 @@ def check_claim(
     Args:
         n: Images they were measured on, from 1 to `MOST_IMAGES`.
         accuracy: As typed; empty where it is not claimed. At least one of the three must be.
-        sensitivity: Share of PNEUMONIA called so.
-        specificity: Share of NORMAL called so.
+        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
+        specificity: Fraction of NORMAL images classified as NORMAL.
         n_pneumonia: PNEUMONIA images among the n, or None where that is not known.
 
     Raises:

@@ -27,9 +27,9 @@ class Evidence:
     Attributes:
         run_id: The run.
         seed: Its seed.
-        threshold: Images of at least this probability are called PNEUMONIA; in [0, 1].
+        threshold: Images with at least this probability are classified as PNEUMONIA; in [0, 1].
         selected_on_test: Whether test images chose its epoch or rates.
-        predictions: One row an image: `image_id`, `patient_id`, `label`, `subtype`, `logit`, in the order of `image_id`.
+        predictions: One row per image: `image_id`, `patient_id`, `label`, `subtype`, `logit`, in the order of `image_id`.
     """
 
     run_id: str
@@ -188,7 +188,7 @@ class Comparison:
         pairs: Runs side by side, those of equal seed.
         mcnemar: Of the one pair; of several, each pair has its own.
         delong: Of the one pair; of several, each pair has its own.
-        methods: How the numbers were made, in words for people.
+        methods: How the numbers were made, for people.
         verdict: What can be said of the accuracy; made last, from all of the above.
     """
 

@@ -93,7 +93,7 @@ def clustered_wilson(correct: NDArray[Any], patients: NDArray[Any]) -> Estimate 
         patients: Patient of each image, (n,).
 
     Raises:
-        DataError: The arrays do not fit each other.
+        DataError: The arrays do not match.
     """
     if not np.size(correct):
         return NotApplicable("there are no images")
@@ -163,7 +163,7 @@ def area_estimates(
         area, since nothing then tells how they vary; but of an area of 1 or 0 see `certain_area`.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     if isinstance(missing := auroc(y_true, probability), NotApplicable):
         return AreaEstimates(missing, missing, ignored=0)
@@ -220,7 +220,7 @@ def mean_estimate(
         nothing then tells how they vary.
 
     Raises:
-        DataError: The arrays do not fit each other.
+        DataError: The arrays do not match.
     """
     if not values.size:
         return NotApplicable("there are no images")

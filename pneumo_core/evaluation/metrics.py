@@ -78,7 +78,7 @@ def confusion(y_true: Array, probability: Array, threshold: float) -> Confusion:
     """Counts at a threshold.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     labels, values = checked_pair(y_true, probability)
     tn, fp, fn, tp = np.bincount(2 * labels + (values >= threshold), minlength=4).tolist()
@@ -86,28 +86,28 @@ def confusion(y_true: Array, probability: Array, threshold: float) -> Confusion:
 
 
 def accuracy(counts: Confusion) -> float | NotApplicable:
-    """Share of images called what they are."""
+    """Fraction of images classified correctly."""
     return _share(counts.tn + counts.tp, counts.n, "there are no images")
 
 
 def sensitivity(counts: Confusion) -> float | NotApplicable:
-    """Share of PNEUMONIA called PNEUMONIA."""
+    """Fraction of PNEUMONIA images classified as PNEUMONIA."""
     return _share(counts.tp, counts.tp + counts.fn, "no image is PNEUMONIA")
 
 
 def specificity(counts: Confusion) -> float | NotApplicable:
-    """Share of NORMAL called NORMAL."""
+    """Fraction of NORMAL images classified as NORMAL."""
     return _share(counts.tn, counts.tn + counts.fp, "no image is NORMAL")
 
 
 def ppv(counts: Confusion) -> float | NotApplicable:
-    """Positive predictive value, the share of PNEUMONIA among what is called so; it depends on the prevalence."""
-    return _share(counts.tp, counts.tp + counts.fp, "no image is called PNEUMONIA")
+    """Positive predictive value, the fraction of images classified as PNEUMONIA that are PNEUMONIA; it depends on the prevalence."""
+    return _share(counts.tp, counts.tp + counts.fp, "no image is classified as PNEUMONIA")
 
 
 def npv(counts: Confusion) -> float | NotApplicable:
-    """Negative predictive value, the share of NORMAL among what is called so; it depends on the prevalence."""
-    return _share(counts.tn, counts.tn + counts.fn, "no image is called NORMAL")
+    """Negative predictive value, the fraction of images classified as NORMAL that are NORMAL; it depends on the prevalence."""
+    return _share(counts.tn, counts.tn + counts.fn, "no image is classified as NORMAL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ def auroc(y_true: Array, probability: Array, weights: Array | None = None) -> fl
     """Area under the ROC curve: how often a PNEUMONIA image ranks above a NORMAL one, ties counting one half.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     return _areas_of_one(y_true, probability, weights)[0]
 
@@ -250,7 +250,7 @@ def auprc(y_true: Array, probability: Array, weights: Array | None = None) -> fl
     """Area under the precision-recall curve, as average precision (see `areas`).
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     return _areas_of_one(y_true, probability, weights)[1]
 
@@ -259,7 +259,7 @@ def roc_curve(y_true: Array, probability: Array) -> RocCurve | NotApplicable:
     """ROC curve, equal probabilities in one step.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     if isinstance(counts := _counts_along(y_true, probability), NotApplicable):
         return counts
@@ -273,7 +273,7 @@ def pr_curve(y_true: Array, probability: Array) -> PrCurve | NotApplicable:
     """Precision-recall curve, equal probabilities in one step.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     if isinstance(counts := _counts_along(y_true, probability), NotApplicable):
         return counts
@@ -285,7 +285,7 @@ def brier_terms(y_true: Array, probability: Array) -> FloatArray:
     """Squared error of each image's probability, (n,), float64, in [0, 1]; `brier` is their mean.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     labels, values = checked_pair(y_true, probability)
     return np.square(values - labels)
@@ -297,7 +297,7 @@ def log_loss_terms(y_true: Array, logit: Array) -> FloatArray:
     From logits, (n,), finite: a probability that has run into 0 or 1 has a loss that depends on where it is clipped.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     labels, values = checked_pair(y_true, logit)
     return np.logaddexp(0.0, np.where(labels == Label.PNEUMONIA, -values, values))
@@ -307,7 +307,7 @@ def brier(y_true: Array, probability: Array) -> float | NotApplicable:
     """Mean squared error of the probability (Brier 1950, Monthly Weather Review 78:1-3, for one of the two classes).
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     terms = brier_terms(y_true, probability)
     return _share(float(terms.sum()), terms.size, "there are no images")
@@ -317,7 +317,7 @@ def log_loss(y_true: Array, logit: Array) -> float | NotApplicable:
     """Mean binary cross-entropy in nats, the loss that training minimises, from logits (see `log_loss_terms`).
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     terms = log_loss_terms(y_true, logit)
     return _share(float(terms.sum()), terms.size, "there are no images")
@@ -346,7 +346,7 @@ def _class_row(label: Label, hits: int, *, false_calls: int, misses: int) -> Cla
         precision=_share(hits, called, f"no image is called {label.name}"),
         recall=_share(hits, real, f"no image is {label.name}"),
         # In counts (the Dice form) it is defined, and 0, also where the class is never called.
-        f1=_share(2 * hits, called + real, f"no image is {label.name} or called so"),
+        f1=_share(2 * hits, called + real, f"no image is {label.name} or classified as it"),
         support=real,
     )
 

@@ -102,14 +102,14 @@ class ThresholdRates:
     """What a threshold does to a set of images.
 
     Attributes:
-        threshold: Images of at least this probability are called PNEUMONIA.
+        threshold: Images with at least this probability are classified as PNEUMONIA.
         n: Images.
         n_patients: Patients.
         prevalence: Share of PNEUMONIA among the images, which `ppv` and `npv` depend on.
-        sensitivity: Share of PNEUMONIA called PNEUMONIA.
-        specificity: Share of NORMAL called NORMAL.
-        ppv: Share of PNEUMONIA among what is called so.
-        npv: Share of NORMAL among what is called so.
+        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
+        specificity: Fraction of NORMAL images classified as NORMAL.
+        ppv: Fraction of images classified as PNEUMONIA that are PNEUMONIA.
+        npv: Fraction of images classified as NORMAL that are NORMAL.
     """
 
     threshold: float
@@ -157,7 +157,7 @@ def choose(rule: ThresholdRule, y_true: Array, probability: Array) -> float:
     Between two adjacent probabilities every threshold gives the same counts, and the middle stands for them.
 
     Raises:
-        DataError: The arrays do not fit each other, a class is missing, or no threshold reaches the specificity.
+        DataError: The arrays do not match, a class is missing, or no threshold reaches the specificity.
     """
     if rule.kind is RuleKind.FIXED and rule.value is not None:
         return rule.value
@@ -212,8 +212,8 @@ def rates(y_true: Array, probability: Array, patients: Array, threshold: float) 
         prevalence=float(sick.mean()),
         sensitivity=clustered_share(called, sick, codes, "no image is PNEUMONIA"),
         specificity=clustered_share(~called, ~sick, codes, "no image is NORMAL"),
-        ppv=clustered_share(sick, called, codes, "no image is called PNEUMONIA"),
-        npv=clustered_share(~sick, ~called, codes, "no image is called NORMAL"),
+        ppv=clustered_share(sick, called, codes, "no image is classified as PNEUMONIA"),
+        npv=clustered_share(~sick, ~called, codes, "no image is classified as NORMAL"),
     )
 
 
@@ -238,8 +238,8 @@ def predictive_values(
         ConfigError: The prevalence is not between 0 and 1.
     """
     _require_prevalence(prevalence)
-    ppv = _predictive(sensitivity, specificity, prevalence, "no image would be called PNEUMONIA")
-    npv = _predictive(specificity, sensitivity, 1 - prevalence, "no image would be called NORMAL")
+    ppv = _predictive(sensitivity, specificity, prevalence, "no image would be classified as PNEUMONIA")
+    npv = _predictive(specificity, sensitivity, 1 - prevalence, "no image would be classified as NORMAL")
     return ppv, npv
 
 
@@ -260,7 +260,7 @@ def decision_curve(
 
     Raises:
         ConfigError: The prevalence is not between 0 and 1.
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     if prevalence is not None:
         _require_prevalence(prevalence)

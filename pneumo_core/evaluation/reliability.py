@@ -111,7 +111,7 @@ def reliability(
         bins: Number of bins, at least 1.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values, or there is no bin.
+        DataError: The arrays do not match or hold other values, or there is no bin.
     """
     if bins < 1:
         raise DataError(f"a reliability diagram requires at least one bin. Received: bins={bins}; use {BINS}")
@@ -182,7 +182,7 @@ def checked(
     """Classes, logits, and patients numbered from 0, each (n,).
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     labels, values = metrics.checked_pair(y_true, logit)
     names = np.asarray(patients)

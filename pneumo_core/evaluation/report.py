@@ -33,7 +33,7 @@ SCHEMA: Final = 2
 """Raised whenever the report's fields or the meaning of its numbers change."""
 
 COLUMNS: Final = ("image_id", "patient_id", "split", "label", "subtype", "logit")
-"""Columns of predictions, one row an image."""
+"""Columns of predictions, one row per image."""
 
 _MOST_POINTS: Final = 200
 """Most points of a stored curve: on a plot 600 pixels wide, one every three pixels even if all bend."""
@@ -55,11 +55,11 @@ class OperatingPoint:
     """The decision threshold and the rates it has on the split that it belongs to.
 
     Attributes:
-        threshold: Images of at least this probability are called PNEUMONIA; in [0, 1].
-        sensitivity: Share of PNEUMONIA called PNEUMONIA.
-        specificity: Share of NORMAL called NORMAL.
-        ppv: Share of PNEUMONIA among what is called so.
-        npv: Share of NORMAL among what is called so.
+        threshold: Images with at least this probability are classified as PNEUMONIA; in [0, 1].
+        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
+        specificity: Fraction of NORMAL images classified as NORMAL.
+        ppv: Fraction of images classified as PNEUMONIA that are PNEUMONIA.
+        npv: Fraction of images classified as NORMAL that are NORMAL.
         rule: How the threshold was chosen.
         split: Split of these rates: the one the threshold was chosen on, which flatters them. The rule ``half`` chooses
             nothing; its rates are those on val, else test, else train.
@@ -83,11 +83,11 @@ class SplitReport:
         n: Images.
         n_patients: Patients.
         n_pneumonia: Images of PNEUMONIA.
-        accuracy: Share of images called what they are.
-        sensitivity: Share of PNEUMONIA called PNEUMONIA.
-        specificity: Share of NORMAL called NORMAL.
-        ppv: Share of PNEUMONIA among what is called so.
-        npv: Share of NORMAL among what is called so.
+        accuracy: Fraction of images classified correctly.
+        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
+        specificity: Fraction of NORMAL images classified as NORMAL.
+        ppv: Fraction of images classified as PNEUMONIA that are PNEUMONIA.
+        npv: Fraction of images classified as NORMAL that are NORMAL.
         auroc: Area under the ROC curve.
         auprc: Area under the precision-recall curve.
         brier: Mean squared error of the probability.
@@ -133,7 +133,7 @@ class EvaluationReport:
         operating_point: Threshold, with its rates where it was chosen.
         selected_on_test: Whether test images chose the run's epoch or rates, so that its test figures flatter it.
         splits: One report for each split that has predictions.
-        methods: How the numbers were made, in words for people.
+        methods: How the numbers were made, for people.
     """
 
     run_id: str
@@ -149,7 +149,7 @@ def evaluate(
     """Report of a run from its predictions alone.
 
     Args:
-        predictions: One row an image with the columns `COLUMNS`: `image_id` (unique in its split), `patient_id`,
+        predictions: One row per image with the columns `COLUMNS`: `image_id` (unique in its split), `patient_id`,
             `split` (``train``, ``val`` or ``test``), `label` (0 or 1), `subtype` and `logit` (finite). The order of
             rows and other columns do not matter.
         run_id: Id of the run.

@@ -67,7 +67,7 @@ def mcnemar(right_a: NDArray[Any], right_b: NDArray[Any], patients: NDArray[Any]
         patients: Patient of each image, (n,).
 
     Raises:
-        DataError: The arrays do not fit each other or are not bool.
+        DataError: The arrays do not match or are not bool.
     """
     a, b = np.asarray(right_a), np.asarray(right_b)
     if a.ndim != 1 or a.shape != b.shape or {a.dtype, b.dtype} != {np.dtype(bool)}:
@@ -122,7 +122,7 @@ def delong(
         The comparison; not applicable where a class has fewer than 2 images, or where unequal areas have no variance.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     if isinstance(a := _placed(y_true, logit_a, patients), NotApplicable):
         return a
@@ -158,7 +158,7 @@ def delong_unpaired(
         variance.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     if isinstance(a := _placed(y_a, logit_a, patients_a), NotApplicable):
         return a

@@ -40,9 +40,9 @@ class Slice:
         n: Images.
         n_patients: Patients.
         n_pneumonia: Images of PNEUMONIA.
-        sensitivity: Share of PNEUMONIA called PNEUMONIA.
-        specificity: Share of NORMAL called NORMAL.
-        accuracy: Share of images called what they are.
+        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
+        specificity: Fraction of NORMAL images classified as NORMAL.
+        accuracy: Fraction of images classified correctly.
         auroc: Area under the ROC curve; in a subtype, of its images against all NORMAL ones.
         smallest: Whether no slice of its group has fewer images.
         few: Whether it has fewer than `FEW` images.
@@ -71,7 +71,7 @@ def slices(
     Args:
         predictions: Of one split: `image_id`, `patient_id`, `split`, `label`, `subtype`, `logit`.
         facts: `FACTS` of at least these images, or None where the data set is not at hand.
-        threshold: Images of at least this probability are called PNEUMONIA; in [0, 1].
+        threshold: Images with at least this probability are classified as PNEUMONIA; in [0, 1].
 
     Returns:
         Slices in the order of `GROUPS`, and each group that is missing with its reason.

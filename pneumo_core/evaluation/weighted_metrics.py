@@ -116,9 +116,9 @@ def missing_reason(metric: Metric, y_true: IntArray) -> str:
     """Why a figure is not defined on images of these classes, in words."""
     absent = [label.name for label in Label if not (y_true == label).any()]
     if metric is Metric.PPV:
-        return "no image is called PNEUMONIA"
+        return "no image is classified as PNEUMONIA"
     if metric is Metric.NPV:
-        return "no image is called NORMAL"
+        return "no image is classified as NORMAL"
     if absent:
         return f"no image is {absent[0]}"
     return "a class is never called"

@@ -1,4 +1,4 @@
-"""A heat map laid over an X-ray."""
+"""Overlay of a heat map on an X-ray."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 __all__ = ["overlay"]
 
-# Black, purple, orange, pale yellow: brightness rises all the way, so the map also reads in gray and for the colour-blind.
+# Black, purple, orange, pale yellow: brightness increases throughout, for gray prints and color-blind readers.
 _STOPS: Final = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float32)
 _PALETTE: Final = np.stack(
     [np.interp(np.linspace(0, 4, 256), np.arange(5), _STOPS[:, channel]) for channel in range(3)], axis=1

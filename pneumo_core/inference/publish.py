@@ -1,4 +1,4 @@
-"""A finished run made small enough to ship with the project."""
+"""Publishing of a finished run in a size that suits git."""
 
 import io
 import json
@@ -31,7 +31,7 @@ from pneumo_core.runs.submission import read_config, read_data
 __all__ = ["publish", "to_float16"]
 
 _SMALL: Final = 1024
-"""Tensors of fewer numbers stay float32: they hold next to nothing, and batch normalization's are sensitive."""
+"""Smaller tensors stay float32: they take little space, and batch normalization's are sensitive."""
 
 
 def to_float16(model: bytes) -> bytes:
@@ -46,7 +46,7 @@ def to_float16(model: bytes) -> bytes:
         ONNX file.
 
     Raises:
-        CorruptError: The bytes are no ONNX file.
+        CorruptError: The bytes are not an ONNX file.
     """
     try:
         onnx.checker.check_model(model)
@@ -75,21 +75,21 @@ def publish(
 ) -> RunDirectory:
     """Copy a finished run to `artifacts/published`: the model in float16, the epochs' events, no image, no local path.
 
-    A classifier's float16 model must decide every validation and test image as the original does; its largest difference in
-    logits is recorded in the manifest. A generator's must draw the same samples but for rounding; the largest difference in
+    A classifier's float16 model must classify every validation and test image as the original does; its largest difference in
+    logits is recorded in the manifest. A generator's must generate the same samples up to rounding; the largest difference in
     gray levels is recorded.
 
     Args:
         run: A finished run; a classifier's data set must still be in its place.
-        evidence_only: Leave a classifier's model out, so that the run can be read and compared but not asked: tens of
-            kilobytes in place of megabytes.
+        evidence_only: Leave a classifier's model out, so that the run can be read and compared but cannot predict: tens of
+            kilobytes instead of megabytes.
         progress: Called with images done and their total.
 
     Raises:
-        RunError: The run is not finished, is published already, or the small model answers differently; or evidence is asked
-            of a DCGAN.
-        CorruptError: A file is not the one that was written.
-        DataError: The data set is gone.
+        RunError: The run is not finished, is already published, or the small model decides differently; or
+            `evidence_only` is set for a DCGAN.
+        CorruptError: A file does not match its hash.
+        DataError: The data set is missing.
         StoreError: The copy cannot be written.
     """
     if run.is_published:
@@ -97,7 +97,7 @@ def publish(
             f"only a local run can be published. Received: run_id={run.run_id!r}, which ships with the project"
         )
     manifest = read_manifest(run)
-    asked, data = read_json(run.config), read_data(run)
+    content, data = read_json(run.config), read_data(run)
     is_gan = isinstance(read_config(run), GanConfig)
     if is_gan and evidence_only:
         raise RunError(f"only a classifier is published as evidence. Received: run_id={run.run_id!r}, a DCGAN's")
@@ -122,7 +122,7 @@ def publish(
         partial.path.mkdir(parents=True)
         for path in kept_files:
             write_atomic(partial.path / path.name, verified_file(run, path))
-        write_json(partial.config, {**asked, "data": asdict(replace(data, root=data.name))})
+        write_json(partial.config, {**content, "data": asdict(replace(data, root=data.name))})
         epochs = [event for event in read_events(run) if event.get("kind") == "epoch"]
         write_atomic(partial.events, "".join(json.dumps(event) + "\n" for event in epochs))
         if small is not None:
@@ -140,7 +140,7 @@ def publish(
 def _compare(
     run: RunDirectory, small: bytes, data_id: str, progress: Callable[[int, int], None] | None
 ) -> dict[str, str | float]:
-    """Check that the small model decides as the stored predictions do."""
+    """Check that the decisions of the small model equal those of the stored predictions."""
     index = load_index(data_id)
     session = load_session(small)
     predictions = read_predictions(run)
@@ -165,11 +165,11 @@ def _compare(
 
 
 _MOST_GRAY_LEVELS: Final = 4
-"""Largest difference of a pixel of a small generator's sample that is still rounding; nobody sees 4 of 256 gray levels."""
+"""Maximum difference of a pixel that counts as rounding; 4 of 256 gray levels are not visible."""
 
 
 def _compare_samples(run: RunDirectory, small: bytes) -> dict[str, str | float]:
-    """Check that the small generator draws the samples of the original."""
+    """Check that the small generator gives the samples of the original."""
     if collapse := collapse_of(run):
         raise RunError(
             f"a published DCGAN's samples must vary. Received: run_id={run.run_id!r}: {collapse}; train another"
@@ -180,7 +180,7 @@ def _compare_samples(run: RunDirectory, small: bytes) -> dict[str, str | float]:
     largest = int(np.abs(received - expected).max())
     if largest > _MOST_GRAY_LEVELS:
         raise RunError(
-            f"the float16 generator must draw as the original, within {_MOST_GRAY_LEVELS} gray levels. Received: "
+            f"the float16 generator must equal the original within {_MOST_GRAY_LEVELS} gray levels. Received: "
             f"run_id={run.run_id!r}, which differs by {largest}"
         )
     return {"weights_stored_as": "float16", "largest_pixel_difference": largest}

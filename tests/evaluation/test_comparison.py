@@ -250,7 +250,7 @@ def test_constant_scores() -> None:
     assert "no difference in accuracy" in found.verdict.sentence
     npv = found.a.figures[Metric.NPV]
     assert isinstance(npv, NotApplicable)
-    assert npv.reason == "no image is called NORMAL"
+    assert npv.reason == "no image is classified as NORMAL"
 
 
 def test_an_empty_side_is_refused() -> None:

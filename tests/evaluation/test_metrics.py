@@ -145,7 +145,7 @@ def test_classification_table_agrees_with_scikit_learn(tn: int, fp: int, fn: int
 
 def test_table_of_a_model_that_always_answers_pneumonia() -> None:
     normal, pneumonia, _, macro, weighted = metrics.classification_table(Confusion(tn=0, fp=234, fn=0, tp=390))
-    assert normal.precision == NotApplicable("no image is called NORMAL")
+    assert normal.precision == NotApplicable("no image is classified as NORMAL")
     assert (normal.recall, normal.f1) == (0.0, 0.0)
     assert pneumonia.precision == pytest.approx(0.625)
     assert macro.precision == weighted.precision == normal.precision

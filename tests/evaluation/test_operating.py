@@ -284,10 +284,10 @@ def test_rates_of_0_and_1_have_an_interval_with_width(tp: int, tn: int) -> None:
 
 def test_what_is_never_called_has_no_predictive_value() -> None:
     ppv, npv = predictive_values(share(0, 50), share(50, 50), 0.2)
-    assert ppv == NotApplicable("no image would be called PNEUMONIA")
+    assert ppv == NotApplicable("no image would be classified as PNEUMONIA")
     assert isinstance(npv, Estimate)
     ppv, npv = predictive_values(share(50, 50), share(0, 50), 0.2)
-    assert npv == NotApplicable("no image would be called NORMAL")
+    assert npv == NotApplicable("no image would be classified as NORMAL")
     assert isinstance(ppv, Estimate)
     assert ppv.value == pytest.approx(0.2)
 

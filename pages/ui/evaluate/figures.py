@@ -15,13 +15,13 @@ from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Metric, NotApplicable, Split
 
 _HELP = {
-    Metric.ACCURACY: "Share of images called what they are labelled. Always saying the commoner class reaches its share.",
+    Metric.ACCURACY: "Fraction of images classified correctly labelled. Always saying the commoner class reaches its share.",
     Metric.SENSITIVITY: "Share of the PNEUMONIA images that are called PNEUMONIA; the rest are missed.",
     Metric.SPECIFICITY: "Share of the NORMAL images that are called NORMAL; the rest are false alarms.",
     Metric.AUROC: "How often a PNEUMONIA image gets a higher probability than a NORMAL one. 0.5 is chance. Needs no threshold.",
     Metric.AUPRC: "Average precision over all thresholds. Calling at random gives the prevalence, not 0.5.",
-    Metric.PPV: "Share of PNEUMONIA among what is called so, at this split's prevalence; elsewhere it differs.",
-    Metric.NPV: "Share of NORMAL among what is called so, at this split's prevalence; elsewhere it differs.",
+    Metric.PPV: "Fraction of images classified as PNEUMONIA that are PNEUMONIA, at this split's prevalence; elsewhere it differs.",
+    Metric.NPV: "Fraction of images classified as NORMAL that are NORMAL, at this split's prevalence; elsewhere it differs.",
     Metric.BRIER: "Mean squared error of the probability: 0 is perfect, 0.25 is what always saying 0.5 gives.",
     Metric.LOG_LOSS: "Mean cross-entropy in nats, which training minimises. Being sure and wrong costs most.",
 }

@@ -25,7 +25,7 @@ class Collapse:
 
     Attributes:
         passes: Whether the samples vary enough.
-        reason: Why it passes or fails, in words for people.
+        reason: Why it passes or fails, for people.
         ms_ssim: Mean similarity of pairs of samples; lower is more diverse.
         real_ms_ssim: Mean similarity of pairs of real images of different patients.
         ms_ssim_limit: Largest `ms_ssim` that passes.

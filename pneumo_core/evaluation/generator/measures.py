@@ -121,7 +121,7 @@ class GenerativeReport:
         memorisation_pixels: Nearest training images by their pixels.
         memorisation_features: Nearest training images by their features.
         called_pneumonia: Share of samples that a classifier calls PNEUMONIA.
-        methods: How the numbers were made, in words for people.
+        methods: How the numbers were made, for people.
     """
 
     image_size: int
@@ -158,7 +158,7 @@ def measure(
         generated: Samples, (m, size, size) uint8, m at least `LEAST`.
         features: Features of both, in the same order, or why there are none.
         logits: A classifier's logits of the samples, (m,), or why there are none.
-        threshold: Samples of at least this probability are called PNEUMONIA; in [0, 1].
+        threshold: Samples with at least this probability are classified as PNEUMONIA; in [0, 1].
         seed: Seed of the splits, pairs and groups.
 
     Raises:

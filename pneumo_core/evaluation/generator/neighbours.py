@@ -50,7 +50,7 @@ def nearest(samples: NDArray[Any], real: NDArray[Any]) -> tuple[IntArray, FloatA
         Indices into `real`, (m,), and distances, (m,).
 
     Raises:
-        DataError: The arrays do not fit each other, or there is no real image.
+        DataError: The arrays do not match, or there is no real image.
     """
     if not len(real):
         raise DataError("a nearest image requires a real image. Received: real=0; use more images")
@@ -68,7 +68,7 @@ def nearest_apart(images: NDArray[Any], groups: NDArray[Any]) -> tuple[IntArray,
         Indices, (n,), and distances, (n,).
 
     Raises:
-        DataError: The arrays do not fit each other, or there is a single group.
+        DataError: The arrays do not match, or there is a single group.
     """
     names = np.asarray(groups)
     if names.shape != (len(images),) or len(np.unique(names)) < 2:
