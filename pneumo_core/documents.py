@@ -35,8 +35,6 @@ from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
 from pneumo_core.runs.submission import classifier_config, read_data
 
-__all__ = ["compared", "comparison_files", "comparison_record", "run_facts", "run_files", "split_facts", "study_files"]
-
 _PREVALENCES: Final = (0.05, 0.1, 0.2, 0.5)
 """Shares of PNEUMONIA that predictive values are told at, from a ward's few to a balanced set's half."""
 

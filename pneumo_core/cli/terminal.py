@@ -10,8 +10,6 @@ from typing import Any
 
 import typer
 
-__all__ = ["detachable", "left", "print_result", "progress_line"]
-
 
 def left(seconds: float | None) -> str:
     """Time left, to be put behind a message; nothing where it is not known."""

@@ -37,17 +37,6 @@ from pneumo_core.runs.files import (
     write_json,
 )
 
-__all__ = [
-    "DownloadProgress",
-    "DownloadStage",
-    "DownloadState",
-    "DownloadStatus",
-    "cancel_download",
-    "count_images",
-    "download_kaggle",
-    "download_status",
-]
-
 _MAX_ARCHIVE_BYTES: Final = 8 * 10**9
 """Most bytes that are downloaded: three times the official 2.5 GB, so that a server gone wrong cannot fill the disk."""
 

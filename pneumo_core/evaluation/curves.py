@@ -16,31 +16,6 @@ from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.wording import NAMES
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
 
-__all__ = [
-    "BINS",
-    "best_epoch",
-    "complement",
-    "curve_points",
-    "decision_points",
-    "epoch_points",
-    "epochs",
-    "estimate_numbers",
-    "event_number",
-    "forest_points",
-    "gan_points",
-    "history_points",
-    "lettered",
-    "pr_point",
-    "pr_points",
-    "pr_steps",
-    "probability_bins",
-    "reliability_bins",
-    "reliability_points",
-    "roc_point",
-    "roc_points",
-    "seed_points",
-]
-
 BINS: Final = 25
 """Of a histogram of probabilities: 0.04 each."""
 

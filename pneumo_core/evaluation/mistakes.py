@@ -6,8 +6,6 @@ import pandas as pd
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Label
 
-__all__ = ["by_error", "with_probability"]
-
 
 def with_probability(predictions: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """Predictions with each image's probability and what it is called at the threshold."""

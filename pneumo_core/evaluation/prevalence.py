@@ -8,8 +8,6 @@ from pneumo_core.evaluation.metrics import Confusion, RocCurve
 from pneumo_core.evaluation.operating import DecisionCurve, ThresholdRates, predictive_values, rates
 from pneumo_core.records import Estimate, NotApplicable
 
-__all__ = ["AtThreshold", "PredictiveValues", "at_prevalence", "at_threshold", "benefit_at"]
-
 
 @dataclass(frozen=True, slots=True)
 class PredictiveValues:

@@ -12,27 +12,6 @@ if TYPE_CHECKING:
     from pneumo_core.evaluation.metrics import ClassificationRow
     from pneumo_core.evaluation.significance import SeedDifference
 
-__all__ = [
-    "NAMES",
-    "SCORES",
-    "classification_cells",
-    "difference_parts",
-    "difference_text",
-    "estimate_text",
-    "interval_text",
-    "or_reason",
-    "p_cell",
-    "p_text",
-    "percent",
-    "percent_text",
-    "plain",
-    "scaled",
-    "score_text",
-    "signed",
-    "spread_text",
-    "value_text",
-]
-
 NAMES: Final[dict[Metric, str]] = {
     Metric.ACCURACY: "Accuracy",
     Metric.SENSITIVITY: "Sensitivity",

@@ -20,8 +20,6 @@ from pneumo_core.inference.session import load_session, run_batches
 from pneumo_core.models.vgg16_weights import MEANS, Weights, read_weights
 from pneumo_core.runs.store import RunDirectory, verified_file
 
-__all__ = ["FeatureSpace", "classifier_space", "enlarged", "features", "imagenet_space"]
-
 _SCALE: Final = 8.0
 """VGG16's features are divided by it, about their root mean square on chest X-rays at 64 pixels (8.1): KID's kernel
 (x.y/d + 1)^3 is made for numbers near 1, and would else see third moments alone."""

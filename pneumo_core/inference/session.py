@@ -13,8 +13,6 @@ from PIL import Image
 
 from pneumo_core.errors import CorruptError
 
-__all__ = ["Output", "Session", "heatmap", "load_runtime", "load_session", "run_batches", "run_session"]
-
 _OUTPUTS: Final = ["logit", "cam", "features"]
 
 # The two largest maps of VGG16 take 11 MiB an image: 32 at once made a worker's peak 290 MiB higher, and were no faster.

@@ -13,8 +13,6 @@ from pneumo_core.runs.files import hold_lock, lock_is_held, store_errors
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, datasets_root, list_runs
 
-__all__ = ["OLD_DAYS", "Leftover", "clean", "leftovers"]
-
 OLD_DAYS: Final = 30.0
 """Days after which a stopped run loses its backup, and stored features go; both are made anew where they are needed."""
 

@@ -14,8 +14,6 @@ from pneumo_core.reporting.facts import RunFacts, fact
 from pneumo_core.reporting.published_results import published_blocks
 from pneumo_core.reporting.reference_blocks import against_blocks, inconsistencies
 
-__all__ = ["LIMITS", "comparison_blocks", "comparison_document", "limits", "nested", "provenance", "unique"]
-
 LIMITS: Final = (
     "Research and education only. Not a medical device, not for diagnosis.",
     (

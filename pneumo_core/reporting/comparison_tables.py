@@ -25,20 +25,6 @@ from pneumo_core.reporting.document import Cell, Table, estimate_cells, estimate
 from pneumo_core.reporting.evaluation_tables import OPERATING
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text
 
-__all__ = [
-    "agreement",
-    "areas",
-    "calibration",
-    "classification",
-    "confusions",
-    "figures",
-    "operating_points",
-    "probabilities",
-    "seeds",
-    "sides",
-    "validation_calibration",
-]
-
 Row = tuple[Sequence[str], Sequence[Cell]]
 """Texts and numbers of a table's row."""
 

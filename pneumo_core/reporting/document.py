@@ -13,27 +13,6 @@ from pneumo_core.records import Estimate, NotApplicable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "Block",
-    "Bullets",
-    "Cell",
-    "Data",
-    "Document",
-    "Heading",
-    "KeyValues",
-    "PageBreak",
-    "Paragraph",
-    "Picture",
-    "Table",
-    "estimate_cells",
-    "estimate_columns",
-    "numbered",
-    "numeric_columns",
-    "pictures",
-    "table_csv",
-    "tables",
-]
-
 Cell = str | int | float | None
 """A value of a CSV file; None is an empty one."""
 

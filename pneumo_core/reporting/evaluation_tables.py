@@ -19,17 +19,6 @@ from pneumo_core.evaluation.wording import (
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 from pneumo_core.reporting.document import Cell, Table, estimate_cells, numbered
 
-__all__ = [
-    "OPERATING",
-    "classification",
-    "confusion",
-    "every_figure",
-    "figures",
-    "mean_classification",
-    "operating_point",
-    "place",
-]
-
 OPERATING = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.PPV, Metric.NPV)
 """The rates of an operating point."""
 

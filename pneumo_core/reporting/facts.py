@@ -11,8 +11,6 @@ from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.slices import Slice
 from pneumo_core.records import Estimate, NotApplicable, Split
 
-__all__ = ["UNRECORDED", "RunFacts", "SplitFacts", "fact", "facts_text"]
-
 UNRECORDED: Final = "not recorded"
 """Stands wherever a run's files do not say."""
 

@@ -9,8 +9,6 @@ from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.reporting.document import Cell, Table, numbered
 
-__all__ = ["measures_table", "three_digits", "words_of"]
-
 _Value = Estimate | NotApplicable
 
 

@@ -10,8 +10,6 @@ from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues
 from pneumo_core.reporting.evaluation_tables import figures
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text
 
-__all__ = ["model_card"]
-
 
 def model_card(
     facts: RunFacts, report: EvaluationReport, calibration: Calibration | NotApplicable | None = None

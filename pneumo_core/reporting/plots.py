@@ -21,19 +21,6 @@ if TYPE_CHECKING:
 
     from pneumo_core.evaluation.comparison import Comparison, Side
 
-__all__ = [
-    "COLOURS",
-    "confusions",
-    "decision_curve",
-    "forest",
-    "history",
-    "pr",
-    "probabilities",
-    "reliability",
-    "roc",
-    "seeds",
-]
-
 COLOURS: Final[dict[Label, str]] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
 """The classes' colours, as on every page."""
 

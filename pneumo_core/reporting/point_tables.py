@@ -8,8 +8,6 @@ from pneumo_core.records import Metric, NotApplicable
 from pneumo_core.reporting.document import Table
 from pneumo_core.reporting.evaluation_tables import OPERATING
 
-__all__ = ["rates_table"]
-
 
 def rates_table(points: Mapping[str, AtThreshold], prevalence: float, stake: float) -> Table:
     """Each run's rates at its threshold: value, interval and n, or why there is none; a column a run.

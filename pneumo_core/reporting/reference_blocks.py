@@ -13,8 +13,6 @@ from pneumo_core.reference import INCONSISTENCIES, ReportRun
 from pneumo_core.reporting.document import Block, Bullets, Cell, Heading, Paragraph, Table, estimate_cells, numbered
 from pneumo_core.reporting.facts import RunFacts
 
-__all__ = ["against_blocks", "inconsistencies", "parameters_table", "report_table"]
-
 
 def against_blocks(
     comparison: Comparison, facts_a: Sequence[RunFacts], facts_b: Sequence[RunFacts]

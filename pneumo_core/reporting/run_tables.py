@@ -11,8 +11,6 @@ from pneumo_core.reporting.document import KeyValues, Table
 from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text
 from pneumo_core.runs.submission import RunData
 
-__all__ = ["facts_of", "flat", "runs", "settings", "versions"]
-
 
 def settings(facts: Sequence[RunFacts], name: str = "settings") -> tuple[Table, KeyValues]:
     """The settings in which runs differ, a column for each set of runs that differ in their seed alone, and the others."""

@@ -19,8 +19,6 @@ from pneumo_core.reporting.document import (
 )
 from pneumo_core.reporting.facts import RunFacts
 
-__all__ = ["RATES", "Parts", "marked", "named", "slice_blocks", "slice_numbers", "slices_beside"]
-
 RATES = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.ACCURACY, Metric.AUROC)
 """Figures of a slice."""
 

@@ -25,8 +25,6 @@ from pneumo_core.reporting.document import (
 from pneumo_core.reporting.facts import RunFacts
 from pneumo_core.reporting.reference_blocks import inconsistencies
 
-__all__ = ["Compared", "accuracy_p", "study_document"]
-
 
 @dataclass(frozen=True, slots=True)
 class Compared:

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from pneumo_core.training.device import Device, adam
 from pneumo_core.training.diff_augment import apply_changes
 
-__all__ = ["LOSSES", "Networks", "Step", "make_step"]
-
 LOSSES = ("loss_generator", "loss_discriminator", "score_real", "score_generated")
 """What a step returns: both losses, and the mean probability of "real" that the discriminator gives to either."""
 

@@ -12,8 +12,6 @@ from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.evaluation.metrics import FloatArray
 from pneumo_core.records import Estimate, NotApplicable
 
-__all__ = ["EXPECTED_SHARE", "LEVELS", "Memorisation", "memorisation", "nearest_pairs", "quantile_points"]
-
 EXPECTED_SHARE: Final = 0.01
 """Share flagged of samples that are as far from the training images as these are from each other: the flag's percentile."""
 
