@@ -10,6 +10,7 @@ from pages.ui.augmentation import SLIDERS, TOGGLES, Sample, choose_sample, intro
 from pages.ui.components import data_badge, shown_errors
 from pages.ui.pictures import plain
 from pages.ui.state import current_index, needed_index, require_frame
+from pages.ui.table import download
 from pneumo_core.config.augment_file import read_augmentation, write_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, augmentation_name
 from pneumo_core.errors import ConfigError
@@ -64,14 +65,7 @@ def take_along(config: AugmentConfig) -> None:
     Raises:
         ConfigError: The file that was opened holds no setting.
     """
-    st.download_button(
-        "Save the setting as a file",
-        write_augmentation(config),
-        "augmentation.json",
-        "application/json",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    download("Save the setting as a file", write_augmentation(config), "augmentation.json", "application/json")
     st.code("python -m pneumo_core train --preset sound --augment augmentation.json", language="bash", wrap_lines=True)
     st.caption("The address of this page holds the setting, the sample and the seed: copy it to share what you see.")
     file = st.file_uploader("Open a setting file", type="json", max_upload_size=1, key="setting_file", on_change=_open)

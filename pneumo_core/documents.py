@@ -11,6 +11,7 @@ from pneumo_core.errors import DataError
 from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart
 from pneumo_core.evaluation.calibration import Calibration, apply
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Side
+from pneumo_core.evaluation.curves import epochs
 from pneumo_core.evaluation.operating import decision_curve, rates
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.prevalence import at_prevalence
@@ -24,7 +25,7 @@ from pneumo_core.reference import FINDINGS, INCONSISTENCIES, PUBLISHED, ReportRu
 from pneumo_core.reporting.claim import claim_checklist
 from pneumo_core.reporting.comparison_document import comparison_document
 from pneumo_core.reporting.document import Document, table_csv, tables
-from pneumo_core.reporting.facts import RunFacts, SplitFacts, epochs
+from pneumo_core.reporting.facts import RunFacts, SplitFacts
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.model_card import model_card
 from pneumo_core.reporting.pdf import to_pdf
@@ -33,8 +34,6 @@ from pneumo_core.reporting.tables import files
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
 from pneumo_core.runs.submission import classifier_config, read_data
-
-__all__ = ["compared", "comparison_files", "comparison_record", "run_facts", "run_files", "split_facts", "study_files"]
 
 _PREVALENCES: Final = (0.05, 0.1, 0.2, 0.5)
 """Prevalences of PNEUMONIA at which predictive values are reported, from a ward's to a balanced data set's."""
@@ -193,7 +192,7 @@ def _run_record(facts: RunFacts) -> dict[str, Any]:
         "config": dict(facts.config),
         "operating_point": encode(read_report(run).operating_point),
         "calibration": encode(facts.calibration),
-        "history": [dict(epoch) for epoch in epochs(facts)],
+        "history": [dict(epoch) for epoch in epochs(facts.events).values()],
         "parameters_against_report": encode(
             repeated
             if isinstance(repeated, NotApplicable)

@@ -3,19 +3,6 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-__all__ = [
-    "Architecture",
-    "Estimate",
-    "ImageRecord",
-    "Label",
-    "Metric",
-    "NotApplicable",
-    "RunState",
-    "Split",
-    "Subtype",
-    "UnreadableFile",
-]
-
 
 class Split(StrEnum):
     """Part of the data set an image belongs to."""

@@ -11,25 +11,6 @@ from typing import Final
 from pneumo_core.config.classifier import Preset
 from pneumo_core.records import Architecture, Estimate, Label, Split
 
-__all__ = [
-    "EXPECTED",
-    "FINDINGS",
-    "INCONSISTENCIES",
-    "OFFICIAL_COUNTS",
-    "PUBLISHED",
-    "REPORT_COUNTS",
-    "REPORT_FIGURES",
-    "REPORT_PARAMETERS",
-    "REPORT_RUNS",
-    "Expected",
-    "Finding",
-    "Inconsistency",
-    "Parameters",
-    "PublishedResult",
-    "ReportFigure",
-    "ReportRun",
-]
-
 OFFICIAL_COUNTS: Final[dict[tuple[Split, Label], int]] = {
     (Split.TRAIN, Label.NORMAL): 1341,
     (Split.TRAIN, Label.PNEUMONIA): 3875,

@@ -7,8 +7,6 @@ from typing import Final
 
 from pneumo_core.errors import ConfigError
 
-__all__ = ["Settings", "keras_backend", "keras_home", "named_vgg16_weights", "ray_token", "settings"]
-
 _BACKENDS: Final = ("tensorflow", "jax")
 
 

@@ -21,8 +21,6 @@ from pneumo_core.jobs.views import RunView, view
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.settings import settings
 
-__all__ = ["MAX_RUNS", "Member", "Study", "grid", "progress", "seeds", "to_dict"]
-
 MAX_RUNS = 200
 """Maximum number of runs in a study: each waits as a process of its own."""
 

@@ -1,11 +1,12 @@
 """Pieces that several pages draw."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import TrainConfig
@@ -48,6 +49,17 @@ def shown_errors() -> Iterator[None]:
     except PneumoError as error:
         show_error(error)
         st.stop()
+
+
+def open_tab(key: str, titles: Sequence[str]) -> tuple[str, DeltaGenerator]:
+    """Tabs, and the title and place of the open one: it alone is drawn, and its code loaded, when it is first opened.
+
+    Args:
+        key: Name of the open tab in the address.
+        titles: Of the tabs.
+    """
+    tabs = dict(zip(titles, st.tabs(titles, key=key, bind="query-params"), strict=True))
+    return next(((title, tab) for title, tab in tabs.items() if tab.open), (titles[0], tabs[titles[0]]))
 
 
 def disclaimer() -> None:

@@ -16,8 +16,6 @@ from typing import Final
 
 from pneumo_core.config.classifier import AugmentConfig
 
-__all__ = ["LIMITS", "Note", "Verdict", "plausibility"]
-
 _LUNG_MARGIN: Final = 0.1
 
 LIMITS: Final[dict[str, float]] = {

@@ -24,8 +24,6 @@ import numpy.typing as npt
 from pneumo_core.config.classifier import AugmentConfig
 from pneumo_core.errors import ConfigError, DataError
 
-__all__ = ["AugmentParameters", "apply", "augment", "draw_parameters"]
-
 _MAX_GRAY: Final = 255.0
 
 _DRAWS_PER_IMAGE: Final = 10

@@ -18,8 +18,6 @@ from pneumo_core.jobs.cost import remaining_s
 from pneumo_core.records import RunState
 from pneumo_core.runs.store import verified_json
 
-__all__ = ["Data", "Json", "Run", "Wait", "Where", "figures", "follow", "index_of", "run_facts"]
-
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Data = Annotated[Path | None, typer.Option(help="Data set; default: $PNEUMO_DATA, the Kaggle copy, or the phantoms.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; an interrupt does not stop the run.")]

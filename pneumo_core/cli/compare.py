@@ -14,8 +14,6 @@ from pneumo_core.runs.files import write_atomic
 if TYPE_CHECKING:
     from pneumo_core.evaluation.comparison import Comparison, Pair
 
-__all__ = ["compare_app"]
-
 compare_app = typer.Typer()
 
 _Split = Annotated[Split, typer.Option(help="Part of the data set.")]

@@ -14,8 +14,6 @@ from pneumo_core.jobs import runs as jobs
 from pneumo_core.records import Label
 from pneumo_core.runs.store import find_run
 
-__all__ = ["gan_app"]
-
 gan_app = typer.Typer(no_args_is_help=True, help="Train a DCGAN, draw samples from it, and measure them.")
 
 _OF_PRESET = "; default: that of the preset."

@@ -10,8 +10,6 @@ from typing import Any
 
 import typer
 
-__all__ = ["detachable", "left", "print_result", "progress_line"]
-
 
 def left(seconds: float | None) -> str:
     """Remaining time as the end of a message; empty if it is unknown."""

@@ -6,17 +6,6 @@ from typing import Final
 
 from pneumo_core.records import Architecture
 
-__all__ = [
-    "BASELINE_DENSE",
-    "BASELINE_FILTERS",
-    "LAST_BLOCK",
-    "VGG16_BLOCKS",
-    "VGG16_DENSE",
-    "LayerSpec",
-    "baseline_layers",
-    "vgg16_layers",
-]
-
 BASELINE_FILTERS: Final = (16, 32, 64, 128)
 """Filters of the baseline's blocks, two convolutions each (report, section 3.1)."""
 

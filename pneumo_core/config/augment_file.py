@@ -8,8 +8,6 @@ from typing import Any, Final
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
 from pneumo_core.errors import ConfigError
 
-__all__ = ["named_augmentation", "read_augmentation", "write_augmentation"]
-
 _KIND: Final = "augmentation"
 _SCHEMA: Final = 1
 _FIELDS: Final = tuple(field.name for field in fields(AugmentConfig))

@@ -9,22 +9,6 @@ from pneumo_core.config.limits import require_whole, require_within
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture
 
-__all__ = [
-    "AUGMENTATIONS",
-    "AugmentConfig",
-    "Balance",
-    "FineTuneConfig",
-    "OperatingRule",
-    "PlateauConfig",
-    "Preset",
-    "PresetNote",
-    "Scaling",
-    "TrainConfig",
-    "Validation",
-    "augmentation_name",
-    "parse_balance",
-]
-
 
 class Preset(StrEnum):
     """Named starting point of a config; `presets.PRESETS` describes each."""

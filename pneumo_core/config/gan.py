@@ -8,16 +8,6 @@ from pneumo_core.config.limits import require_whole, require_within
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture, Label
 
-__all__ = [
-    "COLLAPSE_LIMIT",
-    "GAN_PRESETS",
-    "GAN_SIZES",
-    "LEAST_PATIENTS",
-    "GanConfig",
-    "gan_config",
-    "usual_gan_size",
-]
-
 GAN_SIZES: Final = (64, 128)
 """Sides of generated images, in pixels: sizes that a DCGAN can learn from a thousand images, on a CPU and an accelerator."""
 

@@ -11,8 +11,6 @@ from typing import Final
 
 from pneumo_core.settings import keras_backend
 
-__all__ = ["BFLOAT16_CAPABILITY", "Hardware", "cpu_has_bfloat16", "cpu_name", "training_hardware"]
-
 BFLOAT16_CAPABILITY: Final = 8.0
 """CUDA compute capability from which GPUs compute in bfloat16 (NVIDIA's CUDA C++ Programming Guide, "Arithmetic
 Instructions": Ampere)."""

@@ -2,8 +2,6 @@
 
 from pneumo_core.errors import ConfigError
 
-__all__ = ["require_whole", "require_within"]
-
 
 def require_within(name: str, value: float, low: float, high: float) -> None:
     """Check that a value is a number from `low` to `high`.

@@ -18,9 +18,6 @@ from pneumo_core.config.classifier import (
 )
 from pneumo_core.records import Architecture
 
-__all__ = ["PRESETS", "preset_config"]
-
-
 PRESETS: Final[dict[Preset, PresetNote]] = {
     Preset.REPORT: PresetNote(
         summary="The report's procedure of 2020, its mistakes included.",

@@ -24,8 +24,6 @@ from pneumo_core.config.gan import GAN_SIZES, GanConfig
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture, Label
 
-__all__ = ["SCHEMA", "RunConfig", "config_from_dict", "config_to_dict", "fingerprint", "run_id", "setting_name"]
-
 SCHEMA: Final = 1
 """Increased whenever code changes the result of the same config and data, so that old runs are not reused."""
 

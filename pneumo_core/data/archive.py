@@ -15,8 +15,6 @@ from pneumo_core.errors import CorruptError
 from pneumo_core.records import Label, Split
 from pneumo_core.runs.files import make_directory, store_errors
 
-__all__ = ["unpack_images"]
-
 _MAX_MEMBERS: Final = 100_000
 """Maximum number of entries in an archive: eight times the official one's, which has two copies and macOS' files."""
 

@@ -6,8 +6,6 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.records import Label, Split
 from pneumo_core.reference import OFFICIAL_COUNTS
 
-__all__ = ["Finding", "audit"]
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -37,17 +37,6 @@ from pneumo_core.runs.files import (
     write_json,
 )
 
-__all__ = [
-    "DownloadProgress",
-    "DownloadStage",
-    "DownloadState",
-    "DownloadStatus",
-    "cancel_download",
-    "count_images",
-    "download_kaggle",
-    "download_status",
-]
-
 _MAX_ARCHIVE_BYTES: Final = 8 * 10**9
 """Maximum download size in bytes: three times the official 2.5 GB, so that a faulty server cannot fill the disk."""
 

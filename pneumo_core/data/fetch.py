@@ -17,8 +17,6 @@ from typing import IO, Any, Final
 from pneumo_core.errors import DownloadError
 from pneumo_core.runs.files import make_directory, store_errors
 
-__all__ = ["ARCHIVE_NAME", "DATASET_PAGE", "credentials_hint", "fetch_archive"]
-
 _DATASET: Final = "paultimothymooney/chest-xray-pneumonia"
 _SETTINGS_PAGE: Final = "https://www.kaggle.com/settings"
 _POLL_S: Final = 0.2

@@ -20,8 +20,6 @@ from pneumo_core.records import Label, Split
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest, verified_file
 from pneumo_core.runs.submission import gan_run_config
 
-__all__ = ["collapse_of", "follow_gan", "require_gan", "require_unseen"]
-
 
 def follow_gan(config: TrainConfig) -> TrainConfig:
     """Adapt a config so that it holds out the patients that its DCGAN was not trained on; other configs stay as they are.

@@ -22,22 +22,6 @@ from pneumo_core.errors import CorruptError, DataError, ImageError, StoreError
 from pneumo_core.runs.files import hold_lock, make_directory, read_json, store_errors, write_json
 from pneumo_core.runs.store import datasets_root
 
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "MAX_PIXELS",
-    "MIN_SIDE",
-    "Decoded",
-    "ImageFacts",
-    "array_path",
-    "content_id",
-    "decode",
-    "decode_gray",
-    "load_array",
-    "open_array",
-    "read_facts",
-    "read_indexed",
-]
-
 IMAGE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png"})
 """Suffixes of image files, in lower case."""
 

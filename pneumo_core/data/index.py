@@ -26,17 +26,6 @@ from pneumo_core.records import ImageRecord, Label, Split, UnreadableFile
 from pneumo_core.runs.files import read_json, write_atomic, write_json
 from pneumo_core.runs.store import datasets_root
 
-__all__ = [
-    "DataIndex",
-    "build_index",
-    "find_root",
-    "index_changed_ns",
-    "load_index",
-    "require_real",
-    "require_trainable",
-    "unread_files",
-]
-
 _COLUMNS: Final = tuple(ImageRecord.__dataclass_fields__)
 _DATA_ID: Final = re.compile(r"[0-9a-f]{12}")
 _NOT_READABLE: Final = "not readable"

@@ -16,8 +16,6 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import Any
 
-__all__ = ["main"]
-
 
 def main(dataset: str, folder: str) -> None:
     """Download a data set's archive into a folder, resuming a part that the package can verify.

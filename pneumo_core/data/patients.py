@@ -6,8 +6,6 @@ from typing import Final
 
 from pneumo_core.records import Label, Subtype
 
-__all__ = ["parse_name"]
-
 # Kaggle (Mendeley versions 1 and 2): person23_bacteria_78.jpeg, person447_virus_921_1.jpeg, IM-0115-0001.jpeg,
 # IM-0011-0001-0002.jpeg, NORMAL2-IM-1427-0001.jpeg, NORMAL2-person12_virus_3.jpeg.
 _PERSON: Final = re.compile(

@@ -28,8 +28,6 @@ from pneumo_core.errors import DataError
 from pneumo_core.records import Label, Split, Subtype
 from pneumo_core.runs.files import make_directory, store_errors
 
-__all__ = ["PHANTOM_COUNT", "draw_phantom", "first_phantoms", "write_phantoms"]
-
 PHANTOM_COUNT: Final = 600
 """Number of images of the built-in data set."""
 

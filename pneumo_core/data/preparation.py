@@ -16,8 +16,6 @@ from pneumo_core.errors import PneumoError, StoreError
 from pneumo_core.runs.files import hold_lock, lock_is_held, read_json, write_json
 from pneumo_core.runs.store import datasets_root
 
-__all__ = ["Preparation", "is_preparing", "preparation", "preparation_file"]
-
 _EVERY_S: Final = 0.2
 """Minimum time between two progress reports, in seconds."""
 

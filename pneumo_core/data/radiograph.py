@@ -18,8 +18,6 @@ import numpy.typing as npt
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Subtype
 
-__all__ = ["draw_phantom", "require_within"]
-
 Plane = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
 

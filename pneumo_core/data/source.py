@@ -10,8 +10,6 @@ from pneumo_core.runs.files import hold_lock, read_json, write_json
 from pneumo_core.runs.store import datasets_root
 from pneumo_core.settings import settings
 
-__all__ = ["connect", "connected_id", "default_data", "default_folder", "kaggle_folder", "phantom_data"]
-
 
 def kaggle_folder() -> Path:
     """Folder of the Kaggle download; the data set is its `chest_xray`."""

@@ -14,18 +14,6 @@ from pneumo_core.data.index import DataIndex, require_real
 from pneumo_core.errors import DataError
 from pneumo_core.records import Label, Split
 
-__all__ = [
-    "Assignment",
-    "assign",
-    "expected_held_out",
-    "expected_training",
-    "gan_rows",
-    "gap",
-    "hold_out_patients",
-    "require_learnable",
-    "smaller_class",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Assignment:

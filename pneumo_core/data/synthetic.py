@@ -8,16 +8,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-__all__ = [
-    "LICENSE",
-    "MARK",
-    "SHEET_COLUMNS",
-    "is_synthetic",
-    "sheet",
-    "synthetic_name",
-    "synthetic_png",
-]
-
 MARK: Final = "synthetic"
 """Prefix of the name of every generated file."""
 

@@ -8,8 +8,6 @@ from pneumo_core.config.classifier import Balance, TrainConfig
 from pneumo_core.records import Architecture, Estimate, Label, Metric, NotApplicable, Split
 from pneumo_core.reference import OFFICIAL_COUNTS, REPORT_FIGURES, REPORT_PARAMETERS, ReportFigure, ReportRun
 
-__all__ = ["ParameterRow", "Row", "against_parameters", "against_report", "counterpart", "metric_of", "protocol_notes"]
-
 _METRICS: Final = {
     "accuracy": Metric.ACCURACY,
     "precision 0": Metric.NPV,

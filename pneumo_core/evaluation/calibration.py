@@ -22,25 +22,8 @@ from pneumo_core.evaluation.logistic import inverse_temperature, line
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.evaluation.plain import decode, encode, expect
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.reliability import Reliability, checked, measure, missing_class, reliability
+from pneumo_core.evaluation.reliability import Reliability, checked, measure, missing_class
 from pneumo_core.records import Label, NotApplicable, Split
-
-__all__ = [
-    "FOLDS",
-    "SCHEMA",
-    "Calibration",
-    "CalibrationKind",
-    "Calibrator",
-    "Reliability",
-    "apply",
-    "calibrate",
-    "calibrated_threshold",
-    "calibration_from_dict",
-    "calibration_to_dict",
-    "described",
-    "fit",
-    "reliability",
-]
 
 Array = NDArray[Any]
 

@@ -16,8 +16,6 @@ from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.evaluation.metrics import Confusion, IntArray
 from pneumo_core.records import Estimate, NotApplicable
 
-__all__ = ["EXAMPLES", "MOST_IMAGES", "ClaimCheck", "Multiple", "Rate", "check_claim", "read_rate"]
-
 MOST_IMAGES: Final = 1_000_000
 """Most images of a claim: arrays of one number an image stay at 8 MB, and every product below 2**63."""
 

@@ -22,8 +22,6 @@ from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference,
 from pneumo_core.evaluation.verdict import judge
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
-__all__ = ["compare"]
-
 _METHODS: Final = (
     "Every difference is B minus A. Intervals are 95 %. Over patients: a bootstrap that draws patients with all their "
     f"images, {REPLICATES:,} replicates, seed {SEED}, bias-corrected and accelerated (BCa; DiCiccio and "

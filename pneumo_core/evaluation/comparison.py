@@ -14,8 +14,6 @@ from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, Spread
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
-__all__ = ["SCHEMA", "Comparison", "Difference", "Direction", "Evidence", "Pair", "Side", "Verdict"]
-
 SCHEMA: Final = 2
 """Raised whenever a comparison's fields or the meaning of its numbers change."""
 

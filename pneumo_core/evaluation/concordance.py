@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.records import Label
 
-__all__ = ["MOST_IMAGES", "PairCounts", "areas_by_pairs", "count_pairs"]
-
 MOST_IMAGES: Final = 1024
 """Most images for which pairs are counted: the products grow with their square, sorted sums (`metrics.areas`) do not. At 624
 images of which 390 are PNEUMONIA this takes half of their time."""

@@ -16,20 +16,6 @@ from pneumo_core.evaluation.metrics import FloatArray, areas, auroc, rank
 from pneumo_core.evaluation.resampling import REPLICATES, SEED, Z, bca_estimates, patient_codes, resample
 from pneumo_core.records import Estimate, Label, NotApplicable
 
-__all__ = [
-    "REPLICATES",
-    "SEED",
-    "AreaEstimates",
-    "area_estimates",
-    "certain_area",
-    "clustered_share",
-    "clustered_wilson",
-    "design_effect",
-    "mean_estimate",
-    "student_interval",
-    "wilson",
-]
-
 
 def wilson(successes: float, n: int, *, design_effect: float = 1.0) -> Estimate | NotApplicable:
     """Wilson's score interval of a proportion (Wilson 1927, JASA 22:209-212).

@@ -13,8 +13,6 @@ from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.resampling import Z
 from pneumo_core.records import Estimate, Label, NotApplicable
 
-__all__ = ["Line", "inverse_temperature", "line", "shift", "shift_estimate", "slope_estimate"]
-
 _STEPS: Final = 200
 """Most Newton steps; from 0 a dozen are enough, and near separation some more."""
 

@@ -19,34 +19,6 @@ from numpy.typing import NDArray
 from pneumo_core.errors import DataError
 from pneumo_core.records import Label, NotApplicable
 
-__all__ = [
-    "ClassificationRow",
-    "Confusion",
-    "FloatArray",
-    "IntArray",
-    "PrCurve",
-    "Ranking",
-    "RocCurve",
-    "accuracy",
-    "areas",
-    "auprc",
-    "auroc",
-    "brier",
-    "brier_terms",
-    "checked_pair",
-    "classification_table",
-    "confusion",
-    "log_loss",
-    "log_loss_terms",
-    "npv",
-    "ppv",
-    "pr_curve",
-    "rank",
-    "roc_curve",
-    "sensitivity",
-    "specificity",
-]
-
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -22,18 +22,6 @@ from pneumo_core.evaluation.metrics import FloatArray, IntArray, checked_pair
 from pneumo_core.evaluation.resampling import Z, draws, patient_codes
 from pneumo_core.records import Estimate, Label, NotApplicable
 
-__all__ = [
-    "GRID",
-    "DecisionCurve",
-    "RuleKind",
-    "ThresholdRates",
-    "ThresholdRule",
-    "choose",
-    "decision_curve",
-    "predictive_values",
-    "rates",
-]
-
 Array = NDArray[Any]
 
 GRID: Final = tuple(percent / 100 for percent in range(1, 100))

@@ -10,8 +10,6 @@ import numpy as np
 from pneumo_core.errors import DataError
 from pneumo_core.records import NotApplicable
 
-__all__ = ["decode", "encode", "expect"]
-
 
 def encode(value: Any) -> Any:
     """Plain data of a value: dataclass, tuple, dict by enum, enum, number, text; `NotApplicable` keeps its reason."""

@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["probability"]
-
 
 def probability(logit: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Probability of PNEUMONIA: the sigmoid of a logit.

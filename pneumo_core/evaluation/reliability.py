@@ -14,18 +14,6 @@ from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Estimate, Label, NotApplicable
 
-__all__ = [
-    "BINS",
-    "Bin",
-    "ProbabilityScores",
-    "Reliability",
-    "checked",
-    "measure",
-    "missing_class",
-    "probability_scores",
-    "reliability",
-]
-
 BINS: Final = 10
 """Bins of a reliability diagram, each a tenth wide."""
 

@@ -14,20 +14,8 @@ from pneumo_core.evaluation.metrics import ClassificationRow, Confusion, FloatAr
 from pneumo_core.evaluation.operating import RuleKind, ThresholdRule, choose, rates
 from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.resampling import REPLICATES, SEED
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
-
-__all__ = [
-    "COLUMNS",
-    "SCHEMA",
-    "EvaluationReport",
-    "OperatingPoint",
-    "SplitReport",
-    "evaluate",
-    "report_from_dict",
-    "report_to_dict",
-    "require_predictions",
-    "threshold_of",
-]
 
 SCHEMA: Final = 2
 """Raised whenever the report's fields or the meaning of its numbers change."""
@@ -42,7 +30,7 @@ _METHODS: Final = (
     "95 % intervals, clustered by patient. Accuracy, sensitivity, specificity, PPV and NPV: Wilson (1927) with the "
     "effective number of images of Rao and Scott (1992), design effect at least 1. AUROC, AUPRC (average precision), "
     "Brier and log loss: bias-corrected and accelerated bootstrap over patients (BCa; DiCiccio and Efron 1996), "
-    f"{intervals.REPLICATES:,} replicates, seed {intervals.SEED}; replicates without one of the classes are left out of "
+    f"{REPLICATES:,} replicates, seed {SEED}; replicates without one of the classes are left out of "
     "AUROC and AUPRC and counted. Where every replicate is the same, as with an AUROC of 1 or 0, no interval can be told. "
     f"PNEUMONIA is called where the probability is at least the threshold. Report schema {SCHEMA}."
 )

@@ -7,8 +7,6 @@ from pneumo_core.evaluation.comparison import Evidence, Pair
 from pneumo_core.evaluation.significance import DeLong, McNemar, delong, delong_unpaired, holm, mcnemar
 from pneumo_core.records import NotApplicable
 
-__all__ = ["pairs_of"]
-
 
 def pairs_of(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pairing: str) -> tuple[Pair, ...]:
     """Runs of equal seed side by side; where no seed is on both sides, in the order of their seeds.

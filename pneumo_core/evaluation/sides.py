@@ -14,8 +14,6 @@ from pneumo_core.evaluation.significance import spread
 from pneumo_core.evaluation.weighted_metrics import measured, missing_reason, runs_of
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
 
-__all__ = ["DrawnFigures", "drawn_figures", "drawn_side", "estimates", "known"]
-
 _Interval = tuple[Estimate | NotApplicable, float | NotApplicable]
 
 

@@ -18,19 +18,6 @@ from pneumo_core.evaluation.metrics import FloatArray, IntArray, auroc
 from pneumo_core.evaluation.resampling import Z, patient_codes
 from pneumo_core.records import Estimate, Label, NotApplicable
 
-__all__ = [
-    "DeLong",
-    "McNemar",
-    "SeedDifference",
-    "Spread",
-    "delong",
-    "delong_unpaired",
-    "holm",
-    "mcnemar",
-    "seed_difference",
-    "spread",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class McNemar:

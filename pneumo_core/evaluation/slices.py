@@ -14,8 +14,6 @@ from pneumo_core.evaluation.metrics import FloatArray
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Estimate, Label, NotApplicable, Subtype
 
-__all__ = ["FACTS", "FEW", "GROUPS", "Slice", "slices"]
-
 FACTS: Final = ("image_id", "width", "height", "mode", "sharpness")
 """Columns of the facts of images."""
 

@@ -7,8 +7,6 @@ from pneumo_core.evaluation.significance import McNemar, SeedDifference, holm
 from pneumo_core.evaluation.wording import SCORES, difference_parts, p_text, percent
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 
-__all__ = ["LEVEL", "judge"]
-
 LEVEL: Final = 0.05
 """A difference is claimed where every test that applies has a p below this, the level of the 95 % intervals."""
 

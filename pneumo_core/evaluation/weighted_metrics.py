@@ -11,8 +11,6 @@ from pneumo_core.evaluation.concordance import MOST_IMAGES, PairCounts, areas_by
 from pneumo_core.evaluation.metrics import FloatArray, IntArray, Ranking, areas, brier_terms, log_loss_terms, rank
 from pneumo_core.records import Label, Metric
 
-__all__ = ["Runs", "measured", "missing_reason", "runs_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class Runs:

@@ -12,26 +12,6 @@ if TYPE_CHECKING:
     from pneumo_core.evaluation.metrics import ClassificationRow
     from pneumo_core.evaluation.significance import SeedDifference
 
-__all__ = [
-    "NAMES",
-    "SCORES",
-    "classification_cells",
-    "difference_parts",
-    "difference_text",
-    "estimate_text",
-    "interval_text",
-    "or_reason",
-    "p_cell",
-    "p_text",
-    "percent",
-    "percent_text",
-    "plain",
-    "score_text",
-    "signed",
-    "spread_text",
-    "value_text",
-]
-
 NAMES: Final[dict[Metric, str]] = {
     Metric.ACCURACY: "Accuracy",
     Metric.SENSITIVITY: "Sensitivity",
@@ -54,6 +34,11 @@ NAMES: Final[dict[Metric, str]] = {
 
 SCORES: Final = frozenset({Metric.AUROC, Metric.AUPRC, Metric.BRIER, Metric.LOG_LOSS})
 """Metrics with three decimals; the others are shares, in percent, and their differences are in points."""
+
+
+def scaled(metric: Metric, value: float) -> float:
+    """A metric's value or difference as it is drawn: shares in percent or points, scores as they are."""
+    return value if metric in SCORES else 100 * value
 
 
 def percent(share: float, decimals: int = 1) -> str:
@@ -109,8 +94,9 @@ def difference_text(metric: Metric, found: "Estimate | SeedDifference | NotAppli
 
 def difference_parts(metric: Metric, found: "Estimate | SeedDifference") -> tuple[str, str]:
     """A difference and its interval apart, ``+1.3`` and ``-3.4 to +0.8``."""
-    scale, decimals = (1, 3) if metric in SCORES else (100, 1)
-    value, low, high = (signed(f"{scale * number:+.{decimals}f}") for number in (found.value, found.low, found.high))
+    decimals = 3 if metric in SCORES else 1
+    ends = (found.value, found.low, found.high)
+    value, low, high = (signed(f"{scaled(metric, number):+.{decimals}f}") for number in ends)
     return value, f"{low} to {high}"
 
 

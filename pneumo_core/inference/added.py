@@ -9,8 +9,6 @@ from pneumo_core.data.images import content_id, load_array
 from pneumo_core.inference.samples import sample_to_folder
 from pneumo_core.runs.store import RunDirectory, datasets_root, read_manifest
 
-__all__ = ["added_samples"]
-
 
 def added_samples(
     gan: RunDirectory,

@@ -23,8 +23,6 @@ from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import RunDirectory, verified_file
 from pneumo_core.runs.submission import classifier_config
 
-__all__ = ["MAX_COLOUR", "MIN_CONTRAST", "Answer", "Classifier", "Prediction", "classify", "load_classifier"]
-
 MAX_COLOUR: Final = 16.0
 """Maximum mean difference between an image's highest and lowest channel, in gray levels: radiographs have none, and JPEG adds
 a few."""

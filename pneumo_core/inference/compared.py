@@ -18,8 +18,6 @@ from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import RunDirectory, find_run, list_runs
 from pneumo_core.runs.submission import RunData, classifier_config, read_data
 
-__all__ = ["Group", "balanced_pairs", "compare_runs", "comparison_to_dict", "evidence_of", "groups", "side_ids"]
-
 
 @dataclass(frozen=True, slots=True)
 class Group:

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from pneumo_core.errors import CorruptError
 
-__all__ = ["FeatureDistribution", "distance", "fit_distribution", "load_distribution", "save_distribution"]
-
 _QUANTILE: Final = 0.995
 
 _TINY: Final = 1e-12

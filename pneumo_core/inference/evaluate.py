@@ -16,8 +16,6 @@ from pneumo_core.records import Split
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import classifier_config, read_data
 
-__all__ = ["evaluate_run"]
-
 
 def evaluate_run(run: RunDirectory, split: Split, index: DataIndex | None = None) -> dict[str, Any]:
     """Evaluate a finished run on one split, at its own operating point.

@@ -12,8 +12,6 @@ from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import RunDirectory, read_manifest, verified_file, verified_json
 from pneumo_core.runs.submission import classifier_config
 
-__all__ = ["read_calibration", "read_predictions", "read_report"]
-
 
 def read_predictions(run: RunDirectory) -> pd.DataFrame:
     """A finished run's predictions: `image_id`, `patient_id`, `label`, `subtype`, `split`, `logit`.

@@ -20,8 +20,6 @@ from pneumo_core.inference.session import load_session, run_batches
 from pneumo_core.models.vgg16_weights import MEANS, Weights, read_weights
 from pneumo_core.runs.store import RunDirectory, verified_file
 
-__all__ = ["FeatureSpace", "classifier_space", "enlarged", "features", "imagenet_space"]
-
 _SCALE: Final = 8.0
 """Divisor of VGG16's features, about their root mean square on chest X-rays at 64 pixels (8.1): KID's kernel (x.y/d + 1)^3
 suits numbers near 1, and would otherwise be dominated by third moments."""

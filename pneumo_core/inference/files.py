@@ -18,8 +18,6 @@ from pneumo_core.records import NotApplicable
 from pneumo_core.runs.files import write_atomic
 from pneumo_core.runs.store import RunDirectory
 
-__all__ = ["predict_files"]
-
 
 def predict_files(
     run: RunDirectory,

@@ -35,16 +35,6 @@ from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import RunDirectory, find_run, list_runs, published_root, verified_file, verified_json
 from pneumo_core.runs.submission import read_submission
 
-__all__ = [
-    "MEASURE_SEED",
-    "SAMPLES",
-    "GanMeasures",
-    "learned_images",
-    "measure_gan",
-    "read_learned",
-    "read_measures",
-]
-
 SAMPLES: Final = {Preset.REPORT: 2534, Preset.SOUND: 2534, Preset.QUICK: 256}
 """Number of samples that are measured: as many as the report adds (section 5), or few for the preset ``quick``."""
 

@@ -16,18 +16,6 @@ from pneumo_core.inference.session import load_runtime
 from pneumo_core.runs.store import RunDirectory, verified_file
 from pneumo_core.runs.submission import gan_run_config
 
-__all__ = [
-    "MAX_NUMBER",
-    "MAX_SAMPLES",
-    "Generator",
-    "generate",
-    "interpolate",
-    "latents",
-    "load_generator",
-    "open_generator",
-    "require_draw",
-]
-
 MAX_SAMPLES: Final = 100_000
 """Maximum number of samples in one request: 40 times the gap between the classes of the full data set."""
 

@@ -12,8 +12,6 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.slices import FACTS
 
-__all__ = ["SIZE", "image_facts", "sharpness"]
-
 SIZE: Final = 150
 """Side of the squares whose sharpness is measured: that of every preset, so the cache exists after a training."""
 

@@ -5,8 +5,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["overlay"]
-
 # Black, purple, orange, pale yellow: brightness increases throughout, for gray prints and color-blind readers.
 _STOPS: Final = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float32)
 _PALETTE: Final = np.stack(

@@ -28,8 +28,6 @@ from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, published_root, read_manifest, verified_file, write_manifest
 from pneumo_core.runs.submission import read_config, read_data
 
-__all__ = ["publish", "to_float16"]
-
 _SMALL: Final = 1024
 """Smaller tensors stay float32: they take little space, and batch normalization's are sensitive."""
 

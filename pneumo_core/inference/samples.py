@@ -12,7 +12,7 @@ from typing import Any, Final
 from pneumo_core.config.limits import require_whole
 from pneumo_core.data.synthetic import LICENSE, synthetic_name, synthetic_png
 from pneumo_core.errors import DataError
-from pneumo_core.inference.generator import MAX_SAMPLES, Generator, generate, latents, load_generator, require_draw
+from pneumo_core.inference.generator import Generator, generate, latents, load_generator, require_draw
 from pneumo_core.runs.files import (
     file_sha256,
     is_there,
@@ -24,8 +24,6 @@ from pneumo_core.runs.files import (
 )
 from pneumo_core.runs.store import RunDirectory, read_manifest
 from pneumo_core.runs.submission import gan_run_config
-
-__all__ = ["MAX_SAMPLES", "MAX_ZIP", "sample_to_folder", "sample_zip"]
 
 MAX_ZIP: Final = 2_600
 """Maximum number of samples in a ZIP, which is made in memory: enough for the gap of 2,534 in the full data set."""

@@ -13,8 +13,6 @@ from PIL import Image
 
 from pneumo_core.errors import CorruptError
 
-__all__ = ["Output", "Session", "heatmap", "load_runtime", "load_session", "run_batches", "run_session"]
-
 _OUTPUTS: Final = ["logit", "cam", "features"]
 
 # The two largest maps of VGG16 take 11 MiB per image: 32 at once raised a worker's peak by 290 MiB and were not faster.

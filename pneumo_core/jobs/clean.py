@@ -13,8 +13,6 @@ from pneumo_core.runs.files import hold_lock, lock_is_held, store_errors
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, datasets_root, list_runs
 
-__all__ = ["OLD_DAYS", "Leftover", "clean", "leftovers"]
-
 OLD_DAYS: Final = 30.0
 """Days after which unused backups of stopped runs and stored features are removed; both are recreated when needed."""
 

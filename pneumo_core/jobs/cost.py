@@ -25,8 +25,6 @@ from pneumo_core.runs.store import list_runs
 from pneumo_core.runs.submission import read_config
 from pneumo_core.settings import keras_backend
 
-__all__ = ["Cost", "estimate_cost", "remaining_s", "required_bytes"]
-
 
 @dataclass(frozen=True, slots=True)
 class _Speed:

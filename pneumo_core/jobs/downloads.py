@@ -12,8 +12,6 @@ from pneumo_core.errors import CorruptError, DownloadError
 from pneumo_core.jobs.local import START_TIMEOUT_S, start_and_wait
 from pneumo_core.runs.files import hold_lock, make_directory
 
-__all__ = ["start_download"]
-
 
 def start_download() -> None:
     """Start downloading into `kaggle_folder()`, unless a download is already running there.

@@ -14,8 +14,6 @@ from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import list_runs
 from pneumo_core.runs.submission import read_config
 
-__all__ = ["GAN_FINISH_S", "gan_bytes", "measured_gan_speed", "typical_gan_speed"]
-
 GAN_FINISH_S: Final = {Preset.REPORT: 150.0, Preset.SOUND: 150.0, Preset.QUICK: 30.0}
 """Seconds to load Keras, export the generator and measure its samples, on two cores without other work."""
 

@@ -13,15 +13,6 @@ from pneumo_core.errors import PneumoError
 from pneumo_core.runs.files import store_errors
 from pneumo_core.settings import keras_backend, settings
 
-__all__ = [
-    "PROJECT",
-    "START_TIMEOUT_S",
-    "start_and_wait",
-    "start_process",
-    "worker_arguments",
-    "worker_environment",
-]
-
 START_TIMEOUT_S: Final = 180.0
 """Seconds that a process may take to start: it first imports libraries, perhaps from a cold disk and beside other work."""
 

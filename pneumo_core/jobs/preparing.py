@@ -9,8 +9,6 @@ from pneumo_core.errors import DataError
 from pneumo_core.jobs.local import START_TIMEOUT_S, start_and_wait
 from pneumo_core.runs.files import hold_lock, make_directory, store_errors
 
-__all__ = ["index_at_once", "start_preparing"]
-
 _AT_ONCE: Final = 300
 """Number of images that can be indexed within half a second, which is less than a process takes to start."""
 

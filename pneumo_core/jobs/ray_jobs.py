@@ -20,8 +20,6 @@ from pneumo_core.runs.status import read_status, run_state, update_status
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.settings import ray_token, settings
 
-__all__ = ["job_log", "job_state", "require_ray", "start_job", "stop_job"]
-
 _TIMEOUT_S: Final = {"GET": (3.0, 6.0), "POST": (3.0, 30.0)}
 """Timeouts for a connection and for a response, in seconds. Reads are short, so that pages do not hang; starting or stopping a
 job takes a busy cluster longer and must not be given up halfway."""

@@ -13,8 +13,6 @@ from pneumo_core.runs.status import Status, read_status, run_state
 from pneumo_core.runs.store import RunDirectory, find_run, list_runs, read_manifest
 from pneumo_core.runs.submission import RunData, read_submission
 
-__all__ = ["RunView", "queue_places", "view", "view_of", "views"]
-
 _UNRECORDED: Final = RunData()
 
 

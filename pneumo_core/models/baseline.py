@@ -5,8 +5,6 @@ from keras import layers
 
 from pneumo_core.config.architecture import BASELINE_DENSE, BASELINE_FILTERS
 
-__all__ = ["build_baseline"]
-
 
 def build_baseline(*, image_size: int = 150, seed: int = 0, bn_momentum: float = 0.99) -> keras.Model:
     """Build the baseline: four blocks of two convolutions, then four dense layers.

@@ -6,8 +6,6 @@ from typing import Any, Final
 import keras
 from keras import layers, ops
 
-__all__ = ["SpectralConv2D", "build_discriminator", "build_generator"]
-
 _SMALLEST: Final = 4
 """Side of the first maps (Radford 2016, figure 1)."""
 

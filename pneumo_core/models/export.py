@@ -21,8 +21,6 @@ from pneumo_core.errors import TrainingError
 from pneumo_core.models.onnx_graph import IR_VERSION, OPSET, Kinds, image_layer, node, refusal, values, weight, weighted
 from pneumo_core.runs.files import write_atomic
 
-__all__ = ["export_onnx"]
-
 _WINDOW: Final = {"data_format": ("channels_last",)}
 _ACTIVE: Final = {"use_bias": (True,), "activation": (activations.linear, activations.relu)}
 _FIXED: Final = {"strides": ((1, 1),), "dilation_rate": ((1, 1),), "groups": (1,), "padding": ("same",)}

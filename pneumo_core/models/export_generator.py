@@ -13,8 +13,6 @@ from pneumo_core.errors import TrainingError
 from pneumo_core.models.onnx_graph import IR_VERSION, OPSET, Kinds, image_layer, node, refusal, values, weight
 from pneumo_core.runs.files import write_atomic
 
-__all__ = ["export_generator"]
-
 _DENSE: Final[Kinds] = {layers.Dense: {"use_bias": (False,), "activation": (activations.linear,)}}
 _MAPS: Final[Kinds] = {layers.Reshape: {}}
 _IMAGES: Final[Kinds] = {

@@ -11,8 +11,6 @@ from onnx import helper, numpy_helper
 
 from pneumo_core.errors import TrainingError
 
-__all__ = ["IR_VERSION", "OPSET", "Kinds", "image_layer", "node", "refusal", "values", "weight", "weighted"]
-
 # The first opset whose ReduceMean takes its axes like ReduceSum; older runtimes read it, and nothing newer is needed.
 OPSET: Final = 18
 IR_VERSION: Final = 8

@@ -12,8 +12,6 @@ from pneumo_core.errors import TrainingError
 from pneumo_core.models.vgg16_weights import FILE, MD5, MEANS, URL, read_weights
 from pneumo_core.settings import named_vgg16_weights
 
-__all__ = ["FEATURES", "build_vgg16", "feature_head", "feature_trunk", "imagenet_weights", "load_imagenet", "unfreeze"]
-
 FEATURES: Final = "block5_pool"
 """Layer whose output is the input of the head: the features of an image."""
 

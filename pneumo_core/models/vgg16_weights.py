@@ -11,8 +11,6 @@ from pneumo_core.config.architecture import VGG16_BLOCKS
 from pneumo_core.errors import CorruptError
 from pneumo_core.settings import keras_home, named_vgg16_weights
 
-__all__ = ["FILE", "MD5", "MEANS", "URL", "Weights", "found_file", "read_weights"]
-
 # keras.applications.vgg16 of Keras 3.15: its own file and checksum.
 FILE: Final = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 URL: Final = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{FILE}"

@@ -14,8 +14,6 @@ from pneumo_core.records import Split
 from pneumo_core.reporting.document import Document, Heading, Paragraph, Table
 from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text
 
-__all__ = ["Answer", "Item", "claim_checklist", "claim_items"]
-
 
 class Answer(StrEnum):
     """What became of an item."""

@@ -6,14 +6,13 @@ from functools import partial
 from typing import Final
 
 from pneumo_core.evaluation.comparison import Comparison, Side
+from pneumo_core.evaluation.curves import epochs
 from pneumo_core.records import NotApplicable
 from pneumo_core.reporting import comparison_tables, plots, run_tables, split_tables
 from pneumo_core.reporting.document import Block, Bullets, Document, Heading, KeyValues, Paragraph, Picture, Table
-from pneumo_core.reporting.facts import RunFacts, epochs, fact
+from pneumo_core.reporting.facts import RunFacts, fact
 from pneumo_core.reporting.published_results import published_blocks
 from pneumo_core.reporting.reference_blocks import against_blocks, inconsistencies
-
-__all__ = ["LIMITS", "comparison_blocks", "comparison_document", "limits", "nested", "provenance", "unique"]
 
 LIMITS: Final = (
     "Research and education only. Not a medical device, not for diagnosis.",
@@ -115,7 +114,7 @@ def comparison_blocks(
         comparison_tables.validation_calibration(facts),
         Heading("Operating points"),
         comparison_tables.operating_points(comparison, facts),
-        *_benefit(comparison),
+        *_benefit(comparison, facts_a, facts_b),
         *split_tables.slice_blocks(facts),
         Heading("Training"),
         *_history("A", a, facts_a),
@@ -216,21 +215,26 @@ def _reliability(comparison: Comparison) -> tuple[Block, ...]:
     )
 
 
-def _benefit(comparison: Comparison) -> tuple[Block, ...]:
-    if reason := _missing(comparison.a.roc, comparison.b.roc):
+def _benefit(comparison: Comparison, facts_a: Sequence[RunFacts], facts_b: Sequence[RunFacts]) -> tuple[Block, ...]:
+    unmeasured = NotApplicable("it was not measured on this split")
+    a, b = (
+        tuple(run.on_split.decision_curve if run.on_split else unmeasured for run in facts)
+        for facts in (facts_a, facts_b)
+    )
+    if reason := _missing(a, b):
         return (Paragraph(f"Decision curve: n/a: {reason}."),)
     return (
         Picture(
             "decision-curve",
             "Net benefit by threshold probability, at this split's share of PNEUMONIA (Vickers and Elkin 2006).",
             "Decision curves of A, dashed, and B, solid, against treating all and treating none.",
-            partial(plots.decision_curve, comparison),
+            partial(plots.decision_curve, comparison, (a, b)),
         ),
     )
 
 
 def _history(letter: str, side: Side, facts: Sequence[RunFacts]) -> tuple[Block, ...]:
-    if not any(epochs(run) for run in facts):
+    if not any(epochs(run.events) for run in facts):
         return (Paragraph(f"{letter}: no epochs are recorded."),)
     test = any(fact(run.config, "validation") == "test" for run in facts)
     caption = f"Training of {letter}, {side.name}: dotted on training, solid on validation"

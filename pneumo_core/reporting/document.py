@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -12,25 +12,6 @@ from pneumo_core.records import Estimate, NotApplicable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-__all__ = [
-    "Block",
-    "Bullets",
-    "Cell",
-    "Data",
-    "Document",
-    "Heading",
-    "KeyValues",
-    "PageBreak",
-    "Paragraph",
-    "Picture",
-    "Table",
-    "estimate_cells",
-    "numeric_columns",
-    "pictures",
-    "table_csv",
-    "tables",
-]
 
 Cell = str | int | float | None
 """A value of a CSV file; None is an empty one."""
@@ -202,6 +183,34 @@ def estimate_cells(estimate: Estimate | NotApplicable) -> tuple[Cell, ...]:
     if isinstance(estimate, NotApplicable):
         return f"n/a: {estimate.reason}", None, None, None
     return estimate.value, estimate.low, estimate.high, estimate.n
+
+
+def estimate_columns(names: Iterable[str]) -> list[str]:
+    """Names of the columns that `estimate_cells` fills, for each estimate."""
+    return [f"{name}{end}" for name in names for end in ("", "_low", "_high", "_n")]
+
+
+def numbered(
+    name: str,
+    caption: str,
+    columns: Sequence[str],
+    data_columns: Sequence[str],
+    rows: Iterable[tuple[Sequence[str], Sequence[Cell]]],
+    notes: tuple[str, ...] = (),
+) -> Table:
+    """A table whose rows hold texts for people and the numbers behind them for its CSV file.
+
+    Args:
+        name: See `Table`.
+        caption: See `Table`.
+        columns: Heading of each text.
+        data_columns: Heading of each number.
+        rows: Texts and numbers of each row.
+        notes: See `Table`.
+    """
+    both = [(tuple(texts), tuple(numbers)) for texts, numbers in rows]
+    data = Data(tuple(data_columns), tuple(numbers for _, numbers in both))
+    return Table(name, caption, tuple(columns), tuple(texts for texts, _ in both), notes, data)
 
 
 _FORMULA: Final = re.compile(r"[=@\t\r]|[-+](?![\d.])")

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["BOLD", "DPI", "LOCK", "REGULAR", "drawable", "font_path", "png", "svg"]
-
 DPI: Final = 200
 """Pixels an inch of a PNG: print needs no more for lines and text, and a page-wide picture stays near 0.1 MB."""
 

@@ -11,8 +11,6 @@ from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.slices import Slice
 from pneumo_core.records import Estimate, NotApplicable, Split
 
-__all__ = ["UNRECORDED", "RunFacts", "SplitFacts", "epochs", "fact", "facts_text"]
-
 UNRECORDED: Final = "not recorded"
 """Stands wherever a run's files do not say."""
 
@@ -82,9 +80,3 @@ def facts_text(value: Any, shape: str = "", unit: str = "") -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:{shape}}{unit}" if isinstance(value, int | float) else str(value)
-
-
-def epochs(facts: RunFacts) -> list[Mapping[str, Any]]:
-    """The epochs of a run in order; of one that was run again after a resume, the last."""
-    known = {int(event["epoch"]): event for event in facts.events if event.get("kind") == "epoch"}
-    return [known[epoch] for epoch in sorted(known)]

@@ -19,8 +19,6 @@ from pneumo_core.reporting.document import (
 )
 from pneumo_core.reporting.drawing import svg
 
-__all__ = ["to_html"]
-
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1f2937; --paper: #ffffff; --soft: #4b5563; --line: #d1d5db; --tint: #f3f4f6;
   --accent: #0b6b64; }

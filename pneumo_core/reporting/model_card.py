@@ -1,25 +1,14 @@
 """A model card (Mitchell et al. 2019, FAT*, doi:10.1145/3287560.3287596), filled from a run's records alone."""
 
 from pneumo_core.evaluation.calibration import Calibration
-from pneumo_core.evaluation.report import EvaluationReport, SplitReport
-from pneumo_core.evaluation.wording import NAMES, interval_text, or_reason, score_text, signed, value_text
+from pneumo_core.evaluation.report import EvaluationReport
+from pneumo_core.evaluation.wording import score_text, signed
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reporting import run_tables
 from pneumo_core.reporting.comparison_document import LIMITS
-from pneumo_core.reporting.document import (
-    Bullets,
-    Cell,
-    Data,
-    Document,
-    Heading,
-    KeyValues,
-    Paragraph,
-    Table,
-    estimate_cells,
-)
+from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, Paragraph, Table
+from pneumo_core.reporting.evaluation_tables import figures
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text
-
-__all__ = ["model_card"]
 
 
 def model_card(
@@ -78,7 +67,7 @@ def model_card(
             Heading("Training data"),
             _training(facts),
             Heading("Quantitative analyses"),
-            *(_figures(part, report.selected_on_test) for part in report.splits.values()),
+            *(figures(report, split) for split in report.splits),
             Heading("Calibration", 2),
             _calibration(calibrated),
             Heading("Ethical considerations"),
@@ -149,28 +138,6 @@ def _training(facts: RunFacts) -> KeyValues:
             ("balancing", facts_text(fact(facts.config, "balance"))),
             ("validation images from", facts_text(fact(facts.config, "validation"))),
         ),
-    )
-
-
-def _figures(part: SplitReport, selected_on_test: bool) -> Table:
-    rows: list[tuple[str, ...]] = []
-    data: list[tuple[Cell, ...]] = []
-    for metric, estimate in part.figures.items():
-        if isinstance(estimate, NotApplicable):
-            shown = (or_reason(estimate), "", "")
-        else:
-            shown = (value_text(metric, estimate), interval_text(metric, estimate), f"{estimate.n:,}")
-        rows.append((NAMES[metric], *shown))
-        data.append((metric.value, *estimate_cells(estimate)))
-    counts = part.confusion
-    flattering = ", selected on test" if selected_on_test and part.split is Split.TEST else ""
-    return Table(
-        f"figures-{part.split.value}",
-        f"Figures on split {part.split.value}{flattering}",
-        ("figure", "value", "95 % interval", "n"),
-        tuple(rows),
-        notes=(f"TN {counts.tn:,}, FP {counts.fp:,}, FN {counts.fn:,}, TP {counts.tp:,}; PNEUMONIA is positive.",),
-        data=Data(("figure", "value", "low", "high", "n"), tuple(data)),
     )
 
 

@@ -30,8 +30,6 @@ from pneumo_core.reporting.document import (
 )
 from pneumo_core.reporting.drawing import BOLD, DPI, LOCK, REGULAR, drawable, font_path, png
 
-__all__ = ["to_pdf"]
-
 _FONT: Final = "DejaVuSans"
 _BOLD: Final = "DejaVuSans-Bold"
 _MARGIN: Final = 48.0

@@ -9,8 +9,6 @@ from pneumo_core.records import Label, Metric, NotApplicable, Split
 from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS, PUBLISHED, PublishedResult
 from pneumo_core.reporting.document import Block, Bullets, Data, Heading, Table
 
-__all__ = ["OFFICIAL_IMAGES", "published_blocks", "published_table"]
-
 OFFICIAL_IMAGES: Final = sum(OFFICIAL_COUNTS[Split.TEST, label] for label in Label)
 """The official test images."""
 

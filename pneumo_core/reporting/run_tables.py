@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.run import RunConfig
+from pneumo_core.evaluation.curves import epochs
 from pneumo_core.records import Split
 from pneumo_core.reporting.document import KeyValues, Table
-from pneumo_core.reporting.facts import UNRECORDED, RunFacts, epochs, fact, facts_text
-
-__all__ = ["flat", "runs", "settings", "versions"]
+from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text
+from pneumo_core.runs.submission import RunData
 
 
 def settings(facts: Sequence[RunFacts], name: str = "settings") -> tuple[Table, KeyValues]:
@@ -54,18 +56,15 @@ def runs(facts: Sequence[RunFacts], name: str = "runs") -> Table:
         images = [facts_text(fact(run.manifest, "images", split.value), ",") for split in Split]
         added = fact(run.manifest, "images_added")
         device = fact(run.manifest, "device") or {}
-        duration, memory = fact(run.manifest, "training_duration_s"), fact(run.manifest, "peak_memory_bytes")
         rows.append(
             (
                 run.run_id,
                 " / ".join(images) + (f", {added:,} added" if added else ""),
                 facts_text(fact(run.manifest, "parameters"), ","),
                 facts_text(fact(run.manifest, "trainable_parameters"), ","),
-                str(len(epochs(run))),
-                facts_text(duration, ",.0f", "\N{NO-BREAK SPACE}s"),
-                facts_text(
-                    memory / 2**20 if isinstance(memory, int | float) else memory, ",.0f", "\N{NO-BREAK SPACE}MiB"
-                ),
+                str(len(epochs(run.events))),
+                facts_text(fact(run.manifest, "training_duration_s"), ",.0f", "\N{NO-BREAK SPACE}s"),
+                facts_text(_peak_mib(run.manifest), ",.0f", "\N{NO-BREAK SPACE}MiB"),
                 f"{facts_text(device.get('kind'))}, {facts_text(device.get('precision'))}",
             )
         )
@@ -95,3 +94,47 @@ def versions(facts: Sequence[RunFacts], name: str = "versions") -> Table:
         (key, value, "all" if len(ids) == len(facts) else ", ".join(ids)) for (key, value), ids in found.items()
     )
     return Table(name, "Data, machine and versions", ("what", "value", "runs"), rows)
+
+
+def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Mapping[str, Any]) -> Table:
+    """What a run's manifest and config say of it, in words; what was not recorded says so."""
+
+    def told(*names: str, shape: str = "", unit: str = "") -> str:
+        return facts_text(fact(manifest, *names), shape, unit)
+
+    total, trainable = fact(manifest, "parameters"), fact(manifest, "trainable_parameters")
+    fixed = total - trainable if isinstance(total, int) and isinstance(trainable, int) else None
+    first = fact(manifest, "first_epoch_of_last_session")
+    resumed = f" (resumed after epoch {first}; the last session)" if isinstance(first, int) and first else ""
+    versions = fact(manifest, "device", "versions")
+    rows = {
+        "run": run_id,
+        "data": facts_text(data.data_id or None) + (", phantoms" if data.is_phantom else ""),
+        "seed": told("seed"),
+        "most epochs": facts_text(config.epochs if config else None),
+        **{f"images in {split.value}": told("images", split.value, shape=",") for split in Split},
+        "parameters": told("parameters", shape=","),
+        "parameters trainable": told("trainable_parameters", shape=","),
+        "parameters not trainable": facts_text(fixed, ","),
+        "backend": told("device", "backend"),
+        "device": f"{told('device', 'kind')}: {told('device', 'name')}",
+        "precision": told("device", "precision"),
+        "training": told("training_duration_s", shape=",.0f", unit=" s") + resumed,
+        "resume": told("resume"),
+        "export and prediction": told("export_duration_s", shape=",.0f", unit=" s"),
+        "peak memory": facts_text(_peak_mib(manifest), ",.0f", " MiB"),
+        "python": told("device", "python"),
+        "system": told("device", "system"),
+        **({name: str(version) for name, version in versions.items()} if isinstance(versions, Mapping) else {}),
+    }
+    added = manifest.get("images_added")
+    if (by := manifest.get("images_added_by")) and added:
+        rows["images in train"] += f", and {facts_text(added, ',')} synthetic images of {by}"
+    if isinstance(config, TrainConfig) and config.selected_on_test:
+        rows["images in val"] += ", the test images themselves"
+    return Table("facts", "Facts of the run", ("fact", "value"), tuple(rows.items()))
+
+
+def _peak_mib(manifest: Mapping[str, Any]) -> Any:
+    memory = fact(manifest, "peak_memory_bytes")
+    return memory / 2**20 if isinstance(memory, int | float) else memory

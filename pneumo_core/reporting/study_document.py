@@ -14,18 +14,16 @@ from pneumo_core.reporting.document import (
     Block,
     Bullets,
     Cell,
-    Data,
     Document,
     Heading,
     PageBreak,
     Paragraph,
     Table,
     estimate_cells,
+    numbered,
 )
 from pneumo_core.reporting.facts import RunFacts
 from pneumo_core.reporting.reference_blocks import inconsistencies
-
-__all__ = ["Compared", "accuracy_p", "study_document"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +115,20 @@ def _unheld(comparisons: Sequence[Comparison]) -> tuple[Bullets, ...]:
 
 
 def _summary(comparisons: Sequence[Comparison]) -> Table:
-    tests = [accuracy_p(comparison) for comparison in comparisons]
-    rows: list[tuple[str, ...]] = []
-    data: list[tuple[Cell, ...]] = []
-    for comparison, (p, test), holm_p in zip(comparisons, tests, _adjusted(comparisons), strict=True):
-        a, b = (side.figures[Metric.ACCURACY] for side in (comparison.a, comparison.b))
+    def row(comparison: Comparison, holm_p: float | NotApplicable) -> tuple[Sequence[str], Sequence[Cell]]:
+        p, test = accuracy_p(comparison)
+        sides = (comparison.a, comparison.b)
+        figures = (estimate_text(Metric.ACCURACY, side.figures[Metric.ACCURACY]) for side in sides)
         moved = comparison.differences[Metric.ACCURACY].estimate
-        of = (comparison.a.name, comparison.b.name, f"{len(comparison.a.run_ids)} / {len(comparison.b.run_ids)}")
-        figures = (estimate_text(Metric.ACCURACY, a), estimate_text(Metric.ACCURACY, b))
-        rows.append((*of, *figures, difference_text(Metric.ACCURACY, moved), p_cell(p), p_cell(holm_p), test))
-        data.append((*of, *estimate_cells(moved)[:3], plain(p), plain(holm_p), test))
-    return Table(
+        of = (*(side.name for side in sides), " / ".join(str(len(side.run_ids)) for side in sides))
+        texts = (*of, *figures, difference_text(Metric.ACCURACY, moved), p_cell(p), p_cell(holm_p), test)
+        return texts, (*of, *estimate_cells(moved)[:3], plain(p), plain(holm_p), test)
+
+    return numbered(
         "summary",
         "Accuracy in every comparison, 95 % intervals over patients",
         ("A", "B", "runs", "accuracy A", "accuracy B", "B \N{MINUS SIGN} A, points", "p", "p, Holm", "test"),
-        tuple(rows),
-        notes=(
-            f"Holm's adjustment over the {len(comparisons)} comparisons of this document. Differences are B minus A.",
-        ),
-        data=Data(
-            ("a", "b", "runs", "difference", "difference_low", "difference_high", "p", "p_holm", "test"), tuple(data)
-        ),
+        ("a", "b", "runs", "difference", "difference_low", "difference_high", "p", "p_holm", "test"),
+        map(row, comparisons, _adjusted(comparisons)),
+        (f"Holm's adjustment over the {len(comparisons)} comparisons of this document. Differences are B minus A.",),
     )

@@ -8,8 +8,6 @@ from pneumo_core.reporting.drawing import png, svg
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.pdf import to_pdf
 
-__all__ = ["files"]
-
 
 def files(document: Document, data: Any = None) -> dict[str, bytes]:
     """Everything a document gives, for a ZIP file.

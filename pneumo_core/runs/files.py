@@ -15,20 +15,6 @@ from filelock import FileLock, Timeout
 
 from pneumo_core.errors import CorruptError, RunError, StoreError
 
-__all__ = [
-    "file_sha256",
-    "hold_lock",
-    "is_there",
-    "lock_is_held",
-    "make_directory",
-    "parse_json",
-    "read_json",
-    "store_errors",
-    "write_atomic",
-    "write_json",
-]
-
-
 # --- Files ------------------------------------------------------------------------------------------------------------
 
 

@@ -15,18 +15,6 @@ from pneumo_core.records import RunState
 from pneumo_core.runs.files import hold_lock, is_there, lock_is_held, read_json, store_errors, write_json
 from pneumo_core.runs.store import RunDirectory, runs_root
 
-__all__ = [
-    "Status",
-    "append_event",
-    "next_ticket",
-    "read_events",
-    "read_status",
-    "run_state",
-    "stop_if_cancelled",
-    "update_status",
-    "write_status",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Status:

@@ -11,23 +11,6 @@ from pneumo_core.records import Architecture
 from pneumo_core.runs.files import file_sha256, is_there, parse_json, read_json, store_errors, write_json
 from pneumo_core.settings import settings
 
-__all__ = [
-    "RunDirectory",
-    "datasets_root",
-    "directory_to_train",
-    "find_run",
-    "list_runs",
-    "published_root",
-    "read_manifest",
-    "read_trained",
-    "run_directory",
-    "runs_root",
-    "slot_lock",
-    "verified_file",
-    "verified_json",
-    "write_manifest",
-]
-
 _RUN_ID: Final = re.compile(r"(baseline|vgg16|dcgan)-[0-9a-f]{12}")
 
 

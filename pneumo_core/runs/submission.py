@@ -10,17 +10,6 @@ from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.store import RunDirectory
 
-__all__ = [
-    "RunData",
-    "Submission",
-    "classifier_config",
-    "gan_run_config",
-    "read_config",
-    "read_data",
-    "read_submission",
-    "write_submission",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class RunData:

@@ -11,8 +11,6 @@ import numpy as np
 from pneumo_core.errors import CorruptError
 from pneumo_core.runs.files import make_directory, store_errors
 
-__all__ = ["damaged", "load_backup", "save_backup"]
-
 
 def save_backup(folder: Path, epoch: int, facts: dict[str, Any], variables: list[Any]) -> None:
     """Save the state after `epoch` epochs and remove every earlier one.

@@ -17,8 +17,6 @@ from pneumo_core.data.splits import gap, smaller_class
 from pneumo_core.errors import TrainingError
 from pneumo_core.records import Label
 
-__all__ = ["TrainingSet", "balanced"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingSet:

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from pneumo_core.augmentation.transform import augment
 from pneumo_core.config.classifier import AugmentConfig
 
-__all__ = ["Source", "TrainingBatches", "eval_batches", "gather", "pixels", "plain", "views"]
-
 Source: TypeAlias = Callable[[NDArray[np.int64], np.random.Generator], NDArray[np.float32]]
 """Returns a network's input for row numbers `(n,)`; all random numbers come from the given generator."""
 

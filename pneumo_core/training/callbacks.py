@@ -14,8 +14,6 @@ from pneumo_core.runs.store import RunDirectory
 from pneumo_core.training.backup import damaged, load_backup, save_backup
 from pneumo_core.training.run_log import RunLog
 
-__all__ = ["Backup", "CancelOnRequest", "KeepBestWeights", "Progress", "StopOnNaN"]
-
 
 class CancelOnRequest(keras.callbacks.Callback):
     """Raise `CancelledError` within a batch of the request, in training and in validation."""

@@ -37,8 +37,6 @@ from pneumo_core.training.device import Device, adam, describe, detect, out_of_m
 from pneumo_core.training.features import FeatureCache, cached_features
 from pneumo_core.training.run_log import RunLog
 
-__all__ = ["build_classifier", "train_classifier"]
-
 
 def build_classifier(config: TrainConfig) -> keras.Model:
     """The untrained model of a config, under the current precision policy; VGG16 without its ImageNet weights."""

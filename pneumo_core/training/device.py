@@ -12,8 +12,6 @@ import keras
 
 from pneumo_core.config.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name
 
-__all__ = ["Device", "adam", "describe", "detect", "out_of_memory", "peak_memory_bytes", "resume_promise"]
-
 
 @dataclass(frozen=True, slots=True)
 class Device:

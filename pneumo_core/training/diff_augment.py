@@ -10,8 +10,6 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-__all__ = ["CHANGES", "apply_changes", "draw_changes"]
-
 CHANGES: Final = 6
 """Count of numbers that describe the changes of one image."""
 

@@ -24,8 +24,6 @@ from pneumo_core.config.run import SCHEMA
 from pneumo_core.errors import CorruptError, RunError, TrainingError
 from pneumo_core.runs.files import hold_lock, make_directory, store_errors, write_atomic, write_json
 
-__all__ = ["FeatureCache", "cached_features"]
-
 _SAVE_EVERY_S: Final = 10.0
 _FEATURES: Final = "features.npy"
 _DONE: Final = "done.bin"

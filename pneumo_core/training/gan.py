@@ -27,8 +27,6 @@ from pneumo_core.training.diff_augment import draw_changes
 from pneumo_core.training.gradients import LOSSES, Networks, Step, make_step, optimizer
 from pneumo_core.training.run_log import RunLog
 
-__all__ = ["CollapseWatch", "build_networks", "sheet_epochs", "train_gan"]
-
 SHEET_COUNT: Final = 64
 """Number of samples on a sheet, always of the same latents."""
 

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from pneumo_core.training.device import Device, adam
 from pneumo_core.training.diff_augment import apply_changes
 
-__all__ = ["LOSSES", "Networks", "Step", "make_step"]
-
 LOSSES = ("loss_generator", "loss_discriminator", "score_real", "score_generated")
 """Names of a step's results: both losses, and the discriminator's mean probability of "real" for real and generated images."""
 

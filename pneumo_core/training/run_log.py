@@ -11,8 +11,6 @@ from pneumo_core.runs.files import make_directory, store_errors
 from pneumo_core.runs.status import append_event, update_status
 from pneumo_core.runs.store import RunDirectory
 
-__all__ = ["RunLog"]
-
 _EVENT_INTERVAL_S: Final = 1.0
 
 

@@ -26,10 +26,10 @@ from pneumo_core.evaluation.calibration import (
     calibration_to_dict,
     described,
     fit,
-    reliability,
 )
 from pneumo_core.evaluation.metrics import auroc
 from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.reliability import reliability
 from pneumo_core.records import NotApplicable, Split
 
 

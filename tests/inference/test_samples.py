@@ -15,8 +15,8 @@ from pneumo_core.config.gan import gan_config
 from pneumo_core.config.run import config_to_dict
 from pneumo_core.data.synthetic import LICENSE, is_synthetic
 from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, StoreError
-from pneumo_core.inference.generator import generate, latents, load_generator
-from pneumo_core.inference.samples import MAX_SAMPLES, MAX_ZIP, sample_to_folder, sample_zip
+from pneumo_core.inference.generator import MAX_SAMPLES, generate, latents, load_generator
+from pneumo_core.inference.samples import MAX_ZIP, sample_to_folder, sample_zip
 from pneumo_core.models.dcgan import build_generator
 from pneumo_core.models.export_generator import export_generator
 from pneumo_core.runs.files import read_json, write_json

@@ -3,14 +3,16 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui.compare.calibration_charts import RAW, Measured, bins_frame, figures_frame, reliability_figure
+from pages.ui.compare.calibration_charts import RAW, bins_frame, reliability_figure
 from pages.ui.compare.sides import Shown, name_sides, shown_sides
 from pages.ui.components import chart
+from pages.ui.table import show_rows
 from pneumo_core.evaluation.calibration import Calibration, CalibrationKind, apply
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.evaluation.reliability import ProbabilityScores, probability_scores
 from pneumo_core.inference.evidence import read_calibration
 from pneumo_core.records import NotApplicable, Split
+from pneumo_core.reporting.comparison_tables import probabilities
 from pneumo_core.runs.store import find_run
 
 
@@ -21,16 +23,16 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
     if comparison.split is Split.VAL:
         st.info("The calibrators were fitted on these very images, so the figures after it flatter. Look at test.")
     stored = [read_calibration(find_run(side.evidence.run_id)) for side in sides]
-    measured: list[Measured] = []
+    measured: dict[str, ProbabilityScores] = {}
     for place, side, found in zip(st.columns(2, gap="large"), sides, stored, strict=True):
-        kinds = [_measure(side, None)]
+        kinds = {RAW: _scores_of(side, None)}
         if isinstance(found, Calibration):
-            kinds.append(_measure(side, found))
-        measured += kinds
+            kinds[found.chosen.value] = _scores_of(side, found)
+        measured |= {f"{side.letter}, {kind}, {side.where}": scores for kind, scores in kinds.items()}
         with place:
             _story(side, found)
             chart(
-                reliability_figure(kinds),
+                reliability_figure(side, kinds),
                 bins_frame(kinds),
                 title=f"Reliability of {side.letter}",
                 where=f"{side.where}, n = {len(side.predictions):,}",
@@ -39,7 +41,7 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
                 "says little.",
             )
     st.markdown(f"**Calibration in figures** · {comparison.split.value}")
-    st.table(figures_frame(measured), alt="Calibration of both runs, raw and calibrated, with 95 % intervals")
+    show_rows(probabilities(measured))
     st.caption(
         "Brier score, log loss and ECE: the lower, the better. Slope: 1 is right, below 1 the probabilities are too extreme. "
         "Intercept: calibration in the large, with the slope held at 1; 0 is right, below 0 they are too high on the whole. "
@@ -49,10 +51,9 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
     )
 
 
-def _measure(side: Shown, stored: Calibration | None) -> Measured:
+def _scores_of(side: Shown, stored: Calibration | None) -> ProbabilityScores:
     logit = side.evidence.logit if stored is None else apply(stored.calibrator, side.evidence.logit)
-    rows = side.predictions[["label", "patient_id"]].assign(logit=logit)
-    return Measured(side, RAW if stored is None else stored.chosen.value, _scores(rows))
+    return _scores(side.predictions[["label", "patient_id"]].assign(logit=logit))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

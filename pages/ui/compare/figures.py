@@ -2,16 +2,15 @@
 
 import streamlit as st
 
-from pages.ui.compare.tables import confusion_table, mean_table
 from pages.ui.pictures import plain
-from pages.ui.table import show_table
-from pages.ui.tables import table_frame
+from pages.ui.table import show_rows, show_table
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.metrics import classification_table
 from pneumo_core.evaluation.significance import SeedDifference
 from pneumo_core.evaluation.wording import NAMES, SCORES, difference_parts, estimate_text, p_text
 from pneumo_core.records import Estimate, Metric, NotApplicable
 from pneumo_core.reporting import comparison_tables
+from pneumo_core.reporting.evaluation_tables import classification, confusion, mean_classification
 
 HEADLINE = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
 
@@ -84,9 +83,9 @@ def _classification(comparison: Comparison) -> None:
             if runs == 1:
                 # A table, since a chart would make the first look wait for the library that draws it.
                 counts = side.confusions[0]
-                st.table(confusion_table(counts), alt=f"Confusion matrix of {side.name}")
-                table = classification_table(counts)
+                show_rows(confusion(counts, f"Confusion matrix of {side.name}"))
+                rows = classification_table(counts)
             else:
-                table = mean_table(side)
-            st.table(table_frame(table), alt=f"Classification table of {side.name}")
+                rows = mean_classification(side)
+            show_rows(classification(rows, f"Classification table of {side.name}"))
     st.caption("In the layout of the report of 2020: precision, recall and F1 of each class, and their means.")

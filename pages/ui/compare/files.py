@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui.cached import comparison_files_of
 from pages.ui.compare.figures import where
-from pages.ui.table import download_table
+from pages.ui.table import download, download_table
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.reporting import comparison_tables
 
@@ -44,14 +44,7 @@ def files_panel(comparison: Comparison) -> None:
     with left:
         name = st.selectbox("One file", list(made), key="one_file")
         kind = _KINDS[name.rpartition(".")[2]]
-        st.download_button(
-            "Download this file",
-            made[name],
-            name.rpartition("/")[2],
-            kind,
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        download("Download this file", made[name], name.rpartition("/")[2], kind)
     with right:
         st.caption(f"{len(made)} files, {sum(map(len, made.values())) / 2**20:.1f} MiB")
         st.download_button(

@@ -1,4 +1,4 @@
-"""What differs, figure by figure and run by run, as pure functions; the tables are in `frames`."""
+"""What differs, figure by figure and run by run, as pure functions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pages.ui.charts import REFERENCE
-from pages.ui.compare.charts import BELOW, DOTTED, MARGIN, sides
+from pages.ui.charts import DOTTED, REFERENCE, laid_out
+from pages.ui.compare.charts import sides
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.significance import SeedDifference, Spread
-from pneumo_core.evaluation.wording import NAMES, SCORES, difference_text, estimate_text, value_text
+from pneumo_core.evaluation.wording import NAMES, SCORES, difference_text, estimate_text, scaled, value_text
 from pneumo_core.records import Estimate, Metric, NotApplicable
 
 FOREST = (
@@ -67,7 +67,7 @@ def forest(comparison: Comparison, shown: Sequence[Metric] = FOREST) -> go.Figur
             tickvals=list(range(len(panel))), ticktext=names, range=[len(panel) - 0.5, -0.5], showgrid=False, row=row
         )
     height = 190 + 46 * sum(map(len, panels))
-    return figure.update_layout(height=height, margin=MARGIN, legend={**BELOW, "y": -0.14})
+    return laid_out(figure, height, -0.14)
 
 
 def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicable:
@@ -84,7 +84,7 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
         # Runs of one value stand beside one another.
         lift = [place - 0.12 - 0.3 * index / max(1, len(known) - 1) for index in range(len(known))]
         figure.add_scatter(
-            x=[_scaled(metric, value) for value, _ in known],
+            x=[scaled(metric, value) for value, _ in known],
             y=lift,
             customdata=[f"{look.letter}, seed {seed}: {value_text(metric, value)}" for value, seed in known],
             mode="markers",
@@ -102,7 +102,7 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
             value = interval.mean if isinstance(interval, Spread) else interval.value
             as_text = Estimate(value, interval.low, interval.high, side.n)
             figure.add_scatter(
-                x=[_scaled(metric, value)],
+                x=[scaled(metric, value)],
                 y=[place + drop],
                 error_x=_bars(metric, [(value, interval.low, interval.high)], thickness),
                 mode="markers",
@@ -120,8 +120,8 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
     figure.update_yaxes(tickvals=[0, 1], ticktext=["A", "B"], range=[1.6, -0.6], showgrid=False, zeroline=False)
     figure.update_xaxes(title_text=NAMES[metric] + ("" if metric in SCORES else ", %"))
     if metric is not Metric.LOG_LOSS:  # The others end at 1; an interval over two seeds need not.
-        figure.update_xaxes(minallowed=_scaled(metric, -0.02), maxallowed=_scaled(metric, 1.02))
-    return figure.update_layout(height=320, margin=MARGIN, legend={**BELOW, "y": -0.28})
+        figure.update_xaxes(minallowed=scaled(metric, -0.02), maxallowed=scaled(metric, 1.02))
+    return laid_out(figure, 320, -0.28)
 
 
 def _reach(
@@ -135,7 +135,7 @@ def _reach(
     def widest(metric: Metric, value: Estimate | SeedDifference | NotApplicable) -> float:
         if isinstance(value, NotApplicable):
             return 0.0
-        return max(abs(_scaled(metric, value.low)), abs(_scaled(metric, value.high)))
+        return max(abs(scaled(metric, value.low)), abs(scaled(metric, value.high)))
 
     patients = max(widest(metric, found[metric]) for metric in panel)
     seeds = max(widest(metric, comparison.seeds[metric]) for metric in panel)
@@ -155,7 +155,7 @@ def _intervals(
     ends = [(found.value, found.low, found.high) for _, _, found in known]
     metric = known[0][1] if known else Metric.ACCURACY
     return go.Scatter(
-        x=[_scaled(metric, value) for value, _, _ in ends],
+        x=[scaled(metric, value) for value, _, _ in ends],
         y=[place + shift for place, _, _ in known],
         error_x=_bars(metric, ends, thickness),
         customdata=[f"{NAMES[of]}: {difference_text(of, found)}" for _, of, found in known],
@@ -170,13 +170,8 @@ def _intervals(
 
 def _bars(metric: Metric, ends: Sequence[tuple[float, float, float]], thickness: float) -> dict[str, Any]:
     return {
-        "array": [_scaled(metric, high - value) for value, _, high in ends],
-        "arrayminus": [_scaled(metric, value - low) for value, low, _ in ends],
+        "array": [scaled(metric, high - value) for value, _, high in ends],
+        "arrayminus": [scaled(metric, value - low) for value, low, _ in ends],
         "thickness": thickness,
         "width": 0,
     }
-
-
-def _scaled(metric: Metric, value: float) -> float:
-    """Shares in points or percent, scores as they are."""
-    return value if metric in SCORES else 100 * value

@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pages.ui.cached import current_stored_index, loaded_classifier
+from pages.ui.cached import current_stored_index, loaded_classifier, of_runs
 from pages.ui.components import show_error
 from pages.ui.pictures import plain
 from pneumo_core.data.images import decode_gray, read_indexed
@@ -128,14 +128,14 @@ def _maps_or_reason(
         st.info(f"{letter} {what}, so its heat maps cannot be drawn here; train it again to have them.")
         return None
     try:
-        return _maps(run_id, run.manifest.stat().st_mtime_ns, str(index.root), files)
+        return _maps(run_id, str(index.root), list(files))
     except (RunError, CorruptError) as error:
         show_error(error)
         return None
 
 
-@st.cache_data(max_entries=64, show_spinner="Drawing heat maps…")
-def _maps(run_id: str, manifest_ns: int, root: str, files: tuple[tuple[str, str], ...]) -> NDArray[np.float32]:  # noqa: ARG001
+@of_runs(st.cache_data, max_entries=64, show_spinner="Drawing heat maps…")
+def _maps(run_id: str, root: str, files: list[tuple[str, str]]) -> NDArray[np.float32]:
     """Grad-CAM before ReLU and resize of files of the index, `(files, h, w)`: a few numbers an image, and no pixel."""
     from pneumo_core.inference.session import run_session
 

@@ -6,9 +6,9 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pages.ui.compare.charts import BELOW, LOOKS, MARGIN
-from pages.ui.compare.frames import histories_frame
-from pages.ui.tables import best_epoch
+from pages.ui.charts import laid_out
+from pages.ui.compare.charts import LOOKS
+from pneumo_core.evaluation.curves import best_epoch, history_points
 from pneumo_core.records import NotApplicable
 
 
@@ -16,7 +16,7 @@ def histories(
     events_a: Sequence[Mapping[str, Any]], events_b: Sequence[Mapping[str, Any]], names: tuple[str, str]
 ) -> go.Figure | NotApplicable:
     """Loss and accuracy of one run of each side by epoch: validation strong, train faint, a star where weights were kept."""
-    table = histories_frame(events_a, events_b)
+    table = history_points(events_a, events_b)
     if table.empty:
         return NotApplicable("the epochs of these runs were not recorded")
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.06)
@@ -54,7 +54,7 @@ def histories(
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=1)
     figure.update_yaxes(title_text="accuracy", row=2)
     figure.update_xaxes(title_text="epoch", row=2)
-    return figure.update_layout(height=520, margin=MARGIN, hovermode="x unified", legend={**BELOW, "y": -0.12})
+    return laid_out(figure, 520, -0.12, hovermode="x unified")
 
 
 def histories_caption(selected_on_test: tuple[bool, bool]) -> str:

@@ -11,6 +11,7 @@ from pages.ui.compare.gallery import PAGE_SIZE, data_of, show_images
 from pages.ui.components import disclaimer, shown_errors
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import plain
+from pages.ui.table import download
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.significance import McNemar
@@ -115,14 +116,8 @@ def _explore(pair: Pair, table: pd.DataFrame, where: str) -> None:
             column_config={"probability A": number, "probability B": number},
             alt=f"Images: {cell or 'all'}, {where}",
         )
-        st.download_button(
-            "These images (CSV)",
-            chosen.to_csv(index=False),
-            file_name=f"{pair.a}-{pair.b}-{(cell or 'all').replace(' ', '-')}.csv",
-            mime="text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        name = f"{pair.a}-{pair.b}-{(cell or 'all').replace(' ', '-')}.csv"
+        download("These images (CSV)", chosen.to_csv(index=False), name, "text/csv")
         index = data_of(pair)
         if index is None:
             return

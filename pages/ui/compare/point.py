@@ -1,13 +1,12 @@
 """Compare's operating point: a rule chosen on validation, live thresholds, and what they mean at the reader's prevalence."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import pandas as pd
 import streamlit as st
 
 from pages.ui import charts
-from pages.ui.compare.point_charts import decision, roc_points
+from pages.ui.compare.point_charts import Points, decision, decision_frame, roc_frame, roc_points
 from pages.ui.compare.point_pick import (
     OWN,
     RULES,
@@ -17,16 +16,16 @@ from pages.ui.compare.point_pick import (
     pick_thresholds,
     threshold_by,
 )
-from pages.ui.compare.point_tables import Point, decision_frame, rates_frame, roc_frame
 from pages.ui.compare.sides import Shown, name_sides, shown_sides, validation_of
 from pages.ui.components import chart
-from pneumo_core.evaluation import metrics
+from pages.ui.table import show_rows
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
-from pneumo_core.evaluation.operating import DecisionCurve, RuleKind, decision_curve, rates
-from pneumo_core.evaluation.prevalence import at_prevalence, benefit_at
+from pneumo_core.evaluation.operating import DecisionCurve, RuleKind, decision_curve
+from pneumo_core.evaluation.prevalence import AtThreshold, at_threshold
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.wording import percent, score_text
 from pneumo_core.records import NotApplicable
+from pneumo_core.reporting.point_tables import rates_table
 
 _EXPLORATION: Final = (
     "A threshold moved by hand while looking at {split} figures is exploration, not evaluation: quote figures at a "
@@ -62,22 +61,15 @@ def _panel(a: Shown, b: Shown, val_a: Evidence | NotApplicable, val_b: Evidence 
     else:
         st.warning(words)
     stake = pick_stake()
-    _results([_point(*of, prevalence, stake) for of in zip(sides, thresholds, strict=True)], prevalence, stake)
+    points = [
+        (side, _point(side, threshold, prevalence, stake)) for side, threshold in zip(sides, thresholds, strict=True)
+    ]
+    _results(points, prevalence, stake)
 
 
-def _point(side: Shown, threshold: float, prevalence: float, stake: float) -> Point:
-    y_true, values = side.evidence.y_true, side.evidence.probability
-    found = rates(y_true, values, side.evidence.patients, threshold)
+def _point(side: Shown, threshold: float, prevalence: float, stake: float) -> AtThreshold:
     curve = _decision_curve(side.predictions[["label", "logit", "patient_id"]], prevalence)
-    return Point(
-        side=side,
-        confusion=metrics.confusion(y_true, values, threshold),
-        rates=found,
-        values=at_prevalence(found, prevalence),
-        benefit=benefit_at(curve, stake),
-        roc=metrics.roc_curve(y_true, values),
-        curve=curve,
-    )
+    return at_threshold(side.evidence, threshold, prevalence, stake, curve)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -89,17 +81,17 @@ def _decision_curve(rows: pd.DataFrame, prevalence: float) -> DecisionCurve | No
     )
 
 
-def _results(points: Sequence[Point], prevalence: float, stake: float) -> None:
-    for place, point in zip(st.columns(2, gap="large"), points, strict=True):
-        counts, letter = point.confusion, point.side.letter
+def _results(points: Points, prevalence: float, stake: float) -> None:
+    for place, (side, point) in zip(st.columns(2, gap="large"), points, strict=True):
+        counts, letter = point.confusion, side.letter
         words = f"Confusion matrix of {letter} at a threshold of {score_text(point.rates.threshold)}"
         with place:
-            st.markdown(f"**{words}** · {point.side.where}, n = {point.rates.n:,}")
+            st.markdown(f"**{words}** · {side.where}, n = {point.rates.n:,}")
             st.plotly_chart(charts.confusion(counts), width="stretch", key=f"point {letter}", alt=words)
             st.caption(f"{counts.fn:,} PNEUMONIA images missed, {counts.fp:,} false alarms.")
-    st.table(rates_frame(points, prevalence, stake), alt="Rates of both runs at their thresholds, with 95 % intervals")
+    show_rows(rates_table({f"{side.letter}, {side.where}": point for side, point in points}, prevalence, stake))
     left, right = st.columns(2, gap="large")
-    where = " and ".join(dict.fromkeys(f"{point.side.where}, n = {point.rates.n:,}" for point in points))
+    where = " and ".join(dict.fromkeys(f"{side.where}, n = {point.rates.n:,}" for side, point in points))
     with left:
         words = "Moving a threshold moves its point along its curve: what sensitivity gains, specificity pays."
         title = "Operating points on the ROC curves"

@@ -6,9 +6,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pages.ui.compare.charts import BELOW, DOTTED, FEW, MARGIN, missing, sides, style
-from pages.ui.compare.frames import reliability_frame
+from pages.ui.charts import DOTTED, laid_out
+from pages.ui.compare.charts import FEW, missing, sides, style
 from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.evaluation.curves import reliability_points
 from pneumo_core.records import NotApplicable
 
 
@@ -16,7 +17,7 @@ def reliability_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
     """Share of PNEUMONIA against the mean probability of each bin of every run, and how many images a bin has."""
     if reason := missing(comparison, "reliability"):
         return reason
-    table = reliability_frame(comparison)
+    table = reliability_points(comparison)
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.78, 0.22])
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="probabilities mean what they say", line=DOTTED)
     for look, side in sides(comparison):
@@ -52,7 +53,7 @@ def reliability_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
     figure.update_xaxes(title_text="probability of PNEUMONIA", row=2)
     figure.update_yaxes(title_text="share that is PNEUMONIA", range=[-0.02, 1.02], dtick=0.2, row=1)
     figure.update_yaxes(title_text="images", row=2)
-    return figure.update_layout(height=560, margin=MARGIN, bargap=0.2, legend={**BELOW, "y": -0.12})
+    return laid_out(figure, 560, -0.12, bargap=0.2)
 
 
 def _bars(run: pd.DataFrame) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import streamlit as st
 
 from pages.ui.cached import current_stored_index
 from pages.ui.compare.sides import Shown, name_sides, shown_sides
-from pages.ui.compare.slices_charts import MEASURES, dots, numbers_frame, slices_frame
+from pages.ui.compare.slices_charts import dots
 from pages.ui.components import chart
 from pages.ui.pictures import plain
+from pages.ui.table import data_frame, show_rows
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError, StoreError
 from pneumo_core.evaluation import slices as evaluated
@@ -17,6 +18,7 @@ from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.evaluation.wording import NAMES
 from pneumo_core.inference.image_facts import SIZE, image_facts
 from pneumo_core.records import NotApplicable
+from pneumo_core.reporting.split_tables import RATES, slice_numbers, slices_beside
 from pneumo_core.runs.store import find_run
 from pneumo_core.runs.submission import read_data
 
@@ -40,9 +42,9 @@ def slices(comparison: Comparison, pair: Pair) -> None:
     sides = shown_sides(comparison, pair)
     name_sides(*sides)
     measure = st.segmented_control(
-        "Figure", MEASURES, required=True, default=MEASURES[0], format_func=NAMES.__getitem__, key="slice_of"
+        "Figure", RATES, required=True, default=RATES[0], format_func=NAMES.__getitem__, key="slice_of"
     )
-    measure = measure or MEASURES[0]
+    measure = measure or RATES[0]
     st.caption(
         "Each interval is 95 %, clustered by patient, and for its slice alone: of many slices some look bad by chance. "
         f"A slice of fewer than {evaluated.FEW} images says little."
@@ -51,21 +53,23 @@ def slices(comparison: Comparison, pair: Pair) -> None:
     reasons = {group: missing.reason for _, lacking in (a, b) for group, missing in lacking}
     for group in evaluated.GROUPS:
         title = _TITLES[group]
-        parts = [
-            (side, [one for one in made if one.group == group]) for side, (made, _) in zip(sides, (a, b), strict=True)
-        ]
-        if not any(found for _, found in parts):
+        parts = {
+            side.letter: [one for one in made if one.group == group]
+            for side, (made, _) in zip(sides, (a, b), strict=True)
+        }
+        if not any(parts.values()):
             st.markdown(f"**{title}** · {sides[0].where}")
             st.info(plain(f"Not applicable: {reasons.get(group, 'no image of this split has it')}."))
             continue
         chart(
-            dots(parts, measure),
-            numbers_frame(parts),
+            dots(sides, parts, measure),
+            data_frame(slice_numbers(parts, title)),
             title=f"{title}: {NAMES[measure]}",
             where=" and ".join(dict.fromkeys(f"{side.where}, n = {len(side.predictions):,}" for side in sides)),
             caption=_NOTES.get(group, "Each slice is named with its number of images; the smallest is marked."),
         )
-        st.table(slices_frame(parts, measure), alt=f"{title}: {NAMES[measure]} of both runs with 95 % intervals")
+        caption = f"{title}: {NAMES[measure]} of both runs with 95 % intervals"
+        show_rows(slices_beside(parts, measure, caption))
     if any(_index_of(side) is None for side in sides):
         st.info(
             "Image size, sharpness and kind of file are read from the images. Connect the data set that these runs were "

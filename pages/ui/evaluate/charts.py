@@ -5,12 +5,14 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import charts, tables
+from pages.ui import charts
 from pages.ui.components import chart
-from pages.ui.tables import place
+from pages.ui.table import data_frame, show_rows
+from pneumo_core.evaluation.curves import best_epoch, curve_points, epoch_points
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import NAMES, estimate_text
 from pneumo_core.records import Metric, NotApplicable, Split
+from pneumo_core.reporting.evaluation_tables import classification, confusion, place
 
 
 def calls(report: EvaluationReport, split: Split) -> None:
@@ -23,11 +25,11 @@ def calls(report: EvaluationReport, split: Split) -> None:
             f"{counts.fn:,} of {counts.fn + counts.tp:,} PNEUMONIA images are missed; "
             f"{counts.fp:,} of {counts.tn + counts.fp:,} NORMAL images are false alarms."
         )
-        table = tables.confusion_frame(part)
+        table = data_frame(confusion(counts, "Confusion matrix"))
         chart(charts.confusion(counts), table, title="Confusion matrix", where=where, caption=caption)
     with right:
         st.markdown(f"**Classification table** · {where}")
-        st.table(tables.table_frame(part.table), alt=f"Classification table, {where}")
+        show_rows(classification(part.table, f"Classification table, {where}"))
         st.caption("In the layout of the report of 2020, so that the two can be read side by side.")
         for row in part.table[:2]:
             for name in ("precision", "recall"):
@@ -46,19 +48,19 @@ def curves(report: EvaluationReport, split: Split) -> None:
     for column, (kind, title, metric, words) in zip(st.columns(2, gap="large"), kinds, strict=True):
         figure = charts.roc(part) if kind == "roc" else charts.pr(part)
         with column:
-            table = tables.curve_frame(part, kind)
+            table = curve_points(getattr(part, kind))
             caption = f"{NAMES[metric]} {estimate_text(metric, part.figures[metric])}. {words}"
             chart(figure, table, title=title, where=where, caption=caption)
 
 
 def training(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> None:
     """The curves of the training, and which epoch's weights were kept."""
-    epochs = tables.epoch_table(events)
+    epochs = epoch_points(events)
     if epochs.empty:
         st.info("This run's epochs were not recorded.")
         return
     where = "train and " + ("test, selected on test" if selected_on_test else "validation") + f", {len(epochs)} epochs"
-    best = tables.best_epoch(epochs)
+    best = best_epoch(epochs)
     caption = (
         f"The weights of epoch {best} were kept: the lowest validation loss. "
         if best

@@ -1,18 +1,15 @@
 """What the Evaluate page draws with: the split in the address, figures, operating point and facts."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
-from pages.ui import tables
 from pages.ui.pictures import plain
-from pages.ui.tables import place
+from pages.ui.table import data_frame, show_rows
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import NAMES, interval_text, value_text
-from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Metric, NotApplicable, Split
+from pneumo_core.reporting import evaluation_tables
+from pneumo_core.reporting.evaluation_tables import place
 
 _HELP = {
     Metric.ACCURACY: "Fraction of images classified correctly labelled. Always saying the commoner class reaches its share.",
@@ -73,8 +70,8 @@ def figures(report: EvaluationReport, split: Split) -> None:
     if part.ignored_replicates:
         st.caption(f"{part.ignored_replicates} bootstrap replicates lacked a class: AUROC and AUPRC leave them out.")
     with st.expander("All figures of all splits as a table"):
-        table = tables.figures_frame(report)
-        st.dataframe(table, hide_index=True, width="stretch", height="content", alt="Figures with 95 % intervals")
+        table = evaluation_tables.every_figure(report)
+        st.dataframe(data_frame(table), hide_index=True, width="stretch", height="content", alt=table.caption)
 
 
 def operating_point(report: EvaluationReport, split: Split) -> None:
@@ -84,14 +81,8 @@ def operating_point(report: EvaluationReport, split: Split) -> None:
         f"PNEUMONIA is called at a probability of **{point.threshold:.3f}** or more. Rule '{point.rule.value}': "
         + _RULES[point.rule].format(split=point.split.value)
     )
-    st.table(tables.point_frame(report, split), alt="Rates of the operating point with 95 % intervals")
+    show_rows(evaluation_tables.operating_point(report, split))
     if point.rule is not OperatingRule.HALF:
         st.caption(
             f"The rates on {point.split.value} flatter, because the threshold fits those images. Quote those on test."
         )
-
-
-def run_facts(view: RunView, manifest: Mapping[str, Any]) -> None:
-    """What was trained on what, where and for how long."""
-    table = tables.facts_frame(view, manifest)
-    st.dataframe(table, hide_index=True, width="stretch", height="content", alt="Facts of the run")

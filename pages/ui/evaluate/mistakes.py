@@ -6,30 +6,34 @@ from pathlib import PurePosixPath
 import pandas as pd
 import streamlit as st
 
-from pages.ui import charts, tables
+from pages.ui import charts
 from pages.ui.cached import current_stored_index
 from pages.ui.components import chart
 from pages.ui.pictures import plain, thumbnail
-from pages.ui.tables import place
+from pages.ui.table import download
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
+from pneumo_core.evaluation.curves import probability_bins
+from pneumo_core.evaluation.mistakes import by_error, with_probability
 from pneumo_core.evaluation.report import EvaluationReport, report_to_dict
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Split
+from pneumo_core.reporting.document import table_csv
+from pneumo_core.reporting.evaluation_tables import classification, place
 
 _WORST = 8
 
 
 def predictions_of(view: RunView, report: EvaluationReport) -> pd.DataFrame:
     """The run's predictions on all splits, with the probability of each and what the run's threshold makes of it."""
-    return tables.with_probability(read_predictions(view.run), report.operating_point.threshold)
+    return with_probability(read_predictions(view.run), report.operating_point.threshold)
 
 
 def probability_chart(predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
     """How the probabilities of the two classes lie, and where the threshold cuts them."""
     rows = predicted[predicted["split"] == split.value]
-    bins = charts.probability_bins(rows["label"].to_numpy(), rows["probability"].to_numpy())
+    bins = probability_bins(rows["label"].to_numpy(), rows["probability"].to_numpy())
     chart(
         charts.probabilities(bins, report.operating_point.threshold),
         bins,
@@ -43,7 +47,7 @@ def probability_chart(predicted: pd.DataFrame, report: EvaluationReport, split: 
 
 def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
     """All images of the split by how wrong they are, and pictures of the worst."""
-    table = tables.by_error(predicted[predicted["split"] == split.value])
+    table = by_error(predicted[predicted["split"] == split.value])
     wrong = int((table["verdict"] != "right").sum())
     where = f"{place(report, split)}, n = {len(table):,}"
     st.markdown(f"**Images by how wrong they are** · {where}")
@@ -74,7 +78,7 @@ def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, s
 
 
 def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
-    """Small pictures of rows of `tables.by_error`; a file that is gone or has changed says so in its place."""
+    """Small pictures of rows of `by_error`; a file that is gone or has changed says so in its place."""
     hashes = dict(zip(index.table["image_id"], index.table["sha256"], strict=True))
     grid = st.grid(4, min_column_width=170, border=True)
     for row in worst.to_dict("records"):
@@ -108,14 +112,14 @@ def downloads(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, 
         ("Report (JSON)", json.dumps(report_to_dict(report), indent=1), f"{run_id}-report.json", "application/json"),
         (
             f"Classification table, {place(report, split)} (CSV)",
-            tables.table_csv(report.splits[split].table),
+            table_csv(classification(report.splits[split].table, "Classification table")),
             f"{run_id}-{split.value}-classification.csv",
             "text/csv",
         ),
     )
     with st.container(horizontal=True):
         for label, data, name, mime in files:
-            st.download_button(label, data, file_name=name, mime=mime, on_click="ignore", icon=":material/download:")
+            download(label, data, name, mime)
     st.caption(
         "Each prediction has its logit, its probability and what it is called. No image is in any of these files."
     )

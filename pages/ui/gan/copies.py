@@ -7,19 +7,19 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.cached import loaded_generator
-from pages.ui.charts import COLOURS, REFERENCE, SYNTHETIC
+from pages.ui.charts import COLOURS, SYNTHETIC, laid_out, vertical
 from pages.ui.components import chart
 from pages.ui.gan.measures import finished_measures
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
-from pages.ui.gan.tables import pair_frame, quantile_frame, three_digits
 from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.generator.measures import GenerativeReport
-from pneumo_core.evaluation.generator.memorisation import Memorisation
+from pneumo_core.evaluation.generator.memorisation import Memorisation, nearest_pairs, quantile_points
 from pneumo_core.evaluation.wording import percent, percent_text
 from pneumo_core.inference.gan_measures import GanMeasures, read_learned
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.records import Label, NotApplicable
+from pneumo_core.reporting.gan_tables import three_digits
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import gan_run_config
 
@@ -44,7 +44,7 @@ def copies_panel(run: RunDirectory, index: DataIndex | None) -> None:
     _share(found)
     _distances(found, report, space, gan_run_config(run).label)
     st.subheader("Nearest pairs")
-    _pairs(run, index, measures, pair_frame(found))
+    _pairs(run, index, measures, nearest_pairs(found))
 
 
 def _share(found: Memorisation) -> None:
@@ -79,7 +79,7 @@ def _distances(found: Memorisation, report: GenerativeReport, space: str, label:
     unit = (
         "root-mean-square difference of pixels in [0, 1]" if space == _SPACES[0] else "Euclidean distance of features"
     )
-    table = quantile_frame(found)
+    table = quantile_points(found)
     chart(
         distance_figure(table, found.threshold, COLOURS[label], unit),
         table,
@@ -101,13 +101,10 @@ def distance_figure(table: pd.DataFrame, threshold: float, colour: str, unit: st
         figure.add_scatter(
             x=table[name], y=table["share of images"], mode="lines+markers", name=of, line={"color": line, "width": 2.5}
         )
-    dashed = {"color": REFERENCE, "dash": "dash", "width": 2}
-    figure.add_vline(x=threshold, line=dashed)
-    figure.add_scatter(x=[None], y=[None], mode="lines", name=f"flagged below {three_digits(threshold)}", line=dashed)
+    vertical(figure, threshold, f"flagged below {three_digits(threshold)}")
     figure.update_xaxes(title_text=unit, rangemode="tozero")
     figure.update_yaxes(title_text="share of images", range=[-0.02, 1.02], tickformat=".0%")
-    legend = {"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0}
-    return figure.update_layout(height=380, margin={"l": 8, "r": 8, "t": 32, "b": 8}, legend=legend)
+    return laid_out(figure, 380, -0.2)
 
 
 def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pairs: pd.DataFrame) -> None:

@@ -1,16 +1,17 @@
 """How good a DCGAN's samples are: every measure beside what real images reach against each other."""
 
-from typing import Any
-
 import streamlit as st
 
-from pages.ui.gan.tables import measure_rows, numbers_frame, spoken_frame, words_of
+from pages.ui.cached import of_runs
 from pages.ui.pictures import plain
+from pages.ui.table import download, text_frame
 from pneumo_core.data.synthetic import MARK
 from pneumo_core.evaluation.generator.measures import FeatureMeasures
 from pneumo_core.evaluation.wording import percent_text
 from pneumo_core.inference.gan_measures import GanMeasures, read_measures
 from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.reporting.document import table_csv
+from pneumo_core.reporting.gan_tables import measures_table, words_of
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, find_run, verified_file
@@ -34,13 +35,9 @@ def measures_panel(run: RunDirectory) -> None:
         "space, as other papers and other runs may have, cannot be compared with these."
     )
     _headline(measures)
-    rows = measure_rows(measures)
+    table = measures_table(run.run_id, report, measures.real_called_pneumonia)
     st.subheader("Every measure")
-    st.table(
-        spoken_frame(rows).map(plain),
-        hide_index=True,
-        alt=f"Every measure with its interval, n and what real images reach; feature space {space}",
-    )
+    st.table(text_frame(table).map(plain), hide_index=True, alt=f"{table.caption}; feature space {space}")
     st.caption(
         "In brackets: 95 % intervals. A floor or ceiling is what halves of the real patients reach against each other: mean "
         "and the middle 95 % of random halves; rows 'at equal numbers' hold samples against such halves, and their intervals "
@@ -51,13 +48,8 @@ def measures_panel(run: RunDirectory) -> None:
         st.markdown(plain(report.methods))
     with st.container(horizontal=True):
         name = f"{MARK}-{run.run_id}-measures"
-        csv = numbers_frame(rows, measures).to_csv(index=False)
-        json = verified_file(run, run.measures)
-        files = (("Measures (CSV)", csv, "csv", "text/csv"), ("Measures (JSON)", json, "json", "application/json"))
-        for label, data, ending, mime in files:
-            st.download_button(
-                label, data, f"{name}.{ending}", mime=mime, on_click="ignore", icon=":material/download:"
-            )
+        download("Measures (CSV)", table_csv(table), f"{name}.csv", "text/csv")
+        download("Measures (JSON)", verified_file(run, run.measures), f"{name}.json", "application/json")
 
 
 def finished_measures(run: RunDirectory) -> GanMeasures | None:
@@ -72,12 +64,11 @@ def finished_measures(run: RunDirectory) -> GanMeasures | None:
             "it, or resumes it."
         )
         return None
-    found: GanMeasures = _read(run.run_id, run.manifest.stat().st_mtime_ns)
-    return found
+    return _read(run.run_id)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _read(run_id: str, manifest_ns: int) -> Any:  # noqa: ARG001  Part of the key: a run that was finished anew is read again.
+@of_runs(st.cache_resource, max_entries=4, show_spinner=False)
+def _read(run_id: str) -> GanMeasures:
     return read_measures(find_run(run_id))
 
 

@@ -15,6 +15,7 @@ from pages.ui.gan.pictures import (
     truncation_words,
 )
 from pages.ui.pictures import plain
+from pages.ui.table import download
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.synthetic import MARK, SHEET_COLUMNS, synthetic_name, synthetic_png
@@ -95,14 +96,7 @@ def _timeline(run: RunDirectory) -> None:
         f"{told}, {side} × {side} pixels each. All sheets are of the same latents, so that each place shows what became of "
         "one image."
     )
-    st.download_button(
-        "This sheet (PNG)",
-        data,
-        f"{MARK}-{run.run_id}-{path.name}",
-        mime="image/png",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    download("This sheet (PNG)", data, f"{MARK}-{run.run_id}-{path.name}", "image/png")
 
 
 # --- New samples ------------------------------------------------------------------------------------------------------
@@ -162,14 +156,8 @@ def _show_one(run: RunDirectory, seed: int, truncation: float | None, asked: str
         told = {**facts, "Pixels": f"{image.shape[1]} × {image.shape[0]}"}
         table = pd.DataFrame({"fact": list(told), "value": [plain(str(value)) for value in told.values()]})
         st.table(table, hide_header=True, hide_index=True, alt="How the sample was drawn")
-        st.download_button(
-            "This sample (PNG)",
-            synthetic_png(image, facts),
-            synthetic_name(run.run_id, seed, number),
-            mime="image/png",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        name = synthetic_name(run.run_id, seed, number)
+        download("This sample (PNG)", synthetic_png(image, facts), name, "image/png")
         st.caption("The file's metadata say that it is synthetic, and how it was drawn.")
 
 
@@ -179,14 +167,8 @@ def _zip(run: RunDirectory, seed: int, truncation: float | None, first: int) -> 
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = int(st.number_input(f"Samples from {first:,} on", 1, MAX_ZIP, _PAGE_SIZE, key="zip_count", width=220))
-        st.download_button(
-            "Download (ZIP)",
-            lambda: sample_zip(run, count, seed, truncation, first),
-            f"{MARK}-{run.run_id}-seed{seed}-{first}-{first + count - 1}.zip",
-            mime="application/zip",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        name = f"{MARK}-{run.run_id}-seed{seed}-{first}-{first + count - 1}.zip"
+        download("Download (ZIP)", lambda: sample_zip(run, count, seed, truncation, first), name, "application/zip")
     st.caption("The file is made on the click: a second for a page, up to a minute for the most.")
 
 

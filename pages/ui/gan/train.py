@@ -8,10 +8,9 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
-from pages.ui.charts import COLOURS, MODEL, REFERENCE, SYNTHETIC
+from pages.ui.charts import COLOURS, DASHED, MODEL, SYNTHETIC, laid_out
 from pages.ui.components import chart, show_error
 from pages.ui.gan.pictures import generated_badge
-from pages.ui.gan.tables import gan_epochs
 from pages.ui.pictures import plain
 from pages.ui.train.balance import KEPT
 from pages.ui.train.form import choose_executor
@@ -24,6 +23,7 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import require_learnable
 from pneumo_core.data.synthetic import SHEET_COLUMNS
 from pneumo_core.errors import PneumoError
+from pneumo_core.evaluation.curves import gan_points
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Label, RunState, Split
 from pneumo_core.runs.files import store_errors
@@ -99,7 +99,7 @@ def _choose(index: DataIndex) -> GanConfig:
 
 
 def _curves(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
-    epochs = gan_epochs(events)
+    epochs = gan_points(events)
     if epochs.empty:
         if item.state is RunState.RUNNING:
             st.caption("Curves and a first sheet of samples appear after the first epoch.")
@@ -133,17 +133,13 @@ def gan_figure(epochs: pd.DataFrame, label: Label) -> go.Figure:
     for column, name, colour, row in lines:
         style: dict[str, Any] = {"mode": "lines+markers" if len(epochs) < 30 else "lines", "line": {"color": colour}}
         figure.add_scatter(x=epochs["epoch"], y=epochs[column], name=name, row=row, col=1, **style)
-    dashed = {"color": REFERENCE, "dash": "dash", "width": 2}
-    figure.add_hline(y=COLLAPSE_LIMIT, line=dashed, row=3)
-    figure.add_scatter(x=[None], y=[None], mode="lines", name=f"collapse below {COLLAPSE_LIMIT}", line=dashed)
+    figure.add_hline(y=COLLAPSE_LIMIT, line=DASHED, row=3)
+    figure.add_scatter(x=[None], y=[None], mode="lines", name=f"collapse below {COLLAPSE_LIMIT}", line=DASHED)
     for row, title in enumerate(("loss", "score", "spread"), start=1):
         figure.update_yaxes(title_text=title, rangemode="tozero", row=row)
     figure.update_yaxes(range=[-0.02, 1.02], row=2)
     figure.update_xaxes(title_text="epoch", row=3)
-    legend = {"orientation": "h", "yanchor": "top", "y": -0.12, "x": 0}
-    return figure.update_layout(
-        height=560, margin={"l": 8, "r": 8, "t": 32, "b": 8}, hovermode="x unified", legend=legend
-    )
+    return laid_out(figure, 560, -0.12, hovermode="x unified")
 
 
 def _newest_sheet(run: RunDirectory) -> None:

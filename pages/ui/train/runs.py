@@ -15,11 +15,12 @@ from pages.ui.components import (
     run_name,
     show_error,
 )
-from pages.ui.run_parts import number, show_batch, show_facts, show_files
+from pages.ui.run_parts import show_batch, show_facts, show_files
 from pages.ui.state import may_train
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import setting_name
 from pneumo_core.errors import PneumoError
+from pneumo_core.evaluation.curves import event_number
 from pneumo_core.jobs.cost import remaining_s
 from pneumo_core.jobs.runs import RunView, cancel, queue_places, resume, view, views
 from pneumo_core.records import RunState
@@ -99,7 +100,7 @@ def stage(item: RunView, events: Sequence[Mapping[str, Any]]) -> tuple[float, st
     else:
         is_computing = status.message.startswith("computing") and events and events[-1].get("kind") == "features"
         last = events[-1] if is_computing else {}
-        done, total, speed = (number(last, name) for name in ("done", "total", "images_per_s"))
+        done, total, speed = (event_number(last, name) for name in ("done", "total", "images_per_s"))
         fraction = done / total if done is not None and total and 0 <= done <= total else 0.0
         words = status.message + (f" · {speed:,.0f} images/s" if speed and speed > 0 else "")
     left_s = remaining_s(item)

@@ -13,8 +13,6 @@ from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.evaluation.metrics import FloatArray
 from pneumo_core.records import Estimate, NotApplicable
 
-__all__ = ["Collapse", "collapse"]
-
 _HALF: Final = 0.5
 """One rule of ours for all of the check's limits: half of the way to the worst there can be."""
 

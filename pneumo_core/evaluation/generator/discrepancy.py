@@ -21,19 +21,6 @@ from pneumo_core.evaluation.intervals import student_interval
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.records import Estimate
 
-__all__ = [
-    "GROUPS",
-    "LEAST",
-    "Moments",
-    "fid",
-    "frechet_distance",
-    "jackknife_groups",
-    "kid",
-    "moments",
-    "require_features",
-    "squared_mmd",
-]
-
 GROUPS: Final = 20
 """Most jackknife groups. The quantile of Student's t with 19 degrees of freedom is 2.09, near the normal's 1.96; more groups
 cost time and narrow nothing."""

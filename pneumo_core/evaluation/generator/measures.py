@@ -22,17 +22,6 @@ from pneumo_core.evaluation.metrics import IntArray
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Estimate, NotApplicable
 
-__all__ = [
-    "SPLITS",
-    "FeatureMeasures",
-    "Features",
-    "GenerativeReport",
-    "feature_measures",
-    "halves",
-    "measure",
-    "ratio",
-]
-
 SPLITS: Final = 10
 """Random splits of the real patients into halves. The splits share images, so that more of them add little."""
 

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.evaluation.generator.neighbours import nearest, nearest_apart
 from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.evaluation.metrics import FloatArray
 from pneumo_core.records import Estimate, NotApplicable
-
-__all__ = ["EXPECTED_SHARE", "LEVELS", "Memorisation", "memorisation"]
 
 EXPECTED_SHARE: Final = 0.01
 """Share flagged of samples that are as far from the training images as these are from each other: the flag's percentile."""
@@ -82,3 +81,29 @@ def memorisation(
         distance=tuple(distances.tolist()),
         flagged=tuple(flagged.tolist()),
     )
+
+
+def quantile_points(found: Memorisation) -> pd.DataFrame:
+    """Distances of both kinds to the nearest training image, a row for each share of images that are nearer."""
+    return pd.DataFrame(
+        {"share of images": found.levels, "generated": found.sample_quantiles, "real": found.real_quantiles}
+    )
+
+
+def nearest_pairs(found: Memorisation) -> pd.DataFrame:
+    """Samples and their nearest training images, the nearest pair first.
+
+    `quantile` is the share of training images that are nearer than that to one of another patient, between known levels by
+    a straight line.
+    """
+    distance = np.asarray(found.distance)
+    frame = pd.DataFrame(
+        {
+            "sample": np.arange(len(distance)),
+            "nearest": found.nearest,
+            "distance": distance,
+            "quantile": np.interp(distance, found.real_quantiles, found.levels, left=0.0),
+            "flagged": found.flagged,
+        }
+    )
+    return frame.sort_values(["distance", "sample"], ignore_index=True)

@@ -17,8 +17,6 @@ from pneumo_core.evaluation.intervals import clustered_wilson
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.records import Estimate, NotApplicable
 
-__all__ = ["NEIGHBOURS", "PrecisionRecall", "nearest", "nearest_apart", "precision_recall"]
-
 NEIGHBOURS: Final = 3
 """k of precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991)."""
 

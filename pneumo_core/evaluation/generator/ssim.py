@@ -10,8 +10,6 @@ from pneumo_core.evaluation.intervals import student_interval
 from pneumo_core.evaluation.metrics import FloatArray
 from pneumo_core.records import Estimate
 
-__all__ = ["SMALLEST", "WEIGHTS", "diversity", "ms_ssim"]
-
 WEIGHTS: Final = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales, finest first (Wang, Simoncelli and Bovik 2003, Asilomar 2:1398-1402, section 3.2)."""
 

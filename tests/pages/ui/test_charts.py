@@ -13,8 +13,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pages.ui import charts
 from pneumo_core.config.classifier import OperatingRule
+from pneumo_core.evaluation.curves import probability_bins
 from pneumo_core.evaluation.metrics import Confusion
-from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import SplitReport, evaluate
 from pneumo_core.records import Label, NotApplicable, Split
 
@@ -200,21 +200,8 @@ def test_history_of_no_epoch_and_without_validation_is_drawn_without_a_mark() ->
     assert not charts.history(lone, selected_on_test=False).layout.shapes
 
 
-@given(st.lists(st.tuples(st.integers(0, 1), st.floats(-30, 30)), min_size=1, max_size=60))
-def test_bins_hold_what_a_slow_count_finds(images: list[tuple[int, float]]) -> None:
-    labels, logits = zip(*images, strict=True)
-    values = probability(np.array(logits))
-    bins = charts.probability_bins(np.array(labels), values)
-    for label in Label:
-        of_class = [value for value, other in zip(values, labels, strict=True) if other == label]
-        last = len(bins) - 1
-        for place, row in bins.iterrows():
-            inside = [v for v in of_class if row["from"] <= v and (v < row["to"] or (place == last and v <= row["to"]))]
-            assert row[label.name] == len(inside)
-
-
 def test_the_threshold_runs_through_both_classes() -> None:
-    bins = charts.probability_bins(np.array([0, 1, 1]), np.array([0.1, 0.9, 1.0]))
+    bins = probability_bins(np.array([0, 1, 1]), np.array([0.1, 0.9, 1.0]))
     figure = charts.probabilities(bins, 0.3871)
     assert [shape.x0 for shape in figure.layout.shapes] == [0.3871] * 2
     assert {trace.name for trace in figure.data} == {"NORMAL (n = 1)", "PNEUMONIA (n = 2)", "threshold 0.387"}
