@@ -1,4 +1,4 @@
-"""Compare: two runs, or two groups of runs over seeds, side by side, with what their difference can and cannot show."""
+"""Compare: two runs, or two groups of runs over seeds, with the evidence and the limits of their difference."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Dataset: connect data, and see what is in it before believing a figure from it."""
+"""Dataset: connect data, and check its content and pitfalls."""
 
 import streamlit as st
 
@@ -21,7 +21,7 @@ VIEWS = ("Summary", "Images", "Sizes and modes", "Connect data")
 st.title("Dataset")
 if note := connected_note():
     st.success(note)
-    reset_filters()  # They were about another data set.
+    reset_filters()  # They belonged to another data set.
     st.session_state["view"] = VIEWS[0]
 try:
     index = current_index()
@@ -34,7 +34,7 @@ if index is not None:
     data_badge(index)
 if index is not None and not index.root.is_dir():
     st.error(
-        f"The connected folder must stay where it is. Received: {plain(str(index.root))}, which is gone. Put it back, or "
+        f"The connected folder must not be moved. Received: {plain(str(index.root))}, which is missing. Put it back, or "
         "connect a data set under 'Connect data'. Counts are from the stored index; images cannot be shown."
     )
 with shown_errors():

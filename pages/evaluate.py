@@ -1,4 +1,4 @@
-"""Evaluate: what a finished run's predictions say, every figure with its interval, its n and its split."""
+"""Evaluate: the figures of a finished run, each with its interval, n and split."""
 
 import streamlit as st
 
@@ -28,11 +28,11 @@ with shown_errors():
     )
     if split is Split.VAL:
         st.info(
-            "Validation chose this run's epoch, its learning rates and its threshold: these figures flatter. Quote test."
+            "Epoch, learning rates and threshold were selected on validation: figures are optimistic; report test figures."
         )
     caveats(view)
     if has_model(view):
-        st.page_link("pages/predict.py", label="Ask this run about an X-ray", query_params={"run": view.run_id})
+        st.page_link("pages/predict.py", label="Classify an X-ray with this run", query_params={"run": view.run_id})
 
     shown, tab = open_tab("show", VIEWS)
     with tab:
@@ -63,8 +63,8 @@ with shown_errors():
                 from pages.ui.evaluate.mistakes import downloads, predictions_of
 
                 downloads(view, predictions_of(view, report), report, split)
-                st.subheader("Facts of the run")
+                st.subheader("Details of the run")
                 table = facts(view)
                 st.dataframe(text_frame(table), hide_index=True, width="stretch", height="content", alt=table.caption)
-                st.subheader("How the figures were made")
+                st.subheader("Methods")
                 st.markdown(report.methods)

@@ -1,4 +1,4 @@
-"""GAN lab: train a DCGAN, look at its samples, tell them from real X-rays, and see how good and how original they are."""
+"""GAN lab: train a DCGAN, view its samples, compare them with real X-rays, and measure fidelity, diversity and memorization."""
 
 import streamlit as st
 
@@ -12,7 +12,9 @@ require_frame()
 VIEWS = ("Samples", "Real or generated", "Measures", "Copies", "Train")
 
 st.title("GAN lab")
-st.caption("Generated images are synthetic: no patient's X-ray, and not for diagnosis. Research and education only.")
+st.caption(
+    "Generated images are synthetic: they are not X-rays of patients and not for diagnosis. Research and education only."
+)
 if take_started():
     st.session_state["show"] = VIEWS[4]
 with shown_errors():

@@ -1,4 +1,4 @@
-"""Train: choose what to train, see what it costs, follow it live, cancel, resume, or open what is already trained."""
+"""Train: choose a config, see its cost, follow the run live, cancel, resume, or open a finished run."""
 
 import streamlit as st
 

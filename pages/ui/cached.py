@@ -57,7 +57,7 @@ def _default_index(folder: str, changed_ns: int) -> DataIndex:  # noqa: ARG001
 
 
 def current_default_index() -> DataIndex | None:
-    """The data set that is used where none is connected, or None where it must be prepared first.
+    """The default data set, or None if it must be prepared first.
 
     Raises:
         DataError: The folder named by the settings is no data set.
@@ -74,7 +74,7 @@ def current_default_index() -> DataIndex | None:
 
 
 def forget_indexes() -> None:
-    """Read indexes anew: the same images may lie elsewhere now, and then the index of the same id names another folder."""
+    """Clear cached indexes: the same images may be in another folder now."""
     stored_index.clear()
     _default_index.clear()
 
@@ -116,7 +116,7 @@ def _manifest_ns(run_id: str) -> int:
 
 @of_runs(st.cache_resource, max_entries=2, show_spinner="Loading the model…")
 def loaded_classifier(run_id: str) -> "Classifier":
-    """A finished run, ready to answer.
+    """A finished run, loaded for predictions.
 
     Raises:
         RunError: The run is not finished.
@@ -141,7 +141,7 @@ def report_of(run_id: str) -> EvaluationReport:
 
 @of_runs(st.cache_resource, max_entries=2, show_spinner="Loading the generator…")
 def loaded_generator(run_id: str) -> "Generator":
-    """A finished DCGAN's generator, ready to draw.
+    """A finished DCGAN's generator, loaded for sampling.
 
     Raises:
         RunError: The run is not finished, or a classifier's.
@@ -177,7 +177,7 @@ def _learned(run_id: str, manifest_ns: int, _index: DataIndex, root: str, data_i
 
 
 def learned_of(run_id: str, index: DataIndex) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """The images that a finished DCGAN has learned from, at its own size, and their patients, in learned.parquet's order.
+    """A finished DCGAN's training images, at its own size, and their patients, in the order of learned.parquet.
 
     Returns:
         `(n, size, size)` uint8, read-only, and `(n,)`.
@@ -201,10 +201,10 @@ def comparison_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> Compa
     return compare_runs(a, b, split=split)
 
 
-@of_runs(st.cache_data, max_entries=2, show_spinner="Making the documents…")
+@of_runs(st.cache_data, max_entries=2, show_spinner="Creating the documents…")
 def comparison_files_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> dict[str, bytes]:
-    """A comparison to take away; see `documents.comparison_files`."""
-    # Drawing and setting type need libraries that no page loads.
+    """Files of a comparison; see `documents.comparison_files`."""
+    # Drawing and typesetting need libraries that no page loads.
     from pneumo_core.documents import compared, comparison_files
 
     return comparison_files(compared(a, b, split))
@@ -212,7 +212,7 @@ def comparison_files_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) ->
 
 @of_runs(st.cache_data, max_entries=64, show_spinner=False)
 def evidence_in(run_id: str, split: Split) -> Evidence:
-    """What a finished run said about the images of a split; see `inference.compared.evidence_of` for the errors."""
+    """Predictions of a finished run for the images of a split; see `inference.compared.evidence_of` for the errors."""
     from pneumo_core.inference.compared import evidence_of
 
     return evidence_of(run_id, split)

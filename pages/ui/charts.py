@@ -91,7 +91,7 @@ def pr(part: SplitReport) -> go.Figure | NotApplicable:
 
 def confusion(counts: Confusion) -> go.Figure:
     """Confusion matrix: counts, and the share of each true class, which is also how far a cell has its class's colour."""
-    columns = [f"called {label.name}" for label in Label]
+    columns = [f"predicted {label.name}" for label in Label]
     rows = {Label.PNEUMONIA: (counts.fn, counts.tp), Label.NORMAL: (counts.tn, counts.fp)}
     shares = {label: [count / max(1, sum(row)) for count in row] for label, row in rows.items()}
     # One scale serves both rows: down to -1 is NORMAL's, up to 1 PNEUMONIA's.

@@ -1,4 +1,4 @@
-"""What stands below a run's curves: its last batch, its facts, and the files to look at elsewhere."""
+"""Parts below a run's curves: its last batch, its details, and its files."""
 
 import shlex
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _FACTS = ("device", "precision", "training", "resume", "peak memory")
 
 
 def show_batch(event: Mapping[str, Any]) -> None:
-    """How far the epoch is, and what the batch said."""
+    """Progress of the epoch, and the values of the last batch."""
     shapes = {
         "step": "batch {:,.0f}",
         "steps": "of {:,.0f}",
@@ -37,7 +37,7 @@ def facts(item: RunView) -> Table:
 
 
 def show_facts(item: RunView) -> None:
-    """Where the run worked, what it took, and what may be said of it if it was resumed."""
+    """Device and duration of the run, and the effect of a resume."""
     table = facts(item)
     added = ["images in train"] if read_manifest(item.run).get("images_added_by") else []
     st.table(text_frame(table).set_index("fact").loc[[*added, *_FACTS]], alt=table.caption)
@@ -49,7 +49,7 @@ def show_files(item: RunView) -> None:
         with st.expander("Worker's log"):
             st.code(text[-_LOG_TAIL:], language=None)
             st.download_button(
-                "Download all of it",
+                "Download the whole log",
                 lambda: logs(item.run_id),
                 f"{item.run_id}.log",
                 "text/plain",

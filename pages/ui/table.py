@@ -1,4 +1,4 @@
-"""Tables of a document as Streamlit shows them: the page and the document say the same, built once."""
+"""Tables of a document in Streamlit, so that page and document show the same content."""
 
 from collections.abc import Callable
 

@@ -55,8 +55,8 @@ def hold_out_patients(table: pd.DataFrame, *, fraction: float, seed: int) -> NDA
     patients = table.groupby("label")["patient_id"].nunique()
     if len(patients) < 2 or patients.min() < folds:
         raise DataError(
-            f"holding out {100 * fraction:.0f}\N{NO-BREAK SPACE}% of the patients needs {folds} patients of each class. "
-            f"Received: patients={patients.to_dict()}; use more images"
+            f"holding out {100 * fraction:.0f}\N{NO-BREAK SPACE}% of the patients needs "
+            f"at least {folds} patients of each class. Received: patients={patients.to_dict()}; use more images"
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     labels = table["label"].to_numpy()

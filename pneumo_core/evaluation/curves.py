@@ -118,9 +118,9 @@ def reliability_bins(found: Reliability) -> pd.DataFrame:
 
 
 def decision_points(curve: DecisionCurve) -> pd.DataFrame:
-    """Net benefit of a run at each threshold probability with its interval, of calling everybody and of calling nobody."""
+    """Net benefit of a run at each threshold probability with its interval, of treating all and of treating none."""
     model = {"net benefit": curve.model, "low": curve.low, "high": curve.high}
-    return pd.DataFrame({"threshold": curve.threshold, **model, "call everybody": curve.treat_all, "call nobody": 0.0})
+    return pd.DataFrame({"threshold": curve.threshold, **model, "treat all": curve.treat_all, "treat none": 0.0})
 
 
 def epochs(events: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
@@ -167,7 +167,7 @@ def best_epoch(points: pd.DataFrame) -> int | None:
 
 
 def forest_points(comparison: Comparison) -> pd.DataFrame:
-    """Every difference as a row of numbers, over patients and over seeds; shares as fractions, and reasons in words."""
+    """Every difference as a row of numbers, over patients and over seeds; with fractions as such, and reasons as text."""
     rows = []
     for metric in Metric:
         found, seeds = comparison.differences[metric], comparison.seeds[metric]

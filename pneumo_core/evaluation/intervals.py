@@ -1,7 +1,7 @@
-"""95 % intervals where a patient has several images, so that images are not independent.
+"""95 % intervals for images that are not independent, because a patient may have several.
 
-Proportions get Wilson's interval with an effective number of images; areas and mean losses a BCa bootstrap over patients.
-`patients` is everywhere the patient of each image, (n,), of any type that sorts.
+Proportions have Wilson's interval with an effective number of images; areas and mean losses a BCa bootstrap over patients.
+`patients` is always the patient of each image, (n,), of any type that sorts.
 """
 
 from dataclasses import dataclass
@@ -39,18 +39,18 @@ def wilson(successes: float, n: int, *, design_effect: float = 1.0) -> Estimate 
     shrink = 1 + Z**2 / effective
     centre = (share + Z**2 / (2 * effective)) / shrink
     half = Z / shrink * np.sqrt(share * (1 - share) / effective + Z**2 / (4 * effective**2))
-    # The ends reach 0 and 1 exactly there, but for rounding.
+    # At 0 and 1 the ends are exactly 0 and 1, up to rounding.
     low = 0.0 if successes == 0 else max(0.0, float(centre - half))
     high = 1.0 if successes == n else min(1.0, float(centre + half))
     return Estimate(value=share, low=low, high=high, n=n)
 
 
 def design_effect(correct: NDArray[Any], patients: NDArray[Any]) -> float:
-    """How many images are worth one independent image, for a proportion.
+    """Design effect: number of images that are equivalent to one independent image, for a proportion.
 
     The variance of the ratio estimator (images that count by images, both summed over patients) divided by that of the
     binomial, at least 1 (Rao and Scott 1992, Biometrics 48:577-585). It is 1 where each patient has one image, and
-    where it cannot be estimated because all images are alike; a single patient is worth one image.
+    where it cannot be estimated because all images have the same value; a single patient counts as one image.
 
     Args:
         correct: Whether each image counts, (n,), bool, n at least 1.
@@ -145,8 +145,8 @@ def area_estimates(
         seed: Seed of the bootstrap.
 
     Returns:
-        Estimates; not applicable where a class has images of fewer than two patients or every draw of patients has the same
-        area, since nothing then tells how they vary; but of an area of 1 or 0 see `certain_area`.
+        Estimates; not applicable if a class has images of fewer than two patients or every draw of patients has the same
+        area, since their variation is then unknown; for an area of 1 or 0 see `certain_area`.
 
     Raises:
         DataError: The arrays do not match or hold other values.
@@ -170,10 +170,10 @@ def area_estimates(
 
 
 def certain_area(value: float, y_true: NDArray[Any], patients: NDArray[Any]) -> Estimate | None:
-    """Interval of an area of 1 or 0, of which every draw of patients has the same: no draw can tell how far it is from sure.
+    """Interval of an area of 1 or 0, where every bootstrap draw has the same area and gives no interval.
 
-    The end that is not reached is Wilson's for as many successes, or failures, as the rarer class has patients: each of them
-    was one chance to be out of order. There may have been more chances, so the interval is rather too wide.
+    The other end is Wilson's for as many successes, or failures, as the rarer class has patients, each of which could have
+    been out of order. There are more possibilities, so the interval is rather too wide.
 
     Args:
         value: The area.
@@ -202,8 +202,8 @@ def mean_estimate(
         seed: Seed of the bootstrap.
 
     Returns:
-        The estimate; not applicable with fewer than two patients or where every draw of patients has the same mean, since
-        nothing then tells how they vary.
+        The estimate; not applicable with fewer than two patients or if every draw of patients has the same mean, since
+        the variation is then unknown.
 
     Raises:
         DataError: The arrays do not match.

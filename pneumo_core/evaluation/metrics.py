@@ -1,13 +1,13 @@
-"""What is counted and averaged over a set of images: point estimates without intervals (`intervals` adds those).
+"""Point estimates of metrics over a set of images, without intervals (see `intervals`).
 
-The same in every function:
+Arguments of all functions:
 
 * `y_true`: classes, (n,), integers 0 (NORMAL) and 1 (PNEUMONIA).
 * `probability`: probabilities of PNEUMONIA, (n,), in [0, 1]. ROC, precision-recall and their areas use only their
   order and take any finite values.
-* `weights`: weight of each image, (n,), at least 0; None: all alike.
-* ``y_pred`` is ``probability >= threshold``, and PNEUMONIA is what "positive" means.
-* What cannot be computed is `NotApplicable` with its reason: no images, a class without images.
+* * `weights`: weight of each image, (n,), at least 0; None: all equal.
+* ``y_pred`` is ``probability >= threshold``, and PNEUMONIA is the positive class.
+* Values that cannot be computed are `NotApplicable` with the reason: no images, a class without images.
 """
 
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ class Confusion:
     """Images by class and prediction.
 
     Attributes:
-        tn: NORMAL called NORMAL.
-        fp: NORMAL called PNEUMONIA.
-        fn: PNEUMONIA called NORMAL.
-        tp: PNEUMONIA called PNEUMONIA.
+        tn: True negatives, NORMAL classified as NORMAL.
+        fp: False positives, NORMAL classified as PNEUMONIA.
+        fn: False negatives, PNEUMONIA classified as NORMAL.
+        tp: True positives, PNEUMONIA classified as PNEUMONIA.
     """
 
     tn: int
@@ -73,12 +73,12 @@ def specificity(counts: Confusion) -> float | NotApplicable:
 
 
 def ppv(counts: Confusion) -> float | NotApplicable:
-    """Positive predictive value, the fraction of images classified as PNEUMONIA that are PNEUMONIA; it depends on the prevalence."""
+    """Positive predictive value, the fraction of predictions of PNEUMONIA that are correct; it depends on the prevalence."""
     return _share(counts.tp, counts.tp + counts.fp, "no image is classified as PNEUMONIA")
 
 
 def npv(counts: Confusion) -> float | NotApplicable:
-    """Negative predictive value, the fraction of images classified as NORMAL that are NORMAL; it depends on the prevalence."""
+    """Negative predictive value, the fraction of predictions of NORMAL that are correct; it depends on the prevalence."""
     return _share(counts.tn, counts.tn + counts.fn, "no image is classified as NORMAL")
 
 
@@ -88,8 +88,8 @@ class ClassificationRow:
 
     Attributes:
         name: ``NORMAL``, ``PNEUMONIA``, ``accuracy``, ``macro avg`` or ``weighted avg``.
-        precision: Share of the class among what is called so.
-        recall: Share of the class that is called so.
+        precision: Fraction of predictions of this class that are correct.
+        recall: Fraction of the class that is predicted as such.
         f1: Harmonic mean of both; in the row ``accuracy``, the accuracy.
         support: Number of images.
     """
@@ -104,7 +104,7 @@ class ClassificationRow:
 def classification_table(counts: Confusion) -> tuple[ClassificationRow, ...]:
     """The table of the report of 2020 (section 3.5): both classes, accuracy, macro and weighted average.
 
-    An average is not applicable where one of its parts is not; in the weighted one a class without images has no part.
+    An average is not applicable if one of its terms is not; the weighted one ignores a class without images.
     """
     normal = _class_row(Label.NORMAL, counts.tn, false_calls=counts.fn, misses=counts.fp)
     pneumonia = _class_row(Label.PNEUMONIA, counts.tp, false_calls=counts.fp, misses=counts.fn)
@@ -135,9 +135,9 @@ class RocCurve:
 
 @dataclass(frozen=True, slots=True)
 class PrCurve:
-    """Precision and recall at each distinct probability; no point is made up where recall is 0.
+    """Precision and recall at each distinct probability; no point is added at a recall of 0.
 
-    Drawn as steps, each rise in recall at the precision it leads to, its area is `auprc`.
+    Drawn as steps, each increase in recall at the new precision, its area is `auprc`.
 
     Attributes:
         recall: Sensitivities, rising to 1.
@@ -210,7 +210,7 @@ def areas(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, FloatArray
 
 
 def auroc(y_true: Array, probability: Array, weights: Array | None = None) -> float | NotApplicable:
-    """Area under the ROC curve: how often a PNEUMONIA image ranks above a NORMAL one, ties counting one half.
+    """Area under the ROC curve: probability that a PNEUMONIA image ranks above a NORMAL one, ties counting one half.
 
     Raises:
         DataError: The arrays do not match or hold other values.
@@ -266,7 +266,7 @@ def brier_terms(y_true: Array, probability: Array) -> FloatArray:
 def log_loss_terms(y_true: Array, logit: Array) -> FloatArray:
     """Binary cross-entropy of each image in nats, (n,), float64, at least 0; `log_loss` is their mean.
 
-    From logits, (n,), finite: a probability that has run into 0 or 1 has a loss that depends on where it is clipped.
+    From logits, (n,), finite: the loss of a probability rounded to 0 or 1 would depend on the clipping.
 
     Raises:
         DataError: The arrays do not match or hold other values.
@@ -286,7 +286,7 @@ def brier(y_true: Array, probability: Array) -> float | NotApplicable:
 
 
 def log_loss(y_true: Array, logit: Array) -> float | NotApplicable:
-    """Mean binary cross-entropy in nats, the loss that training minimises, from logits (see `log_loss_terms`).
+    """Mean binary cross-entropy in nats, the loss that training minimizes, from logits (see `log_loss_terms`).
 
     Raises:
         DataError: The arrays do not match or hold other values.
@@ -296,7 +296,7 @@ def log_loss(y_true: Array, logit: Array) -> float | NotApplicable:
 
 
 def checked_pair(y_true: Array, values: Array) -> tuple[IntArray, FloatArray]:
-    """Classes as int64 and a finite number for each image as float64, each (n,); a `DataError` says what does not fit."""
+    """Classes as int64 and a finite number for each image as float64, each (n,); a `DataError` if they do not match."""
     labels, numbers = np.asarray(y_true), np.asarray(values, dtype=np.float64)
     if labels.ndim != 1 or labels.shape != numbers.shape:
         raise DataError(f"y_true and values must both be (n,). Received: y_true={labels.shape}, values={numbers.shape}")
@@ -315,9 +315,9 @@ def _class_row(label: Label, hits: int, *, false_calls: int, misses: int) -> Cla
     called, real = hits + false_calls, hits + misses
     return ClassificationRow(
         name=label.name,
-        precision=_share(hits, called, f"no image is called {label.name}"),
+        precision=_share(hits, called, f"no image is classified as {label.name}"),
         recall=_share(hits, real, f"no image is {label.name}"),
-        # In counts (the Dice form) it is defined, and 0, also where the class is never called.
+        # In counts (the Dice form) it is defined, and 0, even if the class is never predicted.
         f1=_share(2 * hits, called + real, f"no image is {label.name} or classified as it"),
         support=real,
     )
@@ -343,7 +343,7 @@ def _missing_class(labels: IntArray) -> NotApplicable | None:
 
 
 def _cumulative(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    # Weight of PNEUMONIA and of NORMAL called PNEUMONIA at each threshold, each (replicates, groups).
+    # Weight of PNEUMONIA and of NORMAL classified as PNEUMONIA at each threshold, each (replicates, groups).
     ordered = weights[:, ranking.order]
     tp = np.cumsum(ordered * ranking.positive, axis=1)[:, ranking.last]
     fp = np.cumsum(ordered * (1.0 - ranking.positive), axis=1)[:, ranking.last]
@@ -351,7 +351,7 @@ def _cumulative(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, Floa
 
 
 def _counts_along(y_true: Array, probability: Array) -> tuple[FloatArray, ...] | NotApplicable:
-    # Images of PNEUMONIA and of NORMAL called PNEUMONIA at each threshold, and the thresholds, each (groups,).
+    # Images of PNEUMONIA and of NORMAL classified as PNEUMONIA at each threshold, and the thresholds, each (groups,).
     labels, values = checked_pair(y_true, probability)
     if missing := _missing_class(labels):
         return missing

@@ -1,4 +1,4 @@
-"""What a run's calls are worth where another share of the images is PNEUMONIA, or at another threshold probability."""
+"""Predictive values at another prevalence, and net benefit at a threshold probability."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ from pneumo_core.records import Estimate, NotApplicable
 
 @dataclass(frozen=True, slots=True)
 class PredictiveValues:
-    """What a run's calls would be worth at a prevalence.
+    """Predictive values of a run at a prevalence.
 
     Attributes:
-        prevalence: Share of PNEUMONIA, in [0, 1].
+        prevalence: Prevalence of PNEUMONIA, in [0, 1].
         ppv: Precision of PNEUMONIA: fraction of images called PNEUMONIA that are.
         npv: Precision of NORMAL, likewise.
     """

@@ -14,8 +14,8 @@ def pairs_of(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pair
     Args:
         a: Runs of A.
         b: Runs of B.
-        paired: Whether both sides were asked about the same images, in the same order.
-        pairing: Why, or why not, in words.
+        paired: Whether both sides were tested on the same images, in the same order.
+        pairing: The reason, for people.
     """
     by_seed = {run.seed: run for run in b}
     couples = [(run, by_seed[run.seed]) for run in a if run.seed in by_seed]

@@ -31,8 +31,8 @@ MIN_CONTRAST: Final = 8.0
 """Minimum standard deviation of gray levels; below it, an image shows nothing."""
 
 REFUSE_FACTOR: Final = 3.0
-"""Multiple of the distribution's limit beyond which an image is refused. Held-out X-rays stay below 1, flipped, cropped or inverted
-ones between 1 and 3; noise, text and drawings lie above."""
+"""Multiple of the distribution's limit beyond which an image is refused. Held-out X-rays stay below 1, flipped, cropped or
+inverted ones between 1 and 3; noise, text and drawings lie above."""
 
 
 _REFUSED: Final = NotApplicable("the image was refused")

@@ -193,7 +193,7 @@ def _require_seeds_alone(side: Sequence[_Submitted]) -> None:
 
 
 def _group(runs: Sequence[_Submitted]) -> Group:
-    ordered = sorted(runs, key=lambda asked: (submitted.config.seed, submitted.run.run_id))
+    ordered = sorted(runs, key=lambda submitted: (submitted.config.seed, submitted.run.run_id))
     first = ordered[0]
     name = f"{_ARCHITECTURES[first.config.architecture]} · {setting_name(first.config)}"
     return Group(

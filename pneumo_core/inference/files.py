@@ -36,7 +36,8 @@ def predict_files(
 
     Returns:
         Plain data: `path`, `status`, `reason`, `probability`, `calibrated_probability` (None where there is
-        none), `calibration` (how, or why not), `label`, `threshold` (of `probability`), and `heatmap` if asked.
+        none), `calibration` (description, or why there is none), `label`, `threshold` (of `probability`), and
+        `heatmap` if requested.
 
     Raises:
         DataError: A path does not exist, or there is no image below them.

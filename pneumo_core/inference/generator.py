@@ -49,7 +49,7 @@ def load_generator(run: RunDirectory) -> Generator:
 
     Raises:
         RunError: It is a classifier's run, or not finished.
-        CorruptError: The model does not match its hash, or no generator exported by this project.
+        CorruptError: The model does not match its hash, or is not a generator exported by this project.
         ConfigError, StoreError: The run's files cannot be read.
     """
     gan_run_config(run)  # Refuses a classifier's run before its model is read.

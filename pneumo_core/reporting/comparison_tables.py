@@ -30,7 +30,7 @@ Row = tuple[Sequence[str], Sequence[Cell]]
 
 
 def sides(comparison: Comparison) -> Table:
-    """What A and B are."""
+    """The two sides."""
 
     def column(side: Side) -> tuple[str, ...]:
         return (
@@ -40,12 +40,12 @@ def sides(comparison: Comparison) -> Table:
             f"{side.n:,}",
             f"{side.n_patients:,}",
             f"{side.n_pneumonia:,} ({percent(side.n_pneumonia / side.n)})",
-            "yes: test images chose epochs, so the figures flatter" if side.selected_on_test else "no",
+            "yes, so the figures are optimistic" if side.selected_on_test else "no",
         )
 
-    names = ("what", "runs", "seeds", "images", "patients", "PNEUMONIA", "selected on test")
+    names = ("name", "runs", "seeds", "images", "patients", "PNEUMONIA", "selected on test")
     rows = tuple(zip(names, column(comparison.a), column(comparison.b), strict=True))
-    return Table("sides", f"What is compared, on split {comparison.split.value}", ("", "A", "B"), rows)
+    return Table("sides", f"The compared sides, on split {comparison.split.value}", ("", "A", "B"), rows)
 
 
 def figures(comparison: Comparison) -> Table:
@@ -69,7 +69,7 @@ def figures(comparison: Comparison) -> Table:
             (
                 f"n = {comparison.a.n:,} images of {comparison.a.n_patients:,} patients (A), {comparison.b.n:,} of "
                 f"{comparison.b.n_patients:,} (B). Differences of shares are in percentage points. Intervals and p are over "
-                "patients; seeds stand apart below."
+                "patients; the variation over seeds is reported separately below."
             ),
         ),
     )
@@ -88,7 +88,7 @@ def agreement(comparison: Comparison) -> Table:
 
     return numbered(
         "agreement",
-        "Who was right, image by image (McNemar)",
+        "Agreement, image by image (McNemar)",
         ("A", "B", "both right", "only A", "only B", "both wrong", "p", "p, clustered", "p, Holm"),
         ("a", "b", "both_right", "only_a", "only_b", "both_wrong", "p", "p_clustered", "p_holm"),
         map(row, comparison.pairs),
@@ -125,7 +125,7 @@ def areas(comparison: Comparison) -> Table:
 
 
 def seeds(comparison: Comparison) -> Table:
-    """How each figure varies over seeds, and Welch's test."""
+    """Variation of each figure over seeds, and Welch's test."""
 
     def row(metric: Metric) -> Row:
         texts, numbers = [NAMES[metric]], list[Cell]([metric.value])
@@ -217,12 +217,12 @@ def operating_points(comparison: Comparison, facts: Sequence[RunFacts]) -> Table
             for letter, side in lettered(comparison)
             for run_id, threshold in zip(side.run_ids, side.thresholds, strict=True)
         ),
-        (f"PPV and NPV hold for this split's share of PNEUMONIA ({share}), which is far above a clinic's.",),
+        (f"PPV and NPV hold for this split's prevalence of PNEUMONIA ({share}), which is far above that of a clinic.",),
     )
 
 
 def calibration(comparison: Comparison, facts: Sequence[RunFacts]) -> Table:
-    """How far each run's raw probabilities agree with what is observed."""
+    """Calibration of each run's raw probabilities."""
     measured = {run.run_id: run.on_split for run in facts}
 
     def row(letter: str, run_id: str, part: Reliability | NotApplicable) -> Row:
@@ -275,7 +275,7 @@ def probabilities(measured: Mapping[str, ProbabilityScores]) -> Table:
 
 
 def validation_calibration(facts: Sequence[RunFacts]) -> Table:
-    """What a calibration fitted on validation changes there, by cross-validation."""
+    """Effect of the calibration fitted on validation, by cross-validation."""
     names = ("brier", "log_loss", "ece")
 
     def row(run: RunFacts) -> Row:

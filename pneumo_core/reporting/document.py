@@ -1,4 +1,4 @@
-"""A document as values: one content, which `html` and `pdf` render and `tables` takes apart."""
+"""A document as values; `html` and `pdf` render it, and `tables` extracts its files."""
 
 import csv
 import io
@@ -22,8 +22,8 @@ class Heading:
     """A heading.
 
     Attributes:
-        text: What it says.
-        level: 1 for a section, 2 for one inside it, 3 inside that; the document's title stands above them all.
+        text: The text.
+        level: 1 for a section, 2 for one inside it, 3 inside that; the document's title is above them.
     """
 
     text: str
@@ -32,11 +32,11 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Running text.
+    """A paragraph of text.
 
     Attributes:
-        text: What it says.
-        lead: Whether it is what a reader in a hurry must read: it is set off.
+        text: The text.
+        lead: Whether it is the main message and emphasized.
     """
 
     text: str
@@ -45,7 +45,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
-    """A list without order."""
+    """An unordered list."""
 
     items: tuple[str, ...]
 
@@ -64,11 +64,11 @@ class Table:
 
     Attributes:
         name: Name of its file, without ending; unique in the document.
-        caption: What it shows.
+        caption: Caption.
         columns: Heading of each column.
         rows: Texts, as many in each row as there are columns.
-        notes: What must be read with it.
-        data: Its numbers, where its texts are rounded or hold several in one cell.
+        notes: Notes below the table.
+        data: Its numbers, if its texts are rounded or hold several in one cell.
     """
 
     name: str
@@ -89,11 +89,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class KeyValues:
-    """Facts by name; as a file it is a table of two columns.
+    """Facts by name; as a file, a table of two columns.
 
     Attributes:
         name: Name of its file, without ending; unique in the document.
-        caption: What the facts are about.
+        caption: Caption.
         items: Names with values.
     """
 
@@ -108,9 +108,9 @@ class Picture:
 
     Attributes:
         name: Name of its file, without ending; unique in the document.
-        caption: What it shows.
-        alt: What is to be seen in it, for those who cannot see it.
-        draw: Draws it.
+        caption: Caption.
+        alt: Description for readers who cannot see it.
+        draw: Function that draws it.
     """
 
     name: str
@@ -121,7 +121,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class PageBreak:
-    """Whatever follows starts on a new page, where there are pages."""
+    """The following block starts on a new page, in formats with pages."""
 
 
 Block = Heading | Paragraph | Bullets | Table | KeyValues | Picture | PageBreak
@@ -129,7 +129,7 @@ Block = Heading | Paragraph | Bullets | Table | KeyValues | Picture | PageBreak
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A whole document.
+    """A document.
 
     Attributes:
         title: Its title.
@@ -171,7 +171,7 @@ _NUMBER: Final = re.compile(r"([<>]?\s?[-+\N{MINUS SIGN}]?[\d.,]+(\s?(%|s|MiB))?
 
 
 def numeric_columns(table: Table) -> tuple[bool, ...]:
-    """For each column of a table whether it holds numbers alone, with or without a unit."""
+    """Whether each column of a table holds only numbers, with or without a unit."""
     return tuple(
         any(row[at] for row in table.rows) and all(_NUMBER.fullmatch(row[at]) for row in table.rows)
         for at in range(len(table.columns))
@@ -214,11 +214,11 @@ def numbered(
 
 
 _FORMULA: Final = re.compile(r"[=@\t\r]|[-+](?![\d.])")
-"""How a cell begins that a spreadsheet would run; a signed number is none."""
+"""Start of a cell that a spreadsheet would execute; signed numbers are excluded."""
 
 
 def table_csv(table: Table) -> str:
-    """A table as CSV (RFC 4180), its numbers in full precision where it has them."""
+    """A table as CSV (RFC 4180), with numbers in full precision if it has them."""
     source = table.data or table
     rows: list[tuple[Cell, ...]] = [source.columns, *source.rows]
     file = io.StringIO(newline="")
@@ -227,7 +227,7 @@ def table_csv(table: Table) -> str:
 
 
 def _safe(cell: Cell) -> Cell:
-    """A cell that no spreadsheet takes for a formula: a run's name may begin like one."""
+    """A cell that no spreadsheet interprets as a formula; a run's name may begin like one."""
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 

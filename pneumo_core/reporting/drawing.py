@@ -1,4 +1,4 @@
-"""Matplotlib for documents: figures without its global state, the same bytes for the same content."""
+"""Matplotlib for documents: figures without global state, with the same bytes for the same content."""
 
 import io
 import re
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI: Final = 200
-"""Pixels an inch of a PNG: print needs no more for lines and text, and a page-wide picture stays near 0.1 MB."""
+"""Pixels per inch of a PNG: enough for print, and a page-wide picture has about 0.1 MB."""
 
 REGULAR: Final = "DejaVuSans.ttf"
 BOLD: Final = "DejaVuSans-Bold.ttf"
 
 LOCK: Final = RLock()
-"""Matplotlib's settings and ReportLab's fonts belong to the whole process; the web server draws from several threads."""
+"""Matplotlib's settings and ReportLab's fonts are global in the process; the web server draws in several threads."""
 
 _SETTINGS: Final[dict[Any, Any]] = {
     "font.family": "DejaVu Sans",
@@ -33,7 +33,7 @@ _SETTINGS: Final[dict[Any, Any]] = {
     "legend.fontsize": 8,
     "text.parse_math": False,  # A run's name may hold dollar signs.
     "svg.fonttype": "path",  # A reader's machine may lack the font.
-    "svg.hashsalt": "pneumo",  # Else the names inside are drawn by lot.
+    "svg.hashsalt": "pneumo",  # Otherwise the ids inside are random.
 }
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
@@ -60,21 +60,21 @@ def _saved(draw: "Callable[[], Figure]", kind: str) -> bytes:
 
 
 def font_path(name: str) -> Path:
-    """Where Matplotlib keeps a font."""
+    """Path of a font of Matplotlib."""
     import matplotlib  # noqa: PLC0415  Only where a figure is drawn.
 
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
 
 
 def drawable(text: str) -> str:
-    """A text with what the font has no sign for replaced by U+FFFD, and line breaks and the like by spaces."""
+    """A text with characters that the font lacks replaced by U+FFFD, and control characters by spaces."""
     known = _signs()
     return "".join(sign if ord(sign) in known else "\ufffd" for sign in _CONTROL.sub(" ", text))
 
 
 @cache
 def _signs() -> frozenset[int]:
-    """Code points of both weights; none of more than 16 bits, which ReportLab writes so that no reader can copy them."""
+    """Code points of both weights, without those over 16 bits, whose text in ReportLab's files cannot be copied."""
     from matplotlib.ft2font import FT2Font  # noqa: PLC0415  Only where a figure is drawn.
 
     known = frozenset.intersection(*(frozenset(FT2Font(font_path(name)).get_charmap()) for name in (REGULAR, BOLD)))

@@ -122,7 +122,7 @@ def _mean(found: Estimate | NotApplicable) -> float | NotApplicable:
 def confusion(counts: Confusion, caption: str, name: str = "confusion") -> Table:
     """Counts of a run, a row for each true class, with their share of it; its data are counts, with the class's images."""
     rows = {Label.NORMAL: (counts.tn, counts.fp), Label.PNEUMONIA: (counts.fn, counts.tp)}
-    called = [f"called {label.name}" for label in Label]
+    called = [f"predicted {label.name}" for label in Label]
     return numbered(
         name,
         caption,

@@ -1,4 +1,4 @@
-"""A model card (Mitchell et al. 2019, FAT*, doi:10.1145/3287560.3287596), filled from a run's records alone."""
+"""A model card (Mitchell et al. 2019, FAT*, doi:10.1145/3287560.3287596), generated from a run's records."""
 
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import EvaluationReport
@@ -14,12 +14,12 @@ from pneumo_core.reporting.facts import RunFacts, fact, facts_text
 def model_card(
     facts: RunFacts, report: EvaluationReport, calibration: Calibration | NotApplicable | None = None
 ) -> Document:
-    """What a model is, what it was made for, how well it does and where it must not be used.
+    """The model card of a run: details, intended use, figures, limits.
 
     Args:
         facts: The run's records.
         report: Its evaluation.
-        calibration: Its calibration; None takes that of the records.
+        calibration: Its calibration; None: that of the records.
     """
     calibrated = facts.calibration if calibration is None else calibration
     architecture = facts_text(fact(facts.config, "architecture"))
@@ -37,7 +37,7 @@ def model_card(
             Heading("Intended use"),
             Bullets(
                 (
-                    "Intended: to study training, evaluation and balancing of classes on public chest X-rays, and teach it.",
+                    "Intended: research and teaching on training, evaluation and class balancing with public chest X-rays.",
                     (
                         "Out of scope: any use for a patient; adults; other findings than pneumonia; other views, machines or "
                         "hospitals than those of the data set."
@@ -49,19 +49,19 @@ def model_card(
                 (
                     "Recorded for each image: class, cause (bacteria or virus), patient, size in pixels, color mode.",
                     "Not recorded in the data set, so not evaluated: age, sex, severity, hospital unit, X-ray machine.",
-                    "Files of both classes differ in size and compression, which a model can lean on.",
+                    "Files of both classes differ in size and compression, which a model can use as a shortcut.",
                 )
             ),
             Heading("Metrics"),
             Paragraph(
-                f"Images with a probability of at least {point.threshold:.3f} are called PNEUMONIA; the threshold follows the "
-                f"rule '{point.rule.value}' on split {point.split.value}. {report.methods}"
+                f"Images with a probability of at least {point.threshold:.3f} are classified as PNEUMONIA. The threshold "
+                f"follows the rule '{point.rule.value}' on split {point.split.value}. {report.methods}"
             ),
             Heading("Evaluation data"),
             Paragraph(
                 "Patients of the test split are in no other split."
                 if not report.selected_on_test
-                else "Selected on test: test images also chose the epoch and the learning rates, so test figures flatter."
+                else "Selected on test: epoch and learning rates were chosen on test images, so test figures are optimistic."
             ),
             _splits(report),
             Heading("Training data"),
@@ -74,16 +74,16 @@ def model_card(
             Bullets(
                 (
                     "The images are public and were published without names; file names carry a patient's number.",
-                    "They are of children treated at one hospital: nothing is known of how the model does on other groups.",
-                    "A wrong call can harm; nothing here was examined by a regulator or in clinical use.",
+                    "They show children treated at one hospital; the performance on other groups is unknown.",
+                    "A wrong prediction can cause harm; nothing here was reviewed by a regulator or tested in clinical use.",
                 )
             ),
             Heading("Caveats and recommendations"),
             Bullets(
                 (
-                    *(("The figures are of phantoms and say nothing of X-rays.",) if phantom else ()),
+                    *(("The figures are from phantoms and do not apply to X-rays.",) if phantom else ()),
                     *LIMITS[1:],
-                    "One seed: another training of the same settings gives other figures. Compare several.",
+                    "One seed: another training with the same settings gives other figures. Compare several.",
                 )
             ),
         ),

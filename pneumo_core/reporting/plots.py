@@ -1,4 +1,4 @@
-"""Figures of a comparison: values in, a Matplotlib figure out. A is drawn gray and dashed, B in colour and solid."""
+"""Figures of a comparison: values in, a Matplotlib figure out. A is drawn gray and dashed, B in color and solid."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -10,7 +10,7 @@ from pneumo_core.evaluation.metrics import Confusion, FloatArray, PrCurve, RocCu
 from pneumo_core.evaluation.operating import GRID, DecisionCurve
 from pneumo_core.evaluation.reliability import Bin, Reliability
 from pneumo_core.evaluation.significance import SeedDifference, Spread
-from pneumo_core.evaluation.wording import NAMES, SCORES, scaled
+from pneumo_core.evaluation.wording import NAMES, SCORES, percent, scaled
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
 from pneumo_core.reporting.drawing import drawable
 from pneumo_core.reporting.facts import RunFacts
@@ -25,7 +25,7 @@ COLOURS: Final[dict[Label, str]] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#
 """The classes' colours, as on every page."""
 
 _SIDES: Final = (("#64748B", "--"), ("#0E857B", "-"))
-"""Colour and line of A and of B: told apart without colour too."""
+"""Color and line style of A and B, distinguishable without color too."""
 
 _CHANCE: Final[dict[str, Any]] = {"color": "#9CA3AF", "linewidth": 1, "linestyle": ":"}
 _WIDE: Final = 7.0
@@ -58,7 +58,7 @@ def pr(comparison: "Comparison") -> "Figure":
 
 
 def reliability(comparison: "Comparison") -> "Figure":
-    """Observed share of PNEUMONIA against the mean probability of each bin, and how many images the bins hold."""
+    """Observed frequency of PNEUMONIA against the mean probability of each bin, and the number of images in the bins."""
     figure = _figure(_WIDE, 5.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     upper.plot([0, 1], [0, 1], label="perfect", **_CHANCE)
@@ -83,14 +83,14 @@ def reliability(comparison: "Comparison") -> "Figure":
             centres = np.array([(bin_.low + bin_.high) / 2 for bin_ in found[0].bins])
             width = (found[0].bins[0].high - found[0].bins[0].low) * 0.4
             lower.bar(centres + (place - 0.5) * width, _mean_counts(found), width, color=colour)
-    upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="observed share of PNEUMONIA")
+    upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="observed frequency of PNEUMONIA")
     lower.set(xlabel="probability of PNEUMONIA", ylabel="images (mean)")
     upper.legend(loc="upper left")
     return figure
 
 
 def confusions(comparison: "Comparison") -> "Figure":
-    """The confusion matrix of each side, of several runs the mean, the colour by share of the true class."""
+    """The confusion matrix of each side, for several runs their mean; the color shows the fraction of the true class."""
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415  Only where a figure is drawn.
 
     figure = _figure(_WIDE, 3.1)
@@ -104,7 +104,7 @@ def confusions(comparison: "Comparison") -> "Figure":
             for column, count in enumerate(counts):
                 share = count / sum(counts) if sum(counts) else 0.0
                 axes.add_patch(_cell(column, place, fade(share)))
-                of_row = f"{share:.1%}" if sum(counts) else "no image"
+                of_row = percent(share) if sum(counts) else "no image"
                 text = f"{count:,.0f}" if len(side.confusions) == 1 else f"{count:,.1f}"
                 axes.text(column, place, f"{text}\n{of_row}", ha="center", va="center", color=_ink(fade(share)))
         axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xticks=[0, 1], yticks=[0, 1], ylabel="labelled")
@@ -122,7 +122,7 @@ def confusions(comparison: "Comparison") -> "Figure":
 def forest(comparison: "Comparison") -> "Figure":
     """Difference of each figure with its interval over patients, and below it a thin bar, that over seeds where there is one.
 
-    All in one colour: an interval over patients that leaves out 0 is no claim by itself. Shares left, the rest right.
+    All have one color: an interval over patients that excludes 0 is not a claim by itself. Fractions left, scores right.
     """
     figure = _figure(_WIDE, 4.0)
     for axes, of_scores in zip(figure.subplots(1, 2, width_ratios=[3, 2]), (False, True), strict=True):
@@ -145,7 +145,7 @@ def forest(comparison: "Comparison") -> "Figure":
 
 
 def seeds(comparison: "Comparison") -> "Figure":
-    """Accuracy of every run as a dot, with the mean over seeds and its t interval where there are two or more."""
+    """Accuracy of every run as a dot, with the mean over seeds and, for two or more, its t interval."""
     figure = _figure(_WIDE, 2.2)
     axes = figure.subplots()
     for place, (side, (colour, _)) in enumerate(_sides(comparison)):
@@ -182,7 +182,7 @@ def history(name: str, facts: Sequence[RunFacts]) -> "Figure":
 
 
 def probabilities(comparison: "Comparison") -> "Figure":
-    """Images of each class by probability, in the bins of the reliability diagram; of several runs the mean."""
+    """Images of each class by probability, in the bins of the reliability diagram; for several runs their mean."""
     figure = _figure(_WIDE, 2.9)
     for axes, (letter, side) in zip(figure.subplots(1, 2, sharey=True), lettered(comparison), strict=True):
         found = [part for part in side.reliability if isinstance(part, Reliability)]
@@ -259,7 +259,7 @@ def _finished(figure: "Figure", axes: "Axes", x: str, y: str, legend: Literal["l
 
 
 def _labels(side: "Side", metric: Metric | None) -> list[str]:
-    """A legend entry for a side's first run, none for the others; with the mean figure where one is named."""
+    """A legend entry for a side's first run, none for the others; with the mean of the metric, if given."""
     estimate = None if metric is None else side.figures[metric]
     figure = f", {NAMES[metric]} {estimate.value:.3f}" if metric and isinstance(estimate, Estimate) else ""
     runs = f", {len(side.run_ids)} runs" if len(side.run_ids) > 1 else ""
@@ -285,7 +285,7 @@ def _cell(column: int, row: int, colour: Any) -> Any:
 
 
 def _ink(colour: Any) -> str:
-    """Black or white, whichever reads better: relative luminance of WCAG 2.2, where both read alike at 0.179."""
+    """Black or white, whichever has more contrast: by the relative luminance of WCAG 2.2, with equal contrast at 0.179."""
     shades = np.array(colour[:3])
     linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4)
     return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"

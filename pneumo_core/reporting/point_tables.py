@@ -34,8 +34,8 @@ def _column(point: AtThreshold, at: str, benefit: str) -> dict[str, str]:
     }
     return {
         "Threshold": score_text(rates.threshold),
-        "PNEUMONIA: called so, missed": f"{counts.tp:,}, {counts.fn:,}",
-        "NORMAL: called so, false alarms": f"{counts.tn:,}, {counts.fp:,}",
+        "PNEUMONIA: detected, missed": f"{counts.tp:,}, {counts.fn:,}",
+        "NORMAL: correct, false alarms": f"{counts.tn:,}, {counts.fp:,}",
         **own,
         f"PPV {at}": estimate_text(Metric.PPV, point.values.ppv, with_n=True),
         f"NPV {at}": estimate_text(Metric.NPV, point.values.npv, with_n=True),

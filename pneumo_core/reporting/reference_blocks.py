@@ -17,10 +17,13 @@ from pneumo_core.reporting.facts import RunFacts
 def against_blocks(
     comparison: Comparison, facts_a: Sequence[RunFacts], facts_b: Sequence[RunFacts]
 ) -> tuple[Block, ...]:
-    """Each side beside the training of the report that it repeats, or why there is none."""
+    """Each side beside the training of the report that it reproduces, or the reason why there is none."""
     blocks: list[Block] = [Heading("Against the report of 2020")]
     if comparison.split is not Split.TEST:
-        return (*blocks, Paragraph(f"n/a: the report's figures are of test images, these of {comparison.split.value}."))
+        return (
+            *blocks,
+            Paragraph(f"n/a: the report's figures are from test images, these from {comparison.split.value}."),
+        )
     for letter, side, facts in (("A", comparison.a, facts_a), ("B", comparison.b, facts_b)):
         blocks += _side(letter, side, facts[0])
     notes = [protocol_notes(selected_on_test=side.selected_on_test, n=side.n) for side in (comparison.a, comparison.b)]
@@ -28,17 +31,17 @@ def against_blocks(
 
 
 def inconsistencies() -> Table:
-    """What the report says against itself."""
+    """Inconsistencies of the report."""
     return Table(
         "inconsistencies",
-        "What the report of 2020 says against itself",
-        ("what", "it says", "what is so", "why it matters"),
+        "Inconsistencies of the report of 2020",
+        ("subject", "report", "facts", "consequence"),
         tuple((one.title, one.says, one.so, one.matters) for one in INCONSISTENCIES),
     )
 
 
 def report_table(letter: str, side: Side, run: ReportRun) -> Table:
-    """Each figure of a training of the report beside ours, as fractions, since the report prints them so."""
+    """Each figure of a training of the report beside ours, as fractions, like in the report."""
 
     def row(found: Row) -> tuple[Sequence[str], Sequence[Cell]]:
         of, reported = (found.name, found.place), f"{found.report:.{found.decimals}f}"
@@ -62,7 +65,7 @@ def report_table(letter: str, side: Side, run: ReportRun) -> Table:
 
 
 def parameters_table(letter: str, manifest: Mapping[str, Any], run: ReportRun) -> Table:
-    """Parameters of the report's network and ours, to the last one."""
+    """Parameter counts of the report's network and ours."""
     return Table(
         f"against-parameters-{letter.lower()}",
         f"{letter}: parameters against the report's",

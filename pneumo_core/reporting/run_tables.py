@@ -1,4 +1,4 @@
-"""What runs were asked, trained on and run on, as tables of a document."""
+"""Settings, data, cost and hardware of runs, as tables of a document."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ from pneumo_core.runs.submission import RunData
 
 
 def settings(facts: Sequence[RunFacts], name: str = "settings") -> tuple[Table, KeyValues]:
-    """The settings in which runs differ, a column for each set of runs that differ in their seed alone, and the others."""
+    """The settings that differ, with a column for each set of runs that differ only in their seed, and the common settings."""
     groups: dict[tuple[tuple[str, str], ...], list[RunFacts]] = {}
     for run in facts:
-        asked = tuple((key, value) for key, value in sorted(flat(run.config).items()) if key != "seed")
-        groups.setdefault(asked, []).append(run)
-    columns = [dict(asked) for asked in groups]
+        values = tuple((key, value) for key, value in sorted(flat(run.config).items()) if key != "seed")
+        groups.setdefault(values, []).append(run)
+    columns = [dict(values) for values in groups]
     keys = sorted({key for column in columns for key in column})
     body = [(key, *(column.get(key, UNRECORDED) for column in columns)) for key in keys]
     seeds = ("seed", *(", ".join(facts_text(fact(run.config, "seed")) for run in runs) for runs in groups.values()))
@@ -32,7 +32,7 @@ def settings(facts: Sequence[RunFacts], name: str = "settings") -> tuple[Table, 
         ),
         KeyValues(
             f"{name}-alike",
-            "Settings" if len(facts) == 1 else "Settings alike in all runs",
+            "Settings" if len(facts) == 1 else "Settings common to all runs",
             tuple((row[0], row[1]) for row in body if len(set(row[1:])) == 1),
         ),
     )
@@ -50,7 +50,7 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def runs(facts: Sequence[RunFacts], name: str = "runs") -> Table:
-    """Where each run's images, parameters and minutes went."""
+    """Images, parameters, durations and hardware of each run."""
     rows = []
     for run in facts:
         images = [facts_text(fact(run.manifest, "images", split.value), ",") for split in Split]
@@ -74,7 +74,7 @@ def runs(facts: Sequence[RunFacts], name: str = "runs") -> Table:
 
 
 def versions(facts: Sequence[RunFacts], name: str = "versions") -> Table:
-    """Data sets, machines and versions, each value once with the runs that it is of."""
+    """Data sets, machines and versions, each value once, with its runs."""
     found: dict[tuple[str, str], list[str]] = {}
     for run in facts:
         phantom = ", phantoms, not X-rays" if run.data.get("is_phantom") else ""
@@ -97,9 +97,9 @@ def versions(facts: Sequence[RunFacts], name: str = "versions") -> Table:
 
 
 def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Mapping[str, Any]) -> Table:
-    """What a run's manifest and config say of it, in words; what was not recorded says so."""
+    """A run's details from its manifest and config, for people; missing values are marked."""
 
-    def told(*names: str, shape: str = "", unit: str = "") -> str:
+    def recorded(*names: str, shape: str = "", unit: str = "") -> str:
         return facts_text(fact(manifest, *names), shape, unit)
 
     total, trainable = fact(manifest, "parameters"), fact(manifest, "trainable_parameters")
@@ -110,21 +110,21 @@ def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Map
     rows = {
         "run": run_id,
         "data": facts_text(data.data_id or None) + (", phantoms" if data.is_phantom else ""),
-        "seed": told("seed"),
+        "seed": recorded("seed"),
         "most epochs": facts_text(config.epochs if config else None),
-        **{f"images in {split.value}": told("images", split.value, shape=",") for split in Split},
-        "parameters": told("parameters", shape=","),
-        "parameters trainable": told("trainable_parameters", shape=","),
+        **{f"images in {split.value}": recorded("images", split.value, shape=",") for split in Split},
+        "parameters": recorded("parameters", shape=","),
+        "parameters trainable": recorded("trainable_parameters", shape=","),
         "parameters not trainable": facts_text(fixed, ","),
-        "backend": told("device", "backend"),
-        "device": f"{told('device', 'kind')}: {told('device', 'name')}",
-        "precision": told("device", "precision"),
-        "training": told("training_duration_s", shape=",.0f", unit=" s") + resumed,
-        "resume": told("resume"),
-        "export and prediction": told("export_duration_s", shape=",.0f", unit=" s"),
+        "backend": recorded("device", "backend"),
+        "device": f"{recorded('device', 'kind')}: {recorded('device', 'name')}",
+        "precision": recorded("device", "precision"),
+        "training": recorded("training_duration_s", shape=",.0f", unit=" s") + resumed,
+        "resume": recorded("resume"),
+        "export and prediction": recorded("export_duration_s", shape=",.0f", unit=" s"),
         "peak memory": facts_text(_peak_mib(manifest), ",.0f", " MiB"),
-        "python": told("device", "python"),
-        "system": told("device", "system"),
+        "python": recorded("device", "python"),
+        "system": recorded("device", "system"),
         **({name: str(version) for name, version in versions.items()} if isinstance(versions, Mapping) else {}),
     }
     added = manifest.get("images_added")

@@ -27,7 +27,7 @@ Parts = Mapping[str, Sequence[Slice]]
 
 
 def slice_blocks(facts: Sequence[RunFacts]) -> tuple[Block, ...]:
-    """Each run's rates on parts of the split, and the groups that could not be made, with reasons."""
+    """Each run's rates on parts of the split, and the criteria that could not be applied, with reasons."""
     blocks: list[Block] = [Heading("Slices")]
     for run in facts:
         measured = run.on_split
@@ -56,7 +56,7 @@ def _slices(run_id: str, parts: Sequence[Slice]) -> Table:
         ("slice", "images of patients", "sensitivity", "specificity", "accuracy", "AUROC"),
         ("group", "slice", "n", "patients", "smallest", "few", *ends),
         map(row, parts),
-        ("Each interval is for its slice alone: of many slices some look bad by chance.",),
+        ("The intervals are not adjusted for the number of slices; some slices have low figures by chance.",),
     )
 
 

@@ -1,4 +1,4 @@
-"""Several comparisons as one document: networks and balancing arms, with one adjustment for looking at all of them."""
+"""Several comparisons as one document, with an adjustment for their number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,8 +55,8 @@ def study_document(compared: Sequence[Compared], title: str = "Study of chest X-
         Heading("Verdicts"),
         *(Paragraph(comparison.verdict.sentence, lead=True) for comparison in comparisons),
         Paragraph(
-            "Each verdict is for its comparison alone; p adjusted for looking at "
-            f"{len(comparisons)} comparison{'s' * (len(comparisons) > 1)} stands in the table."
+            "Each verdict is for its comparison alone; p adjusted for "
+            f"{len(comparisons)} comparison{'s' * (len(comparisons) > 1)} is in the table."
         ),
         *_unheld(comparisons),
         _summary(comparisons),
@@ -80,10 +80,10 @@ def study_document(compared: Sequence[Compared], title: str = "Study of chest X-
 
 
 def accuracy_p(comparison: Comparison) -> tuple[float | NotApplicable, str]:
-    """The p value of the difference in accuracy that a comparison rests on, and the test's name.
+    """The p value of the difference in accuracy that a comparison is based on, and the test's name.
 
-    Of one run a side McNemar's, the larger of the exact and the clustered one, as the verdict asks for both; of two runs or
-    more a side Welch's over seeds; else that of the bootstrap over patients.
+    For one run per side McNemar's, the larger of the exact and the clustered one, as the verdict needs both; for two or more
+    runs per side Welch's over seeds; else that of the bootstrap over patients.
     """
     calls, seeds = comparison.mcnemar, comparison.seeds[Metric.ACCURACY]
     if isinstance(calls, McNemar):
@@ -96,14 +96,14 @@ def accuracy_p(comparison: Comparison) -> tuple[float | NotApplicable, str]:
 
 
 def _adjusted(comparisons: Sequence[Comparison]) -> list[float | NotApplicable]:
-    """Each comparison's p, adjusted by Holm's method over those that have one."""
+    """Each comparison's p, adjusted by Holm's method."""
     found = [accuracy_p(comparison)[0] for comparison in comparisons]
     adjusted = iter(holm([p for p in found if not isinstance(p, NotApplicable)]))
     return [p if isinstance(p, NotApplicable) else next(adjusted) for p in found]
 
 
 def _unheld(comparisons: Sequence[Comparison]) -> tuple[Bullets, ...]:
-    """The claims that do not stand once p allows for the number of comparisons."""
+    """The claims that are no longer significant after the adjustment for the number of comparisons."""
     items = []
     for comparison, p in zip(comparisons, _adjusted(comparisons), strict=True):
         if comparison.verdict.claimed and not isinstance(p, NotApplicable) and p >= LEVEL:

@@ -276,7 +276,7 @@ def test_report_of_what_there_is_is_a_study(invoke: Invoke, tmp_path: Path) -> N
 
 def test_report_refuses_in_one_line_and_writes_nothing(invoke: Invoke, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert_refused(invoke("report", "--out", out), "none of them")
+    assert_refused(invoke("report", "--out", out), "no such runs")
     a, b = two_runs()
     assert_refused(invoke("report", a.run_id, b.run_id, a.run_id, "--out", out), "3 sides")
     assert_refused(invoke("report", f"{a.run_id},{b.run_id}", "--out", out), "1 sides")

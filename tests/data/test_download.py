@@ -269,7 +269,7 @@ def test_a_wrong_key(monkeypatch: pytest.MonkeyPatch, dest: Path) -> None:
 def test_a_refused_token(connect: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, dest: Path) -> None:
     connect("token")
     monkeypatch.setenv("KAGGLE_API_TOKEN", "expired")
-    with pytest.raises(DownloadError, match="refusal of those that are set up; create new ones at https://www"):
+    with pytest.raises(DownloadError, match="refusal of the ones set up; create new ones at https://www"):
         fetch(dest)
 
 
@@ -288,7 +288,7 @@ def test_a_broken_kaggle_package(monkeypatch: pytest.MonkeyPatch, dest: Path, tm
     package.mkdir(parents=True)
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
     (package / "__init__.py").write_text("raise KeyError('surprise')")
-    with pytest.raises(DownloadError, match=r"the kaggle package must do its work\. Received: KeyError: 'surprise'"):
+    with pytest.raises(DownloadError, match=r"the kaggle package must work\. Received: KeyError: 'surprise'"):
         fetch(dest)
     (package / "__init__.py").write_text("")
     with pytest.raises(DownloadError, match=r"must be installed\. Received: No module named 'kaggle\.api'"):
@@ -361,7 +361,7 @@ def test_a_truncated_body_without_a_length(server: Any, dest: Path) -> None:
 @pytest.mark.usefixtures("connect")
 def test_an_empty_body(server: Any, dest: Path) -> None:
     server.archive = b""
-    with pytest.raises(DownloadError, match=r"must arrive whole\. Received: 0 of"):
+    with pytest.raises(DownloadError, match=r"must arrive complete\. Received: 0 of"):
         fetch(dest)
     assert not (dest / ARCHIVE).exists()
 

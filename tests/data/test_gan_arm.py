@@ -218,7 +218,7 @@ def test_samples_of_the_larger_class_are_refused() -> None:
     made(replace(dcgan(), label=Label.PNEUMONIA), TABLE.iloc[TRAIN])
     with pytest.raises(ConfigError) as caught:
         require_gan(classifier(), INDEX)
-    assert_one_line(caught.value, "smaller class, NORMAL", "which makes PNEUMONIA; train a DCGAN on NORMAL")
+    assert_one_line(caught.value, "smaller class, NORMAL", "of class PNEUMONIA; train a DCGAN on NORMAL")
 
 
 def test_the_smaller_class_is_that_of_training() -> None:

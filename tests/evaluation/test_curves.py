@@ -108,4 +108,4 @@ def test_an_estimate_or_its_reason() -> None:
 def test_a_decision_curve_point_by_point() -> None:
     frame = decision_points(DecisionCurve(9, 5, 0.6, (0.1, 0.2), (0.3, 0.4), (0.25, 0.35), (0.5, 0.55), (0.7, 0.8)))
     assert frame.values.tolist() == [[0.1, 0.3, 0.25, 0.5, 0.7, 0.0], [0.2, 0.4, 0.35, 0.55, 0.8, 0.0]]
-    assert list(frame) == ["threshold", "net benefit", "low", "high", "call everybody", "call nobody"]
+    assert list(frame) == ["threshold", "net benefit", "low", "high", "treat all", "treat none"]

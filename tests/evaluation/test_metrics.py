@@ -81,8 +81,8 @@ def test_rates_of_the_report_of_2020() -> None:
         (metrics.accuracy, Confusion(0, 0, 0, 0), "no images"),
         (metrics.sensitivity, Confusion(3, 1, 0, 0), "no image is PNEUMONIA"),
         (metrics.specificity, Confusion(0, 0, 1, 3), "no image is NORMAL"),
-        (metrics.ppv, Confusion(3, 0, 1, 0), "called PNEUMONIA"),
-        (metrics.npv, Confusion(0, 3, 0, 1), "called NORMAL"),
+        (metrics.ppv, Confusion(3, 0, 1, 0), "classified as PNEUMONIA"),
+        (metrics.npv, Confusion(0, 3, 0, 1), "classified as NORMAL"),
     ],
 )
 def test_a_rate_of_nothing_is_not_applicable(

@@ -143,7 +143,7 @@ def test_images_that_are_alike_make_no_slices() -> None:
     found, missing = slices(frame, facts, 0.5)
     assert {each.group for each in found} == {"subtype"}
     assert {group: reason.reason for group, reason in missing} == dict.fromkeys(
-        GROUPS[1:], "all images are alike in it"
+        GROUPS[1:], "all images have the same value"
     )
 
 

@@ -144,7 +144,7 @@ def test_distance_decides_between_ok_warned_and_refused(
         assert_refused(prediction, repr(name), "times the distance")
     else:
         assert prediction.probability is not None
-        assert ("so the probability may mean nothing" in prediction.reason) is (answer is Answer.WARNED)
+        assert ("so the probability may be meaningless" in prediction.reason) is (answer is Answer.WARNED)
         assert "\n" not in prediction.reason
 
 
@@ -159,7 +159,7 @@ class TestColour:
         photo = np.stack([x % 256, (255 - x) % 256, y], axis=2).astype(np.uint8)
         for kind in ("PNG", "JPEG"):
             assert_refused(
-                classify(lenient, encode(photo, kind), "holiday.jpg"), "a radiograph is gray", "'holiday.jpg'"
+                classify(lenient, encode(photo, kind), "holiday.jpg"), "a radiograph must be gray", "'holiday.jpg'"
             )
 
     def test_gray_in_three_channels_is_gray(self, lenient: Classifier, finished_run: FinishedRun) -> None:
@@ -189,13 +189,15 @@ class TestColour:
         ):
             file = io.BytesIO()
             image.save(file, kind)
-            assert_refused(classify(lenient, file.getvalue(), "photo"), "a radiograph is gray")
+            assert_refused(classify(lenient, file.getvalue(), "photo"), "a radiograph must be gray")
 
 
 class TestContrast:
     @pytest.mark.parametrize("level", [0, 128, 255])
     def test_a_blank_image_is_refused(self, lenient: Classifier, level: int) -> None:
-        assert_refused(classify(lenient, encode(np.full((200, 200), level, np.uint8)), "blank.png"), "show something")
+        assert_refused(
+            classify(lenient, encode(np.full((200, 200), level, np.uint8)), "blank.png"), "must have contrast"
+        )
 
     @pytest.mark.parametrize(("spread", "refused"), [(MIN_CONTRAST - 1, True), (MIN_CONTRAST + 1, False)])
     def test_limit(self, lenient: Classifier, spread: float, refused: bool) -> None:

@@ -87,7 +87,7 @@ def test_runs_of_one_group_must_not_differ_in_more() -> None:
         made_run(made_predictions(), seed=1, epochs=3),
         made_run(made_predictions(), seed=2),
     )
-    with pytest.raises(RunError, match="differ in their seed alone"):
+    with pytest.raises(RunError, match="differ only in their seed"):
         compare_runs([a.run_id, b.run_id], [c.run_id])
 
 

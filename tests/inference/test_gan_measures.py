@@ -109,7 +109,7 @@ def test_without_any_network_the_pixels_are_measured(
     monkeypatch.setattr(gan_measures, "published_root", lambda: no_published)
     report = measured(generator, index, learned).report
     assert report.features == report.memorisation_features
-    assert report.features == NotApplicable("neither VGG16's ImageNet weights nor a finished classifier are here")
+    assert report.features == NotApplicable("neither VGG16's ImageNet weights nor a finished classifier are available")
     assert isinstance(report.memorisation_pixels.share, Estimate | NotApplicable)
     assert len(report.memorisation_pixels.nearest) == COUNT
 

@@ -121,7 +121,7 @@ def test_sides(compared: Comparison) -> None:
             f"{one.n:,}",
             f"{one.n_patients}",
             f"{one.n_pneumonia} ({share})",
-            "yes: test images chose epochs, so the figures flatter" if place == 2 else "no",
+            "yes, so the figures are optimistic" if place == 2 else "no",
         ]
 
 

@@ -125,8 +125,8 @@ def test_the_confusion_matrix_has_the_called_class_in_columns() -> None:
     table = confusion(Confusion(tn=8, fp=2, fn=5, tp=15), "counts")
     frame = rows_frame(table)
     assert frame.index.tolist() == ["NORMAL", "PNEUMONIA"]
-    assert frame["called NORMAL"].tolist() == ["8 (80.0 %)", "5 (25.0 %)"]
-    assert frame["called PNEUMONIA"].tolist() == ["2 (20.0 %)", "15 (75.0 %)"]
+    assert frame["predicted NORMAL"].tolist() == ["8 (80.0 %)", "5 (25.0 %)"]
+    assert frame["predicted PNEUMONIA"].tolist() == ["2 (20.0 %)", "15 (75.0 %)"]
     assert table.data is not None
     assert table.data.rows == (("NORMAL", 8, 2, 10), ("PNEUMONIA", 5, 15, 20))
 

@@ -25,8 +25,8 @@ def test_rates_of_a_threshold() -> None:
     assert table.columns == ("", "A, test")
     assert dict(table.rows) == {
         "Threshold": "0.321",
-        "PNEUMONIA: called so, missed": "15, 5",
-        "NORMAL: called so, false alarms": "8, 2",
+        "PNEUMONIA: detected, missed": "15, 5",
+        "NORMAL: correct, false alarms": "8, 2",
         "Sensitivity": share(0.91),
         "Specificity": share(0.82),
         "PPV, as in these images": share(0.73),

@@ -13,12 +13,12 @@ from pneumo_core.evaluation.metrics import Confusion
 from pneumo_core.records import Estimate, Metric, NotApplicable
 
 FEW = 3
-"""Runs of a side whose lines are still drawn strong and whose bins have interval bars: more would hide one another."""
+"""Maximum number of runs per side with strong lines and interval bars; more would hide each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a side is drawn, by more than its colour.
+    """How a side is drawn, not only by its color.
 
     Attributes:
         letter: ``A`` or ``B``.
@@ -71,12 +71,12 @@ def pr_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
 
 
 def sides(comparison: Comparison) -> Iterator[tuple[Look, Side]]:
-    """Both sides with their looks."""
+    """Both sides with their styles."""
     return zip(LOOKS, (comparison.a, comparison.b), strict=True)
 
 
 def missing(comparison: Comparison, kind: str) -> NotApplicable | None:
-    """Why no run of either side has a curve; None where one has."""
+    """The reason why no run has a curve; None if one has."""
     found = [curve for _, side in sides(comparison) for curve in getattr(side, kind)]
     reasons = [curve for curve in found if isinstance(curve, NotApplicable)]
     return reasons[0] if len(reasons) == len(found) else None
@@ -112,7 +112,7 @@ def _points(
     rates: Callable[[Confusion], tuple[float, float] | None],
     bars: tuple[Estimate | NotApplicable, Estimate | NotApplicable],
 ) -> None:
-    """The operating point of each run; of a single one with its 95 % intervals."""
+    """The operating point of each run; for a single run with its 95 % intervals."""
     found = [
         (*point, threshold, seed)
         for point, threshold, seed in zip(map(rates, side.confusions), side.thresholds, side.seeds, strict=True)

@@ -1,4 +1,4 @@
-"""Curves of both sides on the same axes: what differs, ROC, precision and recall, calibration, histories, seeds."""
+"""Curves of both sides on the same axes: differences, ROC, precision and recall, calibration, histories, seeds."""
 
 import streamlit as st
 
@@ -27,26 +27,24 @@ def curves_panel(comparison: Comparison) -> None:
     """Every curve of both sides, each with its table."""
     here = where(comparison)
     st.caption(f"A is solid, B dashed. A: {comparison.a.name}. B: {comparison.b.name}.")
-    words = "What lies right of 0 is higher for B. A bar that crosses 0 shows no difference."
+    words = "Values to the right of 0 are higher for B. A bar that crosses 0 shows no difference."
     chart(forest(comparison), forest_points(comparison), title="Differences, B - A", where=here, caption=words)
     if len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1:
         metric = st.segmented_control(
             "Figure", HEADLINE, required=True, default=HEADLINE[0], format_func=NAMES.__getitem__, key="seed_metric"
         )
-        words = "Each dot is a training run. Where the dots of both sides mix, the seed matters as much as the arm."
+        words = "Each dot is a training run. If the dots of both sides overlap, the seed matters as much as the balancing arm."
         dots = seed_dots(comparison, metric or HEADLINE[0])
         chart(dots, seed_points(comparison, metric or HEADLINE[0]), title="Runs by seed", where=here, caption=words)
     left, right = st.columns(2, gap="large")
     with left:
-        words = "The nearer to the top left, the better the images are ordered. Marks are the runs' own thresholds."
+        words = "The closer to the top left, the better the ranking. Marks are the runs' own thresholds."
         chart(roc_overlay(comparison), roc_points(comparison), title="ROC curves", where=here, caption=words)
     with right:
-        words = "Read it against the prevalence, the dotted line: that is what calling at random gives."
+        words = "The dotted line is the prevalence, the precision of random predictions."
         table = pr_points(comparison)
         chart(pr_overlay(comparison), table, title="Precision-recall curves", where=here, caption=words)
-    words = (
-        "On the diagonal, of images called 80 % likely 80 % are PNEUMONIA. The bars below count the images of a bin."
-    )
+    words = "On the diagonal, 80 % of the images with a probability of 80 % are PNEUMONIA. The bars below count images."
     chart(
         reliability_overlay(comparison), reliability_points(comparison), title="Calibration", where=here, caption=words
     )

@@ -1,4 +1,4 @@
-"""What the Compare page gives to take away: the whole as one archive, and each table, figure and document of it."""
+"""Downloads of the Compare page: one archive with everything, and each table, figure and document."""
 
 import io
 import zipfile
@@ -31,11 +31,11 @@ def files_panel(comparison: Comparison) -> None:
     st.markdown("**Documents**")
     st.caption(
         "A report as HTML and PDF, every number as JSON, each table as CSV, each figure as SVG and PNG, a model card of each "
-        "run and a CLAIM checklist. Making them takes some seconds a run."
+        "run and a CLAIM checklist. Creating them takes some seconds per run."
     )
     key = f"documents of {','.join(a)} and {','.join(b)} on {comparison.split.value}"
     if not st.session_state.get(key) and not st.button(
-        "Make the documents", icon=":material/description:", key=f"make {key}"
+        "Create the documents", icon=":material/description:", key=f"make {key}"
     ):
         return
     st.session_state[key] = True

@@ -24,15 +24,15 @@ FOREST = (
     Metric.AUPRC,
     Metric.BRIER,
 )
-"""Not the log loss: one image of which a run is sure and wrong would stretch the axis over all others."""
+"""Without the log loss: one confidently wrong image would stretch the axis."""
 
 _LESS_IS_BETTER = {Metric.BRIER, Metric.LOG_LOSS}
 _PATIENTS = {"symbol": "diamond", "size": 10, "color": REFERENCE}
 _SEEDS = {"symbol": "circle-open", "size": 8, "color": REFERENCE}
 _MOST_REACH = 3
-"""Times the widest interval over patients, how far an axis goes for one over seeds."""
+"""Limit of an axis for intervals over seeds, as a multiple of the widest interval over patients."""
 _APART = 0.18
-"""How far a figure's two intervals stand above and below its place on the axis."""
+"""Vertical offset of a figure's two intervals from its position on the axis."""
 
 
 def forest(comparison: Comparison, shown: Sequence[Metric] = FOREST) -> go.Figure | NotApplicable:
@@ -60,9 +60,9 @@ def forest(comparison: Comparison, shown: Sequence[Metric] = FOREST) -> go.Figur
         figure.add_vline(x=0, line=DOTTED, row=row, col=1)
         unit = "" if panel[0] in SCORES else ", points"
         reach, beyond = _reach(panel, found, comparison)
-        words = " (thin bars that reach the edge go on beyond it)" if beyond else ""
+        words = " (thin bars that reach the edge continue beyond it)" if beyond else ""
         figure.update_xaxes(title_text=f"B - A{unit}{words}", zeroline=False, range=[-reach, reach], row=row)
-        names = [NAMES[metric] + (" (less is better)" if metric in _LESS_IS_BETTER else "") for metric in panel]
+        names = [NAMES[metric] + (" (lower is better)" if metric in _LESS_IS_BETTER else "") for metric in panel]
         figure.update_yaxes(
             tickvals=list(range(len(panel))), ticktext=names, range=[len(panel) - 0.5, -0.5], showgrid=False, row=row
         )
@@ -81,7 +81,7 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
         if not known:
             reason = next(value for value in values if isinstance(value, NotApplicable))
             continue
-        # Runs of one value stand beside one another.
+        # Runs with equal values are placed side by side.
         lift = [place - 0.12 - 0.3 * index / max(1, len(known) - 1) for index in range(len(known))]
         figure.add_scatter(
             x=[scaled(metric, value) for value, _ in known],
@@ -127,7 +127,7 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
 def _reach(
     panel: Sequence[Metric], found: Mapping[Metric, Estimate | NotApplicable], comparison: Comparison
 ) -> tuple[float, bool]:
-    """How far an axis goes to either side of 0, and whether an interval over seeds goes further.
+    """Limit of an axis on either side of 0, and whether an interval over seeds exceeds it.
 
     With two seeds that interval is so wide that on its axis nothing else could be read.
     """

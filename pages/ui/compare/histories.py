@@ -58,10 +58,10 @@ def histories(
 
 
 def histories_caption(selected_on_test: tuple[bool, bool]) -> str:
-    """What to read `histories` with: whose validation images were the test images."""
+    """Caption of `histories`: which runs used the test images for validation."""
     words = "The strong lines are validation, the faint ones train; the star is the epoch whose weights were kept."
     chosen = [letter for letter, selected in zip("AB", selected_on_test, strict=True) if selected]
     if chosen:
         whose = "In both runs" if len(chosen) == 2 else f"In {chosen[0]}"
-        words += f" {whose} the validation images were the test images, so that choice flatters the test figures."
+        words += f" {whose} the validation images were the test images, so the test figures are optimistic."
     return words

@@ -1,4 +1,4 @@
-"""Compare's operating point: a rule chosen on validation, live thresholds, and what they mean at the reader's prevalence."""
+"""Compare's operating point: a threshold rule, live thresholds, and predictive values at a chosen prevalence."""
 
 from typing import Final
 
@@ -28,19 +28,19 @@ from pneumo_core.records import NotApplicable
 from pneumo_core.reporting.point_tables import rates_table
 
 _EXPLORATION: Final = (
-    "A threshold moved by hand while looking at {split} figures is exploration, not evaluation: quote figures at a "
+    "A threshold moved by hand while looking at {split} figures is exploration, not evaluation: report figures at a "
     "threshold that was chosen on validation or fixed beforehand."
 )
 
 
 def operating_point(comparison: Comparison, pair: Pair) -> None:
-    """Let the reader choose a rule, thresholds and a prevalence, and show what follows from them on the split."""
+    """Choice of a rule, thresholds and a prevalence, with the resulting figures on the split."""
     a, b = shown_sides(comparison, pair)
     name_sides(a, b)
     _panel(a, b, validation_of(a), validation_of(b))
 
 
-# A fragment, so that moving a slider runs this panel alone and not the whole comparison.
+# A fragment, so that moving a slider reruns only this panel.
 @st.fragment
 def _panel(a: Shown, b: Shown, val_a: Evidence | NotApplicable, val_b: Evidence | NotApplicable) -> None:
     sides, vals = (a, b), (val_a, val_b)
@@ -49,7 +49,7 @@ def _panel(a: Shown, b: Shown, val_a: Evidence | NotApplicable, val_b: Evidence 
     if missing:
         reasons = "; ".join(f"of {letter}, {reason}" for letter, reason in missing.items())
         st.info(
-            f"No rule can choose on validation here: {reasons}. So there are the runs' own thresholds and a fixed one. "
+            f"No rule can be applied on validation here: {reasons}. Only the runs' own thresholds and a fixed one remain. "
             "Runs of the preset 'sound' hold out validation patients and offer every rule."
         )
     prevalence = pick_prevalence(a)
@@ -74,7 +74,7 @@ def _point(side: Shown, threshold: float, prevalence: float, stake: float) -> At
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _decision_curve(rows: pd.DataFrame, prevalence: float) -> DecisionCurve | NotApplicable:
-    """The one costly part, which no threshold changes; the cache's key is the predictions themselves."""
+    """The only slow part, independent of the thresholds; the cache's key is the predictions themselves."""
     values = probability(rows["logit"].to_numpy())
     return decision_curve(
         rows["label"].to_numpy(dtype="int64"), values, rows["patient_id"].to_numpy(dtype=str), prevalence
@@ -93,14 +93,14 @@ def _results(points: Points, prevalence: float, stake: float) -> None:
     left, right = st.columns(2, gap="large")
     where = " and ".join(dict.fromkeys(f"{side.where}, n = {point.rates.n:,}" for side, point in points))
     with left:
-        words = "Moving a threshold moves its point along its curve: what sensitivity gains, specificity pays."
+        words = "Moving a threshold moves its point along its curve: higher sensitivity means lower specificity."
         title = "Operating points on the ROC curves"
         chart(roc_points(points), roc_frame(points), title=title, where=where, caption=words)
     with right:
         words = (
-            f"Net benefit at a prevalence of {percent(prevalence)}: true positives less false positives, as shares of all, a "
-            "false positive weighing threshold / (1 - threshold). The dashed upright line is the threshold probability chosen "
-            "above. A run is of use where it lies above both grey lines. The "
-            "probabilities are the raw ones, so read it only as far as Calibration lets them be trusted."
+            f"Net benefit at a prevalence of {percent(prevalence)}: true positives minus false positives, as fractions of all "
+            "images, where a false positive has the weight threshold / (1 - threshold). The dashed line is the threshold "
+            "probability chosen above. A run is useful where it lies above both gray lines. The "
+            "probabilities are raw, so the curve is valid only as far as they are calibrated; see Calibration."
         )
         chart(decision(points, stake), decision_frame(points), title="Decision curves", where=where, caption=words)

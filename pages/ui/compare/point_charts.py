@@ -50,13 +50,13 @@ def roc_points(points: Points) -> go.Figure | NotApplicable:
 
 
 def decision(points: Points, stake: float) -> go.Figure | NotApplicable:
-    """Net benefit of both runs, of calling everybody and of calling nobody, at one prevalence; the stake is marked."""
+    """Net benefit of both runs, of treating all and of treating none, at one prevalence, with the threshold probability."""
     figure = go.Figure()
     for side, point in points:
         curve = point.curve
         if isinstance(curve, NotApplicable):
             return curve
-        # One outline, there along the upper ends and back along the lower ones.
+        # One outline: along the upper ends and back along the lower ones.
         figure.add_scatter(
             x=curve.threshold + curve.threshold[::-1],
             y=curve.high + curve.low[::-1],
@@ -82,9 +82,9 @@ def decision(points: Points, stake: float) -> go.Figure | NotApplicable:
     curves = [point.curve for _, point in points if isinstance(point.curve, DecisionCurve)]
     line = {**_GREY, "dash": "dashdot"}
     figure.add_scatter(x=curves[0].threshold, y=curves[0].treat_all, mode="lines", name="call everybody", line=line)
-    figure.add_scatter(x=[0, 1], y=[0, 0], mode="lines", name="call nobody", line=DOTTED)
+    figure.add_scatter(x=[0, 1], y=[0, 0], mode="lines", name="treat none", line=DOTTED)
     figure.add_vline(x=stake, line={**_GREY, "dash": "dash", "width": 1})
-    top = curves[0].prevalence  # The most there can be.
+    top = curves[0].prevalence  # The maximum.
     figure.update_xaxes(title="threshold probability", range=[-0.01, 1.01], dtick=0.2)
     figure.update_yaxes(title="net benefit", range=[-0.4 * top, 1.1 * top])
     return laid_out(figure, 420, -0.2, top=16)

@@ -14,12 +14,12 @@ from pneumo_core.records import NotApplicable
 
 
 def reliability_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
-    """Share of PNEUMONIA against the mean probability of each bin of every run, and how many images a bin has."""
+    """Observed frequency of PNEUMONIA against the mean probability of each bin of every run, and the images per bin."""
     if reason := missing(comparison, "reliability"):
         return reason
     table = reliability_points(comparison)
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.78, 0.22])
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="probabilities mean what they say", line=DOTTED)
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="perfect calibration", line=DOTTED)
     for look, side in sides(comparison):
         mine = table[table["side"] == look.letter]
         for place, ((_, seed), run) in enumerate(mine[mine["images"] > 0].groupby(["run", "seed"], sort=False)):

@@ -1,4 +1,4 @@
-"""Compare's slices: where both runs are good and bad, by cause, size, sharpness, images of a patient and kind of file."""
+"""Compare's slices: both runs' rates by cause, size, sharpness, images per patient and kind of file."""
 
 from typing import Final
 
@@ -46,8 +46,8 @@ def slices(comparison: Comparison, pair: Pair) -> None:
     )
     measure = measure or RATES[0]
     st.caption(
-        "Each interval is 95 %, clustered by patient, and for its slice alone: of many slices some look bad by chance. "
-        f"A slice of fewer than {evaluated.FEW} images says little."
+        "Intervals are 95 %, clustered by patient, and not adjusted for the number of slices; some slices have low figures by "
+        f"chance. A slice of fewer than {evaluated.FEW} images is uncertain."
     )
     a, b = (_sliced_of(side) for side in sides)
     reasons = {group: missing.reason for _, lacking in (a, b) for group, missing in lacking}

@@ -1,4 +1,4 @@
-"""What is in a data set: counts, patients, what to know before believing a figure, and the files left out."""
+"""Summary of a data set: counts, patients, pitfalls, and excluded files."""
 
 import json
 from dataclasses import asdict
@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui.charts import COLOURS
+from pages.ui.glossary import TERMS
 from pneumo_core.data.audit import audit
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import percent
@@ -17,11 +18,11 @@ from pneumo_core.records import Label, Split, Subtype
 
 _ADVICE = {
     "empty": "Training needs both classes in train and in test.",
-    "duplicates-span-splits": "A model may be tested on an image that it has learned: figures on test flatter it.",
+    "duplicates-span-splits": "A model may be tested on its training images: test figures are optimistic.",
     "duplicates-span-labels": "One of the two labels is wrong.",
-    "patients-span-splits": "A model may know the child and not the disease: figures on test flatter it.",
+    "patients-span-splits": "A model may recognize the child instead of the disease: test figures are optimistic.",
 }
-"""What a severe finding means for figures."""
+"""Consequence of a severe finding for figures."""
 _POINTERS = {"duplicates": "'Images' shows them: turn on 'Only byte-identical copies'."}
 _PATTERNS = {Subtype.NONE: "", Subtype.BACTERIA: "", Subtype.VIRUS: "/", Subtype.UNKNOWN: "x"}
 
@@ -90,27 +91,31 @@ def count_figure(table: pd.DataFrame, *, as_shares: bool) -> go.Figure:
 
 
 def show_summary(index: DataIndex) -> None:
-    """Counts, patients, what to know before believing a figure, and what was left out."""
+    """Counts, patients, pitfalls, and excluded files."""
     table = index.table
     totals = (
         ("Images", len(table), "Files that could be read."),
-        ("Patients", table["patient_id"].nunique(), "By file name; bacteria, virus and IM are numbered apart."),
-        ("Patients, prefix dropped", table["pooled_id"].nunique(), "The pessimistic reading: one number is one child."),
-        ("Unreadable files", len(index.unreadable), "No usable images; listed below with their reasons."),
+        ("Patients", table["patient_id"].nunique(), TERMS["patient"]),
+        ("Patients, prefix dropped", table["pooled_id"].nunique(), TERMS["patient, prefix dropped"]),
+        (
+            "Unreadable files",
+            len(index.unreadable),
+            "Files that are not usable images; listed below with their reasons.",
+        ),
     )
     for column, (name, value, words) in zip(st.columns(4), totals, strict=True):
         column.metric(name, f"{value:,}", help=words)
 
     findings = audit(index)
-    st.subheader("What to know before believing a figure")
+    st.subheader("Pitfalls")
     said = []
     for finding in findings:
         advice = _ADVICE.get(finding.code, "") if finding.severe else _POINTERS.get(finding.code, "")
         said.append((f"{finding.message} {advice}".strip(), finding.severe))
     if not findings:
         said.append(("The official counts, no duplicates, and no patient in both train and test.", False))
-    said.append(("The files themselves may give the class away: see 'Sizes and modes'.", False))
-    # In the audit's order, because a finding may speak of the one before it.
+    said.append(("The files themselves may reveal the class: see 'Sizes and modes'.", False))
+    # In the audit's order, because a finding may refer to the previous one.
     for is_severe, group in groupby(said, key=itemgetter(1)):
         if is_severe:
             for message, _ in group:
@@ -129,8 +134,8 @@ def show_summary(index: DataIndex) -> None:
     numbers = {str(name): st.column_config.NumberColumn(format="localized") for name in counts.select_dtypes("number")}
     st.dataframe(counts, hide_index=True, column_config=numbers, alt="Images and patients per split")
     st.caption(
-        "Subtypes and patients are what the file names say. PPV and NPV hold for the share of PNEUMONIA they were measured at, "
-        "and it is not the same in every split."
+        "Subtypes and patients are taken from the file names. PPV and NPV depend on the prevalence of PNEUMONIA, which differs "
+        "between the splits."
     )
 
     st.subheader("Files left out")

@@ -1,4 +1,4 @@
-"""What is known of an image without looking at it: its features by class, as figures and tables."""
+"""Features of image files, without their pixels, by class, as figures and tables."""
 
 from collections.abc import Mapping
 
@@ -15,23 +15,23 @@ from pneumo_core.records import Estimate, Label, NotApplicable
 
 _BINS = 30
 _MOST_POINTS = 2000
-"""Points of the scatter plot: the browser draws each one, and more of them only cover each other."""
+"""Maximum number of points of the scatter plot: more would only cover each other."""
 _QUANTILES = {"minimum": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95, "maximum": 1.0}
 
 
 def features(table: pd.DataFrame) -> dict[str, pd.Series]:
-    """What can be known of an image without looking at it, per row of an index's table."""
+    """Features of a file without its pixels, per row of an index's table."""
     pixels = table["width"] * table["height"]
     return {
         "file size (kB)": table["size_bytes"] / 1000,
         "width (pixels)": table["width"],
         "height (pixels)": table["height"],
         "aspect (width / height)": table["width"] / table["height"],
-        "compression (bytes a pixel)": table["size_bytes"] / pixels,
+        "compression (bytes per pixel)": table["size_bytes"] / pixels,
     }
 
 
-@st.cache_data(max_entries=64, show_spinner="Asking how well the files alone tell the classes apart…")
+@st.cache_data(max_entries=64, show_spinner="Measuring how well the files alone distinguish the classes…")
 def giveaways(data_id: str, split: str, _table: pd.DataFrame) -> list[tuple[str, str, Estimate | NotApplicable]]:  # noqa: ARG001
     """For each feature, whether PNEUMONIA has more of it, and the AUROC of ranking by it alone.
 
@@ -86,7 +86,7 @@ def histogram(values: Mapping[Label, NDArray[np.float64]], name: str) -> tuple[g
 
 
 def scatter(table: pd.DataFrame) -> tuple[go.Figure, int]:
-    """Width against height, a point an image, and how many points are drawn."""
+    """Width against height, a point per image, and the number of drawn points."""
     drawn = table if len(table) <= _MOST_POINTS else table.sample(_MOST_POINTS, random_state=0)
     figure = go.Figure()
     for label in Label:
@@ -110,7 +110,7 @@ def scatter(table: pd.DataFrame) -> tuple[go.Figure, int]:
 
 
 def quantile_table(numbers: Mapping[Label, NDArray[np.float64]]) -> pd.DataFrame:
-    """Spread of a feature, a row a class."""
+    """Spread of a feature, one row per class."""
     rows = []
     for label, values in numbers.items():
         spread = np.quantile(values, list(_QUANTILES.values())).tolist() if values.size else []

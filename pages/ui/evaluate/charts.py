@@ -1,4 +1,4 @@
-"""Evaluate's charts: calls, curves and training history, each with the same as a table."""
+"""Evaluate's charts: confusion matrix, curves and training history, each also as a table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ def calls(report: EvaluationReport, split: Split) -> None:
     with right:
         st.markdown(f"**Classification table** · {where}")
         show_rows(classification(part.table, f"Classification table, {where}"))
-        st.caption("In the layout of the report of 2020, so that the two can be read side by side.")
+        st.caption("In the layout of the report of 2020, for comparison.")
         for row in part.table[:2]:
             for name in ("precision", "recall"):
                 if isinstance(value := getattr(row, name), NotApplicable):
@@ -42,8 +42,13 @@ def curves(report: EvaluationReport, split: Split) -> None:
     part = report.splits[split]
     where = f"{place(report, split)}, n = {part.n:,}"
     kinds = (
-        ("roc", "ROC curve", Metric.AUROC, "The nearer to the top left, the better the images are ordered."),
-        ("pr", "Precision-recall curve", Metric.AUPRC, "Read it against the prevalence, the dashed line."),
+        ("roc", "ROC curve", Metric.AUROC, "The closer to the top left, the better the ranking."),
+        (
+            "pr",
+            "Precision-recall curve",
+            Metric.AUPRC,
+            "The dashed line is the prevalence, the precision of random predictions.",
+        ),
     )
     for column, (kind, title, metric, words) in zip(st.columns(2, gap="large"), kinds, strict=True):
         figure = charts.roc(part) if kind == "roc" else charts.pr(part)
@@ -54,7 +59,7 @@ def curves(report: EvaluationReport, split: Split) -> None:
 
 
 def training(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> None:
-    """The curves of the training, and which epoch's weights were kept."""
+    """The curves of the training, and the epoch whose weights were kept."""
     epochs = epoch_points(events)
     if epochs.empty:
         st.info("This run's epochs were not recorded.")
@@ -67,10 +72,10 @@ def training(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> 
         else "No epoch has a validation loss. "
     )
     caption += (
-        "The learning rate is the one an epoch ended with. A gap that opens between the two curves is overfitting; "
-        "a validation curve that jumps is a model not settled."
+        "The learning rate is that at the end of an epoch. A growing gap between the two curves is overfitting; "
+        "a jumping validation curve means that training has not converged."
     )
     if selected_on_test:
-        caption += " Here the validation images are the test images, so this choice flatters the test figures."
+        caption += " Here the validation images are the test images, so the test figures are optimistic."
     figure = charts.history(events, selected_on_test=selected_on_test)
     chart(figure, epochs, title="Loss, accuracy and learning rate", where=where, caption=caption)

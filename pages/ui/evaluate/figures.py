@@ -1,7 +1,8 @@
-"""What the Evaluate page draws with: the split in the address, figures, operating point and facts."""
+"""Parts of the Evaluate page: the split in the address, figures, operating point and details."""
 
 import streamlit as st
 
+from pages.ui.glossary import TERMS
 from pages.ui.pictures import plain
 from pages.ui.table import data_frame, show_rows
 from pneumo_core.config.classifier import OperatingRule
@@ -11,24 +12,13 @@ from pneumo_core.records import Metric, NotApplicable, Split
 from pneumo_core.reporting import evaluation_tables
 from pneumo_core.reporting.evaluation_tables import place
 
-_HELP = {
-    Metric.ACCURACY: "Fraction of images classified correctly labelled. Always saying the commoner class reaches its share.",
-    Metric.SENSITIVITY: "Share of the PNEUMONIA images that are called PNEUMONIA; the rest are missed.",
-    Metric.SPECIFICITY: "Share of the NORMAL images that are called NORMAL; the rest are false alarms.",
-    Metric.AUROC: "How often a PNEUMONIA image gets a higher probability than a NORMAL one. 0.5 is chance. Needs no threshold.",
-    Metric.AUPRC: "Average precision over all thresholds. Calling at random gives the prevalence, not 0.5.",
-    Metric.PPV: "Fraction of images classified as PNEUMONIA that are PNEUMONIA, at this split's prevalence; elsewhere it differs.",
-    Metric.NPV: "Fraction of images classified as NORMAL that are NORMAL, at this split's prevalence; elsewhere it differs.",
-    Metric.BRIER: "Mean squared error of the probability: 0 is perfect, 0.25 is what always saying 0.5 gives.",
-    Metric.LOG_LOSS: "Mean cross-entropy in nats, which training minimises. Being sure and wrong costs most.",
-}
 _CARDS = (
     (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC, Metric.AUPRC),
     (Metric.PPV, Metric.NPV, Metric.BRIER, Metric.LOG_LOSS),
 )
 _RULES = {
-    OperatingRule.HALF: "fixed at one half, so nothing was chosen.",
-    OperatingRule.YOUDEN: "where sensitivity + specificity is highest on {split}.",
+    OperatingRule.HALF: "fixed at 0.5, so nothing was chosen.",
+    OperatingRule.YOUDEN: "the threshold with the highest sensitivity + specificity on {split}.",
 }
 
 
@@ -36,10 +26,10 @@ def pick_split(report: EvaluationReport) -> Split:
     """Let the reader choose a split; the choice is in the address (``?split=``) and survives a change of page."""
     known = [split for split in (Split.TEST, Split.VAL, Split.TRAIN) if split in report.splits]
     if st.session_state.get("split_shown") not in known:
-        asked = st.query_params.get("split", st.session_state.get("chosen_split"))
-        if asked is not None and asked not in known:
-            st.warning(f"This run has no figures on {plain(repr(asked[:40]))}; showing {known[0].value}.")
-        st.session_state["split_shown"] = Split(asked) if asked in known else known[0]
+        requested = st.query_params.get("split", st.session_state.get("chosen_split"))
+        if requested is not None and requested not in known:
+            st.warning(f"This run has no figures on {plain(repr(requested[:40]))}; showing {known[0].value}.")
+        st.session_state["split_shown"] = Split(requested) if requested in known else known[0]
     chosen = st.segmented_control(
         "Split",
         known,
@@ -61,7 +51,7 @@ def figures(report: EvaluationReport, split: Split) -> None:
             estimate = part.figures[metric]
             n = "" if isinstance(estimate, NotApplicable) else f"n = {estimate.n:,}, "
             with grid.cell():
-                st.metric(NAMES[metric], value_text(metric, estimate), help=_HELP[metric])
+                st.metric(NAMES[metric], value_text(metric, estimate), help=TERMS[metric])
                 st.caption(
                     f"{interval_text(metric, estimate)}  \n{n}{place(report, split)}".replace(
                         ", selected", "  \nselected"
@@ -75,14 +65,14 @@ def figures(report: EvaluationReport, split: Split) -> None:
 
 
 def operating_point(report: EvaluationReport, split: Split) -> None:
-    """The threshold, how it was chosen, and its rates there and here."""
+    """The threshold, its rule, and its rates on both splits."""
     point = report.operating_point
     st.markdown(
-        f"PNEUMONIA is called at a probability of **{point.threshold:.3f}** or more. Rule '{point.rule.value}': "
+        f"Images are classified as PNEUMONIA at a probability of **{point.threshold:.3f}** or more. Rule '{point.rule.value}': "
         + _RULES[point.rule].format(split=point.split.value)
     )
     show_rows(evaluation_tables.operating_point(report, split))
     if point.rule is not OperatingRule.HALF:
         st.caption(
-            f"The rates on {point.split.value} flatter, because the threshold fits those images. Quote those on test."
+            f"The rates on {point.split.value} are optimistic, because the threshold was chosen there; report those on test."
         )

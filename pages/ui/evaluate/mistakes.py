@@ -1,4 +1,4 @@
-"""The images of a run: their probabilities, the worst of them as pictures, and files to take away."""
+"""The images of a run: their probabilities, the largest errors as images, and downloads."""
 
 import json
 from pathlib import PurePosixPath
@@ -26,12 +26,12 @@ _WORST = 8
 
 
 def predictions_of(view: RunView, report: EvaluationReport) -> pd.DataFrame:
-    """The run's predictions on all splits, with the probability of each and what the run's threshold makes of it."""
+    """The run's predictions on all splits, with each probability and the class at the run's threshold."""
     return with_probability(read_predictions(view.run), report.operating_point.threshold)
 
 
 def probability_chart(predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
-    """How the probabilities of the two classes lie, and where the threshold cuts them."""
+    """Distribution of the probabilities of the two classes, with the threshold."""
     rows = predicted[predicted["split"] == split.value]
     bins = probability_bins(rows["label"].to_numpy(), rows["probability"].to_numpy())
     chart(
@@ -39,18 +39,18 @@ def probability_chart(predicted: pd.DataFrame, report: EvaluationReport, split: 
         bins,
         title="Probabilities by class",
         where=f"{place(report, split)}, n = {len(rows):,}",
-        caption="What lies right of the threshold is called PNEUMONIA. NORMAL images there are false alarms; PNEUMONIA "
-        "images left of it are missed. Each class has its own scale. Bars heaped at the ends come from a model that is "
-        "sure, which need not be right.",
+        caption="Images right of the threshold are classified as PNEUMONIA. NORMAL images there are false alarms; PNEUMONIA "
+        "images left of it are missed. Each class has its own scale. Bars at the ends come from a model that is "
+        "confident, which need not be correct.",
     )
 
 
 def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
-    """All images of the split by how wrong they are, and pictures of the worst."""
+    """All images of the split by error, and the largest errors as images."""
     table = by_error(predicted[predicted["split"] == split.value])
     wrong = int((table["verdict"] != "right").sum())
     where = f"{place(report, split)}, n = {len(table):,}"
-    st.markdown(f"**Images by how wrong they are** · {where}")
+    st.markdown(f"**Images by error** ·  {where}")
     st.caption(
         f"{wrong:,} misclassified images come first. Error is the distance between probability and label (0 NORMAL, "
         "1 PNEUMONIA). A click on a column's name sorts by it; the magnifying glass searches."
@@ -63,7 +63,7 @@ def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, s
         height=360,
         key="images",
         column_config={"probability": number, "error": number},
-        alt=f"Images by how wrong they are, {where}",
+        alt=f"Images by error, {where}",
     )
     index = _index_here(view)
     if index is None:
@@ -78,7 +78,7 @@ def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, s
 
 
 def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
-    """Small pictures of rows of `by_error`; a file that is gone or has changed says so in its place."""
+    """Small pictures of rows of `by_error`; a missing or changed file is reported in its place."""
     hashes = dict(zip(index.table["image_id"], index.table["sha256"], strict=True))
     grid = st.grid(4, min_column_width=170, border=True)
     for row in worst.to_dict("records"):
@@ -120,6 +120,4 @@ def downloads(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, 
     with st.container(horizontal=True):
         for label, data, name, mime in files:
             download(label, data, name, mime)
-    st.caption(
-        "Each prediction has its logit, its probability and what it is called. No image is in any of these files."
-    )
+    st.caption("Each prediction has its logit, probability and class. No image is in any of these files.")

@@ -1,4 +1,4 @@
-"""Whether a DCGAN copies: how near its samples come to the images it has learned from, and the nearest pairs to look at."""
+"""Memorization of a DCGAN: distances of its samples to its training images, and the nearest pairs."""
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from pages.ui.charts import COLOURS, SYNTHETIC, laid_out, vertical
 from pages.ui.components import chart
 from pages.ui.gan.measures import finished_measures
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
+from pages.ui.glossary import TERMS
 from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.generator.measures import GenerativeReport
@@ -52,23 +53,22 @@ def _share(found: Memorisation) -> None:
     st.metric(
         "Generated images that are flagged",
         "n/a" if isinstance(share, NotApplicable) else percent(share.value),
-        help=f"Nearer to a training image than {percent(1 - expected, 0)} of the training images are to any of another "
-        "patient, or equal to one.",
+        help=TERMS["memorization"],
     )
     if isinstance(share, NotApplicable):
         st.info(f"Not applicable: {share.reason}.")
         return
     st.caption(
-        f"{percent_text(share)}, 95 %, n = {share.n:,}; without copying about {percent(expected, 0)} would be flagged."
+        f"{percent_text(share)}, 95 %, n = {share.n:,}; without memorization about {percent(expected, 0)} would be flagged."
     )
     if share.low > expected:
         st.warning(
-            "More than without copying: some samples may be copies of patients' images. Look at the first pairs."
+            "More than without memorization: some samples may be copies of patients' images. Check the first pairs."
         )
     elif share.high < expected:
-        st.success("Fewer than without copying: this measure shows no sign of copies.")
+        st.success("Fewer than without memorization: this measure shows no sign of copies.")
     else:
-        st.info("As many as without copying, as far as this number of samples can tell.")
+        st.info("No difference from the expected number without memorization, for this number of samples.")
 
 
 def _distances(found: Memorisation, report: GenerativeReport, space: str, label: Label) -> None:
@@ -86,8 +86,8 @@ def _distances(found: Memorisation, report: GenerativeReport, space: str, label:
         title=f"Distances to the nearest training image, by {space}",
         where=f"train, n = {report.n_generated:,} generated and {report.n_real:,} real images",
         caption="Of a generated image to its nearest training image, and of a training image to the nearest one of another "
-        "patient. Where the curve of the generated images lies to the left, they come nearer to the training images than "
-        "real images of other patients do; what is left of the dashed line is flagged.",
+        "patient. If the curve of the generated images lies to the left, they are nearer to the training images than "
+        "real images of other patients; samples to the left of the dashed line are flagged.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Which DCGAN the GAN lab is about: the run in the address, else the newest finished one of the connected data set."""
+"""The DCGAN of the GAN lab: the run in the address, else the newest finished one of the connected data set."""
 
 import streamlit as st
 
@@ -20,19 +20,19 @@ def choose_gan(index: DataIndex | None) -> RunView | None:
         StoreError: The runs cannot be read.
     """
     known = {item.run_id: item for item in views() if item.is_gan}
-    asked = st.query_params.get("run")
-    if asked is not None and asked not in known:
+    requested = st.query_params.get("run")
+    if requested is not None and requested not in known:
         st.warning(
-            plain(f"No DCGAN's run is called {asked!r}. The list has all that there are; classifiers are under Train.")
+            plain(f"There is no DCGAN run {requested!r}. The list shows all DCGANs; classifiers are under Train.")
         )
-        asked = None
+        requested = None
     if not known:
         return None
     usual = min(known, key=lambda name: _rank(known[name], index))
     chosen = st.selectbox(
         "DCGAN",
         list(known),
-        index=list(known).index(asked or usual),
+        index=list(known).index(requested or usual),
         format_func=lambda name: f"{run_name(known[name])} ({known[name].state.value})",
     )
     if st.query_params.get("run") != chosen:
@@ -46,6 +46,6 @@ def choose_gan(index: DataIndex | None) -> RunView | None:
 
 
 def _rank(item: RunView, index: DataIndex | None) -> tuple[bool, bool, bool]:
-    """Finished before unfinished, then the connected data set's own, then X-rays before phantoms; the newest of equals."""
+    """Order: finished before unfinished, then the connected data set's own, then X-rays before phantoms, then the newest."""
     is_other = index is None or item.data.data_id != index.data_id
     return item.state is not RunState.SUCCEEDED, is_other, item.data.is_phantom

@@ -1,4 +1,4 @@
-"""The networks as pictures and as tables."""
+"""The networks as diagrams and tables."""
 
 import math
 from collections.abc import Sequence
@@ -91,7 +91,7 @@ def architecture_figure(layers: Sequence[LayerSpec]) -> go.Figure:
                 text=str(layer.output_shape[-1]),
                 showarrow=False,
                 yanchor="top",
-                textangle=0 if is_map else -90,  # Dense layers stand too close for words side by side.
+                textangle=0 if is_map else -90,  # Dense layers are too close for horizontal labels.
                 font_size=11,
             )
         named.add(name)

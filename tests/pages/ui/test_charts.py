@@ -126,18 +126,18 @@ def test_confusion_cells_hold_counts_and_shares_of_their_row() -> None:
     figure = charts.confusion(Confusion(tn=8, fp=2, fn=5, tp=15))
     cells = {(note.y, note.x): note.text for note in figure.layout.annotations}
     assert cells == {
-        ("NORMAL", "called NORMAL"): "<b>8</b><br>80.0 % of 10",
-        ("NORMAL", "called PNEUMONIA"): "<b>2</b><br>20.0 % of 10",
-        ("PNEUMONIA", "called NORMAL"): "<b>5</b><br>25.0 % of 20",
-        ("PNEUMONIA", "called PNEUMONIA"): "<b>15</b><br>75.0 % of 20",
+        ("NORMAL", "predicted NORMAL"): "<b>8</b><br>80.0 % of 10",
+        ("NORMAL", "predicted PNEUMONIA"): "<b>2</b><br>20.0 % of 10",
+        ("PNEUMONIA", "predicted NORMAL"): "<b>5</b><br>25.0 % of 20",
+        ("PNEUMONIA", "predicted PNEUMONIA"): "<b>15</b><br>75.0 % of 20",
     }
     (heatmap,) = figure.data
     by_cell = {(row, column): heatmap.z[i][j] for i, row in enumerate(heatmap.y) for j, column in enumerate(heatmap.x)}
     assert by_cell == {
-        ("NORMAL", "called NORMAL"): -0.8,
-        ("NORMAL", "called PNEUMONIA"): -0.2,
-        ("PNEUMONIA", "called NORMAL"): 0.25,
-        ("PNEUMONIA", "called PNEUMONIA"): 0.75,
+        ("NORMAL", "predicted NORMAL"): -0.8,
+        ("NORMAL", "predicted PNEUMONIA"): -0.2,
+        ("PNEUMONIA", "predicted NORMAL"): 0.25,
+        ("PNEUMONIA", "predicted PNEUMONIA"): 0.75,
     }
     assert (heatmap.colorscale[0][1], heatmap.colorscale[-1][1]) == tuple(charts.COLOURS[label] for label in Label)
 
@@ -155,7 +155,7 @@ def test_text_on_a_cell_reads_at_any_share(of_thousand: int, label: Label) -> No
     else:
         counts = Confusion(tn=1, fp=1, fn=of_thousand, tp=1000 - of_thousand)
     figure = charts.confusion(counts)
-    (note,) = [n for n in figure.layout.annotations if n.y == label.name and n.x == "called NORMAL"]
+    (note,) = [n for n in figure.layout.annotations if n.y == label.name and n.x == "predicted NORMAL"]
     few, full = figure.data[0].colorscale[1][1], charts.COLOURS[label]
     share = of_thousand / 1000
     mixed = [round((1 - share) * int(few[at : at + 2], 16) + share * int(full[at : at + 2], 16)) for at in (1, 3, 5)]

@@ -179,7 +179,7 @@ def test_an_interval_over_seeds_cannot_squeeze_those_over_patients(groups: Compa
     widest = 100 * max(max(abs(share.low), abs(share.high)) for share in shares)
     assert axis.range == pytest.approx((-3.15 * widest, 3.15 * widest))
     assert axis.range[1] < 99
-    assert "go on beyond it" in axis.title.text
+    assert "continue beyond it" in axis.title.text
 
 
 def test_the_forests_table_tells_why_a_number_is_missing(single: Comparison) -> None:
