@@ -5,7 +5,6 @@ import streamlit as st
 
 from pages.ui.cached import report_of
 from pages.ui.components import DISCLAIMER, data_badge, run_name, shown_errors
-from pages.ui.glossary import TERMS
 from pages.ui.known import no_data_note, show_official_counts
 from pages.ui.state import current_index, require_frame
 from pneumo_core.data.index import DataIndex
@@ -13,6 +12,7 @@ from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.wording import percent_text, score_text
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.records import Label, RunState, Split
+from pneumo_core.reporting.glossary import TERMS
 
 require_frame()
 

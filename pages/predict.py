@@ -4,7 +4,6 @@ import streamlit as st
 
 from pages.ui.cached import loaded_classifier, report_of
 from pages.ui.components import caveats, data_badge, disclaimer, pick_finished_run, show_error, shown_errors
-from pages.ui.glossary import TERMS
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import plain
 from pages.ui.predict.answer import bounded, pick_sample, show_probability, show_rates
@@ -16,6 +15,7 @@ from pneumo_core.inference.classify import Answer, Classifier, Prediction, class
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.inference.session import heatmap
 from pneumo_core.records import Label, Split
+from pneumo_core.reporting.glossary import TERMS
 
 require_frame()
 

@@ -39,7 +39,7 @@ TOGGLES = {
 }
 _NUMBERS = {name: high for name, (_, high, _, _) in SLIDERS.items()} | {"sample": 999_999.0, "draw": 999_999.0}
 _CHOICES = dict.fromkeys(TOGGLES, ("true", "false")) | {"of": tuple(Label.__members__)}
-_COLOURS = {Verdict.PLAUSIBLE: "green", Verdict.QUESTIONABLE: "orange", Verdict.IMPLAUSIBLE: "red"}
+_COLORS = {Verdict.PLAUSIBLE: "green", Verdict.QUESTIONABLE: "orange", Verdict.IMPLAUSIBLE: "red"}
 
 _SIZE = 150  # Pixels a side, as in every preset.
 _SHOWN, _VIEWS = 4, 3
@@ -171,7 +171,7 @@ def show_setting(name: str, config: AugmentConfig, sample: Sample, seed: int) ->
         where=f"train, n = {len(sample.images):,} images",
         caption="Share of the pixels, before and after, one view of each image. Flips move pixels and change no share.",
     )
-    lines = (f"- **{note.operation}** :{_COLOURS[note.verdict]}-badge[{note.verdict}] {note.reason}" for note in notes)
+    lines = (f"- **{note.operation}** :{_COLORS[note.verdict]}-badge[{note.verdict}] {note.reason}" for note in notes)
     st.markdown("\n".join(lines))
 
 

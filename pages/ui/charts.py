@@ -1,6 +1,6 @@
 """Charts as pure functions: plain data in, a Plotly figure out.
 
-Text and grid take their colours from Streamlit's theme; the colours below have a contrast of at least 3:1 on both of its
+Text and grid take their colors from Streamlit's theme; the colors below have a contrast of at least 3:1 on both of its
 backgrounds.
 """
 
@@ -18,7 +18,7 @@ from pneumo_core.evaluation.report import SplitReport
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Estimate, Label, NotApplicable
 
-COLOURS: dict[Label, str] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
+COLORS: dict[Label, str] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
 SYNTHETIC = "#9333EA"
 """Images that a generator or the phantoms' painter made, where they stand beside the two classes."""
 
@@ -26,7 +26,7 @@ MODEL = "#0E857B"
 REFERENCE = "#808080"
 SIDE_A = MODEL
 SIDE_B = "#DB2777"
-"""The two sides of a comparison, the second always dashed too: neither is a class's colour, and both read on either theme."""
+"""The two sides of a comparison, the second always dashed too: neither is a class's color, and both read on either theme."""
 
 DASHED: dict[str, Any] = {"color": REFERENCE, "dash": "dash", "width": 2}
 DOTTED: dict[str, Any] = {"color": REFERENCE, "dash": "dot", "width": 2}
@@ -90,7 +90,7 @@ def pr(part: SplitReport) -> go.Figure | NotApplicable:
 
 
 def confusion(counts: Confusion) -> go.Figure:
-    """Confusion matrix: counts, and the share of each true class, which is also how far a cell has its class's colour."""
+    """Confusion matrix: counts, and the share of each true class, which is also how far a cell has its class's color."""
     columns = [f"predicted {label.name}" for label in Label]
     rows = {Label.PNEUMONIA: (counts.fn, counts.tp), Label.NORMAL: (counts.tn, counts.fp)}
     shares = {label: [count / max(1, sum(row)) for count in row] for label, row in rows.items()}
@@ -102,7 +102,7 @@ def confusion(counts: Confusion) -> go.Figure:
             x=columns,
             y=[label.name for label in rows],
             customdata=np.dstack([list(rows.values()), 100 * np.array(list(shares.values()))]),
-            colorscale=[[0, COLOURS[Label.NORMAL]], [0.5, _FEW], [1, COLOURS[Label.PNEUMONIA]]],
+            colorscale=[[0, COLORS[Label.NORMAL]], [0.5, _FEW], [1, COLORS[Label.PNEUMONIA]]],
             zmin=-1,
             zmax=1,
             showscale=False,
@@ -114,10 +114,10 @@ def confusion(counts: Confusion) -> go.Figure:
     for label, row in rows.items():
         for column, count, share in zip(columns, row, shares[label], strict=True):
             of_row = f"{percent(share)} of {sum(row):,}" if sum(row) else "no image"
-            text, font = f"<b>{count:,}</b><br>{of_row}", {"size": 15, "color": _ink(COLOURS[label], share)}
+            text, font = f"<b>{count:,}</b><br>{of_row}", {"size": 15, "color": _ink(COLORS[label], share)}
             figure.add_annotation(x=column, y=label.name, text=text, showarrow=False, font=font)
     figure.update_xaxes(side="top", showgrid=False)
-    figure.update_yaxes(title="labelled", showgrid=False)
+    figure.update_yaxes(title="labeled", showgrid=False)
     return figure.update_layout(height=320, margin={"l": 8, "r": 8, "t": 32, "b": 8})
 
 
@@ -130,8 +130,8 @@ def history(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> g
     for row, (train, val) in enumerate(panels, start=1):
         # Markers, because a run of one epoch has no line to draw.
         style: dict[str, Any] = {"x": epochs["epoch"], "mode": "lines+markers", "showlegend": row == 1}
-        grey = {"color": REFERENCE, "shape": "linear" if val else "hv"}
-        figure.add_scatter(y=epochs[train], name="train", legendgroup="train", line=grey, row=row, col=1, **style)
+        gray = {"color": REFERENCE, "shape": "linear" if val else "hv"}
+        figure.add_scatter(y=epochs[train], name="train", legendgroup="train", line=gray, row=row, col=1, **style)
         if val:
             figure.add_scatter(y=epochs[val], name=held_out, legendgroup="val", line=_CURVE, row=row, col=1, **style)
         figure.update_yaxes(title_text=train.replace("_", " "), rangemode="tozero" if row == 1 else "normal", row=row)
@@ -154,7 +154,7 @@ def probabilities(bins: pd.DataFrame, threshold: float) -> go.Figure:
             y=bins[label.name],
             width=1 / BINS,
             name=f"{label.name} (n = {bins[label.name].sum():,})",
-            marker={"color": COLOURS[label]},
+            marker={"color": COLORS[label]},
             customdata=bins[["from", "to"]],
             hovertemplate="%{customdata[0]:.2f} to %{customdata[1]:.2f}: %{y:,} images",
             row=row,
@@ -173,9 +173,9 @@ def vertical(figure: go.Figure, x: float, name: str) -> None:
     figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line=DASHED)
 
 
-def _ink(colour: str, share: float) -> str:
+def _ink(color: str, share: float) -> str:
     """Black or white, whichever reads better on a cell: relative luminance of WCAG 2.2, where both read alike at 0.179."""
-    shades = [[int(code[start : start + 2], 16) / 255 for start in (1, 3, 5)] for code in (_FEW, colour)]
+    shades = [[int(code[start : start + 2], 16) / 255 for start in (1, 3, 5)] for code in (_FEW, color)]
     mixed = (1 - share) * np.array(shades[0]) + share * np.array(shades[1])
     linear = np.where(mixed <= 0.04045, mixed / 12.92, ((mixed + 0.055) / 1.055) ** 2.4)
     return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DISCLAIMER = "Research and education only. Not a medical device; not for diagnosis."
 
-STATE_COLOURS = {
+STATE_COLORS = {
     RunState.SUCCEEDED: "green",
     RunState.RUNNING: "blue",
     RunState.EXPORTING: "blue",

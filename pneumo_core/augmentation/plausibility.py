@@ -135,13 +135,13 @@ def plausibility(config: AugmentConfig) -> tuple[Note, ...]:
 
 
 def _graded(
-    config: AugmentConfig, field: str, operation: str, effect: str, judgement: dict[Verdict, str]
+    config: AugmentConfig, field: str, operation: str, effect: str, judgment: dict[Verdict, str]
 ) -> Note | None:
     value, limit = getattr(config, field), LIMITS[field]
     if value == 0:
         return None
     verdict = list(Verdict)[(value > limit / 2) + (value > limit)]
-    return Note(operation, verdict, f"{effect} {judgement[verdict]}")
+    return Note(operation, verdict, f"{effect} {judgment[verdict]}")
 
 
 def _stretch(zoom: float) -> Note:

@@ -2,14 +2,14 @@
 
 The geometry has the meaning of Keras' legacy ``ImageDataGenerator`` (``keras.src.legacy.preprocessing.image`` of
 Keras 3.15, `get_random_transform` and `apply_affine_transform`), because the report was trained with it. An output
-pixel at ``p`` (x to the right, y downwards, seen from the image's centre) shows the input at::
+pixel at ``p`` (x to the right, y downwards, seen from the image's center) shows the input at::
 
     R(rotation_deg) · (diag(zoom_x, zoom_y) · p + (shift_x · width, shift_y · height))
 
 by linear interpolation, where what lies outside the image repeats its edge (``fill_mode="nearest"``); flips come after.
 So a zoom factor above 1 shows *more* of the scene, a positive angle turns the picture counterclockwise, and a positive
-shift moves it to the left or upwards. One thing differs on purpose: Keras swaps width and height in the centre of a
-non-square image, and here the centre is the true one. On squares, which is what models take, the two agree.
+shift moves it to the left or upwards. One thing differs on purpose: Keras swaps width and height in the center of a
+non-square image, and here the center is the true one. On squares, which is what models take, the two agree.
 
 Everything is a pure function of its arguments, so threads may share it; the only randomness is the generator passed in.
 """
@@ -35,7 +35,7 @@ class AugmentParameters:
     """Changes of each image of a batch; every array has shape ``(batch,)``.
 
     Attributes:
-        zoom_x: Factor on horizontal distances from the centre in the input, float, above 0; Keras' ``zx``.
+        zoom_x: Factor on horizontal distances from the center in the input, float, above 0; Keras' ``zx``.
         zoom_y: The same for vertical distances; Keras' ``zy``.
         rotation_deg: Angle in degrees, float, counterclockwise; Keras' ``theta``.
         shift_x: Shift to the left as a fraction of the width, float; Keras' ``tx / width``.
@@ -112,7 +112,7 @@ def draw_parameters(config: AugmentConfig, count: int, rng: np.random.Generator)
         raise ConfigError(f"count must be at least 0. Received: count={count}; pass the number of images")
     # (10, count) in [0, 1), drawn image by image.
     uniform = rng.random((count, _DRAWS_PER_IMAGE)).T
-    # (10, count) in [-1, 1): a range of 0 gives its centre exactly.
+    # (10, count) in [-1, 1): a range of 0 gives its center exactly.
     signed = 2.0 * uniform - 1.0
     zoom_x = 1.0 + config.zoom * signed[0]
     return AugmentParameters(
@@ -132,7 +132,7 @@ def draw_parameters(config: AugmentConfig, count: int, rng: np.random.Generator)
 def apply(images: npt.NDArray[np.uint8], parameters: AugmentParameters) -> npt.NDArray[np.float32]:
     """Change each image by its parameters: geometry, flips, blur, contrast, brightness, in this order.
 
-    Geometry is one affine warp. The contrast's centre is the mean of the image as warped, flipped and blurred. Values
+    Geometry is one affine warp. The contrast's center is the mean of the image as warped, flipped and blurred. Values
     are clipped to [0, 255] once, at the end. An image whose parameters change nothing comes back exactly.
 
     Args:
@@ -216,10 +216,10 @@ def _sampling_matrices(parameters: AugmentParameters, height: int, width: int) -
     """Affine maps from output to input pixels (x, y), ``(batch, 2, 3)``; the module's docstring has the formula."""
     angle = np.deg2rad(parameters.rotation_deg)
     cos, sin = np.cos(angle), np.sin(angle)
-    # Pixel centres lie on whole numbers, so a row of n pixels has its centre at (n - 1) / 2.
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    # Pixel centers lie on whole numbers, so a row of n pixels has its center at (n - 1) / 2.
+    center = np.array([(width - 1) / 2, (height - 1) / 2])
     rotation = np.stack([cos, -sin, sin, cos], axis=-1).reshape(-1, 2, 2)
     linear = rotation * np.stack([parameters.zoom_x, parameters.zoom_y], axis=-1)[:, np.newaxis, :]
     shift = np.stack([parameters.shift_x * width, parameters.shift_y * height], axis=-1)
-    offset = centre + np.einsum("nij,nj->ni", rotation, shift) - linear @ centre
+    offset = center + np.einsum("nij,nj->ni", rotation, shift) - linear @ center
     return np.concatenate([linear, offset[:, :, np.newaxis]], axis=2)

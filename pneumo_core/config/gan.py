@@ -12,7 +12,7 @@ GAN_SIZES: Final = (64, 128)
 """Sides of generated images, in pixels: sizes that a DCGAN can learn from a thousand images, on a CPU and an accelerator."""
 
 LEAST_PATIENTS: Final = 8
-"""Minimum number of patients that a DCGAN's samples are measured against: each half of four has three neighbours."""
+"""Minimum number of patients that a DCGAN's samples are measured against: each half of four has three neighbors."""
 
 COLLAPSE_LIMIT: Final = 0.1
 """Samples whose spread is a smaller fraction of the real images' spread count as collapsed. The value is this project's: runs

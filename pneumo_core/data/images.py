@@ -113,7 +113,7 @@ class Decoded:
 
     Attributes:
         gray: `(height, width)` or `(size, size)` uint8 array in [0, 255].
-        tint: Mean difference between the highest and the lowest colour channel, in gray levels; 0 for a gray file.
+        tint: Mean difference between the highest and the lowest color channel, in gray levels; 0 for a gray file.
     """
 
     gray: NDArray[np.uint8]
@@ -123,7 +123,7 @@ class Decoded:
 def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
     """Decode a PNG or JPEG file to gray, upright, opaque 8-bit pixels.
 
-    Colour is weighted by ITU-R BT.601 (Pillow's ``L``); 16-bit images keep their high byte; transparency is laid on black,
+    Color is weighted by ITU-R BT.601 (Pillow's ``L``); 16-bit images keep their high byte; transparency is laid on black,
     as the air around a patient is; EXIF rotation is applied.
 
     Args:

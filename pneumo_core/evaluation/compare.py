@@ -119,8 +119,8 @@ def _between(a: Resampled, b: Resampled) -> Resampled:
     change = b.jackknife - a.jackknife
     # Each side's influences are centered where its own figure is defined; their difference where both are.
     defined = ~np.isnan(change)
-    centre = np.where(defined, change, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
-    return Resampled(b.value - a.value, b.replicates - a.replicates, change - centre)
+    center = np.where(defined, change, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
+    return Resampled(b.value - a.value, b.replicates - a.replicates, change - center)
 
 
 def _tested(

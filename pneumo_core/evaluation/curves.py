@@ -1,4 +1,4 @@
-"""Points of the curves, bars and intervals that pages and documents draw, and that pages show as tables too."""
+"""Points of the curves, bars and intervals that pages and documents draw and pages show as tables."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from pneumo_core.evaluation.wording import NAMES
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
 
 BINS: Final = 25
-"""Of a histogram of probabilities: 0.04 each."""
+"""Number of bins of a histogram of probabilities: 0.04 each."""
 
 _MEASURES: Final = ("loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "duration_s")
 _GAN_MEASURES: Final = (
@@ -36,12 +36,12 @@ def lettered(comparison: Comparison) -> tuple[tuple[str, Side], tuple[str, Side]
 
 
 def complement(rate: Estimate | NotApplicable) -> Estimate | NotApplicable:
-    """One less a rate, with its interval turned round."""
+    """One minus a rate, with its interval reversed."""
     return rate if isinstance(rate, NotApplicable) else Estimate(1 - rate.value, 1 - rate.high, 1 - rate.low, rate.n)
 
 
 def roc_point(counts: Confusion) -> tuple[float, float] | None:
-    """1 - specificity and sensitivity of a run's calls; None where a class is missing."""
+    """1 - specificity and sensitivity of a run's predictions; None if a class is missing."""
     specificity, sensitivity = metrics.specificity(counts), metrics.sensitivity(counts)
     if isinstance(specificity, NotApplicable) or isinstance(sensitivity, NotApplicable):
         return None
@@ -49,18 +49,18 @@ def roc_point(counts: Confusion) -> tuple[float, float] | None:
 
 
 def pr_point(counts: Confusion) -> tuple[float, float] | None:
-    """Recall and precision of a run's calls; None where one of them is not defined."""
+    """Recall and precision of a run's predictions; None if one of them is not defined."""
     recall, precision = metrics.sensitivity(counts), metrics.ppv(counts)
     return None if isinstance(recall, NotApplicable) or isinstance(precision, NotApplicable) else (recall, precision)
 
 
 def pr_steps(curve: PrCurve) -> PrCurve:
-    """A precision-recall curve to draw in steps: the first starts at recall 0, at the precision it leads to."""
+    """A precision-recall curve to draw in steps: the first starts at recall 0, with the precision of its end."""
     return PrCurve((0.0, *curve.recall), (curve.precision[0], *curve.precision), (curve.threshold[0], *curve.threshold))
 
 
 def curve_points(curve: RocCurve | PrCurve | NotApplicable) -> pd.DataFrame:
-    """Points of one curve: threshold with sensitivity and specificity, or recall and precision; empty where there is none."""
+    """Points of one curve: threshold with sensitivity and specificity, or recall and precision; empty if there is none."""
     if isinstance(curve, NotApplicable):
         return pd.DataFrame()
     if isinstance(curve, RocCurve):
@@ -96,7 +96,7 @@ def _runs(comparison: Comparison, kind: str) -> Iterator[tuple[str, str, int, An
 
 
 def reliability_points(comparison: Comparison) -> pd.DataFrame:
-    """Bins of every run's reliability diagram, the empty ones too; no number where a bin has none."""
+    """Bins of every run's reliability diagram, including empty ones, which have no numbers."""
     rows = []
     for letter, run_id, seed, found in _runs(comparison, "reliability"):
         for part in () if isinstance(found, NotApplicable) else found.bins:
@@ -124,13 +124,13 @@ def decision_points(curve: DecisionCurve) -> pd.DataFrame:
 
 
 def epochs(events: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
-    """Epochs of a run's events, counted from 1, in order; of one that was run again after a resume, the last."""
+    """Epochs of a run's events, counted from 1, in order; of an epoch that was repeated after a resume, the last."""
     known = {int(event["epoch"]) + 1: event for event in events if event.get("kind") == "epoch"}
     return dict(sorted(known.items()))
 
 
 def epoch_points(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Losses, accuracies, learning rate and duration of each epoch of a classifier; NaN where one was not recorded."""
+    """Losses, accuracies, learning rate and duration of each epoch of a classifier; NaN for missing values."""
     rows = [
         {"epoch": epoch, **{name: event.get(name, np.nan) for name in _MEASURES}}
         for epoch, event in epochs(events).items()
@@ -139,7 +139,7 @@ def epoch_points(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def gan_points(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Losses, scores, spread and duration of each epoch of a DCGAN; NaN where one was not recorded."""
+    """Losses, scores, spread and duration of each epoch of a DCGAN; NaN for missing values."""
     rows = [
         {"epoch": epoch, **{name: event_number(event, name) for name in _GAN_MEASURES}}
         for epoch, event in epochs(events).items()
@@ -148,13 +148,13 @@ def gan_points(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def event_number(event: Mapping[str, Any], name: str) -> float | None:
-    """A number of an event that was read from a file, where it is one."""
+    """A number of an event that was read from a file, or NaN."""
     value = event.get(name)
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def history_points(events_a: Sequence[Mapping[str, Any]], events_b: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Epochs of two runs, one below the other."""
+    """Epochs of two runs, concatenated."""
     frames = [epoch_points(events).assign(side=letter) for letter, events in (("A", events_a), ("B", events_b))]
     whole = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
     return whole[["side", *whole.columns.drop("side")]]
@@ -186,7 +186,7 @@ def forest_points(comparison: Comparison) -> pd.DataFrame:
 
 
 def estimate_numbers(estimate: Estimate | NotApplicable) -> dict[str, Any]:
-    """An estimate as cells of a table of numbers: `value`, `low`, `high`, `n`, and why there is none."""
+    """An estimate as cells of a table of numbers: `value`, `low`, `high`, `n`, or the reason why there is none."""
     if isinstance(estimate, NotApplicable):
         return {**dict.fromkeys(("value", "low", "high", "n")), "not applicable": estimate.reason}
     numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
@@ -194,7 +194,7 @@ def estimate_numbers(estimate: Estimate | NotApplicable) -> dict[str, Any]:
 
 
 def seed_points(comparison: Comparison, metric: Metric) -> pd.DataFrame:
-    """A figure of each run; NaN where it has none."""
+    """A figure of each run; NaN if it is missing."""
     rows = [
         (letter, run_id, seed, np.nan if isinstance(value, NotApplicable) else value)
         for letter, side in lettered(comparison)

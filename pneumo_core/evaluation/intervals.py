@@ -37,11 +37,11 @@ def wilson(successes: float, n: int, *, design_effect: float = 1.0) -> Estimate 
         return NotApplicable("there are no images")
     share, effective = successes / n, n / design_effect
     shrink = 1 + Z**2 / effective
-    centre = (share + Z**2 / (2 * effective)) / shrink
+    center = (share + Z**2 / (2 * effective)) / shrink
     half = Z / shrink * np.sqrt(share * (1 - share) / effective + Z**2 / (4 * effective**2))
     # At 0 and 1 the ends are exactly 0 and 1, up to rounding.
-    low = 0.0 if successes == 0 else max(0.0, float(centre - half))
-    high = 1.0 if successes == n else min(1.0, float(centre + half))
+    low = 0.0 if successes == 0 else max(0.0, float(center - half))
+    high = 1.0 if successes == n else min(1.0, float(center + half))
     return Estimate(value=share, low=low, high=high, n=n)
 
 

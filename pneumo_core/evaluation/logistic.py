@@ -40,7 +40,7 @@ def line(values: FloatArray, target: FloatArray) -> Line:
         values: (n,), not all alike.
         target: (n,), in [0, 1]; if all are 0 or 1, those of 0 and those of 1 must overlap, else there is no such line.
     """
-    design, centre, scale = _design(values)
+    design, center, scale = _design(values)
 
     def loss(coefficients: FloatArray) -> float:
         eta = design @ coefficients
@@ -59,7 +59,7 @@ def line(values: FloatArray, target: FloatArray) -> Line:
         if np.abs(step).max() <= _TINY * max(1.0, float(np.abs(here).max())):
             break
     slope = float(here[1]) / scale
-    return Line(slope=slope, intercept=float(here[0]) - slope * centre)
+    return Line(slope=slope, intercept=float(here[0]) - slope * center)
 
 
 def inverse_temperature(labels: IntArray, values: FloatArray) -> float | NotApplicable:
@@ -144,9 +144,9 @@ def slope_estimate(labels: IntArray, values: FloatArray, codes: NDArray[np.intp]
 
 def _design(values: FloatArray) -> tuple[FloatArray, float, float]:
     """A column of ones and the values, shifted and scaled into [-1, 1] for numerical stability."""
-    centre = float(values.mean())
-    scale = float(np.abs(values - centre).max())
-    return np.column_stack((np.ones(values.size), (values - centre) / scale)), centre, scale
+    center = float(values.mean())
+    scale = float(np.abs(values - center).max())
+    return np.column_stack((np.ones(values.size), (values - center) / scale)), center, scale
 
 
 def _information(design: FloatArray, chance: FloatArray) -> FloatArray:

@@ -322,9 +322,9 @@ def _predictive(right: Estimate, other: Estimate, share: float, reason: str) -> 
     if {hits, passes} & {0.0, 1.0}:
         hits, total = _adjusted(hits, total)
         passes, others = _adjusted(passes, others)
-    centre = np.log(share * hits / ((1 - share) * (1 - passes)))
+    center = np.log(share * hits / ((1 - share) * (1 - passes)))
     half = Z * np.sqrt((1 - hits) / (hits * total) + passes / ((1 - passes) * others))
-    low, high = (float(1 / (1 + np.exp(-end))) for end in (centre - half, centre + half))
+    low, high = (float(1 / (1 + np.exp(-end))) for end in (center - half, center + half))
     # An adjusted interval is not centered on the value, and may exclude a value of 0 or 1.
     return Estimate(value=value, low=min(low, value), high=max(high, value), n=right.n + other.n)
 

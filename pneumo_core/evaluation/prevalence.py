@@ -48,7 +48,7 @@ class AtThreshold:
 def at_threshold(
     run: Evidence, threshold: float, prevalence: float, stake: float, curve: DecisionCurve | NotApplicable
 ) -> AtThreshold:
-    """What a threshold in [0, 1] makes of a run's predictions.
+    """A run's predictions at a threshold in [0, 1].
 
     Args:
         run: The predictions.

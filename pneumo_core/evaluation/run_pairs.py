@@ -1,4 +1,4 @@
-"""Runs of two sides beside each other: McNemar's and DeLong's test of each pair, adjusted for looking at several."""
+"""Pairs of runs of two sides: McNemar's and DeLong's test of each pair, adjusted for their number."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from pneumo_core.records import NotApplicable
 
 
 def pairs_of(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pairing: str) -> tuple[Pair, ...]:
-    """Runs of equal seed side by side; where no seed is on both sides, in the order of their seeds.
+    """Pairs of runs with equal seeds; without common seeds, in the order of the seeds.
 
     Args:
         a: Runs of A.

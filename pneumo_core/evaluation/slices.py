@@ -20,7 +20,7 @@ FACTS: Final = ("image_id", "width", "height", "mode", "sharpness")
 FEW: Final = 30
 """Number of images below which a slice is uncertain: an observed 90 % of 30 has a 95 % interval from 74 to 97 %."""
 
-GROUPS: Final = ("subtype", "images of the patient", "image size", "sharpness", "colour")
+GROUPS: Final = ("subtype", "images of the patient", "image size", "sharpness", "color")
 """Criteria for the parts of a split; the last three need facts about the images."""
 
 _QUARTERS: Final = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
@@ -89,7 +89,7 @@ def slices(
         known = _facts_of(rows, facts)
         parts += _quarters("image size", (known["width"] * known["height"]).to_numpy(np.float64) / 1e6, "megapixels")
         parts += _quarters("sharpness", known["sharpness"].to_numpy(np.float64), "")
-        parts += _colours(known)
+        parts += _colors(known)
     groups = {group for group, _, _ in parts}
     missing += [
         (group, NotApplicable("all images have the same value"))
@@ -125,9 +125,9 @@ def _quarters(group: str, values: FloatArray, unit: str) -> Iterator[_Part]:
     return _nonempty(group, parts)
 
 
-def _colours(known: pd.DataFrame) -> Iterator[_Part]:
+def _colors(known: pd.DataFrame) -> Iterator[_Part]:
     gray = known["mode"].isin(["1", "L", "LA", "I", "I;16", "F"]).to_numpy()
-    return _nonempty("colour", [("gray file", gray), ("colour file", ~gray)])
+    return _nonempty("color", [("gray file", gray), ("color file", ~gray)])
 
 
 def _nonempty(group: str, parts: list[tuple[str, NDArray[np.bool_]]]) -> Iterator[_Part]:

@@ -23,7 +23,7 @@ from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import RunDirectory, verified_file
 from pneumo_core.runs.submission import classifier_config
 
-MAX_COLOUR: Final = 16.0
+MAX_COLOR: Final = 16.0
 """Maximum mean difference between an image's highest and lowest channel, in gray levels: radiographs have none, and JPEG adds
 a few."""
 
@@ -123,7 +123,7 @@ def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
         image = decode(data, name, size=classifier.session.image_size)
     except ImageError as error:
         return Prediction(Answer.REFUSED, str(error))
-    if image.tint > MAX_COLOUR:
+    if image.tint > MAX_COLOR:
         return Prediction(
             Answer.REFUSED,
             f"a radiograph must be gray. Received: {name!r}, whose color channels differ by {image.tint:.0f} levels on average",

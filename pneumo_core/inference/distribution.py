@@ -67,8 +67,8 @@ def _fit(features: NDArray[np.float32]) -> FeatureDistribution:
 
 def distance(distribution: FeatureDistribution, features: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mahalanobis distance of each row of `(n, d)` features: `(n,)` float64, 0 or more."""
-    centred = features.astype(np.float64) - distribution.mean
-    squared: NDArray[np.float64] = np.einsum("ni,ij,nj->n", centred, distribution.precision, centred)
+    centered = features.astype(np.float64) - distribution.mean
+    squared: NDArray[np.float64] = np.einsum("ni,ij,nj->n", centered, distribution.precision, centered)
     return np.sqrt(np.maximum(squared, 0))
 
 

@@ -122,8 +122,8 @@ def _vgg16(arrays: Weights) -> bytes:
             # Padding is 0 after the means are subtracted, so each channel keeps its own mean: three channels.
             mean = numpy_helper.from_array(np.asarray(MEANS, np.float32).reshape(1, 3, 1, 1), "mean")
             weights.append(mean)
-            nodes.append(helper.make_node("Sub", [x, "mean"], ["centred"]))
-            x = "centred"
+            nodes.append(helper.make_node("Sub", [x, "mean"], ["centered"]))
+            x = "centered"
         elif name.endswith("conv1"):
             nodes.append(helper.make_node("MaxPool", [x], [f"{name}/pooled"], kernel_shape=(2, 2), strides=(2, 2)))
             x = f"{name}/pooled"

@@ -25,5 +25,5 @@ def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.float32], *, opacity: fl
     """
     gray = np.repeat(pixels[..., None].astype(np.float32), 3, axis=2)
     alpha = (opacity * heat)[..., None]
-    colour = _PALETTE[np.round(heat * 255).astype(np.uint8)]
-    return np.round(gray * (1 - alpha) + colour * alpha).astype(np.uint8)
+    color = _PALETTE[np.round(heat * 255).astype(np.uint8)]
+    return np.round(gray * (1 - alpha) + color * alpha).astype(np.uint8)

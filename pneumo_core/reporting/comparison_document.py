@@ -17,7 +17,7 @@ from pneumo_core.reporting.reference_blocks import against_blocks, inconsistenci
 LIMITS: Final = (
     "Research and education only. Not a medical device, not for diagnosis.",
     (
-        "One data set of children's chest X-rays from one hospital, labelled by others. No external validation: on images of "
+        "One data set of children's chest X-rays from one hospital, labeled by others. No external validation: on images of "
         "another place, other machines or adults the figures may be very different."
     ),
     (

@@ -24,12 +24,12 @@ OPERATING = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.PPV, Metric.NPV)
 
 
 def place(report: EvaluationReport, split: Split) -> str:
-    """The split as it stands beside each figure: ``test``, or ``test, selected on test``."""
+    """The split as shown with each figure: ``test``, or ``test, selected on test``."""
     return split.value + (", selected on test" if report.selected_on_test and split is Split.TEST else "")
 
 
 def figures(report: EvaluationReport, split: Split) -> Table:
-    """Every figure of a split: value, interval and n, or why there is none."""
+    """Every figure of a split: value, interval and n, or the reason why there is none."""
 
     def row(metric: Metric, estimate: Estimate | NotApplicable) -> tuple[Sequence[str], Sequence[Cell]]:
         if isinstance(estimate, NotApplicable):
@@ -51,7 +51,7 @@ def figures(report: EvaluationReport, split: Split) -> Table:
 
 
 def every_figure(report: EvaluationReport) -> Table:
-    """Every figure of every split; its data are numbers, with the reason where there is none."""
+    """Every figure of every split; its data are numbers, or the reason why there is none."""
     found = [
         (place(report, split), metric, estimate)
         for split, part in report.splits.items()
@@ -73,7 +73,7 @@ def every_figure(report: EvaluationReport) -> Table:
 
 
 def classification(rows: Iterable[ClassificationRow], caption: str, name: str = "classification") -> Table:
-    """The classification table in the report's layout, two decimals; the accuracy stands under f1-score alone.
+    """The classification table in the report's layout, two decimals; the accuracy has only a value under f1-score.
 
     Its data have full precision; what is not applicable is empty.
     """
@@ -120,14 +120,14 @@ def _mean(found: Estimate | NotApplicable) -> float | NotApplicable:
 
 
 def confusion(counts: Confusion, caption: str, name: str = "confusion") -> Table:
-    """Counts of a run, a row for each true class, with their share of it; its data are counts, with the class's images."""
+    """Counts of a run, a row for each true class, with percentages; its data are counts, with the class's images."""
     rows = {Label.NORMAL: (counts.tn, counts.fp), Label.PNEUMONIA: (counts.fn, counts.tp)}
     called = [f"predicted {label.name}" for label in Label]
     return numbered(
         name,
         caption,
         ("", *called),
-        ("labelled", *called, "images"),
+        ("labeled", *called, "images"),
         (
             (
                 (label.name, *(f"{count:,} ({percent(count / max(1, sum(row)))})" for count in row)),
@@ -139,7 +139,7 @@ def confusion(counts: Confusion, caption: str, name: str = "confusion") -> Table
 
 
 def operating_point(report: EvaluationReport, split: Split) -> Table:
-    """Rates of the operating point where it was chosen and on another split, with intervals and n; a column each."""
+    """Rates of the operating point on the split it was chosen on and on another one, with intervals and n."""
     point, part = report.operating_point, report.splits[split]
     chosen = "" if point.rule is OperatingRule.HALF else ", where it was chosen"
     rates: Mapping[str, OperatingPoint | SplitReport] = {place(report, point.split) + chosen: point}

@@ -8,6 +8,7 @@ from pneumo_core.evaluation.generator.memorisation import Memorisation
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.reporting.document import Cell, Table, numbered
+from pneumo_core.reporting.glossary import TERMS
 
 _Value = Estimate | NotApplicable
 
@@ -35,14 +36,14 @@ class _Measure:
     is_share: bool = False
 
     def texts(self) -> tuple[str, ...]:
-        """As people read it."""
+        """Texts for people."""
         n = f"{self.value.n:,}" if isinstance(self.value, Estimate) else ""
         ratio = "" if self.ratio is None else "{} ({})".format(*words_of(self.ratio))
         value = "{} ({})".format(*words_of(self.value, is_share=self.is_share))
         return self.name, value, n, self._reference_text(), ratio, self.meaning
 
     def numbers(self) -> tuple[Cell, ...]:
-        """In full precision, and why there is no value."""
+        """Numbers in full precision, or the reason why there is no value."""
         (*value, reason), beside, ratio = map(_cells, (self.value, self.reference, self.ratio))
         return self.name, *value, self.beside, *beside[:-1], *ratio[:-1], reason
 
@@ -59,14 +60,14 @@ def _cells(value: _Value | None) -> list[Cell]:
 
 
 def measures_table(run_id: str, report: GenerativeReport, real_called: Estimate | NotApplicable) -> Table:
-    """Every measure of a DCGAN beside what real images reach; its data have full precision.
+    """All measures of a DCGAN beside the values of real images; its data have full precision.
 
     Args:
         run_id: The run.
         report: Its measures.
         real_called: Share of the real images that the classifier calls PNEUMONIA.
     """
-    called = "Share that a classifier calls so. The real images beside it may have trained that classifier."
+    called = "Fraction that a classifier predicts as PNEUMONIA; the real images may have trained that classifier."
     rows = [
         *_feature_rows(report.features),
         *_collapse_rows(report),
@@ -79,8 +80,8 @@ def measures_table(run_id: str, report: GenerativeReport, real_called: Estimate 
     beside = [f"{name}_{number}" for name in ("beside", "ratio") for number in numbers]
     return numbered(
         "measures",
-        "Every measure with its interval, n and what real images reach",
-        ("measure", "value", "n", "beside it", "ratio", "what it means"),
+        "Measures with their intervals, n and the values of real images",
+        ("measure", "value", "n", "beside it", "ratio", "meaning"),
         ("run", "measure", *numbers, "beside", *beside, "not applicable", "feature space"),
         ((row.texts(), (run_id, *row.numbers(), space)) for row in rows),
     )
@@ -88,32 +89,34 @@ def measures_table(run_id: str, report: GenerativeReport, real_called: Estimate 
 
 def _feature_rows(found: FeatureMeasures | NotApplicable) -> list[_Measure]:
     if isinstance(found, NotApplicable):
-        return [_Measure("KID, FID, precision, recall", "They need a feature space.", found)]
-    kid = "Distance in the feature space; lower is better. It does not depend on how many images there are."
-    fid = "Another distance; lower is better. It falls with more images, so it has no floor beside it."
-    matched = "FID of as many images as its floor has; lower is better."
-    inside = "Share of generated images that look like real ones; higher is better."
-    reached = "Share of real images that have their like among the generated: variety; higher is better."
+        return [_Measure("KID, FID, precision, recall", "They require a feature space.", found)]
+    matched = "FID for the number of images of its floor."
     pairs = (
-        ("Precision", inside, found.precision, found.precision_matched, found.precision_ceiling),
-        ("Recall", reached, found.recall, found.recall_matched, found.recall_ceiling),
+        (
+            "Precision",
+            TERMS["precision of a generator"],
+            found.precision,
+            found.precision_matched,
+            found.precision_ceiling,
+        ),
+        ("Recall", TERMS["recall of a generator"], found.recall, found.recall_matched, found.recall_ceiling),
     )
     rows = [
-        _Measure("KID", kid, found.kid, "floor", found.kid_floor, found.kid_ratio),
-        _Measure("FID", fid, found.fid),
+        _Measure("KID", TERMS["KID"], found.kid, "floor", found.kid_floor, found.kid_ratio),
+        _Measure("FID", TERMS["FID"], found.fid),
         _Measure("FID, at equal numbers", matched, found.fid_matched, "floor", found.fid_floor, found.fid_ratio),
     ]
     for name, meaning, whole, at_equal, ceiling in pairs:
         rows.append(_Measure(name, meaning, whole, is_share=True))
-        fair = "The same, of as many images as its ceiling has."
+        fair = "The same for the number of images of its ceiling."
         rows.append(_Measure(f"{name}, at equal numbers", fair, at_equal, "ceiling", ceiling, is_share=True))
     return rows
 
 
 def _collapse_rows(report: GenerativeReport) -> list[_Measure]:
     found = report.collapse
-    like = f"Likeness of pairs of generated images; lower is more varied, and up to {found.ms_ssim_limit:.3f} passes."
-    twins = "Share of generated images that nearly equal another one; up to half passes."
+    like = f"{TERMS['MS-SSIM']} Up to {found.ms_ssim_limit:.3f} passes."
+    twins = "Fraction of generated images that nearly equal another one; up to half passes."
     return [
         _Measure("MS-SSIM of pairs", like, found.ms_ssim, "real pairs", found.real_ms_ssim),
         _Measure("Twins", twins, found.twins, is_share=True),
@@ -121,7 +124,7 @@ def _collapse_rows(report: GenerativeReport) -> list[_Measure]:
 
 
 def _copies_row(space: str, found: Memorisation | NotApplicable, n_real: int) -> _Measure:
-    meaning = "Share nearer to a training image than these nearly ever are to each other: possible copies."
+    meaning = TERMS["memorization"]
     name = f"Flagged as copies by {space}"
     if isinstance(found, NotApplicable):
         return _Measure(name, meaning, found)
@@ -139,5 +142,5 @@ def words_of(value: Estimate | NotApplicable, *, is_share: bool = False) -> tupl
 
 
 def three_digits(value: float) -> str:
-    """A number to three digits, zeros at its end included."""
+    """A number with three significant digits, trailing zeros included."""
     return f"{value:#.3g}".rstrip(".")

@@ -173,21 +173,21 @@ def _space() -> Any:
 
 
 def _styles() -> dict[str, Any]:
-    def style(name: str, size: float, *, bold: bool = False, colour: str = "#111827", **settings: Any) -> Any:
+    def style(name: str, size: float, *, bold: bool = False, color: str = "#111827", **settings: Any) -> Any:
         font = _BOLD if bold else _FONT
-        return ParagraphStyle(name, fontName=font, fontSize=size, leading=1.35 * size, textColor=colour, **settings)
+        return ParagraphStyle(name, fontName=font, fontSize=size, leading=1.35 * size, textColor=color, **settings)
 
     made = (
         style("title", 18, bold=True, spaceAfter=3),
-        style("subtitle", 9.5, colour="#4B5563"),
-        style("heading1", 13.5, bold=True, spaceBefore=12, spaceAfter=4, colour=_ACCENT),
+        style("subtitle", 9.5, color="#4B5563"),
+        style("heading1", 13.5, bold=True, spaceBefore=12, spaceAfter=4, color=_ACCENT),
         style("heading2", 11, bold=True, spaceBefore=9, spaceAfter=3),
         style("heading3", 9.5, bold=True, spaceBefore=7, spaceAfter=2),
         style("body", 9, spaceAfter=5),
         style("lead", 10.5),
         style("item", 9, leftIndent=12, bulletIndent=2, spaceAfter=2),
         style("caption", 8.5, bold=True, spaceBefore=5, spaceAfter=2),
-        style("note", 7.5, colour="#4B5563", spaceBefore=2),
+        style("note", 7.5, color="#4B5563", spaceBefore=2),
     )
     return {one.name: one for one in made}
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from pneumo_core.evaluation.comparison import Comparison, Side
 
-COLOURS: Final[dict[Label, str]] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
-"""The classes' colours, as on every page."""
+COLORS: Final[dict[Label, str]] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
+"""The classes' colors, as on every page."""
 
 _SIDES: Final = (("#64748B", "--"), ("#0E857B", "-"))
 """Color and line style of A and B, distinguishable without color too."""
@@ -36,11 +36,11 @@ def roc(comparison: "Comparison") -> "Figure":
     """ROC curves of every run of both sides, with each run's operating point."""
     figure, axes = _square()
     axes.plot([0, 1], [0, 1], label="chance", **_CHANCE)
-    for side, (colour, line) in _sides(comparison):
+    for side, (color, line) in _sides(comparison):
         for curve, counts, label in zip(side.roc, side.confusions, _labels(side, Metric.AUROC), strict=True):
             if isinstance(curve, RocCurve) and (point := roc_point(counts)):
-                axes.plot(curve.fpr, curve.tpr, line, color=colour, linewidth=1.4, label=label)
-                axes.plot(*point, "o" if line == "-" else "s", color=colour, markeredgecolor="white", markersize=7)
+                axes.plot(curve.fpr, curve.tpr, line, color=color, linewidth=1.4, label=label)
+                axes.plot(*point, "o" if line == "-" else "s", color=color, markeredgecolor="white", markersize=7)
     return _finished(figure, axes, "1 \N{MINUS SIGN} specificity", "sensitivity", "lower right")
 
 
@@ -49,11 +49,11 @@ def pr(comparison: "Comparison") -> "Figure":
     figure, axes = _square()
     share = comparison.a.n_pneumonia / comparison.a.n
     axes.axhline(share, label=f"chance: prevalence {share:.2f}", **_CHANCE)
-    for side, (colour, line) in _sides(comparison):
+    for side, (color, line) in _sides(comparison):
         for curve, label in zip(side.pr, _labels(side, Metric.AUPRC), strict=True):
             if isinstance(curve, PrCurve):
                 steps = pr_steps(curve)
-                axes.step(steps.recall, steps.precision, line, color=colour, linewidth=1.4, label=label, where="pre")
+                axes.step(steps.recall, steps.precision, line, color=color, linewidth=1.4, label=label, where="pre")
     return _finished(figure, axes, "recall (sensitivity)", "precision (PPV)", "lower left")
 
 
@@ -62,7 +62,7 @@ def reliability(comparison: "Comparison") -> "Figure":
     figure = _figure(_WIDE, 5.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     upper.plot([0, 1], [0, 1], label="perfect", **_CHANCE)
-    for place, (side, (colour, line)) in enumerate(_sides(comparison)):
+    for place, (side, (color, line)) in enumerate(_sides(comparison)):
         found = [part for part in side.reliability if isinstance(part, Reliability)]
         for part, label in zip(found, _labels(side, None), strict=False):
             bins = reliability_bins(part)
@@ -73,16 +73,16 @@ def reliability(comparison: "Comparison") -> "Figure":
                 share,
                 ends,
                 fmt=f"o{line}",
-                color=colour,
+                color=color,
                 markersize=4,
                 linewidth=1.2,
                 capsize=2,
                 label=label,
             )
         if found:
-            centres = np.array([(bin_.low + bin_.high) / 2 for bin_ in found[0].bins])
+            centers = np.array([(bin_.low + bin_.high) / 2 for bin_ in found[0].bins])
             width = (found[0].bins[0].high - found[0].bins[0].low) * 0.4
-            lower.bar(centres + (place - 0.5) * width, _mean_counts(found), width, color=colour)
+            lower.bar(centers + (place - 0.5) * width, _mean_counts(found), width, color=color)
     upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="observed frequency of PNEUMONIA")
     lower.set(xlabel="probability of PNEUMONIA", ylabel="images (mean)")
     upper.legend(loc="upper left")
@@ -100,14 +100,14 @@ def confusions(comparison: "Comparison") -> "Figure":
             Label.PNEUMONIA: _mean_row(side.confusions, "fn", "tp"),
         }
         for place, (label, counts) in enumerate(rows.items()):
-            fade = LinearSegmentedColormap.from_list(label.name, ["#F1F5F9", COLOURS[label]])
+            fade = LinearSegmentedColormap.from_list(label.name, ["#F1F5F9", COLORS[label]])
             for column, count in enumerate(counts):
                 share = count / sum(counts) if sum(counts) else 0.0
                 axes.add_patch(_cell(column, place, fade(share)))
                 of_row = percent(share) if sum(counts) else "no image"
                 text = f"{count:,.0f}" if len(side.confusions) == 1 else f"{count:,.1f}"
                 axes.text(column, place, f"{text}\n{of_row}", ha="center", va="center", color=_ink(fade(share)))
-        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xticks=[0, 1], yticks=[0, 1], ylabel="labelled")
+        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xticks=[0, 1], yticks=[0, 1], ylabel="labeled")
         axes.set_xticklabels([f"called\n{label.name}" for label in Label])
         axes.set_yticklabels([label.name for label in Label], rotation=90, va="center")
         runs = len(side.confusions)
@@ -148,14 +148,14 @@ def seeds(comparison: "Comparison") -> "Figure":
     """Accuracy of every run as a dot, with the mean over seeds and, for two or more, its t interval."""
     figure = _figure(_WIDE, 2.2)
     axes = figure.subplots()
-    for place, (side, (colour, _)) in enumerate(_sides(comparison)):
+    for place, (side, (color, _)) in enumerate(_sides(comparison)):
         values = [100 * (counts.tn + counts.tp) / counts.n for counts in side.confusions]
         spread = side.spread[Metric.ACCURACY]
         if isinstance(spread, Spread):
             ends = [[100 * (spread.mean - spread.low)], [100 * (spread.high - spread.mean)]]
-            style: dict[str, Any] = {"fmt": "D", "color": colour, "capsize": 4, "markersize": 6, "linewidth": 1.2}
+            style: dict[str, Any] = {"fmt": "D", "color": color, "capsize": 4, "markersize": 6, "linewidth": 1.2}
             axes.errorbar(100 * spread.mean, place + 0.16, xerr=ends, **style)
-        axes.plot(values, [place - 0.12] * len(values), "o", color=colour, alpha=0.75, markersize=7)
+        axes.plot(values, [place - 0.12] * len(values), "o", color=color, alpha=0.75, markersize=7)
     axes.set_yticks([0, 1], [_short(f"{letter}: {side.name}", 34) for letter, side in lettered(comparison)])
     axes.set(ylim=(1.5, -0.5), xlabel="accuracy, %: dots are runs, diamonds their mean over seeds")
     return figure
@@ -167,12 +167,12 @@ def history(name: str, facts: Sequence[RunFacts]) -> "Figure":
     for axes, value in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for run in facts:
             points = epoch_points(run.events)
-            for key, line, colour, label in (
+            for key, line, color, label in (
                 (value, ":", "#64748B", "training"),
                 (f"val_{value}", "-", "#0E857B", "validation"),
             ):
                 y = [number if isinstance(number, int | float) else np.nan for number in points[key]]
-                style = {"marker": ".", "markersize": 3, "color": colour, "linewidth": 1.1}
+                style = {"marker": ".", "markersize": 3, "color": color, "linewidth": 1.1}
                 axes.plot(points["epoch"], y, line, label=label if run is facts[0] else "_", **style)
         axes.set(xlabel="epoch", ylabel=value)
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -193,7 +193,7 @@ def probabilities(comparison: "Comparison") -> "Figure":
             heights = {Label.NORMAL: _mean_counts(found) - sick, Label.PNEUMONIA: sick}
             for place, (label, height) in enumerate(heights.items()):
                 left = edges + width * (0.08 + 0.42 * place)
-                axes.bar(left, height, width * 0.42, align="edge", color=COLOURS[label], label=label.name)
+                axes.bar(left, height, width * 0.42, align="edge", color=COLORS[label], label=label.name)
         for place, threshold in enumerate(side.thresholds):
             axes.axvline(threshold, color="#111827", linewidth=1, linestyle="--", label="_" if place else "threshold")
         axes.set(xlim=(0, 1), xlabel="probability of PNEUMONIA")
@@ -216,17 +216,17 @@ def decision_curve(comparison: "Comparison", curves: tuple[Sequence[DecisionCurv
     grid = np.array(GRID)
     axes.plot(grid, share - (1 - share) * grid / (1 - grid), color="#9CA3AF", linewidth=1.2, label="treat all")
     axes.axhline(0, color="#111827", linewidth=1, label="treat none")
-    for (side, (colour, line)), of_side in zip(_sides(comparison), curves, strict=True):
+    for (side, (color, line)), of_side in zip(_sides(comparison), curves, strict=True):
         for curve, label in zip(of_side, _labels(side, None), strict=True):
             if isinstance(curve, DecisionCurve):
-                axes.plot(curve.threshold, curve.model, line, color=colour, linewidth=1.4, label=label)
+                axes.plot(curve.threshold, curve.model, line, color=color, linewidth=1.4, label=label)
     axes.set(xlim=(0, 1), ylim=(-0.1, min(1.0, share * 1.15)), xlabel="threshold probability", ylabel="net benefit")
     figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
 def _sides(comparison: "Comparison") -> "Iterator[tuple[Side, tuple[str, str]]]":
-    """Both sides with their colour and line."""
+    """Both sides with their color and line."""
     return zip((comparison.a, comparison.b), _SIDES, strict=True)
 
 
@@ -278,14 +278,14 @@ def _mean_row(counts: Sequence[Confusion], first: str, second: str) -> tuple[flo
     )
 
 
-def _cell(column: int, row: int, colour: Any) -> Any:
+def _cell(column: int, row: int, color: Any) -> Any:
     from matplotlib.patches import Rectangle  # noqa: PLC0415  Only where a figure is drawn.
 
-    return Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=colour)
+    return Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=color)
 
 
-def _ink(colour: Any) -> str:
+def _ink(color: Any) -> str:
     """Black or white, whichever has more contrast: by the relative luminance of WCAG 2.2, with equal contrast at 0.179."""
-    shades = np.array(colour[:3])
+    shades = np.array(color[:3])
     linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4)
     return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"

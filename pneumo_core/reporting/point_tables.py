@@ -10,7 +10,7 @@ from pneumo_core.reporting.evaluation_tables import OPERATING
 
 
 def rates_table(points: Mapping[str, AtThreshold], prevalence: float, stake: float) -> Table:
-    """Each run's rates at its threshold: value, interval and n, or why there is none; a column a run.
+    """Each run's rates at its threshold: value, interval and n, or the reason why there is none; one column per run.
 
     Args:
         points: Runs by the heading of their column.

@@ -61,7 +61,7 @@ def _slices(run_id: str, parts: Sequence[Slice]) -> Table:
 
 
 def slices_beside(parts: Parts, metric: Metric, caption: str) -> Table:
-    """What is in each slice, and one figure of both runs."""
+    """Images of each slice, and one figure of both runs."""
 
     def of(found: Iterable[Slice], count: str) -> str:
         return " and ".join(dict.fromkeys(f"{getattr(one, count):,}" for one in found))
@@ -82,7 +82,7 @@ def slices_beside(parts: Parts, metric: Metric, caption: str) -> Table:
 
 
 def slice_numbers(parts: Parts, caption: str) -> Table:
-    """Every figure of every slice; its data are numbers, with the reason where there is none."""
+    """Every figure of every slice; its data are numbers, or the reason why there is none."""
     found = [
         ((letter, one.name), one.n, metric, getattr(one, metric))
         for letter, made in parts.items()
@@ -105,7 +105,7 @@ def slice_numbers(parts: Parts, caption: str) -> Table:
 
 
 def named(parts: Parts) -> dict[str, dict[str, Slice]]:
-    """Slices by name and run; they are not the same where the runs were tested on different images."""
+    """Slices by name and run; they differ if the runs were tested on different images."""
     found: dict[str, dict[str, Slice]] = {one.name: {} for made in parts.values() for one in made}
     for letter, made in parts.items():
         for one in made:
@@ -114,7 +114,7 @@ def named(parts: Parts) -> dict[str, dict[str, Slice]]:
 
 
 def marked(found: Iterable[Slice]) -> str:
-    """What is said of a slice beside its number of images."""
+    """Mark of a slice: the smallest, or one with few images."""
     there = list(found)
     smallest, few = any(one.smallest for one in there), any(one.few for one in there)
     return (", smallest" if smallest else "") + (", few" if few else "")

@@ -31,7 +31,7 @@ def draw_changes(rng: np.random.Generator, count: int, size: int) -> NDArray[np.
 
     Returns:
         `(count, 6)` float32: brightness in gray levels, contrast factor, whole shifts down and right in pixels, row and
-        column of the cut-out's centre.
+        column of the cut-out's center.
     """
     reach = int(size * _SHIFT + 0.5)
     columns = (

@@ -115,10 +115,10 @@ def test_a_change_in_the_kind_of_error_is_told_beside_accuracy(two_runs: Compari
     notes = judge(replace(two_runs, differences=differences)).notes
     # Holm: 3 x .001 and 2 x .024.
     assert (
-        "sensitivity \N{MINUS SIGN}6.5 points, 95 % interval \N{MINUS SIGN}10.9 to \N{MINUS SIGN}3.0, p = .003"
+        "sensitivity \N{MINUS SIGN}6.5 points, 95 % interval \N{MINUS SIGN}10.9 to \N{MINUS SIGN}3.0, " + p_text(0.003)
         in notes[0]
     )
-    assert "specificity +6.8 points, 95 % interval +0.9 to +14.2, p = .048" in notes[0]
+    assert "specificity +6.8 points, 95 % interval +0.9 to +14.2, " + p_text(0.048) in notes[0]
 
 
 def test_seeds_speak_in_what_is_told_beside_accuracy(two_groups: Comparison) -> None:
@@ -130,7 +130,7 @@ def test_seeds_speak_in_what_is_told_beside_accuracy(two_groups: Comparison) -> 
     assert not any("Besides accuracy" in note for note in judge(changed).notes)
     surer = replace(changed, seeds=changed.seeds | {Metric.AUROC: replace(seeds, p=0.01)})
     assert (
-        "AUROC \N{MINUS SIGN}0.013, 95 % interval \N{MINUS SIGN}0.024 to \N{MINUS SIGN}0.005, p = .030"
+        "AUROC \N{MINUS SIGN}0.013, 95 % interval \N{MINUS SIGN}0.024 to \N{MINUS SIGN}0.005, " + p_text(0.030)
         in judge(surer).notes[0]
     )
 

@@ -12,7 +12,7 @@ from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.evaluation.calibration import Calibration, calibrate, calibrated_threshold
 from pneumo_core.inference.classify import (
-    MAX_COLOUR,
+    MAX_COLOR,
     MIN_CONTRAST,
     REFUSE_FACTOR,
     Answer,
@@ -153,7 +153,7 @@ def test_bad_files_are_refused_with_a_reason(lenient: Classifier, kind: str) -> 
     assert_refused(classify(lenient, BAD[kind][1], "upload.jpeg"), "'upload.jpeg'")
 
 
-class TestColour:
+class TestColor:
     def test_a_photograph_is_refused(self, lenient: Classifier) -> None:
         y, x = np.mgrid[0:200, 0:300]
         photo = np.stack([x % 256, (255 - x) % 256, y], axis=2).astype(np.uint8)
@@ -165,12 +165,12 @@ class TestColour:
     def test_gray_in_three_channels_is_gray(self, lenient: Classifier, finished_run: FinishedRun) -> None:
         gray = radiograph(finished_run)
         for kind in ("PNG", "JPEG"):
-            colour = classify(lenient, encode(np.repeat(gray[..., None], 3, axis=2), kind), "x")
+            color = classify(lenient, encode(np.repeat(gray[..., None], 3, axis=2), kind), "x")
             plain = classify(lenient, encode(gray, kind), "x")
-            assert colour.answer is Answer.OK
-            assert colour.probability == pytest.approx(plain.probability, abs=0.02)
+            assert color.answer is Answer.OK
+            assert color.probability == pytest.approx(plain.probability, abs=0.02)
 
-    @pytest.mark.parametrize(("levels", "refused"), [(MAX_COLOUR - 2, False), (MAX_COLOUR + 2, True)])
+    @pytest.mark.parametrize(("levels", "refused"), [(MAX_COLOR - 2, False), (MAX_COLOR + 2, True)])
     def test_a_tint_has_its_limit(
         self, lenient: Classifier, finished_run: FinishedRun, levels: float, refused: bool
     ) -> None:

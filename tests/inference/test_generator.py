@@ -211,7 +211,7 @@ def test_latents_are_normal_or_truncated_normal(truncation: float | None) -> Non
     if truncation is not None:
         assert np.abs(values).max() <= truncation * (1 + 1e-6)
         assert np.abs(values).max() > truncation * 0.9
-    # Columns and neighbours are independent of one another.
+    # Columns and neighbors are independent of one another.
     drawn = values.reshape(500, 100)
     assert np.abs(np.corrcoef(drawn.T) - np.eye(100)).max() < 6 / np.sqrt(500)
     assert np.abs(np.corrcoef(drawn) - np.eye(500)).max() < 6 / np.sqrt(100)

@@ -37,8 +37,8 @@ def texts(figure: Figure) -> set[str]:
     return {text.get_text() for axes in figure.axes for text in axes.texts}
 
 
-def test_colours_are_those_of_the_pages() -> None:
-    assert plots.COLOURS == charts.COLOURS
+def test_colors_are_those_of_the_pages() -> None:
+    assert plots.COLORS == charts.COLORS
 
 
 @pytest.mark.parametrize("draw", DRAWN)

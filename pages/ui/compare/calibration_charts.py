@@ -28,9 +28,9 @@ def reliability_figure(side: Shown, kinds: Kinds) -> go.Figure | NotApplicable:
         found = scores.reliability
         if isinstance(found, NotApplicable):
             return found
-        # What was before is grey; the run's own colour is what it now says.
+        # What was before is gray; the run's own color is what it now says.
         before = kind == RAW and len(kinds) > 1
-        colour = REFERENCE if before else side.colour
+        color = REFERENCE if before else side.color
         name = f"{side.letter}, {RAW if kind == RAW else f'calibrated ({kind})'}"
         frame = reliability_bins(found)
         figure.add_scatter(
@@ -41,8 +41,8 @@ def reliability_figure(side: Shown, kinds: Kinds) -> go.Figure | NotApplicable:
             mode="lines+markers",
             name=name,
             legendgroup=name,
-            line={"color": colour, "dash": "dot" if before else side.dash, "width": 2},
-            marker={"color": colour, "size": 8, "symbol": "circle-open" if kind == RAW else "diamond"},
+            line={"color": color, "dash": "dot" if before else side.dash, "width": 2},
+            marker={"color": color, "size": 8, "symbol": "circle-open" if kind == RAW else "diamond"},
             hovertemplate=f"{name}<br>mean probability %{{x:.3f}}<br>observed %{{customdata[0]:.1f}} % of %{{customdata[1]:,}}"
             "<extra></extra>",
             row=1,
@@ -54,7 +54,7 @@ def reliability_figure(side: Shown, kinds: Kinds) -> go.Figure | NotApplicable:
             name=name,
             legendgroup=name,
             showlegend=False,
-            marker={"color": colour},
+            marker={"color": color},
             hovertemplate=f"{name}<br>%{{y:,}} images<extra></extra>",
             row=2,
             col=1,

@@ -22,13 +22,13 @@ class Look:
 
     Attributes:
         letter: ``A`` or ``B``.
-        colour: Of its lines and marks.
+        color: Of its lines and marks.
         dash: Of its lines.
         symbol: Of its marks.
     """
 
     letter: str
-    colour: str
+    color: str
     dash: str
     symbol: str
 
@@ -89,7 +89,7 @@ def style(look: Look, side: Side, *, first: bool) -> dict[str, Any]:
         "name": f"{look.letter}: {side.name}",
         "legendgroup": look.letter,
         "showlegend": first,
-        "line": {"color": look.colour, "dash": look.dash, "width": width},
+        "line": {"color": look.color, "dash": look.dash, "width": width},
         "opacity": 1 if len(side.run_ids) <= FEW else 0.5,
     }
 
@@ -133,7 +133,7 @@ def _points(
         mode="markers",
         name=f"{look.letter}: operating point" + (" (95 %)" if alone else "s"),
         legendgroup=look.letter,
-        marker={"color": look.colour, "size": 11, "symbol": look.symbol, "line": {"color": "white", "width": 1}},
+        marker={"color": look.color, "size": 11, "symbol": look.symbol, "line": {"color": "white", "width": 1}},
         hovertemplate=f"{look.letter}, seed %{{customdata[1]}}, threshold %{{customdata[0]:.3f}}<br>{names[0]} %{{x:.3f}}"
         f"<br>{names[1]} %{{y:.3f}}<extra></extra>",
         **(of_one if alone else {}),

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from pages.ui.glossary import TERMS
 from pages.ui.pictures import plain
 from pages.ui.table import show_rows, show_table
 from pneumo_core.evaluation.comparison import Comparison
@@ -12,6 +11,7 @@ from pneumo_core.evaluation.wording import NAMES, SCORES, difference_parts, esti
 from pneumo_core.records import Estimate, Metric, NotApplicable
 from pneumo_core.reporting import comparison_tables
 from pneumo_core.reporting.evaluation_tables import classification, confusion, mean_classification
+from pneumo_core.reporting.glossary import TERMS
 
 HEADLINE = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
 

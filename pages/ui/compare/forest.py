@@ -89,7 +89,7 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
             customdata=[f"{look.letter}, seed {seed}: {value_text(metric, value)}" for value, seed in known],
             mode="markers",
             name=f"{look.letter}: runs",
-            marker={"symbol": look.symbol, "size": 9, "color": look.colour, "opacity": 0.8},
+            marker={"symbol": look.symbol, "size": 9, "color": look.color, "opacity": 0.8},
             hovertemplate="%{customdata}<extra></extra>",
         )
         intervals = [
@@ -110,8 +110,8 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
                 marker={
                     "symbol": symbol,
                     "size": 10,
-                    "color": look.colour,
-                    "line": {"color": look.colour, "width": 1.5},
+                    "color": look.color,
+                    "line": {"color": look.color, "width": 1.5},
                 },
                 hovertemplate=f"{look.letter}: {words}: {estimate_text(metric, as_text)}<extra></extra>",
             )

@@ -12,7 +12,6 @@ from PIL import Image
 
 from pages.ui.cached import current_stored_index, loaded_classifier, of_runs
 from pages.ui.components import show_error
-from pages.ui.glossary import TERMS
 from pages.ui.pictures import plain
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
@@ -20,6 +19,7 @@ from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation.comparison import Pair
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.jobs.views import view
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import find_run
 
@@ -86,7 +86,7 @@ def _draw(
         columns = [st.columns(2)[0], *st.columns(2)] if is_large else st.columns(3)
         with columns[0]:
             st.image(pixels, width="stretch", alt=f"{name}, X-ray")
-            st.caption(f"labelled {row['label']}")
+            st.caption(f"labeled {row['label']}")
         for column, letter in zip(columns[1:], "AB", strict=True):
             verdict = "right" if row[f"{letter} calls"] == row["label"] else "wrong"
             words = (

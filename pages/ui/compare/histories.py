@@ -25,7 +25,7 @@ def histories(
         kept = epochs[epochs["epoch"] == best_epoch(epochs)]
         group: dict[str, Any] = {"legendgroup": look.letter, "col": 1}
         for row, measure in enumerate(("loss", "accuracy"), start=1):
-            line, legend = {"color": look.colour, "dash": look.dash}, row == 1
+            line, legend = {"color": look.color, "dash": look.dash}, row == 1
             for column, kind, style in (
                 (measure, "train", {"line": {**line, "width": 1}, "opacity": 0.7}),
                 (f"val_{measure}", "validation", {"line": {**line, "width": 2.5}}),
@@ -35,7 +35,7 @@ def histories(
                     y=epochs[column],
                     mode="lines" if len(epochs) > 1 else "markers",
                     name=f"{look.letter}: {name}, {kind}",
-                    marker={"symbol": look.symbol, "color": look.colour},
+                    marker={"symbol": look.symbol, "color": look.color},
                     showlegend=legend,
                     row=row,
                     **style,
@@ -46,7 +46,7 @@ def histories(
                 y=kept[f"val_{measure}"],
                 mode="markers",
                 name=f"{look.letter}: weights kept",
-                marker={"symbol": "star", "size": 14, "color": look.colour},
+                marker={"symbol": "star", "size": 14, "color": look.color},
                 showlegend=legend and len(kept) > 0,
                 row=row,
                 **group,

@@ -16,7 +16,7 @@ from pneumo_core.records import Estimate, NotApplicable
 
 Points = Sequence[tuple[Shown, AtThreshold]]
 
-_GREY: dict[str, Any] = {"color": REFERENCE, "width": 2}
+_GRAY: dict[str, Any] = {"color": REFERENCE, "width": 2}
 
 
 def roc_points(points: Points) -> go.Figure | NotApplicable:
@@ -32,7 +32,7 @@ def roc_points(points: Points) -> go.Figure | NotApplicable:
             customdata=point.roc.threshold,
             mode="lines",
             name=side.letter,
-            line={"color": side.colour, "dash": side.dash, "width": 2.5},
+            line={"color": side.color, "dash": side.dash, "width": 2.5},
             hovertemplate=f"{side.letter}, {ROC_HOVER}<extra></extra>",
         )
         x, y = complement(point.rates.specificity), point.rates.sensitivity
@@ -40,8 +40,8 @@ def roc_points(points: Points) -> go.Figure | NotApplicable:
             figure.add_scatter(
                 x=[x.value],
                 y=[y.value],
-                error_x=error_bars([x], color=side.colour),
-                error_y=error_bars([y], color=side.colour),
+                error_x=error_bars([x], color=side.color),
+                error_y=error_bars([y], color=side.color),
                 mode="markers",
                 name=f"{side.letter} at {point.rates.threshold:.3f} (95 %)",
                 marker=_mark(side),
@@ -61,7 +61,7 @@ def decision(points: Points, stake: float) -> go.Figure | NotApplicable:
             x=curve.threshold + curve.threshold[::-1],
             y=curve.high + curve.low[::-1],
             fill="toself",
-            fillcolor=side.colour,
+            fillcolor=side.color,
             opacity=0.15,
             line={"width": 0},
             mode="lines",
@@ -73,17 +73,17 @@ def decision(points: Points, stake: float) -> go.Figure | NotApplicable:
             y=curve.model,
             mode="lines",
             name=side.letter,
-            line={"color": side.colour, "dash": side.dash, "width": 2.5},
+            line={"color": side.color, "dash": side.dash, "width": 2.5},
             hovertemplate=f"{side.letter}, threshold %{{x:.2f}}: %{{y:.3f}}<extra></extra>",
         )
         if isinstance(point.benefit, Estimate):
             name = f"{side.letter} at {stake:.2f}"
             figure.add_scatter(x=[stake], y=[point.benefit.value], mode="markers", name=name, marker=_mark(side))
     curves = [point.curve for _, point in points if isinstance(point.curve, DecisionCurve)]
-    line = {**_GREY, "dash": "dashdot"}
+    line = {**_GRAY, "dash": "dashdot"}
     figure.add_scatter(x=curves[0].threshold, y=curves[0].treat_all, mode="lines", name="call everybody", line=line)
     figure.add_scatter(x=[0, 1], y=[0, 0], mode="lines", name="treat none", line=DOTTED)
-    figure.add_vline(x=stake, line={**_GREY, "dash": "dash", "width": 1})
+    figure.add_vline(x=stake, line={**_GRAY, "dash": "dash", "width": 1})
     top = curves[0].prevalence  # The maximum.
     figure.update_xaxes(title="threshold probability", range=[-0.01, 1.01], dtick=0.2)
     figure.update_yaxes(title="net benefit", range=[-0.4 * top, 1.1 * top])
@@ -107,4 +107,4 @@ def _joined(parts: Sequence[tuple[Shown, pd.DataFrame]]) -> pd.DataFrame:
 
 
 def _mark(side: Shown) -> dict[str, Any]:
-    return {"color": side.colour, "size": 12, "symbol": "diamond" if side.letter == "A" else "square"}
+    return {"color": side.color, "size": 12, "symbol": "diamond" if side.letter == "A" else "square"}

@@ -8,12 +8,12 @@ import streamlit as st
 
 from pages.ui.compare.sides import Shown
 from pages.ui.components import show_error
-from pages.ui.glossary import TERMS
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Evidence
 from pneumo_core.evaluation.operating import GRID, RuleKind, ThresholdRule, choose
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import NotApplicable
+from pneumo_core.reporting.glossary import TERMS
 
 OWN: Final = "own"
 RULES: Final = {

@@ -30,7 +30,7 @@ def reliability_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
                 error_y=_bars(run) if len(side.run_ids) <= FEW else None,
                 customdata=pd.concat([run["images"], 100 * run[["share PNEUMONIA", "low", "high"]]], axis=1),
                 mode="lines+markers",
-                marker={"symbol": look.symbol, "size": 7, "color": look.colour},
+                marker={"symbol": look.symbol, "size": 7, "color": look.color},
                 hovertemplate=f"{look.letter}, seed {seed}<br>mean probability %{{x:.3f}}<br>"
                 "PNEUMONIA %{customdata[1]:.1f} % (%{customdata[2]:.1f} to %{customdata[3]:.1f})<br>"
                 "%{customdata[0]:,} images<extra></extra>",
@@ -41,7 +41,7 @@ def reliability_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
             x=(bins["from"] + bins["to"]) / 2,
             y=bins["images"],
             customdata=bins[["from", "to"]],
-            marker={"color": look.colour, "pattern": {"shape": "" if look.symbol == "circle" else "/"}},
+            marker={"color": look.color, "pattern": {"shape": "" if look.symbol == "circle" else "/"}},
             legendgroup=look.letter,
             showlegend=False,
             hovertemplate=f"{look.letter}, %{{customdata[0]:.1f}} to %{{customdata[1]:.1f}}: %{{y:,.4~g}} images"

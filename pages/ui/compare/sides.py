@@ -21,15 +21,15 @@ class Shown:
     Attributes:
         letter: ``A`` or ``B``.
         name: Name of its side, for people.
-        colour: Of its lines and marks.
-        dash: Of its lines, so that the sides differ by more than colour.
+        color: Of its lines and marks.
+        dash: Of its lines, so that the sides differ by more than color.
         split: The split.
         evidence: What it said of the split's images.
     """
 
     letter: str
     name: str
-    colour: str
+    color: str
     dash: str
     split: Split
     evidence: Evidence

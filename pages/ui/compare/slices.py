@@ -27,7 +27,7 @@ _TITLES: Final = {
     "images of the patient": "Images of the patient in this split",
     "image size": "Image size",
     "sharpness": "Sharpness",
-    "colour": "RGB or gray file",
+    "color": "RGB or gray file",
 }
 _NOTES: Final = {
     "subtype": "Both are PNEUMONIA, so specificity does not apply; AUROC is of the subtype against all NORMAL images.",

@@ -23,11 +23,11 @@ def dots(sides: Sequence[Shown], parts: Parts, measure: Metric) -> go.Figure | N
         figure.add_scatter(
             x=[value.value for _, value in drawn],
             y=[names.index(name) + above for name, _ in drawn],
-            error_x=error_bars([value for _, value in drawn], color=side.colour),
+            error_x=error_bars([value for _, value in drawn], color=side.color),
             customdata=[[name, value.low, value.high, value.n] for name, value in drawn],
             mode="markers",
             name=side.letter,
-            marker={"color": side.colour, "size": 10, "symbol": "circle" if side.letter == "A" else "square"},
+            marker={"color": side.color, "size": 10, "symbol": "circle" if side.letter == "A" else "square"},
             hovertemplate=f"{side.letter}, %{{customdata[0]}}: %{{x:.3f}} (%{{customdata[1]:.3f}} to "
             "%{customdata[2]:.3f}), n = %{customdata[3]:,}<extra></extra>",
         )

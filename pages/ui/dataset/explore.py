@@ -9,12 +9,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui.charts import COLOURS
-from pages.ui.glossary import TERMS
+from pages.ui.charts import COLORS
 from pneumo_core.data.audit import audit
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Label, Split, Subtype
+from pneumo_core.reporting.glossary import TERMS
 
 _ADVICE = {
     "empty": "Training needs both classes in train and in test.",
@@ -70,7 +70,7 @@ def count_figure(table: pd.DataFrame, *, as_shares: bool) -> go.Figure:
                 orientation="h",
                 name=name,
                 marker={
-                    "color": COLOURS[label],
+                    "color": COLORS[label],
                     "pattern": {"shape": _PATTERNS[subtype], "fillmode": "overlay", "fgcolor": "white", "size": 6},
                 },
                 customdata=list(zip(counts, shares, strict=True)),

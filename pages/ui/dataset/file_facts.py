@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui.charts import COLOURS
+from pages.ui.charts import COLORS
 from pneumo_core.evaluation.intervals import area_estimates
 from pneumo_core.evaluation.metrics import auroc
 from pneumo_core.records import Estimate, Label, NotApplicable
@@ -68,7 +68,7 @@ def histogram(values: Mapping[Label, NDArray[np.float64]], name: str) -> tuple[g
             y=counts / max(1, counts.sum()),
             width=np.diff(edges),
             name=f"{label.name}, n = {len(numbers):,}",
-            marker={"color": COLOURS[label], "line": {"width": 0}},
+            marker={"color": COLORS[label], "line": {"width": 0}},
             opacity=0.7,
             customdata=counts,
             hovertemplate="%{x:.4g}: %{y:.1%}, %{customdata:,} images<extra>" + label.name + "</extra>",
@@ -96,7 +96,7 @@ def scatter(table: pd.DataFrame) -> tuple[go.Figure, int]:
             y=part["height"],
             mode="markers",
             name=label.name,
-            marker={"color": COLOURS[label], "size": 6, "opacity": 0.75},
+            marker={"color": COLORS[label], "size": 6, "opacity": 0.75},
             hovertemplate="%{x} × %{y} pixels<extra>" + label.name + "</extra>",
         )
     figure.update_layout(

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from pages.ui.glossary import TERMS
 from pages.ui.pictures import plain
 from pages.ui.table import data_frame, show_rows
 from pneumo_core.config.classifier import OperatingRule
@@ -11,6 +10,7 @@ from pneumo_core.evaluation.wording import NAMES, interval_text, value_text
 from pneumo_core.records import Metric, NotApplicable, Split
 from pneumo_core.reporting import evaluation_tables
 from pneumo_core.reporting.evaluation_tables import place
+from pneumo_core.reporting.glossary import TERMS
 
 _CARDS = (
     (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC, Metric.AUPRC),

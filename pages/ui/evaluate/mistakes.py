@@ -83,7 +83,7 @@ def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
     grid = st.grid(4, min_column_width=170, border=True)
     for row in worst.to_dict("records"):
         name = PurePosixPath(row["image"]).name
-        words = f"{row['verdict']}: labelled {row['label']}, probability {row['probability']:.3f}"
+        words = f"{row['verdict']}: labeled {row['label']}, probability {row['probability']:.3f}"
         with grid.cell():
             try:
                 picture = thumbnail(str(index.root), row["image"], hashes.get(row["image"], ""))

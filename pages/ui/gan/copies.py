@@ -7,11 +7,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.cached import loaded_generator
-from pages.ui.charts import COLOURS, SYNTHETIC, laid_out, vertical
+from pages.ui.charts import COLORS, SYNTHETIC, laid_out, vertical
 from pages.ui.components import chart
 from pages.ui.gan.measures import finished_measures
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
-from pages.ui.glossary import TERMS
 from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.generator.measures import GenerativeReport
@@ -21,6 +20,7 @@ from pneumo_core.inference.gan_measures import GanMeasures, read_learned
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.records import Label, NotApplicable
 from pneumo_core.reporting.gan_tables import three_digits
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import gan_run_config
 
@@ -81,7 +81,7 @@ def _distances(found: Memorisation, report: GenerativeReport, space: str, label:
     )
     table = quantile_points(found)
     chart(
-        distance_figure(table, found.threshold, COLOURS[label], unit),
+        distance_figure(table, found.threshold, COLORS[label], unit),
         table,
         title=f"Distances to the nearest training image, by {space}",
         where=f"train, n = {report.n_generated:,} generated and {report.n_real:,} real images",
@@ -91,12 +91,12 @@ def _distances(found: Memorisation, report: GenerativeReport, space: str, label:
     )
 
 
-def distance_figure(table: pd.DataFrame, threshold: float, colour: str, unit: str) -> go.Figure:
+def distance_figure(table: pd.DataFrame, threshold: float, color: str, unit: str) -> go.Figure:
     """Shares of images that are at most so far, straight between the known quantiles, and the flag's threshold."""
     figure = go.Figure()
     for name, of, line in (
         ("generated", "generated images", SYNTHETIC),
-        ("real", "real images, to other patients", colour),
+        ("real", "real images, to other patients", color),
     ):
         figure.add_scatter(
             x=table[name], y=table["share of images"], mode="lines+markers", name=of, line={"color": line, "width": 2.5}

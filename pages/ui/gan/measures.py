@@ -3,7 +3,6 @@
 import streamlit as st
 
 from pages.ui.cached import of_runs
-from pages.ui.glossary import TERMS
 from pages.ui.pictures import plain
 from pages.ui.table import download, text_frame
 from pneumo_core.data.synthetic import MARK
@@ -13,6 +12,7 @@ from pneumo_core.inference.gan_measures import GanMeasures, read_measures
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.reporting.document import table_csv
 from pneumo_core.reporting.gan_tables import measures_table, words_of
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, find_run, verified_file
@@ -107,7 +107,7 @@ def kid_words(found: FeatureMeasures) -> str:
     """KID against its floor in one sentence."""
     ratio = found.kid_ratio
     if isinstance(ratio, NotApplicable):
-        return f"How KID compares with its floor cannot be said: {ratio.reason}."
+        return f"KID cannot be compared with its floor: {ratio.reason}."
     halves = "halves of the real ones differ from each other"
     if ratio.low <= 1:
         may = "" if ratio.high <= 1 else "may "

@@ -7,7 +7,6 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.cached import learned_of, loaded_generator, samples_of
-from pages.ui.glossary import TERMS
 from pages.ui.pictures import plain
 from pages.ui.state import needed_index
 from pneumo_core.data.index import DataIndex
@@ -15,6 +14,7 @@ from pneumo_core.data.source import default_folder
 from pneumo_core.data.synthetic import sheet
 from pneumo_core.errors import DataError
 from pneumo_core.jobs.runs import view
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import gan_run_config
 

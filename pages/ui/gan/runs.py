@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.components import STATE_COLOURS, run_name
+from pages.ui.components import STATE_COLORS, run_name
 from pages.ui.pictures import plain
 from pneumo_core.data.gan_arm import collapse_of
 from pneumo_core.data.index import DataIndex
@@ -39,7 +39,7 @@ def choose_gan(index: DataIndex | None) -> RunView | None:
         st.query_params["run"] = chosen
     item = known[chosen]
     if item.state is not RunState.SUCCEEDED:
-        st.markdown(f":{STATE_COLOURS[item.state]}-badge[{item.state.value}]")
+        st.markdown(f":{STATE_COLORS[item.state]}-badge[{item.state.value}]")
     elif not item.problem and (collapse := collapse_of(item.run)):
         st.warning(plain(f"Its samples have collapsed: {collapse}."))
     return item

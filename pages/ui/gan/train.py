@@ -8,10 +8,9 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
-from pages.ui.charts import COLOURS, DASHED, MODEL, SYNTHETIC, laid_out
+from pages.ui.charts import COLORS, DASHED, MODEL, SYNTHETIC, laid_out
 from pages.ui.components import chart, show_error
 from pages.ui.gan.pictures import generated_badge
-from pages.ui.glossary import TERMS
 from pages.ui.pictures import plain
 from pages.ui.train.balance import KEPT
 from pages.ui.train.form import choose_executor
@@ -27,6 +26,7 @@ from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.curves import gan_points
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Label, RunState, Split
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import store_errors
 from pneumo_core.runs.store import RunDirectory
 
@@ -127,12 +127,12 @@ def gan_figure(epochs: pd.DataFrame, label: Label) -> go.Figure:
     lines = (
         ("loss_generator", "generator's loss", SYNTHETIC, 1),
         ("loss_discriminator", "discriminator's loss", MODEL, 1),
-        ("score_real", f"score of real {label.name}", COLOURS[label], 2),
+        ("score_real", f"score of real {label.name}", COLORS[label], 2),
         ("score_generated", "score of generated", SYNTHETIC, 2),
         ("spread", "spread of generated", SYNTHETIC, 3),
     )
-    for column, name, colour, row in lines:
-        style: dict[str, Any] = {"mode": "lines+markers" if len(epochs) < 30 else "lines", "line": {"color": colour}}
+    for column, name, color, row in lines:
+        style: dict[str, Any] = {"mode": "lines+markers" if len(epochs) < 30 else "lines", "line": {"color": color}}
         figure.add_scatter(x=epochs["epoch"], y=epochs[column], name=name, row=row, col=1, **style)
     figure.add_hline(y=COLLAPSE_LIMIT, line=DASHED, row=3)
     figure.add_scatter(x=[None], y=[None], mode="lines", name=f"collapse below {COLLAPSE_LIMIT}", line=DASHED)

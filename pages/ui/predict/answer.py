@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pages.ui.charts import COLOURS, REFERENCE
+from pages.ui.charts import COLORS, REFERENCE
 from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
@@ -114,9 +114,9 @@ def probability_text(probability: float) -> str:
 def probability_figure(probability: float, threshold: float) -> go.Figure:
     """The probability on a scale from 0 to 1, with the decision threshold marked."""
     figure = go.Figure()
-    colour = COLOURS[Label.PNEUMONIA]
+    color = COLORS[Label.PNEUMONIA]
     figure.add_bar(
-        x=[probability], y=[""], orientation="h", marker_color=colour, hovertemplate="%{x:.3f}<extra></extra>"
+        x=[probability], y=[""], orientation="h", marker_color=color, hovertemplate="%{x:.3f}<extra></extra>"
     )
     figure.add_vline(x=threshold, line_dash="dash", line_color=REFERENCE)
     # Above the bar and not on it, where no text color would be readable in both themes.

@@ -6,7 +6,6 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.components import run_name
-from pages.ui.glossary import TERMS
 from pages.ui.notes import balance_note
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import Balance, TrainConfig
@@ -15,6 +14,7 @@ from pneumo_core.data.gan_arm import collapse_of, follow_gan, require_gan
 from pneumo_core.data.index import DataIndex
 from pneumo_core.jobs.runs import views
 from pneumo_core.records import RunState
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import find_run
 
 KEPT: dict[str, Any] = {"persist_state": "session"}

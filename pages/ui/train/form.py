@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from pages.ui.glossary import TERMS
 from pages.ui.notes import expected
 from pages.ui.train.architecture import NETWORKS
 from pages.ui.train.balance import KEPT, choose_balance
@@ -15,6 +14,7 @@ from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex
 from pneumo_core.jobs.runs import Executor
 from pneumo_core.records import Architecture
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.settings import settings
 from pneumo_core.study import seeds
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui.charts import history
 from pages.ui.components import (
-    STATE_COLOURS,
+    STATE_COLORS,
     caveats,
     duration,
     gan_link,
@@ -121,7 +121,7 @@ def _history(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _draw(item: RunView, curves: Curves) -> None:
-    st.markdown(f"#### {run_name(item)} :{STATE_COLOURS[item.state]}-badge[{item.state.value}]")
+    st.markdown(f"#### {run_name(item)} :{STATE_COLORS[item.state]}-badge[{item.state.value}]")
     if item.problem:
         show_error(item.problem)
     events = read_events(item.run)

@@ -139,8 +139,8 @@ def moments(features: NDArray[Any]) -> Moments:
     """Mean and covariance of features, (n, d) with n at least 2."""
     wide = np.asarray(features, dtype=np.float64)
     mean = wide.mean(axis=0)
-    centred = wide - mean
-    return Moments(mean, centred.T @ centred / (len(wide) - 1))
+    centered = wide - mean
+    return Moments(mean, centered.T @ centered / (len(wide) - 1))
 
 
 def jackknife_groups(patients: NDArray[Any], groups: int, seed: int) -> IntArray:
@@ -240,16 +240,16 @@ def _kernel_sums(one: _Side, other: _Side, groups: int) -> tuple[FloatArray, Flo
 
 def _left_out(side: _Side, groups: int) -> list[Moments]:
     """Moments without each group, from sums minus the group's own; about the mean, to avoid cancellation."""
-    centre = side.features.mean(axis=0)
-    centred = side.features - centre
-    products = centred.T @ centred
+    center = side.features.mean(axis=0)
+    centered = side.features - center
+    products = centered.T @ centered
     found = []
     for group in range(groups):
-        gone = centred[side.group == group]
-        left = len(centred) - len(gone)
+        gone = centered[side.group == group]
+        left = len(centered) - len(gone)
         offset = -gone.sum(axis=0) / left
         scatter = products - gone.T @ gone - left * np.outer(offset, offset)
-        found.append(Moments(centre + offset, scatter / (left - 1)))
+        found.append(Moments(center + offset, scatter / (left - 1)))
     return found
 
 

@@ -304,7 +304,7 @@ def _require_images(real: NDArray[Any], patients: NDArray[Any], generated: NDArr
     if min(n_patients := len(np.unique(patients)), len(generated)) < LEAST:
         raise DataError(
             f"measures require {LEAST} samples and real images of {LEAST} patients, so that halves of the patients have "
-            f"neighbours. Received: samples={len(generated)}, patients={n_patients}; use more"
+            f"neighbors. Received: samples={len(generated)}, patients={n_patients}; use more"
         )
 
 

@@ -17,7 +17,7 @@ from pneumo_core.evaluation.intervals import clustered_wilson
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.records import Estimate, NotApplicable
 
-NEIGHBOURS: Final = 3
+NEIGHBORS: Final = 3
 """k of precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991)."""
 
 _CHUNK: Final = 512
@@ -78,7 +78,7 @@ def nearest_apart(images: NDArray[Any], groups: NDArray[Any]) -> tuple[IntArray,
 
 
 def precision_recall(
-    real: NDArray[Any], generated: NDArray[Any], patients: NDArray[Any] | None = None, *, k: int = NEIGHBOURS
+    real: NDArray[Any], generated: NDArray[Any], patients: NDArray[Any] | None = None, *, k: int = NEIGHBORS
 ) -> PrecisionRecall:
     """Improved precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991, section 2).
 
@@ -97,7 +97,7 @@ def precision_recall(
     require_features(real, generated)
     if min(len(real), len(generated)) <= k:
         raise DataError(
-            f"each set must have more than k={k} images, its neighbours. "
+            f"each set must have more than k={k} images, its neighbors. "
             f"Received: real={len(real)}, generated={len(generated)}; use more images"
         )
     within_real = _within(generated, real, _radii(real, k))
@@ -130,9 +130,9 @@ def _radii(points: NDArray[Any], k: int) -> FloatArray:
     return radii
 
 
-def _within(points: NDArray[Any], centres: NDArray[Any], radii: FloatArray) -> NDArray[np.bool_]:
+def _within(points: NDArray[Any], centers: NDArray[Any], radii: FloatArray) -> NDArray[np.bool_]:
     """Whether each point lies in at least one ball."""
-    return np.concatenate([(squares <= radii).any(axis=1) for _, squares in _squared_distances(points, centres)])
+    return np.concatenate([(squares <= radii).any(axis=1) for _, squares in _squared_distances(points, centers)])
 
 
 def _vectors(samples: NDArray[Any], real: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], float]:
@@ -148,21 +148,21 @@ def _vectors(samples: NDArray[Any], real: NDArray[Any]) -> tuple[NDArray[Any], N
         require_features(samples, real)
         return samples, real, 1.0
     raise DataError(
-        "neighbours require images (n, size, size) uint8 of one size, or features (n, d). "
+        "neighbors require images (n, size, size) uint8 of one size, or features (n, d). "
         f"Received: samples={samples.shape} {samples.dtype}, real={real.shape} {real.dtype}"
     )
 
 
 def _squared_distances(left: NDArray[Any], right: NDArray[Any]) -> Iterator[tuple[slice, FloatArray]]:
     """Squared Euclidean distances of rows of `left`, in batches, to all of `right`; at least 0."""
-    centre = right.mean(axis=0, dtype=np.float64)  # Distances are unchanged, with less cancellation.
+    center = right.mean(axis=0, dtype=np.float64)  # Distances are unchanged, with less cancellation.
     for start in range(0, len(left), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        some = left[rows].astype(np.float64) - centre
+        some = left[rows].astype(np.float64) - center
         squares = np.empty((len(some), len(right)))
         for begin in range(0, len(right), _CHUNK):
             columns = slice(begin, begin + _CHUNK)
-            others = right[columns].astype(np.float64) - centre
+            others = right[columns].astype(np.float64) - center
             squares[:, columns] = np.square(others).sum(axis=1) - 2 * (some @ others.T)
         squares += np.square(some).sum(axis=1)[:, np.newaxis]
         yield rows, np.maximum(squares, 0, out=squares)

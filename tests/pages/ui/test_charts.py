@@ -1,4 +1,4 @@
-"""Charts say what the data say: their points are counted again, slowly or by scikit-learn, and their colours can be seen."""
+"""Charts say what the data say: their points are counted again, slowly or by scikit-learn, and their colors can be seen."""
 
 import tomllib
 from pathlib import Path
@@ -54,9 +54,9 @@ def named(figure: go.Figure, name: str) -> go.Scatter:
     return trace
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """WCAG 2.2, relative luminance."""
-    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    channels = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -67,9 +67,9 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("colour", [*charts.COLOURS.values(), charts.SYNTHETIC, charts.MODEL, charts.REFERENCE])
-def test_every_colour_can_be_seen_in_both_themes(colour: str, theme: str) -> None:
-    assert contrast(colour, THEME[theme]["backgroundColor"]) >= 3
+@pytest.mark.parametrize("color", [*charts.COLORS.values(), charts.SYNTHETIC, charts.MODEL, charts.REFERENCE])
+def test_every_color_can_be_seen_in_both_themes(color: str, theme: str) -> None:
+    assert contrast(color, THEME[theme]["backgroundColor"]) >= 3
 
 
 def test_the_area_under_the_roc_trace_is_the_auroc(sample) -> None:
@@ -139,7 +139,7 @@ def test_confusion_cells_hold_counts_and_shares_of_their_row() -> None:
         ("PNEUMONIA", "predicted NORMAL"): 0.25,
         ("PNEUMONIA", "predicted PNEUMONIA"): 0.75,
     }
-    assert (heatmap.colorscale[0][1], heatmap.colorscale[-1][1]) == tuple(charts.COLOURS[label] for label in Label)
+    assert (heatmap.colorscale[0][1], heatmap.colorscale[-1][1]) == tuple(charts.COLORS[label] for label in Label)
 
 
 def test_a_class_without_images_has_no_share() -> None:
@@ -156,10 +156,10 @@ def test_text_on_a_cell_reads_at_any_share(of_thousand: int, label: Label) -> No
         counts = Confusion(tn=1, fp=1, fn=of_thousand, tp=1000 - of_thousand)
     figure = charts.confusion(counts)
     (note,) = [n for n in figure.layout.annotations if n.y == label.name and n.x == "predicted NORMAL"]
-    few, full = figure.data[0].colorscale[1][1], charts.COLOURS[label]
+    few, full = figure.data[0].colorscale[1][1], charts.COLORS[label]
     share = of_thousand / 1000
     mixed = [round((1 - share) * int(few[at : at + 2], 16) + share * int(full[at : at + 2], 16)) for at in (1, 3, 5)]
-    # 4.5 is what WCAG 2.2 asks of text; the colour is rounded to whole steps here.
+    # 4.5 is what WCAG 2.2 asks of text; the color is rounded to whole steps here.
     assert contrast("#" + "".join(f"{channel:02x}" for channel in mixed), note.font.color) >= 4.49
 
 
@@ -205,5 +205,5 @@ def test_the_threshold_runs_through_both_classes() -> None:
     figure = charts.probabilities(bins, 0.3871)
     assert [shape.x0 for shape in figure.layout.shapes] == [0.3871] * 2
     assert {trace.name for trace in figure.data} == {"NORMAL (n = 1)", "PNEUMONIA (n = 2)", "threshold 0.387"}
-    colours = {trace.name.split()[0]: trace.marker.color for trace in figure.data if trace.type == "bar"}
-    assert colours == {label.name: charts.COLOURS[label] for label in Label}
+    colors = {trace.name.split()[0]: trace.marker.color for trace in figure.data if trace.type == "bar"}
+    assert colors == {label.name: charts.COLORS[label] for label in Label}

@@ -105,10 +105,10 @@ def test_their_mean_is_the_sides_figure(groups: Comparison) -> None:
 def test_every_run_has_its_curve_and_each_side_one_legend_entry(groups: Comparison) -> None:
     for figure in (roc_overlay(groups), pr_overlay(groups)):
         assert [len(lines(figure, letter)) for letter in "AB"] == [3, 2]
-        for letter, colour in (("A", charts.SIDE_A), ("B", charts.SIDE_B)):
+        for letter, color in (("A", charts.SIDE_A), ("B", charts.SIDE_B)):
             mine = lines(figure, letter)
             assert [trace.showlegend for trace in mine] == [True] + [False] * (len(mine) - 1)
-            assert {trace.line.color for trace in mine} == {colour}
+            assert {trace.line.color for trace in mine} == {color}
         assert {trace.line.dash for trace in lines(figure, "A")} != {trace.line.dash for trace in lines(figure, "B")}
     areas = [np.trapezoid(trace.y, trace.x) for trace in lines(roc_overlay(groups), "B")]
     assert areas == pytest.approx([roc_auc_score(*truth(run)) for run in B])

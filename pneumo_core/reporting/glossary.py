@@ -1,4 +1,4 @@
-"""Glossary: one definition of each of the app's terms, which the help texts of widgets and metrics show."""
+"""Glossary: one definition of each of the app's terms, which pages show as help texts and documents as meanings."""
 
 from typing import Final
 
@@ -31,7 +31,13 @@ TERMS: Final[dict[str, str]] = {
     "sample seed": "Seed of the latents. Each seed has its own samples, numbered from 0.",
     "truncation": "Largest absolute value in a latent vector, in standard deviations: a lower limit gives more typical images "
     "that vary less. Empty: no limit.",
-    "KID": "Kernel inception distance between generated and real images in the feature space; 0 means no difference.",
+    "KID": "Kernel inception distance between generated and real images in the feature space; lower is better, and 0 means no "
+    "difference. It does not depend on the number of images.",
+    "FID": "Frechet inception distance between generated and real images; lower is better. It falls with the number of images, "
+    "so it is comparable only for equal numbers.",
+    "precision of a generator": "Fraction of generated images that resemble real images: fidelity; higher is better.",
+    "recall of a generator": "Fraction of real images that resemble generated images: diversity; higher is better.",
+    "MS-SSIM": "Multi-scale structural similarity of pairs of generated images; lower means more diverse.",
     "floor": "KID between halves of the real images: the value due to chance alone.",
     "ratio to the floor": "KID divided by the upper end of the floor: at most 1 if generated images are as close as real ones.",
     "memorization": "Fraction of generated images that are nearer to a training image than 99 % of the training images are to "
