@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pneumo_core.data.index import DataIndex, find_root, index_changed_ns, load_index
 from pneumo_core.data.source import default_folder
+from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Comparison, Evidence
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.inference.evidence import read_report
@@ -41,6 +42,15 @@ def current_stored_index(data_id: str) -> DataIndex:
         DataError: It is missing or damaged.
     """
     return stored_index(data_id, index_changed_ns(data_id))
+
+
+def index_here(data_id: str) -> DataIndex | None:
+    """An index by its id, wherever it was last made on this machine; None where its folder is not, or no longer, here."""
+    try:
+        index = current_stored_index(data_id)
+    except DataError:
+        return None
+    return index if index.root.is_dir() else None
 
 
 class _NotReadyError(Exception):

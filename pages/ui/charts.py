@@ -17,8 +17,8 @@ from pneumo_core.evaluation.metrics import Confusion
 from pneumo_core.evaluation.report import SplitReport
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Estimate, Label, NotApplicable
+from pneumo_core.reporting.drawing import COLOURS, ink
 
-COLORS: dict[Label, str] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
 SYNTHETIC = "#9333EA"
 """Images that a generator or the phantoms' painter made, where they stand beside the two classes."""
 
@@ -173,12 +173,10 @@ def vertical(figure: go.Figure, x: float, name: str) -> None:
     figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line=DASHED)
 
 
-def _ink(color: str, share: float) -> str:
-    """Black or white, whichever reads better on a cell: relative luminance of WCAG 2.2, where both read alike at 0.179."""
-    shades = [[int(code[start : start + 2], 16) / 255 for start in (1, 3, 5)] for code in (_FEW, color)]
-    mixed = (1 - share) * np.array(shades[0]) + share * np.array(shades[1])
-    linear = np.where(mixed <= 0.04045, mixed / 12.92, ((mixed + 0.055) / 1.055) ** 2.4)
-    return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"
+def _ink(colour: str, share: float) -> str:
+    """What reads better on a cell that has so much of its class's colour."""
+    few, full = ([int(code[start : start + 2], 16) / 255 for start in (1, 3, 5)] for code in (_FEW, colour))
+    return ink((1 - share) * np.array(few) + share * np.array(full))
 
 
 def _mark(figure: go.Figure, x: Estimate | NotApplicable, y: Estimate | NotApplicable) -> None:

@@ -22,7 +22,7 @@ from pneumo_core.evaluation.logistic import inverse_temperature, line
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.evaluation.plain import decode, encode, expect
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.reliability import Reliability, checked, measure, missing_class
+from pneumo_core.evaluation.reliability import Reliability, checked, measure
 from pneumo_core.records import Label, NotApplicable, Split
 
 Array = NDArray[Any]
@@ -128,7 +128,7 @@ def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> 
         DataError: The arrays do not match or hold other values.
     """
     labels, values, codes = checked(y_true, logit, patients)
-    if missing := missing_class(labels):
+    if missing := metrics.missing_class(labels):
         return missing
     if kind is CalibrationKind.TEMPERATURE:
         found = inverse_temperature(labels, values)
@@ -185,7 +185,7 @@ def calibrate(predictions: pd.DataFrame) -> Calibration | NotApplicable:
     if rows.empty:
         return NotApplicable("the run has no validation images of its own, and test images must not calibrate it")
     labels, values, codes = checked(rows["label"].to_numpy(), rows["logit"].to_numpy(), rows["patient_id"].to_numpy())
-    if missing := missing_class(labels):
+    if missing := metrics.missing_class(labels):
         return NotApplicable(f"on validation, {missing.reason}")
     folds = _folds(labels, codes)
     fitted = {kind: fit(kind, labels, values, codes) for kind in CalibrationKind}

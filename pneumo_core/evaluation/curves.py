@@ -45,7 +45,7 @@ def roc_point(counts: Confusion) -> tuple[float, float] | None:
     specificity, sensitivity = metrics.specificity(counts), metrics.sensitivity(counts)
     if isinstance(specificity, NotApplicable) or isinstance(sensitivity, NotApplicable):
         return None
-    return 1 - specificity, sensitivity
+    return counts.fp / (counts.fp + counts.tn), sensitivity
 
 
 def pr_point(counts: Confusion) -> tuple[float, float] | None:

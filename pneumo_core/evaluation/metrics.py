@@ -335,7 +335,8 @@ def _average(name: str, rows: tuple[tuple[ClassificationRow, int], ...], support
     return ClassificationRow(name, mean("precision"), mean("recall"), mean("f1"), support)
 
 
-def _missing_class(labels: IntArray) -> NotApplicable | None:
+def missing_class(labels: IntArray) -> NotApplicable | None:
+    """Why what needs both classes cannot be computed, or None where both are there."""
     if not labels.size:
         return NotApplicable("there are no images")
     absent = [label.name for label in Label if not (labels == label).any()]
@@ -353,7 +354,7 @@ def _cumulative(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, Floa
 def _counts_along(y_true: Array, probability: Array) -> tuple[FloatArray, ...] | NotApplicable:
     # Images of PNEUMONIA and of NORMAL classified as PNEUMONIA at each threshold, and the thresholds, each (groups,).
     labels, values = checked_pair(y_true, probability)
-    if missing := _missing_class(labels):
+    if missing := missing_class(labels):
         return missing
     ranking = rank(labels, values)
     tp, fp = _cumulative(ranking, np.ones((1, labels.size)))
@@ -366,6 +367,6 @@ def _areas_of_one(y_true: Array, probability: Array, weights: Array | None) -> t
     if each.shape != labels.shape or not (np.isfinite(each) & (each >= 0)).all():
         received = f"shape={each.shape}, weights={each.ravel().tolist()[:5]}"
         raise DataError(f"weights must be finite, at least 0 and one for each image. Received: {received}")
-    if missing := _missing_class(labels[each > 0]):
+    if missing := missing_class(labels[each > 0]):
         return missing, missing
     return tuple(float(area[0]) for area in areas(rank(labels, values), each[np.newaxis]))

@@ -154,8 +154,8 @@ def _bin(low: float, high: float, chance: FloatArray, labels: IntArray, codes: N
 def _cox(
     labels: IntArray, values: FloatArray, codes: NDArray[np.intp]
 ) -> tuple[Estimate | NotApplicable, Estimate | NotApplicable]:
-    """Slope of the logistic regression of the class on the logit, and intercept of the one with the slope fixed at 1."""
-    if missing := missing_class(labels):
+    """Slope of the logistic regression of the class on the logit, and the intercept of the one whose slope is held at 1."""
+    if missing := metrics.missing_class(labels):
         return missing, missing
     for label in Label:
         if np.unique(codes[labels == label]).size < 2:
@@ -177,9 +177,3 @@ def checked(
     if names.shape != labels.shape:
         raise DataError(f"patients must be (n,), one for each image. Received: {names.shape}, images={labels.shape}")
     return labels, values, np.unique(names, return_inverse=True)[1]
-
-
-def missing_class(labels: IntArray) -> NotApplicable | None:
-    """The reason if a class is missing, or None if both are present."""
-    absent = [label.name for label in Label if not (labels == label).any()]
-    return NotApplicable(f"both classes are needed and no image is {' or '.join(absent)}") if absent else None

@@ -112,15 +112,7 @@ def measure_gan(
             features(space, real, lambda done, total: progress(done, total, "features of real images")),
             features(space, samples, lambda done, total: progress(done, total, "features of samples")),
         )
-    logits: NDArray[np.float32] | NotApplicable
-    real_called: Estimate | NotApplicable
-    if judge is None:
-        reason = "no finished classifier has been trained on this data set"
-        logits = real_called = NotApplicable(reason)
-    else:
-        logits = _logits(judge, samples, progress)
-        called = probability(_logits(judge, real, progress)) >= judge.operating_point.threshold
-        real_called = wilson(int(called.sum()), len(called))
+    logits, real_called = _judged(judge, samples, real, progress)
     progress(0, 1, "distances")
     # OpenBLAS' threads wait for each other on a busy machine: 5 seconds become 46.
     with threadpool_limits(1, user_api="blas"):
@@ -133,6 +125,21 @@ def measure_gan(
             threshold=judge.operating_point.threshold if judge else 0.5,
         )
     return GanMeasures(run_id, seed, judge.run_id if judge else "", real_called, report)
+
+
+def _judged(
+    judge: Classifier | None,
+    samples: NDArray[np.uint8],
+    real: NDArray[np.uint8],
+    progress: Callable[[int, int, str], None],
+) -> tuple[NDArray[np.float32] | NotApplicable, Estimate | NotApplicable]:
+    """What the classifier says of the samples, and the share of the real images that it calls PNEUMONIA."""
+    if judge is None:
+        missing = NotApplicable("no finished classifier has been trained on this data set")
+        return missing, missing
+    logits = _logits(judge, samples, progress)
+    called = probability(_logits(judge, real, progress)) >= judge.operating_point.threshold
+    return logits, wilson(int(called.sum()), len(called))
 
 
 def read_learned(run: RunDirectory) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -94,41 +95,44 @@ def publish(
         raise RunError(
             f"only a local run can be published. Received: run_id={run.run_id!r}, which ships with the project"
         )
-    manifest = read_manifest(run)
-    content, data = read_json(run.config), read_data(run)
-    is_gan = isinstance(read_config(run), GanConfig)
+    data, is_gan = read_data(run), isinstance(read_config(run), GanConfig)
     if is_gan and evidence_only:
         raise RunError(f"only a classifier is published as evidence. Received: run_id={run.run_id!r}, a DCGAN's")
     small = None if evidence_only else to_float16(verified_file(run, run.model))
     facts: dict[str, Any] = {"evidence_only": True}
+    made: dict[str, Any] = {}
     if is_gan and small is not None:
         facts = _compare_samples(run, small)
-        report = calibration = None
         kept_files = [run.learned, run.measures, *sorted(run.path.glob("sheet-*.png"))]
     else:
         kept_files = [run.predictions]
         if small is not None:
             facts = _compare(run, small, data.data_id, progress)
             kept_files.append(run.distribution)
-        report = report_to_dict(read_report(run))
-        calibration = calibration_to_dict(read_calibration(run))
+        made[run.report.name] = report_to_dict(read_report(run))
+        made[run.calibration.name] = calibration_to_dict(read_calibration(run))
+    made[run.config.name] = {**read_json(run.config), "data": asdict(replace(data, root=data.name))}
+    return _written(run, kept_files, made, small, facts)
 
+
+def _written(
+    run: RunDirectory, kept_files: list[Path], made: dict[str, Any], small: bytes | None, facts: dict[str, Any]
+) -> RunDirectory:
+    """The published run: files as they are, files made anew, the small model, the epochs and the manifest."""
     target = RunDirectory(published_root() / run.run_id)
     partial = RunDirectory(target.path.with_name(f".{run.run_id}.partial"))
+    kept = {name: value for name, value in read_manifest(run).items() if name != "files"}
+    epochs = [event for event in read_events(run) if event.get("kind") == "epoch"]
     with store_errors(target.path):
         shutil.rmtree(partial.path, ignore_errors=True)
         partial.path.mkdir(parents=True)
         for path in kept_files:
             write_atomic(partial.path / path.name, verified_file(run, path))
-        write_json(partial.config, {**content, "data": asdict(replace(data, root=data.name))})
-        epochs = [event for event in read_events(run) if event.get("kind") == "epoch"]
+        for name, content in made.items():
+            write_json(partial.path / name, content)
         write_atomic(partial.events, "".join(json.dumps(event) + "\n" for event in epochs))
         if small is not None:
             write_atomic(partial.model, small)
-        for path, made in ((partial.report, report), (partial.calibration, calibration)):
-            if made is not None:
-                write_json(path, made)
-        kept = {name: value for name, value in manifest.items() if name != "files"}
         write_manifest(partial, {**kept, **facts, "run_id": run.run_id})
         shutil.rmtree(target.path, ignore_errors=True)
         partial.path.rename(target.path)

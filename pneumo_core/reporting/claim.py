@@ -70,70 +70,84 @@ def claim_checklist(facts: Sequence[RunFacts], comparison: Comparison | None = N
 
 def claim_items(facts: Sequence[RunFacts], comparison: Comparison | None = None) -> tuple[Item, ...]:
     """All 42 items with their answers, in order."""
-    records = _Records(facts, comparison)
-    done, partly, not_done = Answer.DONE, Answer.PARTLY, Answer.NOT_DONE
-    sections: dict[str, tuple[tuple[str, Answer, str], ...]] = {
+    told = _Told(facts, comparison)
+    sections = {**_study(told), **_method(told), **_results(told)}
+    listed = [(section, *entry) for section, entries in sections.items() for entry in entries]
+    return tuple(Item(number, *entry) for number, entry in enumerate(listed, start=1))
+
+
+_Sections = dict[str, tuple[tuple[str, Answer, str], ...]]
+_DONE, _PARTLY, _NOT_DONE = Answer.DONE, Answer.PARTLY, Answer.NOT_DONE
+
+
+def _study(told: "_Told") -> _Sections:
+    return {
         "title and abstract": (
-            ("The kind of artificial intelligence is named", done, records.networks),
+            ("The kind of artificial intelligence is named", _DONE, told.networks),
             (
                 "A structured summary",
-                partly,
+                _PARTLY,
                 "the verdict and the summary of figures; no structured abstract was written",
             ),
         ),
         "introduction": (
             (
                 "Background, intended use and clinical role",
-                done,
+                _DONE,
                 "model card: intended use; no clinical role is claimed",
             ),
             ("Aims and hypotheses", *records.aim),
         ),
         "study design": (
-            ("Prospective or retrospective", done, "retrospective: images that were published before"),
-            ("Goal of the study", done, "exploratory: to reproduce a report of 2020 and to compare trainings"),
+            ("Prospective or retrospective", _DONE, "retrospective: images that were published before"),
+            ("What the study is for", _DONE, "exploratory: to reproduce a report of 2020 and to compare trainings"),
         ),
         "data": (
-            ("Sources", done, records.data),
+            ("Sources", _DONE, told.data),
             (
-                "Eligibility, setting and dates",
-                not_done,
+                "Who could be included, from where and when",
+                _NOT_DONE,
                 "the publisher's choice; only its outline is published",
             ),
             ("Preprocessing", *records.preprocessing),
             ("Selection of data subsets", *records.subsets),
             (
                 "Definition of data elements",
-                partly,
+                _PARTLY,
                 "class and cause as the folders and file names give them; no common data elements",
             ),
-            ("De-identification", not_done, "done by the publisher before, by means that are not recorded here"),
+            ("De-identification", _NOT_DONE, "done by the publisher before, by means that are not recorded here"),
             (
                 "Missing data",
-                partly,
+                _PARTLY,
                 "unreadable files are listed and left out; labels and patients come with every file",
             ),
         ),
         "reference standard": (
-            ("Definition", partly, "the publisher's label of each file; its criteria are not in the data"),
-            ("Reason for the choice", not_done, "there is no other label"),
-            ("Annotators and their qualification", not_done, "published labels; no annotation for this work"),
-            ("Annotation tools", not_done, "not published with the data"),
-            ("Variability between and within annotators", not_done, "one label per file: it cannot be measured"),
+            ("Definition", _PARTLY, "the publisher's label of each file; its criteria are not in the data"),
+            ("Reason for the choice", _NOT_DONE, "there is no other label"),
+            ("Who annotated, with what qualification", _NOT_DONE, "labels by others; nobody annotated for this work"),
+            ("Annotation tools", _NOT_DONE, "not published with the data"),
+            ("Variability between and within annotators", _NOT_DONE, "one label a file: it cannot be measured"),
         ),
+    }
+
+
+def _method(told: "_Told") -> _Sections:
+    return {
         "data partitions": (
-            ("Intended sample size", not_done, "all available images; no size was computed beforehand"),
-            ("How images were assigned", *records.partitions),
-            ("At which level the parts are disjoint", *records.disjoint),
+            ("Intended sample size", _NOT_DONE, "all images there are; no size was computed beforehand"),
+            ("How images were assigned", *told.partitions),
+            ("At which level the parts are disjoint", *told.disjoint),
         ),
         "model": (
-            ("Full description of the network", done, records.parameters),
-            ("Software and versions", *records.software),
-            ("Initial values", *records.initial),
+            ("Full description of the network", _DONE, told.parameters),
+            ("Software and versions", *told.software),
+            ("Initial values", *told.initial),
         ),
         "training": (
-            ("Training in detail: augmentation, settings, number of models", done, records.training),
-            ("How the final model was chosen", *records.selection),
+            ("Training in detail: augmentation, settings, number of models", _DONE, told.training),
+            ("How the final model was chosen", *told.selection),
             (
                 "Ensembles",
                 Answer.NOT_APPLICABLE,
@@ -141,45 +155,48 @@ def claim_items(facts: Sequence[RunFacts], comparison: Comparison | None = None)
             ),
         ),
         "evaluation": (
-            ("Metrics", done, "accuracy, sensitivity, specificity, PPV, NPV, F1, AUROC, AUPRC, Brier score, log loss"),
-            ("Uncertainty and significance", *records.statistics),
-            ("Robustness and sensitivity analyses", *records.robustness),
+            ("Metrics", _DONE, "accuracy, sensitivity, specificity, PPV, NPV, F1, AUROC, AUPRC, Brier score, log loss"),
+            ("Uncertainty and significance", *told.statistics),
+            ("Robustness and sensitivity analyses", *told.robustness),
             (
                 "Explainability, and its validation",
-                partly,
+                _PARTLY,
                 "heat maps (Grad-CAM) for each image; they were not validated",
             ),
-            ("Testing on external data", not_done, "no external data: one hospital's images alone"),
+            ("Testing on external data", _NOT_DONE, "no external data: one hospital's images alone"),
         ),
+    }
+
+
+def _results(told: "_Told") -> _Sections:
+    return {
         "results: data": (
             (
                 "Flow of cases, with a diagram",
-                not_done,
+                _NOT_DONE,
                 "numbers of each part are given; no diagram, the publisher's flow is unknown",
             ),
-            ("Demographic and clinical features of each part", not_done, "age, sex and severity are not in the data"),
+            ("Demographic and clinical features of each part", _NOT_DONE, "age, sex and severity are not in the data"),
         ),
         "results: performance": (
-            ("Figures on every part of the data", *records.every_part),
-            ("Accuracy with its precision", *records.accuracy),
-            ("Failure analysis", partly, "misclassified images can be listed and viewed; no reader has reviewed them"),
+            ("Figures on every part of the data", *told.every_part),
+            ("Accuracy with its precision", *told.accuracy),
+            ("Failure analysis", _PARTLY, "misclassified images can be listed and seen; nobody has read them again"),
         ),
         "discussion": (
-            ("Limits", done, "section Limits of the document; model card: caveats"),
-            ("Meaning for practice", partly, "none is claimed: not a medical device"),
+            ("Limits", _DONE, "section Limits of the document; model card: caveats"),
+            ("Meaning for practice", _PARTLY, "none is claimed: not a medical device"),
         ),
         "other information": (
-            ("Registration", not_done, "the study was not registered"),
+            ("Registration", _NOT_DONE, "the study was not registered"),
             (
                 "Where the protocol can be read",
-                partly,
+                _PARTLY,
                 "no protocol was registered before; settings and code are complete",
             ),
-            ("Funding", not_done, UNRECORDED),
+            ("Funding", _NOT_DONE, UNRECORDED),
         ),
     }
-    listed = [(section, *entry) for section, entries in sections.items() for entry in entries]
-    return tuple(Item(number, *entry) for number, entry in enumerate(listed, start=1))
 
 
 class _Records:

@@ -2,14 +2,22 @@
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
+from pneumo_core.records import Label
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+COLOURS: Final[dict[Label, str]] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
+"""The classes' colours, on every page and in every document."""
 
 DPI: Final = 200
 """Pixels per inch of a PNG: enough for print, and a page-wide picture has about 0.1 MB."""
@@ -64,6 +72,17 @@ def font_path(name: str) -> Path:
     import matplotlib  # noqa: PLC0415  Only where a figure is drawn.
 
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+
+
+def ink(red_green_blue: "Sequence[float] | NDArray[np.float64]") -> str:
+    """Black or white, whichever reads better on a colour: relative luminance of WCAG 2.2, where both read alike at 0.179.
+
+    Args:
+        red_green_blue: Of the colour, each in [0, 1].
+    """
+    shades = np.asarray(red_green_blue)
+    linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4)
+    return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"
 
 
 def drawable(text: str) -> str:

@@ -1,5 +1,7 @@
 """A model card (Mitchell et al. 2019, FAT*, doi:10.1145/3287560.3287596), generated from a run's records."""
 
+from typing import Final
+
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import score_text, signed
@@ -9,6 +11,24 @@ from pneumo_core.reporting.comparison_document import LIMITS
 from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, Paragraph, Table
 from pneumo_core.reporting.evaluation_tables import figures
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text
+
+_USE: Final = (
+    "Intended: to study training, evaluation and balancing of classes on public chest X-rays, and teach it.",
+    (
+        "Out of scope: any use for a patient; adults; other findings than pneumonia; other views, machines or "
+        "hospitals than those of the data set."
+    ),
+)
+_FACTORS: Final = (
+    "Recorded for each image: class, cause (bacteria or virus), patient, size in pixels, color mode.",
+    "Not recorded in the data set, so not evaluated: age, sex, severity, hospital unit, X-ray machine.",
+    "Files of both classes differ in size and compression, which a model can lean on.",
+)
+_ETHICS: Final = (
+    "The images are public and were published without names; file names carry a patient's number.",
+    "They are of children treated at one hospital: nothing is known of how the model does on other groups.",
+    "A wrong call can harm; nothing here was examined by a regulator or in clinical use.",
+)
 
 
 def model_card(
@@ -35,23 +55,9 @@ def model_card(
             _details(facts),
             *run_tables.settings((facts,))[1:],
             Heading("Intended use"),
-            Bullets(
-                (
-                    "Intended: research and teaching on training, evaluation and class balancing with public chest X-rays.",
-                    (
-                        "Out of scope: any use for a patient; adults; other findings than pneumonia; other views, machines or "
-                        "hospitals than those of the data set."
-                    ),
-                )
-            ),
+            Bullets(_USE),
             Heading("Factors"),
-            Bullets(
-                (
-                    "Recorded for each image: class, cause (bacteria or virus), patient, size in pixels, color mode.",
-                    "Not recorded in the data set, so not evaluated: age, sex, severity, hospital unit, X-ray machine.",
-                    "Files of both classes differ in size and compression, which a model can use as a shortcut.",
-                )
-            ),
+            Bullets(_FACTORS),
             Heading("Metrics"),
             Paragraph(
                 f"Images with a probability of at least {point.threshold:.3f} are classified as PNEUMONIA. The threshold "
@@ -71,13 +77,7 @@ def model_card(
             Heading("Calibration", 2),
             _calibration(calibrated),
             Heading("Ethical considerations"),
-            Bullets(
-                (
-                    "The images are public and were published without names; file names carry a patient's number.",
-                    "They show children treated at one hospital; the performance on other groups is unknown.",
-                    "A wrong prediction can cause harm; nothing here was reviewed by a regulator or tested in clinical use.",
-                )
-            ),
+            Bullets(_ETHICS),
             Heading("Caveats and recommendations"),
             Bullets(
                 (

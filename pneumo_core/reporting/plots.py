@@ -12,7 +12,7 @@ from pneumo_core.evaluation.reliability import Bin, Reliability
 from pneumo_core.evaluation.significance import SeedDifference, Spread
 from pneumo_core.evaluation.wording import NAMES, SCORES, percent, scaled
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
-from pneumo_core.reporting.drawing import drawable
+from pneumo_core.reporting.drawing import COLOURS, drawable, ink
 from pneumo_core.reporting.facts import RunFacts
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from pneumo_core.evaluation.comparison import Comparison, Side
-
-COLORS: Final[dict[Label, str]] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
-"""The classes' colors, as on every page."""
 
 _SIDES: Final = (("#64748B", "--"), ("#0E857B", "-"))
 """Color and line style of A and B, distinguishable without color too."""
@@ -106,8 +103,8 @@ def confusions(comparison: "Comparison") -> "Figure":
                 axes.add_patch(_cell(column, place, fade(share)))
                 of_row = percent(share) if sum(counts) else "no image"
                 text = f"{count:,.0f}" if len(side.confusions) == 1 else f"{count:,.1f}"
-                axes.text(column, place, f"{text}\n{of_row}", ha="center", va="center", color=_ink(fade(share)))
-        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xticks=[0, 1], yticks=[0, 1], ylabel="labeled")
+                axes.text(column, place, f"{text}\n{of_row}", ha="center", va="center", color=ink(fade(share)[:3]))
+        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xticks=[0, 1], yticks=[0, 1], ylabel="labelled")
         axes.set_xticklabels([f"called\n{label.name}" for label in Label])
         axes.set_yticklabels([label.name for label in Label], rotation=90, va="center")
         runs = len(side.confusions)
@@ -281,11 +278,4 @@ def _mean_row(counts: Sequence[Confusion], first: str, second: str) -> tuple[flo
 def _cell(column: int, row: int, color: Any) -> Any:
     from matplotlib.patches import Rectangle  # noqa: PLC0415  Only where a figure is drawn.
 
-    return Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=color)
-
-
-def _ink(color: Any) -> str:
-    """Black or white, whichever has more contrast: by the relative luminance of WCAG 2.2, with equal contrast at 0.179."""
-    shades = np.array(color[:3])
-    linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4)
-    return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"
+    return Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=colour)

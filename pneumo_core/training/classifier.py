@@ -16,7 +16,7 @@ from pneumo_core.config.classifier import FineTuneConfig, TrainConfig
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.data.splits import Assignment, assign
-from pneumo_core.errors import DataError, TrainingError
+from pneumo_core.errors import DataError
 from pneumo_core.models.baseline import build_baseline
 from pneumo_core.models.vgg16 import (
     build_vgg16,
@@ -33,7 +33,7 @@ from pneumo_core.runs.store import RunDirectory, datasets_root
 from pneumo_core.training.balance import TrainingSet, balanced
 from pneumo_core.training.batches import Source, TrainingBatches, eval_batches, pixels, views
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
-from pneumo_core.training.device import Device, adam, describe, detect, out_of_memory, peak_memory_bytes, resume_promise
+from pneumo_core.training.device import Device, adam, detect, session_facts, within_memory
 from pneumo_core.training.features import FeatureCache, cached_features
 from pneumo_core.training.run_log import RunLog
 
@@ -112,34 +112,8 @@ def train_classifier(
         "trainable_parameters": sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
     }
     update_status(run, state=RunState.RUNNING, epochs=config.epochs)
-    pretrained = ""
-    try:
-        if config.architecture is Architecture.VGG16:
-            weights = imagenet_weights()
-            load_imagenet(model, weights)
-            pretrained = file_sha256(weights)
-        whole = _Phase(
-            model, pixels(data.parts, config.augment), images, 1, 0, config.epochs, config.learning_rate, run.backup
-        )
-        first = whole
-        if config.feature_views:
-            source, val_array = _features(run, config, index, device, data, rows.val, feature_trunk(model), pretrained)
-            first = replace(whole, model=feature_head(model), source=source, val_array=val_array)
-        best = KeepBestWeights(run.weights, model)
-        first_epoch, epoch = _fit(run, config, device, data, rows.val, first, best, pretrained)
-        if config.fine_tune is not None:
-            second = _second_phase(run, config.fine_tune, whole, epoch)
-            second_start, _ = _fit(run, config, device, data, rows.val, second, best, pretrained)
-            if first_epoch == epoch:  # The first phase had ended before this session started.
-                first_epoch = second_start
-    except Exception as error:
-        if not out_of_memory(error):
-            raise
-        raise TrainingError(
-            f"the training must fit into the memory of {device.name}. Received: batch_size={config.batch_size}, "
-            f"{type(error).__name__}; close other programs on the device, or train on another"
-        ) from error
-
+    with within_memory(device, f"batch_size={config.batch_size}"):
+        first_epoch, pretrained = _phases(run, config, index, device, data, rows.val, model, images)
     facts = {
         "weights_sha256": file_sha256(run.weights),
         **parameters,
@@ -147,13 +121,42 @@ def train_classifier(
         "images": {name: len(chosen) for name, chosen in asdict(rows).items()},
         "images_added": data.added,
         "images_added_by": config.gan_run or "",
-        "first_epoch_of_last_session": first_epoch,
-        "resume": resume_promise(device, first_epoch),
-        "training_duration_s": time.monotonic() - started,
-        "peak_memory_bytes": peak_memory_bytes(),
-        "device": describe(device),
+        **session_facts(device, first_epoch, started),
     }
     write_json(run.trained, facts)
+
+
+def _phases(
+    run: RunDirectory,
+    config: TrainConfig,
+    index: DataIndex,
+    device: Device,
+    data: TrainingSet,
+    val: NDArray[np.int64],
+    model: keras.Model,
+    images: NDArray[np.uint8],
+) -> tuple[int, str]:
+    """Train one phase or two; returns the epoch this session started at, and the hash of the pretrained weights."""
+    pretrained = ""
+    if config.architecture is Architecture.VGG16:
+        weights = imagenet_weights()
+        load_imagenet(model, weights)
+        pretrained = file_sha256(weights)
+    whole = _Phase(
+        model, pixels(data.parts, config.augment), images, 1, 0, config.epochs, config.learning_rate, run.backup
+    )
+    first = whole
+    if config.feature_views:
+        source, val_array = _features(run, config, index, device, data, val, feature_trunk(model), pretrained)
+        first = replace(whole, model=feature_head(model), source=source, val_array=val_array)
+    best = KeepBestWeights(run.weights, model)
+    first_epoch, epoch = _fit(run, config, device, data, val, first, best, pretrained)
+    if config.fine_tune is not None:
+        second = _second_phase(run, config.fine_tune, whole, epoch)
+        second_start, _ = _fit(run, config, device, data, val, second, best, pretrained)
+        if first_epoch == epoch:  # The first phase had ended before this session began.
+            first_epoch = second_start
+    return first_epoch, pretrained
 
 
 def _fit(

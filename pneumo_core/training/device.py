@@ -4,6 +4,9 @@ import os
 import platform
 import resource
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import keras
 
 from pneumo_core.config.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name
+from pneumo_core.errors import TrainingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,45 @@ def peak_memory_bytes() -> int:
     """Peak resident memory of this process, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kilobytes.
+
+
+@contextmanager
+def within_memory(device: Device, settings: str) -> Iterator[None]:
+    """A training that may need more memory than there is.
+
+    Args:
+        device: What it runs on.
+        settings: What its need depends on, such as ``batch_size=32``.
+
+    Raises:
+        TrainingError: Memory ran out.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"the training must fit into the memory of {device.name}. Received: {settings}, {type(error).__name__}; close "
+            "what else uses the device, or train on another"
+        ) from error
+
+
+def session_facts(device: Device, first_epoch: int, started: float) -> dict[str, Any]:
+    """What a training that has ended records of its last session.
+
+    Args:
+        device: What it ran on.
+        first_epoch: The epoch it started at.
+        started: When, by `time.monotonic`.
+    """
+    return {
+        "first_epoch_of_last_session": first_epoch,
+        "resume": resume_promise(device, first_epoch),
+        "training_duration_s": time.monotonic() - started,
+        "peak_memory_bytes": peak_memory_bytes(),
+        "device": describe(device),
+    }
 
 
 def resume_promise(device: Device, first_epoch: int) -> str:

@@ -22,7 +22,7 @@ from pneumo_core.runs.files import file_sha256, store_errors, write_atomic, writ
 from pneumo_core.runs.status import stop_if_cancelled, update_status
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.training.backup import load_backup, save_backup
-from pneumo_core.training.device import Device, describe, detect, out_of_memory, peak_memory_bytes, resume_promise
+from pneumo_core.training.device import Device, detect, session_facts, within_memory
 from pneumo_core.training.diff_augment import draw_changes
 from pneumo_core.training.gradients import LOSSES, Networks, Step, make_step, optimizer
 from pneumo_core.training.run_log import RunLog
@@ -139,15 +139,8 @@ def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
 
     networks = build_networks(config, device)
     update_status(run, state=RunState.RUNNING, epochs=config.epochs)
-    try:
+    with within_memory(device, f"batch_size={config.batch_size}, image_size={config.image_size}"):
         first_epoch = _train(run, config, device, networks, real)
-    except Exception as error:
-        if not out_of_memory(error):
-            raise
-        raise TrainingError(
-            f"the training must fit into the memory of {device.name}. Received: batch_size={config.batch_size}, "
-            f"image_size={config.image_size}, {type(error).__name__}; close other programs on the device, or train on another"
-        ) from error
 
     partial = run.weights.with_name("partial.weights.h5")
     with store_errors(run.weights):
@@ -161,11 +154,7 @@ def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
         ),
         "discriminator_parameters": networks.discriminator.count_params(),
         "images": {"train": len(rows)},
-        "first_epoch_of_last_session": first_epoch,
-        "resume": resume_promise(device, first_epoch),
-        "training_duration_s": time.monotonic() - started,
-        "peak_memory_bytes": peak_memory_bytes(),
-        "device": describe(device),
+        **session_facts(device, first_epoch, started),
     }
     write_json(run.trained, facts)
 

@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pages.ui.cached import current_stored_index, loaded_classifier, of_runs
+from pages.ui.cached import index_here, loaded_classifier, of_runs
 from pages.ui.components import show_error
 from pages.ui.pictures import plain
 from pneumo_core.data.images import decode_gray, read_indexed
@@ -33,11 +33,7 @@ def data_of(pair: Pair) -> DataIndex | None:
     """The data set of the pair's images if it is on this machine; else None, with advice on the page."""
     ids = list(dict.fromkeys(view(run_id).data.data_id for run_id in (pair.a, pair.b)))
     for data_id in ids:
-        try:
-            index = current_stored_index(data_id)
-        except DataError:
-            continue
-        if index.root.is_dir():
+        if index := index_here(data_id):
             return index
     st.info(
         "The images of these runs are not on this machine, so neither they nor heat maps can be shown. Connect the same "

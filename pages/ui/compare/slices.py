@@ -5,7 +5,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from pages.ui.cached import current_stored_index
+from pages.ui.cached import index_here
 from pages.ui.compare.sides import Shown, name_sides, shown_sides
 from pages.ui.compare.slices_charts import dots
 from pages.ui.components import chart
@@ -107,9 +107,4 @@ def _facts(_index: DataIndex, root: str, data_id: str, image_ids: list[str]) -> 
 
 
 def _index_of(side: Shown) -> DataIndex | None:
-    """The data set that the run was trained on, where it is on this machine."""
-    try:
-        index = current_stored_index(read_data(find_run(side.evidence.run_id)).data_id)
-    except DataError:
-        return None
-    return index if index.root.is_dir() else None
+    return index_here(read_data(find_run(side.evidence.run_id)).data_id)

@@ -1,6 +1,7 @@
 """Summary of a data set: counts, patients, pitfalls, and excluded files."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from operator import itemgetter
@@ -9,12 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui.charts import COLORS
-from pneumo_core.data.audit import audit
+from pneumo_core.data.audit import Finding, audit
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Label, Split, Subtype
-from pneumo_core.reporting.glossary import TERMS
+from pneumo_core.reporting.drawing import COLOURS
 
 _ADVICE = {
     "empty": "Training needs both classes in train and in test.",
@@ -107,7 +107,28 @@ def show_summary(index: DataIndex) -> None:
         column.metric(name, f"{value:,}", help=words)
 
     findings = audit(index)
-    st.subheader("Pitfalls")
+    _show_findings(findings)
+    counts = count_table(table)
+    _show_counts(table, counts)
+    _show_left_out(index)
+
+    facts = {
+        "data_id": index.data_id,
+        "is_phantom": index.is_phantom,
+        "counts": counts.to_dict("records"),
+        "findings": [asdict(finding) for finding in findings],
+        "unreadable": [asdict(file) for file in index.unreadable],
+        "ignored": index.ignored,
+    }
+    left, right = st.columns([1, 3])
+    left.download_button("This summary (JSON)", json.dumps(facts, indent=2), f"{index.data_id}.json", on_click="ignore")
+    right.download_button(
+        "Every record (CSV)", lambda: table.to_csv(index=False), f"{index.data_id}.csv", on_click="ignore"
+    )
+
+
+def _show_findings(findings: Sequence[Finding]) -> None:
+    st.subheader("What to know before believing a figure")
     said = []
     for finding in findings:
         advice = _ADVICE.get(finding.code, "") if finding.severe else _POINTERS.get(finding.code, "")
@@ -123,6 +144,8 @@ def show_summary(index: DataIndex) -> None:
         else:
             st.markdown("\n".join(f"- {message}" for message, _ in group))
 
+
+def _show_counts(table: pd.DataFrame, counts: pd.DataFrame) -> None:
     st.subheader("Images by split, class and subtype")
     as_shares = st.segmented_control("Show", ["counts", "shares"], default="counts", required=True) == "shares"
     st.plotly_chart(
@@ -130,7 +153,6 @@ def show_summary(index: DataIndex) -> None:
         config={"displayModeBar": False},
         alt="Stacked bars of the images of each split by class and subtype; the table below has the numbers.",
     )
-    counts = count_table(table)
     numbers = {str(name): st.column_config.NumberColumn(format="localized") for name in counts.select_dtypes("number")}
     st.dataframe(counts, hide_index=True, column_config=numbers, alt="Images and patients per split")
     st.caption(
@@ -138,6 +160,8 @@ def show_summary(index: DataIndex) -> None:
         "between the splits."
     )
 
+
+def _show_left_out(index: DataIndex) -> None:
     st.subheader("Files left out")
     if index.unreadable:
         st.dataframe(
@@ -150,17 +174,3 @@ def show_summary(index: DataIndex) -> None:
     if index.ignored:
         ignored = pd.DataFrame({"left out on purpose": list(index.ignored), "files": list(index.ignored.values())})
         st.dataframe(ignored, hide_index=True, width="content", alt="Files left out on purpose, by reason")
-
-    facts = {
-        "data_id": index.data_id,
-        "is_phantom": index.is_phantom,
-        "counts": counts.to_dict("records"),
-        "findings": [asdict(finding) for finding in findings],
-        "unreadable": [asdict(file) for file in index.unreadable],
-        "ignored": index.ignored,
-    }
-    left, right = st.columns([1, 3])
-    left.download_button("This summary (JSON)", json.dumps(facts, indent=2), f"{index.data_id}.json", on_click="ignore")
-    right.download_button(
-        "Every record (CSV)", lambda: table.to_csv(index=False), f"{index.data_id}.csv", on_click="ignore"
-    )

@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui.charts import COLORS
 from pneumo_core.evaluation.intervals import area_estimates
 from pneumo_core.evaluation.metrics import auroc
 from pneumo_core.records import Estimate, Label, NotApplicable
+from pneumo_core.reporting.drawing import COLOURS
 
 _BINS = 30
 _MOST_POINTS = 2000

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import charts
-from pages.ui.cached import current_stored_index
+from pages.ui.cached import index_here
 from pages.ui.components import chart
 from pages.ui.pictures import plain, thumbnail
 from pages.ui.table import download
@@ -65,7 +65,7 @@ def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, s
         column_config={"probability": number, "error": number},
         alt=f"Images by error, {where}",
     )
-    index = _index_here(view)
+    index = index_here(view.data.data_id)
     if index is None:
         st.info(
             "The images of this run are not on this machine, so they cannot be shown. Connect the same data set on Dataset "
@@ -92,15 +92,6 @@ def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
             else:
                 st.image(picture, width="stretch", alt=f"{name}, {words}")
             st.caption(f"**{words}**  \n{plain(name)}, patient {plain(row['patient'])}, subtype {row['subtype']}")
-
-
-def _index_here(view: RunView) -> DataIndex | None:
-    """The run's data set, wherever it was last indexed on this machine; None where its folder is not, or no longer, here."""
-    try:
-        index = current_stored_index(view.data.data_id)
-    except DataError:
-        return None
-    return index if index.root.is_dir() else None
 
 
 def downloads(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:

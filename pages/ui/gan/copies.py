@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.cached import loaded_generator
-from pages.ui.charts import COLORS, SYNTHETIC, laid_out, vertical
+from pages.ui.charts import SYNTHETIC, laid_out, vertical
 from pages.ui.components import chart
 from pages.ui.gan.measures import finished_measures
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
@@ -19,6 +19,7 @@ from pneumo_core.evaluation.wording import percent, percent_text
 from pneumo_core.inference.gan_measures import GanMeasures, read_learned
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.records import Label, NotApplicable
+from pneumo_core.reporting.drawing import COLOURS
 from pneumo_core.reporting.gan_tables import three_digits
 from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import RunDirectory

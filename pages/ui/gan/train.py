@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
-from pages.ui.charts import COLORS, DASHED, MODEL, SYNTHETIC, laid_out
+from pages.ui.charts import DASHED, MODEL, SYNTHETIC, laid_out
 from pages.ui.components import chart, show_error
 from pages.ui.gan.pictures import generated_badge
 from pages.ui.pictures import plain
@@ -26,7 +26,7 @@ from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.curves import gan_points
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Label, RunState, Split
-from pneumo_core.reporting.glossary import TERMS
+from pneumo_core.reporting.drawing import COLOURS
 from pneumo_core.runs.files import store_errors
 from pneumo_core.runs.store import RunDirectory
 

@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pages.ui.charts import COLORS, REFERENCE
+from pages.ui.charts import REFERENCE
 from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
@@ -16,6 +16,7 @@ from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import NAMES, interval_text, percent, value_text
 from pneumo_core.inference.classify import Classifier, Prediction
 from pneumo_core.records import ImageRecord, Label, Metric, NotApplicable, Split, Subtype
+from pneumo_core.reporting.drawing import COLOURS
 
 _LONGEST_SIDE = 1024
 
