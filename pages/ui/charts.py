@@ -17,7 +17,7 @@ from pneumo_core.evaluation.metrics import Confusion
 from pneumo_core.evaluation.report import SplitReport
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Estimate, Label, NotApplicable
-from pneumo_core.reporting.drawing import COLOURS, ink
+from pneumo_core.reporting.drawing import COLORS, ink
 
 SYNTHETIC = "#9333EA"
 """Images that a generator or the phantoms' painter made, where they stand beside the two classes."""
@@ -173,9 +173,9 @@ def vertical(figure: go.Figure, x: float, name: str) -> None:
     figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line=DASHED)
 
 
-def _ink(colour: str, share: float) -> str:
-    """What reads better on a cell that has so much of its class's colour."""
-    few, full = ([int(code[start : start + 2], 16) / 255 for start in (1, 3, 5)] for code in (_FEW, colour))
+def _ink(color: str, share: float) -> str:
+    """What reads better on a cell that has so much of its class's color."""
+    few, full = ([int(code[start : start + 2], 16) / 255 for start in (1, 3, 5)] for code in (_FEW, color))
     return ink((1 - share) * np.array(few) + share * np.array(full))
 
 

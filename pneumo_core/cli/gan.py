@@ -40,7 +40,7 @@ def gan_train(
     image_size: Annotated[
         int | None, typer.Option(help=f"One of {GAN_SIZES} pixels; default: 64 on a CPU, 128 on an accelerator.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
     as_json: Json = False,

@@ -52,7 +52,7 @@ def at_threshold(
 
     Args:
         run: The predictions.
-        threshold: Images of at least this probability are called PNEUMONIA.
+        threshold: Images with at least this probability are classified as PNEUMONIA.
         prevalence: Share of PNEUMONIA where the model is to serve, in (0, 1).
         stake: Threshold probability of the net benefit, one of `operating.GRID`.
         curve: The run's decision curve at that prevalence, which no threshold changes.

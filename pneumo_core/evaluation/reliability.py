@@ -154,7 +154,7 @@ def _bin(low: float, high: float, chance: FloatArray, labels: IntArray, codes: N
 def _cox(
     labels: IntArray, values: FloatArray, codes: NDArray[np.intp]
 ) -> tuple[Estimate | NotApplicable, Estimate | NotApplicable]:
-    """Slope of the logistic regression of the class on the logit, and the intercept of the one whose slope is held at 1."""
+    """Slope of the logistic regression of the class on the logit, and intercept of the one with the slope fixed at 1."""
     if missing := metrics.missing_class(labels):
         return missing, missing
     for label in Label:

@@ -118,7 +118,7 @@ def publish(
 def _written(
     run: RunDirectory, kept_files: list[Path], made: dict[str, Any], small: bytes | None, facts: dict[str, Any]
 ) -> RunDirectory:
-    """The published run: files as they are, files made anew, the small model, the epochs and the manifest."""
+    """The published run: unchanged files, recomputed files, the small model, the epochs and the manifest."""
     target = RunDirectory(published_root() / run.run_id)
     partial = RunDirectory(target.path.with_name(f".{run.run_id}.partial"))
     kept = {name: value for name, value in read_manifest(run).items() if name != "files"}

@@ -70,8 +70,8 @@ def claim_checklist(facts: Sequence[RunFacts], comparison: Comparison | None = N
 
 def claim_items(facts: Sequence[RunFacts], comparison: Comparison | None = None) -> tuple[Item, ...]:
     """All 42 items with their answers, in order."""
-    told = _Told(facts, comparison)
-    sections = {**_study(told), **_method(told), **_results(told)}
+    records = _Records(facts, comparison)
+    sections = {**_study(records), **_method(records), **_results(records)}
     listed = [(section, *entry) for section, entries in sections.items() for entry in entries]
     return tuple(Item(number, *entry) for number, entry in enumerate(listed, start=1))
 
@@ -80,10 +80,10 @@ _Sections = dict[str, tuple[tuple[str, Answer, str], ...]]
 _DONE, _PARTLY, _NOT_DONE = Answer.DONE, Answer.PARTLY, Answer.NOT_DONE
 
 
-def _study(told: "_Told") -> _Sections:
+def _study(records: "_Records") -> _Sections:
     return {
         "title and abstract": (
-            ("The kind of artificial intelligence is named", _DONE, told.networks),
+            ("The kind of artificial intelligence is named", _DONE, records.networks),
             (
                 "A structured summary",
                 _PARTLY,
@@ -100,12 +100,12 @@ def _study(told: "_Told") -> _Sections:
         ),
         "study design": (
             ("Prospective or retrospective", _DONE, "retrospective: images that were published before"),
-            ("What the study is for", _DONE, "exploratory: to reproduce a report of 2020 and to compare trainings"),
+            ("Goal of the study", _DONE, "exploratory: to reproduce a report of 2020 and to compare trainings"),
         ),
         "data": (
-            ("Sources", _DONE, told.data),
+            ("Sources", _DONE, records.data),
             (
-                "Who could be included, from where and when",
+                "Eligibility, setting and dates",
                 _NOT_DONE,
                 "the publisher's choice; only its outline is published",
             ),
@@ -126,28 +126,28 @@ def _study(told: "_Told") -> _Sections:
         "reference standard": (
             ("Definition", _PARTLY, "the publisher's label of each file; its criteria are not in the data"),
             ("Reason for the choice", _NOT_DONE, "there is no other label"),
-            ("Who annotated, with what qualification", _NOT_DONE, "labels by others; nobody annotated for this work"),
+            ("Annotators and their qualification", _NOT_DONE, "published labels; no annotation for this work"),
             ("Annotation tools", _NOT_DONE, "not published with the data"),
-            ("Variability between and within annotators", _NOT_DONE, "one label a file: it cannot be measured"),
+            ("Variability between and within annotators", _NOT_DONE, "one label per file: it cannot be measured"),
         ),
     }
 
 
-def _method(told: "_Told") -> _Sections:
+def _method(records: "_Records") -> _Sections:
     return {
         "data partitions": (
-            ("Intended sample size", _NOT_DONE, "all images there are; no size was computed beforehand"),
-            ("How images were assigned", *told.partitions),
-            ("At which level the parts are disjoint", *told.disjoint),
+            ("Intended sample size", _NOT_DONE, "all available images; no size was computed beforehand"),
+            ("How images were assigned", *records.partitions),
+            ("At which level the parts are disjoint", *records.disjoint),
         ),
         "model": (
-            ("Full description of the network", _DONE, told.parameters),
-            ("Software and versions", *told.software),
-            ("Initial values", *told.initial),
+            ("Full description of the network", _DONE, records.parameters),
+            ("Software and versions", *records.software),
+            ("Initial values", *records.initial),
         ),
         "training": (
-            ("Training in detail: augmentation, settings, number of models", _DONE, told.training),
-            ("How the final model was chosen", *told.selection),
+            ("Training in detail: augmentation, settings, number of models", _DONE, records.training),
+            ("How the final model was chosen", *records.selection),
             (
                 "Ensembles",
                 Answer.NOT_APPLICABLE,
@@ -156,8 +156,8 @@ def _method(told: "_Told") -> _Sections:
         ),
         "evaluation": (
             ("Metrics", _DONE, "accuracy, sensitivity, specificity, PPV, NPV, F1, AUROC, AUPRC, Brier score, log loss"),
-            ("Uncertainty and significance", *told.statistics),
-            ("Robustness and sensitivity analyses", *told.robustness),
+            ("Uncertainty and significance", *records.statistics),
+            ("Robustness and sensitivity analyses", *records.robustness),
             (
                 "Explainability, and its validation",
                 _PARTLY,
@@ -168,7 +168,7 @@ def _method(told: "_Told") -> _Sections:
     }
 
 
-def _results(told: "_Told") -> _Sections:
+def _results(records: "_Records") -> _Sections:
     return {
         "results: data": (
             (
@@ -179,9 +179,9 @@ def _results(told: "_Told") -> _Sections:
             ("Demographic and clinical features of each part", _NOT_DONE, "age, sex and severity are not in the data"),
         ),
         "results: performance": (
-            ("Figures on every part of the data", *told.every_part),
-            ("Accuracy with its precision", *told.accuracy),
-            ("Failure analysis", _PARTLY, "misclassified images can be listed and seen; nobody has read them again"),
+            ("Figures on every part of the data", *records.every_part),
+            ("Accuracy with its precision", *records.accuracy),
+            ("Failure analysis", _PARTLY, "misclassified images can be listed and viewed; no reader has reviewed them"),
         ),
         "discussion": (
             ("Limits", _DONE, "section Limits of the document; model card: caveats"),

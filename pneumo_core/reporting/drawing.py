@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-COLOURS: Final[dict[Label, str]] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
-"""The classes' colours, on every page and in every document."""
+COLORS: Final[dict[Label, str]] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
+"""The classes' colors, on every page and in every document."""
 
 DPI: Final = 200
 """Pixels per inch of a PNG: enough for print, and a page-wide picture has about 0.1 MB."""
@@ -75,10 +75,10 @@ def font_path(name: str) -> Path:
 
 
 def ink(red_green_blue: "Sequence[float] | NDArray[np.float64]") -> str:
-    """Black or white, whichever reads better on a colour: relative luminance of WCAG 2.2, where both read alike at 0.179.
+    """Black or white, whichever reads better on a color: relative luminance of WCAG 2.2, where both read alike at 0.179.
 
     Args:
-        red_green_blue: Of the colour, each in [0, 1].
+        red_green_blue: Of the color, each in [0, 1].
     """
     shades = np.asarray(red_green_blue)
     linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4)

@@ -13,7 +13,7 @@ from pneumo_core.reporting.evaluation_tables import figures
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text
 
 _USE: Final = (
-    "Intended: to study training, evaluation and balancing of classes on public chest X-rays, and teach it.",
+    "Intended: research and teaching on training, evaluation and class balancing with public chest X-rays.",
     (
         "Out of scope: any use for a patient; adults; other findings than pneumonia; other views, machines or "
         "hospitals than those of the data set."
@@ -22,12 +22,12 @@ _USE: Final = (
 _FACTORS: Final = (
     "Recorded for each image: class, cause (bacteria or virus), patient, size in pixels, color mode.",
     "Not recorded in the data set, so not evaluated: age, sex, severity, hospital unit, X-ray machine.",
-    "Files of both classes differ in size and compression, which a model can lean on.",
+    "Files of both classes differ in size and compression, which a model can use as a shortcut.",
 )
 _ETHICS: Final = (
     "The images are public and were published without names; file names carry a patient's number.",
-    "They are of children treated at one hospital: nothing is known of how the model does on other groups.",
-    "A wrong call can harm; nothing here was examined by a regulator or in clinical use.",
+    "They show children treated at one hospital; the performance on other groups is unknown.",
+    "A wrong prediction can cause harm; nothing here was reviewed by a regulator or tested in clinical use.",
 )
 
 

@@ -12,7 +12,7 @@ from pneumo_core.evaluation.reliability import Bin, Reliability
 from pneumo_core.evaluation.significance import SeedDifference, Spread
 from pneumo_core.evaluation.wording import NAMES, SCORES, percent, scaled
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
-from pneumo_core.reporting.drawing import COLOURS, drawable, ink
+from pneumo_core.reporting.drawing import COLORS, drawable, ink
 from pneumo_core.reporting.facts import RunFacts
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def confusions(comparison: "Comparison") -> "Figure":
                 of_row = percent(share) if sum(counts) else "no image"
                 text = f"{count:,.0f}" if len(side.confusions) == 1 else f"{count:,.1f}"
                 axes.text(column, place, f"{text}\n{of_row}", ha="center", va="center", color=ink(fade(share)[:3]))
-        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xticks=[0, 1], yticks=[0, 1], ylabel="labelled")
+        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xticks=[0, 1], yticks=[0, 1], ylabel="labeled")
         axes.set_xticklabels([f"called\n{label.name}" for label in Label])
         axes.set_yticklabels([label.name for label in Label], rotation=90, va="center")
         runs = len(side.confusions)
@@ -278,4 +278,4 @@ def _mean_row(counts: Sequence[Confusion], first: str, second: str) -> tuple[flo
 def _cell(column: int, row: int, color: Any) -> Any:
     from matplotlib.patches import Rectangle  # noqa: PLC0415  Only where a figure is drawn.
 
-    return Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=colour)
+    return Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=color)

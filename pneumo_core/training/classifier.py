@@ -154,7 +154,7 @@ def _phases(
     if config.fine_tune is not None:
         second = _second_phase(run, config.fine_tune, whole, epoch)
         second_start, _ = _fit(run, config, device, data, val, second, best, pretrained)
-        if first_epoch == epoch:  # The first phase had ended before this session began.
+        if first_epoch == epoch:  # The first phase had ended before this session started.
             first_epoch = second_start
     return first_epoch, pretrained
 

@@ -14,7 +14,8 @@ from pneumo_core.data.audit import Finding, audit
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Label, Split, Subtype
-from pneumo_core.reporting.drawing import COLOURS
+from pneumo_core.reporting.drawing import COLORS
+from pneumo_core.reporting.glossary import TERMS
 
 _ADVICE = {
     "empty": "Training needs both classes in train and in test.",
@@ -128,7 +129,7 @@ def show_summary(index: DataIndex) -> None:
 
 
 def _show_findings(findings: Sequence[Finding]) -> None:
-    st.subheader("What to know before believing a figure")
+    st.subheader("Pitfalls")
     said = []
     for finding in findings:
         advice = _ADVICE.get(finding.code, "") if finding.severe else _POINTERS.get(finding.code, "")

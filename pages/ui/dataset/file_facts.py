@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pneumo_core.evaluation.intervals import area_estimates
 from pneumo_core.evaluation.metrics import auroc
 from pneumo_core.records import Estimate, Label, NotApplicable
-from pneumo_core.reporting.drawing import COLOURS
+from pneumo_core.reporting.drawing import COLORS
 
 _BINS = 30
 _MOST_POINTS = 2000

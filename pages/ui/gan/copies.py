@@ -19,7 +19,7 @@ from pneumo_core.evaluation.wording import percent, percent_text
 from pneumo_core.inference.gan_measures import GanMeasures, read_learned
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.records import Label, NotApplicable
-from pneumo_core.reporting.drawing import COLOURS
+from pneumo_core.reporting.drawing import COLORS
 from pneumo_core.reporting.gan_tables import three_digits
 from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import RunDirectory

@@ -26,7 +26,8 @@ from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.curves import gan_points
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Label, RunState, Split
-from pneumo_core.reporting.drawing import COLOURS
+from pneumo_core.reporting.drawing import COLORS
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import store_errors
 from pneumo_core.runs.store import RunDirectory
 

@@ -16,7 +16,7 @@ from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import NAMES, interval_text, percent, value_text
 from pneumo_core.inference.classify import Classifier, Prediction
 from pneumo_core.records import ImageRecord, Label, Metric, NotApplicable, Split, Subtype
-from pneumo_core.reporting.drawing import COLOURS
+from pneumo_core.reporting.drawing import COLORS
 
 _LONGEST_SIDE = 1024
 
