@@ -1,4 +1,4 @@
-"""Augmentation: what training does to its images, seen before anything is trained with it."""
+"""Augmentation: preview of the random changes to training images."""
 
 from contextlib import suppress
 from dataclasses import asdict, fields
@@ -10,6 +10,7 @@ from pages.ui.augmentation import SLIDERS, TOGGLES, Sample, choose_sample, intro
 from pages.ui.components import data_badge, shown_errors
 from pages.ui.pictures import plain
 from pages.ui.state import current_index, needed_index, require_frame
+from pages.ui.table import download
 from pneumo_core.config.augment_file import read_augmentation, write_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, augmentation_name
 from pneumo_core.errors import ConfigError
@@ -21,7 +22,7 @@ _BEFORE = "setting_before"
 
 
 def choose_setting() -> AugmentConfig:
-    """The controls of a setting; it is in the address and survives a change of page.
+    """The controls of the settings, which are in the address and survive a change of page.
 
     Raises:
         ConfigError: The address holds a value that no control can.
@@ -44,7 +45,7 @@ def choose_setting() -> AugmentConfig:
 
 
 def _start(config: AugmentConfig) -> None:
-    """Take over another setting, and keep the present one for `Undo`."""
+    """Apply other settings, and keep the current ones for `Undo`."""
     wanted = asdict(config)
     st.session_state[_BEFORE] = AugmentConfig(**{name: st.session_state[name] for name in wanted})
     for name, value in wanted.items():
@@ -59,39 +60,32 @@ def _open() -> None:
 
 
 def take_along(config: AugmentConfig) -> None:
-    """The setting as a file, the command that trains with it, and a file opened.
+    """The settings as a file, the command that trains with them, and the upload of a file.
 
     Raises:
         ConfigError: The file that was opened holds no setting.
     """
-    st.download_button(
-        "Save the setting as a file",
-        write_augmentation(config),
-        "augmentation.json",
-        "application/json",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    download("Save the settings as a file", write_augmentation(config), "augmentation.json", "application/json")
     st.code("python -m pneumo_core train --preset sound --augment augmentation.json", language="bash", wrap_lines=True)
-    st.caption("The address of this page holds the setting, the sample and the seed: copy it to share what you see.")
-    file = st.file_uploader("Open a setting file", type="json", max_upload_size=1, key="setting_file", on_change=_open)
+    st.caption("The address of this page holds the settings, the sample and the seed: copy it to share this view.")
+    file = st.file_uploader("Open a settings file", type="json", max_upload_size=1, key="setting_file", on_change=_open)
     if file is not None:
         read_augmentation(file.getvalue())
-        st.success("Opened: the controls above started from this file.")
+        st.success("Opened: the controls above show the settings of this file.")
 
 
 @st.fragment
 def your_setting(sample: Sample, seed: int) -> None:
-    """The controls and what they do, drawn anew without the presets when one of them is moved."""
+    """The controls and their effect; moving one redraws only this part."""
     with shown_errors():
         st.header("Your setting")
         controls, result = st.columns([1, 2], gap="large")
         with controls:
             config = choose_setting()
         with result:
-            st.subheader(f"As you set it ({augmentation_name(config)})")
+            st.subheader(f"Your settings ({augmentation_name(config)})")
             show_setting("your setting", config, sample, seed)
-        st.header("Take it along")
+        st.header("Save and share")
         take_along(config)
 
 
@@ -101,11 +95,11 @@ with shown_errors():
     data_badge(index)
     waiting = st.container()
     introduce(PRESETS if index is None else {})
-    if refused := refused_values(st.query_params.to_dict()):  # Before the controls, which take it off the address.
+    if refused := refused_values(st.query_params.to_dict()):  # Before the controls, which remove it from the address.
         st.warning(plain(refused))
     sample, seed = choose_sample(index)
     st.header("Both presets, same images and draws")
-    st.caption("Verdicts are rules of thumb on anatomy and exposure; whether a change helps, only runs with it tell.")
+    st.caption("Verdicts are rules of thumb on anatomy and exposure; only training runs show whether a change helps.")
     for column, (name, title) in zip(st.columns(len(PRESETS), gap="large"), PRESETS.items(), strict=True):
         with column:
             st.subheader(title)

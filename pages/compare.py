@@ -1,11 +1,11 @@
-"""Compare: two runs, or two groups of runs over seeds, side by side, with what their difference can and cannot show."""
+"""Compare: two runs, or two groups of runs over seeds, with the evidence and the limits of their difference."""
 
 import streamlit as st
 
 from pages.ui.cached import comparison_of, splits_of
 from pages.ui.compare.figures import figures_panel, own_figures, verdict
 from pages.ui.compare.pick import pick_compared_split, pick_pair, pick_sides
-from pages.ui.components import shown_errors
+from pages.ui.components import open_tab, shown_errors
 from pages.ui.state import require_frame
 
 require_frame()
@@ -35,52 +35,41 @@ with shown_errors():
     meanwhile.empty()
 
     verdict(comparison)
-    figures, curves, images, point, calibrated, sliced, report, published, files = st.tabs(
-        VIEWS, key="show", bind="query-params"
-    )
-    # Each tab's code is loaded when it is first opened.
-    if figures.open:
-        with figures:
-            figures_panel(comparison)
-    if curves.open:
-        with curves:
-            from pages.ui.compare.curves import curves_panel
+    view, tab = open_tab("show", VIEWS)
+    with tab:
+        match view:
+            case "Figures":
+                figures_panel(comparison)
+            case "Curves":
+                from pages.ui.compare.curves import curves_panel
 
-            curves_panel(comparison)
-    if images.open:
-        with images:
-            from pages.ui.compare.images import agreement
+                curves_panel(comparison)
+            case "Images":
+                from pages.ui.compare.images import agreement
 
-            agreement(comparison, pick_pair(comparison, "images"))
-    if point.open:
-        with point:
-            from pages.ui.compare.point import operating_point
+                agreement(comparison, pick_pair(comparison, "images"))
+            case "Operating point":
+                from pages.ui.compare.point import operating_point
 
-            operating_point(comparison, pick_pair(comparison, "point"))
-    if calibrated.open:
-        with calibrated:
-            from pages.ui.compare.calibration import calibration
+                operating_point(comparison, pick_pair(comparison, "point"))
+            case "Calibration":
+                from pages.ui.compare.calibration import calibration
 
-            calibration(comparison, pick_pair(comparison, "calibration"))
-    if sliced.open:
-        with sliced:
-            from pages.ui.compare.slices import slices
+                calibration(comparison, pick_pair(comparison, "calibration"))
+            case "Slices":
+                from pages.ui.compare.slices import slices
 
-            slices(comparison, pick_pair(comparison, "slices"))
-    if report.open:
-        with report:
-            from pages.ui.compare.report import ours_against_report
+                slices(comparison, pick_pair(comparison, "slices"))
+            case "Against the report":
+                from pages.ui.compare.report import ours_against_report
 
-            ours_against_report(comparison)
-    if published.open:
-        with published:
-            from pages.ui.compare.claims import claim_checker
-            from pages.ui.compare.claims import published as published_results
+                ours_against_report(comparison)
+            case "Published and claims":
+                from pages.ui.compare.claims import claim_checker, published
 
-            published_results(comparison)
-            claim_checker()
-    if files.open:
-        with files:
-            from pages.ui.compare.files import files_panel
+                published(comparison)
+                claim_checker()
+            case "Take away":
+                from pages.ui.compare.files import files_panel
 
-            files_panel(comparison)
+                files_panel(comparison)

@@ -1,8 +1,8 @@
-"""Dataset: connect data, and see what is in it before believing a figure from it."""
+"""Dataset: connect data, and check its content and pitfalls."""
 
 import streamlit as st
 
-from pages.ui.components import data_badge, show_error, shown_errors
+from pages.ui.components import data_badge, open_tab, show_error, shown_errors
 from pages.ui.dataset.connect import connect_panel, connected_note
 from pages.ui.dataset.explore import show_summary
 from pages.ui.dataset.filters import reset_filters
@@ -21,7 +21,7 @@ VIEWS = ("Summary", "Images", "Sizes and modes", "Connect data")
 st.title("Dataset")
 if note := connected_note():
     st.success(note)
-    reset_filters()  # They were about another data set.
+    reset_filters()  # They belonged to another data set.
     st.session_state["view"] = VIEWS[0]
 try:
     index = current_index()
@@ -34,24 +34,22 @@ if index is not None:
     data_badge(index)
 if index is not None and not index.root.is_dir():
     st.error(
-        f"The connected folder must stay where it is. Received: {plain(str(index.root))}, which is gone. Put it back, or "
+        f"The connected folder must not be moved. Received: {plain(str(index.root))}, which is missing. Put it back, or "
         "connect a data set under 'Connect data'. Counts are from the stored index; images cannot be shown."
     )
 with shown_errors():
-    summary, images, sizes, connecting = st.tabs(VIEWS, key="view", bind="query-params")
-    if summary.open:
-        with summary:
-            if index is None:
-                show_official_counts()
-                if default_folder() is None:
-                    show_phantom_sample()
-            show_summary(index or needed_index())
-    if images.open:
-        with images:
-            show_images(index or needed_index())
-    if sizes.open:
-        with sizes:
-            show_sizes(index or needed_index())
-    if connecting.open:
-        with connecting:
-            connect_panel(index)
+    shown, tab = open_tab("view", VIEWS)
+    with tab:
+        match shown:
+            case "Summary":
+                if index is None:
+                    show_official_counts()
+                    if default_folder() is None:
+                        show_phantom_sample()
+                show_summary(index or needed_index())
+            case "Images":
+                show_images(index or needed_index())
+            case "Sizes and modes":
+                show_sizes(index or needed_index())
+            case "Connect data":
+                connect_panel(index)

@@ -1,15 +1,16 @@
-"""Evaluate: what a finished run's predictions say, every figure with its interval, its n and its split."""
+"""Evaluate: the figures of a finished run, each with its interval, n and split."""
 
 import streamlit as st
 
 from pages.ui.cached import report_of
-from pages.ui.components import caveats, has_model, pick_finished_run, shown_errors
-from pages.ui.evaluate.figures import figures, operating_point, pick_split, run_facts
+from pages.ui.components import caveats, has_model, open_tab, pick_finished_run, shown_errors
+from pages.ui.evaluate.figures import figures, operating_point, pick_split
+from pages.ui.run_parts import facts
 from pages.ui.state import require_frame
+from pages.ui.table import text_frame
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Split
 from pneumo_core.runs.status import read_events
-from pneumo_core.runs.store import read_manifest
 
 require_frame()
 
@@ -27,47 +28,43 @@ with shown_errors():
     )
     if split is Split.VAL:
         st.info(
-            "Validation chose this run's epoch, its learning rates and its threshold: these figures flatter. Quote test."
+            "Epoch, learning rates and threshold were selected on validation: figures are optimistic; report test figures."
         )
     caveats(view)
     if has_model(view):
-        st.page_link("pages/predict.py", label="Ask this run about an X-ray", query_params={"run": view.run_id})
+        st.page_link("pages/predict.py", label="Classify an X-ray with this run", query_params={"run": view.run_id})
 
-    parts, calling, curved, trained, pictured, files = st.tabs(VIEWS, key="show", bind="query-params")
-    # Each tab's code and content are loaded when it is opened: charts would keep the figures waiting.
-    if parts.open:
-        with parts:
-            figures(report, split)
-            st.subheader("Operating point")
-            operating_point(report, split)
-    if calling.open:
-        with calling:
-            from pages.ui.evaluate.charts import calls
+    shown, tab = open_tab("show", VIEWS)
+    with tab:
+        match shown:
+            case "Figures":
+                figures(report, split)
+                st.subheader("Operating point")
+                operating_point(report, split)
+            case "Right and wrong calls":
+                from pages.ui.evaluate.charts import calls
 
-            calls(report, split)
-    if curved.open:
-        with curved:
-            from pages.ui.evaluate.charts import curves
-            from pages.ui.evaluate.mistakes import predictions_of, probability_chart
+                calls(report, split)
+            case "Curves":
+                from pages.ui.evaluate.charts import curves
+                from pages.ui.evaluate.mistakes import predictions_of, probability_chart
 
-            curves(report, split)
-            probability_chart(predictions_of(view, report), report, split)
-    if trained.open:
-        with trained:
-            from pages.ui.evaluate.charts import training
+                curves(report, split)
+                probability_chart(predictions_of(view, report), report, split)
+            case "Training":
+                from pages.ui.evaluate.charts import training
 
-            training(read_events(view.run), selected_on_test=report.selected_on_test)
-    if pictured.open:
-        with pictured:
-            from pages.ui.evaluate.mistakes import mistakes, predictions_of
+                training(read_events(view.run), selected_on_test=report.selected_on_test)
+            case "Images":
+                from pages.ui.evaluate.mistakes import mistakes, predictions_of
 
-            mistakes(view, predictions_of(view, report), report, split)
-    if files.open:
-        with files:
-            from pages.ui.evaluate.mistakes import downloads, predictions_of
+                mistakes(view, predictions_of(view, report), report, split)
+            case "Take away":
+                from pages.ui.evaluate.mistakes import downloads, predictions_of
 
-            downloads(view, predictions_of(view, report), report, split)
-            st.subheader("Facts of the run")
-            run_facts(view, read_manifest(view.run))
-            st.subheader("How the figures were made")
-            st.markdown(report.methods)
+                downloads(view, predictions_of(view, report), report, split)
+                st.subheader("Details of the run")
+                table = facts(view)
+                st.dataframe(text_frame(table), hide_index=True, width="stretch", height="content", alt=table.caption)
+                st.subheader("Methods")
+                st.markdown(report.methods)

@@ -1,8 +1,8 @@
-"""GAN lab: train a DCGAN, look at its samples, tell them from real X-rays, and see how good and how original they are."""
+"""GAN lab: train a DCGAN, view its samples, compare them with real X-rays, and measure fidelity, diversity and memorization."""
 
 import streamlit as st
 
-from pages.ui.components import data_badge, shown_errors
+from pages.ui.components import data_badge, open_tab, shown_errors
 from pages.ui.gan.runs import choose_gan
 from pages.ui.state import current_index, needed_index, require_frame
 from pages.ui.train.launch import take_started
@@ -12,7 +12,9 @@ require_frame()
 VIEWS = ("Samples", "Real or generated", "Measures", "Copies", "Train")
 
 st.title("GAN lab")
-st.caption("Generated images are synthetic: no patient's X-ray, and not for diagnosis. Research and education only.")
+st.caption(
+    "Generated images are synthetic: they are not X-rays of patients and not for diagnosis. Research and education only."
+)
 if take_started():
     st.session_state["show"] = VIEWS[4]
 with shown_errors():
@@ -20,34 +22,30 @@ with shown_errors():
     if index is not None:
         data_badge(index)
     view = choose_gan(index)
-    samples, game, measures, copies, train = st.tabs(VIEWS, key="show", bind="query-params")
-    if view is None and not train.open:
+    shown, tab = open_tab("show", VIEWS)
+    if view is None and shown != "Train":
         st.info("No DCGAN yet. Train one under 'Train': the quick preset takes about a minute.")
-    # Each tab's code is loaded when it is first opened.
-    if view is not None and samples.open:
-        with samples:
-            from pages.ui.gan.samples import samples_panel
+    with tab:
+        match shown:
+            case "Samples" if view:
+                from pages.ui.gan.samples import samples_panel
 
-            samples_panel(view.run, index)
-    if view is not None and game.open:
-        with game:
-            from pages.ui.gan.game import game_panel
+                samples_panel(view.run, index)
+            case "Real or generated" if view:
+                from pages.ui.gan.game import game_panel
 
-            game_panel(view.run, index)
-    if view is not None and measures.open:
-        with measures:
-            from pages.ui.gan.measures import measures_panel
+                game_panel(view.run, index)
+            case "Measures" if view:
+                from pages.ui.gan.measures import measures_panel
 
-            measures_panel(view.run)
-    if view is not None and copies.open:
-        with copies:
-            from pages.ui.gan.copies import copies_panel
+                measures_panel(view.run)
+            case "Copies" if view:
+                from pages.ui.gan.copies import copies_panel
 
-            copies_panel(view.run, index)
-    if train.open:
-        with train:
-            from pages.ui.gan.train import live_panel, train_panel
+                copies_panel(view.run, index)
+            case "Train":
+                from pages.ui.gan.train import live_panel, train_panel
 
-            train_panel(index or needed_index())
-            if view is not None:
-                live_panel(view.run_id)
+                train_panel(index or needed_index())
+                if view:
+                    live_panel(view.run_id)

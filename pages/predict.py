@@ -1,4 +1,4 @@
-"""Predict: one X-ray in, a probability with its heat map out, or a refusal with its reason. Nothing is stored."""
+"""Predict: probability and heat map for one X-ray, or a refusal with its reason. Nothing is stored."""
 
 import streamlit as st
 
@@ -15,12 +15,13 @@ from pneumo_core.inference.classify import Answer, Classifier, Prediction, class
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.inference.session import heatmap
 from pneumo_core.records import Label, Split
+from pneumo_core.reporting.glossary import TERMS
 
 require_frame()
 
 
 def show(prediction: Prediction, data: bytes, name: str, model: Classifier, truth: Label | None) -> None:
-    """The answer beside its picture."""
+    """The prediction beside its image."""
     if prediction.answer is Answer.REFUSED:
         show_error(f"Refused: {prediction.reason}")
         return
@@ -34,7 +35,7 @@ def show(prediction: Prediction, data: bytes, name: str, model: Classifier, trut
             st.warning(plain(f"Be careful: {prediction.reason}."))
         threshold, scale = show_probability(prediction, prediction.probability, model)
         st.markdown(
-            f"At the run's operating point (threshold {threshold:.3f}{scale}) this reads as **{prediction.label.name}**."
+            f"At the run's operating point (threshold {threshold:.3f}{scale}) the prediction is **{prediction.label.name}**."
         )
         st.caption(
             f"Threshold rule '{point.rule.value}' on {point.split.value}: sensitivity {percent_text(point.sensitivity)}, "
@@ -42,9 +43,9 @@ def show(prediction: Prediction, data: bytes, name: str, model: Classifier, trut
         )
         if truth is not None:
             st.markdown(f"The data set labels it **{truth.name}**.")
-        opacity = st.slider("Heat map", 0.0, 1.0, 0.5, 0.05, help="Grad-CAM: where the model finds signs of PNEUMONIA.")
+        opacity = st.slider("Heat map", 0.0, 1.0, 0.5, 0.05, help=TERMS["Grad-CAM"])
         if not (prediction.cam > 0).any():
-            st.caption("The heat map is empty: nothing in this image speaks for PNEUMONIA to this model.")
+            st.caption("The heat map is empty: no region of this image contributes to PNEUMONIA in this model.")
     with picture:
         height, width = pixels.shape
         blended = overlay(pixels, heatmap(prediction.cam, width, height), opacity=opacity)
@@ -52,12 +53,12 @@ def show(prediction: Prediction, data: bytes, name: str, model: Classifier, trut
 
 
 def show_sample(model: Classifier, index: DataIndex, *, from_patients: bool) -> None:
-    """An image of the connected data, with its label beside the answer."""
+    """An image of the connected data, with its label beside the prediction."""
     data_badge(index)
     if index.is_phantom and from_patients:
         st.info(
-            "This model was trained on X-rays of patients and these samples are drawn phantoms: its answers show how "
-            "the page works and mean nothing. Connect X-rays on Dataset, or choose a model trained on phantoms."
+            "This model was trained on X-rays of patients, and these samples are synthetic phantoms: its predictions only "
+            "show how the page works. Connect X-rays on Dataset, or choose a model trained on phantoms."
         )
     record = pick_sample(index, Split.TEST)
     content = read_indexed(index.root, record.image_id, record.sha256)
@@ -67,16 +68,16 @@ def show_sample(model: Classifier, index: DataIndex, *, from_patients: bool) -> 
 st.title("Predict")
 disclaimer()
 with shown_errors():
-    view = pick_finished_run("Model", to_ask=True)
+    view = pick_finished_run("Model", with_model=True)
     upload, sample = st.tabs(["Upload an X-ray", "Sample from the data set"], key="source", bind="query-params")
     with upload:
         st.caption(
-            "A frontal chest X-ray as PNG or JPEG. It stays in this server's memory while you look at it and is never written."
+            "A frontal chest X-ray as PNG or JPEG. It is kept in this server's memory while you view it and is never stored."
         )
         file = st.file_uploader("X-ray", type=["png", "jpg", "jpeg"], max_upload_size=20)
         answer = st.container()
         show_rates(report_of(view.run_id))
-    model = loaded_classifier(view.run_id)  # Which takes a moment the first time; what stands above is there by then.
+    model = loaded_classifier(view.run_id)  # This takes a moment the first time; the content above is already shown.
     if file is not None and upload.open:
         with answer:
             content = file.getvalue()

@@ -1,8 +1,8 @@
-"""Train: choose what to train, see what it costs, follow it live, cancel, resume, or open what is already trained."""
+"""Train: choose a config, see its cost, follow the run live, cancel, resume, or open a finished run."""
 
 import streamlit as st
 
-from pages.ui.components import data_badge, shown_errors
+from pages.ui.components import data_badge, open_tab, shown_errors
 from pages.ui.known import show_preset_results
 from pages.ui.state import current_index, needed_index, require_frame
 from pages.ui.train.architecture import network_panel
@@ -23,25 +23,24 @@ with shown_errors():
     index = current_index()
     if index is not None:
         data_badge(index)
-    new, runs, network = st.tabs(VIEWS, key="show", bind="query-params")
-    if new.open:
-        with new:
-            if index is None:
-                show_preset_results()
-                needed_index()
-            else:
-                launch_panel(index)
-                show_preset_results()
-    if runs.open:
-        with runs:
-            if known := views():
-                queue_panel(known, shown)
-                st.subheader("All runs")
-                runs_table(known)
-            else:
-                st.info("No run yet. Start one under 'New run': the quick preset takes about a minute.")
-            if shown:
-                run_panel(shown)
-    if network.open:
-        with network:
-            network_panel()
+    opened, tab = open_tab("show", VIEWS)
+    with tab:
+        match opened:
+            case "New run":
+                if index is None:
+                    show_preset_results()
+                    needed_index()
+                else:
+                    launch_panel(index)
+                    show_preset_results()
+            case "Runs":
+                if known := views():
+                    queue_panel(known, shown)
+                    st.subheader("All runs")
+                    runs_table(known)
+                else:
+                    st.info("No run yet. Start one under 'New run': the quick preset takes about a minute.")
+                if shown:
+                    run_panel(shown)
+            case "The network":
+                network_panel()

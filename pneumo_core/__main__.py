@@ -1,4 +1,4 @@
-"""The door of the command line: ``python -m pneumo_core``."""
+"""Entry point of the command line: ``python -m pneumo_core``."""
 
 from pneumo_core.cli.main import main
 

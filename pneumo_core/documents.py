@@ -1,4 +1,4 @@
-"""What finished runs give to take away: comparisons, studies, model cards and checklists, gathered from their files."""
+"""Documents to download: comparisons, studies, model cards and checklists of finished runs."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,6 +11,7 @@ from pneumo_core.errors import DataError
 from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart
 from pneumo_core.evaluation.calibration import Calibration, apply
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Side
+from pneumo_core.evaluation.curves import epochs
 from pneumo_core.evaluation.operating import decision_curve, rates
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.prevalence import at_prevalence
@@ -24,7 +25,7 @@ from pneumo_core.reference import FINDINGS, INCONSISTENCIES, PUBLISHED, ReportRu
 from pneumo_core.reporting.claim import claim_checklist
 from pneumo_core.reporting.comparison_document import comparison_document
 from pneumo_core.reporting.document import Document, table_csv, tables
-from pneumo_core.reporting.facts import RunFacts, SplitFacts, epochs
+from pneumo_core.reporting.facts import RunFacts, SplitFacts
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.model_card import model_card
 from pneumo_core.reporting.pdf import to_pdf
@@ -34,19 +35,17 @@ from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
 from pneumo_core.runs.submission import classifier_config, read_data
 
-__all__ = ["compared", "comparison_files", "comparison_record", "run_facts", "run_files", "split_facts", "study_files"]
-
 _PREVALENCES: Final = (0.05, 0.1, 0.2, 0.5)
-"""Shares of PNEUMONIA that predictive values are told at, from a ward's few to a balanced set's half."""
+"""Prevalences of PNEUMONIA at which predictive values are reported, from a ward's to a balanced data set's."""
 
 
 def run_facts(run_id: str, split: Split | None = None) -> RunFacts:
-    """A finished classifier's records, with what its predictions of a split say where one is named.
+    """Facts of a finished classifier's run, with the results of its predictions of `split` if one is given.
 
     Raises:
         RunNotFoundError: There is no such run.
         RunError: It is a DCGAN's, not finished, or has no predictions of the split.
-        CorruptError: A file is not the one that was written.
+        CorruptError: A file does not match its hash.
         DataError: Its predictions are not as required.
     """
     run = find_run(run_id)
@@ -69,13 +68,13 @@ def run_facts(run_id: str, split: Split | None = None) -> RunFacts:
 def split_facts(
     evidence: Evidence, split: Split, calibration: Calibration | NotApplicable, images: pd.DataFrame | None
 ) -> SplitFacts:
-    """What a run's predictions of a split say beside a comparison.
+    """Results of a run's predictions of a split that accompany a comparison.
 
     Args:
         evidence: The predictions, with the run's threshold.
         split: Their split.
         calibration: The run's calibration.
-        images: Facts of the images (`evaluation.slices.FACTS`), or None where they are not at hand.
+        images: Facts of the images (`evaluation.slices.FACTS`), or None if they are not available.
 
     Raises:
         DataError: The predictions or facts are not as required.
@@ -102,7 +101,7 @@ def split_facts(
 
 
 def compared(a: Sequence[str], b: Sequence[str], split: Split = Split.TEST) -> Compared:
-    """A comparison with the records of its runs; see `inference.compared.compare_runs` for the errors."""
+    """A comparison with the facts of its runs; see `inference.compared.compare_runs` for the errors."""
     comparison = compare_runs(a, b, split=split)
     return _with_facts(comparison)
 
@@ -110,8 +109,8 @@ def compared(a: Sequence[str], b: Sequence[str], split: Split = Split.TEST) -> C
 def comparison_record(comparison: Comparison) -> dict[str, Any]:
     """Every number of a comparison as plain data.
 
-    Beside the comparison itself: what is known of each run (`SplitFacts`, its calibration and its epochs), each side against
-    the report of 2020 and its parameters, what that report says against itself, and what others published.
+    Apart from the comparison itself: the facts of each run (`SplitFacts`, its calibration and its epochs), each side beside the
+    report of 2020 and its parameters, the report's inconsistencies, and published results.
 
     Raises:
         RunNotFoundError, RunError, CorruptError, DataError: A run's files have changed since it was compared.
@@ -120,7 +119,7 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
 
 
 def comparison_files(one: Compared) -> dict[str, bytes]:
-    """A comparison to take away: HTML, PDF, JSON, tables, figures, a model card of each run and the CLAIM checklist."""
+    """Files of a comparison: HTML, PDF, JSON, tables, figures, a model card of each run and the CLAIM checklist."""
     facts = tuple({facts.run_id: facts for facts in (*one.facts_a, *one.facts_b)}.values())
     document = comparison_document(one.comparison, one.facts_a, one.facts_b)
     made = files(document, _record(one))
@@ -131,7 +130,7 @@ def comparison_files(one: Compared) -> dict[str, bytes]:
 
 
 def study_files(several: Sequence[Compared]) -> dict[str, bytes]:
-    """Several comparisons to take away as one study, likewise.
+    """Files of several comparisons as one study, as for `comparison_files`.
 
     Raises:
         DataError: There is no comparison.
@@ -193,7 +192,7 @@ def _run_record(facts: RunFacts) -> dict[str, Any]:
         "config": dict(facts.config),
         "operating_point": encode(read_report(run).operating_point),
         "calibration": encode(facts.calibration),
-        "history": [dict(epoch) for epoch in epochs(facts)],
+        "history": [dict(epoch) for epoch in epochs(facts.events).values()],
         "parameters_against_report": encode(
             repeated
             if isinstance(repeated, NotApplicable)
@@ -207,7 +206,7 @@ def _run_record(facts: RunFacts) -> dict[str, Any]:
 
 
 def _image_facts(run: RunDirectory, evidence: Evidence) -> pd.DataFrame | None:
-    """Facts of the images from the run's data set, or None where it is not on this machine as it was."""
+    """Facts of the images from the run's data set, or None if it is missing on this machine or has changed."""
     try:
         index = load_index(read_data(run).data_id)
         return image_facts(index, evidence.predictions["image_id"].tolist())

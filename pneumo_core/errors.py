@@ -1,18 +1,18 @@
-"""Every error the package raises on purpose.
+"""The expected errors of the package.
 
     PneumoError
     ├── ConfigError            a setting is unknown or out of its range
-    ├── DataError              a data set cannot be used as asked
+    ├── DataError              a data set cannot be used as requested
     │   ├── ImageError         one image cannot be read (`reason` is a short code)
     │   └── DownloadError      the data set could not be fetched
     ├── StoreError             artifacts cannot be read or written
     │   └── CorruptError       a file under artifacts/ is not what was written
-    ├── RunError               a run is not in the state that was asked for
+    ├── RunError               a run is not in the required state
     │   ├── RunNotFoundError   there is no such run
-    │   └── CancelledError     the run was asked to stop
+    │   └── CancelledError     the run was cancelled
     └── TrainingError          training cannot go on
 
-Messages say what is required, then ``Received: name=value``, then what to do next, on one line. Only `PneumoError` becomes
+Messages state what is required, then ``Received: name=value``, then what to do next, on one line. Only `PneumoError` becomes
 an error message on a page or exit status 1 on the command line: anything else is a bug and keeps its traceback.
 """
 
@@ -40,7 +40,7 @@ class ConfigError(PneumoError):
 
 
 class DataError(PneumoError):
-    """A data set cannot be used as asked."""
+    """A data set cannot be used as requested."""
 
 
 class ImageError(DataError):
@@ -68,7 +68,7 @@ class CorruptError(StoreError):
 
 
 class RunError(PneumoError):
-    """A run is not in the state that was asked for."""
+    """A run is not in the required state."""
 
 
 class RunNotFoundError(RunError):
@@ -76,7 +76,7 @@ class RunNotFoundError(RunError):
 
 
 class CancelledError(RunError):
-    """The run was asked to stop."""
+    """The run was cancelled."""
 
 
 class TrainingError(PneumoError):

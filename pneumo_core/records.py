@@ -1,20 +1,7 @@
-"""The nouns that every room of the house shares: frozen values without behaviour."""
+"""Types that all packages share: frozen values without behavior."""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-
-__all__ = [
-    "Architecture",
-    "Estimate",
-    "ImageRecord",
-    "Label",
-    "Metric",
-    "NotApplicable",
-    "RunState",
-    "Split",
-    "Subtype",
-    "UnreadableFile",
-]
 
 
 class Split(StrEnum):
@@ -33,7 +20,7 @@ class Label(IntEnum):
 
 
 class Subtype(StrEnum):
-    """Cause of the pneumonia, as the file name gives it."""
+    """Cause of the pneumonia, from the file name."""
 
     NONE = "none"
     BACTERIA = "bacteria"
@@ -50,7 +37,7 @@ class Architecture(StrEnum):
 
 
 class Metric(StrEnum):
-    """A figure of a model on some images; precision, recall and F1 as in the report of 2020's classification table."""
+    """A performance metric of a classifier; precision, recall and F1 as in the classification table of the 2020 report."""
 
     ACCURACY = "accuracy"
     SENSITIVITY = "sensitivity"
@@ -98,8 +85,8 @@ class ImageRecord:
         split: Split of its folder.
         label: Class of its folder.
         subtype: Cause of the pneumonia from the file name; ``none`` for NORMAL.
-        patient_id: Patient key with the file name's prefix kept: bacteria, virus, IM and NORMAL2-IM are numbered apart.
-        pooled_id: Patient number with the prefix dropped, the pessimistic reading of the same names.
+        patient_id: Patient key with the file name's prefix: bacteria, virus, IM and NORMAL2-IM have separate numbers.
+        pooled_id: Patient number without the prefix, the pessimistic reading of the same names.
         width: Pixels, as stored (before EXIF rotation).
         height: Pixels, as stored (before EXIF rotation).
         mode: Pillow's mode of the file, such as ``"L"`` or ``"RGB"``.
@@ -122,7 +109,7 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableFile:
-    """A file in a class folder that is no usable image.
+    """A file in a class folder that is not a usable image.
 
     Attributes:
         image_id: Path below the data set's root with forward slashes.
@@ -143,7 +130,7 @@ class Estimate:
         value: Point estimate.
         low: Lower end of the interval.
         high: Upper end of the interval.
-        n: Number of images the estimate rests on.
+        n: Number of images that the estimate is based on.
     """
 
     value: float
@@ -154,6 +141,6 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class NotApplicable:
-    """What cannot be computed, and why; never replaced by 0 or NaN."""
+    """Reason why a value cannot be computed; never replaced by 0 or NaN."""
 
     reason: str

@@ -1,4 +1,4 @@
-"""Published numbers that others are held against, as data with their source: the report of 2020, papers, our own runs.
+"""Published reference figures, as data with their sources: the report of 2020, papers, and this project's runs.
 
 The report is Meral Balik, "CNN For Detecting Pneumonia from X-ray Images", Springboard, 28 April 2020; a `place` is a section
 or figure of it. Class 0 is NORMAL, class 1 PNEUMONIA, as in its tables.
@@ -10,25 +10,6 @@ from typing import Final
 
 from pneumo_core.config.classifier import Preset
 from pneumo_core.records import Architecture, Estimate, Label, Split
-
-__all__ = [
-    "EXPECTED",
-    "FINDINGS",
-    "INCONSISTENCIES",
-    "OFFICIAL_COUNTS",
-    "PUBLISHED",
-    "REPORT_COUNTS",
-    "REPORT_FIGURES",
-    "REPORT_PARAMETERS",
-    "REPORT_RUNS",
-    "Expected",
-    "Finding",
-    "Inconsistency",
-    "Parameters",
-    "PublishedResult",
-    "ReportFigure",
-    "ReportRun",
-]
 
 OFFICIAL_COUNTS: Final[dict[tuple[Split, Label], int]] = {
     (Split.TRAIN, Label.NORMAL): 1341,
@@ -47,14 +28,14 @@ and Goldbaum (2018), doi:10.17632/rscbjbr9sj.2. (That page's text says 5,863 ima
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What an unchanged preset gave and cost on the real X-rays, in a run that was made.
+    """Results and duration of an unchanged preset on the real X-rays, from a finished run.
 
     Attributes:
         accuracy: On test, at the run's own threshold; the interval is clustered by patient.
         auroc: On test; the interval is clustered by patient.
         epochs: Epochs until training stopped.
         duration_s: Time from the start of the training to its end, without export, in seconds.
-        machine: What it ran on, and with how many seeds, in words.
+        machine: The machine and the number of seeds.
     """
 
     accuracy: Estimate
@@ -84,7 +65,7 @@ EXPECTED: Final[dict[tuple[Architecture, Preset], Expected]] = {
         Estimate(0.853, 0.800, 0.894, 299), Estimate(0.939, 0.903, 0.963, 299), epochs=6, duration_s=40
     ),
 }
-"""Runs with seed 0 on the X-rays that docs/results.md are from; what was not run is not there."""
+"""Runs with seed 0 on the X-rays, as in docs/results.md; presets without a run are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +86,11 @@ class ReportFigure:
     """A number of the report.
 
     Attributes:
-        run: The training it is of.
-        name: As its tables say, such as ``"precision 0"`` or ``"macro f1"``.
+        run: The training that it belongs to.
+        name: Name as in the report's tables, such as ``"precision 0"`` or ``"macro f1"``.
         value: As printed; rates as fractions.
-        decimals: Decimals of `value` that are printed, so that it is right to half a unit of the last.
-        place: Where it stands.
+        decimals: Printed decimals of `value`, which is exact to half a unit of the last one.
+        place: Section or figure of the report.
         is_approximate: Whether the report gives it as "close to" or "around".
     """
 
@@ -165,7 +146,7 @@ def _report_figures() -> Iterator[ReportFigure]:
 
 
 REPORT_FIGURES: Final = tuple(_report_figures())
-"""Every figure of the four trainings; ``true 0`` and its like are the confusion matrix, by what was called."""
+"""All figures of the four trainings; ``true 0``, ``false 1`` and so on are the confusion matrix, named by the prediction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +154,9 @@ class Parameters:
     """Parameters of a network of the report.
 
     Attributes:
-        total: All of them.
-        trainable: Those that training changes.
-        place: Where both stand.
+        total: All parameters.
+        trainable: Parameters that training changes.
+        place: Section of the report.
     """
 
     total: int
@@ -184,7 +165,7 @@ class Parameters:
 
     @property
     def fixed(self) -> int:
-        """Those that training does not change: moving statistics, or VGG16's frozen layers."""
+        """Parameters that training does not change: moving statistics, or VGG16's frozen layers."""
         return self.total - self.trainable
 
 
@@ -194,18 +175,18 @@ REPORT_PARAMETERS: Final[dict[Architecture, Parameters]] = {
 }
 
 REPORT_COUNTS: Final = OFFICIAL_COUNTS | {(Split.TRAIN, Label.NORMAL): 1354}
-"""Images per split and class that the report counted (section 2.2)."""
+"""Images per split and class according to the report (section 2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inconsistency:
-    """Where the report disagrees with itself or with what it used.
+    """A contradiction within the report, or between the report and its data or software.
 
     Attributes:
-        title: What it is about.
-        says: What the report says, with the places.
-        so: What is so, and how that is known.
-        matters: Why it matters.
+        title: Subject.
+        says: Statement of the report, with its sections.
+        so: The facts, and their evidence.
+        matters: Consequence.
     """
 
     title: str
@@ -220,22 +201,22 @@ INCONSISTENCIES: Final = (
         "Three generators are made, one for validation (section 2.3); training is then fitted on 'the training and testing "
         "generators' with 20 steps for testing (section 3.3).",
         "20 batches of 32 are the 624 test images (19.5 batches, rounded up). The kept weights, the learning rates and the "
-        "epoch to stop at were all chosen on them, and the 16 validation images were not used.",
-        "The test figures are the best of several looks at the same images: they flatter.",
+        "last epoch were all selected on them, and the 16 validation images were not used.",
+        "The test figures are the best of several evaluations on the same images and therefore optimistic.",
     ),
     Inconsistency(
         "mode='max' on a loss",
         "ReduceLROnPlateau monitors val_loss with mode 'max', so that 'learning rate would be reduced when the validation "
         "accuracy has stopped increasing' (section 3.3).",
-        "What is monitored is the loss, not the accuracy, and with mode 'max' an improvement is a rise of it. The learning "
+        "The loss is monitored, not the accuracy, and with mode 'max' an increase counts as an improvement. The learning "
         "rate falls while the loss falls.",
-        "The rate shrinks just when training goes well, which may end it early.",
+        "The learning rate falls when training progresses well, which may end it early.",
     ),
     Inconsistency(
-        "How many images there are",
+        "Number of images",
         "5,863 images (section 2); counts that add up to 5,869, with 1,354 NORMAL training images (section 2.2).",
-        "The public data set holds 5,856, with 1,341 NORMAL training images. 5,863 is what its web page says.",
-        "The copy that was trained on had 13 more NORMAL files than the public one, and which they were is not known.",
+        "The public data set holds 5,856, with 1,341 NORMAL training images. 5,863 is the number on its web page.",
+        "The copy used for training had 13 more NORMAL files than the public one, and it is not known which.",
     ),
     Inconsistency(
         "Steps of an epoch",
@@ -246,69 +227,69 @@ INCONSISTENCIES: Final = (
     Inconsistency(
         "VGG16's classification table",
         "Accuracy .92 and weighted F1 .92, with the classes' rows as printed (section 4, Figure 7).",
-        "Of all 235 × 391 tables of 234 and 390 images none gives its 13 figures. Two give 12 of them (189 NORMAL and 382 or "
-        "383 PNEUMONIA right), and their weighted F1 is .91. The other three tables are each given by some 2x2 table.",
-        "One printed figure is a slip, by .01; it changes no conclusion.",
+        "None of the 235 × 391 possible 2x2 tables of 234 and 390 images gives its 13 figures. Two give 12 (189 NORMAL "
+        "and 382 or 383 PNEUMONIA correct), and their weighted F1 is .91. The other three tables are each possible.",
+        "One printed figure is wrong by .01; it changes no conclusion.",
     ),
     Inconsistency(
         "'Around 90 %' for all four",
         "The accuracy with generated images was around 90 %, 'the same result' as without (section 5); all four achieved "
         "around 90 % (section 6).",
         "The tables say .90, .92, .88 and .89 (Figures 5, 7, 9 and 11).",
-        "Rounded so, four models look alike and the fall with generated images disappears.",
+        "With this rounding, four models look alike and the decrease with generated images disappears.",
     ),
     Inconsistency(
-        "A gain of .02 and a fall of .03",
+        "An increase of .02 and a decrease of .03",
         "VGG16 'is performing slightly better' at .92 than the baseline at .90 (section 4); .88 and .89 with generated "
         "images are 'the same result' (section 5).",
-        "With generated images the baseline falls by .02 and VGG16 by .03, as much as that gain or more. Recall of NORMAL "
-        "falls from .77 and .81 to .74.",
-        "Differences of one size are read in two ways, and no test was made. On 624 images each, unpaired, none of them is "
-        "significant at .05; the paired tests that could tell need each image's prediction.",
+        "With generated images the baseline decreases by .02 and VGG16 by .03, as much as that increase or more. Recall of "
+        "NORMAL decreases from .77 and .81 to .74.",
+        "Differences of the same size are interpreted in two ways, without a test. On 624 images each, unpaired, none is "
+        "significant at .05; the more powerful paired tests need each image's prediction.",
     ),
     Inconsistency(
         "The loss with generated images",
         "'The loss function was also around the same range' (section 5).",
-        "One loss is given, .29, of the baseline on the original images (section 3.5).",
+        "Only one loss is given, .29, for the baseline on the original images (section 3.5).",
         "The statement cannot be checked.",
     ),
     Inconsistency(
         "Two accuracies of the same images",
         "VGG16's validation accuracy 'gets close to 90%' (section 4, Figure 6); its test accuracy is .92 (Figure 7).",
-        "Both are of the 624 test images. If the kept weights were tested, the epoch they are of has .92 in Figure 6 too.",
-        "Two looks at the same images are not two measurements, and neither is of unseen images.",
+        "Both are measured on the 624 test images. If the kept weights were tested, their epoch has .92 in Figure 6 too.",
+        "Two evaluations on the same images are not independent, and neither is on unseen images.",
     ),
     Inconsistency(
         "Zoom of '0.3 percent'",
         "zoom_range 0.3 'zooms the images to the ratio of 0.3 percent' (section 2.3).",
         "In Keras it draws factors from 0.7 to 1.3 for each axis: up to 30 %.",
-        "Augmentation was a hundred times stronger than the sentence says.",
+        "Augmentation was a hundred times stronger than stated.",
     ),
     Inconsistency(
         "VGG16's output",
         "The output layer 'will predict the probability for two classes' (section 4).",
         "9,046,017 trainable parameters are those of one output; with two there would be 9,046,274.",
-        "It is one probability, that of PNEUMONIA, as in the baseline.",
+        "The output is one probability, that of PNEUMONIA, as in the baseline.",
     ),
 )
-"""Each was checked: counts by adding, tables by trying every 2x2 table, parameters by the layers' sizes."""
+"""Each was verified: counts by adding, tables by enumerating every 2x2 table, parameters by the layers' sizes."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedResult:
-    """A published result on the same data set. Rates are in percent, or None where none is given.
+    """A published result on the same data set. Rates are in percent, or None if not given.
 
     Attributes:
         source: Authors and year.
-        url: Where it is.
-        model: What was trained.
-        accuracy: Share of images called right.
-        sensitivity: Share of PNEUMONIA called so.
-        specificity: Share of NORMAL called so.
+        url: Web address.
+        model: Trained model.
+        accuracy: Fraction of images that are classified correctly.
+        sensitivity: Fraction of PNEUMONIA images that are classified as PNEUMONIA.
+        specificity: Fraction of NORMAL images that are classified as NORMAL.
         auroc: Area under the ROC curve.
-        decimals: Decimals that are printed.
-        comparable: Whether it is of the official 624 test images.
-        note: What it must be read with.
+        decimals: Printed decimals.
+        comparable: Whether it was measured on the official 624 test images.
+        note: Caveat.
     """
 
     source: str
@@ -328,11 +309,13 @@ _MEDMNIST: Final = ("MedMNIST v2 (Yang et al. 2023)", "https://doi.org/10.1038/s
 _MEDMNIST_PLUS: Final = ("MedMNIST+ (Doerrich et al. 2024)", "https://arxiv.org/abs/2404.15786")
 _KERAS: Final = ("Keras example", "https://keras.io/examples/vision/xray_classification_with_tpus/")
 _TRIVEDI: Final = ("Trivedi and Gupta 2021", "https://doi.org/10.1007/s11042-021-11807-x")
-_PARTS: Final = "588 of 624, and 87.5 % on validation is 14 of 16: both fit the official parts, which are not named."
-_COMBINED: Final = "Of the model above. A figure called 'combined' is not that of the test images alone."
+_PARTS: Final = "588 of 624; 87.5 % on validation is 14 of 16. Both match the official splits, which are not named."
+_COMBINED: Final = "The model above. The figure 'combined' is not measured on the test images alone."
 
 PUBLISHED: Final = (
-    PublishedResult(*_KERMANY, "InceptionV3", 92.8, 93.2, 90.1, 96.8, note="The three rates are of no one 2x2 table."),
+    PublishedResult(
+        *_KERMANY, "InceptionV3", 92.8, 93.2, 90.1, 96.8, note="No single 2x2 table gives these three rates."
+    ),
     PublishedResult(*_MEDMNIST, "ResNet-18, 28 px", 85.4, auroc=94.4),
     PublishedResult(*_MEDMNIST, "ResNet-18, 224 px", 86.4, auroc=95.6),
     PublishedResult(*_MEDMNIST, "ResNet-50, 28 px", 85.4, auroc=94.8),
@@ -347,18 +330,18 @@ PUBLISHED: Final = (
     PublishedResult(*_TRIVEDI, "MobileNet, 'testing accuracy'", 94.23, decimals=2, note=_PARTS),
     PublishedResult(*_TRIVEDI, "MobileNet, 'combined'", 97.09, decimals=2, comparable=False, note=_COMBINED),
 )
-"""Results on the official test images, and one that is not. Any accuracy on them is k/624, and always answering PNEUMONIA
-gives 62.5 %. Figures of 96 to 99 % in the literature almost always come from a new random split: files of one kind, often
-of one patient, are then on both sides, and the two cannot be compared."""
+"""Results on the official test images, and one that is not. Any accuracy on them is k/624, and always predicting PNEUMONIA
+gives 62.5 %. Figures of 96 to 99 % in the literature almost always come from a new random split, with files of one source and
+often of one patient on both sides; they are not comparable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What careful work on the report's question found.
+    """A published finding on the report's question.
 
     Attributes:
         source: Authors and year.
-        url: Where it is.
+        url: Web address.
         words: The finding in one sentence.
     """
 
@@ -375,12 +358,12 @@ FINDINGS: Final = (
     Finding(
         "Pink and Sykes 2026, PMLR 318",
         "https://proceedings.mlr.press/v318/",
-        "Synthetic images did not beat as many duplicated real images, and high ratios hurt.",
+        "Synthetic images were no better than as many duplicated real images, and high ratios were harmful.",
     ),
     Finding(
         "Dar et al. 2024",
         "https://arxiv.org/abs/2402.01054",
-        "Generators memorise training images, so samples must be held against the nearest real ones.",
+        "Generators memorize training images, so samples must be compared with the nearest real ones.",
     ),
     Finding(
         "Xin et al. 2021",
@@ -388,4 +371,4 @@ FINDINGS: Final = (
         "A ResNet-50 trained on this data set had an AUROC of .95 on it and .54 on children of another source (NIH).",
     ),
 )
-"""Whether generated images help, what they carry, and whether models of this data set work elsewhere."""
+"""On the benefit of generated images, their memorization, and the generalization of models of this data set."""

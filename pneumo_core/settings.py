@@ -1,4 +1,4 @@
-"""The environment variables the project reads, all of them, in one place."""
+"""All environment variables that the project reads."""
 
 import os
 from dataclasses import dataclass
@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from pneumo_core.errors import ConfigError
-
-__all__ = ["Settings", "keras_backend", "keras_home", "named_vgg16_weights", "ray_token", "settings"]
 
 _BACKENDS: Final = ("tensorflow", "jax")
 
@@ -18,14 +16,14 @@ class Settings:
 
     Attributes:
         artifacts: Folder of runs and data set caches (`PNEUMO_ARTIFACTS`, default ``artifacts/`` beside the package).
-        data: Data set to use where none is named (`PNEUMO_DATA`); None: the downloaded Kaggle copy, else the phantoms.
+        data: Default data set (`PNEUMO_DATA`); None: the downloaded Kaggle copy, else the phantoms.
         vgg16_weights: File of VGG16's ImageNet weights (`PNEUMO_VGG16_WEIGHTS`); None: Keras downloads it.
         allow_training: Whether pages may start work (`PNEUMO_ALLOW_TRAINING`; ``0`` turns it off on a public host).
-        parallel_runs: Runs that work at a time, 1 to 64 (`PNEUMO_PARALLEL_RUNS`, default 1); the others wait.
+        parallel_runs: Number of runs that work at the same time, 1 to 64 (`PNEUMO_PARALLEL_RUNS`, default 1); the others wait.
         ray_address: Ray's dashboard, such as ``http://127.0.0.1:8265`` (`PNEUMO_RAY_ADDRESS`), or None.
-        ray_gpus: GPUs that a run on Ray asks for, 0 to 64, a fraction where runs share one (`PNEUMO_RAY_GPUS`, default 0).
+        ray_gpus: GPUs that a run on Ray requests, 0 to 64, a fraction if runs share one (`PNEUMO_RAY_GPUS`, default 0).
         ray_allow_unauthenticated: Whether runs may go to a remote Ray without a token
-            (`PNEUMO_RAY_ALLOW_UNAUTHENTICATED`; ``1`` in a network that is trusted).
+            (`PNEUMO_RAY_ALLOW_UNAUTHENTICATED`; ``1`` in a trusted network).
     """
 
     artifacts: Path
@@ -39,10 +37,10 @@ class Settings:
 
 
 def settings() -> Settings:
-    """Read the settings from the environment, each time anew so that tests and shells can change them.
+    """Read the settings from the environment, at each call, so that tests and shells can change them.
 
     Raises:
-        ConfigError: A number is none, or is out of its range.
+        ConfigError: A number is not a number or out of its range.
     """
 
     def path(name: str) -> Path | None:
@@ -70,16 +68,16 @@ def _number(name: str, default: float, *, low: int, whole: bool) -> float:
         if low <= value <= 64:
             return value
     except ValueError:
-        pass  # Said below, like a number out of range.
+        pass  # Raised below, like a number out of range.
     kind = "a whole number" if whole else "a number"
     raise ConfigError(f"{name} must be {kind} from {low} to 64. Received: {name}={text!r}; correct it or unset it")
 
 
 def keras_backend() -> str:
-    """Keras' backend: ``tensorflow``, or ``jax`` where `KERAS_BACKEND`, Keras' own switch, says so.
+    """Keras' backend: ``tensorflow``, or ``jax`` if `KERAS_BACKEND`, Keras' own switch, selects it.
 
     Raises:
-        ConfigError: `KERAS_BACKEND` names another one.
+        ConfigError: `KERAS_BACKEND` names another backend.
     """
     name = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if name not in _BACKENDS:
@@ -88,15 +86,15 @@ def keras_backend() -> str:
 
 
 def keras_home() -> Path:
-    """Where Keras keeps what it has downloaded: `KERAS_HOME`, its own setting, or ``~/.keras``."""
+    """Folder of Keras' downloads: `KERAS_HOME`, its own setting, or ``~/.keras``."""
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
 
 
 def named_vgg16_weights() -> Path | None:
-    """File of VGG16's weights that `PNEUMO_VGG16_WEIGHTS` names, or None where it is unset.
+    """File of VGG16's weights that `PNEUMO_VGG16_WEIGHTS` names, or None if it is unset.
 
     Raises:
-        ConfigError: It names no file.
+        ConfigError: It does not name a file.
     """
     path = settings().vgg16_weights
     if path is not None and not path.is_file():
@@ -108,13 +106,13 @@ def named_vgg16_weights() -> Path | None:
 
 
 def ray_token() -> str | None:
-    """Token that Ray's dashboard asks for, or None.
+    """Token for Ray's dashboard, or None.
 
-    It lies where Ray itself looks: in `RAY_AUTH_TOKEN`, in the file that `RAY_AUTH_TOKEN_PATH` names, or in
+    Its sources are Ray's own: `RAY_AUTH_TOKEN`, the file that `RAY_AUTH_TOKEN_PATH` names, or
     ``~/.ray/auth_token`` (Ray's documentation, "Token authentication").
 
     Raises:
-        ConfigError: The file that is named cannot be read.
+        ConfigError: The named file cannot be read.
     """
     if token := os.environ.get("RAY_AUTH_TOKEN"):
         return token.strip()

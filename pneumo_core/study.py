@@ -1,6 +1,6 @@
-"""A study: the runs of a declared grid, architectures x balancing arms x seeds, started together and followed as one.
+"""A study: the runs of a grid, architectures x balancing arms x seeds, started and followed together.
 
-Nothing is stored of a study itself: a run is named by what was asked, so the same grid finds the same runs again, finished,
+A study itself is not stored: run ids are derived from the configs, so the same grid finds the same runs again, finished,
 running or missing.
 """
 
@@ -21,10 +21,8 @@ from pneumo_core.jobs.views import RunView, view
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.settings import settings
 
-__all__ = ["MAX_RUNS", "Member", "Study", "grid", "progress", "seeds", "to_dict"]
-
 MAX_RUNS = 200
-"""Most runs of one study: each waits as a process of its own."""
+"""Maximum number of runs in a study: each waits as a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +30,11 @@ class Member:
     """One run of a study.
 
     Attributes:
-        config: What it trains.
+        config: Its config.
         run_id: Its id.
-        view: The run, or None where it was never submitted.
-        remaining_s: Expected seconds of work left, its export and predictions included; measured where it is going, estimated
-            where it is not.
+        view: The run, or None if it was never submitted.
+        remaining_s: Expected remaining seconds, export and predictions included; measured for a live run, estimated
+            otherwise.
     """
 
     config: TrainConfig
@@ -46,12 +44,12 @@ class Member:
 
     @property
     def state(self) -> str:
-        """State of the run; ``"new"`` where it was never submitted."""
+        """State of the run; ``"new"`` if it was never submitted."""
         return "new" if self.view is None else self.view.state.value
 
     @property
     def fraction(self) -> float:
-        """Share of the work that is done, in [0, 1], by epochs."""
+        """Fraction of the work that is done, in [0, 1], by epochs."""
         if self.view is None or self.view.status is None:
             return 0.0 if self.state != RunState.SUCCEEDED.value else 1.0
         if self.view.state in {RunState.SUCCEEDED, RunState.TRAINED, RunState.EXPORTING}:
@@ -61,11 +59,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """How far a grid of runs is.
+    """Progress of a grid of runs.
 
     Attributes:
         members: Its runs, in the grid's order.
-        parallel: Runs of it that work at a time.
+        parallel: Number of its runs that work at the same time.
     """
 
     members: tuple[Member, ...]
@@ -78,12 +76,12 @@ class Study:
 
     @property
     def fraction(self) -> float:
-        """Share of the work that is done, in [0, 1]; each run counts the same."""
+        """Fraction of the work that is done, in [0, 1]; each run counts the same."""
         return sum(member.fraction for member in self.members) / len(self.members)
 
     @property
     def is_live(self) -> bool:
-        """Whether some run is still going or waiting."""
+        """Whether a run is still working or waiting."""
         return any(member.view is not None and member.view.state.is_live for member in self.members)
 
     @property
@@ -93,13 +91,13 @@ class Study:
 
     @property
     def remaining_s(self) -> float:
-        """Expected seconds until all are finished, `parallel` runs at a time; at least those of the longest."""
+        """Expected seconds until all runs are finished, `parallel` at a time; at least those of the longest run."""
         left = [member.remaining_s for member in self.members]
         return max(sum(left) / self.parallel, *left)
 
 
 def seeds(config: TrainConfig, count: int) -> tuple[TrainConfig, ...]:
-    """The same config under `count` seeds, its own first.
+    """The config with `count` seeds, its own first.
 
     Raises:
         ConfigError: The number is out of range.
@@ -122,31 +120,31 @@ def grid(
     fine_tune: FineTuneConfig | None = None,
     gap_percent: int = 100,
 ) -> tuple[TrainConfig, ...]:
-    """Configs of every combination, seed by seed, so that each comparison has its first pair early.
+    """Configs of every combination, ordered by seed, so that each comparison has its first pair early.
 
     Args:
         architectures: Models to train.
-        arms: Balancing arms, the arm ``gan`` with its DCGAN's run. Where there is one, all arms hold out the patients that the
-            DCGAN has not seen, so that they can be compared.
-        preset: Procedure of all.
+        arms: Balancing arms, the arm ``gan`` with its DCGAN's run. With one, all arms hold out the patients that the DCGAN was
+            not trained on, so that they are comparable.
+        preset: Preset of all runs.
         first_seed: First seed.
-        seed_count: Seeds of each combination.
-        epochs: Most epochs, or None for the preset's own number.
-        augment: Augmentation of all, or None for the preset's own.
-        feature_views: VGG16's augmented views in the feature cache (0: no cache), or None for the preset's own number.
+        seed_count: Number of seeds per combination.
+        epochs: Maximum number of epochs, or None for the preset's.
+        augment: Augmentation of all runs, or None for the preset's.
+        feature_views: VGG16's augmented views in the feature cache (0: no cache), or None for the preset's number.
         fine_tune: VGG16's second phase, or None for none.
-        gap_percent: Share of the gap between the classes that added images close, in percent.
+        gap_percent: Percentage of the gap between the class sizes that added images close.
 
     Raises:
         RunNotFoundError: There is no such DCGAN.
         RunError: The run of an arm ``gan`` is a classifier's.
-        ConfigError: The grid is empty or has more than `MAX_RUNS` runs, a value is out of range, or one is for VGG16 alone and
-            the grid lacks it.
+        ConfigError: The grid is empty or has more than `MAX_RUNS` runs, a value is out of range, or a value applies to VGG16
+            only and the grid lacks it.
     """
     architectures, arms = list(dict.fromkeys(architectures)), list(dict.fromkeys(arms))
 
     def combination(architecture: Architecture, arm: Balance, gan_run: str | None) -> tuple[TrainConfig, ...]:
-        # What is for VGG16 passes the others by; where VGG16 is missing they get it, to refuse it.
+        # Values for VGG16 are not passed to others, except if VGG16 is missing: the others then refuse them.
         takes = architecture is Architecture.VGG16 or Architecture.VGG16 not in architectures
         config = preset_config(
             architecture,
@@ -167,13 +165,13 @@ def grid(
     configs = tuple(config for same_seed in zip(*combined, strict=True) for config in same_seed)
     if not 1 <= len(configs) <= MAX_RUNS:
         raise ConfigError(
-            f"a study has 1 to {MAX_RUNS} runs. Received: {len(configs)} runs; ask for fewer seeds or arms"
+            f"a study has 1 to {MAX_RUNS} runs. Received: {len(configs)} runs; choose fewer seeds or arms"
         )
     return configs
 
 
 def _held_out_alike(combined: list[tuple[TrainConfig, ...]]) -> list[tuple[TrainConfig, ...]]:
-    """The same configs, all of them holding out the patients that the grid's DCGAN, if there is one, has not seen."""
+    """The same configs, all holding out the patients that the grid's DCGAN, if there is one, was not trained on."""
     runs = {config.gan_run for configs in combined for config in configs if config.gan_run is not None}
     followed = [follow_gan(config) for configs in combined for config in configs if config.gan_run is not None]
     splits = {
@@ -183,8 +181,8 @@ def _held_out_alike(combined: list[tuple[TrainConfig, ...]]) -> list[tuple[Train
         return combined
     if len(splits) > 1:
         raise ConfigError(
-            f"the DCGANs of a study must have held out the same patients. Received: {sorted(runs)}, with different ones; make "
-            "a study of each"
+            f"the DCGANs of a study must have held out the same patients. Received: {sorted(runs)}, with different ones; run "
+            "a study for each"
         )
     ((split_seed, val_fraction),) = splits
     return [
@@ -194,10 +192,10 @@ def _held_out_alike(combined: list[tuple[TrainConfig, ...]]) -> list[tuple[Train
 
 
 def progress(configs: Sequence[TrainConfig], index: DataIndex) -> Study:
-    """How far the runs of some configs are, without starting any.
+    """Progress of the runs of some configs, without starting any.
 
     Args:
-        configs: One config or more.
+        configs: At least one config.
         index: The data set.
 
     Raises:
@@ -209,7 +207,7 @@ def progress(configs: Sequence[TrainConfig], index: DataIndex) -> Study:
     def cost(config: TrainConfig) -> Cost:
         return estimate_cost(config, index)
 
-    # What a run costs does not depend on its seed, and an estimate reads the files of all runs.
+    # The cost does not depend on the seed, and each estimate reads the files of all runs.
     members = tuple(_member(config, index, cost(replace(config, seed=0))) for config in configs)
     return Study(members, min(settings().parallel_runs, len(members)))
 

@@ -1,7 +1,7 @@
 """The child process of a run, a classifier's or a DCGAN's: ``python -m pneumo_core.worker train|export RUN_DIR``.
 
-It takes the run's lock, waits for its turn, and only then imports Keras. Whatever happens to it, the run's files say what
-state the run is in.
+It takes the run's lock, waits for its turn, and only then imports Keras. Whatever happens to it, the run's state follows from
+its files.
 """
 
 import gc
@@ -38,10 +38,10 @@ _POLL_S = 0.5
 
 
 def main(verb: str, path: Path) -> int:
-    """Do a run's work.
+    """Execute a run.
 
     Args:
-        verb: ``"train"`` trains what is not trained yet and finishes the run, ``"export"`` only finishes it.
+        verb: ``"train"`` trains the run, if it is not trained yet, and finishes it; ``"export"`` only finishes it.
         path: The run's directory.
 
     Returns:
@@ -58,7 +58,7 @@ def main(verb: str, path: Path) -> int:
         except CancelledError:
             update_status(run, state=RunState.CANCELLED, message="cancelled")
             return 1
-        except Exception as error:  # noqa: BLE001  A run that failed must say so, whatever it failed of.
+        except Exception as error:  # noqa: BLE001  Every failure must be recorded in the run.
             traceback.print_exc()
             update_status(
                 run, state=RunState.FAILED, message="failed", error=" ".join(f"{error}".split()) or repr(error)
@@ -69,22 +69,22 @@ def main(verb: str, path: Path) -> int:
 
 @contextmanager
 def _turn(run: RunDirectory) -> Iterator[None]:
-    """Wait until no earlier run waits and one of the places to work in is free, then hold that place."""
+    """Wait until no earlier run waits and an execution slot is free, then hold that slot."""
     ticket = read_status(run).ticket
     slots = [slot_lock(number) for number in range(settings().parallel_runs)]
-    ahead, told = None, False
+    ahead, is_reported = None, False
     with ExitStack() as place:
         while True:
             stop_if_cancelled(run)
-            # Many may wait: each watches one that is ahead of it, and looks around only when that one has begun.
+            # Many may wait: each watches one run ahead of it, and searches again only when that one has started.
             if ahead is None or not _waits_before(ahead, ticket):
                 others = (other for other in list_runs() if other != run)
                 ahead = next((other for other in others if _waits_before(other, ticket)), None)
             if ahead is None and any(_takes(place, slot) for slot in slots):
                 break
-            if not told:
+            if not is_reported:
                 update_status(run, message="waiting for another run to finish")
-                told = True
+                is_reported = True
             time.sleep(_POLL_S)
         update_status(run, state=RunState.RUNNING, message="loading Keras")
         yield
@@ -94,7 +94,7 @@ def _waits_before(other: RunDirectory, ticket: int) -> bool:
     try:
         return run_state(other) is RunState.QUEUED and read_status(other).ticket < ticket
     except StoreError:
-        return False  # A run whose files are damaged must not stop the others; the locks still bound how many work.
+        return False  # A run with damaged files must not block the others; the locks still limit the number that work.
 
 
 def _takes(place: ExitStack, slot: Path) -> bool:
@@ -106,7 +106,7 @@ def _takes(place: ExitStack, slot: Path) -> bool:
 
 
 def _load_keras() -> None:
-    """Import Keras and its backend, whose half a million objects stay: a third of the time went into looking for garbage."""
+    """Import Keras and its backend without garbage collection, which would take a third of the time."""
     gc.disable()
     import keras  # noqa: F401, PLC0415
 
@@ -136,7 +136,7 @@ def _work(run: RunDirectory, verb: str) -> None:
 
 
 def _generated(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> "NDArray[np.uint8] | None":
-    """The images that the run's DCGAN adds, if it has one; made once, and shared by runs that ask for the same."""
+    """The images that the run's DCGAN adds, if it has one; generated once and shared by runs that need the same."""
     if config.gan_run is None:
         return None
     from pneumo_core.data.gan_arm import require_gan, require_unseen  # noqa: PLC0415
@@ -154,22 +154,22 @@ def _generated(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> 
         count=count,
         seed=config.seed,
         size=config.image_size,
-        progress=lambda done, total: progress(done, total, "making samples"),
+        progress=lambda done, total: progress(done, total, "generating samples"),
     )
 
 
 class _Progress:
-    """Tells of work that may be cancelled, at most once a second."""
+    """Reports progress in the run's status, at most once a second, and stops a cancelled run."""
 
     def __init__(self, run: RunDirectory) -> None:
         self._run = run
-        self._told = 0.0
+        self._reported_at = 0.0
 
     def __call__(self, done: int, total: int, what: str) -> None:
         stop_if_cancelled(self._run)
-        if time.monotonic() - self._told > 1:
+        if time.monotonic() - self._reported_at > 1:
             update_status(self._run, message=f"{what}, {done:,} of {total:,} images")
-            self._told = time.monotonic()
+            self._reported_at = time.monotonic()
 
 
 def _finish_gan(run: RunDirectory, config: "GanConfig", index: "DataIndex") -> None:
@@ -198,7 +198,7 @@ def _finish_gan(run: RunDirectory, config: "GanConfig", index: "DataIndex") -> N
     generator = open_generator(run.model)
     measures = measure_gan(run.run_id, generator, index, learned, count=SAMPLES[config.preset], progress=_Progress(run))
     write_json(run.measures, encode(measures))
-    shutil.rmtree(run.backup, ignore_errors=True)  # The training is whole: nothing is left to resume from it.
+    shutil.rmtree(run.backup, ignore_errors=True)  # The training is complete: its backup is no longer needed.
     facts = {
         **trained,
         "seed": config.seed,
@@ -231,7 +231,7 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     model = build_classifier(config)
     model.load_weights(run.weights)
     export_onnx(model, LAST_BLOCK[config.architecture], run.model)
-    del model  # Memory for the predictions, which the exported model makes.
+    del model  # Frees memory for the predictions of the exported model.
 
     predictions = _predict(run, config, index, load_session(run.model))
     write_atomic(run.predictions, predictions.to_parquet(index=False))
@@ -241,7 +241,7 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     write_json(run.report, report_to_dict(report))
     write_json(run.calibration, calibration_to_dict(calibrate(predictions)))
 
-    shutil.rmtree(run.backup, ignore_errors=True)  # The training is whole: nothing is left to resume from it.
+    shutil.rmtree(run.backup, ignore_errors=True)  # The training is complete: its backup is no longer needed.
     facts = {
         **trained,
         "seed": config.seed,
@@ -254,7 +254,7 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
 
 
 def _predict(run: RunDirectory, config: "TrainConfig", index: "DataIndex", session: "Session") -> "pd.DataFrame":
-    """Predict each validation and test image once, and keep what the validation features look like."""
+    """Predict each validation and test image once, and save the distribution of the validation features."""
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
@@ -270,12 +270,12 @@ def _predict(run: RunDirectory, config: "TrainConfig", index: "DataIndex", sessi
     frames = []
     progress = _Progress(run)
     for split, chosen in parts.items():
-        told = f"predicting {split.value}"
-        output = run_batches(session, images, chosen, partial(progress, what=told))
+        message = f"predicting {split.value}"
+        output = run_batches(session, images, chosen, partial(progress, what=message))
         if not np.isfinite(output.logit).all():
             raise TrainingError(
-                f"a model must give finite logits. Received: {int((~np.isfinite(output.logit)).sum())} of "
-                f"{len(chosen)} {split.value} images without; delete the run's trained.json and resume it to train it anew"
+                f"a model must return finite logits. Received: {int((~np.isfinite(output.logit)).sum())} of "
+                f"{len(chosen)} {split.value} images without; delete the run's trained.json and resume it to train it again"
             )
         part = index.table.iloc[chosen][["image_id", "patient_id", "label", "subtype"]]
         frames.append(part.assign(split=split.value, logit=output.logit.astype(np.float32)))
@@ -288,9 +288,9 @@ if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     try:
         status = main(sys.argv[1], Path(sys.argv[2]))
-    except PneumoError as error:  # Another worker has the run, or its files cannot be written: the run cannot say so.
+    except PneumoError as error:  # Another worker has the run, or its files cannot be written.
         sys.exit(f"error: {error}")
-    # Taking a framework down takes two seconds, and everything is written.
+    # Unloading a framework takes two seconds, and everything is written.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

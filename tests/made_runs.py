@@ -9,12 +9,13 @@ import pandas as pd
 
 from pneumo_core.config.classifier import Preset, TrainConfig
 from pneumo_core.config.presets import preset_config
-from pneumo_core.config.run import config_to_dict, run_id
+from pneumo_core.config.run import run_id
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.records import Architecture
 from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.status import append_event
 from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
+from pneumo_core.runs.submission import RunData, Submission, write_submission
 
 __all__ = ["DATA_ID", "made_predictions", "made_run"]
 
@@ -58,10 +59,8 @@ def made_run(
     """Write a finished run with these predictions under PNEUMO_ARTIFACTS."""
     config: TrainConfig = replace(preset_config(architecture, preset, seed=seed), **changes)
     run = run_directory(run_id(config, data_id))
-    data = {"data_id": data_id, "root": "/nowhere", "is_phantom": is_phantom}
-    write_json(
-        run.config, {"run_id": run.run_id, "config": config_to_dict(config), "data": data, "submitted_at": 1.7e9 + seed}
-    )
+    data = RunData(data_id, "/nowhere", is_phantom)
+    write_submission(run, Submission(config, data, 1.7e9 + seed))
     for epoch in range(3):
         logs = {"loss": 0.6 - epoch / 10, "accuracy": 0.7, "val_loss": 0.5, "val_accuracy": 0.8, "learning_rate": 1e-3}
         append_event(run, {"kind": "epoch", "epoch": epoch, **logs, "duration_s": 1.0})

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.closeness import ABSOLUTE, RELATIVE, assert_close, differences, rounding, sum_rounding
 
 
-class Colour(StrEnum):
+class Color(StrEnum):
     RED = "red"
     BLUE = "blue"
 
@@ -27,10 +27,10 @@ class Inner:
 @dataclass(frozen=True)
 class Outer:
     name: str
-    colour: Colour
+    color: Color
     inner: Inner
     rates: tuple[float, ...]
-    splits: dict[Colour, list[Inner]]
+    splits: dict[Color, list[Inner]]
     array: Any
     frame: pd.DataFrame
     missing: Inner | None = None
@@ -41,10 +41,10 @@ def outer(step: float = 0.0) -> Outer:
     factor = 1 + step
     return Outer(
         name="run",
-        colour=Colour.RED,
+        color=Color.RED,
         inner=Inner(0.25 * factor, 3),
         rates=(0.1 * factor, float("nan"), float("inf")),
-        splits={Colour.RED: [Inner(1e9 * factor, 1), Inner(-2.0 * factor, 2)], Colour.BLUE: []},
+        splits={Color.RED: [Inner(1e9 * factor, 1), Inner(-2.0 * factor, 2)], Color.BLUE: []},
         array=np.array([[1.0, 2.0], [3.0, 4.0]]) * factor,
         frame=pd.DataFrame({"id": ["a", "b"], "logit": np.array([0.5, -0.5]) * factor, "label": [0, 1]}),
     )
@@ -63,7 +63,7 @@ def test_what_is_more_than_rounding_is_told_of_every_float() -> None:
     assert [line.partition(": received")[0] for line in told(outer(1e-11), outer())] == [
         ".inner.value",
         ".rates[0]",
-        *(f".splits[{Colour.RED!r}][{place}].value" for place in (0, 1)),
+        *(f".splits[{Color.RED!r}][{place}].value" for place in (0, 1)),
         *(f".array[{row}, {column}]" for row in (0, 1) for column in (0, 1)),
         *(f".frame['logit'].values[{row}]" for row in (0, 1)),
     ]
@@ -76,8 +76,8 @@ FRAME = outer().frame
     ("changes", "path"),
     [
         ({"name": "ran"}, ".name"),
-        ({"colour": Colour.BLUE}, ".colour"),
-        ({"colour": "red"}, ".colour"),  # A text is no enum, though they are equal.
+        ({"color": Color.BLUE}, ".color"),
+        ({"color": "red"}, ".color"),  # A text is no enum, though they are equal.
         ({"inner": Inner(0.25, 4)}, ".inner.n"),
         ({"inner": Inner(0.25, 3.0)}, ".inner.n"),  # type: ignore[arg-type]
         ({"inner": Inner(0.25, True)}, ".inner.n"),
@@ -90,7 +90,7 @@ FRAME = outer().frame
         ({"rates": (0.1, float("nan"), 1e300)}, ".rates[2]"),
         ({"rates": (float("nan"), float("nan"), float("inf"))}, ".rates[0]"),
         ({"rates": (np.float32(0.1), float("nan"), float("inf"))}, ".rates[0]"),
-        ({"splits": {Colour.RED: outer().splits[Colour.RED]}}, ".splits"),
+        ({"splits": {Color.RED: outer().splits[Color.RED]}}, ".splits"),
         ({"splits": {**outer().splits, "third": []}}, ".splits"),
         ({"array": outer().array[:1]}, ".array"),
         ({"array": outer().array.astype(np.float32)}, ".array"),

@@ -68,7 +68,7 @@ def test_the_record_holds_each_run_s_own_numbers(split: Split) -> None:
         assert found["calibration"] == encode(read_calibration(run))
         assert {one["group"] for one in found["slices"]} >= {"subtype"}
         assert sum(one["n"] for one in found["slices"] if one["group"] == "subtype") == comparison.a.n_pneumonia
-        assert {"image size", "sharpness", "colour"} <= set(found["missing_slices"])
+        assert {"image size", "sharpness", "color"} <= set(found["missing_slices"])
         rows = evidence_of(run.run_id, split).predictions
         labels, values = rows["label"].to_numpy(), probability(rows["logit"].to_numpy())
         called = values >= found["rates"]["threshold"]

@@ -132,13 +132,13 @@ def test_dcgans_that_held_out_others_are_refused(other: dict[str, float]) -> Non
     arms = [dcgan(FIRST, seed=1), dcgan(SECOND, **other)]
     with pytest.raises(ConfigError) as caught:
         grid(BOTH, arms, Preset.SOUND)
-    assert_one_line(caught.value, f"['{FIRST}', '{SECOND}']", "make a study of each")
+    assert_one_line(caught.value, f"['{FIRST}', '{SECOND}']", "run a study for each")
 
 
 def test_a_grid_refuses_what_a_single_run_would() -> None:
     with pytest.raises(RunNotFoundError, match=FIRST):
         grid(BOTH, [(Balance.GAN, FIRST)], Preset.SOUND)
-    with pytest.raises(ConfigError, match="may not have seen the patients"):
+    with pytest.raises(ConfigError, match="must not be trained on a classifier's validation patients"):
         grid(BOTH, [dcgan(FIRST, Preset.REPORT)], Preset.SOUND)
     with pytest.raises(ConfigError, match="write gan:RUN"):
         grid(BOTH, [(Balance.GAN, None)], Preset.SOUND)

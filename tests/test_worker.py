@@ -387,7 +387,7 @@ class TestTrouble:
         run = ask_for_run(SMALL, index)
         shutil.rmtree(run.path.parent.parent / "datasets")
         assert main("train", run.path) == 1
-        assert_failed(run, "the index must be whole", index.data_id, "run 'data index FOLDER'")
+        assert_failed(run, "the index must be intact", index.data_id, "run 'data index FOLDER'")
         # The log keeps the traceback for those who need it.
         assert "Traceback" in capsys.readouterr().err
 
@@ -397,7 +397,7 @@ class TestTrouble:
         run = ask_for_run(SMALL, build_index(moved))
         shutil.rmtree(moved)
         assert main("train", run.path) == 1
-        assert_failed(run, "an indexed image must stay as it was", "Received: 'test/NORMAL/")
+        assert_failed(run, "an indexed image must not change", "Received: 'test/NORMAL/")
 
     def test_weights_that_are_not_those_that_were_trained(self, run: RunDirectory) -> None:
         run.manifest.unlink()
@@ -405,7 +405,7 @@ class TestTrouble:
             file.seek(100_000)
             file.write(b"damage")
         assert main("train", run.path) == 1
-        assert_failed(run, "trained.json must vouch for the weights", run.run_id, "delete trained.json and resume")
+        assert_failed(run, "trained.json must match the weights", run.run_id, "delete trained.json and resume")
 
     def test_full_disk_fails_in_one_line_and_resumes_when_there_is_room(self, index: DataIndex) -> None:
         run = ask_for_run(SMALL, index)

@@ -1,4 +1,4 @@
-"""What the Augmentation page draws with: a sample of training images, and what a setting does to it."""
+"""Parts of the Augmentation page: a sample of training images, and the effect of settings on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ SLIDERS: dict[str, tuple[str, float, float, str]] = {
 """Label, largest value, step and format of each number of an `AugmentConfig`; the smallest is 0, which is off."""
 TOGGLES = {
     "zoom_keeps_aspect": "Zoom keeps the aspect",
-    "horizontal_flip": "Horizontal flip of one in two",
-    "vertical_flip": "Vertical flip of one in two",
+    "horizontal_flip": "Horizontal flip of half the images",
+    "vertical_flip": "Vertical flip of half the images",
 }
 _NUMBERS = {name: high for name, (_, high, _, _) in SLIDERS.items()} | {"sample": 999_999.0, "draw": 999_999.0}
 _CHOICES = dict.fromkeys(TOGGLES, ("true", "false")) | {"of": tuple(Label.__members__)}
-_COLOURS = {Verdict.PLAUSIBLE: "green", Verdict.QUESTIONABLE: "orange", Verdict.IMPLAUSIBLE: "red"}
+_COLORS = {Verdict.PLAUSIBLE: "green", Verdict.QUESTIONABLE: "orange", Verdict.IMPLAUSIBLE: "red"}
 
 _SIZE = 150  # Pixels a side, as in every preset.
 _SHOWN, _VIEWS = 4, 3
@@ -61,15 +61,15 @@ class Sample:
 
 
 def refused_values(query: dict[str, str]) -> str:
-    """One line on those values of an address that no control can have, which Streamlit drops unsaid; empty without any."""
+    """One line on invalid values in the address, which Streamlit drops silently; empty without any."""
     refused = []
     for name, text in query.items():
         if name in _NUMBERS and not 0 <= _number(text) <= _NUMBERS[name]:
             refused.append(f"{name}={text[:24]!r} (0 to {_NUMBERS[name]:,g})")
         if name in _CHOICES and text and {text, text.lower()}.isdisjoint(_CHOICES[name]):
             refused.append(f"{name}={text[:24]!r} ({' or '.join(_CHOICES[name])})")
-    told = f"each value in the address must be one that its control can have. Received: {', '.join(refused)}"
-    return f"{told}; left out, the rest of the address holds" if refused else ""
+    error = f"each value in the address must be valid for its control. Received: {', '.join(refused)}"
+    return f"{error}; ignored, the rest of the address is used" if refused else ""
 
 
 def _number(text: str) -> float:
@@ -80,14 +80,14 @@ def _number(text: str) -> float:
 
 
 def introduce(presets: Mapping[str, str]) -> None:
-    """What the page is about, and what some presets do, as a table that needs no image.
+    """Introduction, and the changes of each preset as a table without images.
 
     Args:
         presets: Name of each, and what to call it.
     """
     st.markdown(
-        "In every epoch each training image is changed at random, so that a model meets more variety than there is. A "
-        "change that no X-ray could show is no use to it. These pictures come from the code that trains."
+        "In every epoch each training image is changed at random, so that a model is trained on more variety. Changes that "
+        "cannot occur in X-rays do not help it. These images are made by the code that training uses."
     )
     rows = [
         {"preset": title, "change": note.operation, "on an X-ray": note.verdict.value}
@@ -99,7 +99,7 @@ def introduce(presets: Mapping[str, str]) -> None:
 
 
 def choose_sample(index: DataIndex | None) -> tuple[Sample, int]:
-    """Let the reader choose training images, and the seed of what is done to them.
+    """Choice of training images, and of the seed of their changes.
 
     Args:
         index: The data set; None where it is being prepared: the images are then the first phantoms.
@@ -110,7 +110,7 @@ def choose_sample(index: DataIndex | None) -> tuple[Sample, int]:
     kept: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         wanted = st.segmented_control("Class", list(Label.__members__), key="of", **kept)
-        # As floats, because Streamlit 1.67 ends in an OverflowError where an address gives an integer as 1e400.
+        # As floats, because Streamlit 1.67 raises OverflowError if an address gives an integer as 1e400.
         whole: dict[str, Any] = {"step": 1.0, "format": "%.0f", "width": 200, **kept}
         number = int(st.number_input("Sample (+ draws another)", 0.0, _NUMBERS["sample"], key="sample", **whole))
         seed = int(st.number_input("Seed of the changes", 0.0, _NUMBERS["draw"], key="draw", **whole))
@@ -125,7 +125,7 @@ def choose_sample(index: DataIndex | None) -> tuple[Sample, int]:
             "class or connect other data"
         )
     rows = rows.iloc[np.random.default_rng(number).permutation(len(rows))[:_COUNTED]]
-    # Both classes are shown where both are wanted, however rare one is.
+    # Both classes are shown if both are selected, however rare one is.
     first = rows.groupby("label").head(_SHOWN // rows["label"].nunique())
     rows = pd.concat([first, rows.drop(first.index)])
     images = _squares(str(index.root), tuple(rows["image_id"]), tuple(rows["sha256"]))
@@ -148,7 +148,7 @@ def _squares(root: str, image_ids: tuple[str, ...], hashes: tuple[str, ...]) -> 
 
 
 def show_setting(name: str, config: AugmentConfig, sample: Sample, seed: int) -> None:
-    """What a setting does to a sample: pictures, notes on its plausibility, and gray levels before and after."""
+    """Effect of settings on a sample: images, notes on plausibility, and gray levels before and after."""
     notes = plausibility(config)
     if not notes:
         st.info("Nothing is changed: every epoch sees the same images. Move a slider, or start from a preset.")
@@ -161,7 +161,7 @@ def show_setting(name: str, config: AugmentConfig, sample: Sample, seed: int) ->
         with grid.cell():
             st.image(sample.images[i], width="stretch", alt=f"{image}, original", caption=label.name)
         for view, (images, parameters) in enumerate(changed, start=1):
-            words = in_words(parameters, i)
+            words = description(parameters, i)
             grid.image(images[i], width="stretch", alt=f"{image}, view {view}: {words}")
     levels = gray_levels(sample.images, augmented(sample.images, config, seed, 0)[0])
     chart(
@@ -171,14 +171,14 @@ def show_setting(name: str, config: AugmentConfig, sample: Sample, seed: int) ->
         where=f"train, n = {len(sample.images):,} images",
         caption="Share of the pixels, before and after, one view of each image. Flips move pixels and change no share.",
     )
-    lines = (f"- **{note.operation}** :{_COLOURS[note.verdict]}-badge[{note.verdict}] {note.reason}" for note in notes)
+    lines = (f"- **{note.operation}** :{_COLORS[note.verdict]}-badge[{note.verdict}] {note.reason}" for note in notes)
     st.markdown("\n".join(lines))
 
 
 def augmented(
     images: NDArray[np.uint8], config: AugmentConfig, seed: int, view: int
 ) -> tuple[NDArray[np.uint8], AugmentParameters]:
-    """A view of each image, rounded for the screen, and what was drawn for it.
+    """A view of each image, rounded for the screen, and its parameters.
 
     The draws are the same whatever the setting, and those for the first images the same however many there are.
     """
@@ -186,15 +186,17 @@ def augmented(
     return np.rint(apply(images, parameters)).astype(np.uint8), parameters
 
 
-def in_words(parameters: AugmentParameters, i: int) -> str:
-    """What was drawn for an image, for those who cannot see it."""
+def description(parameters: AugmentParameters, i: int) -> str:
+    """Description of an image's changes, for users who cannot see it."""
     zoom_x, zoom_y, angle = parameters.zoom_x[i], parameters.zoom_y[i], parameters.rotation_deg[i]
     across, down, blur = -parameters.shift_x[i], -parameters.shift_y[i], parameters.blur_sigma[i]
     contrast, brightness = parameters.contrast[i], parameters.brightness[i]
     said = {
         f"magnified {1 / zoom_x:.2f} times across and {1 / zoom_y:.2f} down": zoom_x != 1 or zoom_y != 1,
         f"turned {abs(angle):.0f}° {'counter' if angle > 0 else ''}clockwise": angle != 0,
-        f"moved {across:+.0%} across and {down:+.0%} down": across != 0 or down != 0,
+        f"moved {100 * across:+.0f}\N{NO-BREAK SPACE}% across and {100 * down:+.0f}\N{NO-BREAK SPACE}% down": across
+        != 0
+        or down != 0,
         "mirrored": parameters.flip_horizontal[i],
         "upside down": parameters.flip_vertical[i],
         f"contrast times {contrast:.2f}": contrast != 1,

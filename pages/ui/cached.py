@@ -1,7 +1,9 @@
 """Core calls whose results pages share. Uploads never pass through here: these caches are shared by all users."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from pneumo_core.data.index import DataIndex, find_root, index_changed_ns, load_index
 from pneumo_core.data.source import default_folder
+from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Comparison, Evidence
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.inference.evidence import read_report
@@ -21,6 +24,9 @@ from pneumo_core.runs.submission import gan_run_config
 if TYPE_CHECKING:
     from pneumo_core.inference.classify import Classifier
     from pneumo_core.inference.generator import Generator
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -38,6 +44,15 @@ def current_stored_index(data_id: str) -> DataIndex:
     return stored_index(data_id, index_changed_ns(data_id))
 
 
+def index_here(data_id: str) -> DataIndex | None:
+    """An index by its id, wherever it was last made on this machine; None where its folder is not, or no longer, here."""
+    try:
+        index = current_stored_index(data_id)
+    except DataError:
+        return None
+    return index if index.root.is_dir() else None
+
+
 class _NotReadyError(Exception):
     """Streamlit keeps what a function returns, None included, but not that it raised."""
 
@@ -52,7 +67,7 @@ def _default_index(folder: str, changed_ns: int) -> DataIndex:  # noqa: ARG001
 
 
 def current_default_index() -> DataIndex | None:
-    """The data set that is used where none is connected, or None where it must be prepared first.
+    """The default data set, or None if it must be prepared first.
 
     Raises:
         DataError: The folder named by the settings is no data set.
@@ -69,41 +84,61 @@ def current_default_index() -> DataIndex | None:
 
 
 def forget_indexes() -> None:
-    """Read indexes anew: the same images may lie elsewhere now, and then the index of the same id names another folder."""
+    """Clear cached indexes: the same images may be in another folder now."""
     stored_index.clear()
     _default_index.clear()
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the model…")
-def _classifier(run_id: str, manifest_ns: int) -> Any:  # noqa: ARG001
+def of_runs(cache: Any, **options: Any) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Keep what a function of finished runs returns, until one of their manifests is written again.
+
+    Args:
+        cache: `st.cache_data` or `st.cache_resource`.
+        options: For the cache.
+
+    Returns:
+        A decorator; the function takes a run's id first, or the ids of each side as tuples.
+    """
+
+    def decorated(function: Callable[_P, _T]) -> Callable[_P, _T]:
+        # With the function's own name and source, which tell Streamlit one cache from another.
+        @wraps(function)
+        def keyed(*args: Any, written: object, **kwargs: Any) -> _T:  # noqa: ARG001  Part of the key.
+            return function(*args, **kwargs)
+
+        kept = cache(**options)(keyed)
+
+        @wraps(function)
+        def called(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            sides = [arg for arg in args if isinstance(arg, tuple)] or [args[:1]]
+            found: _T = kept(*args, written=[_manifest_ns(run_id) for side in sides for run_id in side], **kwargs)
+            return found
+
+        return called
+
+    return decorated
+
+
+def _manifest_ns(run_id: str) -> int:
+    run = find_run(run_id)
+    return run.manifest.stat().st_mtime_ns if run.manifest.exists() else 0
+
+
+@of_runs(st.cache_resource, max_entries=2, show_spinner="Loading the model…")
+def loaded_classifier(run_id: str) -> "Classifier":
+    """A finished run, loaded for predictions.
+
+    Raises:
+        RunError: The run is not finished.
+        CorruptError: A file does not match its hash.
+    """
     # The import brings ONNX Runtime, which most pages never need.
     from pneumo_core.inference.classify import load_classifier
 
     return load_classifier(find_run(run_id))
 
 
-def _manifest_ns(run_id: str) -> int:
-    """Part of each key, so that a run that was finished anew is read again."""
-    run = find_run(run_id)
-    return run.manifest.stat().st_mtime_ns if run.manifest.exists() else 0
-
-
-def loaded_classifier(run_id: str) -> "Classifier":
-    """A finished run, ready to answer.
-
-    Raises:
-        RunError: The run is not finished.
-        CorruptError: A file is not the one that was written.
-    """
-    classifier: Classifier = _classifier(run_id, _manifest_ns(run_id))
-    return classifier
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _report(run_id: str, manifest_ns: int) -> EvaluationReport:  # noqa: ARG001
-    return read_report(find_run(run_id))
-
-
+@of_runs(st.cache_data, max_entries=32, show_spinner=False)
 def report_of(run_id: str) -> EvaluationReport:
     """A finished run's evaluation, checked against its manifest.
 
@@ -111,37 +146,23 @@ def report_of(run_id: str) -> EvaluationReport:
         RunError: The run is not finished.
         CorruptError: The report is not the one that was written.
     """
-    return _report(run_id, _manifest_ns(run_id))
+    return read_report(find_run(run_id))
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the generator…")
-def _generator(run_id: str, manifest_ns: int) -> Any:  # noqa: ARG001
+@of_runs(st.cache_resource, max_entries=2, show_spinner="Loading the generator…")
+def loaded_generator(run_id: str) -> "Generator":
+    """A finished DCGAN's generator, loaded for sampling.
+
+    Raises:
+        RunError: The run is not finished, or a classifier's.
+        CorruptError: The model does not match its hash.
+    """
     from pneumo_core.inference.generator import load_generator
 
     return load_generator(find_run(run_id))
 
 
-def loaded_generator(run_id: str) -> "Generator":
-    """A finished DCGAN's generator, ready to draw.
-
-    Raises:
-        RunError: The run is not finished, or a classifier's.
-        CorruptError: The model is not the one that was written.
-    """
-    generator: Generator = _generator(run_id, _manifest_ns(run_id))
-    return generator
-
-
-@st.cache_data(max_entries=16, show_spinner="Drawing…")
-def _samples(
-    run_id: str, manifest_ns: int, seed: int, first: int, count: int, truncation: float | None
-) -> NDArray[np.uint8]:
-    from pneumo_core.inference.generator import generate, latents
-
-    generator: Generator = _generator(run_id, manifest_ns)
-    return generate(generator, latents(generator.latent_dim, seed, first, count, truncation))
-
-
+@of_runs(st.cache_data, max_entries=16, show_spinner="Drawing…")
 def samples_of(run_id: str, seed: int, first: int, count: int, truncation: float | None = None) -> NDArray[np.uint8]:
     """Samples of a finished DCGAN, `(count, size, size)` uint8; see `inference.generator.latents` for the arguments.
 
@@ -149,7 +170,10 @@ def samples_of(run_id: str, seed: int, first: int, count: int, truncation: float
         RunError, CorruptError: See `loaded_generator`.
         ConfigError: A value is out of its range.
     """
-    return _samples(run_id, _manifest_ns(run_id), seed, first, count, truncation)
+    from pneumo_core.inference.generator import generate, latents
+
+    generator = loaded_generator(run_id)
+    return generate(generator, latents(generator.latent_dim, seed, first, count, truncation))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Preparing the real images (once)…")
@@ -163,7 +187,7 @@ def _learned(run_id: str, manifest_ns: int, _index: DataIndex, root: str, data_i
 
 
 def learned_of(run_id: str, index: DataIndex) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """The images that a finished DCGAN has learned from, at its own size, and their patients, in learned.parquet's order.
+    """A finished DCGAN's training images, at its own size, and their patients, in the order of learned.parquet.
 
     Returns:
         `(n, size, size)` uint8, read-only, and `(n,)`.
@@ -179,50 +203,33 @@ def learned_of(run_id: str, index: DataIndex) -> tuple[NDArray[np.uint8], NDArra
     return found
 
 
-@st.cache_data(max_entries=16, show_spinner="Comparing…")
-def _comparison(a: tuple[str, ...], b: tuple[str, ...], split: Split, written: tuple[int, ...]) -> Comparison:  # noqa: ARG001
+@of_runs(st.cache_data, max_entries=16, show_spinner="Comparing…")
+def comparison_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> Comparison:
+    """Two runs or two groups of runs, compared; see `inference.compared.compare_runs` for the errors."""
     from pneumo_core.inference.compared import compare_runs
 
     return compare_runs(a, b, split=split)
 
 
-def comparison_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> Comparison:
-    """Two runs or two groups of runs, compared; see `inference.compared.compare_runs` for the errors."""
-    return _comparison(a, b, split, tuple(map(_manifest_ns, (*a, *b))))
-
-
-@st.cache_data(max_entries=2, show_spinner="Making the documents…")
-def _comparison_files(
-    a: tuple[str, ...],
-    b: tuple[str, ...],
-    split: Split,
-    written: tuple[int, ...],  # noqa: ARG001
-) -> dict[str, bytes]:
-    # Drawing and setting type need libraries that no page loads.
+@of_runs(st.cache_data, max_entries=2, show_spinner="Creating the documents…")
+def comparison_files_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> dict[str, bytes]:
+    """Files of a comparison; see `documents.comparison_files`."""
+    # Drawing and typesetting need libraries that no page loads.
     from pneumo_core.documents import compared, comparison_files
 
     return comparison_files(compared(a, b, split))
 
 
-def comparison_files_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> dict[str, bytes]:
-    """A comparison to take away; see `documents.comparison_files`."""
-    return _comparison_files(a, b, split, tuple(map(_manifest_ns, (*a, *b))))
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _evidence(run_id: str, split: Split, manifest_ns: int) -> Evidence:  # noqa: ARG001
+@of_runs(st.cache_data, max_entries=64, show_spinner=False)
+def evidence_in(run_id: str, split: Split) -> Evidence:
+    """Predictions of a finished run for the images of a split; see `inference.compared.evidence_of` for the errors."""
     from pneumo_core.inference.compared import evidence_of
 
     return evidence_of(run_id, split)
 
 
-def evidence_in(run_id: str, split: Split) -> Evidence:
-    """What a finished run said about the images of a split; see `inference.compared.evidence_of` for the errors."""
-    return _evidence(run_id, split, _manifest_ns(run_id))
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _splits(run_id: str, manifest_ns: int) -> frozenset[Split]:  # noqa: ARG001
+@of_runs(st.cache_data, max_entries=256, show_spinner=False)
+def _splits(run_id: str) -> frozenset[Split]:
     # One column, a hundredth of what a report takes to read; `comparison_of` checks the whole file.
     return frozenset(map(Split, pd.read_parquet(find_run(run_id).predictions, columns=["split"])["split"].unique()))
 
@@ -230,6 +237,6 @@ def _splits(run_id: str, manifest_ns: int) -> frozenset[Split]:  # noqa: ARG001
 def splits_of(run_ids: tuple[str, ...]) -> frozenset[Split]:
     """Splits that every one of these finished runs has predictions of; none where a file cannot be read."""
     try:
-        return frozenset.intersection(*(_splits(run_id, _manifest_ns(run_id)) for run_id in run_ids))
+        return frozenset.intersection(*map(_splits, run_ids))
     except (OSError, ValueError, KeyError):
         return frozenset()

@@ -1,6 +1,6 @@
 """Charts as pure functions: plain data in, a Plotly figure out.
 
-Text and grid take their colours from Streamlit's theme; the colours below have a contrast of at least 3:1 on both of its
+Text and grid take their colors from Streamlit's theme; the colors below have a contrast of at least 3:1 on both of its
 backgrounds.
 """
 
@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from pages.ui.tables import best_epoch, epoch_table
+from pneumo_core.evaluation.curves import BINS, best_epoch, complement, epoch_points, pr_steps
 from pneumo_core.evaluation.metrics import Confusion
 from pneumo_core.evaluation.report import SplitReport
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Estimate, Label, NotApplicable
+from pneumo_core.reporting.drawing import COLORS, ink
 
-COLOURS: dict[Label, str] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
 SYNTHETIC = "#9333EA"
 """Images that a generator or the phantoms' painter made, where they stand beside the two classes."""
 
@@ -27,16 +26,41 @@ MODEL = "#0E857B"
 REFERENCE = "#808080"
 SIDE_A = MODEL
 SIDE_B = "#DB2777"
-"""The two sides of a comparison, the second always dashed too: neither is a class's colour, and both read on either theme."""
-BINS = 25  # Of a histogram of probabilities: 0.04 each.
+"""The two sides of a comparison, the second always dashed too: neither is a class's color, and both read on either theme."""
+
+DASHED: dict[str, Any] = {"color": REFERENCE, "dash": "dash", "width": 2}
+DOTTED: dict[str, Any] = {"color": REFERENCE, "dash": "dot", "width": 2}
+
+ROC_HOVER = "threshold %{customdata:.3f}<br>1 - specificity %{x:.3f}<br>sensitivity %{y:.3f}"
+PR_HOVER = "threshold %{customdata:.3f}<br>recall %{x:.3f}<br>precision %{y:.3f}"
 
 _FEW = "#94A3B8"
 """A cell of the confusion matrix that holds none of its row: neither theme's background, so that it is seen on both."""
 
-_MARGIN = {"l": 8, "r": 8, "t": 32, "b": 8}
 _CURVE: dict[str, Any] = {"color": MODEL, "width": 2.5}
-_DASHED: dict[str, Any] = {"color": REFERENCE, "dash": "dash", "width": 2}
-_BELOW = {"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0}
+
+
+def laid_out(figure: go.Figure, height: int, legend_y: float, *, top: int = 32, **layout: Any) -> go.Figure:
+    """A figure with the margins of every chart and its legend below it."""
+    legend = {"orientation": "h", "yanchor": "top", "y": legend_y, "x": 0}
+    margin = {"l": 8, "r": 8, "t": top, "b": 8}
+    return figure.update_layout(height=height, margin=margin, legend=legend, **layout)
+
+
+def unit_square(
+    figure: go.Figure, x: str, y: str, height: int = 440, legend_y: float = -0.2, *, top: int = 32
+) -> go.Figure:
+    """A figure of two rates."""
+    axis: dict[str, Any] = {"range": [-0.01, 1.01], "dtick": 0.2}
+    figure.update_xaxes(title=x, **axis)
+    figure.update_yaxes(title=y, **axis)
+    return laid_out(figure, height, legend_y, top=top)
+
+
+def error_bars(estimates: Sequence[Estimate], **style: Any) -> dict[str, Any]:
+    """The 95 % intervals of points."""
+    array, minus = [one.high - one.value for one in estimates], [one.value - one.low for one in estimates]
+    return {"array": array, "arrayminus": minus, **style}
 
 
 def roc(part: SplitReport) -> go.Figure | NotApplicable:
@@ -44,43 +68,30 @@ def roc(part: SplitReport) -> go.Figure | NotApplicable:
     if isinstance(part.roc, NotApplicable):
         return part.roc
     figure = go.Figure()
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="chance", line=_DASHED)
-    figure.add_scatter(
-        x=part.roc.fpr,
-        y=part.roc.tpr,
-        customdata=part.roc.threshold,
-        mode="lines",
-        name="model",
-        line=_CURVE,
-        hovertemplate="threshold %{customdata:.3f}<br>1 - specificity %{x:.3f}<br>sensitivity %{y:.3f}<extra></extra>",
-    )
-    _mark(figure, _complement(part.specificity), part.sensitivity)
-    return _unit_square(figure, "1 - specificity", "sensitivity")
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="chance", line=DASHED)
+    data = {"x": part.roc.fpr, "y": part.roc.tpr, "customdata": part.roc.threshold}
+    figure.add_scatter(**data, mode="lines", name="model", line=_CURVE, hovertemplate=f"{ROC_HOVER}<extra></extra>")
+    _mark(figure, complement(part.specificity), part.sensitivity)
+    return unit_square(figure, "1 - specificity", "sensitivity")
 
 
 def pr(part: SplitReport) -> go.Figure | NotApplicable:
     """Precision-recall curve in steps, whose area is the AUPRC, with the prevalence and the operating point."""
     if isinstance(part.pr, NotApplicable):
         return part.pr
-    share = part.n_pneumonia / part.n
+    share, steps = part.n_pneumonia / part.n, pr_steps(part.pr)
     figure = go.Figure()
-    figure.add_scatter(x=[0, 1], y=[share] * 2, mode="lines", name=f"chance: prevalence {share:.2f}", line=_DASHED)
-    figure.add_scatter(
-        x=(0.0, *part.pr.recall),  # The first step starts at recall 0, at the precision it leads to.
-        y=(part.pr.precision[0], *part.pr.precision),
-        customdata=(part.pr.threshold[0], *part.pr.threshold),
-        mode="lines",
-        name="model",
-        line={**_CURVE, "shape": "vh"},
-        hovertemplate="threshold %{customdata:.3f}<br>recall %{x:.3f}<br>precision %{y:.3f}<extra></extra>",
-    )
+    figure.add_scatter(x=[0, 1], y=[share] * 2, mode="lines", name=f"chance: prevalence {share:.2f}", line=DASHED)
+    data = {"x": steps.recall, "y": steps.precision, "customdata": steps.threshold}
+    line = {**_CURVE, "shape": "vh"}
+    figure.add_scatter(**data, mode="lines", name="model", line=line, hovertemplate=f"{PR_HOVER}<extra></extra>")
     _mark(figure, part.sensitivity, part.ppv)
-    return _unit_square(figure, "recall (sensitivity)", "precision (PPV)")
+    return unit_square(figure, "recall (sensitivity)", "precision (PPV)")
 
 
 def confusion(counts: Confusion) -> go.Figure:
-    """Confusion matrix: counts, and the share of each true class, which is also how far a cell has its class's colour."""
-    columns = [f"called {label.name}" for label in Label]
+    """Confusion matrix: counts, and the share of each true class, which is also how far a cell has its class's color."""
+    columns = [f"predicted {label.name}" for label in Label]
     rows = {Label.PNEUMONIA: (counts.fn, counts.tp), Label.NORMAL: (counts.tn, counts.fp)}
     shares = {label: [count / max(1, sum(row)) for count in row] for label, row in rows.items()}
     # One scale serves both rows: down to -1 is NORMAL's, up to 1 PNEUMONIA's.
@@ -91,7 +102,7 @@ def confusion(counts: Confusion) -> go.Figure:
             x=columns,
             y=[label.name for label in rows],
             customdata=np.dstack([list(rows.values()), 100 * np.array(list(shares.values()))]),
-            colorscale=[[0, COLOURS[Label.NORMAL]], [0.5, _FEW], [1, COLOURS[Label.PNEUMONIA]]],
+            colorscale=[[0, COLORS[Label.NORMAL]], [0.5, _FEW], [1, COLORS[Label.PNEUMONIA]]],
             zmin=-1,
             zmax=1,
             showscale=False,
@@ -103,42 +114,35 @@ def confusion(counts: Confusion) -> go.Figure:
     for label, row in rows.items():
         for column, count, share in zip(columns, row, shares[label], strict=True):
             of_row = f"{percent(share)} of {sum(row):,}" if sum(row) else "no image"
-            text, font = f"<b>{count:,}</b><br>{of_row}", {"size": 15, "color": _ink(COLOURS[label], share)}
+            text, font = f"<b>{count:,}</b><br>{of_row}", {"size": 15, "color": _ink(COLORS[label], share)}
             figure.add_annotation(x=column, y=label.name, text=text, showarrow=False, font=font)
     figure.update_xaxes(side="top", showgrid=False)
-    figure.update_yaxes(title="labelled", showgrid=False)
-    return figure.update_layout(height=320, margin=_MARGIN)
+    figure.update_yaxes(title="labeled", showgrid=False)
+    return figure.update_layout(height=320, margin={"l": 8, "r": 8, "t": 32, "b": 8})
 
 
 def history(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> go.Figure:
     """Loss, accuracy and learning rate by epoch, with the epoch whose weights were kept and the second phase, if any."""
-    epochs = epoch_table(events)
+    epochs = epoch_points(events)
     held_out = "validation (the test images)" if selected_on_test else "validation"
     figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.4, 0.4, 0.2])
     panels = (("loss", "val_loss"), ("accuracy", "val_accuracy"), ("learning_rate", None))
     for row, (train, val) in enumerate(panels, start=1):
         # Markers, because a run of one epoch has no line to draw.
         style: dict[str, Any] = {"x": epochs["epoch"], "mode": "lines+markers", "showlegend": row == 1}
-        grey = {"color": REFERENCE, "shape": "linear" if val else "hv"}
-        figure.add_scatter(y=epochs[train], name="train", legendgroup="train", line=grey, row=row, col=1, **style)
+        gray = {"color": REFERENCE, "shape": "linear" if val else "hv"}
+        figure.add_scatter(y=epochs[train], name="train", legendgroup="train", line=gray, row=row, col=1, **style)
         if val:
             figure.add_scatter(y=epochs[val], name=held_out, legendgroup="val", line=_CURVE, row=row, col=1, **style)
         figure.update_yaxes(title_text=train.replace("_", " "), rangemode="tozero" if row == 1 else "normal", row=row)
     if (best := best_epoch(epochs)) is not None:
-        _line(figure, best, f"best epoch {best}" + (", selected on test" if selected_on_test else ""))
+        vertical(figure, best, f"best epoch {best}" + (", selected on test" if selected_on_test else ""))
     if second := [int(event["epoch"]) + 1 for event in events if event.get("phase") == 2]:
         span = {"x0": min(second) - 0.5, "x1": max(second) + 0.5, "y0": 0, "y1": 1, "yref": "paper"}
         figure.add_shape(name="fine-tuning", showlegend=True, fillcolor=REFERENCE, opacity=0.2, line_width=0, **span)
     figure.update_yaxes(type="log", exponentformat="power", dtick=1, row=3)  # Rates fall by factors.
     figure.update_xaxes(title_text="epoch", dtick=max(1, len(epochs) // 10), row=3)
-    return figure.update_layout(height=560, margin=_MARGIN, hovermode="x unified", legend={**_BELOW, "y": -0.1})
-
-
-def probability_bins(y_true: NDArray[Any], values: NDArray[np.float64]) -> pd.DataFrame:
-    """Images of each class by probability: the start and the end of each bin, and a column of counts for each class."""
-    edges = np.linspace(0.0, 1.0, BINS + 1)
-    counts = {label.name: np.histogram(values[y_true == label], edges)[0] for label in Label}
-    return pd.DataFrame({"from": edges[:-1], "to": edges[1:], **counts})
+    return laid_out(figure, 560, -0.1, hovermode="x unified")
 
 
 def probabilities(bins: pd.DataFrame, threshold: float) -> go.Figure:
@@ -150,55 +154,35 @@ def probabilities(bins: pd.DataFrame, threshold: float) -> go.Figure:
             y=bins[label.name],
             width=1 / BINS,
             name=f"{label.name} (n = {bins[label.name].sum():,})",
-            marker={"color": COLOURS[label]},
+            marker={"color": COLORS[label]},
             customdata=bins[["from", "to"]],
             hovertemplate="%{customdata[0]:.2f} to %{customdata[1]:.2f}: %{y:,} images",
             row=row,
             col=1,
         )
-    _line(figure, threshold, f"threshold {threshold:.3f}")
+    vertical(figure, threshold, f"threshold {threshold:.3f}")
     figure.update_xaxes(range=[0, 1])
     figure.update_xaxes(title_text="probability of PNEUMONIA", row=2)
     figure.update_yaxes(title_text="images")
-    return figure.update_layout(height=420, margin=_MARGIN, bargap=0, legend=_BELOW)
+    return laid_out(figure, 420, -0.2, bargap=0)
 
 
-def _ink(colour: str, share: float) -> str:
-    """Black or white, whichever reads better on a cell: relative luminance of WCAG 2.2, where both read alike at 0.179."""
-    shades = [[int(code[start : start + 2], 16) / 255 for start in (1, 3, 5)] for code in (_FEW, colour)]
-    mixed = (1 - share) * np.array(shades[0]) + share * np.array(shades[1])
-    linear = np.where(mixed <= 0.04045, mixed / 12.92, ((mixed + 0.055) / 1.055) ** 2.4)
-    return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"
-
-
-def _line(figure: go.Figure, x: float, name: str) -> None:
+def vertical(figure: go.Figure, x: float, name: str) -> None:
     """A vertical line through all panels; its name stands in the legend, where the theme's text has the most contrast."""
-    figure.add_vline(x=x, line=_DASHED)
-    figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line=_DASHED)
+    figure.add_vline(x=x, line=DASHED)
+    figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line=DASHED)
 
 
-def _complement(rate: Estimate | NotApplicable) -> Estimate | NotApplicable:
-    return rate if isinstance(rate, NotApplicable) else Estimate(1 - rate.value, 1 - rate.high, 1 - rate.low, rate.n)
+def _ink(color: str, share: float) -> str:
+    """What reads better on a cell that has so much of its class's color."""
+    few, full = ([int(code[start : start + 2], 16) / 255 for start in (1, 3, 5)] for code in (_FEW, color))
+    return ink((1 - share) * np.array(few) + share * np.array(full))
 
 
 def _mark(figure: go.Figure, x: Estimate | NotApplicable, y: Estimate | NotApplicable) -> None:
     """The operating point; nothing where one of its rates is not applicable."""
     if isinstance(x, NotApplicable) or isinstance(y, NotApplicable):
         return
-    bars = [{"array": [rate.high - rate.value], "arrayminus": [rate.value - rate.low]} for rate in (x, y)]
-    figure.add_scatter(
-        x=[x.value],
-        y=[y.value],
-        error_x=bars[0],
-        error_y=bars[1],
-        mode="markers",
-        name="operating point (95 %)",
-        marker={"color": MODEL, "size": 12, "symbol": "diamond"},
-    )
-
-
-def _unit_square(figure: go.Figure, x: str, y: str) -> go.Figure:
-    axis: dict[str, Any] = {"range": [-0.01, 1.01], "dtick": 0.2}
-    figure.update_xaxes(title=x, **axis)
-    figure.update_yaxes(title=y, **axis)
-    return figure.update_layout(height=440, margin=_MARGIN, legend=_BELOW)
+    at = {"x": [x.value], "y": [y.value], "error_x": error_bars([x]), "error_y": error_bars([y])}
+    marker = {"color": MODEL, "size": 12, "symbol": "diamond"}
+    figure.add_scatter(**at, mode="markers", name="operating point (95 %)", marker=marker)

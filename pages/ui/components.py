@@ -1,11 +1,12 @@
 """Pieces that several pages draw."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import TrainConfig
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 DISCLAIMER = "Research and education only. Not a medical device; not for diagnosis."
 
-STATE_COLOURS = {
+STATE_COLORS = {
     RunState.SUCCEEDED: "green",
     RunState.RUNNING: "blue",
     RunState.EXPORTING: "blue",
@@ -50,13 +51,24 @@ def shown_errors() -> Iterator[None]:
         st.stop()
 
 
+def open_tab(key: str, titles: Sequence[str]) -> tuple[str, DeltaGenerator]:
+    """Tabs, and the title and place of the open one: it alone is drawn, and its code loaded, when it is first opened.
+
+    Args:
+        key: Name of the open tab in the address.
+        titles: Of the tabs.
+    """
+    tabs = dict(zip(titles, st.tabs(titles, key=key, bind="query-params"), strict=True))
+    return next(((title, tab) for title, tab in tabs.items() if tab.open), (titles[0], tabs[titles[0]]))
+
+
 def disclaimer() -> None:
     """The line that stands wherever a prediction is shown."""
     st.warning(DISCLAIMER, icon=":material/medical_information:")
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: ``45 s``, ``12 min``, ``3.5 h``."""
+    """Seconds as text: ``45 s``, ``12 min``, ``3.5 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -100,51 +112,55 @@ def caveats(view: RunView) -> None:
             )
     else:
         summary, words = GAN_PRESETS[view.config.preset].summary, GAN_PRESETS[view.config.preset].caveats
-    with st.expander(f"What the preset '{view.config.preset.value}' stands for"):
+    with st.expander(f"About the preset '{view.config.preset.value}'"):
         st.markdown("\n".join([summary, "", *(f"- {caveat}" for caveat in words)]))
 
 
 def has_model(view: RunView) -> bool:
-    """Whether a finished run can be asked about images; some ship as evidence only, without their model."""
+    """Whether a finished run can predict; some are published as evidence only, without their model."""
     return not view.run.is_published or is_there(view.run.model)
 
 
-def pick_finished_run(label: str = "Run", *, to_ask: bool = False) -> RunView:
+def pick_finished_run(label: str = "Run", *, with_model: bool = False) -> RunView:
     """Let the reader choose a classifier's finished run; the choice is in the address (``?run=``) and survives a change of
     page.
 
-    With `to_ask`, only runs that have their model are offered; else those come first.
+    With `with_model`, only runs with their model are offered; otherwise those come first.
 
     Ends the page with what to do next where there is none, or where the address names a DCGAN.
     """
     everything = views()
     known = [view for view in everything if not view.is_gan]
-    asked = st.query_params.get("run") or st.session_state.get("chosen_run")
-    if gan := next((view for view in everything if view.run_id == asked and view.is_gan), None):
+    requested = st.query_params.get("run") or st.session_state.get("chosen_run")
+    if gan := next((view for view in everything if view.run_id == requested and view.is_gan), None):
         st.query_params.pop("run", None)
         st.warning(
-            plain(f"{gan.run_id} is a DCGAN: it makes images and judges none. Reload the page to choose a classifier.")
+            plain(
+                f"{gan.run_id} is a DCGAN: it generates images and does not classify. Reload the page to choose a classifier."
+            )
         )
         gan_link(gan)
         st.stop()
-    if problem := next((view.problem for view in known if view.run_id == asked), ""):
+    if problem := next((view.problem for view in known if view.run_id == requested), ""):
         show_error(problem)
         st.stop()
     runs = [view for view in known if view.state is RunState.SUCCEEDED and not view.problem]
-    if to_ask and any(view.run_id == asked and not has_model(view) for view in runs):
-        st.warning(plain(f"{asked} ships without its model and cannot be asked about images; showing another run."))
-        asked = None
-    runs = sorted((view for view in runs if has_model(view) or not to_ask), key=has_model, reverse=True)
+    if with_model and any(view.run_id == requested and not has_model(view) for view in runs):
+        st.warning(plain(f"{requested} is published without its model and cannot predict; showing another run."))
+        requested = None
+    runs = sorted((view for view in runs if has_model(view) or not with_model), key=has_model, reverse=True)
     if not runs:
         st.info("No finished run yet. Train one first: the quick preset takes about a minute.")
         st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")
         st.stop()
     ids = [view.run_id for view in runs]
-    if asked is not None and asked not in ids:
-        st.warning(plain(f"No finished run is called {asked!r}; showing the newest. The list has all that there are."))
-        asked = None
+    if requested is not None and requested not in ids:
+        st.warning(
+            plain(f"There is no finished run {requested!r}; showing the newest. The list shows all finished runs.")
+        )
+        requested = None
     names = {view.run_id: run_name(view) for view in runs}
-    chosen = st.selectbox(label, ids, index=ids.index(asked) if asked else 0, format_func=names.__getitem__)
+    chosen = st.selectbox(label, ids, index=ids.index(requested) if requested else 0, format_func=names.__getitem__)
     st.session_state["chosen_run"] = chosen
     if st.query_params.get("run") != chosen:
         st.query_params["run"] = chosen

@@ -1,4 +1,4 @@
-"""What pages show before any data set is there: the report's data set, the presets' results, the first phantoms."""
+"""Content of pages without a data set: the report's data set, the presets' results, the first phantoms."""
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ def official_counts() -> pd.DataFrame:
 def show_official_counts() -> None:
     """The report's data set as a table."""
     st.subheader("The report's data set")
-    # Plain tables: they are there as soon as the page is, before the browser has loaded what draws a table that sorts.
+    # Plain tables: they appear with the page, before the browser has loaded the library for sortable tables.
     st.table(official_counts(), hide_index=True, alt="Images of the report's data set per split")
     st.caption(
         "Chest X-rays of children (Kermany et al. 2018, doi:10.17632/rscbjbr9sj.2), as Kaggle serves them. The report counted "
@@ -46,7 +46,7 @@ def show_official_counts() -> None:
 
 
 def show_preset_results() -> None:
-    """What each preset gave on the X-rays, as a table."""
+    """Results of each preset on the X-rays, as a table."""
     rows = [
         {
             "network": NETWORKS[architecture],
@@ -60,7 +60,7 @@ def show_preset_results() -> None:
         }
         for (architecture, preset), known in EXPECTED.items()
     ]
-    st.subheader("What each preset gave on the X-rays")
+    st.subheader("Results of each preset on the X-rays")
     st.table(pd.DataFrame(rows), hide_index=True, alt="Results of each preset on the X-rays")
     machine = next(iter(EXPECTED.values())).machine
     st.caption(
@@ -84,11 +84,11 @@ def show_phantom_sample() -> None:
     grid = st.grid(len(images), min_column_width=110, gap="xsmall")
     for number, (label, pixels) in enumerate(zip(labels, images, strict=True), start=1):
         grid.image(pixels, caption=label.name, width="stretch", alt=f"Phantom {number}, {label.name}")
-    st.caption("Synthetic chest radiographs, drawn by this project: no figure from them is about patients.")
+    st.caption("Synthetic chest radiographs, drawn by this project; figures from them do not apply to patients.")
 
 
 def no_data_note() -> None:
-    """What pages that need images work on while no data set is there, and how to connect one."""
+    """The default data of pages that need images, and how to connect a data set."""
     if (folder := default_folder()) is not None:
         st.markdown(f"**{plain(folder.name)}** has not been read yet: the first page that needs its images reads them.")
         return

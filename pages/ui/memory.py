@@ -1,4 +1,4 @@
-"""Giving memory back to the system: an image's pixels are needed for a moment, the server runs for weeks."""
+"""Return of memory to the system: an image's pixels are needed for a moment, while the server runs for weeks."""
 
 import ctypes
 import sys
@@ -11,7 +11,7 @@ _M_MMAP_THRESHOLD, _THRESHOLD_BYTES = -3, 256 * 1024
 
 @st.cache_resource(show_spinner=False)
 def steady_memory() -> None:
-    """Tell glibc's allocator, once, to keep few arenas and to unmap large blocks as soon as they are freed.
+    """Configure glibc's allocator, once, to keep few arenas and to unmap large blocks as soon as they are freed.
 
     Streamlit runs each script in a thread of its own. By default each gets an arena that keeps what was freed in it, and the
     limit for unmapping rises to 32 MiB, so the server grew by about 1 MiB with each uploaded X-ray (benchmarks/app.py).
@@ -22,7 +22,7 @@ def steady_memory() -> None:
 
 
 def give_back_memory() -> None:
-    """Hand freed pages back to the system now, after an image was answered; takes a millisecond or two. See malloc_trim(3)."""
+    """Return freed pages to the system after a prediction; takes a millisecond or two. See malloc_trim(3)."""
     _glibc("malloc_trim", 0)
 
 

@@ -1,4 +1,4 @@
-"""What the form of a new run says of its choices, for the data that are connected."""
+"""Notes on the choices in the form of a new run, for the connected data."""
 
 from pages.ui.components import duration
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
@@ -10,7 +10,7 @@ from pneumo_core.reference import EXPECTED
 
 
 def expected(architecture: Architecture, preset: Preset, index: DataIndex) -> str:
-    """What a preset gave and cost in a run that was made on X-rays; nothing about drawings, or where none was made."""
+    """Result and duration of a preset in a run on X-rays; empty for phantoms, or without such a run."""
     known = EXPECTED.get((architecture, preset))
     if known is None or index.is_phantom:
         return ""
@@ -23,7 +23,7 @@ def expected(architecture: Architecture, preset: Preset, index: DataIndex) -> st
 
 
 def balance_note(arm: Balance, config: TrainConfig, index: DataIndex, gap_percent: int = 100) -> str:
-    """What a balancing arm does to these data: exact where the training images are known before the seed holds some out."""
+    """Effect of a balancing arm on these data: exact if the training images are known before the seed is chosen."""
     counts = {label: index.counts()[Split.TRAIN, label] for label in Label}
     about = ""
     if config.validation is Validation.PATIENTS:
@@ -34,7 +34,11 @@ def balance_note(arm: Balance, config: TrainConfig, index: DataIndex, gap_percen
         counts = {label: int(count * config.max_images / total) for label, count in counts.items()}
     few, many = sorted(counts, key=counts.__getitem__)
     missing = f"{about}{round((counts[many] - counts[few]) * gap_percent / 100):,}"
-    aim = "so that both classes have as many" if gap_percent == 100 else f"which closes {gap_percent} % of the gap"
+    aim = (
+        "so that both classes have equally many"
+        if gap_percent == 100
+        else f"which closes {gap_percent}\N{NO-BREAK SPACE}% of the gap"
+    )
     weights = {label: sum(counts.values()) / (2 * max(1, count)) for label, count in counts.items()}
     return {
         Balance.NONE: f"As they are: {about}{counts[few]:,} images of {few.name} and {counts[many]:,} of {many.name}.",

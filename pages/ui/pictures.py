@@ -1,4 +1,4 @@
-"""Pictures of a data set's files, read when they are looked at, and text that Markdown must not read."""
+"""Images of a data set's files, read when they are shown, and text with Markdown escaped."""
 
 import io
 import re
@@ -14,7 +14,7 @@ _LONGEST_SIDE = 1600
 
 
 def plain(text: str) -> str:
-    """Text as it is, where Streamlit reads Markdown."""
+    """Text with its Markdown escaped."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|$:~-])", r"\\\1", text)
 
 

@@ -1,28 +1,24 @@
-"""What stands below a run's curves: its last batch, its facts, and the files to look at elsewhere."""
+"""Parts below a run's curves: its last batch, its details, and its files."""
 
-import math
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
-from pages.ui.tables import facts_frame
+from pages.ui.table import text_frame
+from pneumo_core.evaluation.curves import event_number
 from pneumo_core.jobs.runs import RunView, logs
+from pneumo_core.reporting.document import Table
+from pneumo_core.reporting.run_tables import facts_of
 from pneumo_core.runs.store import read_manifest
 
 _LOG_TAIL = 4000  # Characters; the download has the rest.
 _FACTS = ("device", "precision", "training", "resume", "peak memory")
 
 
-def number(event: Mapping[str, Any], name: str) -> float | None:
-    """A number of an event that was read from a file, where it is one."""
-    value = event.get(name)
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-
-
 def show_batch(event: Mapping[str, Any]) -> None:
-    """How far the epoch is, and what the batch said."""
+    """Progress of the epoch, and the values of the last batch."""
     shapes = {
         "step": "batch {:,.0f}",
         "steps": "of {:,.0f}",
@@ -31,16 +27,20 @@ def show_batch(event: Mapping[str, Any]) -> None:
         "loss_discriminator": "· discriminator's {:.3f}",
         "images_per_s": "· {:,.0f} images/s",
     }
-    said = [shape.format(value) for name, shape in shapes.items() if (value := number(event, name)) is not None]
+    said = [shape.format(value) for name, shape in shapes.items() if (value := event_number(event, name)) is not None]
     st.caption(" ".join(said))
 
 
+def facts(item: RunView) -> Table:
+    """What was trained on what, where and for how long."""
+    return facts_of(item.run_id, item.data, item.config, read_manifest(item.run))
+
+
 def show_facts(item: RunView) -> None:
-    """Where the run worked, what it took, and what may be said of it if it was resumed."""
-    manifest = read_manifest(item.run)
-    facts = facts_frame(item, manifest).set_index("fact")
-    added = ["images in train"] if manifest.get("images_added_by") else []
-    st.table(facts.loc[[*added, *_FACTS]], alt="Facts of the run")
+    """Device and duration of the run, and the effect of a resume."""
+    table = facts(item)
+    added = ["images in train"] if read_manifest(item.run).get("images_added_by") else []
+    st.table(text_frame(table).set_index("fact").loc[[*added, *_FACTS]], alt=table.caption)
 
 
 def show_files(item: RunView) -> None:
@@ -49,7 +49,7 @@ def show_files(item: RunView) -> None:
         with st.expander("Worker's log"):
             st.code(text[-_LOG_TAIL:], language=None)
             st.download_button(
-                "Download all of it",
+                "Download the whole log",
                 lambda: logs(item.run_id),
                 f"{item.run_id}.log",
                 "text/plain",

@@ -1,4 +1,4 @@
-"""What a page needs before it can draw: the frame around it, the data set, the run in the address."""
+"""Requirements of a page: the frame around it, the data set, the run in the address."""
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -17,12 +17,12 @@ _FAILURE = "preparation_failed"
 
 
 def mark_frame() -> None:
-    """Say, for `require_frame`, that this script run came through app.py."""
+    """Mark, for `require_frame`, that this script run came through app.py."""
     st.session_state[_FRAME] = True
 
 
 def require_frame() -> None:
-    """Mend a deep link on a fresh server; the first line of each page.
+    """Repair a deep link on a fresh server; the first line of each page.
 
     With a folder named `pages/` beside the entry point, a server whose first request is a deep link runs that page without
     app.py, and goes on so until somebody opens `/`. The attribute is private to Streamlit: a browser test holds this.
@@ -33,7 +33,7 @@ def require_frame() -> None:
 
 
 def current_index() -> DataIndex | None:
-    """The connected data set, else the default one; None where that one must be prepared first (see `needed_index`).
+    """The connected data set, else the default one; None if that must be prepared first (see `needed_index`).
 
     Raises:
         DataError: The data set named by the settings cannot be used.
@@ -41,12 +41,12 @@ def current_index() -> DataIndex | None:
     """
     index = _connected()
     if index is None and connected_id() is not None:
-        st.caption("The connected data set is gone; showing the default one.")
+        st.caption("The connected data set is missing; showing the default one.")
     return index or current_default_index()
 
 
 def needed_index() -> DataIndex:
-    """The same for a page that cannot go on without: where it must be prepared, that is started and shown, and the page ends.
+    """The same for a page that requires it: if it must be prepared, the preparation is started and shown, and the page ends.
 
     It is drawn again when the data set is ready. What needs no data stands above this call.
 
@@ -63,7 +63,7 @@ def needed_index() -> DataIndex:
 
 
 def _prepare() -> None:
-    """Start the preparation and follow it; one that failed is told, and started again by a click."""
+    """Start the preparation and show its progress; a failure is reported, and a click starts it again."""
     if failure := st.session_state.get(_FAILURE):
         show_error(failure)
         if st.button("Try again", type="primary"):
@@ -84,7 +84,7 @@ def _connected() -> DataIndex | None:
 
 
 def _follow_preparation() -> None:
-    """How far the preparation is; when it has ended, the page is drawn again."""
+    """Progress of the preparation; when it has ended, the page is redrawn."""
     with shown_errors():
         if not is_preparing():
             if current_default_index() is None:
@@ -93,9 +93,9 @@ def _follow_preparation() -> None:
         now = preparation()
         share = now.done / now.total if now.total else 0.0
         counted = f": {now.done:,} of {now.total:,}" if now.total else "…"
-        st.progress(share, f"{now.stage}{counted} (once; this page goes on by itself)")
+        st.progress(share, f"{now.stage}{counted} (once; this page continues automatically)")
 
 
 def may_train() -> bool:
-    """Whether this server lets people start work."""
+    """Whether pages of this server may start work."""
     return settings().allow_training

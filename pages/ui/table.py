@@ -1,7 +1,10 @@
-"""Tables of a document as Streamlit shows them: the page and the document say the same, built once."""
+"""Tables of a document in Streamlit, so that page and document show the same content."""
+
+from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
+from pandas.api.types import is_float_dtype
 
 from pages.ui.pictures import plain
 from pneumo_core.reporting.document import Table, table_csv
@@ -16,24 +19,28 @@ def show_table(table: Table, where: str) -> None:
         st.caption(plain(note))
 
 
+def show_rows(table: Table) -> None:
+    """A document's table whose first column names its rows, without its caption."""
+    st.table(text_frame(table).set_index(table.columns[0]).rename_axis(None), alt=table.caption)
+
+
 def text_frame(table: Table) -> pd.DataFrame:
     """A document's table as it is read."""
     return pd.DataFrame(table.rows, columns=list(table.columns))
 
 
 def data_frame(table: Table) -> pd.DataFrame:
-    """A document's table as its CSV file has it."""
+    """A document's table as its CSV file has it; counts stay whole where some are missing."""
     source = table.data or table
-    return pd.DataFrame(source.rows, columns=list(source.columns))
+    frame = pd.DataFrame(source.rows, columns=list(source.columns))
+    return frame.astype({"n": "Int64"}) if "n" in frame and is_float_dtype(frame["n"]) else frame
+
+
+def download(label: str, data: bytes | str | Callable[[], bytes], name: str, mime: str) -> None:
+    """A file to take away; a function makes it on the click."""
+    st.download_button(label, data, name, mime, on_click="ignore", icon=":material/download:")
 
 
 def download_table(table: Table) -> None:
     """A document's table as a CSV file, in full precision."""
-    st.download_button(
-        plain(f"{table.caption.partition(':')[0]} (CSV)"),
-        table_csv(table),
-        f"{table.name}.csv",
-        "text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    download(plain(f"{table.caption.partition(':')[0]} (CSV)"), table_csv(table), f"{table.name}.csv", "text/csv")

@@ -1,1 +1,1 @@
-"""Augmentation: settings to parameters to images, and whether an X-ray could look like that."""
+"""Augmentation: from settings to parameters to images, and the plausibility of settings."""

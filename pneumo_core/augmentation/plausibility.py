@@ -1,12 +1,12 @@
-"""Whether what an augmentation does could have been seen on a child's chest X-ray, in words.
+"""Assessment whether an augmentation's changes could occur on a child's chest X-ray.
 
 Each strength has one limit. Beyond it the change is implausible; within half of it, plausible; between, questionable. Half,
-because an image gets all changes at once. A verdict speaks of anatomy and exposure, not of accuracy, which only a run tells.
+because an image gets all changes at once. A verdict concerns anatomy and exposure, not accuracy, which only a run measures.
 
 The average NORMAL training image shows lungs up to about a tenth of the side from the border (`_LUNG_MARGIN`), and single
-images bear it out. From that follow the limits of the three that move the picture: where lungs in such a box begin to leave it.
-The limits of contrast and brightness are twice what the training images themselves differ by. They were measured on the 5,216
-training images of the Kaggle data set, squashed to 224 and then to 150 pixels. All are rules of thumb.
+images confirm it. The limits of the three geometric changes follow from that: lungs in such a box begin to leave the image.
+The limits of contrast and brightness are twice the variation of the training images. They were measured on the 5,216 training
+images of the Kaggle data set, resized to 224 and then to 150 pixels. All are rules of thumb.
 """
 
 import math
@@ -15,8 +15,6 @@ from enum import StrEnum
 from typing import Final
 
 from pneumo_core.config.classifier import AugmentConfig
-
-__all__ = ["LIMITS", "Note", "Verdict", "plausibility"]
 
 _LUNG_MARGIN: Final = 0.1
 
@@ -41,7 +39,7 @@ _CLASS_ASPECTS: Final = 1.21
 
 
 class Verdict(StrEnum):
-    """Whether a change could have been seen on an X-ray."""
+    """Whether a change could occur on an X-ray."""
 
     PLAUSIBLE = "plausible"
     QUESTIONABLE = "questionable"
@@ -50,12 +48,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is to be said of one operation.
+    """Assessment of one operation.
 
     Attributes:
-        operation: Its name for people, with its strength, such as ``"Rotation ±7°"``.
-        verdict: The judgement.
-        reason: Why, in a sentence or two.
+        operation: Its name with its strength, such as ``"Rotation ±7°"``.
+        verdict: The assessment.
+        reason: The reason, in a sentence or two.
     """
 
     operation: str
@@ -64,38 +62,38 @@ class Note:
 
 
 _FRAME: Final = {
-    Verdict.PLAUSIBLE: "Two exposures of one child can differ by as much, and the lungs stay in the picture.",
-    Verdict.QUESTIONABLE: "Two exposures of one child seldom differ by as much; the lungs just stay in the picture.",
-    Verdict.IMPLAUSIBLE: "Lungs reach to about a tenth of the side from the border, so parts of them are lost: signs of "
-    "pneumonia may go while the label stays.",
+    Verdict.PLAUSIBLE: "Two exposures of one child can differ this much, and the lungs stay in the image.",
+    Verdict.QUESTIONABLE: "Two exposures of one child seldom differ this much; the lungs barely stay in the image.",
+    Verdict.IMPLAUSIBLE: "The lungs end about a tenth of the side from the border, so parts of them are lost: signs of "
+    "pneumonia may disappear while the label stays.",
 }
 _TONE: Final = {
-    Verdict.PLAUSIBLE: "The training images themselves differ by as much, so this teaches not to lean on exposure.",
-    Verdict.QUESTIONABLE: "Nine in ten training images differ less from the average.",
-    Verdict.IMPLAUSIBLE: "That is over twice what training images differ by: bright or dark parts are clipped away.",
+    Verdict.PLAUSIBLE: "The training images themselves differ this much, so this makes the model less dependent on exposure.",
+    Verdict.QUESTIONABLE: "Nine in ten training images differ less from the mean.",
+    Verdict.IMPLAUSIBLE: "This is over twice the variation of the training images: bright or dark parts are clipped.",
 }
 _DETAIL: Final = {
-    Verdict.PLAUSIBLE: "Ribs, about eleven pixels apart, stay. The classes' files differ in sharpness, a cue that this blurs.",
-    Verdict.QUESTIONABLE: "Ribs, about eleven pixels apart, stay, but fine lines of a viral pneumonia may go.",
-    Verdict.IMPLAUSIBLE: "Ribs, about eleven pixels apart, fade as well: no X-ray that is read is so blurred.",
+    Verdict.PLAUSIBLE: "Ribs, about eleven pixels apart, stay visible. The classes differ in sharpness, a cue that this blurs.",
+    Verdict.QUESTIONABLE: "Ribs, about eleven pixels apart, stay visible, but fine lines of a viral pneumonia may disappear.",
+    Verdict.IMPLAUSIBLE: "Ribs, about eleven pixels apart, fade as well: no diagnostic X-ray is this blurred.",
 }
 _HORIZONTAL: Final = Note(
     "Horizontal flip",
     Verdict.QUESTIONABLE,
     # Evans et al. 2010, doi:10.1007/s00246-009-9516-0.
-    "The heart moves to the wrong side, where about one child in 10,000 has it, and L and R markers lie. Pneumonia can be on "
-    "either side, so the label stays true.",
+    "The heart moves to the other side, as in about one child in 10,000, and L and R markers are mirrored. Pneumonia can be on "
+    "either side, so the label stays correct.",
 )
 _VERTICAL: Final = Note(
     "Vertical flip",
     Verdict.IMPLAUSIBLE,
-    "The diaphragm comes to lie above the lungs and the neck below them. Nobody reads X-rays so, and half of the training "
-    "images become such.",
+    "The diaphragm is above the lungs and the neck below them. X-rays are never read this way, and half of the training "
+    "images are flipped.",
 )
 
 
 def plausibility(config: AugmentConfig) -> tuple[Note, ...]:
-    """A note on each operation that a setting uses, in the order of the config's fields; none on one that is off."""
+    """Assessments of the operations that are on, in the order of the config's fields."""
     zoom, blur = config.zoom, config.blur_sigma
     cut, smeared = 1 - (1 - zoom) ** 2, 1 - (1 + zoom) ** -2
     # A Gaussian halves the contrast of stripes at a distance d where exp(-2 (pi sigma / d)^2) = 1/2.
@@ -104,20 +102,28 @@ def plausibility(config: AugmentConfig) -> tuple[Note, ...]:
         _graded(
             config,
             "zoom",
-            f"Zoom ±{100 * zoom:.3g}%",
-            f"Up to {cut:.0%} is cut off, or {smeared:.0%} is smeared.",
+            f"Zoom ±{100 * zoom:.3g}\N{NO-BREAK SPACE}%",
+            f"Up to {100 * cut:.0f}\N{NO-BREAK SPACE}% is cut off, or {100 * smeared:.0f}\N{NO-BREAK SPACE}% is padding.",
             _FRAME,
         ),
         _stretch(zoom) if zoom and not config.zoom_keeps_aspect else None,
-        _graded(config, "rotation_deg", f"Rotation ±{config.rotation_deg:g}°", "The child lies tilted.", _FRAME),
-        _graded(config, "shift", f"Shift ±{100 * config.shift:.3g}%", "A border leaves, the other is smeared.", _FRAME),
+        _graded(config, "rotation_deg", f"Rotation ±{config.rotation_deg:g}°", "The child is tilted.", _FRAME),
+        _graded(
+            config, "shift", f"Shift ±{100 * config.shift:.3g}\N{NO-BREAK SPACE}%", "One border is cut off.", _FRAME
+        ),
         _HORIZONTAL if config.horizontal_flip else None,
         _VERTICAL if config.vertical_flip else None,
-        _graded(config, "contrast", f"Contrast ±{100 * config.contrast:.3g}%", "Devices differ in it.", _TONE),
+        _graded(
+            config,
+            "contrast",
+            f"Contrast ±{100 * config.contrast:.3g}\N{NO-BREAK SPACE}%",
+            "Devices differ in contrast.",
+            _TONE,
+        ),
         _graded(
             config,
             "brightness",
-            f"Brightness ±{100 * config.brightness:.3g}%",
+            f"Brightness ±{100 * config.brightness:.3g}\N{NO-BREAK SPACE}%",
             f"Up to {255 * config.brightness:.0f} of 255 gray levels.",
             _TONE,
         ),
@@ -129,22 +135,22 @@ def plausibility(config: AugmentConfig) -> tuple[Note, ...]:
 
 
 def _graded(
-    config: AugmentConfig, field: str, operation: str, effect: str, judgement: dict[Verdict, str]
+    config: AugmentConfig, field: str, operation: str, effect: str, judgment: dict[Verdict, str]
 ) -> Note | None:
     value, limit = getattr(config, field), LIMITS[field]
     if value == 0:
         return None
     verdict = list(Verdict)[(value > limit / 2) + (value > limit)]
-    return Note(operation, verdict, f"{effect} {judgement[verdict]}")
+    return Note(operation, verdict, f"{effect} {judgment[verdict]}")
 
 
 def _stretch(zoom: float) -> Note:
-    """Of a zoom that draws a factor for each axis: never plausible, as no exposure stretches a child."""
+    """Assess a zoom that draws a factor for each axis: never plausible, as no exposure stretches a child."""
     ratio = (1 + zoom) / (1 - zoom)
     is_usual = ratio <= _CLASS_ASPECTS
     return Note(
         f"Stretch up to {ratio:.2f}:1",
         Verdict.QUESTIONABLE if is_usual else Verdict.IMPLAUSIBLE,
-        "Each axis has its own zoom, and no exposure stretches a child. Squashing files to squares does, by "
-        f"{_CLASS_ASPECTS:g} more in one class than in the other on average; this is {'no' if is_usual else 'even'} more.",
+        "Each axis has its own zoom, and no exposure stretches a child. Resizing files to squares does, on average by "
+        f"{_CLASS_ASPECTS:g} more in one class than in the other; this is {'not' if is_usual else 'even'} more.",
     )

@@ -2,14 +2,14 @@
 
 The geometry has the meaning of Keras' legacy ``ImageDataGenerator`` (``keras.src.legacy.preprocessing.image`` of
 Keras 3.15, `get_random_transform` and `apply_affine_transform`), because the report was trained with it. An output
-pixel at ``p`` (x to the right, y downwards, seen from the image's centre) shows the input at::
+pixel at ``p`` (x to the right, y downwards, seen from the image's center) shows the input at::
 
     R(rotation_deg) · (diag(zoom_x, zoom_y) · p + (shift_x · width, shift_y · height))
 
 by linear interpolation, where what lies outside the image repeats its edge (``fill_mode="nearest"``); flips come after.
 So a zoom factor above 1 shows *more* of the scene, a positive angle turns the picture counterclockwise, and a positive
-shift moves it to the left or upwards. One thing differs on purpose: Keras swaps width and height in the centre of a
-non-square image, and here the centre is the true one. On squares, which is what models take, the two agree.
+shift moves it to the left or upwards. One thing differs on purpose: Keras swaps width and height in the center of a
+non-square image, and here the center is the true one. On squares, which is what models take, the two agree.
 
 Everything is a pure function of its arguments, so threads may share it; the only randomness is the generator passed in.
 """
@@ -24,26 +24,24 @@ import numpy.typing as npt
 from pneumo_core.config.classifier import AugmentConfig
 from pneumo_core.errors import ConfigError, DataError
 
-__all__ = ["AugmentParameters", "apply", "augment", "draw_parameters"]
-
 _MAX_GRAY: Final = 255.0
 
 _DRAWS_PER_IMAGE: Final = 10
-"""Uniform numbers an image takes from the generator, whichever changes are on: one for each array of the parameters."""
+"""Uniform numbers that an image takes from the generator, whichever changes are on: one per array of the parameters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AugmentParameters:
-    """What is done to each image of a batch; every array has shape ``(batch,)``.
+    """Changes of each image of a batch; every array has shape ``(batch,)``.
 
     Attributes:
-        zoom_x: Factor on horizontal distances from the centre in the input, float, above 0; Keras' ``zx``.
+        zoom_x: Factor on horizontal distances from the center in the input, float, above 0; Keras' ``zx``.
         zoom_y: The same for vertical distances; Keras' ``zy``.
         rotation_deg: Angle in degrees, float, counterclockwise; Keras' ``theta``.
         shift_x: Shift to the left as a fraction of the width, float; Keras' ``tx / width``.
         shift_y: Shift upwards as a fraction of the height, float; Keras' ``ty / height``.
         flip_horizontal: Whether the image is mirrored left to right, bool.
-        flip_vertical: Whether the image is turned upside down, bool.
+        flip_vertical: Whether the image is mirrored top to bottom, bool.
         contrast: Factor on each pixel's difference from the image's mean, float, at least 0.
         brightness: Offset in gray levels, float.
         blur_sigma: Standard deviation of the Gaussian blur in pixels, float, at least 0; 0 is none.
@@ -70,7 +68,7 @@ class AugmentParameters:
             kind = "bool" if field.name.startswith("flip_") else "float64"
             if values.shape != shape or values.dtype != kind:
                 raise ConfigError(
-                    f"{field.name} must be {kind} with one entry an image, shape {shape}. "
+                    f"{field.name} must be {kind} with one entry per image, shape {shape}. "
                     f"Received: shape={values.shape}, dtype={values.dtype}; build the arrays with draw_parameters"
                 )
             # A NaN or a zoom of 0 would give an image without any error.
@@ -94,15 +92,15 @@ class AugmentParameters:
 
 
 def draw_parameters(config: AugmentConfig, count: int, rng: np.random.Generator) -> AugmentParameters:
-    """Draw what is done to each of `count` images.
+    """Draw the changes of `count` images.
 
-    Every image takes the same numbers from `rng` whatever `config` says. So turning one change on leaves the others as
-    they were for the same seed, and drawing for 8 images equals drawing for 3 and then for 5.
+    Every image takes the same amount of numbers from `rng`, whatever `config` is. Turning one change on therefore leaves the
+    others unchanged for the same seed, and drawing for 8 images equals drawing for 3 and then for 5.
 
     Args:
         config: Ranges to draw from, each uniformly and independently; flips happen with probability 1/2.
         count: Number of images, at least 0.
-        rng: Source of randomness; it moves on by the same distance for every `config`.
+        rng: Random number generator; it advances equally for every `config`.
 
     Returns:
         Parameters of `count` images.
@@ -114,7 +112,7 @@ def draw_parameters(config: AugmentConfig, count: int, rng: np.random.Generator)
         raise ConfigError(f"count must be at least 0. Received: count={count}; pass the number of images")
     # (10, count) in [0, 1), drawn image by image.
     uniform = rng.random((count, _DRAWS_PER_IMAGE)).T
-    # (10, count) in [-1, 1): a range of 0 gives its centre exactly.
+    # (10, count) in [-1, 1): a range of 0 gives its center exactly.
     signed = 2.0 * uniform - 1.0
     zoom_x = 1.0 + config.zoom * signed[0]
     return AugmentParameters(
@@ -134,16 +132,16 @@ def draw_parameters(config: AugmentConfig, count: int, rng: np.random.Generator)
 def apply(images: npt.NDArray[np.uint8], parameters: AugmentParameters) -> npt.NDArray[np.float32]:
     """Change each image by its parameters: geometry, flips, blur, contrast, brightness, in this order.
 
-    Geometry is one affine warp. The contrast's centre is the mean of the image as warped, flipped and blurred. Values
+    Geometry is one affine warp. The contrast's center is the mean of the image as warped, flipped and blurred. Values
     are clipped to [0, 255] once, at the end. An image whose parameters change nothing comes back exactly.
 
     Args:
         images: ``(batch, height, width)`` uint8 gray; not written to.
-        parameters: One entry an image.
+        parameters: One entry per image.
 
     Returns:
-        ``(batch, height, width)`` float32 in [0, 255], a new array. Float is what models take; it costs no more than
-        uint8 here and loses nothing to rounding.
+        ``(batch, height, width)`` float32 in [0, 255], a new array. Models take float; it costs no more than uint8
+        here and loses nothing to rounding.
 
     Raises:
         DataError: `images` has another type or shape, or another number of images than `parameters`.
@@ -155,7 +153,7 @@ def apply(images: npt.NDArray[np.uint8], parameters: AugmentParameters) -> npt.N
         )
     if len(images) != len(parameters):
         raise DataError(
-            "images and parameters must be of the same number. "
+            "images and parameters must be equal in number. "
             f"Received: images={len(images)}, parameters={len(parameters)}; draw the parameters for this batch"
         )
     out = np.array(images, dtype=np.float32, order="C")  # a plain array, also of a memory-mapped slice
@@ -174,14 +172,14 @@ def apply(images: npt.NDArray[np.uint8], parameters: AugmentParameters) -> npt.N
     for i in np.flatnonzero(parameters.flip_vertical):
         out[i] = out[i, ::-1]
     for i in np.flatnonzero(parameters.blur_sigma):
-        # OpenCV cuts the kernel of a float image off at about 4 sigma.
+        # OpenCV truncates the kernel of a float image at about 4 sigma.
         out[i] = cv2.GaussianBlur(out[i], (0, 0), float(parameters.blur_sigma[i]), borderType=cv2.BORDER_REPLICATE)
     for i in np.flatnonzero((parameters.contrast != 1) | (parameters.brightness != 0)):
         factor = float(parameters.contrast[i])
         offset = (1.0 - factor) * float(out[i].mean(dtype=np.float64)) + float(parameters.brightness[i])
         out[i] *= factor
         out[i] += offset
-    # Also after a warp or a blur alone: interpolation weights may sum to a rounding error above 1.
+    # Also after a warp or a blur alone: interpolation weights may sum to slightly more than 1.
     return np.clip(out, 0.0, _MAX_GRAY, out=out)
 
 
@@ -191,7 +189,7 @@ def augment(images: npt.NDArray[np.uint8], config: AugmentConfig, rng: np.random
     Args:
         images: ``(batch, height, width)`` uint8 gray; not written to.
         config: Ranges to draw from.
-        rng: Source of randomness.
+        rng: Random number generator.
 
     Returns:
         ``(batch, height, width)`` float32 in [0, 255], a new array.
@@ -203,7 +201,7 @@ def augment(images: npt.NDArray[np.uint8], config: AugmentConfig, rng: np.random
 
 
 def _warps(parameters: AugmentParameters) -> npt.NDArray[np.bool_]:
-    """Which images the affine map changes, ``(batch,)`` bool."""
+    """Whether the affine map changes each image, ``(batch,)`` bool."""
     warps: npt.NDArray[np.bool_] = (
         (parameters.zoom_x != 1)
         | (parameters.zoom_y != 1)
@@ -218,10 +216,10 @@ def _sampling_matrices(parameters: AugmentParameters, height: int, width: int) -
     """Affine maps from output to input pixels (x, y), ``(batch, 2, 3)``; the module's docstring has the formula."""
     angle = np.deg2rad(parameters.rotation_deg)
     cos, sin = np.cos(angle), np.sin(angle)
-    # Pixel centres lie on whole numbers, so a row of n pixels has its centre at (n - 1) / 2.
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    # Pixel centers lie on whole numbers, so a row of n pixels has its center at (n - 1) / 2.
+    center = np.array([(width - 1) / 2, (height - 1) / 2])
     rotation = np.stack([cos, -sin, sin, cos], axis=-1).reshape(-1, 2, 2)
     linear = rotation * np.stack([parameters.zoom_x, parameters.zoom_y], axis=-1)[:, np.newaxis, :]
     shift = np.stack([parameters.shift_x * width, parameters.shift_y * height], axis=-1)
-    offset = centre + np.einsum("nij,nj->ni", rotation, shift) - linear @ centre
+    offset = center + np.einsum("nij,nj->ni", rotation, shift) - linear @ center
     return np.concatenate([linear, offset[:, :, np.newaxis]], axis=2)

@@ -1,1 +1,1 @@
-"""The command line, behind `__main__`."""
+"""The command line; `__main__` is its entry point."""

@@ -1,6 +1,9 @@
-"""What commands share: their common options, the data set they mean, and following a run."""
+"""What commands share: common options, the selected data set, and following a run."""
 
+import inspect
 import time
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,17 +21,45 @@ from pneumo_core.jobs.cost import remaining_s
 from pneumo_core.records import RunState
 from pneumo_core.runs.store import verified_json
 
-__all__ = ["Data", "Json", "Run", "Wait", "Where", "figures", "follow", "index_of", "run_facts"]
-
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Data = Annotated[Path | None, typer.Option(help="Data set; default: $PNEUMO_DATA, the Kaggle copy, or the phantoms.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; an interrupt leaves it going.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; an interrupt does not stop the run.")]
 Run = Annotated[str, typer.Argument(help="Run id, such as baseline-0123456789ab.")]
-Where = Annotated[jobs.Executor, typer.Option("--executor", help="Where to work; ray: at $PNEUMO_RAY_ADDRESS.")]
+Where = Annotated[jobs.Executor, typer.Option("--executor", help="Where to train; ray: at $PNEUMO_RAY_ADDRESS.")]
+
+
+def with_settings(settings: Mapping[str, tuple[type, str]]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator for a command that takes settings of a config as ``**settings``: an option each, None unless it is given.
+
+    Args:
+        settings: Type and help of each.
+    """
+
+    def decorated(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command)
+        kept = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        hints = {
+            name: Annotated[kind | None, typer.Option(help=f"{words}; default: the preset's.")]
+            for name, (kind, words) in settings.items()
+        }
+        options = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
+            for name, hint in hints.items()
+        ]
+
+        @wraps(command)
+        def called(**values: Any) -> None:
+            command(**values)
+
+        called.__signature__ = own.replace(parameters=[*kept, *options])  # type: ignore[attr-defined]
+        called.__annotations__ = {one.name: one.annotation for one in kept} | hints
+        return called
+
+    return decorated
 
 
 def index_of(folder: Path | None) -> DataIndex:
-    """The data set that was named, else the default one, indexed."""
+    """Index of the given data set, or of the default one."""
     with progress_line("drawing phantoms") as progress:
         chosen = folder or default_data(progress)
     with progress_line("indexing") as progress:
@@ -36,14 +67,14 @@ def index_of(folder: Path | None) -> DataIndex:
 
 
 def run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> dict[str, Any]:
-    """A run in one line, as plain data.
+    """Summary of a run as plain data.
 
     Args:
         view: The run.
-        known: Every run, where they have been read already.
+        known: Every run, if they have been read already.
     """
     waits = view.state is RunState.QUEUED
-    stopping = "asked to stop" if view.state.is_live and view.run.cancel.exists() else ""
+    stopping = "stop requested" if view.state.is_live and view.run.cancel.exists() else ""
     return {
         "run_id": view.run_id,
         "state": view.state.value,
@@ -56,7 +87,7 @@ def run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> di
 
 
 def follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
-    """Print a submitted run, at once or when it ends; exit 1 unless a run that was waited for succeeded."""
+    """Print a submitted run, at once or, with `wait`, when it ends; exit 1 if a run that was waited for did not succeed."""
     with progress_line("training") as progress, detachable(f"runs show {view.run_id}"):
         while wait and view.state.is_live:
             status = view.status
@@ -76,7 +107,7 @@ def follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
 
 
 def figures(view: jobs.RunView) -> Any:
-    """A finished run's figures as plain data: a classifier's evaluation, or the measures of a DCGAN's samples."""
+    """Figures of a finished run as plain data: a classifier's evaluation, or the measures of a DCGAN's samples."""
     if not isinstance(view.config, GanConfig):
         return report_to_dict(read_report(view.run))
     return verified_json(view.run, view.run.measures)

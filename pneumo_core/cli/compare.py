@@ -1,4 +1,4 @@
-"""The commands that set runs side by side and write reports: ``python -m pneumo_core compare|report``."""
+"""The commands that compare runs and write reports: ``python -m pneumo_core compare|report``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +14,6 @@ from pneumo_core.runs.files import write_atomic
 if TYPE_CHECKING:
     from pneumo_core.evaluation.comparison import Comparison, Pair
 
-__all__ = ["compare_app"]
-
 compare_app = typer.Typer()
 
 _Split = Annotated[Split, typer.Option(help="Part of the data set.")]
@@ -25,13 +23,13 @@ _Split = Annotated[Split, typer.Option(help="Part of the data set.")]
 def compare(
     a: Annotated[
         str,
-        typer.Argument(metavar="RUN_A", help="Run id, or ids of runs that differ in their seed, with commas between."),
+        typer.Argument(metavar="RUN_A", help="Run id, or comma-separated ids of runs that differ only in their seed."),
     ],
     b: Annotated[str, typer.Argument(metavar="RUN_B", help="Likewise. Differences are B minus A.")],
     split: _Split = Split.TEST,
     as_json: Json = False,
 ) -> None:
-    """Two runs, or two groups of runs over seeds, side by side, with paired statistics and a verdict."""
+    """Compare two runs, or two groups of runs over seeds, with paired statistics and a verdict."""
     from pneumo_core.documents import comparison_record  # noqa: PLC0415
     from pneumo_core.inference.compared import compare_runs, side_ids  # noqa: PLC0415
 
@@ -39,24 +37,24 @@ def compare(
     if as_json:
         print_result(comparison_record(comparison), as_json=True)
         return
-    print_result(_in_words(comparison), as_json=False)
+    print_result(_summary(comparison), as_json=False)
 
 
-def _in_words(comparison: "Comparison") -> dict[str, Any]:
+def _summary(comparison: "Comparison") -> dict[str, Any]:
     from pneumo_core.evaluation.wording import NAMES, difference_text, estimate_text, or_reason, p_text  # noqa: PLC0415
 
     def test(pair: "Pair") -> dict[str, Any]:
         calls, ranks = pair.mcnemar, pair.delong
         if isinstance(calls, NotApplicable):
-            told = or_reason(calls)
+            result = or_reason(calls)
         else:
             n = calls.both_right + calls.only_a + calls.only_b + calls.both_wrong
-            told = (
+            result = (
                 f"{p_text(calls.p)}, n = {n:,}: both right {calls.both_right:,}, only A {calls.only_a:,}, "
                 f"only B {calls.only_b:,}, both wrong {calls.both_wrong:,}"
             )
         areas = or_reason(ranks) if isinstance(ranks, NotApplicable) else p_text(ranks.p)
-        return {"A": pair.a, "B": pair.b, "McNemar": told, "DeLong": areas}
+        return {"A": pair.a, "B": pair.b, "McNemar": result, "DeLong": areas}
 
     a, b = comparison.a, comparison.b
     return {
@@ -83,7 +81,7 @@ def report(
         typer.Argument(
             metavar="[RUN | RUN_A RUN_B ...]",
             help="One run: its model card and checklist. Two, as for 'compare': their comparison. More, in pairs: a study. "
-            "None: a study of all runs on original data beside those on balanced data.",
+            "None: a study that compares all runs on original data with those on balanced data.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("report"),
@@ -94,23 +92,23 @@ def report(
     from pneumo_core.documents import compared, comparison_files, run_files, study_files  # noqa: PLC0415
     from pneumo_core.inference.compared import balanced_pairs, groups, side_ids  # noqa: PLC0415
 
-    asked = [side_ids(side) for side in sides or ()] or [
+    chosen = [side_ids(side) for side in sides or ()] or [
         side.run_ids for pair in balanced_pairs(groups()) for side in pair
     ]
-    if not asked:
+    if not chosen:
         raise RunError(
-            "a report without runs is made of those on original data beside those on balanced data. Received: none of "
-            "them; name a run, or train with --balance"
+            "a report without arguments compares runs on original data with runs on balanced data. Received: no such "
+            "runs; name a run, or train with --balance"
         )
     with progress_line("writing") as progress:
-        if len(asked) == 1 and len(asked[0]) == 1:
-            made = run_files(asked[0][0])
-        elif len(asked) % 2:
+        if len(chosen) == 1 and len(chosen[0]) == 1:
+            made = run_files(chosen[0][0])
+        elif len(chosen) % 2:
             raise RunError(
-                f"a report requires one run, or sides in pairs. Received: {len(asked)} sides; add or drop one"
+                f"a report requires one run, or sides in pairs. Received: {len(chosen)} sides; add or drop one"
             )
         else:
-            several = [compared(asked[place], asked[place + 1], split) for place in range(0, len(asked), 2)]
+            several = [compared(chosen[place], chosen[place + 1], split) for place in range(0, len(chosen), 2)]
             made = comparison_files(several[0]) if len(several) == 1 else study_files(several)
         for number, (name, content) in enumerate(made.items(), start=1):
             write_atomic(out / name, content)

@@ -1,11 +1,11 @@
-"""The commands of the DCGAN: ``python -m pneumo_core gan train|sample|evaluate``."""
+"""The DCGAN's commands: ``python -m pneumo_core gan train|sample|evaluate``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from pneumo_core.cli.command import Data, Json, Run, Wait, Where, follow, index_of
+from pneumo_core.cli.command import Data, Json, Run, Wait, Where, follow, index_of, with_settings
 from pneumo_core.cli.terminal import print_result, progress_line
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import GAN_SIZES, gan_config, usual_gan_size
@@ -14,64 +14,44 @@ from pneumo_core.jobs import runs as jobs
 from pneumo_core.records import Label
 from pneumo_core.runs.store import find_run
 
-__all__ = ["gan_app"]
-
 gan_app = typer.Typer(no_args_is_help=True, help="Train a DCGAN, draw samples from it, and measure them.")
 
-_OF_PRESET = "; default: the preset's."
+_SETTINGS: dict[str, tuple[type, str]] = {
+    "epochs": (int, "Epochs"),
+    "batch_size": (int, "Real images a step"),
+    "filters": (int, "Filters of the widest maps"),
+    "latent_dim": (int, "Length of a latent"),
+    "generator_learning_rate": (float, "Adam's rate"),
+    "discriminator_learning_rate": (float, "Adam's rate"),
+    "diff_augment": (bool, "Differentiable augmentation (Zhao 2020)"),
+    "spectral_norm": (bool, "Spectral normalization (Miyato 2018)"),
+    "ema_decay": (float, "Moving average of the generator (Yazici 2019), 0 for none"),
+    "max_images": (int, "Most real images"),
+}
+"""Fields of a `GanConfig` that have an option: type and help."""
 
 
 @gan_app.command("train")
+@with_settings(_SETTINGS)
 def gan_train(
-    preset: Annotated[
-        Preset, typer.Option(help="Procedure; docs/commands.md says what each stands for.")
-    ] = Preset.SOUND,
+    preset: Annotated[Preset, typer.Option(help="Training procedure; docs/commands.md describes each.")] = Preset.SOUND,
     data: Data = None,
     label: Annotated[str, typer.Option(help="Class to learn, NORMAL or PNEUMONIA.")] = Label.NORMAL.name,
     image_size: Annotated[
         int | None, typer.Option(help=f"One of {GAN_SIZES} pixels; default: 64 on a CPU, 128 on an accelerator.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    epochs: Annotated[int | None, typer.Option(help="Epochs" + _OF_PRESET)] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Real images a step" + _OF_PRESET)] = None,
-    filters: Annotated[int | None, typer.Option(help="Filters of the widest maps" + _OF_PRESET)] = None,
-    latent_dim: Annotated[int | None, typer.Option(help="Length of a latent" + _OF_PRESET)] = None,
-    generator_learning_rate: Annotated[float | None, typer.Option(help="Adam's rate" + _OF_PRESET)] = None,
-    discriminator_learning_rate: Annotated[float | None, typer.Option(help="Adam's rate" + _OF_PRESET)] = None,
-    diff_augment: Annotated[
-        bool | None, typer.Option(help="Differentiable augmentation (Zhao 2020)" + _OF_PRESET)
-    ] = None,
-    spectral_norm: Annotated[
-        bool | None, typer.Option(help="Spectral normalization (Miyato 2018)" + _OF_PRESET)
-    ] = None,
-    ema_decay: Annotated[
-        float | None, typer.Option(help="Moving average of the generator (Yazici 2019), 0 for none" + _OF_PRESET)
-    ] = None,
-    max_images: Annotated[int | None, typer.Option(help="Most real images" + _OF_PRESET)] = None,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
     as_json: Json = False,
+    **settings: Any,
 ) -> None:
-    """Train a DCGAN in the background; the same work is never done twice."""
+    """Train a DCGAN in the background; a finished run of the same config is returned, not repeated."""
     names = [entry.name for entry in Label]
     if label.upper() not in names:
         raise typer.BadParameter(f"one of {', '.join(names)}", param_hint="--label")
-    config = gan_config(
-        preset,
-        seed=seed,
-        label=Label[label.upper()],
-        epochs=epochs,
-        image_size=usual_gan_size(training_hardware().kind) if image_size is None else image_size,
-        batch_size=batch_size,
-        filters=filters,
-        latent_dim=latent_dim,
-        generator_learning_rate=generator_learning_rate,
-        discriminator_learning_rate=discriminator_learning_rate,
-        diff_augment=diff_augment,
-        spectral_norm=spectral_norm,
-        ema_decay=ema_decay,
-        max_images=max_images,
-    )
+    size = usual_gan_size(training_hardware().kind) if image_size is None else image_size
+    config = gan_config(preset, seed=seed, label=Label[label.upper()], image_size=size, **settings)
     follow(jobs.submit(config, index_of(data), executor=executor), wait=wait, as_json=as_json)
 
 
@@ -79,15 +59,16 @@ def gan_train(
 def gan_sample(
     run: Run,
     out: Annotated[Path, typer.Option(help="Folder to write the samples to.")],
-    count: Annotated[int, typer.Option(help="Samples.")] = 64,
-    seed: Annotated[int, typer.Option(help="Seed; a seed's sample of a number is always the same.")] = 0,
-    first: Annotated[int, typer.Option(help="Number of the first sample.")] = 0,
+    count: Annotated[int, typer.Option(help="Number of samples.")] = 64,
+    seed: Annotated[int, typer.Option(help="Random seed; seed and number determine a sample.")] = 0,
+    first: Annotated[int, typer.Option(help="Index of the first sample.")] = 0,
     truncation: Annotated[
-        float | None, typer.Option(help="Largest latent, in standard deviations from 0.1 to 4; default: no limit.")
+        float | None,
+        typer.Option(help="Largest latent value, in standard deviations, from 0.1 to 4; default: no limit."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Draw samples as PNG files that say they are synthetic, with a manifest.json."""
+    """Generate samples as PNG files that are marked as synthetic, with a manifest.json."""
     from pneumo_core.inference.samples import sample_to_folder  # noqa: PLC0415
 
     with progress_line("drawing") as progress:
@@ -100,13 +81,19 @@ def gan_sample(
 @gan_app.command("evaluate")
 def gan_evaluate(
     run: Run,
-    count: Annotated[int | None, typer.Option(help="Samples to measure anew; default: those of the run.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of samples to measure anew; default: that of the run.")] = None,
-    classifier: Annotated[str | None, typer.Option(help="Finished run that judges samples measured anew.")] = None,
+    count: Annotated[
+        int | None, typer.Option(help="Number of samples to measure; default: as stored with the run.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the samples to measure; default: as stored with the run.")
+    ] = None,
+    classifier: Annotated[
+        str | None, typer.Option(help="Finished classifier run that scores the measured samples.")
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """How good, how varied and how original a DCGAN's samples are; with an option, measured anew."""
+    """Fidelity, diversity and memorization of a DCGAN's samples: the stored measures, or with an option, new ones."""
     from pneumo_core.evaluation.plain import encode  # noqa: PLC0415
     from pneumo_core.inference.gan_measures import measure_gan, read_learned, read_measures  # noqa: PLC0415
     from pneumo_core.inference.generator import load_generator  # noqa: PLC0415

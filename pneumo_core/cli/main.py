@@ -1,7 +1,7 @@
 """The command line: ``python -m pneumo_core``.
 
 Results go to standard output (one JSON document with ``--json``), progress to standard error. Exit status 0 is success, 1 an
-expected error told in one line, 2 wrong usage.
+expected error reported in one line, 2 wrong usage.
 """
 
 import sys
@@ -28,7 +28,7 @@ from pneumo_core.records import Architecture, Label, RunState, Split, Subtype
 from pneumo_core.runs.store import find_run, read_manifest
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
-data_app = typer.Typer(no_args_is_help=True, help="Make, fetch and index data sets.")
+data_app = typer.Typer(no_args_is_help=True, help="Create, download and index data sets.")
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, cancel, resume, export, publish and clean runs.")
 app.add_typer(compare_app)
 app.add_typer(data_app, name="data")
@@ -37,17 +37,17 @@ app.add_typer(gan_app, name="gan")
 
 Augment = Annotated[
     str | None,
-    typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}, or a file that holds a setting; default: the preset's."),
+    typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}, or a settings file; default: that of the preset."),
 ]
 ARMS = ", ".join("gan:RUN" if arm is Balance.GAN else arm.value for arm in Balance)
 Gap = Annotated[
-    int, typer.Option(help="Share of the gap between the classes that added images close, in percent.", min=1, max=100)
+    int, typer.Option(help="Percentage of the gap between the class sizes that added images close.", min=1, max=100)
 ]
 FeatureViews = Annotated[
-    int | None, typer.Option(help="VGG16: stored augmented views of each image; 0 trains on new ones every epoch.")
+    int | None, typer.Option(help="VGG16: stored augmented views per image; 0 draws new ones every epoch.")
 ]
 FineTune = Annotated[
-    int | None, typer.Option(help="VGG16: most epochs of a second phase that trains the last block too.")
+    int | None, typer.Option(help="VGG16: maximum epochs of a second phase that also trains the last block.")
 ]
 
 
@@ -56,7 +56,7 @@ FineTune = Annotated[
 
 @data_app.command("phantom")
 def data_phantom(
-    out: Annotated[Path, typer.Option(help="Folder to make.")],
+    out: Annotated[Path, typer.Option(help="Folder to create.")],
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
     count: Annotated[int, typer.Option(help="Number of images.")] = 600,
     as_json: Json = False,
@@ -121,14 +121,12 @@ def data_index(folder: Annotated[Path, typer.Argument(help="Data set.")], as_jso
 @app.command()
 def train(
     architecture: Annotated[Architecture, typer.Option(help="Model to train.")] = Architecture.BASELINE,
-    preset: Annotated[
-        Preset, typer.Option(help="Procedure; docs/commands.md says what each stands for.")
-    ] = Preset.SOUND,
+    preset: Annotated[Preset, typer.Option(help="Training procedure; docs/commands.md describes each.")] = Preset.SOUND,
     data: Data = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    epochs: Annotated[int | None, typer.Option(help="Most epochs; default: the preset's.")] = None,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs; default: that of the preset.")] = None,
     augment: Augment = None,
-    balance: Annotated[str, typer.Option(help=f"How unequal classes are met: {ARMS}.")] = "none",
+    balance: Annotated[str, typer.Option(help=f"How class imbalance is handled: {ARMS}.")] = "none",
     gap_percent: Gap = 100,
     feature_views: FeatureViews = None,
     fine_tune: FineTune = None,
@@ -136,7 +134,7 @@ def train(
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
-    """Train a model in the background; the same work is never done twice."""
+    """Train a model in the background; a finished run of the same config is returned, not repeated."""
     arm, gan_run = parse_balance(balance)
     config = preset_config(
         architecture,
@@ -159,21 +157,23 @@ def train(
 def study(
     architectures: Annotated[list[Architecture], typer.Option("--architecture", help="Model; may be repeated.")],
     arms: Annotated[list[str] | None, typer.Option("--balance", help=f"{ARMS}; may be repeated.")] = None,
-    preset: Annotated[Preset, typer.Option(help="Procedure of all runs.")] = Preset.SOUND,
+    preset: Annotated[Preset, typer.Option(help="Training procedure of all runs.")] = Preset.SOUND,
     data: Data = None,
-    seeds: Annotated[int, typer.Option(help="Seeds of each combination.")] = 1,
-    first_seed: Annotated[int, typer.Option(help="The first of them.")] = 0,
-    epochs: Annotated[int | None, typer.Option(help="Most epochs; default: the preset's.")] = None,
+    seeds: Annotated[int, typer.Option(help="Number of seeds per combination.")] = 1,
+    first_seed: Annotated[int, typer.Option(help="First seed.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs; default: that of the preset.")] = None,
     augment: Augment = None,
     feature_views: FeatureViews = None,
     fine_tune: FineTune = None,
     gap_percent: Gap = 100,
-    status: Annotated[bool, typer.Option("--status", help="Only say how far the grid is; start nothing.")] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Only report the progress of the grid; start nothing.")
+    ] = False,
     executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
-    """Train a grid: architectures x balancing arms x seeds. The same command again goes on with what is missing."""
+    """Train a grid: architectures x balancing arms x seeds. The same command, repeated, resumes what is missing."""
     from pneumo_core import study as studies  # noqa: PLC0415
 
     configs = studies.grid(
@@ -210,7 +210,7 @@ def evaluate(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """A finished run's figures, recomputed from its predictions; with --data, on another data set's images."""
+    """Evaluate a finished run from its stored predictions; with --data, on the images of another data set."""
     from pneumo_core.inference.evaluate import evaluate_run  # noqa: PLC0415
 
     print_result(evaluate_run(find_run(run), split, index_of(data) if data else None), as_json=as_json)
@@ -219,7 +219,7 @@ def evaluate(
 @app.command()
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="PNG or JPEG files, or folders of them.")],
-    run: Annotated[str, typer.Option(help="Finished run to ask.")],
+    run: Annotated[str, typer.Option(help="Finished run that predicts.")],
     heatmaps: Annotated[Path | None, typer.Option(help="Folder to write Grad-CAM overlays to.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -236,7 +236,7 @@ def predict(
 
 @runs_app.command("list")
 def runs_list(as_json: Json = False) -> None:
-    """Every run, newest first."""
+    """List all runs, newest first."""
     known = jobs.views()
     rows = [run_facts(view, known) for view in known]
     if as_json:
@@ -248,7 +248,7 @@ def runs_list(as_json: Json = False) -> None:
 
 @runs_app.command("show")
 def runs_show(run: Run, as_json: Json = False) -> None:
-    """One run: config, state, and its manifest and figures once finished."""
+    """Show a run: config, state, and once it is finished, manifest and figures."""
     view = jobs.view(run)
     shown = run_facts(view)
     if view.state is RunState.SUCCEEDED:
@@ -258,24 +258,24 @@ def runs_show(run: Run, as_json: Json = False) -> None:
 
 @runs_app.command("cancel")
 def runs_cancel(run: Run, as_json: Json = False) -> None:
-    """Ask a run to stop; it can be resumed."""
+    """Stop a run; it can be resumed."""
     print_result(run_facts(jobs.cancel(run)), as_json=as_json)
 
 
 @runs_app.command("resume")
 def runs_resume(
     run: Run,
-    executor: Annotated[jobs.Executor | None, typer.Option(help="Where to go on; default: where it was.")] = None,
+    executor: Annotated[jobs.Executor | None, typer.Option(help="Where to resume; default: where it was.")] = None,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
-    """Go on with a stopped run from its last finished epoch."""
+    """Resume a stopped run from its last finished epoch."""
     follow(jobs.resume(run, executor=executor), wait=wait, as_json=as_json)
 
 
 @runs_app.command("logs")
 def runs_logs(run: Run, as_json: Json = False) -> None:
-    """What a run's worker has written, errors included."""
+    """Show the output of a run's worker, errors included."""
     log = jobs.logs(run)
     if as_json:
         print_result({"run_id": run, "log": log}, as_json=True)
@@ -285,11 +285,11 @@ def runs_logs(run: Run, as_json: Json = False) -> None:
 
 @runs_app.command("clean")
 def runs_clean(
-    older_than: Annotated[float, typer.Option(help="Days since anything of it was touched.")] = OLD_DAYS,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove them; else they are only listed.")] = False,
+    older_than: Annotated[float, typer.Option(help="Minimum age in days since the last change.")] = OLD_DAYS,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it, they are only listed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List or remove backups of stopped runs, which then resume from the start, half-written files and stored features."""
+    """List or remove backups of stopped runs (which then resume from the start), partial files and stored features."""
     found = (clean if yes else leftovers)(older_than)
     files = [{"run_id": each.run_id, "path": str(each.path), "size_bytes": each.size_bytes} for each in found]
     print_result(
@@ -307,11 +307,11 @@ def runs_export(run: Run, wait: Wait = False, as_json: Json = False) -> None:
 def runs_publish(
     run: Run,
     evidence_only: Annotated[
-        bool, typer.Option("--evidence-only", help="Without the model: to be read and compared, not asked.")
+        bool, typer.Option("--evidence-only", help="Without the model: figures can be compared, but it cannot predict.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Copy a finished run to artifacts/published, small enough for git: weights in float16, no image, no path."""
+    """Copy a finished run to artifacts/published, small enough for git: float16 weights, no images, no paths."""
     from pneumo_core.inference.publish import publish  # noqa: PLC0415
 
     with progress_line("comparing decisions") as progress:

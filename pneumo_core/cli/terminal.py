@@ -1,4 +1,4 @@
-"""What the command line says: results on standard output, progress on standard error."""
+"""Output of the command line: results on standard output, progress on standard error."""
 
 import json
 import sys
@@ -10,30 +10,28 @@ from typing import Any
 
 import typer
 
-__all__ = ["detachable", "left", "print_result", "progress_line"]
-
 
 def left(seconds: float | None) -> str:
-    """Time left, to be put behind a message; nothing where it is not known."""
+    """Remaining time as the end of a message; empty if it is unknown."""
     return f", {timedelta(seconds=round(seconds))} left" if seconds else ""
 
 
 @contextmanager
 def detachable(again: str) -> Iterator[None]:
-    """An interrupt ends the waiting, not the work: it says how to ask again and exits with 130."""
+    """An interrupt ends the waiting, not the work: it prints the command that shows the state, and exits with 130."""
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(f"\ndetached; the work goes on: {again}", err=True)
+        typer.echo(f"\ndetached; the work continues: {again}", err=True)
         raise typer.Exit(130) from None
 
 
 @contextmanager
 def progress_line(what: str) -> Iterator[Callable[..., None]]:
-    """A line on standard error that is drawn over itself on a terminal, and now and then elsewhere.
+    """A progress line on standard error, redrawn in place on a terminal and printed now and then elsewhere.
 
     Yields:
-        Function of what is done, the total (1 for a share) and a message.
+        Function of the amount done, the total (1 for a fraction) and a message.
     """
     interactive = sys.stderr.isatty()
     last = time.monotonic()

@@ -1,21 +1,10 @@
-"""The report's networks as data: what is built by `models` and drawn by the pages, without a training framework."""
+"""The report's networks as data: `models` builds them and the pages draw them, without a training framework."""
 
 from dataclasses import dataclass
 from math import prod
 from typing import Final
 
 from pneumo_core.records import Architecture
-
-__all__ = [
-    "BASELINE_DENSE",
-    "BASELINE_FILTERS",
-    "LAST_BLOCK",
-    "VGG16_BLOCKS",
-    "VGG16_DENSE",
-    "LayerSpec",
-    "baseline_layers",
-    "vgg16_layers",
-]
 
 BASELINE_FILTERS: Final = (16, 32, 64, 128)
 """Filters of the baseline's blocks, two convolutions each (report, section 3.1)."""
@@ -31,7 +20,7 @@ VGG16_DENSE: Final = ((1024, 0.5), (512, 0.3), (256, 0.2))
 parameters (section 4); it gives no rates, so they are the baseline's."""
 
 LAST_BLOCK: Final = {Architecture.BASELINE: "block4_bn", Architecture.VGG16: "block5_conv3"}
-"""Layer that ends the last convolution block, before its pooling: where Grad-CAM looks."""
+"""Last layer of the last convolution block, before its pooling: the layer of Grad-CAM."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""An augmentation setting as a small JSON file: written by the Augmentation page, taken by ``train --augment FILE``."""
+"""Augmentation settings as a small JSON file: written by the Augmentation page, read by ``train --augment FILE``."""
 
 import json
 from dataclasses import asdict, fields
@@ -8,29 +8,27 @@ from typing import Any, Final
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
 from pneumo_core.errors import ConfigError
 
-__all__ = ["named_augmentation", "read_augmentation", "write_augmentation"]
-
 _KIND: Final = "augmentation"
 _SCHEMA: Final = 1
 _FIELDS: Final = tuple(field.name for field in fields(AugmentConfig))
 _MAX_BYTES: Final = 4096
-"""Over ten times what `write_augmentation` writes: whatever is larger is another file, and is not read."""
+"""Over ten times the size that `write_augmentation` writes; a larger file is refused."""
 
 
 def write_augmentation(config: AugmentConfig) -> bytes:
-    """Content of a setting file: UTF-8 JSON, one field a line, that `read_augmentation` gives back as `config`."""
+    """Content of a settings file: UTF-8 JSON, one field per line; `read_augmentation` restores `config` from it."""
     content = {"kind": _KIND, "schema": _SCHEMA, **asdict(config)}
     return (json.dumps(content, indent=2) + "\n").encode()
 
 
 def read_augmentation(source: bytes | Path) -> AugmentConfig:
-    """Setting of a file that `write_augmentation` wrote, or that a person wrote with all of its keys.
+    """Settings from a file that `write_augmentation` wrote, or a person with all of its keys.
 
     Args:
         source: The file's bytes, or its path.
 
     Raises:
-        ConfigError: The file cannot be read, is no JSON, is of another kind or schema, or its keys or values are not those of
+        ConfigError: The file cannot be read, is not JSON, is of another kind or schema, or its keys or values are not those of
             an `AugmentConfig`.
     """
     name = "upload" if isinstance(source, bytes) else str(source)
@@ -38,23 +36,23 @@ def read_augmentation(source: bytes | Path) -> AugmentConfig:
     if len(data) > _MAX_BYTES:
         raise ConfigError(
             f"an augmentation file must have at most {_MAX_BYTES:,} bytes. Received: file={name!r}, which has more; "
-            "save the setting again on the Augmentation page"
+            "save the settings again on the Augmentation page"
         )
     try:
         content = json.loads(data, object_pairs_hook=_without_repeats)
-    except (ValueError, RecursionError) as error:  # The second for thousands of open brackets.
+    except (ValueError, RecursionError) as error:  # RecursionError: thousands of open brackets.
         raise ConfigError(
             f"an augmentation file must hold JSON. Received: file={name!r}, which does not parse: {error}; "
-            "save the setting again on the Augmentation page"
+            "save the settings again on the Augmentation page"
         ) from error
     if not isinstance(content, dict) or content.get("kind") != _KIND:
         raise ConfigError(
             f"an augmentation file must hold an object with kind={_KIND!r}. Received: file={name!r}, which does not; "
-            "save the setting again on the Augmentation page"
+            "save the settings again on the Augmentation page"
         )
     if content.get("schema") != _SCHEMA:
         raise ConfigError(
-            f"an augmentation file must have schema={_SCHEMA}. Received: schema={content.get('schema')!r}; save the setting "
+            f"an augmentation file must have schema={_SCHEMA}. Received: schema={content.get('schema')!r}; save the settings "
             "again with this version"
         )
     values = {key: value for key, value in content.items() if key not in {"kind", "schema"}}
@@ -68,7 +66,7 @@ def read_augmentation(source: bytes | Path) -> AugmentConfig:
 
 
 def named_augmentation(name: str) -> AugmentConfig:
-    """A setting by its name in `AUGMENTATIONS`, else by the path of its file.
+    """Settings by their name in `AUGMENTATIONS`, else by the path of their file.
 
     Raises:
         ConfigError: There is no such name and no such file, or the file is refused by `read_augmentation`.
@@ -87,11 +85,11 @@ def named_augmentation(name: str) -> AugmentConfig:
 
 
 def _content(path: Path) -> bytes:
-    """A file's first bytes, as many as decide whether it is too large."""
+    """First bytes of a file, one more than the largest allowed size."""
     try:
         with path.open("rb") as file:
             return file.read(_MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # The second for a path with a zero byte.
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte.
         raise ConfigError(
             f"an augmentation file must be readable. Received: file={str(path)!r}: "
             f"{getattr(error, 'strerror', None) or error}; name a file that the Augmentation page saved"
@@ -101,5 +99,5 @@ def _content(path: Path) -> bytes:
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("an object holds a key twice")
     return content

@@ -1,4 +1,4 @@
-"""What a classifier's training is asked: frozen values and their validation (`presets` has the starting points)."""
+"""Settings of a classifier's training, validated on creation (`presets` has the starting points)."""
 
 import re
 from dataclasses import dataclass, replace
@@ -9,25 +9,9 @@ from pneumo_core.config.limits import require_whole, require_within
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture
 
-__all__ = [
-    "AUGMENTATIONS",
-    "AugmentConfig",
-    "Balance",
-    "FineTuneConfig",
-    "OperatingRule",
-    "PlateauConfig",
-    "Preset",
-    "PresetNote",
-    "Scaling",
-    "TrainConfig",
-    "Validation",
-    "augmentation_name",
-    "parse_balance",
-]
-
 
 class Preset(StrEnum):
-    """Named starting point of a config; `presets.PRESETS` says what each stands for."""
+    """Named starting point of a config; `presets.PRESETS` describes each."""
 
     REPORT = "report"
     SOUND = "sound"
@@ -36,12 +20,12 @@ class Preset(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PresetNote:
-    """What a preset stands for, in words for people.
+    """Description of a preset.
 
     Attributes:
         summary: One line.
-        caveats: What its figures must be read with; for ``report`` these are the slips it keeps.
-        vgg16_caveats: What is to be added for VGG16.
+        caveats: Limitations of its figures; for ``report``, the mistakes that it reproduces.
+        vgg16_caveats: Additional limitations for VGG16.
     """
 
     summary: str
@@ -49,22 +33,22 @@ class PresetNote:
     vgg16_caveats: tuple[str, ...] = ()
 
     def caveats_of(self, architecture: Architecture) -> tuple[str, ...]:
-        """What an architecture's figures must be read with."""
+        """Limitations of the figures of an architecture."""
         return self.caveats + (self.vgg16_caveats if architecture is Architecture.VGG16 else ())
 
 
 class Validation(StrEnum):
-    """Where the images that choose epochs and learning rates come from."""
+    """Source of the validation images, which select epochs and learning rates."""
 
     TEST = "test"
     PATIENTS = "patients"
 
 
 class Balance(StrEnum):
-    """How unequal classes are met in training (validation and test are never touched).
+    """How class imbalance is handled in training (validation and test images stay as they are).
 
-    ``class-weight`` weighs each image's loss by the inverse share of its class; ``oversample`` repeats images of the smaller
-    class until the counts match; ``classical`` adds as many images, each an augmented copy, made once.
+    ``class-weight`` weights each image's loss by the inverse frequency of its class; ``oversample`` repeats images of the
+    smaller class until the counts match; ``classical`` adds as many images, each an augmented copy, made once.
     """
 
     NONE = "none"
@@ -75,12 +59,12 @@ class Balance(StrEnum):
 
     @property
     def adds_images(self) -> bool:
-        """Whether more images train than without it."""
+        """Whether it adds training images."""
         return self in {Balance.OVERSAMPLE, Balance.CLASSICAL, Balance.GAN}
 
 
 class Scaling(StrEnum):
-    """What the network does to gray pixels first: to [0, 1] as the report did, or minus VGG16's ImageNet means."""
+    """First operation on gray pixels: scale to [0, 1] as in the report, or subtract VGG16's ImageNet means."""
 
     UNIT = "unit"
     IMAGENET = "imagenet"
@@ -94,13 +78,13 @@ class OperatingRule(StrEnum):
 
 
 def parse_balance(text: str) -> tuple[Balance, str | None]:
-    """A balancing arm as the command line writes it: its name, or ``gan:RUN`` with a DCGAN's run.
+    """Parse a balancing arm of the command line: its name, or ``gan:RUN`` with a DCGAN's run.
 
     Returns:
-        The arm, and the run or None.
+        The arm, and the run id or None.
 
     Raises:
-        ConfigError: It is neither.
+        ConfigError: It is not a balancing arm.
     """
     name, _, run = text.partition(":")
     arms = [arm.value for arm in Balance]
@@ -112,15 +96,15 @@ def parse_balance(text: str) -> tuple[Balance, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class AugmentConfig:
-    """Random changes made to each training image, each drawn anew for every image and epoch.
+    """Random changes to each training image, drawn again for every image and epoch.
 
     Attributes:
         zoom: Zoom factors are drawn from [1 - zoom, 1 + zoom]; in [0, 0.9].
-        zoom_keeps_aspect: Whether one factor serves both axes; Keras' generator draws one for each.
+        zoom_keeps_aspect: Whether both axes share one factor; Keras' generator draws one for each axis.
         rotation_deg: Angles are drawn from [-rotation_deg, rotation_deg]; in [0, 180].
         shift: Shifts are drawn from [-shift, shift] as a fraction of the side; in [0, 0.5].
         horizontal_flip: Whether half of the images are mirrored left to right.
-        vertical_flip: Whether half of the images are turned upside down.
+        vertical_flip: Whether half of the images are mirrored top to bottom.
         contrast: Contrast factors about the image's mean are drawn from [1 - contrast, 1 + contrast]; in [0, 0.9].
         brightness: Offsets are drawn from [-brightness, brightness] gray levels as a fraction of 255; in [0, 0.5].
         blur_sigma: Standard deviations of a Gaussian blur are drawn from [0, blur_sigma] pixels; in [0, 5].
@@ -156,12 +140,12 @@ _AUGMENT_LIMITS: Final = {
 _REPORT_AUGMENT: Final = AugmentConfig(zoom=0.3, vertical_flip=True)
 
 AUGMENTATIONS: Final[dict[str, AugmentConfig]] = {
-    # Report section 2.3: zoom_range=0.3, vertical_flip=True, and its two trials.
+    # Report section 2.3: zoom_range=0.3, vertical_flip=True, and its two experiments.
     "report": _REPORT_AUGMENT,
     "report-horizontal-flip": replace(_REPORT_AUGMENT, horizontal_flip=True),
     "report-rotation-40": replace(_REPORT_AUGMENT, rotation_deg=40.0),
-    # What two exposures of one child could differ by. No flips: they move the heart or the diaphragm. Blur and contrast
-    # because NORMAL and PNEUMONIA files differ in size and compression, a cue that a model should not lean on.
+    # Differences that two exposures of one child could show. No flips: they move the heart or the diaphragm. Blur and contrast
+    # because NORMAL and PNEUMONIA files differ in size and compression, a shortcut that a model should not use.
     "sound": AugmentConfig(
         zoom=0.1,
         zoom_keeps_aspect=True,
@@ -185,7 +169,7 @@ class PlateauConfig:
     """Keras' ReduceLROnPlateau on ``val_loss``.
 
     Attributes:
-        mode: ``"min"`` lowers the rate when the loss stops falling; ``"max"`` is the report's slip (section 3.3).
+        mode: ``"min"`` lowers the rate when the loss stops falling; ``"max"`` is the report's mistake (section 3.3).
         patience: Epochs without improvement before the rate is lowered.
         factor: Factor the rate is multiplied by; in (0, 1).
     """
@@ -206,8 +190,8 @@ class FineTuneConfig:
     """A second phase that trains VGG16's last convolution block too, from the first phase's best weights.
 
     Attributes:
-        epochs: Most epochs of the second phase.
-        learning_rate: Adam's initial rate in it; small, because the weights are good already.
+        epochs: Maximum number of epochs of the second phase.
+        learning_rate: Adam's initial learning rate in it; small, because the weights are already good.
     """
 
     epochs: int
@@ -223,36 +207,36 @@ _GAN_RUN: Final = re.compile(r"dcgan-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """One classifier's training, whole.
+    """All settings of one classifier's training.
 
-    A field with a default was added after runs had been made: configs from before lack it, and while it has its default it
-    is left out of the fingerprint, so that those runs keep their ids.
+    Fields with a default were added after the first runs: earlier configs lack them, and a field with its default value is
+    left out of the fingerprint, so that those runs keep their ids.
 
     Attributes:
         architecture: Model that is trained.
-        preset: Preset the config started from; it is part of what the result means.
+        preset: Preset that the config started from; part of the run's identity.
         seed: Seed of weights, order, augmentation, dropout and validation split.
-        epochs: Most epochs that are run.
-        batch_size: Images a step.
-        learning_rate: Adam's initial rate (its other parameters are Keras' defaults).
+        epochs: Maximum number of epochs.
+        batch_size: Images per step.
+        learning_rate: Adam's initial learning rate (its other parameters are Keras' defaults).
         bn_momentum: Momentum of batch normalization's moving statistics.
-        augment: Changes made to training images.
-        validation: Where validation images come from.
-        val_fraction: Fraction of the training patients held out where `validation` is ``patients``.
+        augment: Random changes to training images.
+        validation: Source of the validation images.
+        val_fraction: Fraction of the training patients held out if `validation` is ``patients``.
         operating_rule: How the decision threshold is chosen.
         plateau: When the learning rate is lowered.
         early_stopping_patience: Epochs without a lower ``val_loss`` before training stops.
-        max_images: Most images of each split that are used (the same share of each class), or None for all.
-        image_size: Side of the square the images are squashed to, in pixels.
-        balance: How unequal classes are met.
-        scaling: What the network does to the pixels first.
+        max_images: Maximum number of images used per split (the same fraction of each class), or None for all.
+        image_size: Side of the square that images are resized to, in pixels.
+        balance: How class imbalance is handled.
+        scaling: First operation on the pixels.
         feature_views: Augmented views of each training image whose VGG16 features are computed once and trained on; 0 runs
             the network on newly augmented pixels in every epoch instead.
         fine_tune: Second phase, or None for none.
         gan_run: Id of the DCGAN run whose samples `balance` ``gan`` adds, or None.
-        gap_percent: Share of the gap between the classes that added images close, in percent; of arms that add images.
-        split_seed: Seed of which patients are held out, or None for `seed`. A DCGAN's samples carry something of every patient
-            it has seen, so classifiers of any seed that train on them hold out the patients that it did.
+        gap_percent: Percentage of the gap between the class sizes that added images close; for arms that add images.
+        split_seed: Seed of the choice of held-out patients, or None for `seed`. A DCGAN's samples carry information about
+            every patient in its training, so classifiers of any seed that train on them hold out the DCGAN's patients.
     """
 
     architecture: Architecture
@@ -329,5 +313,5 @@ class TrainConfig:
 
     @property
     def selected_on_test(self) -> bool:
-        """Whether test images chose this run's epoch and rates, so that its test figures flatter it."""
+        """Whether epoch and learning rate were selected on test images, so that the test figures are optimistic."""
         return self.validation is Validation.TEST

@@ -1,4 +1,4 @@
-"""What a DCGAN's training is asked: a frozen value, and its presets."""
+"""Settings of a DCGAN's training, validated on creation, and its presets."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -8,53 +8,44 @@ from pneumo_core.config.limits import require_whole, require_within
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture, Label
 
-__all__ = [
-    "COLLAPSE_LIMIT",
-    "GAN_PRESETS",
-    "GAN_SIZES",
-    "LEAST_PATIENTS",
-    "GanConfig",
-    "gan_config",
-    "usual_gan_size",
-]
-
 GAN_SIZES: Final = (64, 128)
-"""Sides of generated images, in pixels: what a DCGAN learns on a thousand images, on a CPU and on an accelerator."""
+"""Sides of generated images, in pixels: sizes that a DCGAN can learn from a thousand images, on a CPU and an accelerator."""
 
 LEAST_PATIENTS: Final = 8
-"""Patients that a DCGAN's samples are measured against at least: halves of four have three neighbours each."""
+"""Minimum number of patients that a DCGAN's samples are measured against: each half of four has three neighbors."""
 
 COLLAPSE_LIMIT: Final = 0.1
-"""Samples that have less of the real images' spread than this have collapsed. A rule of ours: runs that learn have more than
-half of it."""
+"""Samples whose spread is a smaller fraction of the real images' spread count as collapsed. The value is this project's: runs
+that learn have more than half of the spread."""
 
 
 @dataclass(frozen=True, slots=True)
 class GanConfig:
-    """One DCGAN's training, whole (Radford 2016, arXiv:1511.06434; the report, section 5, gives no settings).
+    """All settings of one DCGAN's training (Radford 2016, arXiv:1511.06434; the report, section 5, gives no settings).
 
     Attributes:
-        preset: Preset the config started from.
-        seed: Seed of weights, order, latents, augmentation and of which patients are held out.
+        preset: Preset that the config started from.
+        seed: Seed of weights, order, latents, augmentation and the choice of held-out patients.
         label: Class whose training images it learns.
-        epochs: Epochs that are run.
+        epochs: Number of epochs.
         image_size: Side of the images, in pixels; one of `GAN_SIZES`.
-        batch_size: Real images a step, and generated ones.
-        latent_dim: Length of a latent, drawn from the standard normal distribution.
+        batch_size: Real images per step, and as many generated ones.
+        latent_dim: Length of a latent vector, drawn from the standard normal distribution.
         filters: Filters of the generator's last hidden block and of the discriminator's first; the others have multiples.
-        generator_learning_rate: Adam's rate.
-        discriminator_learning_rate: Adam's rate; unequal rates make two time scales (Heusel 2017, arXiv:1706.08500, section 2).
-        beta_1: Adam's first momentum (Radford 2016, section 4: 0.5).
-        diff_augment: Whether all that the discriminator sees, real or generated, is shifted, dimmed and cut out at random, so
-            that it cannot learn few real images by heart (Zhao 2020, arXiv:2006.10738).
-        ema_decay: Decay a step of the moving average of the generator's weights that is kept (Yazici 2019, arXiv:1806.04498);
+        generator_learning_rate: Adam's learning rate.
+        discriminator_learning_rate: Adam's learning rate; unequal rates give two time scales (Heusel 2017,
+            arXiv:1706.08500, section 2).
+        beta_1: Adam's first momentum parameter (Radford 2016, section 4: 0.5).
+        diff_augment: Whether all images that the discriminator sees, real or generated, are shifted, dimmed and cut out at
+            random, so that it cannot memorize few real images (Zhao 2020, arXiv:2006.10738).
+        ema_decay: Decay per step of the moving average of the generator's weights (Yazici 2019, arXiv:1806.04498);
             0 keeps the last weights.
         spectral_norm: Whether the discriminator's kernels are divided by their largest singular value (Miyato 2018,
             arXiv:1802.05957) in place of batch normalization.
         validation: ``patients`` leaves out the patients that a classifier of the same seed and fraction validates on, so that
-            the samples carry nothing of them; ``test`` learns from all training images, as the report did.
-        val_fraction: Fraction of the training patients left out where `validation` is ``patients``.
-        max_images: Most real images, or None for all.
+            the samples carry no information about them; ``test`` trains on all training images, as the report did.
+        val_fraction: Fraction of the training patients left out if `validation` is ``patients``.
+        max_images: Maximum number of real images, or None for all.
     """
 
     preset: Preset
@@ -103,7 +94,7 @@ class GanConfig:
 
 
 def usual_gan_size(device: str) -> int:
-    """Side of the images where none is asked for.
+    """Default side of the images, in pixels.
 
     Args:
         device: ``"cpu"`` or ``"gpu"``.
@@ -116,18 +107,18 @@ GAN_PRESETS: Final[dict[Preset, PresetNote]] = {
         summary="The plain DCGAN of 2016, adapted to gray X-rays, on all training images.",
         caveats=(
             "The report gives no settings; these are those of Radford 2016.",
-            "It has seen every training patient: its samples suit only classifiers that hold none of them out.",
+            "It is trained on every training patient: its samples suit only classifiers that hold none of them out.",
         ),
     ),
     Preset.SOUND: PresetNote(
-        summary="Still a DCGAN, made stable for a thousand images; held-out patients are left out.",
+        summary="A DCGAN stabilized for a thousand images; held-out patients are left out.",
         caveats=(
             "Samples are 64 or 128 pixels wide: enlarged to the classifiers' 150, they are softer than real X-rays.",
         ),
     ),
     Preset.QUICK: PresetNote(
-        summary="A minute or two on two cores, to see that everything works.",
-        caveats=("A small network on few images: its samples vary little, and say nothing of what a DCGAN can do.",),
+        summary="A minute or two on two cores, to check that everything works.",
+        caveats=("A small network on few images: its samples vary little and do not show what a DCGAN can do.",),
     ),
 }
 
@@ -141,15 +132,15 @@ def gan_config(
     image_size: int = 64,
     **settings: float | None,
 ) -> GanConfig:
-    """Config of a preset, with the settings people change most.
+    """Config of a preset with the most common settings as arguments.
 
     Args:
         preset: Preset to start from.
         seed: Seed of everything random.
         label: Class to learn.
-        epochs: Epochs, or None for the preset's own number.
+        epochs: Number of epochs, or None for the preset's.
         image_size: Side of the images, in pixels.
-        **settings: Further fields of `GanConfig` that differ from the preset's; None leaves one as it is.
+        **settings: Further fields of `GanConfig` that differ from the preset's; None keeps the preset's value.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -169,7 +160,7 @@ _SOUND: Final = GanConfig(
     image_size=64,
     batch_size=32,
     latent_dim=128,
-    filters=48,  # Hardly more than half of the arithmetic of 64.
+    filters=48,  # Little more than half of the operations of 64.
     generator_learning_rate=2e-4,
     discriminator_learning_rate=2e-4,
     beta_1=0.5,

@@ -1,4 +1,4 @@
-"""What a training would run on here, found out without importing a training framework."""
+"""Hardware that a training would use on this machine, detected without importing a training framework."""
 
 import os
 import platform
@@ -11,26 +11,24 @@ from typing import Final
 
 from pneumo_core.settings import keras_backend
 
-__all__ = ["BFLOAT16_CAPABILITY", "Hardware", "cpu_has_bfloat16", "cpu_name", "training_hardware"]
-
 BFLOAT16_CAPABILITY: Final = 8.0
 """CUDA compute capability from which GPUs compute in bfloat16 (NVIDIA's CUDA C++ Programming Guide, "Arithmetic
 Instructions": Ampere)."""
 
-_TIMEOUT_S: Final = 15.0  # A sleeping GPU answers after seconds; a driver that hangs must not hang the page for long.
+_TIMEOUT_S: Final = 15.0  # A sleeping GPU takes seconds to answer; a hanging driver must not block the page for long.
 _CPUINFO: Final = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What a training would run on.
+    """Hardware that a training would use.
 
     Attributes:
         backend: Keras' backend, ``"tensorflow"`` or ``"jax"``.
         kind: ``"gpu"`` or ``"cpu"``.
-        name: The device in words.
+        name: Name of the device.
         precision: Keras' dtype policy there (see `training.device`).
-        note: Why a GPU that is there is not used, or "".
+        note: Why an existing GPU is not used, or "".
     """
 
     backend: str
@@ -41,7 +39,7 @@ class Hardware:
 
 
 def training_hardware() -> Hardware:
-    """The device that a worker started from this process would find; takes a moment, so keep the answer.
+    """Device that a worker started from this process would use; the detection takes a moment, so keep the result.
 
     Raises:
         ConfigError: `KERAS_BACKEND` names an unknown backend.
@@ -53,20 +51,20 @@ def training_hardware() -> Hardware:
         first, capability = found[0]
         name = first if len(found) == 1 else f"{first}, one of {len(found)}"
         return Hardware(backend, "gpu", name, "mixed_bfloat16" if capability >= BFLOAT16_CAPABILITY else "float32")
-    # XLA, which JAX always works by, gains nothing from bfloat16 on a CPU.
+    # XLA, which JAX always uses, gains nothing from bfloat16 on a CPU.
     precision = "mixed_bfloat16" if cpu_has_bfloat16() and backend == "tensorflow" else "float32"
     note = f"{found[0][0]} is not used: {hindrance}" if found else ""
     return Hardware(backend, "cpu", cpu_name(), precision, note)
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether the CPU computes in bfloat16, by the flags that Linux lists (x86-64 only)."""
+    """Whether the CPU supports bfloat16, by the flags that Linux lists (x86-64 only)."""
     facts = _cpu_facts()
     return "avx512_bf16" in facts or "amx_bf16" in facts
 
 
 def cpu_name() -> str:
-    """The CPU in words."""
+    """Name of the CPU."""
     for line in _cpu_facts().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
@@ -78,7 +76,7 @@ def _cpu_facts() -> str:
 
 
 def _gpus() -> list[tuple[str, float]]:
-    """Name with memory, and compute capability, of each NVIDIA GPU; none where the driver's program fails or hangs."""
+    """Name with memory, and compute capability, of each NVIDIA GPU; empty if the driver's program fails or hangs."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
@@ -96,7 +94,7 @@ def _gpus() -> list[tuple[str, float]]:
     try:
         return [(f"{name}, {memory}", float(capability)) for name, memory, capability in rows]
     except ValueError:
-        return []  # A sentence, such as that there is no device.
+        return []  # Output that is no table, such as "No devices were found".
 
 
 def _hindrance(backend: str) -> str:
@@ -104,7 +102,7 @@ def _hindrance(backend: str) -> str:
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in {"", "-1"}:
         return "CUDA_VISIBLE_DEVICES hides it"
     if backend == "tensorflow" and _is_installed("tensorflow-cpu"):
-        return "tensorflow-cpu is installed; requirements-gpu.txt has the other kind"
+        return "tensorflow-cpu is installed; requirements-gpu.txt installs TensorFlow for GPUs"
     if backend == "jax" and not any(_is_installed(f"jax-cuda{number}-plugin") for number in (12, 13)):
         return "JAX is installed without CUDA; 'pip install jax[cuda12]' brings it"
     return ""

@@ -2,11 +2,9 @@
 
 from pneumo_core.errors import ConfigError
 
-__all__ = ["require_whole", "require_within"]
-
 
 def require_within(name: str, value: float, low: float, high: float) -> None:
-    """Refuse what is not a number from `low` to `high`.
+    """Check that a value is a number from `low` to `high`.
 
     Raises:
         ConfigError: It is not.
@@ -17,7 +15,7 @@ def require_within(name: str, value: float, low: float, high: float) -> None:
 
 
 def require_whole(name: str, value: int, low: int, high: int) -> None:
-    """Refuse what is not a whole number from `low` to `high`.
+    """Check that a value is a whole number from `low` to `high`.
 
     Raises:
         ConfigError: It is not.

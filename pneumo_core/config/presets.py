@@ -1,4 +1,4 @@
-"""Starting points of a config: what the report did, what is sound, and what is quick."""
+"""Presets, the starting points of a config: the report's procedure, a sound one, and a quick one."""
 
 from dataclasses import replace
 from typing import Final
@@ -18,32 +18,29 @@ from pneumo_core.config.classifier import (
 )
 from pneumo_core.records import Architecture
 
-__all__ = ["PRESETS", "preset_config"]
-
-
 PRESETS: Final[dict[Preset, PresetNote]] = {
     Preset.REPORT: PresetNote(
-        summary="The report's own procedure of 2020, its slips included.",
+        summary="The report's procedure of 2020, its mistakes included.",
         caveats=(
             "Validation on the test images: epoch and learning rate are selected on test (section 3.3).",
             "ReduceLROnPlateau watches val_loss with mode='max', so the rate falls while the loss improves (section 3.3).",
-            "Vertical flip turns lungs upside down (section 2.3).",
-            "Plateau patience 2 and factor 0.3 are not in the report; they are usual in notebooks on this data set.",
+            "Vertical flip augmentation shows lungs upside down (section 2.3).",
+            "Plateau patience 2 and factor 0.3 are not in the report; they are common in notebooks on this data set.",
         ),
         vgg16_caveats=(
             "VGG16 sees pixels in [0, 1], not prepared as for ImageNet (section 2.3).",
             "VGG16's dropout rates are not in the report; they are taken from the baseline: 0.5, 0.3, 0.2.",
-            "VGG16's head trains on two stored views of each image; an exact reproduction takes 0 feature views.",
+            "VGG16's head trains on two stored views of each image; an exact reproduction needs 0 feature views.",
         ),
     ),
     Preset.SOUND: PresetNote(
         summary="Patients held out for validation, plausible augmentation, threshold chosen on validation.",
         caveats=(
-            "The test split differs from train in sharpness and compression, so held-out patients look easier than test.",
+            "The test split differs from train in sharpness and compression, so held-out patients score higher than test.",
         ),
     ),
     Preset.QUICK: PresetNote(
-        summary="A minute or two on two cores: a small sample and few epochs, to see that everything works.",
+        summary="A minute or two on two cores: a small sample and few epochs, to check that everything works.",
         caveats=("Trained on a sample for a few epochs: its figures say little about the architecture.",),
     ),
 }
@@ -62,19 +59,19 @@ def preset_config(
     gan_run: str | None = None,
     gap_percent: int = 100,
 ) -> TrainConfig:
-    """Config of a preset, with the settings people change most.
+    """Config of a preset with the most common settings as arguments.
 
     Args:
         architecture: Model to train, ``baseline`` or ``vgg16``.
         preset: Preset to start from.
         seed: Seed of everything random.
-        epochs: Most epochs, or None for the preset's own number.
-        augment: Augmentation, or None for the preset's own.
-        balance: How unequal classes are met.
-        feature_views: Augmented views in the feature cache (0: no cache), or None for the preset's own number.
+        epochs: Maximum number of epochs, or None for the preset's.
+        augment: Augmentation, or None for the preset's.
+        balance: How class imbalance is handled.
+        feature_views: Augmented views in the feature cache (0: no cache), or None for the preset's number.
         fine_tune: Second phase of VGG16, or None for none.
         gan_run: Id of the DCGAN whose samples the arm ``gan`` adds, or None.
-        gap_percent: Share of the gap between the classes that added images close, in percent; arms that add none ignore it.
+        gap_percent: Percentage of the gap between the class sizes that added images close; ignored by arms that add none.
 
     Raises:
         ConfigError: A value is out of its range or does not fit the architecture.
@@ -130,14 +127,14 @@ _PRESET_CONFIGS: Final = {
 
 
 def _vgg16(config: TrainConfig) -> TrainConfig:
-    """What a baseline's preset becomes for VGG16."""
+    """Adapt a baseline's preset to VGG16."""
     if config.preset is Preset.REPORT:
         return replace(config, architecture=Architecture.VGG16, feature_views=2)
     is_quick = config.preset is Preset.QUICK
     return replace(
         config,
         architecture=Architecture.VGG16,
-        # Each image costs seven times what it costs the baseline.
+        # An image takes seven times as long as with the baseline.
         max_images=300 if is_quick else None,
         scaling=Scaling.IMAGENET,
         feature_views=2 if is_quick else 4,

@@ -1,7 +1,7 @@
-"""What any run is asked, as plain data, and the run's id that follows from it.
+"""The config of any run as plain data, and the run id that follows from it.
 
-Whatever changes a result in kind is in the config and so in the fingerprint; backend, precision and device are not (they
-are recorded in the run's manifest).
+Settings that determine the result are in the config and therefore in the fingerprint; backend, precision and device are not
+(they are recorded in the run's manifest).
 """
 
 import hashlib
@@ -24,16 +24,14 @@ from pneumo_core.config.gan import GAN_SIZES, GanConfig
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture, Label
 
-__all__ = ["SCHEMA", "RunConfig", "config_from_dict", "config_to_dict", "fingerprint", "run_id", "setting_name"]
-
 SCHEMA: Final = 1
-"""Raised whenever code changes what the same config and data produce, so that old runs are not taken for new ones."""
+"""Increased whenever code changes the result of the same config and data, so that old runs are not reused."""
 
 RunConfig = TrainConfig | GanConfig
 
 
 def config_to_dict(config: RunConfig) -> dict[str, Any]:
-    """Plain data of a config, for JSON; its architecture tells the kinds apart."""
+    """Plain data of a config, for JSON; its architecture distinguishes the kinds."""
     return {"architecture": config.architecture.value, **asdict(config)}
 
 
@@ -72,7 +70,7 @@ def _gan_config(data: dict[str, Any]) -> GanConfig:
 
 
 def _train_config(data: dict[str, Any]) -> TrainConfig:
-    # Not by `asdict`: a default of today is what older configs meant.
+    # Older configs lack later fields; the defaults are their values.
     data = {**{field.name: field.default for field in _ADDED_LATER}, **data}
     _require_keys("config", TrainConfig, data)
     _require_keys("augment", AugmentConfig, data["augment"])
@@ -105,28 +103,28 @@ def fingerprint(config: RunConfig, data_id: str) -> str:
         config: The run's config.
         data_id: Content-based id of the data set (see `data.index`).
     """
-    asked = config_to_dict(config)
+    settings = config_to_dict(config)
     for field in _ADDED_LATER:
-        if field.name in asked and asked[field.name] == field.default:
-            del asked[field.name]
-    payload = {"config": _canonical(asked), "data_id": data_id, "schema": SCHEMA}
+        if field.name in settings and settings[field.name] == field.default:
+            del settings[field.name]
+    payload = {"config": _canonical(settings), "data_id": data_id, "schema": SCHEMA}
     return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
 
 
 def _canonical(value: Any) -> Any:
-    """Equal numbers alike: 40 and 40.0 are the same setting but not the same JSON."""
+    """Integers as floats: 40 and 40.0 are the same setting but not the same JSON."""
     if isinstance(value, dict):
         return {key: _canonical(item) for key, item in value.items()}
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def run_id(config: RunConfig, data_id: str) -> str:
-    """Id of the run, which is its directory's name: ``<architecture>-<12 hexadecimal digits>``."""
+    """Id of the run and name of its directory: ``<architecture>-<12 hexadecimal digits>``."""
     return f"{config.architecture.value}-{fingerprint(config, data_id)[:12]}"
 
 
 def setting_name(config: RunConfig) -> str:
-    """The preset, and what most often differs from it, in a few words."""
+    """Short name: the preset and the most common differences from it."""
     parts = [config.preset.value]
     if isinstance(config, TrainConfig):
         if config.balance is not Balance.NONE:

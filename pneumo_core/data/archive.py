@@ -1,4 +1,4 @@
-"""The images in a data set's zip archive, unpacked: names, sizes and bytes are not trusted."""
+"""Unpacking of a data set's zip archive; names, sizes and bytes are not trusted."""
 
 import re
 import shutil
@@ -15,13 +15,11 @@ from pneumo_core.errors import CorruptError
 from pneumo_core.records import Label, Split
 from pneumo_core.runs.files import make_directory, store_errors
 
-__all__ = ["unpack_images"]
-
 _MAX_MEMBERS: Final = 100_000
-"""Most entries an archive may list: eight times the official one's, which has two copies and macOS' shadow files."""
+"""Maximum number of entries in an archive: eight times the official one's, which has two copies and macOS' files."""
 
 _MAX_BYTES: Final = 8 * 10**9
-"""Most bytes an archive may unpack to: six times the official 1.2 GB, so that a zip bomb ends before it starts."""
+"""Maximum unpacked size in bytes: six times the official 1.2 GB, as a protection against zip bombs."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._()-]*")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
@@ -38,7 +36,7 @@ def unpack_images(archive: Path, folder: Path, watch: Callable[[int, int], None]
         archive: Zip file.
         folder: Folder that receives ``train``, ``val`` and ``test``; created, and left as it is if something fails.
         watch: Called with the bytes written so far and their total, before the first file (with 0) and after each.
-            What it raises stops the work.
+            An exception from it stops the work.
 
     Raises:
         CorruptError: The archive is damaged, unsafe, too large, or holds no such images.
@@ -69,7 +67,7 @@ def unpack_images(archive: Path, folder: Path, watch: Callable[[int, int], None]
 def _reading(archive: Path) -> Iterator[None]:
     try:
         yield
-    # RuntimeError: encrypted; its child NotImplementedError: a newer format. ValueError: what `_images` refuses.
+    # RuntimeError: encrypted; its child NotImplementedError: a newer format. ValueError: refused by `_images`.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise _corrupt(archive, " ".join(str(error).split()) or type(error).__name__) from error
 
@@ -81,7 +79,7 @@ def _corrupt(archive: Path, received: str) -> CorruptError:
 
 
 def _images(bundle: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """Entries to unpack with their places below the folder; ValueError where the archive is not acceptable."""
+    """Entries to unpack with their paths below the folder; ValueError if the archive is not acceptable."""
     entries = bundle.infolist()
     if len(entries) > _MAX_MEMBERS:
         raise ValueError(f"{len(entries)} entries, where {_MAX_MEMBERS} are the most")
@@ -99,14 +97,14 @@ def _images(bundle: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, PurePosixPat
     if not copies:
         raise ValueError("no images in train, val or test, each with NORMAL and PNEUMONIA")
     images = copies[min(copies, key=len)]
-    # Some file systems take names that differ in case for the same.
+    # Some file systems treat names that differ only in case as the same.
     if len({str(place).casefold() for _, place in images}) < len(images):
         raise ValueError("two entries of the same name")
     return images
 
 
 def _require_safe(entry: zipfile.ZipInfo) -> None:
-    # No honest archive has such entries, so even where they would be skipped the whole archive is refused.
+    # No valid archive has such entries, so the whole archive is refused, even if they would be skipped.
     name = entry.orig_filename
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if (
@@ -118,5 +116,5 @@ def _require_safe(entry: zipfile.ZipInfo) -> None:
         or kind not in {0, stat.S_IFREG, stat.S_IFDIR}
     ):
         raise ValueError(f"the unsafe entry {name!r}")
-    if entry.header_offset < 0:  # A damaged directory; reading there would look like a failing disk.
+    if entry.header_offset < 0:  # A damaged directory; reading there would look like a disk failure.
         raise ValueError(f"the entry {name!r} before its start")

@@ -1,13 +1,13 @@
-"""Fetches the Kaggle data set: downloaded, unpacked, counted, and only then in its place.
+"""Download of the Kaggle data set: it is downloaded, unpacked and counted before it is moved to its final folder.
 
-What lies in the destination folder, and what a kill at any instant leaves of it:
+Content of the destination folder, also after a kill at any instant:
 
-    partial/                     the archive while the `kaggle` client writes it; the next attempt goes on from there
-    chest-xray-pneumonia.zip     the whole archive, until its images are in place; the next attempt does not download
+    partial/                     the archive while the `kaggle` client writes it; the next attempt resumes it
+    chest-xray-pneumonia.zip     the complete archive, until its images are in place; the next attempt skips the download
     chest_xray.unpacking/        images while they are unpacked and counted; the next attempt removes it
-    chest_xray/                  the data set; it appears in one step, so it is whole as soon as it exists
-    download.json                how far it is, for pages; `download_status` reads it
-    download.lock                held while a download is going on: this is liveness, never a process id
+    chest_xray/                  the data set; it appears in one step, so it is complete as soon as it exists
+    download.json                progress, for pages; `download_status` reads it
+    download.lock                held while a download is running: this is liveness, never a process id
     cancel                       empty file: a request to stop
 """
 
@@ -37,26 +37,15 @@ from pneumo_core.runs.files import (
     write_json,
 )
 
-__all__ = [
-    "DownloadProgress",
-    "DownloadStage",
-    "DownloadState",
-    "DownloadStatus",
-    "cancel_download",
-    "count_images",
-    "download_kaggle",
-    "download_status",
-]
-
 _MAX_ARCHIVE_BYTES: Final = 8 * 10**9
-"""Most bytes that are downloaded: three times the official 2.5 GB, so that a server gone wrong cannot fill the disk."""
+"""Maximum download size in bytes: three times the official 2.5 GB, so that a faulty server cannot fill the disk."""
 
-_RESERVE_BYTES: Final = 256 * 2**20  # Left free on the disk for everybody else.
-_REPORT_S: Final = 0.5  # Between two reports of one stage.
+_RESERVE_BYTES: Final = 256 * 2**20  # Left free on the disk for other programs.
+_REPORT_S: Final = 0.5  # Seconds between two reports of one stage.
 
 
 class DownloadStage(StrEnum):
-    """What a download is doing."""
+    """Stage of a download."""
 
     CREDENTIALS = "credentials"
     DOWNLOADING = "downloading"
@@ -76,12 +65,12 @@ class DownloadState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DownloadProgress:
-    """How far a download is.
+    """Progress of a download.
 
     Attributes:
-        stage: What is being done.
+        stage: Current stage.
         done: Bytes downloaded or unpacked; images counted while verifying and when done.
-        total: What `done` will reach, or 0 where that is not known.
+        total: Final value of `done`, or 0 if it is unknown.
     """
 
     stage: DownloadStage
@@ -91,13 +80,13 @@ class DownloadProgress:
 
 @dataclass(frozen=True, slots=True)
 class DownloadStatus:
-    """What is known of a folder's latest download.
+    """Status of a folder's latest download.
 
     Attributes:
-        state: Running, failed (`error` says why), done, or interrupted (stopped on request or killed; running it again
-            goes on from there).
-        progress: How far it came.
-        error: One line on why it failed, or "".
+        state: Running, failed (`error` gives the reason), done, or interrupted (stopped on request or killed; another
+            download resumes it).
+        progress: Last reported progress.
+        error: Reason of a failure in one line, or "".
         updated_at: Unix time of the latest report, in seconds.
     """
 
@@ -144,7 +133,7 @@ class _Places:
         return self.dest / "cancel"
 
 
-# --- For everybody ----------------------------------------------------------------------------------------------------
+# --- Public functions -------------------------------------------------------------------------------------------------
 
 
 def download_kaggle(
@@ -155,23 +144,23 @@ def download_kaggle(
     expected_counts: Mapping[tuple[Split, Label], int] = OFFICIAL_COUNTS,
     stall_timeout_s: float = 120.0,
 ) -> Path:
-    """Fetch the Kaggle data set ``paultimothymooney/chest-xray-pneumonia`` into a folder, or return what is there.
+    """Download the Kaggle data set ``paultimothymooney/chest-xray-pneumonia`` into a folder, unless it is already there.
 
-    An attempt that failed or was killed is taken up where it stopped. An archive that was fetched with a browser and
-    put into `dest` as ``chest-xray-pneumonia.zip`` serves as well. The archive is removed once its images are in place.
+    An attempt that failed or was killed is resumed. An archive that was downloaded with a browser and saved in `dest` as
+    ``chest-xray-pneumonia.zip`` is used as well. The archive is removed once its images are in place.
 
     Args:
-        dest: Folder to work in; created where missing.
+        dest: Folder to work in; created if missing.
         progress: Called about twice a second and at each new stage.
-        cancelled: Asked several times a second; True stops the download, as does a file ``cancel`` in `dest`.
+        cancelled: Called several times a second; True stops the download, as does a file ``cancel`` in `dest`.
         expected_counts: Images per split and class that the data set must have.
-        stall_timeout_s: Seconds without a new byte after which the download is given up.
+        stall_timeout_s: Seconds without a new byte after which the download fails.
 
     Returns:
         The data set's root, ``dest/chest_xray``, with ``train``, ``val`` and ``test`` in it.
 
     Raises:
-        DownloadError: Kaggle refuses or cannot be reached, the disk has no room, the archive is damaged or unsafe, its
+        DownloadError: Kaggle refuses or cannot be reached, the disk is full, the archive is damaged or unsafe, its
             counts differ, another download works in `dest`, or this one was cancelled.
         StoreError: `dest` cannot be read or written.
     """
@@ -194,15 +183,15 @@ def download_kaggle(
         with store_errors(places.dest):
             places.archive.unlink(missing_ok=True)
             shutil.rmtree(places.partial, ignore_errors=True)
-        report.say(DownloadStage.DONE, total, total)
+        report.report(DownloadStage.DONE, total, total)
     return places.root
 
 
 def download_status(dest: Path) -> DownloadStatus | None:
-    """What is known of a folder's latest download, or None where there was none or its result is gone.
+    """Status of a folder's latest download, or None if there was none or its result is gone.
 
     Raises:
-        CorruptError: ``download.json`` is not what was written.
+        CorruptError: ``download.json`` is damaged.
         StoreError: It cannot be read.
     """
     places = _Places(dest)
@@ -227,7 +216,7 @@ def download_status(dest: Path) -> DownloadStatus | None:
 
 
 def cancel_download(dest: Path) -> None:
-    """Ask the download that works in a folder to stop; what it has is kept for the next one.
+    """Request that the download in a folder stops; its data is kept for the next one.
 
     Raises:
         StoreError: The request cannot be written.
@@ -236,7 +225,7 @@ def cancel_download(dest: Path) -> None:
 
 
 def count_images(root: Path) -> dict[tuple[Split, Label], int]:
-    """Image files per split and class of a data set, by their names alone, zeros included.
+    """Image files per split and class of a data set, counted by their names, zeros included.
 
     Raises:
         StoreError: A folder cannot be read.
@@ -257,7 +246,7 @@ def count_images(root: Path) -> dict[tuple[Split, Label], int]:
 
 
 class _Report:
-    """Tells the caller and the status file how far the download is, and passes requests to stop on to the work."""
+    """Reports progress to the caller and to the status file, and stops the work on request."""
 
     def __init__(
         self, places: _Places, progress: Callable[[DownloadProgress], None] | None, cancelled: Callable[[], bool]
@@ -266,19 +255,19 @@ class _Report:
         self._progress = progress
         self._cancelled = cancelled
         self._latest = DownloadProgress(DownloadStage.CREDENTIALS, 0, 0)
-        self._said_at = float("-inf")
+        self._reported_at = float("-inf")
 
-    def say(self, stage: DownloadStage, done: int, total: int) -> None:
-        """Report, at most every `_REPORT_S` within a stage; raises `_CancelledError` where that was asked for."""
+    def report(self, stage: DownloadStage, done: int, total: int) -> None:
+        """Report, at most every `_REPORT_S` within a stage; raises `_CancelledError` on a request to stop."""
         if stage is not DownloadStage.DONE and (self._places.cancel.exists() or self._cancelled()):
             raise _CancelledError(
                 f"the download was stopped on request. Received: stage={stage.value}, {done} of {total or 'unknown'}; "
-                "download again to go on from there"
+                "download again to resume it"
             )
         is_new = stage is not self._latest.stage
         self._latest = DownloadProgress(stage, done, total)
-        if is_new or time.monotonic() - self._said_at >= _REPORT_S:
-            self._said_at = time.monotonic()
+        if is_new or time.monotonic() - self._reported_at >= _REPORT_S:
+            self._reported_at = time.monotonic()
             self.write()
             if self._progress:
                 self._progress(self._latest)
@@ -295,8 +284,8 @@ def _only_one(places: _Places) -> Iterator[None]:
             stack.enter_context(hold_lock(places.lock, timeout_s=1.0))
         except RunError as error:
             raise DownloadError(
-                f"only one download at a time may work in a folder. Received: {str(places.dest)!r}, where one is going "
-                "on; wait for it, or cancel it"
+                f"only one download at a time may work in a folder. Received: {str(places.dest)!r}, where one is "
+                "running; wait for it, or cancel it"
             ) from error
         yield
 
@@ -305,18 +294,18 @@ def _only_one(places: _Places) -> Iterator[None]:
 def _recorded(
     places: _Places, progress: Callable[[DownloadProgress], None] | None, cancelled: Callable[[], bool]
 ) -> Iterator[_Report]:
-    """A report whose last word is in the status file, whatever ends the download."""
+    """A report that is written to the status file at the end, however the download ends."""
     report = _Report(places, progress, cancelled)
     with store_errors(places.cancel):
         places.cancel.unlink(missing_ok=True)  # A request to an earlier download.
     try:
-        report.say(DownloadStage.CREDENTIALS, 0, 0)
+        report.report(DownloadStage.CREDENTIALS, 0, 0)
         yield report
     except _CancelledError:
         report.write()
         raise
     except PneumoError as error:
-        with suppress(StoreError):  # The disk may be what failed; the first error is the one to show.
+        with suppress(StoreError):  # The disk itself may have failed; the first error is the one to show.
             report.write(str(error))
         raise
     finally:
@@ -328,17 +317,17 @@ def _recorded(
 
 
 def _fetch(places: _Places, report: _Report, stall_timeout_s: float) -> None:
-    """Bring the archive to its place."""
+    """Download the archive to its path."""
 
     def watch(size: int, total: int) -> None:
         if max(size, total) > _MAX_ARCHIVE_BYTES:
             raise DownloadError(
                 f"the archive must have at most {_MAX_ARCHIVE_BYTES} bytes. Received: {max(size, total)} bytes; "
-                f"see {DATASET_PAGE} whether it is still the same data set"
+                f"check at {DATASET_PAGE} whether it is still the same data set"
             )
         # One of the archive's two copies will be unpacked, and JPEG files do not get smaller in a zip file.
         _require_free(places.dest, max(total - size, 0) + total // 2)
-        report.say(DownloadStage.DOWNLOADING if size or total else DownloadStage.CREDENTIALS, size, total)
+        report.report(DownloadStage.DOWNLOADING if size or total else DownloadStage.CREDENTIALS, size, total)
 
     fetch_archive(places.partial, places.archive, watch, stall_timeout_s=stall_timeout_s)
 
@@ -347,33 +336,33 @@ def _require_free(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + _RESERVE_BYTES:
         raise DownloadError(
-            f"the disk must have {(needed + _RESERVE_BYTES) / 1e9:.2f} GB free to go on. Received: {free / 1e9:.2f} GB "
+            f"the disk must have {(needed + _RESERVE_BYTES) / 1e9:.2f} GB free to continue. Received: {free / 1e9:.2f} GB "
             f"free in {str(folder)!r}; free some space and download again, or choose a folder on another disk"
         )
 
 
 def _unpack(places: _Places, report: _Report, expected_counts: Mapping[tuple[Split, Label], int]) -> None:
-    """Bring the archive's images to their place, all of them at once."""
+    """Unpack and count the archive's images, then move them to their folder in one step."""
 
     def watch(done: int, total: int) -> None:
         if done == 0:
             _require_free(places.dest, total)
-        report.say(DownloadStage.UNPACKING, done, total)
+        report.report(DownloadStage.UNPACKING, done, total)
 
     _remove(places.unpacking)
     try:
         unpack_images(places.archive, places.unpacking, watch)
         counts = count_images(places.unpacking)
-        report.say(DownloadStage.VERIFYING, sum(counts.values()), sum(expected_counts.values()))
+        report.report(DownloadStage.VERIFYING, sum(counts.values()), sum(expected_counts.values()))
         if counts != dict(expected_counts):
             raise DownloadError(
                 "the data set must have the official numbers of images. Received: "
                 f"{_differences(counts, expected_counts)}; the archive is kept: delete {str(places.archive)!r} to "
-                "download it anew, or unpack it yourself and name that folder"
+                "download it again, or unpack it yourself and use that folder"
             )
         with store_errors(places.root):
             if hasattr(os, "sync"):
-                os.sync()  # Or a power cut could leave the new name with empty files behind it.
+                os.sync()  # Otherwise a power cut could leave a folder of empty files.
             places.unpacking.replace(places.root)
     except CorruptError as error:
         with store_errors(places.archive):

@@ -1,4 +1,4 @@
-"""Brings the Kaggle data set's archive to this machine, by way of `kaggle_client` in a child process."""
+"""Download of the Kaggle data set's archive by `kaggle_client` in a child process."""
 
 import json
 import os
@@ -17,31 +17,29 @@ from typing import IO, Any, Final
 from pneumo_core.errors import DownloadError
 from pneumo_core.runs.files import make_directory, store_errors
 
-__all__ = ["ARCHIVE_NAME", "DATASET_PAGE", "credentials_hint", "fetch_archive"]
-
 _DATASET: Final = "paultimothymooney/chest-xray-pneumonia"
 _SETTINGS_PAGE: Final = "https://www.kaggle.com/settings"
 _POLL_S: Final = 0.2
-"""Seconds between two looks at the growing file."""
+"""Seconds between two checks of the growing file."""
 
 DATASET_PAGE: Final = f"https://www.kaggle.com/datasets/{_DATASET}"
-"""Where people see, and can download, the data set."""
+"""Web page of the data set, with a download link."""
 
 ARCHIVE_NAME: Final = "chest-xray-pneumonia.zip"
-"""What the `kaggle` package calls the data set's archive."""
+"""File name that the `kaggle` package gives the data set's archive."""
 
 _BROWSER_WAY: Final = (
-    f"download {DATASET_PAGE} in a browser, put the file into the download folder as {ARCHIVE_NAME}, and start again"
+    f"download {DATASET_PAGE} in a browser, save the file in the download folder as {ARCHIVE_NAME}, and start again"
 )
 
 
 def credentials_hint() -> str | None:
-    """What to do before Kaggle will serve the data set, or None where credentials are in one of their places.
+    """Instructions for setting up Kaggle credentials, or None if there are some.
 
-    Quick: it looks whether they are there, without the `kaggle` package and without asking Kaggle to accept them.
+    Fast: it only checks that they exist, without the `kaggle` package and without a request to Kaggle.
     """
     home = Path.home() / ".kaggle"
-    # The package's own order: an old ~/.kaggle goes before the folder that Linux desktops prescribe.
+    # The package's own order: an existing ~/.kaggle takes precedence over the XDG folder.
     xdg = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
     default = xdg if sys.platform.startswith("linux") and not home.exists() else home
     folder = Path(os.environ.get("KAGGLE_CONFIG_DIR") or default)
@@ -54,29 +52,29 @@ def credentials_hint() -> str | None:
     if any(os.access(file, os.R_OK) for file in files):
         return None
     return (
-        f"Kaggle must know who downloads. Received: no credentials; create a token at {_SETTINGS_PAGE} (section API), "
+        f"Kaggle requires credentials. Received: none; create a token at {_SETTINGS_PAGE} (section API), "
         f"then set KAGGLE_API_TOKEN to it, or save it as {home / 'access_token'}, or use a legacy key: save it as "
         f"{folder / 'kaggle.json'}, or set KAGGLE_USERNAME and KAGGLE_KEY. Without any of these: {_BROWSER_WAY}"
     )
 
 
 def fetch_archive(partial: Path, archive: Path, watch: Callable[[int, int], None], *, stall_timeout_s: float) -> None:
-    """Download the archive, going on from what an earlier attempt left in `partial`.
+    """Download the archive, resuming from what an earlier attempt left in `partial`.
 
     Args:
-        partial: Folder for the unfinished archive; removed when it is finished, and kept when not, if it is of use.
-        archive: Where the archive appears, in one step, once it is whole.
-        watch: Called several times a second with the bytes that are there and their total (0: not known), and with the
-            total before the first byte is written. What it raises stops the download.
+        partial: Folder for the unfinished archive; removed when it is finished, else kept if it can be resumed.
+        archive: Path of the archive, where it appears in one step once it is complete.
+        watch: Called several times a second with the bytes received and their total (0: unknown), and with the total
+            before the first byte is written. An exception from it stops the download.
         stall_timeout_s: Seconds without a new byte after which the download is given up.
 
     Raises:
-        DownloadError: Kaggle refuses, cannot be reached or falls silent, or the archive does not arrive whole.
+        DownloadError: Kaggle refuses, cannot be reached or stops sending, or the archive arrives incomplete.
         StoreError: A folder cannot be written.
     """
     make_directory(partial)
     with (
-        # Not in the folder, because the package can be told to log its requests with their credentials.
+        # Not in the folder, because the package can be configured to log its requests with their credentials.
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
             [sys.executable, "-m", "pneumo_core.data.kaggle_client", _DATASET, str(partial.resolve())],
@@ -100,14 +98,14 @@ def fetch_archive(partial: Path, archive: Path, watch: Callable[[int, int], None
             listener.join()
     if size == 0 or (total and size != total):
         shutil.rmtree(partial, ignore_errors=True)
-        raise DownloadError(f"the archive must arrive whole. Received: {size} of {total} bytes; download again")
+        raise DownloadError(f"the archive must arrive complete. Received: {size} of {total} bytes; download again")
     with store_errors(archive):
         (partial / ARCHIVE_NAME).replace(archive)
         shutil.rmtree(partial, ignore_errors=True)
 
 
 class _UselessPartError(DownloadError):
-    """What has arrived must not be gone on from."""
+    """The received part must not be resumed."""
 
 
 def _follow(
@@ -118,7 +116,7 @@ def _follow(
     watch: Callable[[int, int], None],
     stall_timeout_s: float,
 ) -> tuple[int, int]:
-    """Watch over the client until it is done; bytes that are there and bytes that were announced."""
+    """Watch the client until it is done; returns the bytes received and the bytes announced."""
     total, size, changed_at = 0, -1, time.monotonic()
     while True:
         try:
@@ -127,7 +125,7 @@ def _follow(
             event = {"event": "nothing"}
         if event is None:
             client.wait()
-            raise DownloadError(f"the kaggle package must do its work. Received: {_last_line(log)}; {_BROWSER_WAY}")
+            raise DownloadError(f"the kaggle package must work. Received: {_last_line(log)}; {_BROWSER_WAY}")
         if event["event"] == "failed":
             raise _refusal(event["kind"], event["status"], event["reason"])
         if event["event"] == "size":
@@ -140,19 +138,19 @@ def _follow(
         if time.monotonic() - changed_at > stall_timeout_s:
             raise DownloadError(
                 f"Kaggle must send data. Received: nothing for {stall_timeout_s:g} s after {size} of "
-                f"{total or 'unknown'} bytes; check the connection and download again, which goes on from there"
+                f"{total or 'unknown'} bytes; check the connection and download again, which resumes the download"
             )
         watch(size, total)
         if event["event"] == "size":
             assert client.stdin is not None
-            with suppress(BrokenPipeError):  # It has ended already; the next event says why.
+            with suppress(BrokenPipeError):  # It has already ended; the next event gives the reason.
                 client.stdin.write("go\n")
                 client.stdin.flush()
 
 
 def _listen(stream: IO[str], events: queue.Queue[dict[str, Any] | None]) -> None:
     for line in stream:
-        with suppress(ValueError):  # Not ours: something else in the child wrote to its standard output.
+        with suppress(ValueError):  # Not an event: something else in the child wrote to its standard output.
             event = json.loads(line)
             if isinstance(event, dict) and "event" in event:
                 events.put(event)
@@ -162,15 +160,15 @@ def _listen(stream: IO[str], events: queue.Queue[dict[str, Any] | None]) -> None
 def _last_line(log: IO[bytes]) -> str:
     log.seek(0)
     lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "an early end without a word"
+    return lines[-1][:300] if lines else "an early end without an error message"
 
 
 def _refusal(kind: str, status: int, reason: str) -> DownloadError:
-    """What the client's failure means and what to do about it."""
+    """The error for a failure of the client, with advice."""
     if kind == "credentials":
         return DownloadError(
             credentials_hint()
-            or "Kaggle must accept the credentials. Received: a refusal of those that are set up; create new ones at "
+            or "Kaggle must accept the credentials. Received: a refusal of the ones set up; create new ones at "
             f"{_SETTINGS_PAGE}, or {_BROWSER_WAY}"
         )
     if kind == "package":
@@ -178,16 +176,16 @@ def _refusal(kind: str, status: int, reason: str) -> DownloadError:
     if kind == "http":
         advice = {
             401: f"Kaggle does not know these credentials: create new ones at {_SETTINGS_PAGE}, or {_BROWSER_WAY}",
-            403: f"sign in, open {DATASET_PAGE} and accept what it asks for, or create new ones at {_SETTINGS_PAGE}",
+            403: f"sign in, open {DATASET_PAGE} and accept its terms, or create new ones at {_SETTINGS_PAGE}",
             404: f"update the client with 'pip install --upgrade kaggle', or {_BROWSER_WAY}",
-            429: "Kaggle asks to slow down: wait some minutes and download again",
+            429: "Kaggle limits the rate of requests: wait some minutes and download again",
         }.get(status, "download again later")
         return DownloadError(f"Kaggle must serve the data set. Received: HTTP status {status} ({reason}); {advice}")
     if kind == "network":
         return DownloadError(
-            f"Kaggle must be reachable. Received: {reason}; check the connection and download again, which goes on "
-            "from what has arrived"
+            f"Kaggle must be reachable. Received: {reason}; check the connection and download again, which resumes "
+            "the download"
         )
     if kind == "disk":
-        return DownloadError(f"the archive must be writable. Received: {reason}; see to that and download again")
-    return _UselessPartError(f"the archive must arrive whole. Received: {reason}; download again")
+        return DownloadError(f"the archive must be writable. Received: {reason}; fix that and download again")
+    return _UselessPartError(f"the archive must arrive complete. Received: {reason}; download again")

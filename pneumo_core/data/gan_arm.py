@@ -1,7 +1,7 @@
-"""A DCGAN's samples as a balancing arm: which run may serve which classifier.
+"""A DCGAN's samples as a balancing arm: which DCGAN's run is allowed for which classifier.
 
-A generator remembers something of every patient it has seen. Its samples may therefore serve a classifier only where none of
-those patients validates or tests it, or they would come back in disguise.
+A generator retains information about every patient in its training images. Its samples may therefore train a classifier only
+if none of those patients is in the classifier's validation or test images; otherwise the samples would leak information.
 """
 
 import io
@@ -20,11 +20,9 @@ from pneumo_core.records import Label, Split
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest, verified_file
 from pneumo_core.runs.submission import gan_run_config
 
-__all__ = ["collapse_of", "follow_gan", "require_gan", "require_unseen"]
-
 
 def follow_gan(config: TrainConfig) -> TrainConfig:
-    """A config that holds out the patients that its DCGAN has not seen; other configs stay as they are.
+    """Adapt a config so that it holds out the patients that its DCGAN was not trained on; other configs stay as they are.
 
     Args:
         config: A classifier's config.
@@ -32,21 +30,21 @@ def follow_gan(config: TrainConfig) -> TrainConfig:
     Raises:
         RunNotFoundError: There is no such DCGAN.
         RunError: The run is a classifier's.
-        ConfigError: The DCGAN has seen all training patients, and the classifier holds some of them out.
+        ConfigError: The DCGAN was trained on all training patients, and the classifier holds some of them out.
     """
     if config.gan_run is None or config.validation is not Validation.PATIENTS:
         return config
     gan = gan_run_config(find_run(config.gan_run))
     if gan.validation is not Validation.PATIENTS:
         raise ConfigError(
-            f"a DCGAN may not have seen the patients a classifier validates on. Received: gan_run={config.gan_run!r}, preset "
-            f"{gan.preset.value!r}, which has seen all; train a DCGAN with the preset 'sound', or the classifier with 'report'"
+            f"a DCGAN must not be trained on a classifier's validation patients. Received: gan_run={config.gan_run!r}, preset "
+            f"{gan.preset.value!r}, trained on all; train a DCGAN with the preset 'sound', or the classifier with 'report'"
         )
     return replace(config, split_seed=gan.seed, val_fraction=gan.val_fraction)
 
 
 def require_gan(config: TrainConfig, index: DataIndex) -> None:
-    """Check that a config's DCGAN, if it has one, is finished and makes what the data set has too little of.
+    """Check that a config's DCGAN, if it has one, is finished and generates the smaller class of the data set.
 
     Args:
         config: A classifier's config.
@@ -55,9 +53,9 @@ def require_gan(config: TrainConfig, index: DataIndex) -> None:
     Raises:
         RunNotFoundError: There is no such DCGAN.
         RunError: The run is a classifier's, or not finished.
-        ConfigError: It makes the class that there is more of, or has seen patients that the classifier validates on.
-        DataError: It has learned from other images.
-        CorruptError: A file is not the one that was written.
+        ConfigError: It generates the larger class, or was trained on validation patients of the classifier.
+        DataError: It was trained on other images.
+        CorruptError: A file does not match its hash.
     """
     if config.balance is not Balance.GAN or config.gan_run is None:
         return
@@ -68,32 +66,32 @@ def require_gan(config: TrainConfig, index: DataIndex) -> None:
     _require_smaller(config.gan_run, gan.label, train["label"].to_numpy())
     if (fitting := follow_gan(config)) != config:
         raise ConfigError(
-            f"a classifier must hold out the patients that its DCGAN has not seen: split_seed={fitting.split_seed}, "
+            f"a classifier must hold out the patients that its DCGAN was not trained on: split_seed={fitting.split_seed}, "
             f"val_fraction={fitting.val_fraction}. Received: split_seed={config.split_seed}, val_fraction={config.val_fraction}"
         )
     learned = _learned(run)
     if strange := int((~learned.isin(train["sha256"])).sum()):
         raise DataError(
-            f"a DCGAN must have learned from training images of this data set. Received: gan_run={run.run_id!r}, "
+            f"a DCGAN must be trained on training images of this data set. Received: gan_run={run.run_id!r}, "
             f"{strange:,} of {len(learned):,} images are not among them; train a DCGAN on this data set"
         )
 
 
 def require_unseen(config: TrainConfig, table: pd.DataFrame, rows: Assignment) -> None:
-    """Check, where the split is known, that a config's DCGAN has seen nobody who is held out, and makes the smaller class.
+    """Check, for a known split, that a config's DCGAN was not trained on held-out patients and generates the smaller class.
 
-    Images are told by their content, so a data set with another test part is no obstacle.
+    Images are identified by their content, so a data set with another test part is allowed.
 
     Args:
         config: A classifier's config with the arm ``gan``.
         table: The index's table.
-        rows: Which rows train, validate and test.
+        rows: Rows of the training, validation and test images.
 
     Raises:
         RunError: The DCGAN's run is not finished.
-        ConfigError: It makes the class that there is more of among the rows that train.
-        DataError: It has learned from a patient who is held out.
-        CorruptError: A file is not the one that was written.
+        ConfigError: It generates the larger class of the training rows.
+        DataError: It was trained on a held-out patient.
+        CorruptError: A file does not match its hash.
     """
     run = find_run(str(config.gan_run))
     _require_smaller(run.run_id, gan_run_config(run).label, table["label"].to_numpy()[rows.train])
@@ -102,24 +100,24 @@ def require_unseen(config: TrainConfig, table: pd.DataFrame, rows: Assignment) -
     part = table.iloc[np.union1d(rows.val, rows.test)]
     if seen := int((part["patient_id"].isin(patients) | part["sha256"].isin(learned)).sum()):
         raise DataError(
-            f"a DCGAN may have seen nobody who validates or tests the classifier. Received: gan_run={run.run_id!r}, "
-            f"{seen:,} of {len(part):,} held-out images are of patients it has learned from; train a DCGAN with the preset "
+            f"a DCGAN must not be trained on the classifier's held-out patients. Received: gan_run={run.run_id!r}, "
+            f"{seen:,} of {len(part):,} held-out images are of patients in its training; train a DCGAN with the preset "
             "'sound' on this data set"
         )
 
 
 def collapse_of(run: RunDirectory) -> str:
-    """Why a finished DCGAN's samples have failed the check for collapse, or "".
+    """Reason why a finished DCGAN's samples failed the check for collapse, or "".
 
     Raises:
         RunError: The run is not finished.
-        CorruptError: The manifest is not what was written.
+        CorruptError: The manifest is damaged.
     """
     return str(read_manifest(run).get("collapse", ""))
 
 
 def _learned(run: RunDirectory) -> "pd.Series[str]":
-    """SHA-256 of each image a finished DCGAN has learned from."""
+    """SHA-256 of each training image of a finished DCGAN."""
     return pd.read_parquet(io.BytesIO(verified_file(run, run.learned)))["sha256"]
 
 
@@ -127,6 +125,6 @@ def _require_smaller(run_id: str, label: Label, labels: NDArray[np.integer[Any]]
     smaller = smaller_class(labels)
     if label is not smaller and gap(labels):
         raise ConfigError(
-            f"samples must be of the smaller class, {smaller.name}. Received: gan_run={run_id!r}, which makes {label.name}; "
+            f"samples must be of the smaller class, {smaller.name}. Received: gan_run={run_id!r} of class {label.name}; "
             f"train a DCGAN on {smaller.name}"
         )

@@ -1,4 +1,4 @@
-"""From a file's bytes to gray pixels, and from a data set to one memory-mapped array.
+"""Decoding of image files to gray pixels, and of a data set to one memory-mapped array.
 
 `decode` is the only way an image enters the project: training, the array cache and uploads share it.
 """
@@ -22,33 +22,17 @@ from pneumo_core.errors import CorruptError, DataError, ImageError, StoreError
 from pneumo_core.runs.files import hold_lock, make_directory, read_json, store_errors, write_json
 from pneumo_core.runs.store import datasets_root
 
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "MAX_PIXELS",
-    "MIN_SIDE",
-    "Decoded",
-    "ImageFacts",
-    "array_path",
-    "content_id",
-    "decode",
-    "decode_gray",
-    "load_array",
-    "open_array",
-    "read_facts",
-    "read_indexed",
-]
-
 IMAGE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png"})
-"""What the names of images end in, in lower case."""
+"""Suffixes of image files, in lower case."""
 
 MIN_SIDE: Final = 32
-"""Smallest side, in pixels, in which lungs could still be told; the data set's own minimum is 127."""
+"""Minimum side, in pixels, at which lungs are still recognizable; the data set's own minimum is 127."""
 
 MAX_PIXELS: Final = 50_000_000
-"""Most pixels that are decoded: five times the data set's largest image, a fifth of what would take 1 GB as RGB."""
+"""Maximum number of pixels: five times the data set's largest image, a fifth of what would take 1 GB as RGB."""
 
-# Above its own limit Pillow warns, above twice that it raises. Made an error for the process, once: filters that change
-# for a moment are not safe between threads. Ours is checked on the header, before a pixel is decoded.
+# Pillow warns above its own limit and raises above twice that. The warning becomes an error once for the process, because
+# temporary warning filters are not thread-safe. The limit here is checked on the header, before pixels are decoded.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 _CHUNK: Final = 64
@@ -57,7 +41,7 @@ _ARRAY_SCHEMA: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What a file's header says.
+    """Facts from a file's header.
 
     Attributes:
         width: Pixels, as stored.
@@ -72,7 +56,7 @@ class ImageFacts:
 
 @contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
-    """Open an image whose header is acceptable; every way of failing, also later in the block, becomes an `ImageError`."""
+    """Open an image whose header is acceptable; every failure, also later in the block, becomes an `ImageError`."""
     if not data:
         raise ImageError("empty", f"an image must hold bytes. Received: {name!r}, which has none")
     try:
@@ -105,7 +89,7 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         # Pillow's decoders raise all four on damaged files.
         raise ImageError(
-            "damaged", f"an image must be whole. Received: {name!r}, which cannot be decoded: {error}; save it again"
+            "damaged", f"an image must be complete. Received: {name!r}, which cannot be decoded: {error}; save it again"
         ) from error
 
 
@@ -114,10 +98,10 @@ def read_facts(data: bytes, name: str) -> ImageFacts:
 
     Args:
         data: The file's bytes.
-        name: What to call it in an error.
+        name: Name in an error message.
 
     Raises:
-        ImageError: The file is no acceptable image; see `decode`.
+        ImageError: The file is not an acceptable image; see `decode`.
     """
     with _opened(data, name) as image:
         return ImageFacts(width=image.width, height=image.height, mode=image.mode)
@@ -125,11 +109,11 @@ def read_facts(data: bytes, name: str) -> ImageFacts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """An image's pixels, and what turning them gray has lost.
+    """An image's gray pixels, and its tint.
 
     Attributes:
         gray: `(height, width)` or `(size, size)` uint8 array in [0, 255].
-        tint: Mean difference between the highest and the lowest colour channel, in gray levels; 0 for a gray file.
+        tint: Mean difference between the highest and the lowest color channel, in gray levels; 0 for a gray file.
     """
 
     gray: NDArray[np.uint8]
@@ -139,17 +123,17 @@ class Decoded:
 def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
     """Decode a PNG or JPEG file to gray, upright, opaque 8-bit pixels.
 
-    Colour is weighted by ITU-R BT.601 (Pillow's ``L``); 16-bit images keep their high byte; transparency is laid on black,
+    Color is weighted by ITU-R BT.601 (Pillow's ``L``); 16-bit images keep their high byte; transparency is laid on black,
     as the air around a patient is; EXIF rotation is applied.
 
     Args:
         data: The file's bytes.
-        name: What to call it in an error.
-        size: Side of the square to squash to, in pixels (the report's 150 x 150, aspect not kept), or None to keep the size.
+        name: Name in an error message.
+        size: Side of the square to resize to, in pixels (the report's 150 x 150, aspect not kept), or None to keep the size.
 
     Raises:
-        ImageError: The file is empty, no PNG or JPEG, damaged, animated, too small (`MIN_SIDE`) or too large (`MAX_PIXELS`);
-            `reason` says which.
+        ImageError: The file is empty, not PNG or JPEG, damaged, animated, too small (`MIN_SIDE`) or too large
+            (`MAX_PIXELS`); `reason` is the code.
     """
     with _opened(data, name) as image:
         shown = _shown(image, size)
@@ -157,16 +141,16 @@ def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
 
 
 def decode_gray(data: bytes, name: str, *, size: int | None = None) -> NDArray[np.uint8]:
-    """The gray pixels alone of what `decode` gives, for images whose tint nobody asks for: it takes as long again."""
+    """Gray pixels as of `decode`, without the tint, which takes as long again to compute."""
     with _opened(data, name) as image:
         return _squashed(_shown(image, size), size)
 
 
 def _shown(image: Image.Image, size: int | None) -> Image.Image:
-    """The image upright and opaque."""
+    """Rotate the image upright and remove transparency."""
     if size is not None:
-        # Lets the JPEG decoder drop detail that the squash averages away. Half of the side is left to the squash itself,
-        # or images just above and just below a decoder's step would differ in sharpness.
+        # Lets the JPEG decoder drop detail that resizing averages away. At least twice the target size is decoded, or images
+        # just above and just below a step of the decoder would differ in sharpness.
         image.draft(None, (2 * size, 2 * size))
     return _opaque(_upright(image))
 
@@ -178,7 +162,7 @@ def _squashed(shown: Image.Image, size: int | None) -> NDArray[np.uint8]:
     return np.asarray(gray, dtype=np.uint8)
 
 
-# EXIF 2.32, section 4.6.4, tag 274: what brings an image upright, by the stored orientation (1 is upright).
+# EXIF 2.32, section 4.6.4, tag 274: the operation that rotates an image upright, by stored orientation (1 is upright).
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -191,7 +175,7 @@ _UPRIGHT: Final = {
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    # `ImageOps.exif_transpose` also writes the other tags anew, which fails in many ways on damaged ones.
+    # `ImageOps.exif_transpose` also rewrites the other tags, which fails in many ways on damaged ones.
     turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return image if turn is None else image.transpose(turn)
 
@@ -213,27 +197,27 @@ def _to_gray(image: Image.Image) -> Image.Image:
 def _tint(image: Image.Image) -> float:
     if image.mode not in {"RGB", "RGBA", "P", "CMYK"}:
         return 0.0
-    # A mean needs no detail; the gap has a box filter do most of the squash, which is several times as fast.
+    # A mean needs no detail; `reducing_gap` lets a box filter do most of the resizing, which is several times as fast.
     small = image.convert("RGB").resize((64, 64), reducing_gap=2.0)
     channels = np.asarray(small, dtype=np.int16)
     return float(np.mean(channels.max(axis=2) - channels.min(axis=2)))
 
 
 def read_indexed(root: Path, image_id: str, sha256: str) -> bytes:
-    """Bytes of an indexed file, if it still is the file that was indexed.
+    """Bytes of an indexed file, after checking that it has not changed.
 
     Raises:
-        DataError: The file is gone or has changed.
+        DataError: The file is missing or has changed.
     """
     try:
         data = (root / image_id).read_bytes()
     except OSError as error:
         raise DataError(
-            f"an indexed file must stay. Received: {image_id!r}: {error.strerror}; connect the folder again"
+            f"an indexed file must not be removed. Received: {image_id!r}: {error.strerror}; connect the folder again"
         ) from error
     if hashlib.sha256(data).hexdigest() != sha256:
         raise DataError(
-            f"an indexed file must stay as it was. Received: {image_id!r}, changed since; connect the folder again"
+            f"an indexed file must not change. Received: {image_id!r}, changed since; connect the folder again"
         )
     return data
 
@@ -255,12 +239,12 @@ def content_id(image_ids: Iterable[str], hashes: Iterable[str]) -> str:
 
 
 def array_path(data_id: str, size: int) -> Path:
-    """Where the squashed images of a data set are cached."""
+    """Path of a data set's cached array of resized images."""
     return datasets_root() / data_id / f"gray-{size}.npy"
 
 
 def open_array(data_id: str, size: int, count: int) -> NDArray[np.uint8] | None:
-    """The cached array, memory-mapped read-only, or None where it is missing, damaged or of another data set.
+    """The cached array, memory-mapped read-only, or None if it is missing, damaged or of another data set.
 
     Args:
         data_id: Content-based id of the data set.
@@ -272,7 +256,7 @@ def open_array(data_id: str, size: int, count: int) -> NDArray[np.uint8] | None:
     """
     path = array_path(data_id, size)
     shape = (count, size, size)
-    # NumPy's own reader raises many things on a damaged header, so the header is held against the one we write.
+    # NumPy's own reader raises many errors on a damaged header, so the header is compared with the expected one.
     header = _array_header(shape)
     try:
         if read_json(path.with_suffix(".json")) != _array_facts(data_id, size, count, path.stat().st_size):
@@ -282,11 +266,11 @@ def open_array(data_id: str, size: int, count: int) -> NDArray[np.uint8] | None:
                 return None
         return np.memmap(path, np.uint8, "r", len(header), shape)
     except (StoreError, OSError, ValueError):
-        return None  # It is a cache: whatever is wrong with it, building it again is right.
+        return None  # It is a cache: whatever is wrong, it is built again.
 
 
 def _array_header(shape: tuple[int, int, int]) -> bytes:
-    """Head of a NumPy file of that shape."""
+    """Header of a NumPy file of that shape."""
     header = np.lib.format.header_data_from_array_1_0(np.empty((0, 0, 0), np.uint8))
     header["shape"] = shape
     buffer = io.BytesIO()
@@ -308,8 +292,8 @@ def load_array(
 ) -> NDArray[np.uint8]:
     """All images of a data set as one memory-mapped array, built on first use.
 
-    Images are decoded in parallel (Pillow releases Python's lock) and written in order, a chunk at a time, so memory does
-    not grow with their number. The finished file is renamed into place: after a kill the next call starts anew.
+    Images are decoded in parallel (Pillow releases Python's lock) and written in order, in chunks, so memory does not
+    grow with their number. The finished file is renamed into place: after a kill the next call starts again.
 
     Args:
         root: Folder of the data set.
@@ -322,12 +306,12 @@ def load_array(
         `(len(image_ids), size, size)` uint8 array, read-only.
 
     Raises:
-        DataError: The images are no longer the ones that were indexed: one cannot be read, or `data_id` does not fit.
+        DataError: The images have changed since they were indexed: one cannot be read, or `data_id` does not match.
         StoreError: The cache cannot be written.
     """
     path = array_path(data_id, size)
     make_directory(path.parent)
-    # Two runs may ask at once: the second waits, then finds the array there.
+    # Two runs may need it at once: the second waits and then finds the array.
     with hold_lock(path.with_suffix(".lock"), timeout_s=3600):
         array = open_array(data_id, size, len(image_ids))
         if array is None:
@@ -354,7 +338,7 @@ def _build_array(
             return decode_gray(data, image_id, size=size), hashlib.sha256(data).hexdigest()
         except (OSError, ImageError) as error:
             raise DataError(
-                f"an indexed image must stay as it was. Received: {image_id!r}: {error}; index the data set again"
+                f"an indexed image must not change. Received: {image_id!r}: {error}; index the data set again"
             ) from error
 
     partial = path.with_suffix(".partial")
@@ -375,9 +359,9 @@ def _build_array(
                 os.fsync(file.fileno())
             if (received := content_id(image_ids, hashes)) != data_id:
                 raise DataError(
-                    f"the images must stay as they were indexed. Received: content of {str(root)!r} with the id {received}, "
+                    f"indexed images must not change. Received: content of {str(root)!r} with the id {received}, "
                     f"not {data_id}; index the data set again"
                 )
             partial.replace(path)
         finally:
-            partial.unlink(missing_ok=True)  # A half array on a full disk would stand in the way of the next try.
+            partial.unlink(missing_ok=True)  # A partial array on a full disk would block the next attempt.

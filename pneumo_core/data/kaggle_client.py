@@ -1,11 +1,10 @@
-"""The one place that imports the `kaggle` package; `data.download` runs it as a child process.
+"""The only module that imports the `kaggle` package; `data.download` runs it as a child process.
 
-The package authenticates, prints and may end its process as soon as it is imported, keeps what it read for good, and
-cannot be interrupted while it waits for the network. A process of its own keeps all of that away from the caller, who
-can end it.
+The package authenticates, prints and may end its process on import, caches its settings, and cannot be interrupted while it
+waits for the network. A child process isolates the caller from that, and the caller can end it.
 
-Standard output carries one JSON object a line: ``size`` (the archive's length, before its first byte is written), then
-``done`` or ``failed``. One line on standard input answers ``size``; its end means that the caller is gone.
+Standard output carries one JSON object per line: ``size`` (the archive's length, before its first byte is written), then
+``done`` or ``failed``. One line on standard input answers ``size``; end of file means that the caller has ended.
 """
 
 import json
@@ -17,11 +16,9 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import Any
 
-__all__ = ["main"]
-
 
 def main(dataset: str, folder: str) -> None:
-    """Download a data set's archive into a folder, resuming what the package can prove to be a part of it.
+    """Download a data set's archive into a folder, resuming a part that the package can verify.
 
     Args:
         dataset: ``owner/name`` on Kaggle.
@@ -29,7 +26,7 @@ def main(dataset: str, folder: str) -> None:
     """
     output = sys.stdout
     allowed = threading.Event()
-    # A copy, because the package's way out, exit(), closes sys.stdin and would wait there for a reader of it.
+    # A copy, because the package calls exit(), which closes sys.stdin and would wait there for its reader.
     threading.Thread(target=_obey, args=(os.dup(sys.stdin.fileno()), allowed), daemon=True).start()
 
     def announce(size_bytes: int) -> None:
@@ -44,7 +41,7 @@ def main(dataset: str, folder: str) -> None:
 def _obey(handle: int, allowed: threading.Event) -> None:
     while os.read(handle, 1):
         allowed.set()
-    os._exit(1)  # The caller died: do not go on writing into a folder that its successor may use.
+    os._exit(1)  # The caller has ended: stop writing into a folder that its successor may use.
 
 
 def _say(output: Any, **event: Any) -> None:
@@ -53,9 +50,9 @@ def _say(output: Any, **event: Any) -> None:
 
 
 def _fetch(dataset: str, folder: str, announce: Callable[[int], None]) -> dict[str, Any]:
-    """What happened, as an event."""
+    """Download, and return the outcome as an event."""
     try:
-        from kaggle.api.kaggle_api_extended import KaggleApi  # noqa: PLC0415 - importing it is what may fail
+        from kaggle.api.kaggle_api_extended import KaggleApi  # noqa: PLC0415 - the import may fail
         from requests.exceptions import HTTPError, RequestException  # noqa: PLC0415 - comes with it
     except ImportError as error:
         return _failed("package", error)
@@ -87,7 +84,7 @@ def _fetch(dataset: str, folder: str, announce: Callable[[int], None]) -> dict[s
 
 
 def _failed(kind: str, error: BaseException, status: int = 0) -> dict[str, Any]:
-    # Queries of download addresses are signed: whoever reads them could use them.
+    # Queries of download URLs are signed, so they are removed from logs.
     reason = re.sub(r"\?\S+", "", " ".join(str(error).split()))[:300]
     return {"event": "failed", "kind": kind, "status": status, "reason": reason or type(error).__name__}
 

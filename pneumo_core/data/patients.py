@@ -1,12 +1,10 @@
-"""What a file's name says: the patient, in both readings of the numbers, and the subtype."""
+"""Patient, in both readings of the numbers, and subtype from a file's name."""
 
 import re
 from pathlib import PurePosixPath
 from typing import Final
 
 from pneumo_core.records import Label, Subtype
-
-__all__ = ["parse_name"]
 
 # Kaggle (Mendeley versions 1 and 2): person23_bacteria_78.jpeg, person447_virus_921_1.jpeg, IM-0115-0001.jpeg,
 # IM-0011-0001-0002.jpeg, NORMAL2-IM-1427-0001.jpeg, NORMAL2-person12_virus_3.jpeg.
@@ -23,9 +21,9 @@ _MENDELEY: Final = re.compile(
 def parse_name(image_id: str, label: Label) -> tuple[str, str, Subtype]:
     """Patient keys and subtype from a file's name.
 
-    The prefixes (bacteria, virus, IM, NORMAL2-IM) are almost certainly numbered apart, so `patient_id` keeps the prefix;
-    `pooled_id` drops it, for those who want the pessimistic reading. A name of no known scheme counts as a patient of its
-    own under both keys.
+    The prefixes (bacteria, virus, IM, NORMAL2-IM) almost certainly have separate numbers, so `patient_id` keeps the prefix;
+    `pooled_id` drops it, which is the pessimistic reading. A name of no known scheme counts as a patient of its own under
+    both keys.
 
     Args:
         image_id: Path of the image below the data set's root.

@@ -1,7 +1,7 @@
-"""The built-in data set: phantoms, synthetic chest radiographs of children, so that everything works before real data is there.
+"""The built-in data set: phantoms, synthetic chest radiographs of children, so that everything works without real data.
 
-Anatomy, faults of the exposure, sizes and compression come from the same distributions for every class, so that only the
-findings tell the classes apart (`radiograph` draws them).
+Anatomy, exposure faults, sizes and compression have the same distributions in every class, so that only the findings
+distinguish the classes (`radiograph` draws them).
 """
 
 import os
@@ -28,19 +28,17 @@ from pneumo_core.errors import DataError
 from pneumo_core.records import Label, Split, Subtype
 from pneumo_core.runs.files import make_directory, store_errors
 
-__all__ = ["PHANTOM_COUNT", "draw_phantom", "first_phantoms", "write_phantoms"]
-
 PHANTOM_COUNT: Final = 600
-"""Images of the built-in data set."""
+"""Number of images of the built-in data set."""
 
 _SEED: Final = 0
 _DIFFICULTY: Final = 0.5
-"""Those of the built-in data set."""
+"""Parameters of the built-in data set."""
 
 _COUNTS: Final = (40, 20_000)
 
 _WORTH_A_PROCESS: Final = 150
-"""Images below which a further process takes longer to start than it saves."""
+"""Number of images below which another process takes longer to start than it saves."""
 
 _SIZES: Final = ((200, 150), (224, 180), (240, 200), (256, 176), (288, 224), (200, 200), (320, 240), (180, 160))
 """Width and height of the "machines" in pixels; each image varies one of them a little."""
@@ -50,20 +48,20 @@ _SHARES: Final[dict[Subtype, dict[Split, float]]] = {
     Subtype.BACTERIA: {Split.TRAIN: 0.3749, Split.TEST: 0.0833, Split.VAL: 0.0133},
     Subtype.VIRUS: {Split.TRAIN: 0.1875, Split.TEST: 0.0417, Split.VAL: 0.0067},
 }
-"""Share of all images. 76/4/20 % of them train, validate and test; 74 %, 50 % and 62.5 % of those show pneumonia, two
+"""Fractions of all images. 76/4/20 % are train, val and test; 74 %, 50 % and 62.5 % of those show pneumonia, two
 thirds of it bacterial. That is near the Kaggle set (5,216/16/624 images; 74.3 %, 50 % and 62.5 %), with a larger val."""
 
 _IMAGES_A_PATIENT: Final = (0.50, 0.28, 0.14, 0.08)
-"""Chance of a patient having 1, 2, 3 or 4 images."""
+"""Probability that a patient has 1, 2, 3 or 4 images."""
 
 _FOR_NUMBER: Final = 0
 _FOR_BODY: Final = 1
-"""Which of a patient's random numbers: for how many images there are, for the body, and (1 + n) for the nth image."""
+"""Stream of a patient's random numbers: for the number of images, for the body, and (1 + n) for the nth image."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One image to write: where it goes and the key of its patient's random numbers."""
+    """One image to write: its path and the key of its patient's random numbers."""
 
     split: Split
     subtype: Subtype
@@ -96,11 +94,11 @@ def write_phantoms(
     numbers of its own, and a larger `count` only adds images. Patients have one to four images and never span splits.
 
     Args:
-        out: Folder to create; it may exist if it is empty. It appears whole or not at all.
+        out: Folder to create; it may exist if it is empty. It appears in one step, complete.
         seed: Seed of everything random, at least 0.
         count: Number of images, in [40, 20000].
         difficulty: How faint and small the findings are, in [0, 1].
-        progress: Called in this thread with (images done, images in all), after each image.
+        progress: Called in this thread with (images done, total images), after each image.
 
     Raises:
         ConfigError: `seed`, `count` or `difficulty` is out of its range.
@@ -122,17 +120,17 @@ def write_phantoms(
             partial.chmod(0o755)  # mkdtemp makes the folder private, but artifacts may be shared between users.
             _write_images(partial, seed, count, difficulty, progress)
             if out.exists():
-                out.rmdir()  # Windows replaces no folder, not even an empty one.
+                out.rmdir()  # Windows does not replace folders, not even empty ones.
             partial.rename(out)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
 
 def first_phantoms(count: int) -> tuple[tuple[Label, ...], list[npt.NDArray[np.uint8]]]:
-    """The built-in data set's first training images of each class in turn, drawn at once and stored nowhere.
+    """First training images of the built-in data set, alternating between the classes, drawn in memory.
 
     Args:
-        count: How many.
+        count: Number of images.
 
     Returns:
         Their classes, and `(height, width)` uint8 gray levels of each, before compression.
@@ -156,7 +154,7 @@ def _write_images(
                 progress(done, count)
         while any(process.poll() is None for process in processes):
             time.sleep(0.02)
-    # Helpers only save time: what one left undone, because it was killed or could not write, is drawn here, or fails here.
+    # Helpers only save time: images that one left undone, because it was killed or could not write, are drawn here.
     for job in jobs:
         if not (root / job.file).exists():
             (root / job.file).write_bytes(_jpeg(job, seed, difficulty))
@@ -165,7 +163,7 @@ def _write_images(
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Planes this small cost OpenCV's threads more in waiting for each other than they save."""
+    """Run OpenCV in one thread: on planes this small, its threads wait longer for each other than they save."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -178,18 +176,18 @@ def _one_thread() -> Iterator[None]:
 def _helpers(
     number: int, root: Path, seed: int, count: int, difficulty: float
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Processes that draw the same images as this one, each image whoever comes to it first.
+    """Processes that share the images with this one; each image is drawn by the first that reaches it.
 
-    Not threads, which were no faster, since most of a drawing is many short calls; and not a pool of `multiprocessing`, which
-    would run a caller's script once more and outlive a caller that is killed.
+    Threads were not faster, since drawing consists of many short calls; a pool of `multiprocessing` would run the caller's
+    script again and outlive a caller that is killed.
     """
     command = [sys.executable, "-m", "pneumo_core.data.phantom", *map(str, (root.resolve(), seed, count, difficulty))]
     null, place = subprocess.DEVNULL, Path(__file__).resolve().parents[2]
     processes: list[subprocess.Popen[bytes]] = []
     try:
-        with suppress(OSError):  # No more processes or memory: then fewer draw.
+        with suppress(OSError):  # No more processes or memory: fewer processes draw.
             for _ in range(number):
-                # Nothing is ever written into the pipe. It closes when this process ends, however it ends.
+                # Nothing is written into the pipe. It closes when this process ends, however it ends.
                 helper = subprocess.Popen(command, cwd=place, stdin=subprocess.PIPE, stdout=null, stderr=null)
                 processes.append(helper)
         yield processes
@@ -200,11 +198,11 @@ def _helpers(
 
 
 def _draw(jobs: Sequence[_Job], root: Path, seed: int, difficulty: float) -> Iterator[int]:
-    """Draw the images that no other process has begun, in order; yields how many of all are begun, after each."""
+    """Draw the images that no other process has started, in order; yields the number started by all, after each."""
     for begun, job in enumerate(jobs, start=1):
         file = root / job.file
         if not file.exists():
-            # Whoever makes the partial file draws the image.
+            # The process that creates the partial file draws the image.
             with suppress(FileExistsError), _partial(file).open("xb") as partial:
                 partial.write(_jpeg(job, seed, difficulty))
                 partial.close()
@@ -219,14 +217,14 @@ def _partial(file: Path) -> Path:
 def _jobs(seed: int, count: int) -> Iterator[_Job]:
     """Images of the data set; those of a smaller count are the first patients of each subtype."""
     wanted = dict.fromkeys(_SHARES, 0)
-    for _ in range(count):  # One by one, so that no subtype ever loses an image to a larger count.
+    for _ in range(count):  # One by one, so that no subtype loses an image at a larger count.
         wanted[min(_SHARES, key=lambda subtype: wanted[subtype] / sum(_SHARES[subtype].values()))] += 1
     for subtype, shares in _SHARES.items():
         filled = dict.fromkeys(shares, 0)
         patient = 0
         while (left := wanted[subtype] - sum(filled.values())) > 0:
             patient += 1
-            # The split furthest behind its share takes the patient, so each split has one of the first three.
+            # The split furthest below its fraction gets the patient, so each split has one of the first three.
             split = min(shares, key=lambda name: filled[name] / shares[name])
             rng = _rng(seed, subtype, patient, _FOR_NUMBER)
             images = min(left, 1 + int(rng.choice(len(_IMAGES_A_PATIENT), p=_IMAGES_A_PATIENT)))
@@ -243,7 +241,7 @@ def _drawn(job: _Job, seed: int, difficulty: float) -> tuple[npt.NDArray[np.uint
     rng = _rng(seed, job.subtype, job.patient, _FOR_BODY + job.number)
     width, height = _SIZES[rng.integers(len(_SIZES))]
     width, height = width + int(rng.integers(-12, 13)), height + int(rng.integers(-10, 11))
-    # Wide enough that what a finding does to the file's size drowns in it.
+    # Wide enough to hide the effect of a finding on the file's size.
     quality, is_rgb = int(rng.integers(55, 96)), rng.random() < 0.05
     pixels = draw_phantom(
         rng,
@@ -266,7 +264,7 @@ def _jpeg(job: _Job, seed: int, difficulty: float) -> bytes:
 
 
 def _help(root: str, seed: str, count: str, difficulty: str) -> None:
-    """What a helper does, with the arguments of `_helpers`, for as long as who started it lives."""
+    """Main function of a helper, with the arguments of `_helpers`; it ends when its caller ends."""
 
     def end_with_caller() -> None:
         sys.stdin.buffer.read()

@@ -1,7 +1,7 @@
-"""The default data set, made ready in a process of its own: phantoms are drawn, and files are read for the first time.
+"""Preparation of the default data set in a process of its own: phantoms are drawn and files are indexed.
 
-`python -m pneumo_core.data.preparation` does that, `jobs.preparing` starts it, and `preparation` says how far it is. If it is
-stopped, the next one begins anew, with the phantoms that were drawn if all were.
+`python -m pneumo_core.data.preparation` does that, `jobs.preparing` starts it, and `preparation` returns its progress. If it
+is stopped, the next one starts again, but keeps the phantoms if all were drawn.
 """
 
 import os
@@ -16,21 +16,19 @@ from pneumo_core.errors import PneumoError, StoreError
 from pneumo_core.runs.files import hold_lock, lock_is_held, read_json, write_json
 from pneumo_core.runs.store import datasets_root
 
-__all__ = ["Preparation", "is_preparing", "preparation", "preparation_file"]
-
 _EVERY_S: Final = 0.2
-"""Least time between two words on how far it is."""
+"""Minimum time between two progress reports, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """How far a preparation is, or was when it stopped.
+    """Progress of a preparation, also after it stopped.
 
     Attributes:
-        stage: What it does, as a person reads it.
+        stage: Current stage, for people.
         done: Images done in this stage.
-        total: Images of this stage; 0 where that is not known yet.
-        error: Why it failed; empty where it has not.
+        total: Images of this stage; 0 if that is unknown.
+        error: Reason of a failure, or "".
     """
 
     stage: str
@@ -40,64 +38,64 @@ class Preparation:
 
 
 def preparation_file(suffix: str) -> Path:
-    """Where a preparation keeps its ``.json`` (how far), its ``.lock`` (that it works) and its ``.log``."""
+    """Path of a preparation's ``.json`` (progress), ``.lock`` (held while it works) or ``.log``."""
     return datasets_root() / f"preparation{suffix}"
 
 
 def is_preparing() -> bool:
-    """Whether a process prepares the default data set right now.
+    """Whether a process is preparing the default data set.
 
     Raises:
-        StoreError: The lock is there but cannot be opened.
+        StoreError: The lock exists but cannot be opened.
     """
     return lock_is_held(preparation_file(".lock"))
 
 
 def preparation() -> Preparation:
-    """What the newest preparation said last."""
+    """Last reported progress of the newest preparation."""
     try:
         return Preparation(**read_json(preparation_file(".json")))
-    except (StoreError, TypeError):  # Nothing was said yet, or of another version.
+    except (StoreError, TypeError):  # No report yet, or one of another version.
         return Preparation("Starting")
 
 
 def _prepare() -> int:
-    """Make the default data set ready; the exit status, 1 where that failed for a reason that is told."""
+    """Prepare the default data set; returns the exit status, 1 after an expected error."""
     if hasattr(os, "nice"):
-        os.nice(5)  # The page that waits goes first.
+        os.nice(5)  # The waiting page takes precedence.
     try:
         with hold_lock(preparation_file(".lock")):
-            _tell(Preparation("Starting"))
-            # After the lock, which says that this process works: these take a second to load.
+            _report(Preparation("Starting"))
+            # After the lock, which shows that this process works: these imports take a second.
             from pneumo_core.data.index import build_index  # noqa: PLC0415
             from pneumo_core.data.source import default_data  # noqa: PLC0415
 
             try:
-                folder = default_data(_teller("Drawing phantoms"))
-                build_index(folder, progress=_teller("Reading the images"))
+                folder = default_data(_reporter("Drawing phantoms"))
+                build_index(folder, progress=_reporter("Reading the images"))
             except PneumoError as error:
-                _tell(Preparation("Failed", error=str(error)))
+                _report(Preparation("Failed", error=str(error)))
                 return 1
-    except PneumoError as error:  # Another process prepares it, or nothing can be written.
+    except PneumoError as error:  # Another process is preparing it, or nothing can be written.
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
-def _teller(stage: str) -> Callable[[int, int], None]:
-    told_at = 0.0
+def _reporter(stage: str) -> Callable[[int, int], None]:
+    reported_at = 0.0
 
     def progress(done: int, total: int) -> None:
-        nonlocal told_at
-        if done == total or time.monotonic() - told_at >= _EVERY_S:
-            told_at = time.monotonic()
-            _tell(Preparation(stage, done, total))
+        nonlocal reported_at
+        if done == total or time.monotonic() - reported_at >= _EVERY_S:
+            reported_at = time.monotonic()
+            _report(Preparation(stage, done, total))
 
     return progress
 
 
-def _tell(what: Preparation) -> None:
-    write_json(preparation_file(".json"), asdict(what))
+def _report(progress: Preparation) -> None:
+    write_json(preparation_file(".json"), asdict(progress))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How one phantom is drawn: a synthetic chest radiograph of a child.
+"""Drawing of one phantom: a synthetic chest radiograph of a child.
 
-A phantom adds up what a beam would cross (soft tissue, heart, bones, less the air of the lungs) and develops the sum like
-a film. Consolidations (bacteria) and interstitial haze (virus) take air away. All shapes and amounts are our own, chosen by
-eye: a phantom looks like a radiograph at a glance and measures nothing.
+A phantom sums the thickness that a beam would cross (soft tissue, heart, bones, minus the air of the lungs) and develops the
+sum like a film. Consolidations (bacteria) and interstitial haze (virus) replace air. All shapes and amounts were chosen by
+eye: a phantom resembles a radiograph at a glance and has no diagnostic meaning.
 
 Body coordinates: x from -1 to 1 between the widest points of the rib cage (negative is the patient's right, which is the
 image's left), y from 0 at the apex of the lungs to 1 at their base.
@@ -18,14 +18,12 @@ import numpy.typing as npt
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Subtype
 
-__all__ = ["draw_phantom", "require_within"]
-
 Plane = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
 
 _SIDES: Final = (64, 2048)
 
-# Outlines in body coordinates, as rows of x and of y. Of what is nearly symmetric only the left half is here.
+# Outlines in body coordinates, as rows of x and of y; for nearly symmetric parts only the left half.
 _FLIP: Final = np.array([[[-1.0, 1.0]], [[1.0, 1.0]]])
 _TORSO: Final = np.transpose([
     [0.0, 0.33, 0.32, 0.55, 1.0, 1.20, 1.12, 1.10, 1.12, 0.0],
@@ -66,7 +64,7 @@ def draw_phantom(
         height: Pixels, in [64, 2048].
         width: Pixels, in [64, 2048].
         difficulty: How faint and small the findings are, in [0, 1].
-        patient_rng: Random numbers of the body and its findings; equal ones give the same patient. None: taken from `rng`.
+        patient_rng: Random numbers of the body and its findings; equal states give the same patient. None: `rng` is used.
 
     Returns:
         `(height, width)` uint8 gray levels, bright where the body is dense.
@@ -92,10 +90,10 @@ def draw_phantom(
 
 
 def require_within(name: str, value: float, low: float, high: float, *, whole: bool = False) -> None:
-    """Refuse a number out of its range.
+    """Check the range of a number.
 
     Raises:
-        ConfigError: `value` is no number (no whole number where `whole`) from `low` to `high`.
+        ConfigError: `value` is not a number (with `whole`, a whole number) from `low` to `high`.
     """
     kind = int if whole else int | float
     # bool is an int in Python, and NaN fails every comparison.
@@ -122,7 +120,7 @@ class _Film:
 
     @classmethod
     def positioned(cls, rng: np.random.Generator, body: np.random.Generator, height: int, width: int) -> "_Film":
-        """Lay a body on a film of the given size."""
+        """Position a body on a film of the given size."""
         # Chests of small children are about as wide as they are high; a wide film shows more of the arms.
         length = height * (0.68 + 0.04 * body.standard_normal()) * rng.uniform(0.96, 1.04)
         breadth = (0.20 * width + 0.25 * height) * (1 + 0.05 * body.standard_normal()) * rng.uniform(0.97, 1.03)
@@ -147,11 +145,11 @@ class _Film:
             blur: Standard deviation of the blur as a fraction of the lungs' height, above 0.
         """
         sigma = blur * self.length
-        # What is blurred away need not be drawn finely.
+        # Detail that is blurred away need not be drawn finely.
         scale = 0.25 if sigma > 5 else 0.5 if sigma > 1.6 else 1.0
         corners = shapes.reshape(-1, *shapes.shape[-2:]) @ self.matrix[:, :2].T + self.matrix[:, 2]
         plane = np.zeros((round(self.height * scale), round(self.width * scale)), np.uint8)
-        # Sixteenths of pixels (shift=4), and one outline at a time: in one call, where two overlap there would be a hole.
+        # Sixteenths of pixels (shift=4), and one outline at a time: in one call, an overlap of two would become a hole.
         for outline in (corners * (16 * scale)).astype(np.int32):
             cv2.fillPoly(plane, [outline], 255, cv2.LINE_AA, 4)
         sharp = plane.astype(np.float32) * np.float32(1 / 255)
@@ -175,7 +173,7 @@ class _Film:
         return self.enlarged(noise)
 
     def enlarged(self, coarse: npt.ArrayLike) -> Plane:
-        """A plane of the film's size from one that was drawn coarsely."""
+        """Enlarge a coarsely drawn plane to the film's size."""
         plane = np.asarray(coarse, np.float32)
         if plane.shape == (self.height, self.width):
             return plane
@@ -211,7 +209,7 @@ def _shaken(rng: np.random.Generator, outline: Points, amount: float) -> Points:
 
 
 def _soft_tissue(film: _Film, rng: np.random.Generator, body: np.random.Generator) -> tuple[Plane, Plane]:
-    """Thickness of soft tissue, and the share of air in the lungs before any finding."""
+    """Thickness of soft tissue, and the fraction of air in the lungs before any finding."""
     half = _shaken(body, _TORSO, 0.02)
     torso = _smooth(np.concatenate([half, half[::-1] * [-1.0, 1.0]]))
     tissue = 0.50 * film.fill(torso, blur=0.012) + 0.38 * film.fill(torso, blur=0.10)
@@ -254,7 +252,7 @@ def _bones(film: _Film, body: np.random.Generator) -> Plane:
     steep, thick = body.uniform(1.0, 1.7), body.uniform(0.013, 0.018)
     wall = np.minimum(0.48 + 0.19 * number - 0.017 * number**2, 0.96)
     wall[5:] = 0.98
-    # From the spine to the side, then forwards and down to the breastbone.
+    # From the spine to the side, then forward and down to the breastbone.
     turn = np.linspace(0.0, 1.0, 24)
     drop = steep * (0.15 + 0.012 * number)
     x = 0.06 + (wall - 0.06) * np.sin(turn * np.pi / 2)
@@ -268,7 +266,7 @@ def _bones(film: _Film, body: np.random.Generator) -> Plane:
     behind, before = (np.concatenate([one, one * _FLIP[0] + [0.0, sag]]) for one in (behind, before))
     bands = _ribbons(behind, thick * (0.85 + 0.3 * np.sin(np.pi * turn)))
     ribs = film.fill(bands, blur=0.003)
-    # The cortex is denser than the marrow: ribs have bright rims, brightest where they turn forwards.
+    # The cortex is denser than the marrow: ribs have bright rims, brightest where they turn forward.
     bone: Plane = 0.085 * ribs + 0.22 * np.maximum(ribs - film.fill(bands, blur=0.011), 0)
     bone += 0.06 * film.fill(_ribbons(before, thick * 1.1), blur=0.006)
     bone += 0.09 * film.fill(_ribbons(behind[:, -5:], thick * 0.8), blur=0.008)
@@ -289,7 +287,7 @@ def _bones(film: _Film, body: np.random.Generator) -> Plane:
 
 
 def _vessels(film: _Film, body: np.random.Generator) -> Plane:
-    """Branching vessels of the lungs and the hila they come from: 0 is none, 1 a thick one."""
+    """Branching vessels of the lungs and their hila: 0 is none, 1 a thick one."""
     stems, knots, forks = 18, 12, 4
     side = np.repeat([-1.0, 1.0], stems // 2)[:, None]
     length = body.uniform(0.35, 0.62, (stems, 1))
@@ -315,10 +313,10 @@ def _vessels(film: _Film, body: np.random.Generator) -> Plane:
 
 
 def _opacity(film: _Film, body: np.random.Generator, subtype: Subtype, difficulty: float) -> Plane:
-    """Share of each place's air that the findings replace, in [0, 1)."""
+    """Fraction of the air at each position that the findings replace, in [0, 1)."""
     plane = np.zeros((film.height, film.width), np.float32)
     strength = (1.4 - 0.8 * difficulty) * body.uniform(0.75, 1.25)
-    if body.random() < 0.25 * difficulty:  # As in life, some films hardly show what the patient has.
+    if body.random() < 0.25 * difficulty:  # As in reality, some films hardly show the finding.
         strength *= 0.15
     size = 1.25 - 0.5 * difficulty
     if subtype is Subtype.BACTERIA:
@@ -342,7 +340,7 @@ def _develop(film: _Film, rng: np.random.Generator, dense: Plane) -> npt.NDArray
     """Gray levels from thickness: scatter, film curve, grain, marker, edge of the field."""
     small = cv2.resize(dense, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
     dense = 0.9 * dense + 0.1 * film.enlarged(cv2.GaussianBlur(small, (0, 0), 2.0))
-    # Exposed so that the densest parts always come out equally bright.
+    # The exposure makes the densest parts always equally bright.
     level = np.clip(dense / np.quantile(small, 0.97), 0, None)
     gamma, base = rng.uniform(0.9, 1.25), rng.uniform(0.03, 0.12)
     level = base + (rng.uniform(0.82, 0.93) - base) * level**gamma

@@ -1,4 +1,4 @@
-"""Which data set to use where none is named."""
+"""The default data set and the connected one."""
 
 import shutil
 from collections.abc import Callable
@@ -10,16 +10,14 @@ from pneumo_core.runs.files import hold_lock, read_json, write_json
 from pneumo_core.runs.store import datasets_root
 from pneumo_core.settings import settings
 
-__all__ = ["connect", "connected_id", "default_data", "default_folder", "kaggle_folder", "phantom_data"]
-
 
 def kaggle_folder() -> Path:
-    """Folder that the Kaggle download goes to; the data set is its `chest_xray`."""
+    """Folder of the Kaggle download; the data set is its `chest_xray`."""
     return datasets_root() / "kaggle"
 
 
 def default_folder() -> Path | None:
-    """`$PNEUMO_DATA`, else the downloaded Kaggle copy, else the built-in phantoms; None where those must be drawn first."""
+    """`$PNEUMO_DATA`, else the downloaded Kaggle copy, else the built-in phantoms; None if those must be drawn first."""
     if named := settings().data:
         return named
     folders = (kaggle_folder() / "chest_xray", _phantom_folder())
@@ -43,13 +41,13 @@ def phantom_data(progress: Callable[[int, int], None] | None = None) -> Path:
         RunError: Another process has been drawing them for ten minutes.
         StoreError: The phantoms cannot be written.
     """
-    from pneumo_core.data.phantom import write_phantoms  # noqa: PLC0415  Draws with libraries the app need not load.
+    from pneumo_core.data.phantom import write_phantoms  # noqa: PLC0415  It imports libraries that the app need not load.
 
     folder = _phantom_folder()
-    if not folder.is_dir():  # It appears whole or not at all, and must be found where nothing can be written.
+    if not folder.is_dir():  # It appears in one step, and must be found even if nothing can be written.
         with hold_lock(datasets_root() / "phantom.lock", timeout_s=600):
             if not folder.is_dir():
-                for left in folder.parent.glob(f".{folder.name}.*"):  # Of somebody who was killed while drawing.
+                for left in folder.parent.glob(f".{folder.name}.*"):  # Left by a process that was killed while drawing.
                     shutil.rmtree(left, ignore_errors=True)
                 write_phantoms(folder, progress=progress)
     return folder
@@ -60,7 +58,7 @@ def _phantom_folder() -> Path:
 
 
 def connect(index: DataIndex) -> None:
-    """Remember a data set as the one that the app works on.
+    """Store the choice of a data set for the app.
 
     Raises:
         StoreError: The choice cannot be written.
@@ -69,7 +67,7 @@ def connect(index: DataIndex) -> None:
 
 
 def connected_id() -> str | None:
-    """Id of the data set that the app works on, or None where none was chosen or the choice cannot be read."""
+    """Id of the data set chosen for the app, or None if none was chosen or the choice cannot be read."""
     try:
         return str(read_json(datasets_root() / "connected.json")["data_id"])
     except (StoreError, KeyError, TypeError):

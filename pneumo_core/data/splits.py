@@ -1,4 +1,4 @@
-"""Which image trains, validates and tests a run."""
+"""Assignment of images to training, validation and test."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,18 +14,6 @@ from pneumo_core.data.index import DataIndex, require_real
 from pneumo_core.errors import DataError
 from pneumo_core.records import Label, Split
 
-__all__ = [
-    "Assignment",
-    "assign",
-    "expected_held_out",
-    "expected_training",
-    "gan_rows",
-    "gap",
-    "hold_out_patients",
-    "require_learnable",
-    "smaller_class",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
@@ -33,7 +21,7 @@ class Assignment:
 
     Attributes:
         train: `(n,)` int64 row numbers, sorted.
-        val: `(n,)` int64 row numbers, sorted; the test images themselves where a run validates on test.
+        val: `(n,)` int64 row numbers, sorted; the test images themselves if a run validates on test.
         test: `(n,)` int64 row numbers, sorted.
     """
 
@@ -43,7 +31,7 @@ class Assignment:
 
 
 def hold_out_patients(table: pd.DataFrame, *, fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Choose whole patients for validation so that the classes and subtypes keep their shares.
+    """Choose whole patients for validation so that the fractions of classes and subtypes are preserved.
 
     Args:
         table: Rows with `patient_id`, `label` and `subtype`.
@@ -54,38 +42,38 @@ def hold_out_patients(table: pd.DataFrame, *, fraction: float, seed: int) -> NDA
         `(len(table),)` bool array, True for held-out rows.
 
     Raises:
-        DataError: There are too few patients to hold out the fraction with both classes on both sides.
+        DataError: There are too few patients for both classes on both sides.
     """
-    # The import takes over a second and is needed by the worker only.
+    # The import takes over a second, and only the worker needs it.
     from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415
 
     folds = max(2, round(1 / fraction))
     strata = table["label"].astype(str) + table["subtype"].astype(str)
     if table["patient_id"].nunique() < folds or strata.value_counts().min() < folds:
-        # Small sets: the class alone still has to be on both sides.
+        # Small sets: at least the classes must be on both sides.
         strata = table["label"].astype(str)
     patients = table.groupby("label")["patient_id"].nunique()
     if len(patients) < 2 or patients.min() < folds:
         raise DataError(
-            f"holding out {fraction:.0%} of the patients needs at least {folds} patients of each class. "
-            f"Received: patients={patients.to_dict()}; use more images"
+            f"holding out {100 * fraction:.0f}\N{NO-BREAK SPACE}% of the patients needs "
+            f"at least {folds} patients of each class. Received: patients={patients.to_dict()}; use more images"
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     labels = table["label"].to_numpy()
     for kept, held_out in splitter.split(np.zeros(len(table)), strata, groups=table["patient_id"]):
-        # Where patients are few or have images of both classes, a fold can lack one.
+        # With few patients, or patients with images of both classes, a fold can lack a class.
         if len(np.unique(labels[kept])) == len(np.unique(labels[held_out])) == 2:
             mask = np.zeros(len(table), dtype=bool)
             mask[held_out] = True
             return mask
     raise DataError(
-        f"holding out {fraction:.0%} of the patients must leave both classes on both sides. "
-        f"Received: patients={patients.to_dict()}, which no choice here divides so; use more patients"
+        f"holding out {100 * fraction:.0f}\N{NO-BREAK SPACE}% of the patients must leave both classes on both sides. "
+        f"Received: patients={patients.to_dict()}, which no choice achieves; use more patients"
     )
 
 
 def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:
-    """Rows a config trains, validates and tests on.
+    """Rows of a config's training, validation and test images.
 
     With ``patients``, validation images are patients held out of train (patient keys with their prefix), and the official
     `val` folder's 16 images join them. With ``test``, as the report did, they are the test images and `val` is unused.
@@ -106,7 +94,7 @@ def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:
     seed = config.seed if config.split_seed is None else config.split_seed
     held_out = hold_out_patients(table.iloc[train], fraction=config.val_fraction, seed=seed)
     official_val = np.flatnonzero(split == Split.VAL.value)
-    # A patient of the official val folder may not train: today none does, but nothing else would notice.
+    # A patient of the official val folder must not be in training: none is today, but only this check would detect one.
     trains_too = table["patient_id"].isin(set(table["patient_id"].iloc[train[~held_out]])).to_numpy()
     val = np.sort(np.concatenate([train[held_out], official_val[~trains_too[official_val]]]))
     return Assignment(
@@ -115,47 +103,47 @@ def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:
 
 
 def expected_held_out(images: int, config: RunConfig) -> int:
-    """About how many of so many training images a run holds out for validation: whole patients, so it may be some more.
+    """Approximate number of training images that a run holds out for validation; whole patients, so it may be a few more.
 
     Args:
-        images: Training images.
+        images: Number of training images.
         config: The run's config.
     """
     return round(images * config.val_fraction) if config.validation is Validation.PATIENTS else 0
 
 
 def expected_training(images: int, config: RunConfig) -> int:
-    """About how many of so many training images a run learns from; see `expected_held_out`."""
+    """Approximate number of training images that a run trains on; see `expected_held_out`."""
     left = images - expected_held_out(images, config)
     return min(left, config.max_images or left)
 
 
 def require_learnable(index: DataIndex, config: GanConfig) -> None:
-    """Check that a data set has what a DCGAN learns from.
+    """Check that a data set has the images that a DCGAN's training needs.
 
     Args:
         index: The data set.
         config: The DCGAN's config.
 
     Raises:
-        DataError: It has fewer training images of the class than a batch, too few patients to measure samples by, nobody to
-            hold out, or generated images among the real ones.
+        DataError: It has fewer training images of the class than a batch, too few patients for measuring samples or for
+            holding some out, or generated images among the real ones.
     """
     require_real(index)
     counts = index.counts()
     other = Label(1 - config.label)
     if config.validation is Validation.PATIENTS and counts[Split.TRAIN, other] == 0:
         raise DataError(
-            f"holding patients out needs both classes in train. Received: {other.name}=0 in {str(index.root)!r}; add images of "
-            "it, or use the preset 'report', which holds nobody out"
+            f"holding out patients needs both classes in train. Received: {other.name}=0 in {str(index.root)!r}; add images of "
+            "it, or use the preset 'report', which holds no patients out"
         )
-    # About: whole patients are held out, and `gan_rows` counts them.
+    # Approximate: whole patients are held out, and `gan_rows` counts them.
     kept = 1 - config.val_fraction if config.validation is Validation.PATIENTS else 1.0
     part = index.table[(index.table["split"] == Split.TRAIN.value) & (index.table["label"] == config.label.value)]
     images = expected_training(len(part), config)
     if images < config.batch_size:
         raise DataError(
-            f"an epoch of a DCGAN needs at least one whole batch. Received: about {images} training images of "
+            f"an epoch of a DCGAN needs at least one full batch. Received: about {images} training images of "
             f"{config.label.name} in {str(index.root)!r} that are not held out, batch_size={config.batch_size}; use more "
             "images, or a smaller batch"
         )
@@ -163,7 +151,7 @@ def require_learnable(index: DataIndex, config: GanConfig) -> None:
 
 
 def gan_rows(table: pd.DataFrame, config: GanConfig) -> NDArray[np.int64]:
-    """Rows a DCGAN learns from: training images of its class, without the patients that are held out.
+    """Rows that a DCGAN trains on: training images of its class, without held-out patients.
 
     Args:
         table: The index's table.
@@ -173,7 +161,7 @@ def gan_rows(table: pd.DataFrame, config: GanConfig) -> NDArray[np.int64]:
         `(n,)` int64 row numbers, sorted.
 
     Raises:
-        DataError: There are fewer than a batch, or of too few patients, or see `hold_out_patients`.
+        DataError: There are fewer rows than a batch, or too few patients; see also `hold_out_patients`.
     """
     rows = np.flatnonzero(table["split"].to_numpy() == Split.TRAIN.value)
     if config.validation is Validation.PATIENTS:
@@ -183,7 +171,7 @@ def gan_rows(table: pd.DataFrame, config: GanConfig) -> NDArray[np.int64]:
         rows = np.sort(np.random.default_rng([config.seed, len(rows)]).choice(rows, config.max_images, replace=False))
     if len(rows) < config.batch_size:
         raise DataError(
-            f"an epoch of a DCGAN needs at least one whole batch. Received: {len(rows)} training images of "
+            f"an epoch of a DCGAN needs at least one full batch. Received: {len(rows)} training images of "
             f"{config.label.name}, batch_size={config.batch_size}; use more images"
         )
     _require_patients(table.iloc[rows], 1.0)
@@ -194,13 +182,13 @@ def _require_patients(part: pd.DataFrame, kept: float) -> None:
     patients = int(part["patient_id"].nunique() * kept)
     if patients < LEAST_PATIENTS:
         raise DataError(
-            f"a DCGAN must learn from at least {LEAST_PATIENTS} patients, or its samples could not be measured. Received: "
+            f"a DCGAN must train on at least {LEAST_PATIENTS} patients, so that its samples can be measured. Received: "
             f"about {patients} patients with {len(part)} training images; use more"
         )
 
 
 def smaller_class(labels: NDArray[np.integer[Any]]) -> Label:
-    """The class with fewer images; NORMAL where there are as many of each.
+    """The class with fewer images; NORMAL if the numbers are equal.
 
     Args:
         labels: `(n,)` labels.
@@ -209,11 +197,11 @@ def smaller_class(labels: NDArray[np.integer[Any]]) -> Label:
 
 
 def gap(labels: NDArray[np.integer[Any]], percent: int = 100) -> int:
-    """Images that the smaller class lacks, or a share of them.
+    """Number of images that the smaller class lacks, or a percentage of it.
 
     Args:
         labels: `(n,)` labels of the training images.
-        percent: Share of the gap to close, in percent; a part of an image is rounded to the nearest, never to none.
+        percent: Percentage of the gap to close; the result is rounded, but at least 1.
     """
     counts = np.bincount(labels, minlength=len(Label))
     whole = int(counts.max() - counts.min())
@@ -221,7 +209,7 @@ def gap(labels: NDArray[np.integer[Any]], percent: int = 100) -> int:
 
 
 def _limit(table: pd.DataFrame, rows: NDArray[np.int64], config: TrainConfig) -> NDArray[np.int64]:
-    """At most `max_images` of the rows, each class by its share, chosen by the seed."""
+    """At most `max_images` of the rows, with the same fraction of each class, chosen by the seed."""
     if config.max_images is None or len(rows) <= config.max_images:
         return rows
     rng = np.random.default_rng([config.seed, len(rows)])

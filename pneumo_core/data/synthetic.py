@@ -1,4 +1,4 @@
-"""Generated images as files that say so, in their names and in their metadata."""
+"""Generated images as files that are marked as synthetic in their names and metadata."""
 
 import io
 from typing import Final
@@ -8,18 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-__all__ = [
-    "LICENSE",
-    "MARK",
-    "SHEET_COLUMNS",
-    "is_synthetic",
-    "sheet",
-    "synthetic_name",
-    "synthetic_png",
-]
-
 MARK: Final = "synthetic"
-"""What the name of every generated file starts with."""
+"""Prefix of the name of every generated file."""
 
 LICENSE: Final = (
     "Synthetic image, no patient's X-ray; made by a network trained on CC BY 4.0 images "
@@ -30,21 +20,21 @@ SHEET_COLUMNS: Final = 8
 
 
 def synthetic_name(run_id: str, seed: int, number: int) -> str:
-    """File name of a sample; no class folder's pattern, and no patient's name, looks like it."""
+    """File name of a sample; it matches no class folder's and no patient's name pattern."""
     return f"{MARK}-{run_id}-seed{seed}-{number:07d}.png"
 
 
 def is_synthetic(name: str) -> bool:
-    """Whether a file name is one of a generated image."""
+    """Whether a file name is that of a generated image."""
     return name.lower().startswith(f"{MARK}-")
 
 
 def synthetic_png(image: NDArray[np.uint8], facts: dict[str, object]) -> bytes:
-    """A generated image as PNG whose metadata says what it is.
+    """A generated image as PNG with metadata that mark it as synthetic.
 
     Args:
         image: `(height, width)` uint8.
-        facts: What is known of it, such as its run and seed; written as text beside `Software` and `License`.
+        facts: Facts such as its run and seed; written as text beside `Software` and `License`.
     """
     info = PngInfo()
     for name, value in {"Software": "pneumo_core", "Synthetic": "yes", "License": LICENSE, **facts}.items():
@@ -55,7 +45,7 @@ def synthetic_png(image: NDArray[np.uint8], facts: dict[str, object]) -> bytes:
 
 
 def sheet(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay images out in rows of `SHEET_COLUMNS`, without gaps; a last row that is not full ends in black.
+    """Arrange images in rows of `SHEET_COLUMNS`, without gaps; an incomplete last row ends in black.
 
     Args:
         images: `(count, size, size)` uint8.

@@ -1,4 +1,4 @@
-"""Our figures beside those of the report of 2020, as far as the two can be set side by side."""
+"""Figures of this project beside those of the 2020 report, as far as they are comparable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,6 @@ from typing import Any, Final
 from pneumo_core.config.classifier import Balance, TrainConfig
 from pneumo_core.records import Architecture, Estimate, Label, Metric, NotApplicable, Split
 from pneumo_core.reference import OFFICIAL_COUNTS, REPORT_FIGURES, REPORT_PARAMETERS, ReportFigure, ReportRun
-
-__all__ = ["ParameterRow", "Row", "against_parameters", "against_report", "counterpart", "metric_of", "protocol_notes"]
 
 _METRICS: Final = {
     "accuracy": Metric.ACCURACY,
@@ -26,25 +24,25 @@ _METRICS: Final = {
     "weighted f1": Metric.WEIGHTED_F1,
     "loss": Metric.LOG_LOSS,
 }
-"""What the report's classification table calls our metrics; class 0 is NORMAL."""
+"""Metrics by their names in the report's classification table; class 0 is NORMAL."""
 
 _OFFICIAL_N: Final = sum(OFFICIAL_COUNTS[Split.TEST, label] for label in Label)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A figure of the report beside ours.
+    """A figure of the report beside this project's.
 
     Attributes:
-        metric: Which one.
-        name: What the report calls it.
-        place: Where it stands there.
-        report: Its value there, right to half a unit of the last of `decimals`.
-        decimals: Decimals that are printed there.
-        ours: Ours, with its interval.
+        metric: The metric.
+        name: Its name in the report.
+        place: Section or figure of the report.
+        report: The report's value, exact to half a unit of the last of `decimals`.
+        decimals: Decimals printed in the report.
+        ours: This project's value, with its interval.
         difference: Ours minus the report's, as printed.
-        inside: Whether some value that rounds to the report's lies in our interval.
-        words: The same for people, of the report's value: ``inside``, ``below`` or ``above our interval``.
+        inside: Whether a value that rounds to the report's lies in the interval of `ours`.
+        words: The same for people: the report's value is ``inside``, ``below`` or ``above our interval``.
     """
 
     metric: Metric
@@ -63,11 +61,11 @@ class ParameterRow:
     """A count of parameters in the report and in a run's manifest.
 
     Attributes:
-        name: Which parameters.
-        place: Where the report has them.
-        report: How many there.
-        ours: How many here.
-        equal: Whether they are the same.
+        name: Kind of parameters.
+        place: Section of the report.
+        report: Number in the report.
+        ours: Number in the run.
+        equal: Whether both are equal.
     """
 
     name: str
@@ -78,12 +76,12 @@ class ParameterRow:
 
 
 def metric_of(figure: ReportFigure) -> Metric | None:
-    """Our metric that a figure of the report is; None where it is none of test images."""
+    """Metric of a figure of the report; None if it is not a test metric."""
     return _METRICS.get(figure.name)
 
 
 def counterpart(config: TrainConfig, *, is_phantom: bool = False) -> ReportRun | NotApplicable:
-    """The training of the report that a run repeats, whatever its protocol, or why there is none."""
+    """The training of the report that a run reproduces, whatever its protocol, or why there is none."""
     if is_phantom:
         return NotApplicable("it was trained and tested on phantoms, and the report on X-rays")
     if config.balance not in {Balance.NONE, Balance.GAN}:
@@ -93,19 +91,19 @@ def counterpart(config: TrainConfig, *, is_phantom: bool = False) -> ReportRun |
             f"the report closed the gap between the classes, and this run {config.gap_percent} % of it"
         )
     if config.fine_tune is not None:
-        return NotApplicable("the report trained no layer of VGG16 itself, and this run does")
+        return NotApplicable("the report trained no layer of VGG16's base, and this run does")
     return ReportRun(config.architecture, balanced=config.balance is Balance.GAN)
 
 
 def against_report(figures: Mapping[Metric, Estimate | NotApplicable], run: ReportRun) -> tuple[Row, ...]:
-    """Every figure of a training of the report that has its like among ours.
+    """Every figure of a training of the report that has a counterpart in this project.
 
     Args:
-        figures: Ours, on test.
+        figures: Figures of this project, on test.
         run: The training of the report.
 
     Returns:
-        Rows in the report's order; ours is not applicable where it is missing.
+        Rows in the report's order; `ours` is not applicable if it is missing.
     """
     missing = NotApplicable("this figure was not computed")
     return tuple(
@@ -116,7 +114,7 @@ def against_report(figures: Mapping[Metric, Estimate | NotApplicable], run: Repo
 
 
 def against_parameters(manifest: Mapping[str, Any], architecture: Architecture) -> tuple[ParameterRow, ...]:
-    """A run's parameters against the report's, to the last one.
+    """A run's parameter counts beside the report's.
 
     Args:
         manifest: The run's manifest, with `parameters` and `trainable_parameters`.
@@ -134,30 +132,30 @@ def against_parameters(manifest: Mapping[str, Any], architecture: Architecture) 
 
 
 def protocol_notes(*, selected_on_test: bool, n: int) -> tuple[str, ...]:
-    """What the two protocols do to the figures, in sentences.
+    """Effects of the two protocols on the figures, in sentences.
 
     Args:
-        selected_on_test: Whether ours chose its epoch and rates on test images, as the report did.
-        n: Our test images.
+        selected_on_test: Whether epoch and learning rate were selected on test images, as in the report.
+        n: Number of test images.
     """
     report = (
-        f"The report chose its weights, learning rates and last epoch on the {_OFFICIAL_N} test images (section 3.3): its "
-        "figures are the best of several looks at them, and flatter."
+        f"The report selected its weights, learning rates and last epoch on the {_OFFICIAL_N} test images (section 3.3): its "
+        "figures are the best of several evaluations on them, and therefore optimistic."
     )
     ours = (
-        "Ours did the same, so the two flatter alike: this is a reproduction, not an estimate for new patients."
+        "Ours did the same, so both are optimistic: this is a reproduction, not an estimate for new patients."
         if selected_on_test
-        else "Ours chose everything on patients held out of training and nothing on test. Such a protocol is expected to "
+        else "Ours selected everything on patients held out of training and nothing on test. Such a protocol is expected to "
         "score below one that is selected on test, with the same model: a lower figure here is not a worse model."
     )
     images = (
-        f"Ours are of {n:,} test images and the report's of {_OFFICIAL_N}, so that the two differ by which images they are of "
+        f"Ours are from {n:,} test images and the report's from {_OFFICIAL_N}, so that the two also differ by their images "
         "too."
         if n != _OFFICIAL_N
-        else f"Both are of {_OFFICIAL_N} test images. Whether they are the same files cannot be known."
+        else f"Both are from {_OFFICIAL_N} test images. It is not known whether they are the same files."
     )
     interval = (
-        "Our interval says what other patients would change. The report gives none and its figures vary as much, so 'inside' "
+        "Our interval covers the variation between patients. The report gives none and its figures vary as much, so 'inside' "
         "does not prove that two figures are equal, nor does 'outside' that they differ."
     )
     return report, ours, images, interval
@@ -167,7 +165,7 @@ def _row(figure: ReportFigure, metric: Metric, ours: Estimate | NotApplicable) -
     theirs = (metric, figure.name, figure.place, figure.value, figure.decimals)
     if isinstance(ours, NotApplicable):
         return Row(*theirs, ours, ours, ours, f"not applicable: {ours.reason}")
-    # A hair more, so that binary fractions do not decide a tie.
+    # A small margin, so that rounding of binary fractions does not decide a tie.
     half = 0.5 * 10**-figure.decimals + 1e-12
     inside = ours.low <= figure.value + half and figure.value - half <= ours.high
     words = f"{'inside' if inside else 'below' if figure.value < ours.low else 'above'} our interval"

@@ -1,6 +1,6 @@
-"""Two ways to make probabilities mean what they say: a temperature, or Platt's slope and intercept.
+"""Two methods of probability calibration: temperature scaling, or Platt scaling with slope and intercept.
 
-The same in every function:
+Arguments of all functions:
 
 * `y_true`: classes, (n,), integers 0 (NORMAL) and 1 (PNEUMONIA).
 * `logit`: raw outputs of a model, (n,), finite.
@@ -22,40 +22,23 @@ from pneumo_core.evaluation.logistic import inverse_temperature, line
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.evaluation.plain import decode, encode, expect
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.reliability import Reliability, checked, measure, missing_class, reliability
+from pneumo_core.evaluation.reliability import Reliability, checked, measure
 from pneumo_core.records import Label, NotApplicable, Split
-
-__all__ = [
-    "FOLDS",
-    "SCHEMA",
-    "Calibration",
-    "CalibrationKind",
-    "Calibrator",
-    "Reliability",
-    "apply",
-    "calibrate",
-    "calibrated_threshold",
-    "calibration_from_dict",
-    "calibration_to_dict",
-    "described",
-    "fit",
-    "reliability",
-]
 
 Array = NDArray[Any]
 
 SCHEMA: Final = 1
-"""Raised whenever the fields of a stored calibration or the meaning of its numbers change."""
+"""Increased whenever the fields of a stored calibration or the meaning of its numbers change."""
 
 FOLDS: Final = 5
-"""Parts of the validation patients; each is calibrated by the others, to see what a calibration does to unknown images."""
+"""Number of cross-validation folds of the validation patients; each fold is calibrated by a fit to the others."""
 
 _SEED: Final = 0
 """Seed of the folds, so that a calibration can be recomputed to the last digit."""
 
 
 class CalibrationKind(StrEnum):
-    """How a logit is recalibrated."""
+    """Method of calibration."""
 
     TEMPERATURE = "temperature"
     PLATT = "platt"
@@ -63,16 +46,16 @@ class CalibrationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Calibrator:
-    """A line that maps a logit to a calibrated one; it rises, so the order of images stays.
+    """A line that maps a logit to a calibrated one; it is increasing, so the order of images is kept.
 
     Attributes:
         kind: ``temperature``: the intercept is 0 and the slope 1 / T (Guo et al. 2017, arXiv:1706.04599, section 4.2);
             ``platt``: both are fitted (Platt 1999, Advances in Large Margin Classifiers, 61-74).
         slope: Above 0.
         intercept: In logits.
-        split: Split it was fitted on.
-        n: Images it was fitted on.
-        n_patients: Their patients.
+        split: Split of the fit.
+        n: Number of images of the fit.
+        n_patients: Number of their patients.
     """
 
     kind: CalibrationKind
@@ -88,11 +71,11 @@ class Calibration:
     """A run's calibration on its validation images.
 
     Attributes:
-        chosen: The kind with the lower log loss in cross-validation; at a tie, temperature.
+        chosen: The method with the lower log loss in cross-validation; in a tie, temperature.
         temperature: Fitted on all validation images.
         platt: Fitted on all validation images.
-        cross_validated: Log loss of each kind on validation images it was not fitted on.
-        folds: Parts of the cross-validation; all images of a patient are in one.
+        cross_validated: Log loss of each method on validation images it was not fitted on.
+        folds: Number of folds; all images of a patient are in one.
         before: Reliability of the raw probabilities on validation.
         after: Reliability of the chosen kind in cross-validation.
     """
@@ -107,7 +90,7 @@ class Calibration:
 
     @property
     def calibrator(self) -> Calibrator:
-        """The chosen one.
+        """The calibrator of the chosen method.
 
         Raises:
             DataError: It is not applicable, which `calibrate` never gives.
@@ -115,7 +98,7 @@ class Calibration:
         chosen = _chosen(self)
         if isinstance(chosen, NotApplicable):
             raise DataError(
-                "the chosen calibrator must be there. "
+                "the chosen calibrator must exist. "
                 f"Received: {self.chosen.value}, not applicable: {chosen.reason}; calibrate again"
             )
         return chosen
@@ -126,10 +109,10 @@ def _chosen(calibration: Calibration) -> Calibrator | NotApplicable:
 
 
 def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> Calibrator | NotApplicable:
-    """The calibrator of a kind with the least log loss on these images, which are validation images.
+    """The calibrator with the lowest log loss on these images, which are validation images.
 
     Platt's targets are smoothed as he proposes, (n1 + 1) / (n1 + 2) for PNEUMONIA and 1 / (n0 + 2) for NORMAL, so that
-    his line stays finite where the logits separate the classes.
+    the line stays finite if the logits separate the classes.
 
     Args:
         kind: Temperature or Platt.
@@ -138,14 +121,14 @@ def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> 
         patients: Patient of each image, (n,).
 
     Returns:
-        The calibrator; not applicable where a class is missing, where the best line does not rise, or where a temperature
-        has no bound because each image is on its side of logit 0.
+        The calibrator; not applicable if a class is missing, if the best line does not rise, or if a temperature has no
+        bound because each image is on the correct side of logit 0.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     labels, values, codes = checked(y_true, logit, patients)
-    if missing := missing_class(labels):
+    if missing := metrics.missing_class(labels):
         return missing
     if kind is CalibrationKind.TEMPERATURE:
         found = inverse_temperature(labels, values)
@@ -154,13 +137,13 @@ def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> 
         slope, intercept = found, 0.0
     else:
         if np.ptp(values) == 0:
-            return NotApplicable("all logits are alike")
+            return NotApplicable("all logits are equal")
         sick = int(labels.sum())
         target = np.where(labels == Label.PNEUMONIA, (sick + 1) / (sick + 2), 1 / (labels.size - sick + 2))
         best = line(values, target)
         slope, intercept = best.slope, best.intercept
     if slope <= 0:
-        return NotApplicable("the logits do not rise with PNEUMONIA, so a calibration would turn their order round")
+        return NotApplicable("the logits do not increase with PNEUMONIA, so a calibration would reverse their order")
     return Calibrator(kind, slope, intercept, Split.VAL, labels.size, int(codes.max()) + 1)
 
 
@@ -170,12 +153,12 @@ def apply(calibrator: Calibrator, logit: Array) -> FloatArray:
 
 
 def calibrated_threshold(calibrator: Calibrator, threshold: float) -> float:
-    """Where a threshold on raw probabilities, in [0, 1], lies among the calibrated ones: the decisions are the same."""
+    """Threshold on calibrated probabilities that gives the same decisions as `threshold`, in [0, 1], on raw ones."""
     return float(probability(apply(calibrator, np.array(log_odds(threshold)))))
 
 
 def described(calibration: Calibration | NotApplicable) -> str:
-    """How probabilities are calibrated, or why they are not, in words for people."""
+    """Description of a calibration for people, or the reason why there is none."""
     if isinstance(calibration, NotApplicable):
         return calibration.reason
     found = calibration.calibrator
@@ -187,13 +170,13 @@ def described(calibration: Calibration | NotApplicable) -> str:
 
 
 def calibrate(predictions: pd.DataFrame) -> Calibration | NotApplicable:
-    """Calibrate a run on its validation images, and keep the kind that does better on images it was not fitted on.
+    """Calibrate a run on its validation images, and choose the method with the better cross-validation.
 
     Args:
         predictions: The run's predictions: `image_id`, `patient_id`, `label`, `split`, `logit`.
 
     Returns:
-        The calibration; not applicable where there are no validation images or neither kind can be fitted.
+        The calibration; not applicable if there are no validation images or neither method can be fitted.
 
     Raises:
         DataError: The predictions hold other values.
@@ -202,7 +185,7 @@ def calibrate(predictions: pd.DataFrame) -> Calibration | NotApplicable:
     if rows.empty:
         return NotApplicable("the run has no validation images of its own, and test images must not calibrate it")
     labels, values, codes = checked(rows["label"].to_numpy(), rows["logit"].to_numpy(), rows["patient_id"].to_numpy())
-    if missing := missing_class(labels):
+    if missing := metrics.missing_class(labels):
         return NotApplicable(f"on validation, {missing.reason}")
     folds = _folds(labels, codes)
     fitted = {kind: fit(kind, labels, values, codes) for kind in CalibrationKind}
@@ -219,7 +202,7 @@ def calibrate(predictions: pd.DataFrame) -> Calibration | NotApplicable:
     if not held_out:
         reasons = (part.reason for part in [*fitted.values(), *losses.values()] if isinstance(part, NotApplicable))
         return NotApplicable(f"on validation, {'; '.join(dict.fromkeys(reasons))}")
-    # The first of equals: temperature.
+    # In a tie the first: temperature.
     chosen = min(held_out, key=lambda kind: float(metrics.log_loss_terms(labels, held_out[kind]).mean()))
     return Calibration(
         chosen=chosen,
@@ -251,13 +234,13 @@ def calibration_from_dict(data: dict[str, Any]) -> Calibration | NotApplicable:
     if isinstance(calibration, Calibration):
         for kind, found in zip(CalibrationKind, (calibration.temperature, calibration.platt), strict=True):
             fits = isinstance(found, NotApplicable) or (found.kind is kind and found.slope > 0)
-            expect(fits, f"calibration.{kind}", "be of its kind and rise", found)
-        expect(isinstance(_chosen(calibration), Calibrator), "calibration.chosen", "be there", calibration.chosen)
+            expect(fits, f"calibration.{kind}", "be of its method and increase", found)
+        expect(isinstance(_chosen(calibration), Calibrator), "calibration.chosen", "exist", calibration.chosen)
     return calibration
 
 
 def _folds(labels: IntArray, codes: NDArray[np.intp]) -> NDArray[np.int64]:
-    """Fold of each image; patients are dealt like cards, shuffled, those with PNEUMONIA after those without."""
+    """Fold of each image; patients are shuffled and assigned in turn, those with PNEUMONIA after those without."""
     sick = np.bincount(codes, weights=labels) > 0
     order = np.lexsort((np.random.default_rng(_SEED).random(sick.size), sick))
     fold = np.empty(sick.size, dtype=np.int64)
@@ -268,7 +251,7 @@ def _folds(labels: IntArray, codes: NDArray[np.intp]) -> NDArray[np.int64]:
 def _held_out(
     kind: CalibrationKind, labels: IntArray, values: FloatArray, codes: NDArray[np.intp], folds: NDArray[np.int64]
 ) -> FloatArray | NotApplicable:
-    """Calibrated logits, each by a calibrator that was fitted without the image's patient."""
+    """Cross-validated calibrated logits: each calibrator is fitted without the image's patient."""
     calibrated = np.empty_like(values)
     for fold in np.unique(folds):
         inside = folds == fold

@@ -1,8 +1,8 @@
-"""Whether published rates can be true of n images: whole numbers of images, one 2x2 table for all, and an interval.
+"""Consistency check of published rates for n images: whole numbers of images, one 2x2 table for all, and an interval.
 
-A rate is as exact as its digits. "92.8 %" stands for everything from 92.75 to 92.85 %, both ends included, since people
-round halves either way; a rate that was cut off instead of rounded can be half a unit further off. All counting is in whole
-numbers, so nothing depends on floating point.
+A rate is as exact as its digits. "92.8 %" means any value from 92.75 to 92.85 %, both ends included, since halves are rounded
+either way; a rate that was truncated instead of rounded can differ by another half unit. All counts are integers, so nothing
+depends on floating point.
 """
 
 import re
@@ -16,13 +16,11 @@ from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.evaluation.metrics import Confusion, IntArray
 from pneumo_core.records import Estimate, NotApplicable
 
-__all__ = ["EXAMPLES", "MOST_IMAGES", "ClaimCheck", "Multiple", "Rate", "check_claim", "read_rate"]
-
 MOST_IMAGES: Final = 1_000_000
-"""Most images of a claim: arrays of one number an image stay at 8 MB, and every product below 2**63."""
+"""Maximum number of images of a claim: arrays with one number per image stay at 8 MB, and products below 2**63."""
 
 EXAMPLES: Final = 5
-"""Most tables that are written out."""
+"""Maximum number of tables that are listed."""
 
 _MOST_DECIMALS: Final = 12  # Of a fraction: 2 * 10**12 * MOST_IMAGES is below 2**63.
 _NUMBER: Final = re.compile(r"([0-9]{0,20})(?:[.,]([0-9]{0,20}))? ?(%?)")
@@ -30,11 +28,11 @@ _NUMBER: Final = re.compile(r"([0-9]{0,20})(?:[.,]([0-9]{0,20}))? ?(%?)")
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A rate as it was written: ``units / 10**decimals``, give or take half a unit.
+    """A rate as published: ``units / 10**decimals``, plus or minus half a unit.
 
     Attributes:
         units: Its digits as a whole number.
-        decimals: Decimals of the fraction; a percentage has two more than are written.
+        decimals: Decimals of the fraction; two more than those of the percentage.
     """
 
     units: int
@@ -42,7 +40,7 @@ class Rate:
 
     @property
     def value(self) -> float:
-        """As a fraction, in [0, 1]."""
+        """The rate as a fraction, in [0, 1]."""
         return float(self.units / 10**self.decimals)
 
     def among(self, whole: IntArray) -> tuple[IntArray, IntArray]:
@@ -52,7 +50,7 @@ class Rate:
             whole: Numbers of images, (k,), int64, from 0 to `MOST_IMAGES`.
 
         Returns:
-            The least and the greatest count, each (k,), int64; none fits where the first is greater.
+            The smallest and the largest count, each (k,), int64; none fits if the first is larger.
         """
         scale = 2 * 10**self.decimals
         least = np.maximum(0, -((1 - 2 * self.units) * whole // scale))
@@ -69,11 +67,11 @@ class Multiple:
 
     Attributes:
         name: ``accuracy``, ``sensitivity`` or ``specificity``.
-        rate: What is claimed.
-        of: Images that it is a share of.
-        nearest: The count whose share is nearest.
-        least: The least count that rounds to the rate.
-        most: The greatest.
+        rate: The claimed rate.
+        of: Number of images that it refers to.
+        nearest: The count with the nearest rate.
+        least: The smallest count that rounds to the rate.
+        most: The largest such count.
     """
 
     name: str
@@ -90,26 +88,26 @@ class Multiple:
 
     @property
     def always_fits(self) -> bool:
-        """Whether the digits are so few that every rate would fit, so that fitting says nothing."""
+        """Whether the digits are so few that every rate would fit, so that the check is uninformative."""
         return bool(self.of >= 10**self.rate.decimals)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimCheck:
-    """What can be said of claimed rates.
+    """Result of a check of claimed rates.
 
     Attributes:
-        n: Images.
-        n_pneumonia: PNEUMONIA images, or None for any number.
-        rates: What is claimed, by name.
-        multiples: Of each rate whose number of images is known, whether it is a whole number of them.
-        tables: How many 2x2 tables give all the rates.
-        examples: Up to `EXAMPLES` of them, spread over all.
-        pneumonia: Least and greatest number of PNEUMONIA images that some table has, or None where there is none.
+        n: Number of images.
+        n_pneumonia: Number of PNEUMONIA images, or None for any number.
+        rates: Claimed rates, by name.
+        multiples: For each rate with a known number of images, whether it is a whole number of them.
+        tables: Number of 2x2 tables that give all the rates.
+        examples: Up to `EXAMPLES` of them, evenly selected.
+        pneumonia: Smallest and largest number of PNEUMONIA images in these tables, or None if there are none.
         implied: Accuracy that sensitivity and specificity imply for these classes.
         interval: Wilson's interval of the accuracy, as if each image had its own patient.
-        commonest: Accuracy of always answering the commoner class.
-        verdict: The result in words.
+        commonest: Accuracy of always predicting the more frequent class.
+        verdict: The result as a sentence.
     """
 
     n: int
@@ -126,16 +124,16 @@ class ClaimCheck:
 
 
 def read_rate(text: str, name: str = "rate") -> Rate:
-    """A rate as people type it: ``92.8 %``, ``92.8``, ``0.928``, ``.93``, ``92,8 %``.
+    """A rate from text: ``92.8 %``, ``92.8``, ``0.928``, ``.93``, ``92,8 %``.
 
     Without a percent sign a number with decimals up to 1 is a fraction, and any other a percentage; a bare 1 may be either.
 
     Args:
-        text: What was typed.
-        name: What it is, for the message.
+        text: The text.
+        name: Name of the rate in an error message.
 
     Raises:
-        DataError: It is no number from 0 to 100 %, is a bare 1, or has more than 12 decimals as a fraction.
+        DataError: It is not a number from 0 to 100 %, is a bare 1, or has more than 12 decimals as a fraction.
     """
     found = _NUMBER.fullmatch(text.strip())
     if found is None or not (found[1] or found[2]):
@@ -159,14 +157,14 @@ def check_claim(
     """Check rates as they were published.
 
     Args:
-        n: Images they were measured on, from 1 to `MOST_IMAGES`.
-        accuracy: As typed; empty where it is not claimed. At least one of the three must be.
-        sensitivity: Share of PNEUMONIA called so.
-        specificity: Share of NORMAL called so.
-        n_pneumonia: PNEUMONIA images among the n, or None where that is not known.
+        n: Number of images, from 1 to `MOST_IMAGES`.
+        accuracy: Text of the rate; empty if it is not claimed. At least one of the three is required.
+        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
+        specificity: Fraction of NORMAL images classified as NORMAL.
+        n_pneumonia: Number of PNEUMONIA images among the n, or None if unknown.
 
     Raises:
-        DataError: A rate is none, nothing is claimed, or a number of images is out of its range.
+        DataError: A rate is not a rate, nothing is claimed, or a number of images is out of its range.
     """
     typed = {"accuracy": accuracy, "sensitivity": sensitivity, "specificity": specificity}
     rates = {name: read_rate(text, name) for name, text in typed.items() if text.strip()}
@@ -193,8 +191,8 @@ def check_claim(
         implied=_implied(rates, n, n_pneumonia),
         interval=wilson(rates["accuracy"].value * n, n)
         if "accuracy" in rates
-        else NotApplicable("no accuracy is claimed, and it alone is a share of all images"),
-        commonest=NotApplicable("how many images are PNEUMONIA is not known")
+        else NotApplicable("no accuracy is claimed, and only it refers to all images"),
+        commonest=NotApplicable("the number of PNEUMONIA images is unknown")
         if n_pneumonia is None
         else max(n_pneumonia, n - n_pneumonia) / n,
         verdict="",
@@ -204,7 +202,7 @@ def check_claim(
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """Least and greatest true positives, true negatives and right calls for each number of PNEUMONIA images, each (k,)."""
+    """Bounds of true positives, true negatives and correct predictions for each number of PNEUMONIA images, each (k,)."""
 
     sick: IntArray
     n: int
@@ -227,7 +225,7 @@ class _Bounds:
         )
 
     def tables(self) -> IntArray:
-        """How many pairs within the bounds of tp and tn have a sum within those of `right`, (k,), int64.
+        """Number of pairs within the bounds of tp and tn whose sum is within those of `right`, (k,), int64.
 
         The pairs i <= rows, j <= columns with i + j <= t are a triangle of t, less those where i or j is too large, plus
         those where both are.
@@ -245,7 +243,7 @@ class _Bounds:
         return np.asarray(np.where(possible, found, 0))
 
     def examples(self, fitting: IntArray, tables: int) -> tuple[Confusion, ...]:
-        """All tables where they are few, else some from end to end."""
+        """All tables if they are few, else an even selection."""
         most = tables if tables <= EXAMPLES else max(1, EXAMPLES // max(1, min(fitting.size, EXAMPLES)))
         found = []
         for place in _spread(fitting, EXAMPLES):
@@ -285,7 +283,7 @@ def _implied(rates: dict[str, Rate], n: int, n_pneumonia: int | None) -> float |
     if not {"sensitivity", "specificity"} <= rates.keys():
         return NotApplicable("sensitivity and specificity are needed")
     if n_pneumonia is None:
-        return NotApplicable("how many images are PNEUMONIA is not known")
+        return NotApplicable("the number of PNEUMONIA images is unknown")
     right = rates["sensitivity"].value * n_pneumonia + rates["specificity"].value * (n - n_pneumonia)
     return right / n
 
@@ -297,7 +295,7 @@ def _verdict(check: ClaimCheck) -> str:
         images = f"{check.n_pneumonia:,} PNEUMONIA and {check.n - check.n_pneumonia:,} NORMAL images"
     if check.pneumonia is None:
         reasons = [
-            f"{multiple.rate} of {multiple.of:,} is no whole number of images"
+            f"{multiple.rate} of {multiple.of:,} is not a whole number of images"
             for multiple in check.multiples
             if not multiple.fits
         ]
@@ -311,7 +309,7 @@ def _verdict(check: ClaimCheck) -> str:
     if check.n_pneumonia is None and (low, high) != (0, check.n):
         verdict += f", with {low:,}{f' to {high:,}' if low < high else ''} PNEUMONIA images"
     if len(check.rates) == len(check.multiples) == 1 and check.multiples[0].always_fits:
-        verdict += "; with so few digits any rate would fit, so this says nothing"
+        verdict += "; with so few digits any rate would fit, so the check is uninformative"
     return f"{verdict}."
 
 

@@ -1,9 +1,9 @@
-"""Two runs, or two groups of runs over seeds, on the images of one split: what differs, and how surely.
+"""Comparison of two runs, or two groups of runs over seeds, on the images of one split.
 
-Three steps, top to bottom: evidence becomes both sides with their draws (`sides`); the sides become tests, differences and
-intervals; all of it becomes the value that is shown, with its verdict. Two kinds of chance are kept apart. Which patients
-happen to be in the split is met by drawing patients again (`resampling`); which seed a training happened to have, by the
-spread over runs. A claim needs both.
+Three steps, top to bottom: evidence gives both sides with their bootstrap draws (`sides`); the sides give tests, differences
+and intervals; all of it gives the comparison with its verdict. Two sources of variation are treated separately: the choice of
+patients in the split by a bootstrap over patients (`resampling`), and the seed of a training by the spread over runs. A claim
+needs both.
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,6 @@ from pneumo_core.evaluation.sides import drawn_figures, drawn_side, estimates, k
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, mcnemar, seed_difference
 from pneumo_core.evaluation.verdict import judge
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
-
-__all__ = ["compare"]
 
 _METHODS: Final = (
     "Every difference is B minus A. Intervals are 95 %. Over patients: a bootstrap that draws patients with all their "
@@ -51,16 +49,16 @@ def compare(
     """Compare two runs or two groups of runs.
 
     Args:
-        a: Runs of the one side, all on the same images.
-        b: Runs of the other.
-        split: Split that the evidence is of.
-        names: What the sides are called.
+        a: Runs of side A, all on the same images.
+        b: Runs of side B.
+        split: Split of the evidence.
+        names: Names of the sides.
         same_patients: Whether equal patient and image ids mean the same patient and image on both sides; phantoms and
             X-rays may use the same names.
-        replicates: Draws of the patients.
+        replicates: Bootstrap replicates.
 
     Raises:
-        DataError: A side has no run or no image, or its runs were asked about different images.
+        DataError: A side has no run or no image, or its runs were tested on different images.
     """
     # Evidence -> both sides and their draws. Equal patients get equal draws, so that sides with the same images are paired.
     drawn_a, drawn_b = (drawn_figures(side, replicates) for side in (a, b))
@@ -76,7 +74,7 @@ def compare(
             differences |= _tested(differences, a[0], b[0], pairs[0].delong)
     else:
         differences = {metric: _unpaired(side_a.figures[metric], side_b.figures[metric]) for metric in Metric}
-    # -> The value that is shown.
+    # -> The comparison.
     several = NotApplicable("a side has several runs, and each pair of runs has its own")
     compared = Comparison(
         split=split,
@@ -96,14 +94,14 @@ def compare(
 
 
 def _pairing(a: pd.DataFrame, b: pd.DataFrame, *, same_patients: bool) -> tuple[bool, str, int]:
-    """Whether each image is its own control, why or why not, and how many images both were asked about."""
+    """Whether the sides are paired by image, the reason, and the number of common images."""
     if not same_patients:
-        return False, "one side was tested on phantoms and the other on X-rays, so no image is in both", 0
+        return False, "one side was tested on phantoms and the other on X-rays, so they have no image in common", 0
     both = a.merge(b, on="image_id", suffixes=("_a", "_b"))
     if len(both) == len(a) == len(b):
         changed = (both["label_a"] != both["label_b"]) | (both["patient_id_a"] != both["patient_id_b"])
         if not changed.any():
-            return True, f"both were asked about the same {len(both):,} images", len(both)
+            return True, f"both were tested on the same {len(both):,} images", len(both)
         return (
             False,
             f"{int(changed.sum()):,} of their {len(both):,} images have another class or patient on each side",
@@ -117,18 +115,18 @@ def _pairing(a: pd.DataFrame, b: pd.DataFrame, *, same_patients: bool) -> tuple[
 
 
 def _between(a: Resampled, b: Resampled) -> Resampled:
-    """B minus A, of figures that were drawn with the same patients."""
+    """B minus A, for figures of the same bootstrap draws."""
     change = b.jackknife - a.jackknife
-    # Each side's influences are centred where its own figure is defined; their difference is where both are.
+    # Each side's influences are centered where its own figure is defined; their difference where both are.
     defined = ~np.isnan(change)
-    centre = np.where(defined, change, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
-    return Resampled(b.value - a.value, b.replicates - a.replicates, change - centre)
+    center = np.where(defined, change, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
+    return Resampled(b.value - a.value, b.replicates - a.replicates, change - center)
 
 
 def _tested(
     differences: dict[Metric, Difference], a: Evidence, b: Evidence, ranks: DeLong | NotApplicable
 ) -> dict[Metric, Difference]:
-    """Differences of two runs on the same images with the p of the test that is made for them, the larger of its two."""
+    """Differences of two runs on the same images with the p of the matching test, the larger of its two versions."""
     among = {
         Metric.ACCURACY: np.ones_like(a.correct),
         Metric.SENSITIVITY: a.y_true == Label.PNEUMONIA,
@@ -151,8 +149,8 @@ def _tested(
 def _unpaired(a: Estimate | NotApplicable, b: Estimate | NotApplicable) -> Difference:
     """A difference from the intervals of both sides, as if no patient were in both (Zou and Donner 2008, Stat Med 27:1693).
 
-    Of proportions this is Newcombe's method 10 (1998, Stat Med 17:873), which a side that is right about every image, or has
-    one image, does not mislead. The p is that of the half of the interval that points to 0, so that both agree.
+    For proportions this is Newcombe's method 10 (1998, Stat Med 17:873), which is valid for a side with all images correct or
+    with one image. The p is that of the half of the interval towards 0, so that both agree.
     """
     if isinstance(a, NotApplicable):
         return Difference(a, a)

@@ -1,4 +1,4 @@
-"""What a comparison is made of and says, as values: evidence, two sides, differences, tests of their runs, the verdict."""
+"""Values of a comparison: evidence, two sides, differences, tests of their runs, the verdict."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,22 +14,20 @@ from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, Spread
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
-__all__ = ["SCHEMA", "Comparison", "Difference", "Direction", "Evidence", "Pair", "Side", "Verdict"]
-
 SCHEMA: Final = 2
-"""Raised whenever a comparison's fields or the meaning of its numbers change."""
+"""Increased whenever a comparison's fields or the meaning of its numbers change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a run said about the images of one split.
+    """A run's predictions for the images of one split.
 
     Attributes:
         run_id: The run.
         seed: Its seed.
-        threshold: Images of at least this probability are called PNEUMONIA; in [0, 1].
-        selected_on_test: Whether test images chose its epoch or rates.
-        predictions: One row an image: `image_id`, `patient_id`, `label`, `subtype`, `logit`, in the order of `image_id`.
+        threshold: Images with at least this probability are classified as PNEUMONIA; in [0, 1].
+        selected_on_test: Whether its epoch or learning rates were selected on test images.
+        predictions: One row per image: `image_id`, `patient_id`, `label`, `subtype`, `logit`, in the order of `image_id`.
     """
 
     run_id: str
@@ -60,7 +58,7 @@ class Evidence:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """Whether each image is called what it is, (n,)."""
+        """Whether each image is classified correctly, (n,), bool."""
         return np.asarray(self.y_pred == (self.y_true == Label.PNEUMONIA))
 
     @property
@@ -79,13 +77,13 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What can be said of the accuracy.
+    """Conclusion on the accuracy.
 
     Attributes:
-        claimed: Whether a difference is claimed: every interval and test that applies shows it.
-        direction: Which way the measured difference points, claimed or not; neither where there is none.
-        sentence: The same in one sentence.
-        notes: What limits that sentence, and what else changed.
+        claimed: Whether a difference is claimed: every applicable interval and test shows it.
+        direction: Direction of the measured difference, claimed or not; neither if there is none.
+        sentence: The conclusion in one sentence.
+        notes: Limitations of that sentence, and other changes.
     """
 
     claimed: bool
@@ -99,20 +97,20 @@ _UNDECIDED: Final = Verdict(claimed=False, direction=Direction.NEITHER, sentence
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One run, or one group of runs that differ in their seed alone.
+    """One run, or one group of runs that differ only in their seed.
 
     Attributes:
-        name: What it is, in words.
+        name: Name for people.
         run_ids: Its runs, by seed.
         seeds: Their seeds.
         thresholds: Their decision thresholds.
-        selected_on_test: Whether test images chose an epoch or a rate of any of them.
-        n: Images.
-        n_patients: Patients.
-        n_pneumonia: Images of PNEUMONIA.
+        selected_on_test: Whether an epoch or learning rate of any of them was selected on test images.
+        n: Number of images.
+        n_patients: Number of patients.
+        n_pneumonia: Number of PNEUMONIA images.
         values: Each figure of each run.
-        figures: Mean over the runs of each figure; the interval says how it varies with the patients.
-        spread: How each figure varies over the runs, which differ in their seed.
+        figures: Mean over the runs of each figure, with its interval over patients.
+        spread: Variation of each figure over the runs, which differ in their seed.
         confusions: Counts of each run.
         roc: ROC curve of each run.
         pr: Precision-recall curve of each run.
@@ -138,11 +136,11 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a figure gains from A to B.
+    """Difference of a figure between A and B.
 
     Attributes:
-        estimate: B minus A, with its interval over patients and the number of images it is about; unpaired, of B's.
-        p: Two-sided. Of two runs on the same images the larger of the exact and the clustered test of McNemar (accuracy;
+        estimate: B minus A, with its interval over patients and its number of images; if unpaired, B's.
+        p: Two-sided. For two runs on the same images the larger of the exact and the clustered test of McNemar (accuracy;
             sensitivity and specificity on the images of their class) or of DeLong (AUROC); else the level at which the
             interval touches 0.
     """
@@ -153,14 +151,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A run of A beside a run of B.
+    """A run of A and a run of B.
 
     Attributes:
         a: Run of A.
-        b: Run of B, of the same seed where there is one.
-        mcnemar: Their calls on the same images.
-        delong: Their AUROC.
-        mcnemar_holm: McNemar's p, adjusted for looking at several pairs (Holm).
+        b: Run of B, of the same seed if there is one.
+        mcnemar: McNemar's test of their predictions on the same images.
+        delong: DeLong's test of their AUROC.
+        mcnemar_holm: McNemar's p, adjusted for several pairs (Holm).
         delong_holm: DeLong's p, adjusted likewise.
     """
 
@@ -174,22 +172,22 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A beside B; every difference is B minus A.
+    """Comparison of sides A and B; every difference is B minus A.
 
     Attributes:
         split: Split of all figures.
-        a: The one side.
-        b: The other.
-        paired: Whether both were asked about the same images, so that each image is its own control.
-        pairing: Why, or why not, in words.
-        n_both: Images that both were asked about.
-        differences: Of each figure, over patients.
-        seeds: Of each figure, over seeds.
-        pairs: Runs side by side, those of equal seed.
-        mcnemar: Of the one pair; of several, each pair has its own.
-        delong: Of the one pair; of several, each pair has its own.
-        methods: How the numbers were made, in words for people.
-        verdict: What can be said of the accuracy; made last, from all of the above.
+        a: Side A.
+        b: Side B.
+        paired: Whether both were tested on the same images, so that the statistics are paired.
+        pairing: The reason, for people.
+        n_both: Number of common images.
+        differences: Difference of each figure, over patients.
+        seeds: Difference of each figure, over seeds.
+        pairs: Pairs of runs, with equal seeds.
+        mcnemar: Test of a single pair; several pairs have their own.
+        delong: Test of a single pair; several pairs have their own.
+        methods: Description of the methods, for people.
+        verdict: Conclusion on the accuracy, from all of the above.
     """
 
     split: Split

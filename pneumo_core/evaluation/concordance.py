@@ -1,4 +1,4 @@
-"""Areas under the curves by counting pairs of images as matrix products: quickest for many weightings of few images."""
+"""Areas under the curves by counting pairs of images with matrix products: fastest for many weightings of few images."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,23 +9,21 @@ from numpy.typing import NDArray
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.records import Label
 
-__all__ = ["MOST_IMAGES", "PairCounts", "areas_by_pairs", "count_pairs"]
-
 MOST_IMAGES: Final = 1024
-"""Most images for which pairs are counted: the products grow with their square, sorted sums (`metrics.areas`) do not. At 624
+"""Maximum number of images for which pairs are counted: the products grow with their square, unlike `metrics.areas`. At 624
 images of which 390 are PNEUMONIA this takes half of their time."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairCounts:
-    """Which images rank at least as high as each image of PNEUMONIA.
+    """Pairs of images in which one ranks at least as high as a PNEUMONIA image.
 
     Attributes:
-        pneumonia: Positions of its images, (p,).
-        normal: Positions of the NORMAL ones, (n,).
+        pneumonia: Positions of the PNEUMONIA images, (p,).
+        normal: Positions of the NORMAL images, (n,).
         called_pneumonia: 1 where a row's PNEUMONIA image ranks at least as high as a column's, (p, p), float32.
         called_normal: The same for NORMAL images in rows, (n, p), float32.
-        above: As `called_normal`, but one half where both rank alike, (n, p), float32; None where no two do.
+        above: As `called_normal`, but one half for ties, (n, p), float32; None if there are no ties.
     """
 
     pneumonia: NDArray[np.intp]
@@ -40,7 +38,7 @@ def count_pairs(y_true: IntArray, values: FloatArray) -> PairCounts:
 
     Args:
         y_true: Classes, (n,).
-        values: What ranks the images, such as logits, (n,), finite.
+        values: Ranking scores of the images, such as logits, (n,), finite.
     """
     pneumonia, normal = (np.flatnonzero(y_true == label) for label in (Label.PNEUMONIA, Label.NORMAL))
     columns, rows = values[pneumonia], values[normal, np.newaxis]
@@ -56,7 +54,7 @@ def count_pairs(y_true: IntArray, values: FloatArray) -> PairCounts:
 
 
 def areas_by_pairs(pairs: PairCounts, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """AUROC and AUPRC of the same images under many weightings; see `metrics.areas`, whose result this is.
+    """AUROC and AUPRC of the same images under many weightings; the result equals that of `metrics.areas`.
 
     Args:
         pairs: The images, n of them.

@@ -1,7 +1,7 @@
-"""95 % intervals where a patient has several images, so that images are not independent.
+"""95 % intervals for images that are not independent, because a patient may have several.
 
-Proportions get Wilson's interval with an effective number of images; areas and mean losses a BCa bootstrap over patients.
-`patients` is everywhere the patient of each image, (n,), of any type that sorts.
+Proportions have Wilson's interval with an effective number of images; areas and mean losses a BCa bootstrap over patients.
+`patients` is always the patient of each image, (n,), of any type that sorts.
 """
 
 from dataclasses import dataclass
@@ -15,20 +15,6 @@ from pneumo_core.errors import DataError
 from pneumo_core.evaluation.metrics import FloatArray, areas, auroc, rank
 from pneumo_core.evaluation.resampling import REPLICATES, SEED, Z, bca_estimates, patient_codes, resample
 from pneumo_core.records import Estimate, Label, NotApplicable
-
-__all__ = [
-    "REPLICATES",
-    "SEED",
-    "AreaEstimates",
-    "area_estimates",
-    "certain_area",
-    "clustered_share",
-    "clustered_wilson",
-    "design_effect",
-    "mean_estimate",
-    "student_interval",
-    "wilson",
-]
 
 
 def wilson(successes: float, n: int, *, design_effect: float = 1.0) -> Estimate | NotApplicable:
@@ -51,20 +37,20 @@ def wilson(successes: float, n: int, *, design_effect: float = 1.0) -> Estimate 
         return NotApplicable("there are no images")
     share, effective = successes / n, n / design_effect
     shrink = 1 + Z**2 / effective
-    centre = (share + Z**2 / (2 * effective)) / shrink
+    center = (share + Z**2 / (2 * effective)) / shrink
     half = Z / shrink * np.sqrt(share * (1 - share) / effective + Z**2 / (4 * effective**2))
-    # The ends reach 0 and 1 exactly there, but for rounding.
-    low = 0.0 if successes == 0 else max(0.0, float(centre - half))
-    high = 1.0 if successes == n else min(1.0, float(centre + half))
+    # At 0 and 1 the ends are exactly 0 and 1, up to rounding.
+    low = 0.0 if successes == 0 else max(0.0, float(center - half))
+    high = 1.0 if successes == n else min(1.0, float(center + half))
     return Estimate(value=share, low=low, high=high, n=n)
 
 
 def design_effect(correct: NDArray[Any], patients: NDArray[Any]) -> float:
-    """How many images are worth one independent image, for a proportion.
+    """Design effect: number of images that are equivalent to one independent image, for a proportion.
 
     The variance of the ratio estimator (images that count by images, both summed over patients) divided by that of the
     binomial, at least 1 (Rao and Scott 1992, Biometrics 48:577-585). It is 1 where each patient has one image, and
-    where it cannot be estimated because all images are alike; a single patient is worth one image.
+    where it cannot be estimated because all images have the same value; a single patient counts as one image.
 
     Args:
         correct: Whether each image counts, (n,), bool, n at least 1.
@@ -93,7 +79,7 @@ def clustered_wilson(correct: NDArray[Any], patients: NDArray[Any]) -> Estimate 
         patients: Patient of each image, (n,).
 
     Raises:
-        DataError: The arrays do not fit each other.
+        DataError: The arrays do not match.
     """
     if not np.size(correct):
         return NotApplicable("there are no images")
@@ -159,11 +145,11 @@ def area_estimates(
         seed: Seed of the bootstrap.
 
     Returns:
-        Estimates; not applicable where a class has images of fewer than two patients or every draw of patients has the same
-        area, since nothing then tells how they vary; but of an area of 1 or 0 see `certain_area`.
+        Estimates; not applicable if a class has images of fewer than two patients or every draw of patients has the same
+        area, since their variation is then unknown; for an area of 1 or 0 see `certain_area`.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     if isinstance(missing := auroc(y_true, probability), NotApplicable):
         return AreaEstimates(missing, missing, ignored=0)
@@ -184,10 +170,10 @@ def area_estimates(
 
 
 def certain_area(value: float, y_true: NDArray[Any], patients: NDArray[Any]) -> Estimate | None:
-    """Interval of an area of 1 or 0, of which every draw of patients has the same: no draw can tell how far it is from sure.
+    """Interval of an area of 1 or 0, where every bootstrap draw has the same area and gives no interval.
 
-    The end that is not reached is Wilson's for as many successes, or failures, as the rarer class has patients: each of them
-    was one chance to be out of order. There may have been more chances, so the interval is rather too wide.
+    The other end is Wilson's for as many successes, or failures, as the rarer class has patients, each of which could have
+    been out of order. There are more possibilities, so the interval is rather too wide.
 
     Args:
         value: The area.
@@ -216,11 +202,11 @@ def mean_estimate(
         seed: Seed of the bootstrap.
 
     Returns:
-        The estimate; not applicable with fewer than two patients or where every draw of patients has the same mean, since
-        nothing then tells how they vary.
+        The estimate; not applicable with fewer than two patients or if every draw of patients has the same mean, since
+        the variation is then unknown.
 
     Raises:
-        DataError: The arrays do not fit each other.
+        DataError: The arrays do not match.
     """
     if not values.size:
         return NotApplicable("there are no images")

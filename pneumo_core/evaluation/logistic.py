@@ -1,4 +1,4 @@
-"""Logistic regressions of a class on one number, without a penalty: what calibration is measured and mended with."""
+"""Logistic regressions of a class on one number, without a penalty: for measuring and correcting calibration."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,23 +13,20 @@ from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.resampling import Z
 from pneumo_core.records import Estimate, Label, NotApplicable
 
-__all__ = ["Line", "inverse_temperature", "line", "shift", "shift_estimate", "slope_estimate"]
-
 _STEPS: Final = 200
-"""Most Newton steps; from 0 a dozen are enough, and near separation some more."""
+"""Maximum number of Newton steps; a dozen are enough, near separation some more."""
 
 _TINY: Final = 1e-12
-"""Newton stops at steps this small, relative to the coefficients; and there is no interval where the images tell less than
-this of a coefficient."""
+"""Newton's method stops at steps this small, relative to the coefficients; an information below this gives no interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A logit as a line of a number.
+    """A logit as a linear function of a number.
 
     Attributes:
-        slope: Logits by unit of the number.
-        intercept: Logits where the number is 0.
+        slope: Logits per unit of the number.
+        intercept: Logit at 0.
     """
 
     slope: float
@@ -37,13 +34,13 @@ class Line:
 
 
 def line(values: FloatArray, target: FloatArray) -> Line:
-    """The line of least cross-entropy, by Newton's method with halved steps.
+    """The line with the lowest cross-entropy, by Newton's method with step halving.
 
     Args:
         values: (n,), not all alike.
         target: (n,), in [0, 1]; if all are 0 or 1, those of 0 and those of 1 must overlap, else there is no such line.
     """
-    design, centre, scale = _design(values)
+    design, center, scale = _design(values)
 
     def loss(coefficients: FloatArray) -> float:
         eta = design @ coefficients
@@ -62,26 +59,26 @@ def line(values: FloatArray, target: FloatArray) -> Line:
         if np.abs(step).max() <= _TINY * max(1.0, float(np.abs(here).max())):
             break
     slope = float(here[1]) / scale
-    return Line(slope=slope, intercept=float(here[0]) - slope * centre)
+    return Line(slope=slope, intercept=float(here[0]) - slope * center)
 
 
 def inverse_temperature(labels: IntArray, values: FloatArray) -> float | NotApplicable:
-    """The slope of least cross-entropy of a line through 0.
+    """The slope with the lowest cross-entropy of a line through 0.
 
     Args:
         labels: Classes, (n,).
         values: Logits, (n,).
 
     Returns:
-        The slope, above 0; not applicable where none above 0 is better than 0, or where no slope is too steep.
+        The slope, above 0; not applicable if no positive slope is better than 0, or if the slope is unbounded.
     """
-    # The logit of the right class: negative where the image is called wrong.
+    # The logit of the true class: negative if the image is misclassified.
     margin = np.where(labels == Label.PNEUMONIA, values, -values)
     largest = float(np.abs(margin).max())
     if largest == 0 or margin.sum() <= 0:
-        return NotApplicable("the logits do not tell the classes apart, so no temperature is high enough")
+        return NotApplicable("the logits do not distinguish the classes, so the temperature has no upper bound")
     if (margin >= 0).all():
-        return NotApplicable("no image is on the wrong side of logit 0, so no temperature is too low")
+        return NotApplicable("no image is on the wrong side of logit 0, so the temperature has no lower bound")
     scaled = margin / largest
 
     def derivative(slope: float) -> float:
@@ -95,14 +92,14 @@ def inverse_temperature(labels: IntArray, values: FloatArray) -> float | NotAppl
 
 
 def shift(labels: IntArray, values: FloatArray) -> float:
-    """What to add to all logits so that the mean probability is the share of PNEUMONIA.
+    """Constant to add to all logits so that the mean probability is the prevalence of PNEUMONIA.
 
     Args:
         labels: Classes, (n,), both present.
         values: Logits, (n,).
     """
     share = float(log_odds(labels.mean()))
-    # At these ends each probability is at most, or at least, that share; but for rounding, hence the margin.
+    # At these ends each probability is at most, or at least, the prevalence, up to rounding, hence the margin.
     margin = 1e-6 + 1e-9 * float(np.abs(values).max())
     low, high = share - float(values.max()) - margin, share - float(values.min()) + margin
     return _root(lambda added: float((probability(values + added) - labels).sum()), low, high)
@@ -134,9 +131,9 @@ def slope_estimate(labels: IntArray, values: FloatArray, codes: NDArray[np.intp]
         The estimate; not applicable where the logits separate the classes.
     """
     normal, pneumonia = (values[labels == label] for label in Label)
-    # Only where the classes overlap has the likelihood a maximum (Albert and Anderson 1984, Biometrika 71:1-10).
+    # The likelihood has a maximum only if the classes overlap (Albert and Anderson 1984, Biometrika 71:1-10).
     if not (pneumonia.min() < normal.max() and normal.min() < pneumonia.max()):
-        return NotApplicable("the logits separate the classes, so no slope is too steep")
+        return NotApplicable("the logits separate the classes, so the slope is unbounded")
     best = line(values, labels.astype(np.float64))
     design, _, scale = _design(values)
     found = _estimate(best.slope * scale, design, labels, probability(best.slope * values + best.intercept), codes)
@@ -146,10 +143,10 @@ def slope_estimate(labels: IntArray, values: FloatArray, codes: NDArray[np.intp]
 
 
 def _design(values: FloatArray) -> tuple[FloatArray, float, float]:
-    """A column of ones beside the values, these shifted and scaled into [-1, 1] for the sake of rounding."""
-    centre = float(values.mean())
-    scale = float(np.abs(values - centre).max())
-    return np.column_stack((np.ones(values.size), (values - centre) / scale)), centre, scale
+    """A column of ones and the values, shifted and scaled into [-1, 1] for numerical stability."""
+    center = float(values.mean())
+    scale = float(np.abs(values - center).max())
+    return np.column_stack((np.ones(values.size), (values - center) / scale)), center, scale
 
 
 def _information(design: FloatArray, chance: FloatArray) -> FloatArray:
@@ -162,7 +159,7 @@ def _estimate(
     """The coefficient of the design's last column, with its interval."""
     information = _information(design, chance)
     if np.linalg.eigvalsh(information)[0] < _TINY:
-        return NotApplicable("all probabilities are 0 or 1, so its interval has no end")
+        return NotApplicable("all probabilities are 0 or 1, so its interval is unbounded")
     bread = np.linalg.inv(information)
     scores = np.column_stack([np.bincount(codes, weights=column * (labels - chance)) for column in design.T])
     patients = len(scores)
@@ -172,9 +169,9 @@ def _estimate(
 
 
 def _root(rising: Callable[[float], float], low: float, high: float) -> float:
-    """Where a rising function changes its sign between two places, by halving what lies between them to the last bit.
+    """Root of an increasing function between two points, by bisection to the last bit.
 
-    SciPy's Brent takes a dozen looks where this takes sixty, but half a second to load, which a page's first visitor waits.
+    SciPy's Brent needs a dozen evaluations instead of sixty, but half a second to load, which delays a first page visit.
     """
     while low < (middle := low + (high - low) / 2) < high:
         low, high = (middle, high) if rising(middle) < 0 else (low, middle)

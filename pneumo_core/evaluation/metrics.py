@@ -1,13 +1,13 @@
-"""What is counted and averaged over a set of images: point estimates without intervals (`intervals` adds those).
+"""Point estimates of metrics over a set of images, without intervals (see `intervals`).
 
-The same in every function:
+Arguments of all functions:
 
 * `y_true`: classes, (n,), integers 0 (NORMAL) and 1 (PNEUMONIA).
 * `probability`: probabilities of PNEUMONIA, (n,), in [0, 1]. ROC, precision-recall and their areas use only their
   order and take any finite values.
-* `weights`: weight of each image, (n,), at least 0; None: all alike.
-* ``y_pred`` is ``probability >= threshold``, and PNEUMONIA is what "positive" means.
-* What cannot be computed is `NotApplicable` with its reason: no images, a class without images.
+* * `weights`: weight of each image, (n,), at least 0; None: all equal.
+* ``y_pred`` is ``probability >= threshold``, and PNEUMONIA is the positive class.
+* Values that cannot be computed are `NotApplicable` with the reason: no images, a class without images.
 """
 
 from dataclasses import dataclass
@@ -19,34 +19,6 @@ from numpy.typing import NDArray
 from pneumo_core.errors import DataError
 from pneumo_core.records import Label, NotApplicable
 
-__all__ = [
-    "ClassificationRow",
-    "Confusion",
-    "FloatArray",
-    "IntArray",
-    "PrCurve",
-    "Ranking",
-    "RocCurve",
-    "accuracy",
-    "areas",
-    "auprc",
-    "auroc",
-    "brier",
-    "brier_terms",
-    "checked_pair",
-    "classification_table",
-    "confusion",
-    "log_loss",
-    "log_loss_terms",
-    "npv",
-    "ppv",
-    "pr_curve",
-    "rank",
-    "roc_curve",
-    "sensitivity",
-    "specificity",
-]
-
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -57,10 +29,10 @@ class Confusion:
     """Images by class and prediction.
 
     Attributes:
-        tn: NORMAL called NORMAL.
-        fp: NORMAL called PNEUMONIA.
-        fn: PNEUMONIA called NORMAL.
-        tp: PNEUMONIA called PNEUMONIA.
+        tn: True negatives, NORMAL classified as NORMAL.
+        fp: False positives, NORMAL classified as PNEUMONIA.
+        fn: False negatives, PNEUMONIA classified as NORMAL.
+        tp: True positives, PNEUMONIA classified as PNEUMONIA.
     """
 
     tn: int
@@ -78,7 +50,7 @@ def confusion(y_true: Array, probability: Array, threshold: float) -> Confusion:
     """Counts at a threshold.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     labels, values = checked_pair(y_true, probability)
     tn, fp, fn, tp = np.bincount(2 * labels + (values >= threshold), minlength=4).tolist()
@@ -86,28 +58,28 @@ def confusion(y_true: Array, probability: Array, threshold: float) -> Confusion:
 
 
 def accuracy(counts: Confusion) -> float | NotApplicable:
-    """Share of images called what they are."""
+    """Fraction of images classified correctly."""
     return _share(counts.tn + counts.tp, counts.n, "there are no images")
 
 
 def sensitivity(counts: Confusion) -> float | NotApplicable:
-    """Share of PNEUMONIA called PNEUMONIA."""
+    """Fraction of PNEUMONIA images classified as PNEUMONIA."""
     return _share(counts.tp, counts.tp + counts.fn, "no image is PNEUMONIA")
 
 
 def specificity(counts: Confusion) -> float | NotApplicable:
-    """Share of NORMAL called NORMAL."""
+    """Fraction of NORMAL images classified as NORMAL."""
     return _share(counts.tn, counts.tn + counts.fp, "no image is NORMAL")
 
 
 def ppv(counts: Confusion) -> float | NotApplicable:
-    """Positive predictive value, the share of PNEUMONIA among what is called so; it depends on the prevalence."""
-    return _share(counts.tp, counts.tp + counts.fp, "no image is called PNEUMONIA")
+    """Positive predictive value, the fraction of predictions of PNEUMONIA that are correct; it depends on the prevalence."""
+    return _share(counts.tp, counts.tp + counts.fp, "no image is classified as PNEUMONIA")
 
 
 def npv(counts: Confusion) -> float | NotApplicable:
-    """Negative predictive value, the share of NORMAL among what is called so; it depends on the prevalence."""
-    return _share(counts.tn, counts.tn + counts.fn, "no image is called NORMAL")
+    """Negative predictive value, the fraction of predictions of NORMAL that are correct; it depends on the prevalence."""
+    return _share(counts.tn, counts.tn + counts.fn, "no image is classified as NORMAL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +88,8 @@ class ClassificationRow:
 
     Attributes:
         name: ``NORMAL``, ``PNEUMONIA``, ``accuracy``, ``macro avg`` or ``weighted avg``.
-        precision: Share of the class among what is called so.
-        recall: Share of the class that is called so.
+        precision: Fraction of predictions of this class that are correct.
+        recall: Fraction of the class that is predicted as such.
         f1: Harmonic mean of both; in the row ``accuracy``, the accuracy.
         support: Number of images.
     """
@@ -132,7 +104,7 @@ class ClassificationRow:
 def classification_table(counts: Confusion) -> tuple[ClassificationRow, ...]:
     """The table of the report of 2020 (section 3.5): both classes, accuracy, macro and weighted average.
 
-    An average is not applicable where one of its parts is not; in the weighted one a class without images has no part.
+    An average is not applicable if one of its terms is not; the weighted one ignores a class without images.
     """
     normal = _class_row(Label.NORMAL, counts.tn, false_calls=counts.fn, misses=counts.fp)
     pneumonia = _class_row(Label.PNEUMONIA, counts.tp, false_calls=counts.fp, misses=counts.fn)
@@ -163,9 +135,9 @@ class RocCurve:
 
 @dataclass(frozen=True, slots=True)
 class PrCurve:
-    """Precision and recall at each distinct probability; no point is made up where recall is 0.
+    """Precision and recall at each distinct probability; no point is added at a recall of 0.
 
-    Drawn as steps, each rise in recall at the precision it leads to, its area is `auprc`.
+    Drawn as steps, each increase in recall at the new precision, its area is `auprc`.
 
     Attributes:
         recall: Sensitivities, rising to 1.
@@ -238,10 +210,10 @@ def areas(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, FloatArray
 
 
 def auroc(y_true: Array, probability: Array, weights: Array | None = None) -> float | NotApplicable:
-    """Area under the ROC curve: how often a PNEUMONIA image ranks above a NORMAL one, ties counting one half.
+    """Area under the ROC curve: probability that a PNEUMONIA image ranks above a NORMAL one, ties counting one half.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     return _areas_of_one(y_true, probability, weights)[0]
 
@@ -250,7 +222,7 @@ def auprc(y_true: Array, probability: Array, weights: Array | None = None) -> fl
     """Area under the precision-recall curve, as average precision (see `areas`).
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     return _areas_of_one(y_true, probability, weights)[1]
 
@@ -259,7 +231,7 @@ def roc_curve(y_true: Array, probability: Array) -> RocCurve | NotApplicable:
     """ROC curve, equal probabilities in one step.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     if isinstance(counts := _counts_along(y_true, probability), NotApplicable):
         return counts
@@ -273,7 +245,7 @@ def pr_curve(y_true: Array, probability: Array) -> PrCurve | NotApplicable:
     """Precision-recall curve, equal probabilities in one step.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     if isinstance(counts := _counts_along(y_true, probability), NotApplicable):
         return counts
@@ -285,7 +257,7 @@ def brier_terms(y_true: Array, probability: Array) -> FloatArray:
     """Squared error of each image's probability, (n,), float64, in [0, 1]; `brier` is their mean.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     labels, values = checked_pair(y_true, probability)
     return np.square(values - labels)
@@ -294,10 +266,10 @@ def brier_terms(y_true: Array, probability: Array) -> FloatArray:
 def log_loss_terms(y_true: Array, logit: Array) -> FloatArray:
     """Binary cross-entropy of each image in nats, (n,), float64, at least 0; `log_loss` is their mean.
 
-    From logits, (n,), finite: a probability that has run into 0 or 1 has a loss that depends on where it is clipped.
+    From logits, (n,), finite: the loss of a probability rounded to 0 or 1 would depend on the clipping.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     labels, values = checked_pair(y_true, logit)
     return np.logaddexp(0.0, np.where(labels == Label.PNEUMONIA, -values, values))
@@ -307,24 +279,24 @@ def brier(y_true: Array, probability: Array) -> float | NotApplicable:
     """Mean squared error of the probability (Brier 1950, Monthly Weather Review 78:1-3, for one of the two classes).
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     terms = brier_terms(y_true, probability)
     return _share(float(terms.sum()), terms.size, "there are no images")
 
 
 def log_loss(y_true: Array, logit: Array) -> float | NotApplicable:
-    """Mean binary cross-entropy in nats, the loss that training minimises, from logits (see `log_loss_terms`).
+    """Mean binary cross-entropy in nats, the loss that training minimizes, from logits (see `log_loss_terms`).
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     terms = log_loss_terms(y_true, logit)
     return _share(float(terms.sum()), terms.size, "there are no images")
 
 
 def checked_pair(y_true: Array, values: Array) -> tuple[IntArray, FloatArray]:
-    """Classes as int64 and a finite number for each image as float64, each (n,); a `DataError` says what does not fit."""
+    """Classes as int64 and a finite number for each image as float64, each (n,); a `DataError` if they do not match."""
     labels, numbers = np.asarray(y_true), np.asarray(values, dtype=np.float64)
     if labels.ndim != 1 or labels.shape != numbers.shape:
         raise DataError(f"y_true and values must both be (n,). Received: y_true={labels.shape}, values={numbers.shape}")
@@ -343,10 +315,10 @@ def _class_row(label: Label, hits: int, *, false_calls: int, misses: int) -> Cla
     called, real = hits + false_calls, hits + misses
     return ClassificationRow(
         name=label.name,
-        precision=_share(hits, called, f"no image is called {label.name}"),
+        precision=_share(hits, called, f"no image is classified as {label.name}"),
         recall=_share(hits, real, f"no image is {label.name}"),
-        # In counts (the Dice form) it is defined, and 0, also where the class is never called.
-        f1=_share(2 * hits, called + real, f"no image is {label.name} or called so"),
+        # In counts (the Dice form) it is defined, and 0, even if the class is never predicted.
+        f1=_share(2 * hits, called + real, f"no image is {label.name} or classified as it"),
         support=real,
     )
 
@@ -363,7 +335,8 @@ def _average(name: str, rows: tuple[tuple[ClassificationRow, int], ...], support
     return ClassificationRow(name, mean("precision"), mean("recall"), mean("f1"), support)
 
 
-def _missing_class(labels: IntArray) -> NotApplicable | None:
+def missing_class(labels: IntArray) -> NotApplicable | None:
+    """Why what needs both classes cannot be computed, or None where both are there."""
     if not labels.size:
         return NotApplicable("there are no images")
     absent = [label.name for label in Label if not (labels == label).any()]
@@ -371,7 +344,7 @@ def _missing_class(labels: IntArray) -> NotApplicable | None:
 
 
 def _cumulative(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    # Weight of PNEUMONIA and of NORMAL called PNEUMONIA at each threshold, each (replicates, groups).
+    # Weight of PNEUMONIA and of NORMAL classified as PNEUMONIA at each threshold, each (replicates, groups).
     ordered = weights[:, ranking.order]
     tp = np.cumsum(ordered * ranking.positive, axis=1)[:, ranking.last]
     fp = np.cumsum(ordered * (1.0 - ranking.positive), axis=1)[:, ranking.last]
@@ -379,9 +352,9 @@ def _cumulative(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, Floa
 
 
 def _counts_along(y_true: Array, probability: Array) -> tuple[FloatArray, ...] | NotApplicable:
-    # Images of PNEUMONIA and of NORMAL called PNEUMONIA at each threshold, and the thresholds, each (groups,).
+    # Images of PNEUMONIA and of NORMAL classified as PNEUMONIA at each threshold, and the thresholds, each (groups,).
     labels, values = checked_pair(y_true, probability)
-    if missing := _missing_class(labels):
+    if missing := missing_class(labels):
         return missing
     ranking = rank(labels, values)
     tp, fp = _cumulative(ranking, np.ones((1, labels.size)))
@@ -394,6 +367,6 @@ def _areas_of_one(y_true: Array, probability: Array, weights: Array | None) -> t
     if each.shape != labels.shape or not (np.isfinite(each) & (each >= 0)).all():
         received = f"shape={each.shape}, weights={each.ravel().tolist()[:5]}"
         raise DataError(f"weights must be finite, at least 0 and one for each image. Received: {received}")
-    if missing := _missing_class(labels[each > 0]):
+    if missing := missing_class(labels[each > 0]):
         return missing, missing
     return tuple(float(area[0]) for area in areas(rank(labels, values), each[np.newaxis]))

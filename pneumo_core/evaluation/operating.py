@@ -1,11 +1,11 @@
-"""Where to put the threshold, and what it then means: rules, rates, predictive values at another prevalence, net benefit.
+"""Decision thresholds: rules, rates, predictive values at another prevalence, net benefit.
 
-The same in every function:
+Arguments of all functions:
 
 * `y_true`: classes, (n,), integers 0 (NORMAL) and 1 (PNEUMONIA).
 * `probability`: probabilities of PNEUMONIA, (n,), in [0, 1]; raw or calibrated, a threshold belongs to the same scale.
 * `patients`: patient of each image, (n,), of any type that sorts.
-* PNEUMONIA is called where ``probability >= threshold``.
+* * An image is classified as PNEUMONIA if ``probability >= threshold``.
 """
 
 from collections.abc import Callable
@@ -22,26 +22,14 @@ from pneumo_core.evaluation.metrics import FloatArray, IntArray, checked_pair
 from pneumo_core.evaluation.resampling import Z, draws, patient_codes
 from pneumo_core.records import Estimate, Label, NotApplicable
 
-__all__ = [
-    "GRID",
-    "DecisionCurve",
-    "RuleKind",
-    "ThresholdRates",
-    "ThresholdRule",
-    "choose",
-    "decision_curve",
-    "predictive_values",
-    "rates",
-]
-
 Array = NDArray[Any]
 
 GRID: Final = tuple(percent / 100 for percent in range(1, 100))
-"""Thresholds of a decision curve."""
+"""Threshold probabilities of a decision curve."""
 
 
 class RuleKind(StrEnum):
-    """What a threshold is chosen for."""
+    """Criterion of a threshold."""
 
     YOUDEN = "youden"
     SENSITIVITY = "sensitivity"
@@ -52,20 +40,20 @@ class RuleKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ThresholdRule:
-    """A way to choose a threshold.
+    """A rule for the choice of a threshold.
 
     Attributes:
-        kind: ``youden``: most sensitivity + specificity - 1 (Youden 1950, Cancer 3:32-35), the threshold nearest .5 of
-            equals. ``sensitivity``: the highest threshold that keeps at least so much sensitivity. ``specificity``: the
-            lowest with at least so much specificity. ``fixed``: the value itself. ``cost``: least expected cost, the
-            threshold nearest .5 of equals.
-        value: The least sensitivity or specificity, in (0, 1]; the fixed threshold, in [0, 1]; what a missed PNEUMONIA
-            costs in false alarms, above 0. None with ``youden``.
-        prevalence: With ``cost`` only: share of PNEUMONIA where the threshold is to serve, in (0, 1); None: that of the
-            images it is chosen on.
+        kind: ``youden``: maximum of sensitivity + specificity - 1 (Youden 1950, Cancer 3:32-35); in a tie, the threshold
+            nearest .5. ``sensitivity``: the highest threshold with at least the required sensitivity. ``specificity``: the
+            lowest with at least the required specificity. ``fixed``: the value itself. ``cost``: minimum of the expected
+            cost; in a tie, the threshold nearest .5.
+        value: The required sensitivity or specificity, in (0, 1]; the fixed threshold, in [0, 1]; the cost of a missed
+            PNEUMONIA in false alarms, above 0. None with ``youden``.
+        prevalence: With ``cost`` only: prevalence of PNEUMONIA where the threshold will be used, in (0, 1); None: that of
+            the images it is chosen on.
 
     Raises:
-        ConfigError: A value is out of its range, missing, or given where none belongs.
+        ConfigError: A value is out of its range, missing, or not allowed by the rule.
     """
 
     kind: RuleKind
@@ -99,17 +87,17 @@ class ThresholdRule:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdRates:
-    """What a threshold does to a set of images.
+    """Rates of a threshold on a set of images.
 
     Attributes:
-        threshold: Images of at least this probability are called PNEUMONIA.
+        threshold: Images with at least this probability are classified as PNEUMONIA.
         n: Images.
         n_patients: Patients.
-        prevalence: Share of PNEUMONIA among the images, which `ppv` and `npv` depend on.
-        sensitivity: Share of PNEUMONIA called PNEUMONIA.
-        specificity: Share of NORMAL called NORMAL.
-        ppv: Share of PNEUMONIA among what is called so.
-        npv: Share of NORMAL among what is called so.
+        prevalence: Fraction of PNEUMONIA among the images, which `ppv` and `npv` depend on.
+        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
+        specificity: Fraction of NORMAL images classified as NORMAL.
+        ppv: Fraction of images classified as PNEUMONIA that are PNEUMONIA.
+        npv: Fraction of images classified as NORMAL that are NORMAL.
     """
 
     threshold: float
@@ -124,21 +112,21 @@ class ThresholdRates:
 
 @dataclass(frozen=True, slots=True)
 class DecisionCurve:
-    """Net benefit of calling PNEUMONIA at each threshold (Vickers and Elkin 2006, Med Decis Making 26:565-574).
+    """Net benefit of a model at each threshold probability (Vickers and Elkin 2006, Med Decis Making 26:565-574).
 
-    True positives less false positives, both as shares of all images, a false positive weighing threshold / (1 -
-    threshold): the odds at which one would just call. It means what it says for calibrated probabilities only. Calling
-    nobody has a net benefit of 0.
+    True positives minus false positives, both as fractions of all images, where a false positive has the weight threshold /
+    (1 - threshold), the odds at which treating and not treating are equivalent. It is valid only for calibrated
+    probabilities. Treating none has a net benefit of 0.
 
     Attributes:
         n: Images.
         n_patients: Patients.
-        prevalence: Share of PNEUMONIA the curve is for.
+        prevalence: Prevalence of PNEUMONIA of the curve.
         threshold: `GRID`.
-        model: Net benefit of calling by the model, at most the prevalence.
+        model: Net benefit of the model, at most the prevalence.
         low: Lower end of each point's 95 % interval: percentiles of a bootstrap over patients.
         high: Upper ends.
-        treat_all: Net benefit of calling everybody PNEUMONIA.
+        treat_all: Net benefit of treating all.
     """
 
     n: int
@@ -152,12 +140,12 @@ class DecisionCurve:
 
 
 def choose(rule: ThresholdRule, y_true: Array, probability: Array) -> float:
-    """The threshold that a rule chooses on these images; meant for validation images.
+    """The threshold that a rule chooses on these images, which should be validation images.
 
-    Between two adjacent probabilities every threshold gives the same counts, and the middle stands for them.
+    Between two adjacent probabilities every threshold gives the same counts; their midpoint is used.
 
     Raises:
-        DataError: The arrays do not fit each other, a class is missing, or no threshold reaches the specificity.
+        DataError: The arrays do not match, a class is missing, or no threshold reaches the specificity.
     """
     if rule.kind is RuleKind.FIXED and rule.value is not None:
         return rule.value
@@ -181,11 +169,11 @@ def choose(rule: ThresholdRule, y_true: Array, probability: Array) -> float:
         if not reached.any():
             raise DataError(
                 f"the rule specificity requires a threshold that reaches it. Received: specificity={value}, most "
-                f"reached={(normal.size - fp.min()) / normal.size:.4f}; ask for less"
+                f"reached={(normal.size - fp.min()) / normal.size:.4f}; require less"
             )
         return float(candidates[reached].min())
     if rule.kind is RuleKind.YOUDEN:
-        # What the index lacks to 1, times both class sizes.
+        # 1 minus the index, times both class sizes.
         cost = fn * normal.size + fp * pneumonia.size
     elif rule.prevalence is None:
         cost = fn * value + fp
@@ -196,7 +184,7 @@ def choose(rule: ThresholdRule, y_true: Array, probability: Array) -> float:
 
 
 def rates(y_true: Array, probability: Array, patients: Array, threshold: float) -> ThresholdRates:
-    """What a threshold does to these images, with Wilson's intervals clustered by patient.
+    """Rates of a threshold on these images, with Wilson's intervals clustered by patient.
 
     Raises:
         DataError: The arrays are empty, do not fit each other or hold other values.
@@ -212,8 +200,8 @@ def rates(y_true: Array, probability: Array, patients: Array, threshold: float) 
         prevalence=float(sick.mean()),
         sensitivity=clustered_share(called, sick, codes, "no image is PNEUMONIA"),
         specificity=clustered_share(~called, ~sick, codes, "no image is NORMAL"),
-        ppv=clustered_share(sick, called, codes, "no image is called PNEUMONIA"),
-        npv=clustered_share(~sick, ~called, codes, "no image is called NORMAL"),
+        ppv=clustered_share(sick, called, codes, "no image is classified as PNEUMONIA"),
+        npv=clustered_share(~sick, ~called, codes, "no image is classified as NORMAL"),
     )
 
 
@@ -229,17 +217,17 @@ def predictive_values(
     Args:
         sensitivity: With Wilson's interval.
         specificity: With Wilson's interval.
-        prevalence: Share of PNEUMONIA, in (0, 1).
+        prevalence: Prevalence of PNEUMONIA, in (0, 1).
 
     Returns:
-        PPV and NPV; not applicable where nothing would be called so.
+        PPV and NPV; not applicable if no image would be classified as the class.
 
     Raises:
         ConfigError: The prevalence is not between 0 and 1.
     """
     _require_prevalence(prevalence)
-    ppv = _predictive(sensitivity, specificity, prevalence, "no image would be called PNEUMONIA")
-    npv = _predictive(specificity, sensitivity, 1 - prevalence, "no image would be called NORMAL")
+    ppv = _predictive(sensitivity, specificity, prevalence, "no image would be classified as PNEUMONIA")
+    npv = _predictive(specificity, sensitivity, 1 - prevalence, "no image would be classified as NORMAL")
     return ppv, npv
 
 
@@ -252,15 +240,15 @@ def decision_curve(
         y_true: Classes, (n,).
         probability: Calibrated probabilities, (n,).
         patients: Patient of each image, (n,).
-        prevalence: Share of PNEUMONIA to weight to, in (0, 1), or None for the images' own.
+        prevalence: Prevalence of PNEUMONIA to weight to, in (0, 1), or None for the images' own.
 
     Returns:
-        The curve; not applicable with fewer than 2 patients of a class that is needed, since nothing then tells how the
-        curve varies.
+        The curve; not applicable with fewer than 2 patients of a required class, since the variation of the curve is then
+        unknown.
 
     Raises:
         ConfigError: The prevalence is not between 0 and 1.
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     if prevalence is not None:
         _require_prevalence(prevalence)
@@ -273,7 +261,7 @@ def decision_curve(
     odds = grid / (1 - grid)
     called = values[:, np.newaxis] >= grid
     sick = labels == Label.PNEUMONIA
-    # What each patient adds: PNEUMONIA called so, NORMAL called so, PNEUMONIA, NORMAL.
+    # Counts of each patient: true positives, false positives, PNEUMONIA, NORMAL.
     columns = np.column_stack((called & sick[:, np.newaxis], called & ~sick[:, np.newaxis], sick, ~sick))
     sums = np.zeros((int(codes.max()) + 1, columns.shape[1]))
     np.add.at(sums, codes, columns)
@@ -316,15 +304,15 @@ def _checked(y_true: Array, probability: Array) -> tuple[IntArray, FloatArray]:
 
 
 def _candidates(values: FloatArray) -> FloatArray:
-    """One threshold for each distinct table of counts, rising."""
+    """One threshold for each distinct table of counts, increasing."""
     edges = np.concatenate(([0.0], np.unique(values), [1.0]))
     middle = (edges[:-1] + edges[1:]) / 2
-    # Where no float lies between two edges the middle may round down to the lower of them, which would call both.
+    # If no float lies between two edges, the midpoint may round down to the lower one, which would include both.
     return np.where(middle > edges[:-1], middle, edges[1:])
 
 
 def _predictive(right: Estimate, other: Estimate, share: float, reason: str) -> Estimate | NotApplicable:
-    """Share of a class among what is called so, from both classes' shares that are called right."""
+    """Predictive value of a class, from the true rates of both classes."""
     called = share * right.value, (1 - share) * (1 - other.value)
     if not sum(called):
         return NotApplicable(reason)
@@ -334,10 +322,10 @@ def _predictive(right: Estimate, other: Estimate, share: float, reason: str) -> 
     if {hits, passes} & {0.0, 1.0}:
         hits, total = _adjusted(hits, total)
         passes, others = _adjusted(passes, others)
-    centre = np.log(share * hits / ((1 - share) * (1 - passes)))
+    center = np.log(share * hits / ((1 - share) * (1 - passes)))
     half = Z * np.sqrt((1 - hits) / (hits * total) + passes / ((1 - passes) * others))
-    low, high = (float(1 / (1 + np.exp(-end))) for end in (centre - half, centre + half))
-    # An adjusted interval is not centred on the value, and may leave out a value of 0 or 1.
+    low, high = (float(1 / (1 + np.exp(-end))) for end in (center - half, center + half))
+    # An adjusted interval is not centered on the value, and may exclude a value of 0 or 1.
     return Estimate(value=value, low=min(low, value), high=max(high, value), n=right.n + other.n)
 
 
@@ -346,7 +334,7 @@ def _adjusted(rate: float, n: float) -> tuple[float, float]:
 
 
 def _effective(rate: Estimate) -> float:
-    """The number of independent images that Wilson's interval stands for.
+    """Effective number of independent images of Wilson's interval.
 
     Its ends are the roots of (1 + z^2 / n) x^2 - (2 p + z^2 / n) x + p^2, so their product is p^2 / (1 + z^2 / n).
     """

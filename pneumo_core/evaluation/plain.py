@@ -1,4 +1,4 @@
-"""Values as plain data and back, so that a report's dataclasses are the only description of its file."""
+"""Conversion of values to plain data and back; a report's dataclasses are the only description of its file."""
 
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -9,8 +9,6 @@ import numpy as np
 
 from pneumo_core.errors import DataError
 from pneumo_core.records import NotApplicable
-
-__all__ = ["decode", "encode", "expect"]
 
 
 def encode(value: Any) -> Any:
@@ -27,7 +25,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(hint: Any, data: Any, where: str) -> Any:
-    """The value that `encode` made the data from.
+    """The value that `encode` converted.
 
     Args:
         hint: Type annotation of the value.
@@ -35,7 +33,7 @@ def decode(hint: Any, data: Any, where: str) -> Any:
         where: Name of the value in error messages.
 
     Raises:
-        DataError: The data is not as the annotation says.
+        DataError: The data does not match the annotation.
     """
     if isinstance(hint, UnionType):
         if isinstance(data, dict) and set(data) == {"not_applicable"}:
@@ -65,7 +63,7 @@ def decode(hint: Any, data: Any, where: str) -> Any:
 
 
 def expect(holds: bool, where: str, what: str, data: Any) -> None:
-    """Refuse data that is not what a report holds.
+    """Check that a condition on the data of a report holds.
 
     Raises:
         DataError: It does not hold.

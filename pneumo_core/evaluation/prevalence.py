@@ -1,19 +1,20 @@
-"""What a run's calls are worth where another share of the images is PNEUMONIA, or at another threshold probability."""
+"""Predictive values at another prevalence, and net benefit at a threshold probability."""
 
 from dataclasses import dataclass
 
-from pneumo_core.evaluation.operating import DecisionCurve, ThresholdRates, predictive_values
+from pneumo_core.evaluation import metrics
+from pneumo_core.evaluation.comparison import Evidence
+from pneumo_core.evaluation.metrics import Confusion, RocCurve
+from pneumo_core.evaluation.operating import DecisionCurve, ThresholdRates, predictive_values, rates
 from pneumo_core.records import Estimate, NotApplicable
-
-__all__ = ["PredictiveValues", "at_prevalence", "benefit_at"]
 
 
 @dataclass(frozen=True, slots=True)
 class PredictiveValues:
-    """What a run's calls would be worth at a prevalence.
+    """Predictive values of a run at a prevalence.
 
     Attributes:
-        prevalence: Share of PNEUMONIA, in [0, 1].
+        prevalence: Prevalence of PNEUMONIA, in [0, 1].
         ppv: Precision of PNEUMONIA: fraction of images called PNEUMONIA that are.
         npv: Precision of NORMAL, likewise.
     """
@@ -23,9 +24,53 @@ class PredictiveValues:
     npv: Estimate | NotApplicable
 
 
-def at_prevalence(rates: ThresholdRates, prevalence: float) -> PredictiveValues:
+@dataclass(frozen=True, slots=True)
+class AtThreshold:
+    """One run at one threshold.
+
+    Attributes:
+        confusion: Its confusion matrix.
+        rates: Its rates on the split shown.
+        values: Predictive values at the reader's prevalence.
+        benefit: Net benefit at the reader's stake and prevalence, the same stake for both runs.
+        roc: Its ROC curve.
+        curve: Its decision curve at the reader's prevalence.
+    """
+
+    confusion: Confusion
+    rates: ThresholdRates
+    values: PredictiveValues
+    benefit: Estimate | NotApplicable
+    roc: RocCurve | NotApplicable
+    curve: DecisionCurve | NotApplicable
+
+
+def at_threshold(
+    run: Evidence, threshold: float, prevalence: float, stake: float, curve: DecisionCurve | NotApplicable
+) -> AtThreshold:
+    """A run's predictions at a threshold in [0, 1].
+
+    Args:
+        run: The predictions.
+        threshold: Images with at least this probability are classified as PNEUMONIA.
+        prevalence: Share of PNEUMONIA where the model is to serve, in (0, 1).
+        stake: Threshold probability of the net benefit, one of `operating.GRID`.
+        curve: The run's decision curve at that prevalence, which no threshold changes.
+    """
+    found = rates(run.y_true, run.probability, run.patients, threshold)
+    return AtThreshold(
+        confusion=metrics.confusion(run.y_true, run.probability, threshold),
+        rates=found,
+        values=at_prevalence(found, prevalence),
+        benefit=benefit_at(curve, stake),
+        roc=metrics.roc_curve(run.y_true, run.probability),
+        curve=curve,
+    )
+
+
+def at_prevalence(found: ThresholdRates, prevalence: float) -> PredictiveValues:
     """PPV and NPV of a threshold at a prevalence in (0, 1); see `operating.predictive_values`."""
-    sensitivity, specificity = rates.sensitivity, rates.specificity
+    sensitivity, specificity = found.sensitivity, found.specificity
     if isinstance(sensitivity, NotApplicable):
         return PredictiveValues(prevalence, sensitivity, sensitivity)
     if isinstance(specificity, NotApplicable):

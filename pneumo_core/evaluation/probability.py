@@ -1,11 +1,9 @@
-"""The one place where a logit becomes a probability."""
+"""Conversion of logits to probabilities."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["probability"]
 
 
 def probability(logit: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -15,8 +13,8 @@ def probability(logit: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         logit: Raw output of a model, any shape, floating point.
 
     Returns:
-        The same shape, float64, in [0, 1]. Computed in float64 whatever the logit's type (in float32 all logits above
-        17 would be ties), and without overflow.
+        The same shape, float64, in [0, 1]. Computed in float64 for every type (in float32 all logits above 17
+        would be ties), and without overflow.
     """
     wide = np.asarray(logit, dtype=np.float64)
     small = np.exp(-np.abs(wide))

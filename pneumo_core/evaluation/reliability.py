@@ -1,4 +1,4 @@
-"""Do probabilities mean what they say: of the images called 70 % likely, are 70 % PNEUMONIA?"""
+"""Calibration of probabilities: whether 70 % of the images with a probability of 70 % are PNEUMONIA."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,32 +14,20 @@ from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Estimate, Label, NotApplicable
 
-__all__ = [
-    "BINS",
-    "Bin",
-    "ProbabilityScores",
-    "Reliability",
-    "checked",
-    "measure",
-    "missing_class",
-    "probability_scores",
-    "reliability",
-]
-
 BINS: Final = 10
-"""Bins of a reliability diagram, each a tenth wide."""
+"""Number of bins of a reliability diagram, each a tenth wide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Images whose probability lies in one part of [0, 1].
+    """Images whose probability lies in one interval of [0, 1].
 
     Attributes:
-        low: Least probability.
+        low: Lower end, included.
         high: Upper end; it belongs to the next bin, and in the last bin to this one.
         n: Images.
         mean_probability: Their mean probability of PNEUMONIA.
-        observed: Share of them that is PNEUMONIA.
+        observed: Fraction of them that is PNEUMONIA.
     """
 
     low: float
@@ -51,23 +39,23 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """How far a model's probabilities agree with what is observed.
+    """Agreement of a model's probabilities with the observed frequencies.
 
     Attributes:
         n: Images.
         n_patients: Patients.
         n_pneumonia: Images of PNEUMONIA.
-        bins: Bins of equal width over [0, 1], the empty ones too.
+        bins: Bins of equal width over [0, 1], including empty ones.
         ece: Expected calibration error: the mean over images of the distance of their bin's mean probability and observed
             share (Naeini et al. 2015, AAAI, 2901-2907); it depends on the bins and is not 0 for a perfect model.
         brier: Mean squared error of the probability.
         log_loss: Mean binary cross-entropy, in nats.
-        slope: Of the logistic regression of the class on the logit (Cox 1958, Biometrika 45:562-565): 1 is right, below 1
-            the probabilities are too extreme, above 1 not extreme enough.
-        intercept: Calibration in the large, from a regression of its own: the logit is an offset, so its slope is held at
-            1 (Van Calster et al. 2019, BMC Medicine 17:230, doi:10.1186/s12916-019-1466-7). 0 is right, below 0 the
-            probabilities are too high on the whole, above 0 too low. The intercept fitted beside `slope` means no such
-            thing where that is not 1.
+        slope: Slope of the logistic regression of the class on the logit (Cox 1958, Biometrika 45:562-565): 1 is ideal, below
+            1 the probabilities are too extreme, above 1 not extreme enough.
+        intercept: Calibration in the large, from a separate regression with the logit as offset, that is, a slope fixed at
+            1 (Van Calster et al. 2019, BMC Medicine 17:230, doi:10.1186/s12916-019-1466-7). 0 is ideal, below 0 the
+            probabilities are too high on average, above 0 too low. The intercept fitted with `slope` has no such meaning
+            if the slope is not 1.
     """
 
     n: int
@@ -83,7 +71,7 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class ProbabilityScores:
-    """How good probabilities are, with intervals over patients.
+    """Quality of probabilities, with intervals over patients.
 
     Attributes:
         reliability: Bins, ECE, slope and intercept.
@@ -99,7 +87,7 @@ class ProbabilityScores:
 def reliability(
     y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any], bins: int = BINS
 ) -> Reliability | NotApplicable:
-    """How far the probabilities of these logits agree with the classes.
+    """Agreement of the probabilities of these logits with the classes.
 
     Slope and intercept have normal intervals from the sandwich variance over patients, the bins Wilson's, clustered by
     patient.
@@ -111,7 +99,7 @@ def reliability(
         bins: Number of bins, at least 1.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values, or there is no bin.
+        DataError: The arrays do not match or hold other values, or there is no bin.
     """
     if bins < 1:
         raise DataError(f"a reliability diagram requires at least one bin. Received: bins={bins}; use {BINS}")
@@ -120,7 +108,7 @@ def reliability(
 
 
 def probability_scores(y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any]) -> ProbabilityScores:
-    """How good the probabilities of these logits are; see `reliability` for the arrays and errors."""
+    """Quality of the probabilities of these logits; see `reliability` for the arrays and errors."""
     return ProbabilityScores(
         reliability=reliability(y_true, logit, patients),
         brier=mean_estimate(metrics.brier_terms(y_true, probability(logit)), patients),
@@ -129,11 +117,11 @@ def probability_scores(y_true: NDArray[Any], logit: NDArray[Any], patients: NDAr
 
 
 def measure(labels: IntArray, values: FloatArray, codes: NDArray[np.intp], bins: int = BINS) -> Reliability:
-    """`reliability` of at least one image, from what `checked` gives."""
+    """`reliability` of at least one image, from the results of `checked`."""
     chance = probability(values)
     edges = np.linspace(0.0, 1.0, bins + 1)
     places = np.minimum(np.searchsorted(edges, chance, side="right") - 1, bins - 1)
-    # The distance of sums, which are n times the means.
+    # The difference of sums, which are n times the means.
     gap = np.bincount(places, weights=chance - labels, minlength=bins)
     slope, intercept = _cox(labels, values, codes)
     return Reliability(
@@ -166,8 +154,8 @@ def _bin(low: float, high: float, chance: FloatArray, labels: IntArray, codes: N
 def _cox(
     labels: IntArray, values: FloatArray, codes: NDArray[np.intp]
 ) -> tuple[Estimate | NotApplicable, Estimate | NotApplicable]:
-    """Slope of the logistic regression of the class on the logit, and the intercept of the one whose slope is held at 1."""
-    if missing := missing_class(labels):
+    """Slope of the logistic regression of the class on the logit, and intercept of the one with the slope fixed at 1."""
+    if missing := metrics.missing_class(labels):
         return missing, missing
     for label in Label:
         if np.unique(codes[labels == label]).size < 2:
@@ -182,16 +170,10 @@ def checked(
     """Classes, logits, and patients numbered from 0, each (n,).
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     labels, values = metrics.checked_pair(y_true, logit)
     names = np.asarray(patients)
     if names.shape != labels.shape:
         raise DataError(f"patients must be (n,), one for each image. Received: {names.shape}, images={labels.shape}")
     return labels, values, np.unique(names, return_inverse=True)[1]
-
-
-def missing_class(labels: IntArray) -> NotApplicable | None:
-    """Why what needs both classes cannot be computed, or None where both are there."""
-    absent = [label.name for label in Label if not (labels == label).any()]
-    return NotApplicable(f"both classes are needed and no image is {' or '.join(absent)}") if absent else None

@@ -1,4 +1,4 @@
-"""The one report of a run that every page, table and file reads: predictions in, plain data out."""
+"""The evaluation report of a run, from its predictions, as plain data for pages, tables and files."""
 
 import heapq
 from dataclasses import dataclass, fields
@@ -14,35 +14,23 @@ from pneumo_core.evaluation.metrics import ClassificationRow, Confusion, FloatAr
 from pneumo_core.evaluation.operating import RuleKind, ThresholdRule, choose, rates
 from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.resampling import REPLICATES, SEED
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
-__all__ = [
-    "COLUMNS",
-    "SCHEMA",
-    "EvaluationReport",
-    "OperatingPoint",
-    "SplitReport",
-    "evaluate",
-    "report_from_dict",
-    "report_to_dict",
-    "require_predictions",
-    "threshold_of",
-]
-
 SCHEMA: Final = 2
-"""Raised whenever the report's fields or the meaning of its numbers change."""
+"""Increased whenever the report's fields or the meaning of its numbers change."""
 
 COLUMNS: Final = ("image_id", "patient_id", "split", "label", "subtype", "logit")
-"""Columns of predictions, one row an image."""
+"""Columns of predictions, one row per image."""
 
 _MOST_POINTS: Final = 200
-"""Most points of a stored curve: on a plot 600 pixels wide, one every three pixels even if all bend."""
+"""Maximum number of points of a stored curve: on a plot 600 pixels wide, one every three pixels."""
 
 _METHODS: Final = (
     "95 % intervals, clustered by patient. Accuracy, sensitivity, specificity, PPV and NPV: Wilson (1927) with the "
     "effective number of images of Rao and Scott (1992), design effect at least 1. AUROC, AUPRC (average precision), "
     "Brier and log loss: bias-corrected and accelerated bootstrap over patients (BCa; DiCiccio and Efron 1996), "
-    f"{intervals.REPLICATES:,} replicates, seed {intervals.SEED}; replicates without one of the classes are left out of "
+    f"{REPLICATES:,} replicates, seed {SEED}; replicates without one of the classes are left out of "
     "AUROC and AUPRC and counted. Where every replicate is the same, as with an AUROC of 1 or 0, no interval can be told. "
     f"PNEUMONIA is called where the probability is at least the threshold. Report schema {SCHEMA}."
 )
@@ -52,16 +40,16 @@ _Curve = TypeVar("_Curve", RocCurve, PrCurve)
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """The decision threshold and the rates it has on the split that it belongs to.
+    """The decision threshold, with its rates on the split that it was chosen on.
 
     Attributes:
-        threshold: Images of at least this probability are called PNEUMONIA; in [0, 1].
-        sensitivity: Share of PNEUMONIA called PNEUMONIA.
-        specificity: Share of NORMAL called NORMAL.
-        ppv: Share of PNEUMONIA among what is called so.
-        npv: Share of NORMAL among what is called so.
-        rule: How the threshold was chosen.
-        split: Split of these rates: the one the threshold was chosen on, which flatters them. The rule ``half`` chooses
+        threshold: Images with at least this probability are classified as PNEUMONIA; in [0, 1].
+        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
+        specificity: Fraction of NORMAL images classified as NORMAL.
+        ppv: Fraction of images classified as PNEUMONIA that are PNEUMONIA.
+        npv: Fraction of images classified as NORMAL that are NORMAL.
+        rule: Rule of the choice.
+        split: Split of these rates: the one the threshold was chosen on, so they are optimistic. The rule ``half`` chooses
             nothing; its rates are those on val, else test, else train.
     """
 
@@ -76,18 +64,18 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class SplitReport:
-    """Everything that is said about one split, at the report's threshold.
+    """All figures of one split, at the report's threshold.
 
     Attributes:
         split: The split.
         n: Images.
         n_patients: Patients.
         n_pneumonia: Images of PNEUMONIA.
-        accuracy: Share of images called what they are.
-        sensitivity: Share of PNEUMONIA called PNEUMONIA.
-        specificity: Share of NORMAL called NORMAL.
-        ppv: Share of PNEUMONIA among what is called so.
-        npv: Share of NORMAL among what is called so.
+        accuracy: Fraction of images classified correctly.
+        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
+        specificity: Fraction of NORMAL images classified as NORMAL.
+        ppv: Fraction of images classified as PNEUMONIA that are PNEUMONIA.
+        npv: Fraction of images classified as NORMAL that are NORMAL.
         auroc: Area under the ROC curve.
         auprc: Area under the precision-recall curve.
         brier: Mean squared error of the probability.
@@ -120,20 +108,21 @@ class SplitReport:
 
     @property
     def figures(self) -> dict[Metric, Estimate | NotApplicable]:
-        """Those of the fields above that are metrics, in the order of `Metric`."""
+        """The metrics among the fields, in the order of `Metric`."""
         return {metric: getattr(self, metric) for metric in Metric if metric in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """What a run's predictions say.
+    """Evaluation of a run's predictions.
 
     Attributes:
         run_id: The run.
-        operating_point: Threshold, with its rates where it was chosen.
-        selected_on_test: Whether test images chose the run's epoch or rates, so that its test figures flatter it.
+        operating_point: Threshold, with its rates on the split it was chosen on.
+        selected_on_test: Whether the run's epoch or learning rates were selected on test images, so that its test figures
+            are optimistic.
         splits: One report for each split that has predictions.
-        methods: How the numbers were made, in words for people.
+        methods: Description of the methods, for people.
     """
 
     run_id: str
@@ -149,13 +138,13 @@ def evaluate(
     """Report of a run from its predictions alone.
 
     Args:
-        predictions: One row an image with the columns `COLUMNS`: `image_id` (unique in its split), `patient_id`,
+        predictions: One row per image with the columns `COLUMNS`: `image_id` (unique in its split), `patient_id`,
             `split` (``train``, ``val`` or ``test``), `label` (0 or 1), `subtype` and `logit` (finite). The order of
             rows and other columns do not matter.
         run_id: Id of the run.
-        rule: How the threshold is chosen. ``youden`` maximises sensitivity + specificity - 1 on split ``val`` (Youden
+        rule: How the threshold is chosen. ``youden`` maximizes sensitivity + specificity - 1 on split ``val`` (Youden
             1950, Cancer 3:32-35); among equals, the threshold nearest 0.5.
-        selected_on_test: Whether test images chose the run's epoch or rates.
+        selected_on_test: Whether the run's epoch or learning rates were selected on test images.
 
     Raises:
         DataError: The predictions are not as required, or the rule needs validation images of both classes.
@@ -188,7 +177,7 @@ def threshold_of(predictions: pd.DataFrame, rule: OperatingRule) -> float:
 
     Args:
         predictions: As for `evaluate`.
-        rule: How it is chosen.
+        rule: Rule of the choice.
 
     Raises:
         DataError: The rule needs validation images of both classes.
@@ -223,7 +212,7 @@ def report_from_dict(data: dict[str, Any]) -> EvaluationReport:
 
 
 def require_predictions(predictions: pd.DataFrame) -> None:
-    """Refuse predictions that nothing can be said of.
+    """Check that predictions can be evaluated.
 
     Raises:
         DataError: They are not as `evaluate` requires.

@@ -12,8 +12,6 @@ from pneumo_core.errors import DataError
 from pneumo_core.evaluation.metrics import FloatArray
 from pneumo_core.records import Estimate, NotApplicable
 
-__all__ = ["REPLICATES", "SEED", "Resampled", "Z", "bca", "bca_estimates", "draws", "patient_codes", "resample"]
-
 REPLICATES: Final = 2000
 """Bootstrap replicates, 50 of them in each tail. The ends of a typical interval of AUROC at n = 624 then vary by less
 than .001 (standard deviation) from seed to seed, against a half width of .02."""

@@ -1,4 +1,4 @@
-"""Runs of two sides beside each other: McNemar's and DeLong's test of each pair, adjusted for looking at several."""
+"""Pairs of runs of two sides: McNemar's and DeLong's test of each pair, adjusted for their number."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,17 +7,15 @@ from pneumo_core.evaluation.comparison import Evidence, Pair
 from pneumo_core.evaluation.significance import DeLong, McNemar, delong, delong_unpaired, holm, mcnemar
 from pneumo_core.records import NotApplicable
 
-__all__ = ["pairs_of"]
-
 
 def pairs_of(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pairing: str) -> tuple[Pair, ...]:
-    """Runs of equal seed side by side; where no seed is on both sides, in the order of their seeds.
+    """Pairs of runs with equal seeds; without common seeds, in the order of the seeds.
 
     Args:
         a: Runs of A.
         b: Runs of B.
-        paired: Whether both sides were asked about the same images, in the same order.
-        pairing: Why, or why not, in words.
+        paired: Whether both sides were tested on the same images, in the same order.
+        pairing: The reason, for people.
     """
     by_seed = {run.seed: run for run in b}
     couples = [(run, by_seed[run.seed]) for run in a if run.seed in by_seed]

@@ -1,4 +1,4 @@
-"""One side of a comparison: its runs' figures on their images and on every draw of the patients, and what follows."""
+"""One side of a comparison: its runs' figures, on their images and on every bootstrap draw, with intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +14,6 @@ from pneumo_core.evaluation.significance import spread
 from pneumo_core.evaluation.weighted_metrics import measured, missing_reason, runs_of
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
 
-__all__ = ["DrawnFigures", "drawn_figures", "drawn_side", "estimates", "known"]
-
 _Interval = tuple[Estimate | NotApplicable, float | NotApplicable]
 
 
@@ -25,7 +23,7 @@ class DrawnFigures:
 
     Attributes:
         of_runs: On the images themselves, (runs, metrics); NaN where one is undefined.
-        over_patients: Their mean over the runs, on the images, on draws of the patients and without each.
+        over_patients: Their mean over the runs: on the images, on bootstrap draws of the patients and without each patient.
     """
 
     of_runs: FloatArray
@@ -33,10 +31,10 @@ class DrawnFigures:
 
 
 def drawn_figures(evidence: Sequence[Evidence], replicates: int) -> DrawnFigures:
-    """Figures of runs on the same images; runs on equal patients, of whatever side, are drawn alike.
+    """Figures of runs on the same images; equal patients have equal draws on both sides.
 
     Raises:
-        DataError: There is no run or no image, or the runs were asked about different images.
+        DataError: There is no run or no image, or the runs were tested on different images.
     """
     runs = runs_of(evidence)
     patients = evidence[0].patients
@@ -49,7 +47,7 @@ def drawn_figures(evidence: Sequence[Evidence], replicates: int) -> DrawnFigures
 
 
 def drawn_side(name: str, evidence: Sequence[Evidence], drawn: DrawnFigures) -> Side:
-    """A side as it is shown: figures with intervals over patients, their spread over runs, counts and curves."""
+    """A side: figures with intervals over patients, their spread over runs, counts and curves."""
     y_true, patients = evidence[0].y_true, evidence[0].patients
     figures = {metric: estimate for metric, (estimate, _) in estimates(drawn.over_patients, y_true).items()}
     value = dict(zip(Metric, drawn.over_patients.value, strict=True))
@@ -109,7 +107,7 @@ def estimates(drawn: Resampled, y_true: IntArray) -> dict[Metric, _Interval]:
 
 
 def known(values: Sequence[float | NotApplicable]) -> list[float] | NotApplicable:
-    """A figure of each run, or why one of them has none."""
+    """A figure of each run, or the reason why one of them has none."""
     missing = next((value for value in values if isinstance(value, NotApplicable)), None)
     return missing or [value for value in values if not isinstance(value, NotApplicable)]
 
@@ -128,5 +126,5 @@ def _proportions(run: Evidence) -> dict[Metric, Estimate | NotApplicable]:
         metric: intervals.clustered_share(correct, among, patients, missing_reason(metric, run.y_true))
         for metric, (correct, among) in parts.items()
     }
-    # The mean recall, each class weighed by its images, is the accuracy by another name.
+    # The mean recall, with each class weighted by its images, equals the accuracy.
     return found | {Metric.WEIGHTED_RECALL: found[Metric.ACCURACY]}

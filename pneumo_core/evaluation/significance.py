@@ -1,6 +1,6 @@
-"""Whether two models differ: on the same images (McNemar, DeLong), over several tests (Holm), and over seeds.
+"""Tests of differences between models: on the same images (McNemar, DeLong), over several tests (Holm), over seeds (Welch).
 
-The same in every function: a difference is b less a, `patients` is the patient of each image, (n,), of any type that
+In all functions, a difference is b minus a, `patients` is the patient of each image, (n,), of any type that
 sorts, p values are two-sided, and intervals are of 95 %.
 """
 
@@ -18,31 +18,18 @@ from pneumo_core.evaluation.metrics import FloatArray, IntArray, auroc
 from pneumo_core.evaluation.resampling import Z, patient_codes
 from pneumo_core.records import Estimate, Label, NotApplicable
 
-__all__ = [
-    "DeLong",
-    "McNemar",
-    "SeedDifference",
-    "Spread",
-    "delong",
-    "delong_unpaired",
-    "holm",
-    "mcnemar",
-    "seed_difference",
-    "spread",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class McNemar:
-    """Who was right, image by image.
+    """Agreement of two models, image by image.
 
     Attributes:
-        both_right: Images that both call what they are.
-        only_a: Images that only a does.
-        only_b: Images that only b does.
-        both_wrong: Images that neither does.
-        p: McNemar's exact test, images taken as independent; 1 where nobody disagrees.
-        p_clustered: Obuchowski's test, which lets images of one patient be alike; needs 2 patients.
+        both_right: Images that both classify correctly.
+        only_a: Images that only a classifies correctly.
+        only_b: Images that only b classifies correctly.
+        both_wrong: Images that neither classifies correctly.
+        p: McNemar's exact test, images taken as independent; 1 without disagreement.
+        p_clustered: Obuchowski's test, which allows for dependent images of a patient; needs 2 patients.
     """
 
     both_right: int
@@ -54,7 +41,7 @@ class McNemar:
 
 
 def mcnemar(right_a: NDArray[Any], right_b: NDArray[Any], patients: NDArray[Any]) -> McNemar:
-    """Whether one of two models is right more often on the same images.
+    """Test whether one of two models is correct more often on the same images.
 
     `p` is the binomial test of the images on which they disagree (McNemar 1947, Psychometrika 12:153-157). `p_clustered`
     is Obuchowski 1998 (Statistics in Medicine 17:1495-1507): with d the images only b gets right less those only a does,
@@ -62,12 +49,12 @@ def mcnemar(right_a: NDArray[Any], right_b: NDArray[Any], patients: NDArray[Any]
     shares of images, where Durkalski's test (2003, Statistics in Medicine 22:2417-2428) gives each patient equal weight.
 
     Args:
-        right_a: Whether a calls each image what it is, (n,), bool.
+        right_a: Whether a classifies each image correctly, (n,), bool.
         right_b: Whether b does, (n,), bool.
         patients: Patient of each image, (n,).
 
     Raises:
-        DataError: The arrays do not fit each other or are not bool.
+        DataError: The arrays do not match or are not bool.
     """
     a, b = np.asarray(right_a), np.asarray(right_b)
     if a.ndim != 1 or a.shape != b.shape or {a.dtype, b.dtype} != {np.dtype(bool)}:
@@ -86,14 +73,14 @@ def mcnemar(right_a: NDArray[Any], right_b: NDArray[Any], patients: NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class DeLong:
-    """Two areas under ROC curves and whether they differ.
+    """Two areas under ROC curves, with tests of their difference.
 
     Attributes:
         auroc_a: Area of a. All three intervals take images as independent.
         auroc_b: Area of b.
-        difference: Area of b less that of a.
+        difference: Area of b minus that of a.
         p: DeLong's test, images taken as independent; 1 where the areas are equal.
-        p_clustered: Obuchowski's version, which lets images of one patient be alike; needs 2 patients of each class.
+        p_clustered: Obuchowski's version, which allows for dependent images of a patient; needs 2 patients of each class.
     """
 
     auroc_a: Estimate
@@ -106,7 +93,7 @@ class DeLong:
 def delong(
     y_true: NDArray[Any], logit_a: NDArray[Any], logit_b: NDArray[Any], patients: NDArray[Any]
 ) -> DeLong | NotApplicable:
-    """Whether the areas under two models' ROC curves differ, on the same images.
+    """Test whether the areas under two models' ROC curves differ, on the same images.
 
     DeLong, DeLong and Clarke-Pearson 1988 (Biometrics 44:837-845), ties counting one half, and for `p_clustered`
     Obuchowski 1997 (Biometrics 53:567-578), whose variance sums an image's placement values by patient. Only the order
@@ -122,7 +109,7 @@ def delong(
         The comparison; not applicable where a class has fewer than 2 images, or where unequal areas have no variance.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     if isinstance(a := _placed(y_true, logit_a, patients), NotApplicable):
         return a
@@ -140,10 +127,10 @@ def delong_unpaired(
     logit_b: NDArray[Any],
     patients_b: NDArray[Any],
 ) -> DeLong | NotApplicable:
-    """Whether the areas under two models' ROC curves differ, on two sets of different images.
+    """Test whether the areas under two models' ROC curves differ, on two different sets of images.
 
-    As `delong`, the variance of the difference being the sum of both areas' variances. Patients who are in both sets count
-    for `p_clustered` as one patient each: what they add to both areas covaries.
+    As `delong`, the variance of the difference being the sum of both areas' variances. Patients in both sets count
+    as one patient each for `p_clustered`: their contributions to both areas are correlated.
 
     Args:
         y_a: Classes of a's images, (n_a,), 0 or 1.
@@ -158,7 +145,7 @@ def delong_unpaired(
         variance.
 
     Raises:
-        DataError: The arrays do not fit each other or hold other values.
+        DataError: The arrays do not match or hold other values.
     """
     if isinstance(a := _placed(y_a, logit_a, patients_a), NotApplicable):
         return a
@@ -169,17 +156,16 @@ def delong_unpaired(
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """P values adjusted for being several (Holm 1979, Scandinavian Journal of Statistics 6:65-70).
+    """P values adjusted for multiple tests (Holm 1979, Scandinavian Journal of Statistics 6:65-70).
 
     Args:
         p_values: P values, each in [0, 1].
 
     Returns:
-        Adjusted p values, in the given order: calling those below .05 significant errs in one or more of them with a
-        probability of at most 5 %.
+        Adjusted p values, in the given order; the family-wise error rate of those below .05 is at most 5 %.
 
     Raises:
-        DataError: A number is no p value.
+        DataError: A number is not a p value.
     """
     p = np.asarray(p_values, dtype=np.float64)
     if not ((p >= 0) & (p <= 1)).all():
@@ -192,7 +178,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """One metric over runs that differ in their seed alone; apart from what other patients would change.
+    """Variation of one metric over runs that differ only in their seed; it does not include the variation between patients.
 
     Attributes:
         mean: Mean of the runs.
@@ -210,7 +196,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread | NotApplicable:
-    """How one metric varies over seeds.
+    """Variation of one metric over seeds.
 
     Args:
         values: The metric of each run, (k,), finite.
@@ -225,7 +211,7 @@ def spread(values: Sequence[float]) -> Spread | NotApplicable:
     if runs.size < 2:
         return NotApplicable(f"a spread over seeds needs 2 runs and there {'is 1' if runs.size else 'are none'}")
     if np.ptp(runs) == 0:
-        return NotApplicable(f"all {runs.size} runs have the same value, which tells no spread over seeds")
+        return NotApplicable(f"all {runs.size} runs have the same value, so the spread over seeds is unknown")
     mean, sd = float(runs.mean()), float(runs.std(ddof=1))
     low, high = student_interval(mean, sd / runs.size**0.5, runs.size - 1)
     return Spread(mean=mean, sd=sd, low=low, high=high, k=runs.size)
@@ -233,10 +219,10 @@ def spread(values: Sequence[float]) -> Spread | NotApplicable:
 
 @dataclass(frozen=True, slots=True)
 class SeedDifference:
-    """Difference of one metric between two groups of runs, judged by how it varies over seeds.
+    """Difference of one metric between two groups of runs, with its uncertainty over seeds.
 
     Attributes:
-        value: Mean of b's runs less that of a's.
+        value: Mean of b's runs minus that of a's.
         low: Lower end of its interval.
         high: Upper end.
         p: Welch's test.
@@ -253,14 +239,14 @@ class SeedDifference:
 
 
 def seed_difference(values_a: Sequence[float], values_b: Sequence[float]) -> SeedDifference | NotApplicable:
-    """Whether a metric differs between two groups of runs by more than their seeds explain (Welch 1947, Biometrika 34:28-35).
+    """Test whether a metric differs between two groups of runs, given the spread over seeds (Welch 1947, Biometrika 34:28-35).
 
     Args:
         values_a: The metric of each run of a, (k_a,), finite.
         values_b: The metric of each run of b, (k_b,), finite.
 
     Returns:
-        The difference; not applicable with fewer than 2 runs in a group, or where no run differs from its own group.
+        The difference; not applicable with fewer than 2 runs in a group, or if all runs of each group are equal.
 
     Raises:
         DataError: A value is not finite.
@@ -269,7 +255,7 @@ def seed_difference(values_a: Sequence[float], values_b: Sequence[float]) -> See
     if min(a.size, b.size) < 2:
         return NotApplicable(f"a difference over seeds needs 2 runs in each group and there are {a.size} and {b.size}")
     if np.ptp(a) == np.ptp(b) == 0:
-        return NotApplicable("the runs of each group have the same value, which tells no spread over seeds")
+        return NotApplicable("the runs of each group have the same value, so the spread over seeds is unknown")
     variance_a, variance_b = float(a.var(ddof=1)) / a.size, float(b.var(ddof=1)) / b.size
     variance = variance_a + variance_b
     freedom = variance**2 / (variance_a**2 / (a.size - 1) + variance_b**2 / (b.size - 1))
@@ -282,8 +268,8 @@ def seed_difference(values_a: Sequence[float], values_b: Sequence[float]) -> See
 @dataclass(frozen=True, slots=True)
 class _Placed:
     # `counts` holds each image's placement value as a whole number, so that equal ones are equal: twice the images of the
-    # other class on its right side, below a PNEUMONIA image and above a NORMAL one, a tie being half a one. Areas and
-    # deviations are linear in it, so that the difference of two models' counts stands for the difference of their areas.
+    # other class on its correct side, below a PNEUMONIA image and above a NORMAL one, a tie counting one half. Areas and
+    # deviations are linear in it, so the difference of two models' counts gives the difference of their areas.
     labels: IntArray
     counts: FloatArray
     patients: NDArray[Any]
@@ -309,7 +295,7 @@ def _area(placed: _Placed) -> float:
 
 
 def _added(placed: _Placed) -> FloatArray:
-    # What each image adds to the area, more than the mean of its class.
+    # Contribution of each image to the area, minus the mean of its class.
     added = np.empty_like(placed.counts)
     for label in Label:
         own = placed.labels == label
@@ -337,7 +323,7 @@ def _clustered_variance(placed: _Placed) -> float | NotApplicable:
 
 
 def _clustered_of_both(a: _Placed, b: _Placed) -> float | NotApplicable:
-    # Of the difference: both areas' variances less twice the covariance through patients who are in both sets.
+    # Variance of the difference: both areas' variances minus twice the covariance through patients in both sets.
     if isinstance(of_a := _clustered_variance(a), NotApplicable):
         return of_a
     if isinstance(of_b := _clustered_variance(b), NotApplicable):

@@ -1,4 +1,4 @@
-"""Where a model fails: its rates on parts of a split, by cause, size, sharpness, images of a patient and kind of file."""
+"""Slices: a model's rates on parts of a split, by cause, size, sharpness, images per patient and kind of file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,16 +14,14 @@ from pneumo_core.evaluation.metrics import FloatArray
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Estimate, Label, NotApplicable, Subtype
 
-__all__ = ["FACTS", "FEW", "GROUPS", "Slice", "slices"]
-
 FACTS: Final = ("image_id", "width", "height", "mode", "sharpness")
-"""Columns of the facts of images."""
+"""Columns of the facts about images."""
 
 FEW: Final = 30
-"""Images below which a slice says little: an observed 90 % of 30 has a 95 % interval from 74 to 97 %."""
+"""Number of images below which a slice is uncertain: an observed 90 % of 30 has a 95 % interval from 74 to 97 %."""
 
-GROUPS: Final = ("subtype", "images of the patient", "image size", "sharpness", "colour")
-"""The ways to part a split; the last three need the facts of images."""
+GROUPS: Final = ("subtype", "images of the patient", "image size", "sharpness", "color")
+"""Criteria for the parts of a split; the last three need facts about the images."""
 
 _QUARTERS: Final = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
 
@@ -32,17 +30,17 @@ _Part = tuple[str, str, NDArray[np.bool_]]
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A model's rates on some of a split's images, at its threshold.
+    """A model's rates on a part of a split, at its threshold.
 
     Attributes:
         group: One of `GROUPS`.
-        name: Which part of it.
+        name: Name of the part.
         n: Images.
         n_patients: Patients.
         n_pneumonia: Images of PNEUMONIA.
-        sensitivity: Share of PNEUMONIA called PNEUMONIA.
-        specificity: Share of NORMAL called NORMAL.
-        accuracy: Share of images called what they are.
+        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
+        specificity: Fraction of NORMAL images classified as NORMAL.
+        accuracy: Fraction of images classified correctly.
         auroc: Area under the ROC curve; in a subtype, of its images against all NORMAL ones.
         smallest: Whether no slice of its group has fewer images.
         few: Whether it has fewer than `FEW` images.
@@ -64,14 +62,14 @@ class Slice:
 def slices(
     predictions: pd.DataFrame, facts: pd.DataFrame | None, threshold: float
 ) -> tuple[tuple[Slice, ...], tuple[tuple[str, NotApplicable], ...]]:
-    """Rates on the parts of one split, and the groups that could not be made.
+    """Rates on the parts of one split, and the criteria that could not be applied.
 
-    Many slices are looked at, so that some look bad by chance: their intervals are for each alone.
+    The intervals are not adjusted for the number of slices; some slices have low figures by chance.
 
     Args:
-        predictions: Of one split: `image_id`, `patient_id`, `split`, `label`, `subtype`, `logit`.
-        facts: `FACTS` of at least these images, or None where the data set is not at hand.
-        threshold: Images of at least this probability are called PNEUMONIA; in [0, 1].
+        predictions: Predictions of one split: `image_id`, `patient_id`, `split`, `label`, `subtype`, `logit`.
+        facts: `FACTS` of at least these images, or None if the data set is not available.
+        threshold: Images with at least this probability are classified as PNEUMONIA; in [0, 1].
 
     Returns:
         Slices in the order of `GROUPS`, and each group that is missing with its reason.
@@ -80,21 +78,21 @@ def slices(
         DataError: There is no image, more than one split, or the facts lack a column or an image.
     """
     if (found := predictions["split"].nunique()) != 1:
-        raise DataError(f"slices are of one split. Received: splits={found}; choose one that has predictions")
+        raise DataError(f"slices require one split. Received: splits={found}; choose one that has predictions")
     rows = predictions.sort_values("image_id").reset_index(drop=True)
     parts = [*_subtypes(rows), *_by_patient(rows)]
     missing: list[tuple[str, NotApplicable]] = []
     if facts is None:
-        reason = NotApplicable("the data set of these predictions is not connected, and its images are needed for it")
+        reason = NotApplicable("the data set of these predictions is not connected, and its images are required")
         missing = [(group, reason) for group in GROUPS[2:]]
     else:
         known = _facts_of(rows, facts)
         parts += _quarters("image size", (known["width"] * known["height"]).to_numpy(np.float64) / 1e6, "megapixels")
         parts += _quarters("sharpness", known["sharpness"].to_numpy(np.float64), "")
-        parts += _colours(known)
+        parts += _colors(known)
     groups = {group for group, _, _ in parts}
     missing += [
-        (group, NotApplicable("all images are alike in it"))
+        (group, NotApplicable("all images have the same value"))
         for group in GROUPS
         if group not in groups and group not in dict(missing)
     ]
@@ -113,34 +111,36 @@ def _subtypes(rows: pd.DataFrame) -> Iterator[_Part]:
 def _by_patient(rows: pd.DataFrame) -> Iterator[_Part]:
     images = rows.groupby("patient_id")["image_id"].transform("size").to_numpy()
     parts = [("1 image", images == 1), ("2 images", images == 2), ("3 or more images", images >= 3)]
-    return _told_apart("images of the patient", parts)
+    return _nonempty("images of the patient", parts)
 
 
 def _quarters(group: str, values: FloatArray, unit: str) -> Iterator[_Part]:
-    # A value on a border belongs to the lower quarter, so quarters of equal values may be uneven or empty.
+    # A value on a boundary belongs to the lower quarter, so with ties the quarters may be uneven or empty.
     place = np.searchsorted(np.quantile(values, (0.25, 0.5, 0.75)), values, side="left")
     parts = []
     for number, name in enumerate(_QUARTERS):
         if (inside := place == number).any():
             ends = f"{values[inside].min():,.3g} to {values[inside].max():,.3g} {unit}".strip()
             parts.append((f"{name}, {ends}", inside))
-    return _told_apart(group, parts)
+    return _nonempty(group, parts)
 
 
-def _colours(known: pd.DataFrame) -> Iterator[_Part]:
+def _colors(known: pd.DataFrame) -> Iterator[_Part]:
     gray = known["mode"].isin(["1", "L", "LA", "I", "I;16", "F"]).to_numpy()
-    return _told_apart("colour", [("gray file", gray), ("colour file", ~gray)])
+    return _nonempty("color", [("gray file", gray), ("color file", ~gray)])
 
 
-def _told_apart(group: str, parts: list[tuple[str, NDArray[np.bool_]]]) -> Iterator[_Part]:
-    """The parts with images, if there are at least two: the whole split is no slice."""
+def _nonempty(group: str, parts: list[tuple[str, NDArray[np.bool_]]]) -> Iterator[_Part]:
+    """The parts with images, if there are at least two; the whole split is not a slice."""
     there = [(group, name, part) for name, part in parts if part.any()]
     return iter(there if len(there) > 1 else [])
 
 
 def _facts_of(rows: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     if lacking := [column for column in FACTS if column not in facts.columns]:
-        raise DataError(f"facts require the columns {', '.join(FACTS)}. Received: missing={lacking}; make them anew")
+        raise DataError(
+            f"facts require the columns {', '.join(FACTS)}. Received: missing={lacking}; compute them again"
+        )
     known = facts.drop_duplicates("image_id").set_index("image_id").reindex(rows["image_id"])
     if absent := int(known["width"].isna().sum()):
         first = known.index[known["width"].isna()][0]

@@ -1,4 +1,4 @@
-"""Every metric of a run's images at once, under many weightings of its patients: what comparisons are resampled from."""
+"""All metrics of runs under many weightings of their patients, for the resampling of comparisons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,10 @@ from pneumo_core.evaluation.concordance import MOST_IMAGES, PairCounts, areas_by
 from pneumo_core.evaluation.metrics import FloatArray, IntArray, Ranking, areas, brier_terms, log_loss_terms, rank
 from pneumo_core.records import Label, Metric
 
-__all__ = ["Runs", "measured", "missing_reason", "runs_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Runs on the same n images, ready to be weighed.
+    """Runs on the same n images, prepared for weighting.
 
     Attributes:
         hits: Whether each image is a true positive, false positive, true negative, false negative of each run,
@@ -43,7 +41,7 @@ def runs_of(evidence: Sequence[Evidence]) -> Runs:
         if (images := run.predictions["image_id"].tolist()) != first:
             raise DataError(
                 "runs of one group must have been tested on the same images. "
-                f"Received: {evidence[0].run_id} with {len(first)}, {run.run_id} with {len(images)}, which are others; "
+                f"Received: {evidence[0].run_id} with {len(first)}, {run.run_id} with {len(images)}, which differ; "
                 "compare them one by one"
             )
         y_true, logit, called = run.y_true, run.logit, run.y_pred
@@ -55,14 +53,14 @@ def runs_of(evidence: Sequence[Evidence]) -> Runs:
 
 
 def measured(runs: Runs, weights: FloatArray) -> FloatArray:
-    """Every figure of every run under many weightings of the images.
+    """All figures of all runs under many weightings of the images.
 
     Args:
         runs: The runs.
         weights: Weight of each image, (k, n): whole numbers, at least 0.
 
     Returns:
-        (k, runs, metrics), float64, metrics in the order of `Metric`; NaN where a figure is not defined.
+        (k, runs, metrics), float64, metrics in the order of `Metric`; NaN if a figure is not defined.
     """
     count = len(runs.rankings)
     sums = (weights @ runs.hits).reshape(len(weights), count, 6)
@@ -74,7 +72,7 @@ def measured(runs: Runs, weights: FloatArray) -> FloatArray:
         return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
 
     def weighed(for_normal: FloatArray, for_pneumonia: FloatArray) -> tuple[FloatArray, FloatArray]:
-        # As metrics.classification_table: a class without images has no weight, and its undefined value no say.
+        # As metrics.classification_table: a class without images has no weight, so its undefined value does not count.
         with_support = np.where(normal > 0, normal * for_normal, 0) + np.where(
             pneumonia > 0, pneumonia * for_pneumonia, 0
         )
@@ -113,12 +111,12 @@ def measured(runs: Runs, weights: FloatArray) -> FloatArray:
 
 
 def missing_reason(metric: Metric, y_true: IntArray) -> str:
-    """Why a figure is not defined on images of these classes, in words."""
+    """The reason why a figure is not defined on images of these classes."""
     absent = [label.name for label in Label if not (y_true == label).any()]
     if metric is Metric.PPV:
-        return "no image is called PNEUMONIA"
+        return "no image is classified as PNEUMONIA"
     if metric is Metric.NPV:
-        return "no image is called NORMAL"
+        return "no image is classified as NORMAL"
     if absent:
         return f"no image is {absent[0]}"
-    return "a class is never called"
+    return "a class is never predicted"

@@ -1,9 +1,10 @@
-"""Numbers as texts, the same on every page, in every document and on the command line.
+"""Formatting of numbers, the same on every page, in every document and on the command line.
 
-Shares are in percent with one decimal, ``91.2 %``, and their differences in points; scores have three decimals, ``0.949``.
-The exception is what stands beside the report of 2020: it prints shares as ``0.91``, and so does what is held against it.
+Fractions are in percent with one decimal, ``91.2 %``, and their differences in points; scores have three decimals, ``0.949``.
+The exception is figures beside those of the 2020 report, which prints fractions as ``0.91``.
 """
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from pneumo_core.records import Estimate, Metric, NotApplicable
@@ -11,26 +12,6 @@ from pneumo_core.records import Estimate, Metric, NotApplicable
 if TYPE_CHECKING:
     from pneumo_core.evaluation.metrics import ClassificationRow
     from pneumo_core.evaluation.significance import SeedDifference
-
-__all__ = [
-    "NAMES",
-    "SCORES",
-    "classification_cells",
-    "difference_parts",
-    "difference_text",
-    "estimate_text",
-    "interval_text",
-    "or_reason",
-    "p_cell",
-    "p_text",
-    "percent",
-    "percent_text",
-    "plain",
-    "score_text",
-    "signed",
-    "spread_text",
-    "value_text",
-]
 
 NAMES: Final[dict[Metric, str]] = {
     Metric.ACCURACY: "Accuracy",
@@ -53,23 +34,31 @@ NAMES: Final[dict[Metric, str]] = {
 }
 
 SCORES: Final = frozenset({Metric.AUROC, Metric.AUPRC, Metric.BRIER, Metric.LOG_LOSS})
-"""Metrics with three decimals; the others are shares, in percent, and their differences are in points."""
+"""Metrics with three decimals; the others are in percent, and their differences in points."""
+
+
+def scaled(metric: Metric, value: float) -> float:
+    """A metric's value or difference as it is drawn: shares in percent or points, scores as they are."""
+    return value if metric in SCORES else 100 * value
+
+
+_SIGNED_ZERO: Final = re.compile(r"(?<![\w.])[-+](?=0(\.0+)?(?![.\d]))")
 
 
 def percent(share: float, decimals: int = 1) -> str:
-    """A share: ``91.2 %``."""
+    """A fraction in percent: ``91.2 %``."""
     return f"{share:.{decimals}%}".replace("%", " %")
 
 
 def percent_text(share: Estimate | NotApplicable) -> str:
-    """A share with its interval: ``91.2 % (88.7 to 93.1)``."""
+    """A fraction in percent with its interval: ``91.2 % (88.7 to 93.1)``."""
     if isinstance(share, NotApplicable):
         return or_reason(share)
     return f"{percent(share.value)} ({100 * share.low:.1f} to {100 * share.high:.1f})"
 
 
 def score_text(score: float | Estimate | NotApplicable, decimals: int = 3) -> str:
-    """A score, with its interval where it has one: ``0.949 (0.900 to 0.981)``."""
+    """A score, with its interval if it has one: ``0.949 (0.900 to 0.981)``."""
     if isinstance(score, NotApplicable):
         return or_reason(score)
     if isinstance(score, Estimate):
@@ -78,7 +67,7 @@ def score_text(score: float | Estimate | NotApplicable, decimals: int = 3) -> st
 
 
 def value_text(metric: Metric, value: float | Estimate | NotApplicable) -> str:
-    """A metric without its interval: ``90.3 %``, ``0.949``, or ``n/a`` where the reason stands elsewhere."""
+    """A metric without its interval: ``90.3 %``, ``0.949``, or ``n/a`` if the reason is given elsewhere."""
     if isinstance(value, NotApplicable):
         return "n/a"
     number = value.value if isinstance(value, Estimate) else value
@@ -86,7 +75,7 @@ def value_text(metric: Metric, value: float | Estimate | NotApplicable) -> str:
 
 
 def interval_text(metric: Metric, estimate: Estimate | NotApplicable) -> str:
-    """A metric's interval alone, ``86.5 to 93.0 %``, or the reason why there is none."""
+    """A metric's interval without its value, ``86.5 to 93.0 %``, or the reason why there is none."""
     if isinstance(estimate, NotApplicable):
         return estimate.reason
     if metric in SCORES:
@@ -101,16 +90,17 @@ def estimate_text(metric: Metric, estimate: Estimate | NotApplicable, *, with_n:
 
 
 def difference_text(metric: Metric, found: "Estimate | SeedDifference | NotApplicable") -> str:
-    """A difference with its interval, in points, or of scores as it is: ``+1.3 (-3.4 to +0.8)``."""
+    """A difference with its interval, in points for fractions: ``+1.3 (-3.4 to +0.8)``."""
     if isinstance(found, NotApplicable):
         return or_reason(found)
     return "{} ({})".format(*difference_parts(metric, found))
 
 
 def difference_parts(metric: Metric, found: "Estimate | SeedDifference") -> tuple[str, str]:
-    """A difference and its interval apart, ``+1.3`` and ``-3.4 to +0.8``."""
-    scale, decimals = (1, 3) if metric in SCORES else (100, 1)
-    value, low, high = (signed(f"{scale * number:+.{decimals}f}") for number in (found.value, found.low, found.high))
+    """A difference and its interval as two texts, ``+1.3`` and ``-3.4 to +0.8``."""
+    decimals = 3 if metric in SCORES else 1
+    ends = (found.value, found.low, found.high)
+    value, low, high = (signed(f"{scaled(metric, number):+.{decimals}f}") for number in ends)
     return value, f"{low} to {high}"
 
 
@@ -120,7 +110,7 @@ def spread_text(metric: Metric, mean: float, sd: float) -> str:
 
 
 def p_cell(p: float | NotApplicable) -> str:
-    """A p value as it stands in a table: ``.29``, ``< .001``."""
+    """A p value for a table: ``.29``, ``< .001``."""
     if isinstance(p, NotApplicable):
         return or_reason(p)
     if p < 0.001:
@@ -129,14 +119,15 @@ def p_cell(p: float | NotApplicable) -> str:
 
 
 def p_text(p: float | NotApplicable) -> str:
-    """A p value in a sentence: ``p = .29``, ``p < .001``."""
+    """A p value for a sentence, on one line: ``p = .29``, ``p < .001``."""
     if isinstance(p, NotApplicable):
         return f"p {or_reason(p)}"
-    return "p < .001" if p < 0.001 else f"p = {p_cell(p)}"
+    text = "p < .001" if p < 0.001 else f"p = {p_cell(p)}"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def classification_cells(row: "ClassificationRow") -> tuple[str, str, str, str]:
-    """Precision, recall, F1 and support as the report of 2020 prints them; the accuracy stands under F1 alone."""
+    """Precision, recall, F1 and support as the report of 2020 prints them; the accuracy has only a value under F1."""
 
     def text(value: float | NotApplicable) -> str:
         if isinstance(value, NotApplicable):
@@ -147,7 +138,7 @@ def classification_cells(row: "ClassificationRow") -> tuple[str, str, str, str]:
 
 
 def or_reason(value: NotApplicable) -> str:
-    """What cannot be computed, with its reason."""
+    """Text for a value that cannot be computed, with the reason."""
     return f"n/a: {value.reason}"
 
 
@@ -157,5 +148,5 @@ def plain(value: float | NotApplicable) -> float | str:
 
 
 def signed(text: str) -> str:
-    """A text of numbers with true minus signs."""
-    return text.replace("-", "\N{MINUS SIGN}")
+    """A text of numbers with true minus signs; a number that rounds to zero has no sign: ``0.000``."""
+    return _SIGNED_ZERO.sub("", text).replace("-", "\N{MINUS SIGN}")

@@ -1,1 +1,1 @@
-"""From an image to a prediction, with ONNX alone."""
+"""Use of finished runs with ONNX: predictions, evidence, comparisons and generated images."""

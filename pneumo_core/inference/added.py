@@ -1,4 +1,4 @@
-"""The samples that a DCGAN adds to a training set: made once for a seed and a number, and shared by all runs that ask."""
+"""The samples that a DCGAN adds to a training set: generated once for a seed and a number, and shared between runs."""
 
 from collections.abc import Callable
 
@@ -9,8 +9,6 @@ from pneumo_core.data.images import content_id, load_array
 from pneumo_core.inference.samples import sample_to_folder
 from pneumo_core.runs.store import RunDirectory, datasets_root, read_manifest
 
-__all__ = ["added_samples"]
-
 
 def added_samples(
     gan: RunDirectory,
@@ -20,14 +18,14 @@ def added_samples(
     size: int,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> NDArray[np.uint8]:
-    """Samples as a classifier sees them: PNG files, decoded and squashed by the same code as real images.
+    """Samples as a classifier's input: PNG files, decoded and resized by the same code as real images.
 
     Args:
         gan: A finished DCGAN's run.
-        count: Samples, the first of the seed's.
+        count: Number of samples, the first ones of the seed.
         seed: Their seed.
         size: Side of the classifier's images, in pixels.
-        progress: Called with samples made and their total; may raise to stop.
+        progress: Called with samples generated and their total; may raise to stop.
 
     Returns:
         `(count, size, size)` uint8 array, memory-mapped.
@@ -35,11 +33,11 @@ def added_samples(
     Raises:
         ConfigError: `count` or `seed` is out of its range.
         RunError: The run is not finished, or a classifier's.
-        CorruptError: The model or the manifest of the samples is not the one that was written.
-        DataError: A sample's file is another image, or has company.
+        CorruptError: The model or the manifest of the samples does not match its hash.
+        DataError: A sample's file holds another image, or the folder holds other files.
         StoreError: The files cannot be written.
     """
-    if count == 0:  # The classes are equal.
+    if count == 0:  # The classes are balanced.
         return np.empty((0, size, size), np.uint8)
     model = read_manifest(gan)["files"][gan.model.name][:12]
     folder = datasets_root() / "synthetic" / f"{gan.run_id}-{model}-seed{seed}-{count}"

@@ -1,6 +1,6 @@
-"""One image in, one answer out: ok, warned or refused, always with its reason.
+"""Classification of one image: ok, warned or refused, with the reason.
 
-Images are handled in memory only: nothing of them is written, logged or cached.
+Images are processed in memory only; nothing of them is written, logged or cached.
 """
 
 from dataclasses import dataclass
@@ -23,25 +23,23 @@ from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import RunDirectory, verified_file
 from pneumo_core.runs.submission import classifier_config
 
-__all__ = ["MAX_COLOUR", "MIN_CONTRAST", "Answer", "Classifier", "Prediction", "classify", "load_classifier"]
-
-MAX_COLOUR: Final = 16.0
-"""Most mean difference between an image's highest and lowest channel, in gray levels: radiographs have none, and JPEG adds
+MAX_COLOR: Final = 16.0
+"""Maximum mean difference between an image's highest and lowest channel, in gray levels: radiographs have none, and JPEG adds
 a few."""
 
 MIN_CONTRAST: Final = 8.0
-"""Least standard deviation of gray levels; below it there is nothing to see."""
+"""Minimum standard deviation of gray levels; below it, an image shows nothing."""
 
 REFUSE_FACTOR: Final = 3.0
-"""Times the distribution's limit beyond which an image is refused. Held-out X-rays stay below 1, flipped, cropped or inverted
-ones between 1 and 3; noise, text and drawings lie above."""
+"""Multiple of the distribution's limit beyond which an image is refused. Held-out X-rays stay below 1, flipped, cropped or
+inverted ones between 1 and 3; noise, text and drawings lie above."""
 
 
 _REFUSED: Final = NotApplicable("the image was refused")
 
 
 class Answer(StrEnum):
-    """What became of an image."""
+    """Outcome for an image."""
 
     OK = "ok"
     WARNED = "warned"
@@ -50,14 +48,14 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A model's answer to one image; research and education only, not a diagnosis.
+    """A model's prediction for one image; research and education only, not a diagnosis.
 
     Attributes:
-        answer: Whether there is a prediction, and whether to doubt it.
-        reason: Why it was refused or warned of, else "".
+        answer: Whether there is a prediction, and whether it comes with a warning.
+        reason: Reason of a refusal or warning, else "".
         logit: The model's raw output, or None if refused.
         probability: Of PNEUMONIA, in [0, 1], or None if refused: the sigmoid of the logit.
-        calibrated: The calibrated probability of PNEUMONIA, in [0, 1], or why there is none.
+        calibrated: The calibrated probability of PNEUMONIA, in [0, 1], or the reason why there is none.
         label: Class at the run's operating point, or None if refused.
         cam: `(h, w)` float32 Grad-CAM before ReLU and resize, or None if refused.
     """
@@ -73,14 +71,14 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A finished run, ready to answer.
+    """A finished run, loaded for predictions.
 
     Attributes:
         run_id: Id of the run.
         session: Its model.
         report: Its evaluation, with the operating point.
-        distribution: What its validation images look like to it.
-        calibration: How its probabilities are calibrated, or why they are not.
+        distribution: Distribution of its validation images' features.
+        calibration: Calibration of its probabilities, or the reason why there is none.
     """
 
     run_id: str
@@ -99,14 +97,14 @@ def load_classifier(run: RunDirectory) -> Classifier:
     """Load a finished run; every file is checked against the manifest first.
 
     Raises:
-        RunError: The run is no classifier's, not finished, or ships without its model.
-        CorruptError: A file is not the one that was written.
+        RunError: The run is not a classifier's, not finished, or ships without its model.
+        CorruptError: A file does not match its hash.
     """
     classifier_config(run)
     if run.is_published and not is_there(run.model):
         raise RunError(
-            f"a run that is asked about images must have its model. Received: run_id={run.run_id!r}, of which only the "
-            "evidence ships with the project; choose another, or train it again"
+            f"a run must have its model to predict. Received: run_id={run.run_id!r}, of which only the evidence "
+            "ships with the project; choose another, or train it again"
         )
     session = load_session(verified_file(run, run.model))
     distribution = load_distribution(verified_file(run, run.distribution))
@@ -114,27 +112,27 @@ def load_classifier(run: RunDirectory) -> Classifier:
 
 
 def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
-    """Answer for one PNG or JPEG file.
+    """Classify one PNG or JPEG file.
 
     Args:
-        classifier: The run to ask.
+        classifier: The loaded run.
         data: The file's bytes.
-        name: What to call it in a reason.
+        name: Name in the reason.
     """
     try:
         image = decode(data, name, size=classifier.session.image_size)
     except ImageError as error:
         return Prediction(Answer.REFUSED, str(error))
-    if image.tint > MAX_COLOUR:
+    if image.tint > MAX_COLOR:
         return Prediction(
             Answer.REFUSED,
-            f"a radiograph is gray. Received: {name!r}, whose colour channels differ by {image.tint:.0f} levels on average",
+            f"a radiograph must be gray. Received: {name!r}, whose color channels differ by {image.tint:.0f} levels on average",
         )
     contrast = float(image.gray.std())
     if contrast < MIN_CONTRAST:
         return Prediction(
             Answer.REFUSED,
-            f"an X-ray must show something. Received: {name!r}, whose gray levels vary by {contrast:.1f} only",
+            f"an X-ray must have contrast. Received: {name!r}, whose gray levels vary by only {contrast:.1f}",
         )
     output = run_session(classifier.session, image.gray[None])
     far = float(distance(classifier.distribution, output.features)[0]) / classifier.distribution.limit
@@ -148,7 +146,7 @@ def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
     label = Label.PNEUMONIA if likelihood >= classifier.operating_point.threshold else Label.NORMAL
     return Prediction(
         answer=Answer.WARNED if far > 1 else Answer.OK,
-        reason=f"{unlike}, so the probability may mean nothing" if far > 1 else "",
+        reason=f"{unlike}, so the probability may be meaningless" if far > 1 else "",
         logit=float(output.logit[0]),
         probability=likelihood,
         calibrated=_calibrated(classifier.calibration, output.logit[0]),

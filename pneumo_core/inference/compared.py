@@ -1,4 +1,4 @@
-"""Finished runs set side by side, from the evidence that each has left."""
+"""Comparison of finished runs, from the evidence of each."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,22 +18,20 @@ from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import RunDirectory, find_run, list_runs
 from pneumo_core.runs.submission import RunData, classifier_config, read_data
 
-__all__ = ["Group", "balanced_pairs", "compare_runs", "comparison_to_dict", "evidence_of", "groups", "side_ids"]
-
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Finished runs that differ in their seed alone.
+    """Finished runs that differ only in their seed.
 
     Attributes:
-        name: What they are, in words.
+        name: Name for people.
         run_ids: The runs, by seed.
         seeds: Their seeds.
-        balance: How they met unequal classes.
-        untreated: Key that they share with the runs that are asked the same but meet unequal classes in another way, or none.
+        balance: How they handled class imbalance.
+        untreated: Key that they share with runs of the same settings that handle class imbalance otherwise, or not at all.
         data_id: The data set they were trained on.
-        is_phantom: Whether that is the built-in phantoms.
-        selected_on_test: Whether test images chose their epochs.
+        is_phantom: Whether that is the built-in phantom set.
+        selected_on_test: Whether their epochs were selected on test images.
     """
 
     name: str
@@ -47,26 +45,26 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Submitted:
     run: RunDirectory
     config: TrainConfig
     data: RunData
 
     @property
     def key(self) -> str:
-        """What the run shares with those that differ in their seed alone."""
-        # Of runs that hold out what a DCGAN has not seen, the one whose seed is the DCGAN's does not name it.
+        """Key of the runs that differ only in their seed."""
+        # Among runs that hold out a DCGAN's held-out patients, the run with the DCGAN's own seed has no `split_seed`.
         held_out = self.config.balance is Balance.GAN and self.config.validation is Validation.PATIENTS
         split_seed = self.config.seed if self.config.split_seed is None else self.config.split_seed
         return self._fingerprint(split_seed=split_seed if held_out else None)
 
     @property
     def untreated(self) -> str:
-        """What the run shares with those that differ in their seed and in how they meet unequal classes."""
+        """Key of the runs that differ only in their seed and in how they handle class imbalance."""
         return self._fingerprint(balance=Balance.NONE, gan_run=None, gap_percent=100, split_seed=None)
 
     def _fingerprint(self, **changes: Any) -> str:
-        # The seed of nobody, so that no `split_seed` equals it and is dropped for that.
+        # An unused seed, so that no `split_seed` equals it and is dropped.
         return fingerprint(replace(self.config, seed=_NO_SEED, **changes), self.data.data_id)
 
 
@@ -74,10 +72,10 @@ _NO_SEED: Final = 2**31 - 1
 
 
 def side_ids(text: str) -> tuple[str, ...]:
-    """Run ids of one side, as people write them: one, or several with commas between.
+    """Run ids of one side from text: one, or several separated by commas.
 
     Raises:
-        RunError: There is none.
+        RunError: There is no id.
     """
     ids = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not ids:
@@ -86,24 +84,24 @@ def side_ids(text: str) -> tuple[str, ...]:
 
 
 def groups() -> tuple[Group, ...]:
-    """Every finished classifier, with those that differ in their seed alone together; runs that cannot be read are left out."""
-    found: dict[str, list[_Asked]] = defaultdict(list)
+    """All finished classifiers, grouped by everything but the seed; runs that cannot be read are left out."""
+    found: dict[str, list[_Submitted]] = defaultdict(list)
     for run in list_runs():
         if run.architecture is Architecture.DCGAN or not is_there(run.manifest):
             continue
         try:
-            asked = _asked(run)
+            submitted = _submitted(run)
         except PneumoError:
-            continue  # Its own page says what is wrong with it.
-        found[asked.key].append(asked)
+            continue  # The Train page reports the problem.
+        found[submitted.key].append(submitted)
     return tuple(_group(runs) for runs in found.values())
 
 
 def balanced_pairs(known: Sequence[Group]) -> tuple[tuple[Group, Group], ...]:
-    """What the report of 2020 asks: each group on original data beside those that met unequal classes somehow.
+    """The question of the 2020 report: each group on original data beside those that handled class imbalance.
 
     Returns:
-        Pairs, those with generated images first, then those that chose nothing on test, then those with most seeds on both
+        Pairs, those with generated images first, then those not selected on test, then those with most seeds on both
         sides; phantoms last.
     """
     pairs = [
@@ -123,12 +121,12 @@ def balanced_pairs(known: Sequence[Group]) -> tuple[tuple[Group, Group], ...]:
 
 
 def evidence_of(run_id: str, split: Split) -> Evidence:
-    """What a finished run said about the images of a split.
+    """Predictions of a finished run for the images of a split.
 
     Raises:
         RunNotFoundError: There is no such run.
         RunError: It is a DCGAN's, is not finished, or has no predictions of the split.
-        CorruptError: A file is not the one that was written.
+        CorruptError: A file does not match its hash.
         DataError: Its predictions are not as required.
     """
     run = find_run(run_id)
@@ -137,32 +135,32 @@ def evidence_of(run_id: str, split: Split) -> Evidence:
 
 
 def compare_runs(a: Sequence[str], b: Sequence[str], *, split: Split = Split.TEST) -> Comparison:
-    """Compare two runs, or two groups of runs that differ in their seed alone.
+    """Compare two runs, or two groups of runs that differ only in their seed.
 
     Args:
-        a: Run ids of the one side.
-        b: Run ids of the other.
+        a: Run ids of side A.
+        b: Run ids of side B.
         split: Split to compare on.
 
     Raises:
         RunNotFoundError: There is no such run.
         RunError: A run is on both sides, a DCGAN's, not finished, without predictions of the split, or differs from the
             others of its side in more than the seed.
-        CorruptError: A file is not the one that was written.
+        CorruptError: A file does not match its hash.
         DataError: A run's predictions are not as required, or the runs of a side were tested on different images.
     """
     if both := set(a) & set(b):
         raise RunError(
             f"the sides of a comparison must be different runs. Received: {', '.join(sorted(both))} on both; choose another"
         )
-    sides = [sorted(map(_find, ids), key=lambda asked: asked.config.seed) for ids in (a, b)]
+    sides = [sorted(map(_find, ids), key=lambda submitted: submitted.config.seed) for ids in (a, b)]
     for side in sides:
         _require_seeds_alone(side)
     described = [_group(side) for side in sides]
     names = [_side_name(group) for group in described]
     if names[0] == names[1]:
         names = [f"{name} · {group.run_ids[0][-6:]}" for name, group in zip(names, described, strict=True)]
-    evidence = [[_evidence(asked.run, asked.config, split) for asked in side] for side in sides]
+    evidence = [[_evidence(submitted.run, submitted.config, split) for submitted in side] for side in sides]
     return compare(
         evidence[0],
         evidence[1],
@@ -177,31 +175,31 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
     return {"schema": SCHEMA, **encode(comparison)}
 
 
-def _find(run_id: str) -> _Asked:
-    return _asked(find_run(run_id))
+def _find(run_id: str) -> _Submitted:
+    return _submitted(find_run(run_id))
 
 
-def _asked(run: RunDirectory) -> _Asked:
-    return _Asked(run, classifier_config(run), read_data(run))
+def _submitted(run: RunDirectory) -> _Submitted:
+    return _Submitted(run, classifier_config(run), read_data(run))
 
 
-def _require_seeds_alone(side: Sequence[_Asked]) -> None:
-    odd = [asked for asked in side if asked.key != side[0].key]
+def _require_seeds_alone(side: Sequence[_Submitted]) -> None:
+    odd = [submitted for submitted in side if submitted.key != side[0].key]
     if odd:
         raise RunError(
-            "runs of one group must differ in their seed alone. "
+            "runs of one group must differ only in their seed. "
             f"Received: {side[0].run.run_id} and {odd[0].run.run_id}, which differ in more; compare them with each other"
         )
 
 
-def _group(runs: Sequence[_Asked]) -> Group:
-    ordered = sorted(runs, key=lambda asked: (asked.config.seed, asked.run.run_id))
+def _group(runs: Sequence[_Submitted]) -> Group:
+    ordered = sorted(runs, key=lambda submitted: (submitted.config.seed, submitted.run.run_id))
     first = ordered[0]
     name = f"{_ARCHITECTURES[first.config.architecture]} · {setting_name(first.config)}"
     return Group(
         name=f"{name} · phantoms" if first.data.is_phantom else name,
-        run_ids=tuple(asked.run.run_id for asked in ordered),
-        seeds=tuple(asked.config.seed for asked in ordered),
+        run_ids=tuple(submitted.run.run_id for submitted in ordered),
+        seeds=tuple(submitted.config.seed for submitted in ordered),
         balance=first.config.balance,
         untreated=first.untreated,
         data_id=first.data.data_id,

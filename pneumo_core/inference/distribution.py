@@ -1,8 +1,8 @@
-"""Is this image like those the model was validated on? A distance in feature space says.
+"""Out-of-distribution check: distance of an image from the validation images in feature space.
 
 Mahalanobis distance of the features from the validation images' mean (Lee 2018, arXiv:1807.03888, section 2), with one
-Gaussian for all and the covariance shrunk (Ledoit and Wolf 2004, doi:10.1016/S0047-259X(03)00096-4), because the features
-are about as many as some validation sets' images.
+Gaussian for all classes and the covariance shrunk (Ledoit and Wolf 2004, doi:10.1016/S0047-259X(03)00096-4), because there are
+about as many features as images in some validation sets.
 """
 
 import io
@@ -15,22 +15,20 @@ from numpy.typing import NDArray
 
 from pneumo_core.errors import CorruptError
 
-__all__ = ["FeatureDistribution", "distance", "fit_distribution", "load_distribution", "save_distribution"]
-
 _QUANTILE: Final = 0.995
 
 _TINY: Final = 1e-12
-"""Keeps divisions finite where all features are constant, as those of a model that has learnt nothing may be."""
+"""Keeps divisions finite if all features are constant, as in a model that has learned nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureDistribution:
-    """What features of images like the validation images look like.
+    """Distribution of the validation images' features.
 
     Attributes:
         mean: `(d,)` float64.
         precision: `(d, d)` float64, the inverse of the shrunk covariance.
-        limit: Distance that 99.5 % of validation images stay under when held out of the fit; beyond it an image is unlike them.
+        limit: Distance below which 99.5 % of validation images lie when held out of the fit; beyond it an image is unlike them.
         n: Number of validation images.
     """
 
@@ -41,27 +39,27 @@ class FeatureDistribution:
 
 
 def fit_distribution(features: NDArray[np.float32]) -> FeatureDistribution:
-    """Describe the features of the validation images.
+    """Fit the distribution of the validation images' features.
 
     Args:
         features: `(n, d)` float32.
     """
-    # Measured on the images it was fitted to, the distance would be too small, with few images far too small.
+    # On the images of the fit, the distance would be too small, and with few images far too small.
     held_out = [distance(_fit(np.delete(features, part, axis=0)), features[part]) for part in _parts(len(features))]
     limit = float(np.quantile(np.concatenate(held_out), _QUANTILE))
     return replace(_fit(features), limit=max(limit, _TINY))
 
 
 def _parts(count: int) -> list[NDArray[np.int64]]:
-    """Five parts of the row numbers, each a sample of the whole whatever the order of the rows."""
+    """Five parts of the row numbers, each a sample of all rows whatever their order."""
     return [np.arange(start, count, 5) for start in range(min(5, count))]
 
 
 def _fit(features: NDArray[np.float32]) -> FeatureDistribution:
-    from sklearn.covariance import LedoitWolf  # noqa: PLC0415  A second to import, and needed by the worker only.
+    from sklearn.covariance import LedoitWolf  # noqa: PLC0415  The import takes a second, and only the worker needs it.
 
     fitted = LedoitWolf().fit(features.astype(np.float64))
-    # Dead features have no variance; a floor keeps the inverse finite without moving the others.
+    # Constant features have no variance; a floor keeps the inverse finite without changing the others.
     floor = max(1e-6 * float(np.trace(fitted.covariance_)) / features.shape[1], _TINY)
     covariance = fitted.covariance_ + floor * np.eye(features.shape[1])
     return FeatureDistribution(fitted.location_, np.linalg.inv(covariance), np.inf, len(features))
@@ -69,8 +67,8 @@ def _fit(features: NDArray[np.float32]) -> FeatureDistribution:
 
 def distance(distribution: FeatureDistribution, features: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mahalanobis distance of each row of `(n, d)` features: `(n,)` float64, 0 or more."""
-    centred = features.astype(np.float64) - distribution.mean
-    squared: NDArray[np.float64] = np.einsum("ni,ij,nj->n", centred, distribution.precision, centred)
+    centered = features.astype(np.float64) - distribution.mean
+    squared: NDArray[np.float64] = np.einsum("ni,ij,nj->n", centered, distribution.precision, centered)
     return np.sqrt(np.maximum(squared, 0))
 
 
@@ -87,7 +85,7 @@ def load_distribution(data: bytes) -> FeatureDistribution:
     """The distribution from an NPZ file.
 
     Raises:
-        CorruptError: It is not one that `save_distribution` made.
+        CorruptError: The file was not written by `save_distribution`.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:

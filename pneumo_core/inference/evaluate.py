@@ -1,4 +1,4 @@
-"""A finished run's figures, from its stored predictions or on another data set."""
+"""Evaluation of a finished run, from its stored predictions or on another data set."""
 
 from typing import Any
 
@@ -16,8 +16,6 @@ from pneumo_core.records import Split
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import classifier_config, read_data
 
-__all__ = ["evaluate_run"]
-
 
 def evaluate_run(run: RunDirectory, split: Split, index: DataIndex | None = None) -> dict[str, Any]:
     """Evaluate a finished run on one split, at its own operating point.
@@ -31,8 +29,8 @@ def evaluate_run(run: RunDirectory, split: Split, index: DataIndex | None = None
         The `EvaluationReport` as plain data, with that one split.
 
     Raises:
-        RunError: The run is no classifier's, is not finished, or has no images of the split.
-        CorruptError: A file is not the one that was written.
+        RunError: The run is not a classifier's, is not finished, or has no images of the split.
+        CorruptError: A file does not match its hash.
         DataError: An image cannot be read.
     """
     config = classifier_config(run)
@@ -40,7 +38,7 @@ def evaluate_run(run: RunDirectory, split: Split, index: DataIndex | None = None
     selected_on_test = config.selected_on_test
     reported = split
     if index is not None:
-        # Whatever the folder is called there, nothing was chosen on these images; the threshold stays the run's own.
+        # Whatever the folder's name, nothing was selected on these images; the threshold stays the run's own.
         chosen_on = predictions[predictions["split"] == Split.VAL.value]
         predictions = pd.concat([chosen_on, _predict(run, index, split)], ignore_index=True)
         selected_on_test = selected_on_test and index.data_id == read_data(run).data_id

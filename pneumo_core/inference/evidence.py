@@ -1,4 +1,4 @@
-"""What a finished run left as evidence: its predictions, its report and its calibration, each checked against the manifest."""
+"""Evidence of a finished run: predictions, report and calibration, each checked against the manifest."""
 
 import io
 
@@ -12,15 +12,13 @@ from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import RunDirectory, read_manifest, verified_file, verified_json
 from pneumo_core.runs.submission import classifier_config
 
-__all__ = ["read_calibration", "read_predictions", "read_report"]
-
 
 def read_predictions(run: RunDirectory) -> pd.DataFrame:
     """A finished run's predictions: `image_id`, `patient_id`, `label`, `subtype`, `split`, `logit`.
 
     Raises:
         RunError: The run is not finished, or its predictions are missing.
-        CorruptError: The file is not the one that was written.
+        CorruptError: The file does not match its hash.
     """
     if run.predictions.name not in read_manifest(run)["files"] or not is_there(run.predictions):
         raise RunError(
@@ -37,11 +35,11 @@ def read_predictions(run: RunDirectory) -> pd.DataFrame:
 
 
 def read_calibration(run: RunDirectory) -> Calibration | NotApplicable:
-    """A finished run's calibration; that of a run from before calibrations were stored is made from its predictions.
+    """A finished run's calibration; for older runs without a stored one, computed from the predictions.
 
     Raises:
         RunError: The run is not finished.
-        CorruptError: The file is not the one that was written.
+        CorruptError: The file does not match its hash.
     """
     try:
         if run.calibration.name not in read_manifest(run)["files"]:
@@ -52,11 +50,11 @@ def read_calibration(run: RunDirectory) -> Calibration | NotApplicable:
 
 
 def read_report(run: RunDirectory) -> EvaluationReport:
-    """A finished run's evaluation; made anew from its predictions where the stored one has an older schema.
+    """A finished run's evaluation; recomputed from its predictions if the stored one has an older schema.
 
     Raises:
         RunError: The run is not finished.
-        CorruptError: A file is not the one that was written.
+        CorruptError: A file does not match its hash.
     """
     stored = verified_json(run, run.report)
     try:

@@ -1,6 +1,6 @@
-"""Spaces in which samples are held against real images: VGG16's ImageNet features, or those of a trained classifier.
+"""Feature spaces in which samples are compared with real images: VGG16's ImageNet features, or a trained classifier's.
 
-Distances of different spaces cannot be compared, so a space's name goes wherever its numbers go.
+Distances in different spaces cannot be compared, so a space's name accompanies its numbers.
 """
 
 import hashlib
@@ -20,21 +20,19 @@ from pneumo_core.inference.session import load_session, run_batches
 from pneumo_core.models.vgg16_weights import MEANS, Weights, read_weights
 from pneumo_core.runs.store import RunDirectory, verified_file
 
-__all__ = ["FeatureSpace", "classifier_space", "enlarged", "features", "imagenet_space"]
-
 _SCALE: Final = 8.0
-"""VGG16's features are divided by it, about their root mean square on chest X-rays at 64 pixels (8.1): KID's kernel
-(x.y/d + 1)^3 is made for numbers near 1, and would else see third moments alone."""
+"""Divisor of VGG16's features, about their root mean square on chest X-rays at 64 pixels (8.1): KID's kernel (x.y/d + 1)^3
+suits numbers near 1, and would otherwise be dominated by third moments."""
 
 _BATCH: Final = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureSpace:
-    """A network cut at its last convolution block, whose maps are averaged over positions.
+    """A network truncated at its last convolution block, whose maps are averaged over positions.
 
     Attributes:
-        name: Network, weights, layer and size of the images; numbers of equal names can be compared.
+        name: Network, weights, layer and size of the images; numbers are comparable only if the names are equal.
         extract: Maps `(batch, size, size)` uint8 images to `(batch, d)` float32 features.
     """
 
@@ -72,7 +70,7 @@ def classifier_space(run: RunDirectory, size: int) -> FeatureSpace:
 
     Raises:
         RunError: The run is not finished.
-        CorruptError: The model is not the one that was written.
+        CorruptError: The model does not match its hash.
     """
     session = load_session(verified_file(run, run.model))
     layer = LAST_BLOCK[run.architecture]
@@ -86,12 +84,12 @@ def classifier_space(run: RunDirectory, size: int) -> FeatureSpace:
 def features(
     space: FeatureSpace, images: NDArray[np.uint8], progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> NDArray[np.float32]:
-    """Features of images, a few at a time.
+    """Features of images, computed in batches.
 
     Args:
         space: The space.
         images: `(n, size, size)` uint8.
-        progress: Called with images done and their total before each few; may raise to stop.
+        progress: Called with images done and their total before each batch; may raise to stop.
 
     Returns:
         `(n, d)` float32.
@@ -104,7 +102,7 @@ def features(
 
 
 def enlarged(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Images resampled to another size as every image of the project is (see `data.images.decode_gray`).
+    """Images resized like every image of the project (see `data.images.decode_gray`).
 
     Args:
         images: `(n, side, side)` uint8.
@@ -116,16 +114,16 @@ def enlarged(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def _vgg16(arrays: Weights) -> bytes:
-    """ONNX of the convolutions on gray pixels: three equal channels are one whose first kernel is their sum."""
+    """ONNX of the convolutions on gray pixels: for three equal channels, the first kernels are summed into one channel."""
     nodes, weights = [], []
     x = "image"
     for name, (kernel, bias) in arrays.items():
         if name == "block1_conv1":
-            # The padding of an image with its means subtracted is 0, so each channel keeps its own mean: three channels.
+            # Padding is 0 after the means are subtracted, so each channel keeps its own mean: three channels.
             mean = numpy_helper.from_array(np.asarray(MEANS, np.float32).reshape(1, 3, 1, 1), "mean")
             weights.append(mean)
-            nodes.append(helper.make_node("Sub", [x, "mean"], ["centred"]))
-            x = "centred"
+            nodes.append(helper.make_node("Sub", [x, "mean"], ["centered"]))
+            x = "centered"
         elif name.endswith("conv1"):
             nodes.append(helper.make_node("MaxPool", [x], [f"{name}/pooled"], kernel_shape=(2, 2), strides=(2, 2)))
             x = f"{name}/pooled"

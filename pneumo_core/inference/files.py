@@ -1,4 +1,4 @@
-"""Predicting files and folders for the command line."""
+"""Prediction of files and folders for the command line."""
 
 import io
 from collections.abc import Callable
@@ -18,8 +18,6 @@ from pneumo_core.records import NotApplicable
 from pneumo_core.runs.files import write_atomic
 from pneumo_core.runs.store import RunDirectory
 
-__all__ = ["predict_files"]
-
 
 def predict_files(
     run: RunDirectory,
@@ -28,17 +26,18 @@ def predict_files(
     heatmaps: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Classify files, and the PNG and JPEG files below folders, one answer an image.
+    """Classify files, and the PNG and JPEG files below folders, with one result per image.
 
     Args:
         run: A finished run.
-        paths: Files or folders; a file named outright is tried whatever its name.
+        paths: Files or folders; a file named explicitly is tried whatever its suffix.
         heatmaps: Folder that gets a Grad-CAM overlay of each image that was not refused, or None.
         progress: Called with images done and their total.
 
     Returns:
         Plain data: `path`, `status`, `reason`, `probability`, `calibrated_probability` (None where there is
-        none), `calibration` (how, or why not), `label`, `threshold` (of `probability`), and `heatmap` if asked.
+        none), `calibration` (description, or why there is none), `label`, `threshold` (of `probability`), and
+        `heatmap` if requested.
 
     Raises:
         DataError: A path does not exist, or there is no image below them.
@@ -53,7 +52,7 @@ def predict_files(
     for done, path in enumerate(files, start=1):
         try:
             if path.exists() and not path.is_file():
-                raise OSError("it is no regular file")  # Reading a pipe would wait for ever.
+                raise OSError("it is not a regular file")  # Reading a pipe would wait forever.
             data = path.read_bytes()
         except OSError as error:
             reason = f"a file must be readable. Received: {path.name!r}: {error.strerror or error}"
@@ -97,7 +96,7 @@ def _files(paths: list[Path]) -> list[Path]:
 
 
 def _overlay_path(folder: Path, path: Path, written: set[Path]) -> Path:
-    """Where an image's overlay goes: files of one name in folders of one name must not replace each other."""
+    """Path of an image's overlay; files of equal names in folders of equal names must not replace each other."""
     target, number = folder / path.parent.name / f"{path.stem}-gradcam.png", 2
     while target in written:
         target, number = target.with_name(f"{path.stem}-{number}-gradcam.png"), number + 1

@@ -1,4 +1,4 @@
-"""A DCGAN's samples held against the images it has learned from, and the record that is kept of it."""
+"""Measures of a DCGAN's samples against its training images, and their stored record."""
 
 import io
 from collections.abc import Callable
@@ -35,24 +35,14 @@ from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import RunDirectory, find_run, list_runs, published_root, verified_file, verified_json
 from pneumo_core.runs.submission import read_submission
 
-__all__ = [
-    "MEASURE_SEED",
-    "SAMPLES",
-    "GanMeasures",
-    "learned_images",
-    "measure_gan",
-    "read_learned",
-    "read_measures",
-]
-
 SAMPLES: Final = {Preset.REPORT: 2534, Preset.SOUND: 2534, Preset.QUICK: 256}
-"""Samples that are measured: as many as the report adds (section 5), or few where speed is all."""
+"""Number of samples that are measured: as many as the report adds (section 5), or few for the preset ``quick``."""
 
 MEASURE_SEED: Final = 20200428
-"""Seed of the samples that are measured: the report's date. Balancing arms use their own runs' seeds."""
+"""Seed of the measured samples: the report's date. Balancing arms use the seeds of their own runs."""
 
 _PRESETS: Final = (Preset.SOUND, Preset.REPORT, Preset.QUICK)
-"""Whose classifier judges rather."""
+"""Order of preference of the scoring classifier."""
 
 _LEAST: Final = 20
 _MOST: Final = 20_000
@@ -60,13 +50,13 @@ _MOST: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class GanMeasures:
-    """What is kept of a measurement.
+    """Record of a measurement.
 
     Attributes:
         run_id: The DCGAN's run.
         sample_seed: Seed of the samples, which are its first `report.n_generated`.
-        classifier: Id of the classifier that judged them, or "" where there is none.
-        real_called_pneumonia: Share of the real images, at the samples' size, that it calls PNEUMONIA.
+        classifier: Id of the classifier that scored them, or "" if there was none.
+        real_called_pneumonia: Fraction of the real images, at the samples' size, that it classifies as PNEUMONIA.
         report: All measures.
     """
 
@@ -93,19 +83,19 @@ def measure_gan(
     Args:
         run_id: The DCGAN's run.
         generator: Its generator.
-        index: The data set that it has learned from.
-        learned: Which images of it (`read_learned`).
-        count: Samples.
+        index: The data set that it was trained on.
+        learned: Its training images (`read_learned`).
+        count: Number of samples.
         seed: Their seed.
-        classifier: Id of the classifier that judges them; None for one of the same data set: a baseline rather
+        classifier: Id of the classifier that scores them; None for one of the same data set: a baseline rather
             than VGG16, `sound` rather than `report` or `quick`, the newest.
-        progress: Called with what is done, its total and what it is; may raise to stop.
+        progress: Called with the amount done, its total and the stage; may raise to stop.
 
     Raises:
-        ConfigError: `count` is out of its range, or `PNEUMO_VGG16_WEIGHTS` names no file.
-        DataError: The data set lacks images that were learned from.
+        ConfigError: `count` is out of its range, or `PNEUMO_VGG16_WEIGHTS` does not name a file.
+        DataError: The data set lacks training images of the DCGAN.
         RunError: The named classifier cannot be used.
-        CorruptError: A file is not the one that was written.
+        CorruptError: A file does not match its hash.
     """
     if isinstance(count, bool) or not _LEAST <= count <= _MOST:
         raise ConfigError(f"{_LEAST} to {_MOST:,} samples can be measured. Received: count={count:,}")
@@ -115,24 +105,16 @@ def measure_gan(
 
     found: Features | NotApplicable
     if (space := _space(judge, generator.image_size)) is None:
-        found = NotApplicable("neither VGG16's ImageNet weights nor a finished classifier are here")
+        found = NotApplicable("neither VGG16's ImageNet weights nor a finished classifier are available")
     else:
         found = Features(
             space.name,
             features(space, real, lambda done, total: progress(done, total, "features of real images")),
             features(space, samples, lambda done, total: progress(done, total, "features of samples")),
         )
-    logits: NDArray[np.float32] | NotApplicable
-    real_called: Estimate | NotApplicable
-    if judge is None:
-        reason = "no finished classifier has been trained on this data set"
-        logits = real_called = NotApplicable(reason)
-    else:
-        logits = _logits(judge, samples, progress)
-        called = probability(_logits(judge, real, progress)) >= judge.operating_point.threshold
-        real_called = wilson(int(called.sum()), len(called))
+    logits, real_called = _judged(judge, samples, real, progress)
     progress(0, 1, "distances")
-    # Two of OpenBLAS' threads wait for each other on a busy machine: 5 seconds become 46.
+    # OpenBLAS' threads wait for each other on a busy machine: 5 seconds become 46.
     with threadpool_limits(1, user_api="blas"):
         report = measure(
             real,
@@ -145,18 +127,33 @@ def measure_gan(
     return GanMeasures(run_id, seed, judge.run_id if judge else "", real_called, report)
 
 
+def _judged(
+    judge: Classifier | None,
+    samples: NDArray[np.uint8],
+    real: NDArray[np.uint8],
+    progress: Callable[[int, int, str], None],
+) -> tuple[NDArray[np.float32] | NotApplicable, Estimate | NotApplicable]:
+    """What the classifier says of the samples, and the share of the real images that it calls PNEUMONIA."""
+    if judge is None:
+        missing = NotApplicable("no finished classifier has been trained on this data set")
+        return missing, missing
+    logits = _logits(judge, samples, progress)
+    called = probability(_logits(judge, real, progress)) >= judge.operating_point.threshold
+    return logits, wilson(int(called.sum()), len(called))
+
+
 def read_learned(run: RunDirectory) -> pd.DataFrame:
-    """Images that a finished DCGAN has learned from: `image_id`, `patient_id`, `sha256`.
+    """Training images of a finished DCGAN: `image_id`, `patient_id`, `sha256`.
 
     Raises:
         RunError: The run is not finished.
-        CorruptError: The file is not the one that was written.
+        CorruptError: The file does not match its hash.
     """
     return pd.read_parquet(io.BytesIO(verified_file(run, run.learned)))
 
 
 def learned_images(index: DataIndex, learned: pd.DataFrame, size: int) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """The images that a DCGAN has learned from, found in a data set by their content.
+    """A DCGAN's training images, found in a data set by their content.
 
     Args:
         index: The data set.
@@ -174,7 +171,7 @@ def learned_images(index: DataIndex, learned: pd.DataFrame, size: int) -> tuple[
     lacking = int((~learned["sha256"].isin(row_of.keys())).sum())
     if lacking:
         raise DataError(
-            f"the data set must hold the images that the DCGAN has learned from. Received: {str(index.root)!r}, which lacks "
+            f"the data set must hold the DCGAN's training images. Received: {str(index.root)!r}, which lacks "
             f"{lacking:,} of {len(learned):,}; connect the data set that it was trained on"
         )
     images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=size)
@@ -186,7 +183,7 @@ def read_measures(run: RunDirectory) -> GanMeasures:
 
     Raises:
         RunError: The run is not finished.
-        CorruptError: The file is not the one that was written.
+        CorruptError: The file does not match its hash.
     """
     stored = verified_json(run, run.measures)
     try:
@@ -200,36 +197,36 @@ def _logits(
     judge: Classifier, images: NDArray[np.uint8], progress: Callable[[int, int, str], None]
 ) -> NDArray[np.float32]:
     at_size = enlarged(images, judge.session.image_size)
-    told = "a classifier's view"
+    stage = "classifier"
     return run_batches(
-        judge.session, at_size, np.arange(len(at_size)), lambda done, total: progress(done, total, told)
+        judge.session, at_size, np.arange(len(at_size)), lambda done, total: progress(done, total, stage)
     ).logit
 
 
 def _judge(index: DataIndex, named: str | None) -> Classifier | None:
-    """The named classifier, else the best suited of the data set that has seen no generated image."""
+    """The named classifier, else the best suited one of the data set that was not trained on generated images."""
     if named is not None:
         return load_classifier(find_run(named))
     suited: list[tuple[tuple[bool, int], RunDirectory]] = []
     for run in list_runs():
         try:
-            asked = read_submission(run) if is_there(run.manifest) else None
+            submission = read_submission(run) if is_there(run.manifest) else None
         except (StoreError, ConfigError):
             continue
-        if asked is None or asked.data.data_id != index.data_id:
+        if submission is None or submission.data.data_id != index.data_id:
             continue
-        config = asked.config
+        config = submission.config
         if isinstance(config, TrainConfig) and config.balance is not Balance.GAN:
-            # VGG16 is ten times as slow, and its features judge the samples already.
+            # VGG16 is ten times as slow, and its features already measure the samples.
             suited.append(((config.architecture is Architecture.VGG16, _PRESETS.index(config.preset)), run))
     for _, run in sorted(suited, key=lambda pair: pair[0]):
-        with suppress(StoreError, RunError):  # A damaged run judges nothing.
+        with suppress(StoreError, RunError):  # A damaged run cannot score.
             return load_classifier(run)
     return None
 
 
 def _space(judge: Classifier | None, size: int) -> FeatureSpace | None:
-    """VGG16's where its weights are, else the judge's, else that of the baseline that ships with the project."""
+    """VGG16's space if its weights are available, else the scoring classifier's, else that of the published baseline."""
     if (weights := found_file()) is not None:
         return imagenet_space(weights, size)
     if judge is not None:

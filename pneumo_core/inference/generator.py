@@ -1,4 +1,4 @@
-"""A finished DCGAN's generator, run without a training framework, and the latents that it is given."""
+"""A finished DCGAN's generator, run without a training framework, and its latents."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,38 +16,26 @@ from pneumo_core.inference.session import load_runtime
 from pneumo_core.runs.store import RunDirectory, verified_file
 from pneumo_core.runs.submission import gan_run_config
 
-__all__ = [
-    "MAX_NUMBER",
-    "MAX_SAMPLES",
-    "Generator",
-    "generate",
-    "interpolate",
-    "latents",
-    "load_generator",
-    "open_generator",
-    "require_draw",
-]
-
 MAX_SAMPLES: Final = 100_000
-"""Most samples that are drawn at once: 40 times the gap between the classes of the full data set."""
+"""Maximum number of samples in one request: 40 times the gap between the classes of the full data set."""
 
 MAX_NUMBER: Final = 9_999_999
-"""Largest number of a sample: file names have seven digits for it."""
+"""Largest index of a sample: file names have seven digits for it."""
 
 _TRUNCATIONS: Final = (0.1, 4.0)
-"""Thresholds in standard deviations: below, all samples are nearly the same; beyond 4 lie 6 draws of 100,000."""
+"""Limits of the truncation, in standard deviations: below 0.1 all samples are nearly equal; 6 in 100,000 draws exceed 4."""
 
 _BLOCK: Final = 256
-"""Latents that are drawn from one random stream: changing it changes every sample of every seed."""
+"""Number of latents per random stream: changing it changes every sample of every seed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """A finished run's generator, ready to run.
+    """A finished run's generator, loaded for sampling.
 
     Attributes:
         runtime: The ONNX session; safe to share between threads.
-        latent_dim: Length of a latent.
+        latent_dim: Length of a latent vector.
         image_size: Side of the images, in pixels.
     """
 
@@ -61,7 +49,7 @@ def load_generator(run: RunDirectory) -> Generator:
 
     Raises:
         RunError: It is a classifier's run, or not finished.
-        CorruptError: The model is not the one that was written, or no generator exported by this project.
+        CorruptError: The model does not match its hash, or is not a generator exported by this project.
         ConfigError, StoreError: The run's files cannot be read.
     """
     gan_run_config(run)  # Refuses a classifier's run before its model is read.
@@ -75,10 +63,10 @@ def open_generator(model: bytes | Path) -> Generator:
         model: The ONNX file, as bytes that were checked against a manifest or as a path that was just written.
 
     Raises:
-        CorruptError: It is no generator exported by this project.
+        CorruptError: It is not a generator exported by this project.
     """
     options = onnxruntime.SessionOptions()
-    # It is no faster with, and would keep the memory of the largest maps for ever.
+    # It gives no speed, and would keep the memory of the largest maps.
     options.enable_cpu_mem_arena = False
     runtime = load_runtime(model, options)
     inputs = {entry.name: entry.shape for entry in runtime.get_inputs()}
@@ -96,7 +84,7 @@ def generate(
     latents: NDArray[np.float32],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> NDArray[np.uint8]:
-    """Draw an image of each latent.
+    """Generate an image from each latent.
 
     Args:
         generator: The generator.
@@ -116,7 +104,7 @@ def generate(
         )
     count, size = len(latents), generator.image_size
     images = np.empty((count, size, size), np.uint8)
-    # One at a time: rounding may depend on the size of a batch, and a sample must not depend on what is drawn beside it.
+    # One at a time: rounding may depend on the batch size, and a sample must not depend on the others in its batch.
     # Batches of 8 are a tenth faster.
     for index in range(count):
         progress(index, count)
@@ -126,7 +114,7 @@ def generate(
 
 
 def require_draw(seed: int, first: int, count: int, truncation: float | None) -> None:
-    """Refuse what `latents` cannot draw.
+    """Check the arguments of `latents`.
 
     Raises:
         ConfigError: `seed`, `first`, `count` or `truncation` is out of its range.
@@ -139,17 +127,17 @@ def require_draw(seed: int, first: int, count: int, truncation: float | None) ->
 
 
 def latents(latent_dim: int, seed: int, first: int, count: int, truncation: float | None = None) -> NDArray[np.float32]:
-    """Draw latents from the standard normal distribution; a seed's latent of a number is the same in every draw.
+    """Draw latents from the standard normal distribution; seed and index determine a latent.
 
-    With a truncation the distribution is cut off on both sides, which trades variety for likeness (Brock 2019,
-    arXiv:1809.11096, section 3.1). Values beyond are not drawn again, as there, but uniform numbers are mapped by the inverse
-    of the truncated distribution function (Devroye 1986, doi:10.1007/978-1-4613-8643-8, section II.2): the distribution is the
-    same, and one number's latent goes smoothly from one truncation to another.
+    A truncation cuts the distribution off on both sides, which trades diversity for fidelity (Brock 2019, arXiv:1809.11096,
+    section 3.1). Values beyond are not redrawn, as there, but uniform numbers are mapped by the inverse of the truncated
+    distribution function (Devroye 1986, doi:10.1007/978-1-4613-8643-8, section II.2): the distribution is the same, and a
+    latent changes continuously with the truncation.
 
     Args:
-        latent_dim: Length of a latent.
-        seed: Seed of the draw, from 0 to 2**31 - 1.
-        first: Number of the first latent, from 0; the last one's is `MAX_NUMBER` at most.
+        latent_dim: Length of a latent vector.
+        seed: Seed, from 0 to 2**31 - 1.
+        first: Index of the first latent, from 0; the last index is `MAX_NUMBER` at most.
         count: Number of latents, from 1 to `MAX_SAMPLES`.
         truncation: Largest absolute value, in standard deviations from 0.1 to 4, or None for no limit.
 
@@ -173,20 +161,20 @@ def latents(latent_dim: int, seed: int, first: int, count: int, truncation: floa
 
 
 def interpolate(a: NDArray[np.float32], b: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
-    """Latents on the way from one to another along a great circle (Shoemake 1985, doi:10.1145/325334.325242, section 3.3).
+    """Latents between two others, along a great circle (Shoemake 1985, doi:10.1145/325334.325242, section 3.3).
 
-    A straight way would lead through lengths that no drawn latent has (White 2016, arXiv:1609.04468, section 2.1).
+    Linear interpolation would give lengths that no drawn latent has (White 2016, arXiv:1609.04468, section 2.1).
 
     Args:
         a: `(latent_dim,)` float32.
         b: `(latent_dim,)` float32.
-        steps: Latents on the way with both ends, from 2 to 1,000.
+        steps: Number of latents, both ends included, from 2 to 1,000.
 
     Returns:
         `(steps, latent_dim)` float32, from `a` to `b`.
 
     Raises:
-        ConfigError: `steps` is out of its range, or no great circle leads from one to the other.
+        ConfigError: `steps` is out of its range, or the great circle is not unique.
     """
     require_whole("steps", steps, 2, 1000)
     if a.ndim != 1 or a.shape != b.shape:
@@ -198,7 +186,7 @@ def interpolate(a: NDArray[np.float32], b: NDArray[np.float32], steps: int) -> N
     # Kahan's angle: the arc cosine of a product is inexact near 0 and pi.
     angle = 2 * np.arctan2(np.linalg.norm(p - q), np.linalg.norm(p + q))
     if np.pi - angle < 1e-5:
-        raise ConfigError("two latents must not be opposite, where every way is as long. Received: angle=180 degrees")
+        raise ConfigError("two latents must not be opposite, as no path is the shortest. Received: angle=180 degrees")
     t = np.linspace(0, 1, steps)[:, None]
     # sin(t angle) / sin(angle) by quotients that are 1, not 0 / 0, where the angle is 0; NumPy's sinc(x) is of pi x.
     to_a, to_b = ((part * np.sinc(part * angle / np.pi) / np.sinc(angle / np.pi)) for part in (1 - t, t))

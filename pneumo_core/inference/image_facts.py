@@ -1,4 +1,4 @@
-"""What is known of images without a model: their size and kind of file from the index, their sharpness from the pixels."""
+"""Facts of images without a model: size and kind of file from the index, sharpness from the pixels."""
 
 from typing import Final
 
@@ -12,14 +12,12 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.slices import FACTS
 
-__all__ = ["SIZE", "image_facts", "sharpness"]
-
 SIZE: Final = 150
-"""Side of the squares whose sharpness is measured: that of every preset, so training has made the cache already."""
+"""Side of the squares whose sharpness is measured: that of every preset, so the cache exists after a training."""
 
 
 def image_facts(index: DataIndex, image_ids: list[str], *, size: int = SIZE) -> pd.DataFrame:
-    """Facts of some of a data set's images, from the array cache that training has made.
+    """Facts of some images of a data set, from the array cache of training.
 
     Args:
         index: The data set.
@@ -27,10 +25,10 @@ def image_facts(index: DataIndex, image_ids: list[str], *, size: int = SIZE) -> 
         size: Side of the cached square images to measure, in pixels; sharpness at different sizes is not comparable.
 
     Returns:
-        One row an image, in the order of `image_ids`: `image_id`, `width`, `height` and `mode` as stored, `sharpness`.
+        One row per image, in the order of `image_ids`: `image_id`, `width`, `height` and `mode` as stored, `sharpness`.
 
     Raises:
-        DataError: An image is not in the data set, or the images are no longer the ones that were indexed.
+        DataError: An image is not in the data set, or the images have changed since they were indexed.
         StoreError: The cache cannot be written.
     """
     every = index.table["image_id"].tolist()
@@ -47,9 +45,9 @@ def image_facts(index: DataIndex, image_ids: list[str], *, size: int = SIZE) -> 
 
 
 def sharpness(pixels: NDArray[np.uint8]) -> float:
-    """Variance of an image's Laplacian: low where nothing has an edge (Pech-Pacheco et al. 2000, ICPR 3:314-317).
+    """Variance of an image's Laplacian: low if the image has no sharp edges (Pech-Pacheco et al. 2000, ICPR 3:314-317).
 
-    Noise counts as sharp, and so does contrast.
+    Noise and contrast increase it too.
 
     Args:
         pixels: (height, width) gray, in [0, 255].

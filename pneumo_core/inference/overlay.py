@@ -1,13 +1,11 @@
-"""A heat map laid over an X-ray."""
+"""Overlay of a heat map on an X-ray."""
 
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["overlay"]
-
-# Black, purple, orange, pale yellow: brightness rises all the way, so the map also reads in gray and for the colour-blind.
+# Black, purple, orange, pale yellow: brightness increases throughout, for gray prints and color-blind readers.
 _STOPS: Final = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float32)
 _PALETTE: Final = np.stack(
     [np.interp(np.linspace(0, 4, 256), np.arange(5), _STOPS[:, channel]) for channel in range(3)], axis=1
@@ -27,5 +25,5 @@ def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.float32], *, opacity: fl
     """
     gray = np.repeat(pixels[..., None].astype(np.float32), 3, axis=2)
     alpha = (opacity * heat)[..., None]
-    colour = _PALETTE[np.round(heat * 255).astype(np.uint8)]
-    return np.round(gray * (1 - alpha) + colour * alpha).astype(np.uint8)
+    color = _PALETTE[np.round(heat * 255).astype(np.uint8)]
+    return np.round(gray * (1 - alpha) + color * alpha).astype(np.uint8)

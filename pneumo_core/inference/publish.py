@@ -1,10 +1,11 @@
-"""A finished run made small enough to ship with the project."""
+"""Publishing of a finished run in a size that suits git."""
 
 import io
 import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -28,10 +29,8 @@ from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, published_root, read_manifest, verified_file, write_manifest
 from pneumo_core.runs.submission import read_config, read_data
 
-__all__ = ["publish", "to_float16"]
-
 _SMALL: Final = 1024
-"""Tensors of fewer numbers stay float32: they hold next to nothing, and batch normalization's are sensitive."""
+"""Smaller tensors stay float32: they take little space, and batch normalization's are sensitive."""
 
 
 def to_float16(model: bytes) -> bytes:
@@ -46,7 +45,7 @@ def to_float16(model: bytes) -> bytes:
         ONNX file.
 
     Raises:
-        CorruptError: The bytes are no ONNX file.
+        CorruptError: The bytes are not an ONNX file.
     """
     try:
         onnx.checker.check_model(model)
@@ -75,62 +74,65 @@ def publish(
 ) -> RunDirectory:
     """Copy a finished run to `artifacts/published`: the model in float16, the epochs' events, no image, no local path.
 
-    A classifier's float16 model must decide every validation and test image as the original does; its largest difference in
-    logits is recorded in the manifest. A generator's must draw the same samples but for rounding; the largest difference in
+    A classifier's float16 model must classify every validation and test image as the original does; its largest difference in
+    logits is recorded in the manifest. A generator's must generate the same samples up to rounding; the largest difference in
     gray levels is recorded.
 
     Args:
         run: A finished run; a classifier's data set must still be in its place.
-        evidence_only: Leave a classifier's model out, so that the run can be read and compared but not asked: tens of
-            kilobytes in place of megabytes.
+        evidence_only: Leave a classifier's model out, so that the run can be read and compared but cannot predict: tens of
+            kilobytes instead of megabytes.
         progress: Called with images done and their total.
 
     Raises:
-        RunError: The run is not finished, is published already, or the small model answers differently; or evidence is asked
-            of a DCGAN.
-        CorruptError: A file is not the one that was written.
-        DataError: The data set is gone.
+        RunError: The run is not finished, is already published, or the small model decides differently; or
+            `evidence_only` is set for a DCGAN.
+        CorruptError: A file does not match its hash.
+        DataError: The data set is missing.
         StoreError: The copy cannot be written.
     """
     if run.is_published:
         raise RunError(
             f"only a local run can be published. Received: run_id={run.run_id!r}, which ships with the project"
         )
-    manifest = read_manifest(run)
-    asked, data = read_json(run.config), read_data(run)
-    is_gan = isinstance(read_config(run), GanConfig)
+    data, is_gan = read_data(run), isinstance(read_config(run), GanConfig)
     if is_gan and evidence_only:
         raise RunError(f"only a classifier is published as evidence. Received: run_id={run.run_id!r}, a DCGAN's")
     small = None if evidence_only else to_float16(verified_file(run, run.model))
     facts: dict[str, Any] = {"evidence_only": True}
+    made: dict[str, Any] = {}
     if is_gan and small is not None:
         facts = _compare_samples(run, small)
-        report = calibration = None
         kept_files = [run.learned, run.measures, *sorted(run.path.glob("sheet-*.png"))]
     else:
         kept_files = [run.predictions]
         if small is not None:
             facts = _compare(run, small, data.data_id, progress)
             kept_files.append(run.distribution)
-        report = report_to_dict(read_report(run))
-        calibration = calibration_to_dict(read_calibration(run))
+        made[run.report.name] = report_to_dict(read_report(run))
+        made[run.calibration.name] = calibration_to_dict(read_calibration(run))
+    made[run.config.name] = {**read_json(run.config), "data": asdict(replace(data, root=data.name))}
+    return _written(run, kept_files, made, small, facts)
 
+
+def _written(
+    run: RunDirectory, kept_files: list[Path], made: dict[str, Any], small: bytes | None, facts: dict[str, Any]
+) -> RunDirectory:
+    """The published run: unchanged files, recomputed files, the small model, the epochs and the manifest."""
     target = RunDirectory(published_root() / run.run_id)
     partial = RunDirectory(target.path.with_name(f".{run.run_id}.partial"))
+    kept = {name: value for name, value in read_manifest(run).items() if name != "files"}
+    epochs = [event for event in read_events(run) if event.get("kind") == "epoch"]
     with store_errors(target.path):
         shutil.rmtree(partial.path, ignore_errors=True)
         partial.path.mkdir(parents=True)
         for path in kept_files:
             write_atomic(partial.path / path.name, verified_file(run, path))
-        write_json(partial.config, {**asked, "data": asdict(replace(data, root=data.name))})
-        epochs = [event for event in read_events(run) if event.get("kind") == "epoch"]
+        for name, content in made.items():
+            write_json(partial.path / name, content)
         write_atomic(partial.events, "".join(json.dumps(event) + "\n" for event in epochs))
         if small is not None:
             write_atomic(partial.model, small)
-        for path, made in ((partial.report, report), (partial.calibration, calibration)):
-            if made is not None:
-                write_json(path, made)
-        kept = {name: value for name, value in manifest.items() if name != "files"}
         write_manifest(partial, {**kept, **facts, "run_id": run.run_id})
         shutil.rmtree(target.path, ignore_errors=True)
         partial.path.rename(target.path)
@@ -140,7 +142,7 @@ def publish(
 def _compare(
     run: RunDirectory, small: bytes, data_id: str, progress: Callable[[int, int], None] | None
 ) -> dict[str, str | float]:
-    """Check that the small model decides as the stored predictions do."""
+    """Check that the decisions of the small model equal those of the stored predictions."""
     index = load_index(data_id)
     session = load_session(small)
     predictions = read_predictions(run)
@@ -165,11 +167,11 @@ def _compare(
 
 
 _MOST_GRAY_LEVELS: Final = 4
-"""Largest difference of a pixel of a small generator's sample that is still rounding; nobody sees 4 of 256 gray levels."""
+"""Maximum difference of a pixel that counts as rounding; 4 of 256 gray levels are not visible."""
 
 
 def _compare_samples(run: RunDirectory, small: bytes) -> dict[str, str | float]:
-    """Check that the small generator draws the samples of the original."""
+    """Check that the small generator gives the samples of the original."""
     if collapse := collapse_of(run):
         raise RunError(
             f"a published DCGAN's samples must vary. Received: run_id={run.run_id!r}: {collapse}; train another"
@@ -180,7 +182,7 @@ def _compare_samples(run: RunDirectory, small: bytes) -> dict[str, str | float]:
     largest = int(np.abs(received - expected).max())
     if largest > _MOST_GRAY_LEVELS:
         raise RunError(
-            f"the float16 generator must draw as the original, within {_MOST_GRAY_LEVELS} gray levels. Received: "
+            f"the float16 generator must equal the original within {_MOST_GRAY_LEVELS} gray levels. Received: "
             f"run_id={run.run_id!r}, which differs by {largest}"
         )
     return {"weights_stored_as": "float16", "largest_pixel_difference": largest}

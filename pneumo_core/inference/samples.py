@@ -1,4 +1,4 @@
-"""Samples of a DCGAN as files that say what they are: in a folder, or in a ZIP to download."""
+"""Samples of a DCGAN as files that are marked as synthetic: in a folder, or in a ZIP to download."""
 
 import hashlib
 import io
@@ -12,7 +12,7 @@ from typing import Any, Final
 from pneumo_core.config.limits import require_whole
 from pneumo_core.data.synthetic import LICENSE, synthetic_name, synthetic_png
 from pneumo_core.errors import DataError
-from pneumo_core.inference.generator import MAX_SAMPLES, Generator, generate, latents, load_generator, require_draw
+from pneumo_core.inference.generator import Generator, generate, latents, load_generator, require_draw
 from pneumo_core.runs.files import (
     file_sha256,
     is_there,
@@ -25,14 +25,12 @@ from pneumo_core.runs.files import (
 from pneumo_core.runs.store import RunDirectory, read_manifest
 from pneumo_core.runs.submission import gan_run_config
 
-__all__ = ["MAX_SAMPLES", "MAX_ZIP", "sample_to_folder", "sample_zip"]
-
 MAX_ZIP: Final = 2_600
-"""Most samples of a ZIP, which is made in memory: enough for the 2,534 between the classes of the full data set."""
+"""Maximum number of samples in a ZIP, which is made in memory: enough for the gap of 2,534 in the full data set."""
 
 _MANIFEST: Final = "manifest.json"
 
-# Images in memory at a time; a block of latents is drawn once where numbers start at a multiple of it.
+# Images in memory at a time; a block of latents is drawn once if the indices start at a multiple of it.
 _BATCH: Final = 256
 
 _Progress = Callable[[int, int], None]
@@ -47,19 +45,19 @@ def sample_to_folder(
     first: int = 0,
     progress: _Progress = lambda _done, _total: None,
 ) -> dict[str, Any]:
-    """Write samples as PNG files, and a manifest of them last.
+    """Write samples as PNG files, and their manifest last.
 
-    The same request gives the same bytes. A folder that holds it whole is left as it is, and one that holds a part of it is
-    completed. Memory does not grow with the number of samples, but for their hashes.
+    The same request gives the same bytes. A folder that holds the complete request is left as it is, and one that holds a part
+    of it is completed. Apart from the hashes, memory does not grow with the number of samples.
 
     Args:
         run: A DCGAN's finished run.
-        out: Folder to write to; created where missing.
+        out: Folder to write to; created if missing.
         count: Number of samples, from 1 to `MAX_SAMPLES`.
         seed: Seed of the latents.
         truncation: See `generator.latents`.
-        first: Number of the first sample; a seed's sample of a number is always the same image.
-        progress: Called with samples done and their total before each; may raise to stop.
+        first: Index of the first sample; seed and index determine a sample.
+        progress: Called with samples done and their total before each sample; may raise to stop.
 
     Returns:
         The manifest: `run_id`, `model_sha256`, `seed`, `truncation`, `first`, `count`, `image_size`, `license` and `files`,
@@ -69,7 +67,7 @@ def sample_to_folder(
         ConfigError: `count`, `seed`, `truncation` or `first` is out of its range.
         DataError: The folder holds other files.
         RunError: It is a classifier's run, or not finished.
-        CorruptError: The model or the folder's manifest is not what was written.
+        CorruptError: The model or the folder's manifest is damaged.
         StoreError: A file cannot be read or written.
     """
     require_draw(seed, first, count, truncation)
@@ -84,7 +82,7 @@ def sample_to_folder(
         if not is_there(path):
             write_atomic(path, png)
         elif file_sha256(path) != sha256:
-            # File names tell seed and number, but not the truncation.
+            # File names hold seed and index, but not the truncation.
             raise DataError(
                 f"a folder of samples must hold one request's. Received: out={str(out)!r}, whose {name} is another image; "
                 "name another folder or remove it"
@@ -103,20 +101,20 @@ def sample_zip(
     first: int = 0,
     progress: _Progress = lambda _done, _total: None,
 ) -> bytes:
-    """Samples as a ZIP of what `sample_to_folder` writes, and a `LICENSE.txt`; the same request gives the same bytes.
+    """Samples as a ZIP of the files of `sample_to_folder` and a `LICENSE.txt`; the same request gives the same bytes.
 
     Args:
         run: A DCGAN's finished run.
         count: Number of samples, from 1 to `MAX_ZIP`.
         seed: Seed of the latents.
         truncation: See `generator.latents`.
-        first: Number of the first sample.
-        progress: Called with samples done and their total before each; may raise to stop.
+        first: Index of the first sample.
+        progress: Called with samples done and their total before each sample; may raise to stop.
 
     Raises:
         ConfigError: `count`, `seed`, `truncation` or `first` is out of its range.
         RunError: It is a classifier's run, or not finished.
-        CorruptError: The model is not what was written.
+        CorruptError: The model does not match its hash.
         StoreError: A file cannot be read.
     """
     require_whole("count", count, 1, MAX_ZIP)
@@ -149,14 +147,14 @@ def _facts(
 
 
 def _written(out: Path, facts: dict[str, Any], names: set[str]) -> dict[str, Any] | None:
-    """The manifest of a folder that holds the request whole; None where it is to be written or completed.
+    """The manifest of a folder that holds the complete request; None if it must be written or completed.
 
     Raises:
         DataError: The folder holds other files.
     """
     make_directory(out)
     with store_errors(out):
-        # Hidden files are the system's, or of writes that were cut off.
+        # Hidden files are the system's, or left by interrupted writes.
         there = {path.name for path in out.iterdir() if not path.name.startswith(".")}
     if others := sorted(there - names - {_MANIFEST}):
         raise DataError(
@@ -173,18 +171,18 @@ def _written(out: Path, facts: dict[str, Any], names: set[str]) -> dict[str, Any
         )
     listed = [(name, file_sha256(out / name)) for name in sorted(names & there)]
     is_whole = names <= there and manifest.get("files") == _list(facts["first"], listed)
-    return manifest if is_whole else None  # A file that is gone or damaged is found as the samples are drawn anew.
+    return manifest if is_whole else None  # Missing or damaged files are written again.
 
 
 def _list(first: int, hashes: list[tuple[str, str]]) -> list[dict[str, str | int]]:
-    """What a manifest says of the files, by names and hashes in the order of their numbers."""
+    """A manifest's list of files, from names and hashes in the order of their indices."""
     return [{"name": name, "number": number, "sha256": sha256} for number, (name, sha256) in enumerate(hashes, first)]
 
 
 def _pngs(
     run: RunDirectory, generator: Generator, facts: dict[str, Any], progress: _Progress
 ) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file, drawn a few at a time."""
+    """Name and content of each file, generated in batches."""
     epochs = gan_run_config(run).epochs
     seed, truncation, first, count = (facts[name] for name in ("seed", "truncation", "first", "count"))
     for start in range(0, count, _BATCH):
@@ -206,7 +204,7 @@ def _further(progress: _Progress, start: int, total: int, done: int, _: int) -> 
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    """A file of a ZIP without the day and the system it was made on."""
+    """An entry of a ZIP file without date and system."""
     entry = zipfile.ZipInfo(name)  # Dated 1980-01-01, the format's first day.
     entry.create_system, entry.external_attr = 3, 0o644 << 16
     return entry

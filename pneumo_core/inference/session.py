@@ -13,11 +13,9 @@ from PIL import Image
 
 from pneumo_core.errors import CorruptError
 
-__all__ = ["Output", "Session", "heatmap", "load_runtime", "load_session", "run_batches", "run_session"]
-
 _OUTPUTS: Final = ["logit", "cam", "features"]
 
-# The two largest maps of VGG16 take 11 MiB an image: 32 at once made a worker's peak 290 MiB higher, and were no faster.
+# The two largest maps of VGG16 take 11 MiB per image: 32 at once raised a worker's peak by 290 MiB and were not faster.
 _BATCH: Final = 8
 
 _NOT_LOADED: Final = (
@@ -32,12 +30,12 @@ _NOT_LOADED: Final = (
     RuntimeError,
     ValueError,
 )
-"""What ONNX Runtime raises of a file that it cannot load. They share no base but Exception."""
+"""Errors that ONNX Runtime raises for a file that it cannot load. Their only common base is Exception."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An exported classifier, ready to run.
+    """An exported classifier, loaded for predictions.
 
     Attributes:
         runtime: The ONNX session; safe to share between threads.
@@ -50,7 +48,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What the model says of a batch.
+    """The model's outputs for a batch.
 
     Attributes:
         logit: `(batch,)` float32.
@@ -88,12 +86,12 @@ def load_session(model: bytes | Path) -> Session:
         model: The ONNX file, as bytes that were checked against a manifest or as a path that was just written.
 
     Raises:
-        CorruptError: It is no classifier exported by this project.
+        CorruptError: It is not a classifier exported by this project.
     """
     options = onnxruntime.SessionOptions()
-    # The arena keeps the memory of the largest batch for ever; a page that answers one image at a time gains nothing by it.
+    # The arena keeps the memory of the largest batch; a page that predicts one image at a time does not benefit from it.
     options.enable_cpu_mem_arena = False
-    # Prepacking keeps a second copy of the weights, 20 MiB here, and made no difference in speed (3.8 ms an image).
+    # Prepacking keeps a second copy of the weights, 20 MiB here, and made no difference in speed (3.8 ms per image).
     options.add_session_config_entry("session.disable_prepacking", "1")
     runtime = load_runtime(model, options)
     names = {output.name for output in runtime.get_outputs()}
@@ -125,13 +123,13 @@ def run_batches(
     rows: NDArray[np.int64],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Output:
-    """Run the model on chosen rows of an array, a few at a time so that memory does not grow with their number.
+    """Run the model on selected rows of an array, in batches, so that memory does not grow with their number.
 
     Args:
         session: The model.
         images: `(count, size, size)` uint8 array, usually memory-mapped.
         rows: `(n,)` row numbers.
-        progress: Called with rows done and their total before each few; may raise to stop.
+        progress: Called with rows done and their total before each batch; may raise to stop.
 
     Returns:
         Outputs of length `n`, in the order of `rows`.
@@ -156,7 +154,7 @@ def heatmap(cam: NDArray[np.float32], width: int, height: int) -> NDArray[np.flo
         height: Height of the result, in pixels.
 
     Returns:
-        `(height, width)` float32 in [0, 1], its maximum 1; all zeros where nothing speaks for PNEUMONIA.
+        `(height, width)` float32 in [0, 1], its maximum 1; all zeros if no region contributes to PNEUMONIA.
     """
     positive = np.maximum(cam, 0)
     peak = float(positive.max())

@@ -1,4 +1,4 @@
-"""What nobody has used for long: backups of stopped runs, what a kill left half-written, and stored features."""
+"""Cleanup of unused files: backups of stopped runs, partial files that a kill left, and stored features."""
 
 import shutil
 import time
@@ -13,20 +13,18 @@ from pneumo_core.runs.files import hold_lock, lock_is_held, store_errors
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, datasets_root, list_runs
 
-__all__ = ["OLD_DAYS", "Leftover", "clean", "leftovers"]
-
 OLD_DAYS: Final = 30.0
-"""Days after which a stopped run loses its backup, and stored features go; both are made anew where they are needed."""
+"""Days after which unused backups of stopped runs and stored features are removed; both are recreated when needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """What may be removed.
+    """A file or folder that may be removed.
 
     Attributes:
-        run_id: The run it is of, or "" for stored features, which runs share.
+        run_id: The run it belongs to, or "" for stored features, which runs share.
         path: File or folder.
-        size_bytes: Disk it takes.
+        size_bytes: Disk space it takes.
         locks: Locks that must be free for it to be removed.
     """
 
@@ -37,13 +35,13 @@ class Leftover:
 
 
 def leftovers(older_than_days: float = OLD_DAYS) -> list[Leftover]:
-    """Backups and half-written files of runs that nobody works on, and stored features, all last touched long ago.
+    """Backups and partial files of runs that are not live, and stored features, if they have not changed for long.
 
     Args:
-        older_than_days: How long, in days of the system's clock; a time in the future counts as just now.
+        older_than_days: Minimum age in days of the system's clock; a time in the future counts as now.
 
     Raises:
-        ConfigError: The number is negative, or none.
+        ConfigError: `older_than_days` is negative or NaN.
         StoreError: The artifacts cannot be read.
     """
     if not older_than_days >= 0:
@@ -52,7 +50,7 @@ def leftovers(older_than_days: float = OLD_DAYS) -> list[Leftover]:
     for run in list_runs():
         if run.is_published or run_state(run).is_live:
             continue
-        with store_errors(run.path), suppress(FileNotFoundError):  # A run that starts just now changes its files.
+        with store_errors(run.path), suppress(FileNotFoundError):  # A run that is starting changes its files.
             paths = _removable(run)
             age_s = time.time() - max((_touched(path) for path in [*paths, run.status]), default=0.0)
             if paths and age_s >= older_than_days * 86_400 and not view(run.run_id).state.is_live:
@@ -62,14 +60,14 @@ def leftovers(older_than_days: float = OLD_DAYS) -> list[Leftover]:
 
 
 def clean(older_than_days: float = OLD_DAYS) -> list[Leftover]:
-    """Remove what `leftovers` lists, and return what was removed; what is in use just then is kept.
+    """Remove what `leftovers` lists, except what is in use, and return what was removed.
 
     Args:
         older_than_days: See `leftovers`.
 
     Raises:
-        ConfigError: The number is negative, or none.
-        StoreError: Something cannot be removed.
+        ConfigError: `older_than_days` is negative or NaN.
+        StoreError: An item cannot be removed.
     """
     removed = []
     for item in leftovers(older_than_days):
@@ -85,11 +83,11 @@ def clean(older_than_days: float = OLD_DAYS) -> list[Leftover]:
 
 
 def _remove(item: Leftover) -> None:
-    """Remove a file, or a folder; one that holds its own lock stays with it, because another process may wait for that."""
+    """Remove a file or a folder; a folder that holds its own lock is only emptied, because a process may wait for the lock."""
     if not item.path.is_dir():
         item.path.unlink(missing_ok=True)
     elif any(lock.parent == item.path for lock in item.locks):
-        for part in sorted(item.path.iterdir()):  # By name, so that `done.bin` goes before the array it vouches for.
+        for part in sorted(item.path.iterdir()):  # Sorted, so that the map `done.bin` is removed before its array.
             if part not in item.locks:
                 part.unlink(missing_ok=True)
     else:
@@ -97,30 +95,30 @@ def _remove(item: Leftover) -> None:
 
 
 def _removable(run: RunDirectory) -> list[Path]:
-    """A kill leaves hidden files of `write_atomic`, and weights whose name says that they are a part."""
+    """Backup, hidden temporary files of `write_atomic`, and partial weights."""
     paths = [run.backup, *run.path.glob(".*"), *run.path.glob("partial.*")]
     return sorted(path for path in paths if path.exists())
 
 
 def _old_features(age_s: float) -> list[Leftover]:
-    """Caches of `training.features` that no run has asked for; each use touches the map `done.bin`.
+    """Caches of `training.features` that no run has used; each use touches the map `done.bin`.
 
-    A run that trains on one goes on without it: it holds the file open.
+    A run that trains on a removed cache continues: it holds the file open.
     """
     found = []
     with store_errors(datasets_root()):
         for array in sorted(datasets_root().glob("*/features/*/features.npy")):
             folder, lock = array.parent, array.with_name("lock")
-            with suppress(FileNotFoundError):  # Another process removes it just now.
+            with suppress(FileNotFoundError):  # Another process is removing it.
                 used = max(_touched(array), _touched(array.with_name("done.bin")))
                 if time.time() - used >= age_s and not lock_is_held(lock):
-                    # What is filled of it, in POSIX' blocks: the array has holes where no run needed a row.
+                    # Allocated size, in POSIX blocks: the array is sparse where no run needed a row.
                     found.append(Leftover("", folder, 512 * array.stat().st_blocks, (lock,)))
     return found
 
 
 def _touched(path: Path) -> float:
-    """Unix time of the last change of a file, or of the last in a folder; 0 where there is none."""
+    """Unix time of the last change of a file, or of any file in a folder; 0 where there is none."""
     return max((each.stat().st_mtime for each in (path, *path.rglob("*")) if each.exists()), default=0.0)
 
 

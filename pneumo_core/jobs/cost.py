@@ -1,4 +1,4 @@
-"""What a training will cost in time and disk, from what trainings here have cost."""
+"""Expected time and disk space of a training, estimated from earlier trainings on this machine."""
 
 import math
 from dataclasses import dataclass
@@ -25,12 +25,10 @@ from pneumo_core.runs.store import list_runs
 from pneumo_core.runs.submission import read_config
 from pneumo_core.settings import keras_backend
 
-__all__ = ["Cost", "estimate_cost", "remaining_s", "required_bytes"]
-
 
 @dataclass(frozen=True, slots=True)
 class _Speed:
-    """Images a second: of an epoch, validation included, and of the features that are computed before the first."""
+    """Images per second: of an epoch, validation included, and of the feature computation before the first epoch."""
 
     epoch: float
     features: float
@@ -42,17 +40,17 @@ _TYPICAL: Final = {
     (Architecture.VGG16, True): _Speed(1000.0, 140.0),
     (Architecture.VGG16, False): _Speed(115.0, math.inf),
 }
-"""By architecture, and whether the head trains on stored features."""
+"""Key: the architecture, and whether the head trains on stored features."""
 
 _LOAD_S: Final = 15.0
 _PREDICT_S: Final = {Architecture.BASELINE: 0.004, Architecture.VGG16: 0.06}
 """Seconds to load Keras and export, and to predict an image with the exported model, on two cores without other work."""
 
 _SMALL_FILES_BYTES = 20_000_000
-"""Log, events, predictions and report: a few megabytes in every run so far."""
+"""Log, events, predictions and report: a few megabytes in each published run."""
 
 _EPOCHS = 3
-"""Epochs whose speed is that of the next: few, because a resumed run may be on another machine."""
+"""Number of last epochs that predict the next: few, because a resumed run may be on another machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +58,11 @@ class Cost:
     """What a training is expected to take at most; early stopping may end it sooner.
 
     Attributes:
-        train_images: Images an epoch, those that a balancing arm adds included.
-        epochs: Most epochs, those of a second phase included.
+        train_images: Images per epoch, including those that a balancing arm adds.
+        epochs: Maximum number of epochs, including those of a second phase.
         duration_s: Expected time for all of them, in seconds.
         finish_s: Expected time to load Keras, export the model and predict validation and test images, in seconds.
-        is_measured: Whether the training's speed was measured on this machine; else it is a typical one.
+        is_measured: Whether the speed was measured on this machine; otherwise it is a typical one.
     """
 
     train_images: int
@@ -102,7 +100,7 @@ def estimate_cost(config: RunConfig, index: DataIndex) -> Cost:
 
 
 def required_bytes(config: RunConfig, index: DataIndex) -> int:
-    """Most disk that a run takes while it works, in bytes; what it keeps in the end is about a third.
+    """Peak disk space of a run while it works, in bytes; a finished run keeps about a third of it.
 
     Args:
         config: The run's config.
@@ -115,8 +113,8 @@ def required_bytes(config: RunConfig, index: DataIndex) -> int:
     parameters = trainable + sum(layer.fixed for layer in layers)
     if config.fine_tune is not None:
         trainable = parameters
-    backup = parameters + 2 * trainable  # Adam keeps two numbers for each parameter that it trains.
-    # A file is replaced by a new one beside it, so there are two of each for a moment; the exported model is one more.
+    backup = parameters + 2 * trainable  # Adam keeps two moments for each trainable parameter.
+    # A file is replaced by a new one beside it, so there are two of each for a moment, and one exported model.
     total = 4 * (2 * parameters + 2 * backup + parameters) + _SMALL_FILES_BYTES
     if not is_there(array_path(index.data_id, config.image_size)):
         total += len(index.table) * config.image_size**2
@@ -129,38 +127,38 @@ def required_bytes(config: RunConfig, index: DataIndex) -> int:
         if config.balance in {
             Balance.CLASSICAL,
             Balance.GAN,
-        }:  # They have features of their own; a repeated image is stored once.
+        }:  # Added images have features of their own; a repeated image is stored once.
             total += 2 * features * _train_images(config, index)[1] * config.feature_views
     return total
 
 
 def remaining_s(view: RunView) -> float | None:
-    """Time that a run's training will take from now at most, in seconds, from its own measured speed.
+    """Maximum remaining time of a run's training, in seconds, estimated from its own measured speed.
 
-    The median of the last epochs of its phase counts, validation included; before the first has ended, that of the batches,
-    and for a second phase a typical speed. Only durations are used, never the time of day, which can be set back.
+    The speed is the median of the last epochs of the phase, validation included; before the first has ended, the median of
+    the batches, and for a second phase a typical speed. Only durations are used, because the clock can be set back.
 
     Args:
         view: The run.
 
     Returns:
-        Seconds, 0 once the training is over; None where nothing has been measured yet.
+        Seconds, 0 once the training is over; None before anything has been measured.
 
     Raises:
         ConfigError: `KERAS_BACKEND` names an unknown backend.
-        StoreError: The run's events are there but cannot be read.
+        StoreError: The run's events exist but cannot be read.
     """
     if view.state in {RunState.EXPORTING, RunState.TRAINED, RunState.SUCCEEDED}:
         return 0.0
     status, config = view.status, view.config
-    if status is None or status.epochs == 0:  # Not begun, or waiting to be resumed.
+    if status is None or status.epochs == 0:  # Not started, or waiting to be resumed.
         return None
     events = read_events(view.run)
     if events and events[-1].get("kind") == "features":
         return _features_left_s(view, events[-1])
     first_s, second_s = (_median(_epoch_durations(events, phase)[-_EPOCHS:]) for phase in (1, 2))
     if first_s is None and config is not None:
-        # A session's first batch takes seconds that the others do not: the network is compiled in it.
+        # The first batch of a session is slower, because the network is compiled in it.
         batches = [event for event in events if event.get("kind") == "batch" and event.get("step") != 1]
         speed = _median([event.get("images_per_s") for event in batches])
         first_s = None if speed is None else status.steps * config.batch_size / speed
@@ -169,7 +167,7 @@ def remaining_s(view: RunView) -> float | None:
         second = config.fine_tune.epochs
         if second_s is None and status.steps:
             second_s = status.steps * config.batch_size / _TYPICAL[config.architecture, False].epoch
-    # All epochs of the second phase count from the start, and come last.
+    # `status.epochs` includes the second phase from the start.
     left = (1 - status.fraction) * status.epochs
     phases = ((max(0.0, left - second), first_s), (min(left, second), second_s))
     if any(epochs > 0 and epoch_s is None for epochs, epoch_s in phases):
@@ -178,7 +176,7 @@ def remaining_s(view: RunView) -> float | None:
 
 
 def _features_left_s(view: RunView, event: dict[str, Any]) -> float | None:
-    """Time for this view's features, for those of the views behind it, and for all epochs at a known or typical speed."""
+    """Time for the features of this view and of the later ones, and for all epochs at a measured or typical speed."""
     config = view.config
     if not isinstance(config, TrainConfig):
         return None
@@ -195,12 +193,12 @@ def _features_left_s(view: RunView, event: dict[str, Any]) -> float | None:
 
 
 def _train_images(config: TrainConfig, index: DataIndex) -> tuple[int, int]:
-    """Images that train, and how many more a balancing arm makes of them; about, because whole patients are held out."""
+    """Number of training images, and of images that a balancing arm adds; approximate, as whole patients are held out."""
     counts = [index.counts()[Split.TRAIN, label] for label in Label]
     images = expected_training(sum(counts), config)
     if not config.balance.adds_images:
         return images, 0
-    # As many images of each class as the larger one has close the gap.
+    # The gap is closed when each class has as many images as the largest.
     gap = images * (len(counts) * max(counts) - sum(counts)) / max(1, sum(counts))
     return images, round(gap * config.gap_percent / 100)
 
@@ -216,14 +214,14 @@ def _finish_s(config: TrainConfig, index: DataIndex) -> float:
 
 
 def _epoch_durations(events: list[dict[str, Any]], phase: int) -> list[Any]:
-    """What the events say of how long each epoch of a phase took; runs made before there were two have the first."""
+    """Durations of a phase's epochs, from the events; events of older runs without a phase count as the first."""
     return [
         event.get("duration_s") for event in events if event.get("kind") == "epoch" and event.get("phase", 1) == phase
     ]
 
 
 def _median(values: list[Any]) -> float | None:
-    """Median of the positive numbers among some values that were read from a file."""
+    """Median of the positive numbers among values read from a file, or None."""
     numbers = [
         value
         for value in values
@@ -233,26 +231,26 @@ def _median(values: list[Any]) -> float | None:
 
 
 def _measured_speed(config: TrainConfig) -> _Speed | None:
-    """Speed of the local run of the architecture that used stored features as the config does, on such a device as here.
+    """Speed of the local run with the same architecture, use of stored features and kind of device, or None.
 
-    Of several it is the one with the most training images: what an epoch costs besides images weighs least in it.
+    Of several runs, the one with the most training images counts: the constant cost of an epoch weighs least in it.
     """
     most, best = 0, None
     for run in list_runs():
         if run.is_published or run.architecture is not config.architecture or not run.trained.exists():
             continue
         try:
-            asked = read_config(run)
+            submitted = read_config(run)
             facts, events = read_json(run.trained), read_events(run)
             images = int(facts["images"]["train"]) + int(facts.get("images_added", 0))
             device = (facts["device"]["backend"], facts["device"]["kind"])
         except (StoreError, ConfigError, KeyError, TypeError, ValueError):
-            continue  # A damaged run says nothing about speed.
-        # Not the first epoch, in which the network is compiled.
+            continue  # A damaged run has no usable speed.
+        # Without the first epoch, in which the network is compiled.
         epoch_s = _median(_epoch_durations(events, phase=1)[1:])
-        if not isinstance(asked, TrainConfig):
+        if not isinstance(submitted, TrainConfig):
             continue
-        is_alike = (asked.feature_views > 0) == (config.feature_views > 0) and device == _device(keras_backend())
+        is_alike = (submitted.feature_views > 0) == (config.feature_views > 0) and device == _device(keras_backend())
         if epoch_s is not None and is_alike and images > most:
             features = _median([event.get("images_per_s") for event in events if event.get("kind") == "features"])
             typical = _TYPICAL[config.architecture, config.feature_views > 0].features
@@ -262,5 +260,5 @@ def _measured_speed(config: TrainConfig) -> _Speed | None:
 
 @cache
 def _device(backend: str) -> tuple[str, str]:
-    """Backend and kind of device of a training here; asked once, because the driver's program takes a moment."""
+    """Backend and kind of device of a training on this machine; cached, because the driver's program takes a moment."""
     return backend, training_hardware().kind

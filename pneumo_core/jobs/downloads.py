@@ -1,7 +1,7 @@
 """The Kaggle download as a background job.
 
-Started here, followed with `data.download.download_status`, stopped with `data.download.cancel_download`; like a run it
-outlives the page that started it, and is alive as long as its lock is held.
+It is started here, followed with `data.download.download_status` and stopped with `data.download.cancel_download`. Like a
+run, it outlives the page that started it and is alive as long as its lock is held.
 """
 
 from pathlib import Path
@@ -12,20 +12,18 @@ from pneumo_core.errors import CorruptError, DownloadError
 from pneumo_core.jobs.local import START_TIMEOUT_S, start_and_wait
 from pneumo_core.runs.files import hold_lock, make_directory
 
-__all__ = ["start_download"]
-
 
 def start_download() -> None:
-    """Start downloading into `kaggle_folder()`, unless a download works there already.
+    """Start downloading into `kaggle_folder()`, unless a download is already running there.
 
-    Returns as soon as the download has said its first word, which `download_status` then gives; it may be why it failed.
+    Returns as soon as the download has written its first status, which may be an error; `download_status` reads it.
 
     Raises:
-        DownloadError: The process did not start, or ended without having said why.
+        DownloadError: The process did not start, or ended without an error message.
         RunError: Another process has been starting a download for three minutes.
         StoreError: The folder cannot be written.
     """
-    # The process works in another folder than this one may, so a relative path would name two places.
+    # The process has another working directory, where a relative path would name another place.
     dest = make_directory(kaggle_folder()).resolve()
     with hold_lock(dest / "start.lock", timeout_s=START_TIMEOUT_S):
         before = _status(dest)
@@ -36,7 +34,7 @@ def start_download() -> None:
             dest / "download.log",
             name="download",
             error=DownloadError,
-            has_spoken=lambda: _status(dest) != before,
+            has_started=lambda: _status(dest) != before,
         )
 
 

@@ -1,4 +1,4 @@
-"""What a DCGAN's training will cost, from what trainings here have cost."""
+"""Expected time and disk space of a DCGAN's training, estimated from earlier trainings on this machine."""
 
 from statistics import median
 from typing import Final
@@ -14,25 +14,23 @@ from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import list_runs
 from pneumo_core.runs.submission import read_config
 
-__all__ = ["GAN_FINISH_S", "gan_bytes", "measured_gan_speed", "typical_gan_speed"]
-
 GAN_FINISH_S: Final = {Preset.REPORT: 150.0, Preset.SOUND: 150.0, Preset.QUICK: 30.0}
 """Seconds to load Keras, export the generator and measure its samples, on two cores without other work."""
 
 _IMAGE_S: Final = 0.0009
 _FILTERS_S: Final = 0.0056
-"""Seconds an image, whatever the network, and what 64 filters at 64 pixels add, which grows with the square of either: two
-cores of a server CPU with AMX."""
+"""Seconds per image: a constant, and the part of 64 filters at 64 pixels, which grows with the square of either. Measured on
+two cores of a server CPU with AMX."""
 
 
 def gan_bytes(config: GanConfig, index: DataIndex) -> int:
-    """Most disk that a DCGAN's run takes while it works, in bytes, but for its small files."""
-    # Kernels of 4 x 4 between blocks of 8, 4, 2 and 1 times the filters, and the first and last layers; what 128 pixels add
-    # is covered by a factor of 2.
+    """Peak disk space of a DCGAN's run while it works, in bytes, without its small files."""
+    # Kernels of 4 x 4 between blocks of 8, 4, 2 and 1 times the filters, and the first and last layers; a factor of 2
+    # covers the additional layers at 128 pixels.
     f = config.filters
     network = 16 * (8 * f * 4 * f + 4 * f * 2 * f + 2 * f * f) + 16 * 8 * f * (config.latent_dim + 1)
     network *= config.image_size // 64
-    # The generator four times (average, Adam's two) and the discriminator three, old and new beside each other; weights, model.
+    # The generator four times (average, Adam's two) and the discriminator three, old and new side by side; weights, model.
     total = 4 * (2 * 7 * network + 3 * network)
     if not is_there(array_path(index.data_id, config.image_size)):
         total += len(index.table) * config.image_size**2
@@ -40,12 +38,12 @@ def gan_bytes(config: GanConfig, index: DataIndex) -> int:
 
 
 def typical_gan_speed(config: GanConfig) -> float:
-    """Real images a second of a typical training."""
+    """Real images per second of a typical training."""
     return 1 / (_IMAGE_S + _FILTERS_S * (config.filters / 64) ** 2 * (config.image_size / 64) ** 2)
 
 
 def measured_gan_speed(config: GanConfig, device: tuple[str, str]) -> float | None:
-    """Real images a second of the newest training here of networks of this size, or None.
+    """Real images per second of the newest local training of networks of this size, or None.
 
     Args:
         config: The config.
@@ -55,12 +53,12 @@ def measured_gan_speed(config: GanConfig, device: tuple[str, str]) -> float | No
         if run.is_published or run.architecture is not Architecture.DCGAN or not is_there(run.trained):
             continue
         try:
-            asked, facts, events = read_config(run), read_json(run.trained), read_events(run)
+            submitted, facts, events = read_config(run), read_json(run.trained), read_events(run)
             where, images = (facts["device"]["backend"], facts["device"]["kind"]), int(facts["images"]["train"])
             epochs = [float(event["duration_s"]) for event in events if event.get("kind") == "epoch"][1:]
         except (StoreError, ConfigError, KeyError, TypeError, ValueError):
-            continue  # A damaged run says nothing about speed.
+            continue  # A damaged run has no usable speed.
         size = ("filters", "image_size", "batch_size")
-        if where == device and epochs and all(getattr(asked, name, None) == getattr(config, name) for name in size):
+        if where == device and epochs and all(getattr(submitted, name, None) == getattr(config, name) for name in size):
             return images / max(median(epochs), 1e-6)
     return None

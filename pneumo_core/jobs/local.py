@@ -13,24 +13,15 @@ from pneumo_core.errors import PneumoError
 from pneumo_core.runs.files import store_errors
 from pneumo_core.settings import keras_backend, settings
 
-__all__ = [
-    "PROJECT",
-    "START_TIMEOUT_S",
-    "start_and_wait",
-    "start_process",
-    "worker_arguments",
-    "worker_environment",
-]
-
 START_TIMEOUT_S: Final = 180.0
-"""How long a process may take to begin: libraries are imported first, from a cold disk and beside other work."""
+"""Seconds that a process may take to start: it first imports libraries, perhaps from a cold disk and beside other work."""
 
 PROJECT: Final = Path(__file__).resolve().parent.parent.parent
-"""Folder that a worker works in, where ``-m pneumo_core`` is found."""
+"""Working directory of a worker, where ``-m pneumo_core`` is found."""
 
 
 def worker_arguments(verb: str, run_path: Path) -> list[str]:
-    """What follows ``python -m`` in a worker's command line, the same for every executor.
+    """Arguments of a worker after ``python -m``, the same for every executor.
 
     Args:
         verb: ``"train"`` or ``"export"``.
@@ -40,35 +31,35 @@ def worker_arguments(verb: str, run_path: Path) -> list[str]:
 
 
 def worker_environment() -> dict[str, str]:
-    """What a worker must be told of this process' settings, wherever it runs; paths are absolute.
+    """Environment variables that pass this process' settings to a worker; paths are absolute.
 
     Raises:
         ConfigError: A setting cannot be used.
     """
     chosen = settings()
-    told = {
+    variables = {
         "PNEUMO_ARTIFACTS": chosen.artifacts,
         "PNEUMO_VGG16_WEIGHTS": chosen.vgg16_weights,
         "PNEUMO_PARALLEL_RUNS": chosen.parallel_runs,
         "KERAS_BACKEND": keras_backend(),
     }
-    return {name: str(value) for name, value in told.items() if value is not None}
+    return {name: str(value) for name, value in variables.items() if value is not None}
 
 
 def start_process(
     arguments: list[str], log: Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start ``python -m ARGUMENTS`` apart from this process.
+    """Start ``python -m ARGUMENTS`` in a session of its own.
 
     Args:
         arguments: Module and its arguments.
-        log: File its output is appended to.
-        environment: Variables to add to this process' own.
+        log: File that its output is appended to.
+        environment: Variables that are added to this process' own.
 
     Raises:
         StoreError: The log cannot be written.
     """
-    # A relative path would mean another folder there.
+    # A relative path would name another folder there.
     chosen = settings()
     paths = {"PNEUMO_ARTIFACTS": chosen.artifacts, "PNEUMO_DATA": chosen.data}
     added = {**{name: str(path) for name, path in paths.items() if path is not None}, **(environment or {})}
@@ -82,7 +73,7 @@ def start_process(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    # A child that nobody waits for stays a zombie for as long as the app runs.
+    # A child whose exit status is not collected stays a zombie for as long as the app runs.
     threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
     return process
 
@@ -93,33 +84,33 @@ def start_and_wait(
     *,
     name: str,
     error: type[PneumoError],
-    has_spoken: Callable[[], bool],
+    has_started: Callable[[], bool],
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Start ``python -m ARGUMENTS`` apart from this process and wait until it works.
+    """Start ``python -m ARGUMENTS`` in a session of its own and wait until it works.
 
     Args:
         arguments: Module and its arguments.
-        log: File its output is appended to.
-        name: What it does, for an error.
-        error: What to raise.
-        has_spoken: Whether it has said its first word, which may be why it failed.
-        environment: Variables to add to this process' own.
+        log: File that its output is appended to.
+        name: Name of the process in an error message.
+        error: Class of the error to raise.
+        has_started: Whether it has reported its first state, which may be a failure.
+        environment: Variables that are added to this process' own.
 
     Raises:
-        PneumoError: `error`: the process ended with a failure, or three minutes passed, before its first word.
+        PneumoError: `error`: the process failed, or three minutes passed, before it reported a state.
         StoreError: The log cannot be written.
     """
     process = start_process(arguments, log, environment)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        has_ended = process.poll() is not None  # Asked first: its last word is then there to be read.
-        if has_spoken() or (has_ended and process.returncode == 0):
+        has_ended = process.poll() is not None  # Read first: a process that has ended has written its state.
+        if has_started() or (has_ended and process.returncode == 0):
             return
         if has_ended:
             raise error(f"the {name} must start. Received: exit status {process.returncode}: {_last_line(log)}")
         time.sleep(0.02)
-    process.kill()  # Or it would start after all, when nobody expects it any more.
+    process.kill()  # Otherwise it could still start later.
     raise error(f"the {name} must start within {START_TIMEOUT_S:.0f} s. Received: nothing; see {log}")
 
 

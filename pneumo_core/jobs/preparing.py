@@ -1,4 +1,4 @@
-"""The default data set's preparation as a background job: like a run, it outlives the page that started it."""
+"""Preparation of the default data set as a background job: like a run, it outlives the page that started it."""
 
 from pathlib import Path
 from typing import Final
@@ -9,43 +9,41 @@ from pneumo_core.errors import DataError
 from pneumo_core.jobs.local import START_TIMEOUT_S, start_and_wait
 from pneumo_core.runs.files import hold_lock, make_directory, store_errors
 
-__all__ = ["index_at_once", "start_preparing"]
-
 _AT_ONCE: Final = 300
-"""Images that are read for the first time within half a second, which is less than a process takes to start."""
+"""Number of images that can be indexed within half a second, which is less than a process takes to start."""
 
 
 def index_at_once(root: Path) -> DataIndex | None:
-    """The index of a data set, or None where it takes longer than a page may, so that it must be prepared.
+    """The index of a data set, or None if it takes too long for a page and must be prepared.
 
     Args:
         root: Folder of the data set, as `find_root` gives it.
 
     Raises:
-        DataError: The folder is no data set.
-        StoreError: Nothing can be written.
+        DataError: The folder is not a data set.
+        StoreError: The artifacts cannot be written.
     """
     return None if unread_files(root) > _AT_ONCE else build_index(root)
 
 
 def start_preparing() -> None:
-    """Start to prepare the default data set, unless that goes on already; returns as soon as it works.
+    """Start to prepare the default data set, unless that is already running; returns as soon as the process works.
 
     Raises:
         DataError: The process did not start.
-        RunError: Another process has been starting it for three minutes.
-        StoreError: Nothing can be written.
+        RunError: Another process has been starting the preparation for three minutes.
+        StoreError: The artifacts cannot be written.
     """
-    said = preparation_file(".json")
-    make_directory(said.parent)
+    report = preparation_file(".json")
+    make_directory(report.parent)
     with hold_lock(preparation_file(".start.lock"), timeout_s=START_TIMEOUT_S):
         if not is_preparing():
-            with store_errors(said):
-                said.unlink(missing_ok=True)
+            with store_errors(report):
+                report.unlink(missing_ok=True)
             start_and_wait(
                 ["pneumo_core.data.preparation"],
                 preparation_file(".log"),
                 name="preparation of the data set",
                 error=DataError,
-                has_spoken=said.exists,
+                has_started=report.exists,
             )

@@ -1,8 +1,8 @@
-"""The Ray executor: a worker is a job on a cluster, submitted and asked after through the dashboard's REST API.
+"""The Ray executor: a worker is a job on a cluster, submitted and followed through the dashboard's REST API.
 
-The API is plain HTTP (Ray's documentation, "Ray Jobs REST API"). So Ray need not be installed where runs are submitted, and
-every request has a time limit, which Ray's own client has not. The checkout with its environment, the artifacts and the data
-must lie where every machine of the cluster sees them under the same path; the worker's command line is then the local one.
+The API is plain HTTP (Ray's documentation, "Ray Jobs REST API"). Ray therefore need not be installed where runs are
+submitted, and every request has a timeout, which Ray's own client lacks. The checkout with its environment, the artifacts and
+the data must have the same path on every machine of the cluster; the worker's command line is then the local one.
 """
 
 import secrets
@@ -20,19 +20,17 @@ from pneumo_core.runs.status import read_status, run_state, update_status
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.settings import ray_token, settings
 
-__all__ = ["job_log", "job_state", "require_ray", "start_job", "stop_job"]
-
 _TIMEOUT_S: Final = {"GET": (3.0, 6.0), "POST": (3.0, 30.0)}
-"""Longest waits for a connection and for an answer, in seconds. Pages ask, and must not hang; what starts or stops a job takes
-a busy cluster longer, and may not be given up while it is being done."""
+"""Timeouts for a connection and for a response, in seconds. Reads are short, so that pages do not hang; starting or stopping a
+job takes a busy cluster longer and must not be given up halfway."""
 
 
 def require_ray() -> None:
     """Check that runs can be submitted, before anything is written for one.
 
     Raises:
-        ConfigError: `PNEUMO_RAY_ADDRESS` is missing, no address, or one that anybody could run code at.
-        RunError: No Ray answers there.
+        ConfigError: `PNEUMO_RAY_ADDRESS` is missing, not an address, or of a cluster without authentication.
+        RunError: There is no Ray dashboard at this address.
     """
     answer = _request("GET", "/api/version")
     if not (isinstance(answer, dict) and "ray_version" in answer):
@@ -40,9 +38,9 @@ def require_ray() -> None:
 
 
 def start_job(run: RunDirectory, verb: str) -> None:
-    """Submit a run's worker, and note in its directory which job it is.
+    """Submit a run's worker, and record the job id in the run's directory.
 
-    The note comes first: whatever goes wrong afterwards, Ray can be asked whether there is such a job.
+    The id is recorded first, so that Ray can be queried for the job whatever goes wrong afterwards.
 
     Args:
         run: The run.
@@ -51,9 +49,9 @@ def start_job(run: RunDirectory, verb: str) -> None:
     Raises:
         ConfigError: A setting cannot be used.
         RunError: Ray does not answer, or refuses the job.
-        StoreError: The note cannot be written.
+        StoreError: The job id cannot be written.
     """
-    # Ray refuses an id it has seen before, so that a run that is started anew needs another one.
+    # Ray refuses an id that it has seen before, so a restarted run needs a new one.
     submission_id = f"{run.run_id}-{secrets.token_hex(4)}"
     worker = shlex.join([sys.executable, "-m", *worker_arguments(verb, run.path)])
     job = {
@@ -68,15 +66,15 @@ def start_job(run: RunDirectory, verb: str) -> None:
     _request("POST", "/api/jobs/", job)
 
 
-def job_state(run: RunDirectory, said: RunState) -> RunState:
-    """State of a run on Ray whose files alone would say that it stopped.
+def job_state(run: RunDirectory, recorded: RunState) -> RunState:
+    """State of a run on Ray that has stopped according to its files alone.
 
-    Ray's word counts where the worker's is missing. An end that Ray reports is written into the run's status, as the worker
-    would have done, so that Ray is not asked again and the message outlives the cluster.
+    Ray's job status counts where the worker's is missing. A final state that Ray reports is written into the run's status, as
+    the worker would have done, so that Ray is not queried again and the message outlives the cluster.
 
     Args:
         run: The run.
-        said: What `run_state` says.
+        recorded: What `run_state` returned.
 
     Raises:
         ConfigError: `PNEUMO_RAY_ADDRESS` is missing or cannot be used.
@@ -89,18 +87,18 @@ def job_state(run: RunDirectory, said: RunState) -> RunState:
     if status == "PENDING" and not run.cancel.exists():
         return RunState.QUEUED
     if status == "RUNNING":
-        told = read_status(run).state
-        return told if told.is_live else RunState.RUNNING
+        state = read_status(run).state
+        return state if state.is_live else RunState.RUNNING
     if status == "FAILED":
-        return _settle(run, job_id, said, RunState.FAILED, _why(str(job.get("message"))))
-    # Ray takes a request to stop a job that waits for resources, and lets it wait on: it would end as soon as it began.
+        return _settle(run, job_id, recorded, RunState.FAILED, _why(str(job.get("message"))))
+    # Ray accepts a request to stop a job that waits for resources, but keeps it waiting; it will stop as soon as it starts.
     if status in {"STOPPED", "PENDING"}:
-        return _settle(run, job_id, said, RunState.CANCELLED)
-    return run_state(run)  # The job is unknown there, or has just succeeded: the files know.
+        return _settle(run, job_id, recorded, RunState.CANCELLED)
+    return run_state(run)  # The job is unknown to Ray or has just succeeded: the files decide.
 
 
 def stop_job(run: RunDirectory) -> None:
-    """Ask Ray to stop the run's job.
+    """Request that Ray stops the run's job.
 
     Raises:
         ConfigError: `PNEUMO_RAY_ADDRESS` is missing or cannot be used.
@@ -111,7 +109,7 @@ def stop_job(run: RunDirectory) -> None:
 
 
 def job_log(run: RunDirectory) -> str:
-    """Ray's log of the run's job: what went wrong before the worker could write its own.
+    """Ray's log of the run's job, which covers failures before the worker writes its own log.
 
     Raises:
         ConfigError: `PNEUMO_RAY_ADDRESS` is missing or cannot be used.
@@ -122,28 +120,28 @@ def job_log(run: RunDirectory) -> str:
     return str(answer.get("logs") or "") if isinstance(answer, dict) else ""
 
 
-def _settle(run: RunDirectory, job_id: str, said: RunState, state: RunState, error: str = "") -> RunState:
-    """Write how a job ended into the run's status, unless the run has moved on since Ray was asked."""
+def _settle(run: RunDirectory, job_id: str, recorded: RunState, state: RunState, error: str = "") -> RunState:
+    """Write a job's final state into the run's status, unless the run has changed since the query."""
     try:
         with hold_lock(run.submit_lock, timeout_s=0):
             now = run_state(run)
-            if now is not said or _job_id(run) != job_id:
+            if now is not recorded or _job_id(run) != job_id:
                 return now
             update_status(run, state=state, message=state.value, error=error)
     except (RunError, StoreError):
-        pass  # The run is being started anew, or is not ours to write: whoever looks next can write it.
+        pass  # The run is being restarted or is not writable here; the next query can write it.
     return state
 
 
 def _why(message: str) -> str:
-    """One line of Ray's message, which may end with pages of the job's log."""
+    """First and last line of Ray's message, which may end with pages of the job's log."""
     lines = [line.strip() for line in message.splitlines() if line.strip()] or ["no message"]
     first = lines[0].partition(", last available logs")[0]
     return f"Ray says: {first}" + (f" ({lines[-1]})" if len(lines) > 1 else "")
 
 
 def _job_id(run: RunDirectory) -> str:
-    """The run's job, quoted for an address; only the cluster that is set is ever asked, whatever the note says."""
+    """Id of the run's job, quoted for a URL; only the configured cluster is queried, whatever the file says."""
     note = read_json(run.executor)
     try:
         address, submission_id = str(note["address"]), str(note["submission_id"])
@@ -154,14 +152,14 @@ def _job_id(run: RunDirectory) -> str:
         ) from error
     if address != (chosen := _address()):
         raise RunError(
-            f"the run is a job of the Ray at {address}. Received: PNEUMO_RAY_ADDRESS={chosen!r}; set it to that one to "
-            "hear of the job"
+            f"the run is a job of the Ray at {address}. Received: PNEUMO_RAY_ADDRESS={chosen!r}; set it to that address to "
+            "follow the job"
         )
     return quote(submission_id, safe="")
 
 
 def _address() -> str:
-    """Address of the dashboard, after checking that it is one that may be used."""
+    """Address of the dashboard, after checking that it may be used."""
     chosen = settings()
     text = (chosen.ray_address or "").rstrip("/")
     address = text if "://" in text else f"http://{text}"
@@ -177,7 +175,7 @@ def _address() -> str:
         )
     if not (_is_loopback(address) or chosen.ray_allow_unauthenticated or ray_token()):
         raise ConfigError(
-            "a Ray on another machine must ask for a token, because whoever reaches it runs code there. Received: "
+            "Ray on another machine must require a token, because its clients can run code there. Received: "
             f"PNEUMO_RAY_ADDRESS={chosen.ray_address!r} and no token; start Ray with RAY_AUTH_MODE=token and set "
             "RAY_AUTH_TOKEN, or set PNEUMO_RAY_ALLOW_UNAUTHENTICATED=1 in a network that you trust"
         )
@@ -193,13 +191,13 @@ def _is_loopback(address: str) -> bool:
 
 
 def _request(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """Answer of the dashboard, or None where it knows no such job."""
-    import requests  # noqa: PLC0415  A tenth of a second, for the few that use Ray.
+    """Response of the dashboard, or None if it knows no such job."""
+    import requests  # noqa: PLC0415  The import takes a tenth of a second, and few use Ray.
 
     address, token = _address(), ray_token()
     try:
         with requests.Session() as session:
-            session.trust_env = not _is_loopback(address)  # No proxy stands before this machine.
+            session.trust_env = not _is_loopback(address)  # No proxy for this machine.
             answer = session.request(
                 method,
                 address + path,

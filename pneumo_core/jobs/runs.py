@@ -1,7 +1,7 @@
-"""Starting and stopping runs; `views`, which are offered here too, says how they are.
+"""Starting and stopping runs; `view` and `views`, re-exported here, give their state.
 
-`submit` is idempotent: a finished run is returned, a live one is joined, anything else is started or resumed. Two clicks,
-two tabs and two people therefore cannot train the same thing twice.
+`submit` is idempotent: a finished run is returned, a live one is joined, any other is started or resumed. Two clicks, two
+tabs and two people therefore cannot train the same config twice.
 """
 
 import shutil
@@ -43,7 +43,7 @@ def submit(config: RunConfig, index: DataIndex, *, executor: Executor = Executor
     Args:
         config: What to train.
         index: The data set, indexed (and so stored) before.
-        executor: Where to start it; a run that is going stays where it is.
+        executor: Where to start it; a live run stays where it is.
 
     Raises:
         DataError: The data set lacks a class or a split.
@@ -73,17 +73,17 @@ def submit(config: RunConfig, index: DataIndex, *, executor: Executor = Executor
 
 
 def resume(run_id: str, *, executor: Executor | None = None) -> RunView:
-    """Go on with a run that was interrupted, was cancelled, failed, or is trained but not exported.
+    """Resume a run that was interrupted, was cancelled, failed, or is trained but not exported.
 
     Args:
         run_id: The run.
-        executor: Where to go on, or None for where it was.
+        executor: Where to resume it, or None for where it was.
 
     Raises:
         RunNotFoundError: There is no such run.
-        RunError: The run is finished or still going, its worker did not start, or Ray does not answer.
+        RunError: The run is finished or live, its worker did not start, or Ray does not answer.
         ConfigError: A setting cannot be used.
-        DataError: The data set's index is gone.
+        DataError: The data set's index is missing.
         StoreError: The run's files are damaged or cannot be written, or the disk has too little space.
     """
     current = view(run_id)
@@ -91,10 +91,10 @@ def resume(run_id: str, *, executor: Executor | None = None) -> RunView:
         raise RunError(f"only a stopped run can be resumed. Received: run_id={run_id!r}, state={current.state.value}")
     if current.config is None:
         raise CorruptError(current.problem)
-    index = load_index(current.data.data_id)  # Says now what the worker would only say in its log.
+    index = load_index(current.data.data_id)  # Fails here instead of in the worker's log.
     chosen = executor or (Executor.RAY if is_there(current.run.executor) else Executor.LOCAL)
     with hold_lock(current.run.submit_lock, timeout_s=START_TIMEOUT_S):
-        if view_of(current.run).is_resumable:  # Or somebody else was faster.
+        if view_of(current.run).is_resumable:  # Another process may have been faster.
             _prepare(chosen, current.config, index)
             _start(current.run, "train", chosen)
     return view_of(current.run)
@@ -118,20 +118,18 @@ def export(run_id: str) -> RunView:
 
 
 def cancel(run_id: str) -> RunView:
-    """Ask a live run to stop; it does so within a batch, and can be resumed from its last epoch. Asking twice is once.
+    """Request that a live run stops; it does so within a batch and can be resumed from its last epoch. Idempotent.
 
     Raises:
         RunNotFoundError: There is no such run.
-        RunError: The run is not going, and nobody cancelled it. Or Ray does not answer; a worker that can still read its
-            run's directory stops all the same.
+        RunError: The run is neither live nor cancelled. Or Ray does not answer; a worker that can still read its run's
+            directory stops all the same.
     """
     current = view(run_id)
     if current.state is RunState.CANCELLED:
         return current
     if not current.state.is_live:
-        raise RunError(
-            f"only a run that is going can be cancelled. Received: run_id={run_id!r}, state={current.state.value}"
-        )
+        raise RunError(f"only a live run can be cancelled. Received: run_id={run_id!r}, state={current.state.value}")
     with store_errors(current.run.cancel):
         current.run.cancel.touch()
     if is_there(current.run.executor):
@@ -140,7 +138,7 @@ def cancel(run_id: str) -> RunView:
 
 
 def logs(run_id: str) -> str:
-    """What a run's worker has written, or where it has not begun, what its cluster says.
+    """Output of a run's worker, or the cluster's log of the job if the worker has not started.
 
     Raises:
         RunNotFoundError: There is no such run.
@@ -157,9 +155,9 @@ def logs(run_id: str) -> str:
 
 
 def _prepare(executor: Executor, config: RunConfig, index: DataIndex) -> None:
-    """Make room, and refuse a run that could not work; `submit_lock` is held, which keeps this run's backup."""
+    """Free disk space and refuse a run that cannot work. `submit_lock` is held, which protects this run's backup."""
     worker_environment()
-    # VGG16 starts from them, and a DCGAN's samples are measured in its features.
+    # VGG16 starts from these weights, and a DCGAN's samples are measured with VGG16's features.
     if config.architecture is not Architecture.BASELINE:
         named_vgg16_weights()
     if executor is Executor.RAY:
@@ -191,7 +189,7 @@ def _start(run: RunDirectory, verb: str, executor: Executor) -> None:
         run.log,
         name="worker",
         error=RunError,
-        # It holds its lock, or has held it and said how it ended.
-        has_spoken=lambda: run_state(run) not in {RunState.INTERRUPTED, RunState.TRAINED},
+        # It holds its lock, or has ended and written its state.
+        has_started=lambda: run_state(run) not in {RunState.INTERRUPTED, RunState.TRAINED},
         environment=worker_environment(),
     )

@@ -1,4 +1,4 @@
-"""Runs as people see them: what was asked, what is true now, and who is next."""
+"""Views of runs: submitted config, current state, and position in the queue."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,23 +13,21 @@ from pneumo_core.runs.status import Status, read_status, run_state
 from pneumo_core.runs.store import RunDirectory, find_run, list_runs, read_manifest
 from pneumo_core.runs.submission import RunData, read_submission
 
-__all__ = ["RunView", "queue_places", "view", "view_of", "views"]
-
 _UNRECORDED: Final = RunData()
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run as people see it.
+    """Config and state of a run, read at one moment.
 
     Attributes:
         run: Its directory.
-        state: Its state, from its files and, where it is a job on a cluster that has not spoken, from the cluster.
-        config: What was asked for, or None where that cannot be read.
-        data: The data set it was asked for.
+        state: Its state, from its files or, for a job whose worker has not written yet, from the cluster.
+        config: Submitted config, or None if it cannot be read.
+        data: Submitted data set.
         submitted_at: Unix time of the first submission, in seconds.
-        status: What its worker said last, or None where that cannot be read.
-        problem: One line on what is wrong with its files or its cluster, or "".
+        status: Last status of its worker, or None if it cannot be read.
+        problem: One line on damaged files or an unreachable cluster, or "".
     """
 
     run: RunDirectory
@@ -47,7 +45,7 @@ class RunView:
 
     @property
     def is_gan(self) -> bool:
-        """Whether it is a DCGAN's, which makes images and judges none."""
+        """Whether it trains a DCGAN, not a classifier."""
         return self.run.architecture is Architecture.DCGAN
 
     @property
@@ -57,7 +55,7 @@ class RunView:
 
 
 def view(run_id: str) -> RunView:
-    """A run as people see it; damaged files and a cluster that is silent are told in `problem`, not raised.
+    """View of a run; damaged files and an unreachable cluster are reported in `problem`, not raised.
 
     Raises:
         RunNotFoundError: There is no such run.
@@ -79,15 +77,15 @@ def view_of(run: RunDirectory) -> RunView:
         if run.status.exists():
             status = read_status(run)
     except StoreError as error:
-        # A finished run needs its status no more, and a stopped one starts a new status when it is resumed.
+        # A finished run no longer needs its status, and a stopped one writes a new status when it is resumed.
         problem = problem if state is not RunState.FAILED else str(error)
     try:
         if state is RunState.SUCCEEDED:
             read_manifest(run)
-        asked = read_submission(run)
+        submission = read_submission(run)
     except (StoreError, ConfigError) as error:
         return RunView(run, state, status=status, problem=str(error))
-    return RunView(run, state, asked.config, asked.data, asked.submitted_at, status, problem)
+    return RunView(run, state, submission.config, submission.data, submission.submitted_at, status, problem)
 
 
 def views() -> list[RunView]:
@@ -96,10 +94,10 @@ def views() -> list[RunView]:
 
 
 def queue_places(known: Iterable[RunView]) -> dict[str, int]:
-    """Place in the queue of each run that waits: 1 is next.
+    """Position in the queue of each waiting run, from 1.
 
     Args:
-        known: Every run, as `views` gives them.
+        known: Every run, from `views`.
     """
     waiting = [item for item in known if item.state is RunState.QUEUED]
     waiting.sort(key=lambda item: item.status.ticket if item.status else float("inf"))

@@ -1,1 +1,1 @@
-"""Keras models and their export. Imported by `training` and `worker` only: nothing else may load a training framework."""
+"""Keras models and their export. Only `training` and `worker` import it: nothing else may load a training framework."""

@@ -1,11 +1,9 @@
-"""The report's baseline CNN (sections 3.1 and figure 3), to the parameter."""
+"""The report's baseline CNN (section 3.1 and figure 3), with the same number of parameters."""
 
 import keras
 from keras import layers
 
 from pneumo_core.config.architecture import BASELINE_DENSE, BASELINE_FILTERS
-
-__all__ = ["build_baseline"]
 
 
 def build_baseline(*, image_size: int = 150, seed: int = 0, bn_momentum: float = 0.99) -> keras.Model:
@@ -22,7 +20,7 @@ def build_baseline(*, image_size: int = 150, seed: int = 0, bn_momentum: float =
     Returns:
         Model from `(batch, image_size, image_size, 1)` float32 in [0, 255] to `(batch, 1)` float32 logits.
     """
-    seeds = iter(range(seed * 1000, seed * 1000 + 1000))  # One seed a layer: equal seeds would give equal kernels.
+    seeds = iter(range(seed * 1000, seed * 1000 + 1000))  # One seed per layer: equal seeds would give equal kernels.
 
     def glorot() -> keras.initializers.Initializer:
         return keras.initializers.GlorotUniform(next(seeds))

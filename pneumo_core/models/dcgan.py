@@ -6,13 +6,11 @@ from typing import Any, Final
 import keras
 from keras import layers, ops
 
-__all__ = ["SpectralConv2D", "build_discriminator", "build_generator"]
-
 _SMALLEST: Final = 4
 """Side of the first maps (Radford 2016, figure 1)."""
 
 _WIDEST: Final = 8
-"""Most multiples of the base filters a block has: 512 of 64, as on the way from 4 to 64 pixels."""
+"""Maximum multiple of the base filters in a block: 512 of 64, as between 4 and 64 pixels."""
 
 
 def build_generator(*, image_size: int, latent_dim: int, filters: int, seed: int) -> keras.Model:
@@ -23,7 +21,7 @@ def build_generator(*, image_size: int, latent_dim: int, filters: int, seed: int
 
     Args:
         image_size: Side of the images, in pixels; 4 times a power of 2.
-        latent_dim: Length of a latent.
+        latent_dim: Length of a latent vector.
         filters: Filters of the last hidden block.
         seed: Seed of the initial weights.
 
@@ -31,7 +29,7 @@ def build_generator(*, image_size: int, latent_dim: int, filters: int, seed: int
         Model from `(batch, latent_dim)` float32 latents to `(batch, image_size, image_size, 1)` float32 gray pixels in
         [0, 255].
     """
-    seeds = iter(range(seed * 1000, seed * 1000 + 1000))  # One seed a layer: equal seeds would give equal kernels.
+    seeds = iter(range(seed * 1000, seed * 1000 + 1000))  # One seed per layer: equal seeds would give equal kernels.
     doublings = int(log2(image_size // _SMALLEST))
     widths = [filters * min(_WIDEST, 2**step) for step in range(doublings - 1, -1, -1)]
     latents = keras.Input((latent_dim,), name="latents")
@@ -57,7 +55,7 @@ def build_discriminator(*, image_size: int, filters: int, spectral_norm: bool, s
     Args:
         image_size: Side of the images, in pixels; 4 times a power of 2.
         filters: Filters of the first block.
-        spectral_norm: Whether kernels are spectrally normalized; else maps are batch-normalized, but for the first.
+        spectral_norm: Whether kernels are spectrally normalized; otherwise all maps but the first are batch-normalized.
         seed: Seed of the initial weights.
 
     Returns:
@@ -92,7 +90,7 @@ def build_discriminator(*, image_size: int, filters: int, spectral_norm: bool, s
 class SpectralConv2D(layers.Conv2D):
     """A convolution whose kernel is divided by its largest singular value (Miyato 2018, arXiv:1802.05957, section 2.1).
 
-    The value is followed by one step of power iteration a training call; gradients flow through the division, as in the
+    The value is tracked by one step of power iteration per training call; gradients flow through the division, as in the
     paper. Keras' own SpectralNormalization overwrites the kernel instead, which is another method.
     """
 

@@ -5,7 +5,7 @@ The graph is written node by node from the layers of the Keras model, whatever b
 Grad-CAM (Selvaraju 2017, doi:10.1109/ICCV.2017.74, section 3) weights the last block's feature maps by the gradient of the
 logit, averaged over positions. ONNX Runtime takes no gradients, so it is written out here: behind the last block lie only a
 max pooling, a flattening and dense layers, whose gradient is a product of their kernels, each masked where its ReLU was
-off. Max pooling hands each gradient to one position, so the sum over positions before it equals the sum after it.
+inactive. Max pooling passes each gradient to one position, so the sum over positions before it equals the sum after it.
 """
 
 from pathlib import Path
@@ -20,8 +20,6 @@ from onnx import TensorProto, helper
 from pneumo_core.errors import TrainingError
 from pneumo_core.models.onnx_graph import IR_VERSION, OPSET, Kinds, image_layer, node, refusal, values, weight, weighted
 from pneumo_core.runs.files import write_atomic
-
-__all__ = ["export_onnx"]
 
 _WINDOW: Final = {"data_format": ("channels_last",)}
 _ACTIVE: Final = {"use_bias": (True,), "activation": (activations.linear, activations.relu)}
@@ -48,14 +46,14 @@ def export_onnx(model: keras.Model, last_block: str, path: Path) -> None:
     before ReLU and resize) and `features` `(batch, d)` (the means of the last block's maps), all float32.
 
     Args:
-        model: Functional classifier whose layers stand in a row: up to `last_block` rescaling, gray to three channels, 3 x 3
+        model: Functional classifier whose layers form a sequence: up to `last_block` rescaling, gray to three channels, 3 x 3
             convolutions, batch normalizations and 2 x 2 max poolings; behind it one more max pooling, a flattening and dense
-            layers down to one linear unit. Dropout may stand anywhere.
+            layers down to one linear unit. Dropout may occur anywhere.
         last_block: Name of the layer that ends the last convolution block, before its pooling.
         path: File to write.
 
     Raises:
-        TrainingError: A layer is of another kind, has other settings or stands elsewhere.
+        TrainingError: A layer is of another kind, has other settings or another position.
         StoreError: The file cannot be written.
     """
     trunk, (pooling, flattening, *dense) = _split(model, last_block)
@@ -74,12 +72,12 @@ def export_onnx(model: keras.Model, last_block: str, path: Path) -> None:
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
     )
-    graph = written.graph  # Filled in place: a graph that is made first is copied, weights and all.
+    graph = written.graph  # Filled in place: a graph that is built first would be copied with its weights.
     maps = node(graph, "Transpose", "image/channels_first", "image", perm=(0, 3, 1, 2))
     for layer in trunk:
         maps = image_layer(graph, layer, maps)
     pooled = image_layer(graph, pooling, maps)
-    # Keras flattens with the channels last: the rows of the first kernel stand in that order.
+    # Keras flattens with the channels last: the rows of the first kernel are in that order.
     pooled = node(graph, "Transpose", f"{flattening.name}/channels_last", pooled, perm=(0, 2, 3, 1))
     gradient = _head(graph, dense, node(graph, "Flatten", f"{flattening.name}/flat", pooled))
     _explain(graph, maps, gradient, positions=height * width, channels=channels)
@@ -90,7 +88,7 @@ def export_onnx(model: keras.Model, last_block: str, path: Path) -> None:
 
 
 def _split(model: keras.Model, last_block: str) -> tuple[list[layers.Layer], list[layers.Layer]]:
-    """Layers up to `last_block` and behind it, without dropout: all in a row, each of a kind that can stand in its place."""
+    """Layers up to `last_block` and behind it, without dropout, after checking their sequence and kinds."""
     chain = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     source = model.inputs[0]
     for layer in chain:
@@ -109,7 +107,7 @@ def _split(model: keras.Model, last_block: str) -> tuple[list[layers.Layer], lis
     places = [_POOLING, _FLATTENING, *[_HIDDEN] * (len(head) - 3), _LOGIT]
     if len(head) < len(places):
         raise TrainingError(
-            "behind the last block must stand a max pooling, a flattening and dense layers. "
+            "a max pooling, a flattening and dense layers must follow the last block. "
             f"Received: last_block={last_block!r}, behind it {names[cut:]}"
         )
     for layer, kinds in zip([*trunk, *head], [*[_TRUNK] * len(trunk), *places], strict=True):
@@ -132,10 +130,10 @@ def _head(graph: onnx.GraphProto, dense: list[layers.Dense], x: str) -> str:
     gradient = weight(graph, "logit/gradient", [[1.0]])
     for layer, output in zip(reversed(dense), reversed(outputs), strict=True):
         if layer.activation is activations.relu:
-            # What a ReLU gives is positive where its slope is 1, and 0 where its slope is 0.
+            # The output of a ReLU is positive where its slope is 1, and 0 where its slope is 0.
             slope = node(graph, "Sign", f"{layer.name}/slope", output)
             gradient = node(graph, "Mul", f"{layer.name}/linear_gradient", gradient, slope)
-        # The kernel itself, transposed in passing: a copy would double the head in the file and in memory.
+        # The kernel itself, transposed in the node: a copy would double the head in the file and in memory.
         gradient = node(graph, "Gemm", f"{layer.name}/input_gradient", gradient, f"{layer.name}/kernel", transB=1)
     return gradient
 

@@ -13,8 +13,6 @@ from pneumo_core.errors import TrainingError
 from pneumo_core.models.onnx_graph import IR_VERSION, OPSET, Kinds, image_layer, node, refusal, values, weight
 from pneumo_core.runs.files import write_atomic
 
-__all__ = ["export_generator"]
-
 _DENSE: Final[Kinds] = {layers.Dense: {"use_bias": (False,), "activation": (activations.linear,)}}
 _MAPS: Final[Kinds] = {layers.Reshape: {}}
 _IMAGES: Final[Kinds] = {
@@ -38,16 +36,16 @@ def export_generator(generator: keras.Model, path: Path) -> None:
     """Write a generator as ONNX, in one step.
 
     The file maps `latents` `(batch, latent_dim)` to `image` `(batch, size, size)`, both float32, the second gray in
-    [0, 255] but for rounding. Normalizations use their moving statistics.
+    [0, 255] up to rounding. Normalizations use their moving statistics.
 
     Args:
-        generator: Functional model whose layers stand in a row: a dense layer without bias, a reshaping to maps, then batch
+        generator: Functional model whose layers form a sequence: a dense layer without bias, a reshaping to maps, then batch
             normalizations, ReLUs, 4 x 4 transposed convolutions that double the side, tanh and rescalings, down to one
             channel.
         path: File to write.
 
     Raises:
-        TrainingError: A layer is of another kind, has other settings or stands elsewhere.
+        TrainingError: A layer is of another kind, has other settings or another position.
         StoreError: The file cannot be written.
     """
     dense, reshaping, *rest = _checked(generator)
@@ -62,7 +60,7 @@ def export_generator(generator: keras.Model, path: Path) -> None:
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
     )
-    graph = written.graph  # Filled in place: a graph that is made first is copied, weights and all.
+    graph = written.graph  # Filled in place: a graph that is built first would be copied with its weights.
     kernel = weight(graph, f"{dense.name}/kernel", values(dense.kernel))
     flat = node(graph, "MatMul", f"{dense.name}/linear", "latents", kernel)
     shape = weight(graph, f"{reshaping.name}/shape", (-1, *reshaping.output.shape[1:]), np.int64)
@@ -79,7 +77,7 @@ def export_generator(generator: keras.Model, path: Path) -> None:
 
 
 def _checked(generator: keras.Model) -> list[layers.Layer]:
-    """The generator's layers, but for its input: all in a row, each of a kind that can stand in its place."""
+    """The generator's layers without its input, after checking their sequence and kinds."""
     chain = [layer for layer in generator.layers if not isinstance(layer, layers.InputLayer)]
     places = [_DENSE, _MAPS, *[_IMAGES] * (len(chain) - 2)]
     source = generator.inputs[0]

@@ -11,26 +11,24 @@ from onnx import helper, numpy_helper
 
 from pneumo_core.errors import TrainingError
 
-__all__ = ["IR_VERSION", "OPSET", "Kinds", "image_layer", "node", "refusal", "values", "weight", "weighted"]
-
-# The first opset whose ReduceMean takes its axes as ReduceSum does; nothing newer is needed, and older runtimes read it.
+# The first opset whose ReduceMean takes its axes like ReduceSum; older runtimes read it, and nothing newer is needed.
 OPSET: Final = 18
 IR_VERSION: Final = 8
 
-# Which layers may stand in a place, and which values their settings may have there.
+# Allowed kinds of layers, and the allowed values of their settings.
 Kinds = dict[type[layers.Layer], dict[str, tuple[Any, ...]]]
 
 
 def refusal(layer: layers.Layer, what: str, value: object, allowed: tuple[object, ...]) -> TrainingError:
-    """The error that says which setting of a layer has no node, to be raised."""
-    told, *others = (getattr(item, "__name__", item) for item in (value, *allowed))
+    """The error for a layer's setting that cannot be exported."""
+    received, *others = (getattr(item, "__name__", item) for item in (value, *allowed))
     return TrainingError(
-        f"{what} of an exported layer must be one of {others}. Received: layer={layer.name!r}, {what}={told!r}; change the "
-        "network, or teach the layer to the exporting code"
+        f"{what} of an exported layer must be one of {others}. Received: layer={layer.name!r}, {what}={received!r}; change the "
+        "network, or extend the export"
     )
 
 
-# What a layer gives and holds is called `layer/part`: layers have no slash in their names, so none can take an output's.
+# Outputs and weights of a layer are named `layer/part`: names of layers have no slash, so names cannot collide.
 
 
 def node(graph: onnx.GraphProto, kind: str, name: str, *inputs: str, **attributes: Any) -> str:
@@ -46,7 +44,7 @@ def weight(graph: onnx.GraphProto, name: str, value: ArrayLike, dtype: type[np.g
 
 
 def values(variable: keras.Variable) -> NDArray[np.float32]:
-    """A variable's values."""
+    """Values of a variable as float32."""
     return np.asarray(ops.convert_to_numpy(variable), np.float32)
 
 
@@ -73,7 +71,7 @@ def image_layer(graph: onnx.GraphProto, layer: layers.Layer, x: str) -> str:
 def weighted(
     graph: onnx.GraphProto, layer: layers.Layer, kind: str, x: str, kernel: NDArray[np.float32], **attributes: Any
 ) -> str:
-    """Write a layer of kernel, bias and perhaps ReLU."""
+    """Write a layer with a kernel, a bias and possibly a ReLU."""
     name = layer.name
     weights = weight(graph, f"{name}/kernel", kernel), weight(graph, f"{name}/bias", values(layer.bias))
     linear = node(graph, kind, f"{name}/linear", x, *weights, **attributes)

@@ -1,4 +1,4 @@
-"""The report's VGG16 transfer model (section 4), to the parameter, and where its ImageNet weights come from."""
+"""The report's VGG16 transfer model (section 4), with the same number of parameters, and its ImageNet weights."""
 
 from pathlib import Path
 from typing import Final
@@ -12,10 +12,8 @@ from pneumo_core.errors import TrainingError
 from pneumo_core.models.vgg16_weights import FILE, MD5, MEANS, URL, read_weights
 from pneumo_core.settings import named_vgg16_weights
 
-__all__ = ["FEATURES", "build_vgg16", "feature_head", "feature_trunk", "imagenet_weights", "load_imagenet", "unfreeze"]
-
 FEATURES: Final = "block5_pool"
-"""Layer whose output the head trains on: what a frozen network says of an image."""
+"""Layer whose output is the input of the head: the features of an image."""
 
 
 def build_vgg16(*, image_size: int = 150, seed: int = 0, scaling: Scaling = Scaling.UNIT) -> keras.Model:
@@ -27,12 +25,12 @@ def build_vgg16(*, image_size: int = 150, seed: int = 0, scaling: Scaling = Scal
     Args:
         image_size: Side of the input, in pixels.
         seed: Seed of the head's initial weights and of dropout.
-        scaling: What is done to the gray pixels first.
+        scaling: First operation on the gray pixels.
 
     Returns:
         Model from `(batch, image_size, image_size, 1)` float32 in [0, 255] to `(batch, 1)` float32 logits.
     """
-    seeds = iter(range(seed * 1000, seed * 1000 + 1000))  # One seed a layer: equal seeds would give equal kernels.
+    seeds = iter(range(seed * 1000, seed * 1000 + 1000))  # One seed per layer: equal seeds would give equal kernels.
     image = keras.Input((image_size, image_size, 1), name="image")
     x = layers.Concatenate(name="gray_to_rgb")([image, image, image])
     if scaling is Scaling.IMAGENET:
@@ -75,7 +73,7 @@ def feature_head(model: keras.Model) -> keras.Model:
 
 
 def unfreeze(model: keras.Model) -> None:
-    """Let the last convolution block train too; the model must be compiled anew afterwards."""
+    """Make the last convolution block trainable too; the model must be compiled again afterwards."""
     for layer in model.layers:
         if layer.name.startswith("block5_conv"):
             layer.trainable = True
@@ -85,13 +83,13 @@ def imagenet_weights() -> Path:
     """The file of VGG16's ImageNet weights: `$PNEUMO_VGG16_WEIGHTS`, else Keras' own download, checked by its checksum.
 
     Raises:
-        ConfigError: The setting names no file.
+        ConfigError: The setting does not name a file.
         TrainingError: The download failed.
     """
     if (named := named_vgg16_weights()) is not None:
         return named
     try:
-        # Keras keeps it under KERAS_HOME, and looks at the checksum of what it finds there as well.
+        # Keras stores it under KERAS_HOME, and checks the checksum of an existing file as well.
         path = keras.utils.get_file(FILE, URL, cache_subdir="models", file_hash=MD5)
     except Exception as error:
         reason = " ".join(str(error).split())

@@ -1,1 +1,1 @@
-"""From records to documents that people take away: comparison, study, model card, checklist."""
+"""Documents from runs' records: comparison, study, model card and checklist."""

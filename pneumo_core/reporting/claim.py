@@ -1,7 +1,7 @@
 """The CLAIM checklist (Mongan, Moy and Kahn 2020, doi:10.1148/ryai.2020200029), answered from the records of runs.
 
-The items' numbers are theirs, the wording is ours. The update of 2024 (doi:10.1148/ryai.240300) says "reference standard"
-and "testing" where the first version says "ground truth" and "validation"; the words here follow the update.
+The numbers of the items are the checklist's, the wording is this project's. It follows the update of 2024
+(doi:10.1148/ryai.240300), which says "reference standard" and "testing" instead of "ground truth" and "validation".
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,9 @@ from pneumo_core.records import Split
 from pneumo_core.reporting.document import Document, Heading, Paragraph, Table
 from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text
 
-__all__ = ["Answer", "Item", "claim_checklist", "claim_items"]
-
 
 class Answer(StrEnum):
-    """What became of an item."""
+    """Status of an item."""
 
     DONE = "done"
     PARTLY = "partly"
@@ -33,9 +31,9 @@ class Item:
     Attributes:
         number: Its number in the checklist of 2020, 1 to 42.
         section: Part of a paper that it belongs to.
-        asks: What it asks for.
-        answer: Whether that was done.
-        where: Where it stands, or why it was not done.
+        asks: Requirement.
+        answer: Whether it is met.
+        where: Where it is documented, or why it is not met.
     """
 
     number: int
@@ -49,8 +47,8 @@ def claim_checklist(facts: Sequence[RunFacts], comparison: Comparison | None = N
     """The checklist as a document; its one table is its CSV file too.
 
     Args:
-        facts: Records of the runs it is about.
-        comparison: What was made of them, or None.
+        facts: Records of the runs.
+        comparison: Their comparison, or None.
     """
     items = claim_items(facts, comparison)
     counts = ", ".join(f"{sum(item.answer is answer for item in items)} {answer.value}" for answer in Answer)
@@ -62,80 +60,94 @@ def claim_checklist(facts: Sequence[RunFacts], comparison: Comparison | None = N
             Paragraph("Research and education only. Not a medical device; not for diagnosis.", lead=True),
             Paragraph(
                 "Numbers follow the checklist of 2020 (Mongan, Moy and Kahn, doi:10.1148/ryai.2020200029), with the terms of "
-                "the update of 2024 (doi:10.1148/ryai.240300); the wording of the items is our own."
+                "the update of 2024 (doi:10.1148/ryai.240300); the wording of the items is this project's."
             ),
             Heading("Items"),
-            Table("claim", "Checklist", ("item", "section", "asks for", "answer", "where, or why not"), rows),
+            Table("claim", "Checklist", ("item", "section", "requirement", "answer", "where, or why not"), rows),
         ),
     )
 
 
 def claim_items(facts: Sequence[RunFacts], comparison: Comparison | None = None) -> tuple[Item, ...]:
     """All 42 items with their answers, in order."""
-    told = _Told(facts, comparison)
-    done, partly, not_done = Answer.DONE, Answer.PARTLY, Answer.NOT_DONE
-    sections: dict[str, tuple[tuple[str, Answer, str], ...]] = {
+    records = _Records(facts, comparison)
+    sections = {**_study(records), **_method(records), **_results(records)}
+    listed = [(section, *entry) for section, entries in sections.items() for entry in entries]
+    return tuple(Item(number, *entry) for number, entry in enumerate(listed, start=1))
+
+
+_Sections = dict[str, tuple[tuple[str, Answer, str], ...]]
+_DONE, _PARTLY, _NOT_DONE = Answer.DONE, Answer.PARTLY, Answer.NOT_DONE
+
+
+def _study(records: "_Records") -> _Sections:
+    return {
         "title and abstract": (
-            ("The kind of artificial intelligence is named", done, told.networks),
+            ("The kind of artificial intelligence is named", _DONE, records.networks),
             (
                 "A structured summary",
-                partly,
+                _PARTLY,
                 "the verdict and the summary of figures; no structured abstract was written",
             ),
         ),
         "introduction": (
             (
                 "Background, intended use and clinical role",
-                done,
+                _DONE,
                 "model card: intended use; no clinical role is claimed",
             ),
-            ("Aims and hypotheses", *told.aim),
+            ("Aims and hypotheses", *records.aim),
         ),
         "study design": (
-            ("Prospective or retrospective", done, "retrospective: images that were published before"),
-            ("What the study is for", done, "exploratory: to reproduce a report of 2020 and to compare trainings"),
+            ("Prospective or retrospective", _DONE, "retrospective: images that were published before"),
+            ("Goal of the study", _DONE, "exploratory: to reproduce a report of 2020 and to compare trainings"),
         ),
         "data": (
-            ("Sources", done, told.data),
+            ("Sources", _DONE, records.data),
             (
-                "Who could be included, from where and when",
-                not_done,
+                "Eligibility, setting and dates",
+                _NOT_DONE,
                 "the publisher's choice; only its outline is published",
             ),
-            ("Preprocessing", *told.preprocessing),
-            ("Parts of the data that were chosen", *told.subsets),
+            ("Preprocessing", *records.preprocessing),
+            ("Selection of data subsets", *records.subsets),
             (
                 "Definition of data elements",
-                partly,
+                _PARTLY,
                 "class and cause as the folders and file names give them; no common data elements",
             ),
-            ("De-identification", not_done, "done by the publisher before, by means that are not recorded here"),
+            ("De-identification", _NOT_DONE, "done by the publisher before, by means that are not recorded here"),
             (
                 "Missing data",
-                partly,
+                _PARTLY,
                 "unreadable files are listed and left out; labels and patients come with every file",
             ),
         ),
         "reference standard": (
-            ("Definition", partly, "the publisher's label of each file; its criteria are not in the data"),
-            ("Reason for the choice", not_done, "there is no other label"),
-            ("Who annotated, with what qualification", not_done, "labels by others; nobody annotated for this work"),
-            ("Annotation tools", not_done, "not published with the data"),
-            ("Variability between and within annotators", not_done, "one label a file: it cannot be measured"),
+            ("Definition", _PARTLY, "the publisher's label of each file; its criteria are not in the data"),
+            ("Reason for the choice", _NOT_DONE, "there is no other label"),
+            ("Annotators and their qualification", _NOT_DONE, "published labels; no annotation for this work"),
+            ("Annotation tools", _NOT_DONE, "not published with the data"),
+            ("Variability between and within annotators", _NOT_DONE, "one label per file: it cannot be measured"),
         ),
+    }
+
+
+def _method(records: "_Records") -> _Sections:
+    return {
         "data partitions": (
-            ("Intended sample size", not_done, "all images there are; no size was computed beforehand"),
-            ("How images were assigned", *told.partitions),
-            ("At which level the parts are disjoint", *told.disjoint),
+            ("Intended sample size", _NOT_DONE, "all available images; no size was computed beforehand"),
+            ("How images were assigned", *records.partitions),
+            ("At which level the parts are disjoint", *records.disjoint),
         ),
         "model": (
-            ("Full description of the network", done, told.parameters),
-            ("Software and versions", *told.software),
-            ("Initial values", *told.initial),
+            ("Full description of the network", _DONE, records.parameters),
+            ("Software and versions", *records.software),
+            ("Initial values", *records.initial),
         ),
         "training": (
-            ("Training in detail: augmentation, settings, number of models", done, told.training),
-            ("How the final model was chosen", *told.selection),
+            ("Training in detail: augmentation, settings, number of models", _DONE, records.training),
+            ("How the final model was chosen", *records.selection),
             (
                 "Ensembles",
                 Answer.NOT_APPLICABLE,
@@ -143,55 +155,58 @@ def claim_items(facts: Sequence[RunFacts], comparison: Comparison | None = None)
             ),
         ),
         "evaluation": (
-            ("Metrics", done, "accuracy, sensitivity, specificity, PPV, NPV, F1, AUROC, AUPRC, Brier score, log loss"),
-            ("Uncertainty and significance", *told.statistics),
-            ("Robustness and sensitivity analyses", *told.robustness),
+            ("Metrics", _DONE, "accuracy, sensitivity, specificity, PPV, NPV, F1, AUROC, AUPRC, Brier score, log loss"),
+            ("Uncertainty and significance", *records.statistics),
+            ("Robustness and sensitivity analyses", *records.robustness),
             (
                 "Explainability, and its validation",
-                partly,
+                _PARTLY,
                 "heat maps (Grad-CAM) for each image; they were not validated",
             ),
-            ("Testing on external data", not_done, "no external data: one hospital's images alone"),
+            ("Testing on external data", _NOT_DONE, "no external data: one hospital's images alone"),
         ),
+    }
+
+
+def _results(records: "_Records") -> _Sections:
+    return {
         "results: data": (
             (
                 "Flow of cases, with a diagram",
-                not_done,
+                _NOT_DONE,
                 "numbers of each part are given; no diagram, the publisher's flow is unknown",
             ),
-            ("Demographic and clinical features of each part", not_done, "age, sex and severity are not in the data"),
+            ("Demographic and clinical features of each part", _NOT_DONE, "age, sex and severity are not in the data"),
         ),
         "results: performance": (
-            ("Figures on every part of the data", *told.every_part),
-            ("Accuracy with its precision", *told.accuracy),
-            ("Failure analysis", partly, "misclassified images can be listed and seen; nobody has read them again"),
+            ("Figures on every part of the data", *records.every_part),
+            ("Accuracy with its precision", *records.accuracy),
+            ("Failure analysis", _PARTLY, "misclassified images can be listed and viewed; no reader has reviewed them"),
         ),
         "discussion": (
-            ("Limits", done, "section Limits of the document; model card: caveats"),
-            ("Meaning for practice", partly, "none is claimed: not a medical device"),
+            ("Limits", _DONE, "section Limits of the document; model card: caveats"),
+            ("Meaning for practice", _PARTLY, "none is claimed: not a medical device"),
         ),
         "other information": (
-            ("Registration", not_done, "the study was not registered"),
+            ("Registration", _NOT_DONE, "the study was not registered"),
             (
                 "Where the protocol can be read",
-                partly,
+                _PARTLY,
                 "no protocol was registered before; settings and code are complete",
             ),
-            ("Funding", not_done, UNRECORDED),
+            ("Funding", _NOT_DONE, UNRECORDED),
         ),
     }
-    listed = [(section, *entry) for section, entries in sections.items() for entry in entries]
-    return tuple(Item(number, *entry) for number, entry in enumerate(listed, start=1))
 
 
-class _Told:
-    """What records say, item by item."""
+class _Records:
+    """Answers from the records, item by item."""
 
     def __init__(self, facts: Sequence[RunFacts], comparison: Comparison | None) -> None:
         self._facts, self._comparison = facts, comparison
 
     def _all(self, *names: str, of: str = "config", shape: str = "") -> str:
-        """A recorded value of each run, each once."""
+        """A recorded value of the runs, without duplicates."""
         values = (facts_text(fact(getattr(run, of), *names), shape) for run in self._facts)
         return ", ".join(dict.fromkeys(values)) or UNRECORDED
 
@@ -205,7 +220,7 @@ class _Told:
     @property
     def aim(self) -> tuple[Answer, str]:
         if self._comparison is None:
-            return Answer.PARTLY, "how well the model does; no hypothesis"
+            return Answer.PARTLY, "performance of the model; no hypothesis"
         a, b = self._comparison.a.name, self._comparison.b.name
         return Answer.PARTLY, f"does {b} differ from {a}? No hypothesis was registered beforehand"
 
@@ -217,13 +232,13 @@ class _Told:
     @property
     def preprocessing(self) -> tuple[Answer, str]:
         size = self._all("image_size")
-        return Answer.DONE, f"gray, squashed to {size} × {size} pixels; scaling in the network: {self._all('scaling')}"
+        return Answer.DONE, f"gray, resized to {size} × {size} pixels; scaling in the network: {self._all('scaling')}"
 
     @property
     def subsets(self) -> tuple[Answer, str]:
         if all(fact(run.config, "max_images") is None for run in self._facts):
             return Answer.NOT_APPLICABLE, "all readable images are used"
-        return Answer.DONE, f"at most so many images of each split: {self._all('max_images')}"
+        return Answer.DONE, f"maximum number of images of each split: {self._all('max_images')}"
 
     @property
     def partitions(self) -> tuple[Answer, str]:
@@ -235,12 +250,12 @@ class _Told:
 
     @property
     def disjoint(self) -> tuple[Answer, str]:
-        if self._flattered:
-            return Answer.NOT_DONE, f"validation is the test set itself: {self._flattered}"
-        return Answer.DONE, "patient, as file names give it"
+        if self._selected_on_test:
+            return Answer.NOT_DONE, f"validation is the test set itself: {self._selected_on_test}"
+        return Answer.DONE, "patient, from file names"
 
     @property
-    def _flattered(self) -> str:
+    def _selected_on_test(self) -> str:
         return ", ".join(run.run_id for run in self._facts if fact(run.config, "validation") == "test")
 
     @property
@@ -271,10 +286,10 @@ class _Told:
 
     @property
     def selection(self) -> tuple[Answer, str]:
-        if self._flattered:
+        if self._selected_on_test:
             return (
                 Answer.DONE,
-                f"lowest loss on validation, which was the test set, so test figures flatter: {self._flattered}",
+                f"lowest loss on validation, which was the test set, so test figures are optimistic: {self._selected_on_test}",
             )
         return Answer.DONE, "lowest loss on validation patients"
 

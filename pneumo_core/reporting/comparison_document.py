@@ -1,4 +1,4 @@
-"""A comparison as a document: the answer first, then what it rests on."""
+"""A comparison as a document: the conclusion first, then its evidence."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,38 +6,37 @@ from functools import partial
 from typing import Final
 
 from pneumo_core.evaluation.comparison import Comparison, Side
+from pneumo_core.evaluation.curves import epochs
 from pneumo_core.records import NotApplicable
 from pneumo_core.reporting import comparison_tables, plots, run_tables, split_tables
 from pneumo_core.reporting.document import Block, Bullets, Document, Heading, KeyValues, Paragraph, Picture, Table
-from pneumo_core.reporting.facts import RunFacts, epochs, fact
+from pneumo_core.reporting.facts import RunFacts, fact
 from pneumo_core.reporting.published_results import published_blocks
 from pneumo_core.reporting.reference_blocks import against_blocks, inconsistencies
-
-__all__ = ["LIMITS", "comparison_blocks", "comparison_document", "limits", "nested", "provenance", "unique"]
 
 LIMITS: Final = (
     "Research and education only. Not a medical device, not for diagnosis.",
     (
-        "One data set of children's chest X-rays from one hospital, labelled by others. No external validation: on images of "
+        "One data set of children's chest X-rays from one hospital, labeled by others. No external validation: on images of "
         "another place, other machines or adults the figures may be very different."
     ),
     (
         "The test images are consecutive cases, not a random sample, and files of both classes differ in size and compression, "
-        "which a model can lean on."
+        "which a model can use as a shortcut."
     ),
-    "The share of PNEUMONIA is far above a clinic's, so predictive values and net benefit do not carry over.",
-    "No reader study: nothing here says how a radiologist does on the same images, or with this tool.",
+    "The prevalence of PNEUMONIA is far above that of a clinic, so predictive values and net benefit do not transfer.",
+    "No reader study: the performance of a radiologist on the same images, or with this tool, is unknown.",
 )
-"""What holds for whatever is made from this data set."""
+"""Limits of all results from this data set."""
 
 
 def comparison_document(comparison: Comparison, facts_a: Sequence[RunFacts], facts_b: Sequence[RunFacts]) -> Document:
-    """All that is known of a comparison.
+    """The document of a comparison.
 
     Args:
         comparison: The comparison.
         facts_a: Records of A's runs, in the order of its run ids.
-        facts_b: Records of B's runs, likewise.
+        facts_b: Records of B's runs, in the same way.
     """
     facts = unique(facts_a, facts_b)
     blocks = (
@@ -84,7 +83,7 @@ def comparison_blocks(
         comparison_tables.figures(comparison),
         Picture(
             "differences",
-            "Differences B \N{MINUS SIGN} A with 95 % intervals over patients; a thin bar below, where runs suffice, is "
+            "Differences B \N{MINUS SIGN} A with 95 % intervals over patients; a thin bar below, with enough runs, is "
             "the 95 % interval over seeds. A claim needs both, and the tests.",
             "Forest plot of the difference of each figure; the numbers are in the table of figures.",
             partial(plots.forest, comparison),
@@ -94,8 +93,8 @@ def comparison_blocks(
         comparison_tables.areas(comparison),
         Heading("Spread over seeds"),
         Paragraph(
-            "How a figure varies with the seed of a training is another kind of chance than which patients are in the split, "
-            "and is kept apart from it."
+            "The variation of a figure over the seeds of the training is a different source of uncertainty than the choice of "
+            "patients, and is reported separately."
         ),
         *_seeds(comparison),
         Heading("Errors by class"),
@@ -115,7 +114,7 @@ def comparison_blocks(
         comparison_tables.validation_calibration(facts),
         Heading("Operating points"),
         comparison_tables.operating_points(comparison, facts),
-        *_benefit(comparison),
+        *_benefit(comparison, facts_a, facts_b),
         *split_tables.slice_blocks(facts),
         Heading("Training"),
         *_history("A", a, facts_a),
@@ -125,7 +124,7 @@ def comparison_blocks(
 
 
 def provenance(facts: Sequence[RunFacts]) -> tuple[Block, ...]:
-    """What every run was asked, and what it ran on."""
+    """Settings of every run, and its hardware and versions."""
     return (
         Heading("Runs"),
         run_tables.runs(facts),
@@ -135,17 +134,17 @@ def provenance(facts: Sequence[RunFacts]) -> tuple[Block, ...]:
 
 
 def limits(comparisons: Sequence[Comparison], facts: Sequence[RunFacts]) -> tuple[str, ...]:
-    """What must be kept in mind, with the numbers of these comparisons."""
+    """Limits of the results, with the numbers of these comparisons."""
     found = list(LIMITS[:1])
     if _is_phantom(facts):
-        found.append("Some of these images are phantoms, drawn by a program: the figures say nothing of X-rays.")
+        found.append("Some of these images are phantoms, drawn by a program: the figures do not apply to X-rays.")
     every = [side for comparison in comparisons for side in (comparison.a, comparison.b)]
     fewest, patients = min(side.n for side in every), min(side.n_patients for side in every)
-    found.append(f"The figures rest on as few as {fewest:,} images of {patients:,} patients.")
-    if flattered := sorted({side.name for side in every if side.selected_on_test}):
-        found.append(f"Selected on test, so that the test figures flatter: {'; '.join(flattered)}.")
+    found.append(f"The figures are based on as few as {fewest:,} images of {patients:,} patients.")
+    if selected := sorted({side.name for side in every if side.selected_on_test}):
+        found.append(f"Selected on test, so the test figures are optimistic: {'; '.join(selected)}.")
     if seeds := min(len(side.run_ids) for side in every):
-        found.append(f"As few as {seeds} training run{'s' * (seeds > 1)} a side.")
+        found.append(f"As few as {seeds} training run{'s' * (seeds > 1)} per side.")
     return (*found, *LIMITS[1:])
 
 
@@ -162,7 +161,7 @@ def nested(blocks: Sequence[Block], prefix: str) -> tuple[Block, ...]:
 
 
 def _missing(a: Sequence[object], b: Sequence[object]) -> str | None:
-    """Why there is nothing to draw, where no run of either side has anything."""
+    """The reason why there is nothing to draw, if no run has data; else None."""
     reasons = [one.reason for one in (*a, *b) if isinstance(one, NotApplicable)]
     return "; ".join(dict.fromkeys(reasons)) if len(reasons) == len(a) + len(b) else None
 
@@ -203,7 +202,7 @@ def _reliability(comparison: Comparison) -> tuple[Block, ...]:
     return (
         Picture(
             "reliability",
-            "Observed share of PNEUMONIA by predicted probability, and the images in each bin.",
+            "Observed frequency of PNEUMONIA by predicted probability, and the images in each bin.",
             "Reliability diagram of A, dashed, and B, solid; slope, intercept and ECE are in the table of calibration.",
             partial(plots.reliability, comparison),
         ),
@@ -216,21 +215,26 @@ def _reliability(comparison: Comparison) -> tuple[Block, ...]:
     )
 
 
-def _benefit(comparison: Comparison) -> tuple[Block, ...]:
-    if reason := _missing(comparison.a.roc, comparison.b.roc):
+def _benefit(comparison: Comparison, facts_a: Sequence[RunFacts], facts_b: Sequence[RunFacts]) -> tuple[Block, ...]:
+    unmeasured = NotApplicable("it was not measured on this split")
+    a, b = (
+        tuple(run.on_split.decision_curve if run.on_split else unmeasured for run in facts)
+        for facts in (facts_a, facts_b)
+    )
+    if reason := _missing(a, b):
         return (Paragraph(f"Decision curve: n/a: {reason}."),)
     return (
         Picture(
             "decision-curve",
-            "Net benefit by threshold probability, at this split's share of PNEUMONIA (Vickers and Elkin 2006).",
+            "Net benefit by threshold probability, at this split's prevalence of PNEUMONIA (Vickers and Elkin 2006).",
             "Decision curves of A, dashed, and B, solid, against treating all and treating none.",
-            partial(plots.decision_curve, comparison),
+            partial(plots.decision_curve, comparison, (a, b)),
         ),
     )
 
 
 def _history(letter: str, side: Side, facts: Sequence[RunFacts]) -> tuple[Block, ...]:
-    if not any(epochs(run) for run in facts):
+    if not any(epochs(run.events) for run in facts):
         return (Paragraph(f"{letter}: no epochs are recorded."),)
     test = any(fact(run.config, "validation") == "test" for run in facts)
     caption = f"Training of {letter}, {side.name}: dotted on training, solid on validation"

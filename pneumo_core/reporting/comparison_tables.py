@@ -1,11 +1,11 @@
 """A comparison's numbers as tables of a document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from pneumo_core.evaluation.calibration import Calibration
-from pneumo_core.evaluation.comparison import Comparison, Side
+from pneumo_core.evaluation.comparison import Comparison, Pair, Side
+from pneumo_core.evaluation.curves import lettered
 from pneumo_core.evaluation.metrics import classification_table
-from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, Spread
+from pneumo_core.evaluation.reliability import ProbabilityScores, Reliability
 from pneumo_core.evaluation.wording import (
     NAMES,
     classification_cells,
@@ -21,25 +21,16 @@ from pneumo_core.evaluation.wording import (
     value_text,
 )
 from pneumo_core.records import Estimate, Metric, NotApplicable
-from pneumo_core.reporting.document import Cell, Data, Table, estimate_cells
+from pneumo_core.reporting.document import Cell, Table, estimate_cells, estimate_columns, numbered
+from pneumo_core.reporting.evaluation_tables import OPERATING
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text
 
-__all__ = [
-    "agreement",
-    "areas",
-    "calibration",
-    "classification",
-    "confusions",
-    "figures",
-    "operating_points",
-    "seeds",
-    "sides",
-    "validation_calibration",
-]
+Row = tuple[Sequence[str], Sequence[Cell]]
+"""Texts and numbers of a table's row."""
 
 
 def sides(comparison: Comparison) -> Table:
-    """What A and B are."""
+    """The two sides."""
 
     def column(side: Side) -> tuple[str, ...]:
         return (
@@ -49,136 +40,116 @@ def sides(comparison: Comparison) -> Table:
             f"{side.n:,}",
             f"{side.n_patients:,}",
             f"{side.n_pneumonia:,} ({percent(side.n_pneumonia / side.n)})",
-            "yes: test images chose epochs, so the figures flatter" if side.selected_on_test else "no",
+            "yes, so the figures are optimistic" if side.selected_on_test else "no",
         )
 
-    names = ("what", "runs", "seeds", "images", "patients", "PNEUMONIA", "selected on test")
+    names = ("name", "runs", "seeds", "images", "patients", "PNEUMONIA", "selected on test")
     rows = tuple(zip(names, column(comparison.a), column(comparison.b), strict=True))
-    return Table("sides", f"What is compared, on split {comparison.split.value}", ("", "A", "B"), rows)
+    return Table("sides", f"The compared sides, on split {comparison.split.value}", ("", "A", "B"), rows)
 
 
 def figures(comparison: Comparison) -> Table:
     """Each figure of A and B with its interval, the difference with its interval, and p."""
-    rows: list[tuple[str, ...]] = []
-    data: list[tuple[Cell, ...]] = []
-    for metric in Metric:
+
+    def row(metric: Metric) -> Row:
         a, b = comparison.a.figures[metric], comparison.b.figures[metric]
-        difference = comparison.differences[metric]
-        moved = difference.estimate
-        rows.append(
-            (
-                NAMES[metric],
-                estimate_text(metric, a),
-                estimate_text(metric, b),
-                difference_text(metric, moved),
-                p_cell(difference.p),
-            )
-        )
-        data.append((metric.value, *estimate_cells(a), *estimate_cells(b), *estimate_cells(moved), plain(difference.p)))
-    ends = [f"{name}{end}" for name in ("a", "b", "difference") for end in ("", "_low", "_high", "_n")]
+        moved, p = comparison.differences[metric].estimate, comparison.differences[metric].p
+        texts = (estimate_text(metric, a), estimate_text(metric, b), difference_text(metric, moved), p_cell(p))
+        numbers = (*estimate_cells(a), *estimate_cells(b), *estimate_cells(moved), plain(p))
+        return (NAMES[metric], *texts), (metric.value, *numbers)
+
     mean = "mean over runs, " if len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1 else ""
-    return Table(
+    return numbered(
         "figures",
         f"Figures on split {comparison.split.value}: {mean}95 % interval in brackets",
         ("figure", "A", "B", "B \N{MINUS SIGN} A", "p"),
-        tuple(rows),
-        notes=(
+        ("figure", *estimate_columns(("a", "b", "difference")), "p"),
+        map(row, Metric),
+        (
             (
                 f"n = {comparison.a.n:,} images of {comparison.a.n_patients:,} patients (A), {comparison.b.n:,} of "
                 f"{comparison.b.n_patients:,} (B). Differences of shares are in percentage points. Intervals and p are over "
-                "patients; seeds stand apart below."
+                "patients; the variation over seeds is reported separately below."
             ),
         ),
-        data=Data(("figure", *ends, "p"), tuple(data)),
     )
 
 
 def agreement(comparison: Comparison) -> Table:
     """McNemar's table of each pair of runs."""
-    rows: list[tuple[str, ...]] = []
-    data: list[tuple[Cell, ...]] = []
-    for pair in comparison.pairs:
-        calls = pair.mcnemar
-        if isinstance(calls, McNemar):
-            counts = (calls.both_right, calls.only_a, calls.only_b, calls.both_wrong)
-            tests = (calls.p, calls.p_clustered, pair.mcnemar_holm)
-            rows.append((pair.a, pair.b, *(f"{count:,}" for count in counts), *map(p_cell, tests)))
-            data.append((pair.a, pair.b, *counts, *map(plain, tests)))
-        else:
-            rows.append((pair.a, pair.b, *[""] * 4, or_reason(calls), "", ""))
-            data.append((pair.a, pair.b, *[None] * 4, or_reason(calls), None, None))
-    counts_of = ("both right", "only A", "only B", "both wrong")
-    return Table(
+
+    def row(pair: Pair) -> Row:
+        calls, of = pair.mcnemar, (pair.a, pair.b)
+        if isinstance(calls, NotApplicable):
+            return (*of, *[""] * 4, or_reason(calls), "", ""), (*of, *[None] * 4, or_reason(calls), None, None)
+        counts = (calls.both_right, calls.only_a, calls.only_b, calls.both_wrong)
+        tests = (calls.p, calls.p_clustered, pair.mcnemar_holm)
+        return (*of, *(f"{count:,}" for count in counts), *map(p_cell, tests)), (*of, *counts, *map(plain, tests))
+
+    return numbered(
         "agreement",
-        "Who was right, image by image (McNemar)",
-        ("A", "B", *counts_of, "p", "p, clustered", "p, Holm"),
-        tuple(rows),
-        notes=(
+        "Agreement, image by image (McNemar)",
+        ("A", "B", "both right", "only A", "only B", "both wrong", "p", "p, clustered", "p, Holm"),
+        ("a", "b", "both_right", "only_a", "only_b", "both_wrong", "p", "p_clustered", "p_holm"),
+        map(row, comparison.pairs),
+        (
             (
                 "p is McNemar's exact test, images taken as independent; clustered allows for several images of a patient "
                 "(Obuchowski); Holm adjusts p for the number of pairs."
             ),
-        ),
-        data=Data(
-            ("a", "b", "both_right", "only_a", "only_b", "both_wrong", "p", "p_clustered", "p_holm"), tuple(data)
         ),
     )
 
 
 def areas(comparison: Comparison) -> Table:
     """DeLong's comparison of each pair of runs."""
-    rows: list[tuple[str, ...]] = []
-    data: list[tuple[Cell, ...]] = []
-    for pair in comparison.pairs:
-        ranks = pair.delong
-        if isinstance(ranks, DeLong):
-            moved = ranks.difference
-            tests = (ranks.p, ranks.p_clustered, pair.delong_holm)
-            each = (value_text(Metric.AUROC, area) for area in (ranks.auroc_a, ranks.auroc_b))
-            rows.append((pair.a, pair.b, *each, difference_text(Metric.AUROC, moved), *map(p_cell, tests)))
-            numbers = (ranks.auroc_a.value, ranks.auroc_b.value, moved.value, moved.low, moved.high)
-            data.append((pair.a, pair.b, *numbers, *map(plain, tests)))
-        else:
-            rows.append((pair.a, pair.b, "", "", "", or_reason(ranks), "", ""))
-            data.append((pair.a, pair.b, *[None] * 5, or_reason(ranks), None, None))
+
+    def row(pair: Pair) -> Row:
+        ranks, of = pair.delong, (pair.a, pair.b)
+        if isinstance(ranks, NotApplicable):
+            return (*of, "", "", "", or_reason(ranks), "", ""), (*of, *[None] * 5, or_reason(ranks), None, None)
+        moved, tests = ranks.difference, (ranks.p, ranks.p_clustered, pair.delong_holm)
+        each = (value_text(Metric.AUROC, area) for area in (ranks.auroc_a, ranks.auroc_b))
+        numbers = (ranks.auroc_a.value, ranks.auroc_b.value, moved.value, moved.low, moved.high)
+        texts = (*of, *each, difference_text(Metric.AUROC, moved), *map(p_cell, tests))
+        return texts, (*of, *numbers, *map(plain, tests))
+
     ends = ("auroc_a", "auroc_b", "difference", "difference_low", "difference_high")
-    return Table(
+    return numbered(
         "auroc-pairs",
         "Area under the ROC curve, pair by pair (DeLong)",
         ("A", "B", "AUROC A", "AUROC B", "B \N{MINUS SIGN} A (95 %)", "p", "p, clustered", "p, Holm"),
-        tuple(rows),
-        data=Data(("a", "b", *ends, "p", "p_clustered", "p_holm"), tuple(data)),
+        ("a", "b", *ends, "p", "p_clustered", "p_holm"),
+        map(row, comparison.pairs),
     )
 
 
 def seeds(comparison: Comparison) -> Table:
-    """How each figure varies over seeds, and Welch's test."""
-    rows: list[tuple[str, ...]] = []
-    data: list[tuple[Cell, ...]] = []
-    for metric in Metric:
-        spreads = (comparison.a.spread[metric], comparison.b.spread[metric])
+    """Variation of each figure over seeds, and Welch's test."""
+
+    def row(metric: Metric) -> Row:
+        texts, numbers = [NAMES[metric]], list[Cell]([metric.value])
+        for one in (comparison.a.spread[metric], comparison.b.spread[metric]):
+            if isinstance(one, NotApplicable):
+                texts.append(or_reason(one))
+                numbers += [or_reason(one), None, None]
+            else:
+                texts.append(spread_text(metric, one.mean, one.sd))
+                numbers += [one.mean, one.sd, one.k]
         moved = comparison.seeds[metric]
-        each = tuple(
-            or_reason(one) if isinstance(one, NotApplicable) else spread_text(metric, one.mean, one.sd)
-            for one in spreads
-        )
-        numbers: list[Cell] = []
-        for one in spreads:
-            numbers += [one.mean, one.sd, one.k] if isinstance(one, Spread) else [or_reason(one), None, None]
-        if isinstance(moved, SeedDifference):
-            rows.append((NAMES[metric], *each, difference_text(metric, moved), p_cell(moved.p)))
-            data.append((metric.value, *numbers, moved.value, moved.low, moved.high, moved.p))
-        else:
-            rows.append((NAMES[metric], *each, or_reason(moved), ""))
-            data.append((metric.value, *numbers, or_reason(moved), None, None, None))
+        if isinstance(moved, NotApplicable):
+            return (*texts, or_reason(moved), ""), (*numbers, or_reason(moved), None, None, None)
+        shown = (*texts, difference_text(metric, moved), p_cell(moved.p))
+        return shown, (*numbers, moved.value, moved.low, moved.high, moved.p)
+
     of_side = [f"{side}_{part}" for side in ("a", "b") for part in ("mean", "sd", "runs")]
     k_a, k_b = len(comparison.a.run_ids), len(comparison.b.run_ids)
-    return Table(
+    return numbered(
         "seeds",
         f"Spread over seeds: {k_a} run{'s' * (k_a > 1)} of A, {k_b} of B; mean ± standard deviation",
         ("figure", "A", "B", "B \N{MINUS SIGN} A (95 % over seeds)", "p (Welch)"),
-        tuple(rows),
-        data=Data(("figure", *of_side, "difference", "difference_low", "difference_high", "p"), tuple(data)),
+        ("figure", *of_side, "difference", "difference_low", "difference_high", "p"),
+        map(row, Metric),
     )
 
 
@@ -192,7 +163,7 @@ def confusions(comparison: Comparison) -> Table:
             score_text(threshold),
             *(f"{getattr(counts, name):,}" for name in ("tn", "fp", "fn", "tp")),
         )
-        for letter, side in _lettered(comparison)
+        for letter, side in lettered(comparison)
         for run_id, seed, threshold, counts in zip(
             side.run_ids, side.seeds, side.thresholds, side.confusions, strict=True
         )
@@ -203,24 +174,20 @@ def confusions(comparison: Comparison) -> Table:
 
 def classification(comparison: Comparison) -> Table:
     """The classification table of each run in the layout of the report of 2020."""
-    found = [
-        (letter, run_id, row)
-        for letter, side in _lettered(comparison)
-        for run_id, counts in zip(side.run_ids, side.confusions, strict=True)
-        for row in classification_table(counts)
-    ]
-    columns = ("precision", "recall", "f1-score")
-    return Table(
+    columns = ("precision", "recall", "f1")
+    return numbered(
         "classification",
         "Classification tables in the layout of the report of 2020 (section 3.5)",
-        ("", "run", "row", *columns, "support"),
-        tuple((letter, run_id, row.name, *classification_cells(row)) for letter, run_id, row in found),
-        data=Data(
-            ("side", "run", "row", "precision", "recall", "f1", "support"),
-            tuple(
-                (letter, run_id, row.name, plain(row.precision), plain(row.recall), plain(row.f1), row.support)
-                for letter, run_id, row in found
-            ),
+        ("", "run", "row", "precision", "recall", "f1-score", "support"),
+        ("side", "run", "row", *columns, "support"),
+        (
+            (
+                (letter, run_id, row.name, *classification_cells(row)),
+                (letter, run_id, row.name, *(plain(getattr(row, name)) for name in columns), row.support),
+            )
+            for letter, side in lettered(comparison)
+            for run_id, counts in zip(side.run_ids, side.confusions, strict=True)
+            for row in classification_table(counts)
         ),
     )
 
@@ -228,101 +195,107 @@ def classification(comparison: Comparison) -> Table:
 def operating_points(comparison: Comparison, facts: Sequence[RunFacts]) -> Table:
     """Each run's threshold, how it was chosen, and its rates, with intervals and n where they were measured."""
     known = {run.run_id: run for run in facts}
-    metrics = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.PPV, Metric.NPV)
+    missing = NotApplicable("it was not measured on this split")
+
+    def row(letter: str, run_id: str, threshold: float) -> Row:
+        run = known.get(run_id)
+        rule = facts_text(fact(run.config, "operating_rule")) if run else ""
+        measured = run.on_split if run else None
+        found = {metric: getattr(measured.rates, metric) if measured else missing for metric in OPERATING}
+        texts = (estimate_text(metric, one, with_n=True) for metric, one in found.items())
+        numbers = (cell for one in found.values() for cell in estimate_cells(one))
+        return (letter, run_id, rule, score_text(threshold), *texts), (letter, run_id, rule, threshold, *numbers)
+
     share = percent(comparison.a.n_pneumonia / comparison.a.n)
-    rows: list[tuple[str, ...]] = []
-    data: list[tuple[Cell, ...]] = []
-    for letter, side in _lettered(comparison):
-        for run_id, threshold in zip(side.run_ids, side.thresholds, strict=True):
-            run = known.get(run_id)
-            rule = facts_text(fact(run.config, "operating_rule")) if run else ""
-            measured = run.on_split if run else None
-            missing = NotApplicable("it was not measured on this split")
-            found = [getattr(measured.rates, metric) if measured else missing for metric in metrics]
-            shown = (estimate_text(metric, one, with_n=True) for metric, one in zip(metrics, found, strict=True))
-            rows.append((letter, run_id, rule, score_text(threshold), *shown))
-            data.append((letter, run_id, rule, threshold, *(cell for one in found for cell in estimate_cells(one))))
-    ends = [f"{metric.value}{end}" for metric in metrics for end in ("", "_low", "_high", "_n")]
-    return Table(
+    return numbered(
         "operating-points",
         f"Operating points and their rates on split {comparison.split.value}, with 95 % intervals",
-        ("", "run", "rule", "threshold", *(NAMES[metric] for metric in metrics)),
-        tuple(rows),
-        notes=(f"PPV and NPV hold for this split's share of PNEUMONIA ({share}), which is far above a clinic's.",),
-        data=Data(("side", "run", "rule", "threshold", *ends), tuple(data)),
+        ("", "run", "rule", "threshold", *(NAMES[metric] for metric in OPERATING)),
+        ("side", "run", "rule", "threshold", *estimate_columns(metric.value for metric in OPERATING)),
+        (
+            row(letter, run_id, threshold)
+            for letter, side in lettered(comparison)
+            for run_id, threshold in zip(side.run_ids, side.thresholds, strict=True)
+        ),
+        (f"PPV and NPV hold for this split's prevalence of PNEUMONIA ({share}), which is far above that of a clinic.",),
     )
 
 
 def calibration(comparison: Comparison, facts: Sequence[RunFacts]) -> Table:
-    """How far each run's raw probabilities agree with what is observed."""
+    """Calibration of each run's raw probabilities."""
     measured = {run.run_id: run.on_split for run in facts}
-    rows: list[tuple[str, ...]] = []
-    data: list[tuple[Cell, ...]] = []
-    for letter, side in _lettered(comparison):
-        for run_id, part in zip(side.run_ids, side.reliability, strict=True):
-            if isinstance(part, NotApplicable):
-                rows.append((letter, run_id, or_reason(part), *[""] * 4))
-                data.append((letter, run_id, or_reason(part), *[None] * 12))
-                continue
-            scores = (part.brier, part.log_loss, part.ece)
-            lines = (part.slope, part.intercept)
-            shown, numbers = [score_text(score) for score in scores], list[Cell]()
-            if run := measured.get(run_id):
-                shown[:2] = (
-                    estimate_text(Metric.BRIER, run.brier) if isinstance(run.brier, Estimate) else shown[0],
-                    estimate_text(Metric.LOG_LOSS, run.log_loss) if isinstance(run.log_loss, Estimate) else shown[1],
-                )
-                numbers = [*estimate_cells(run.brier)[1:3], *estimate_cells(run.log_loss)[1:3]]
-            rows.append((letter, run_id, *shown, *(score_text(line, 2) for line in lines)))
-            bounds = numbers or [None] * 4
-            data.append(
-                (letter, run_id, *scores, *bounds, *estimate_cells(part.slope)[:3], *estimate_cells(part.intercept)[:3])
-            )
+
+    def row(letter: str, run_id: str, part: Reliability | NotApplicable) -> Row:
+        of = (letter, run_id)
+        if isinstance(part, NotApplicable):
+            return (*of, or_reason(part), *[""] * 4), (*of, or_reason(part), *[None] * 12)
+        shown, bounds = [score_text(score) for score in (part.brier, part.log_loss, part.ece)], list[Cell]()
+        run = measured.get(run_id)
+        for place, one in enumerate((run.brier, run.log_loss) if run else ()):
+            bounds += estimate_cells(one)[1:3]
+            if isinstance(one, Estimate):
+                shown[place] = score_text(one)
+        lines = (part.slope, part.intercept)
+        ends = (cell for line in lines for cell in estimate_cells(line)[:3])
+        numbers = (part.brier, part.log_loss, part.ece, *(bounds or [None] * 4), *ends)
+        return (*of, *shown, *(score_text(line, 2) for line in lines)), (*of, *numbers)
+
     scored = ("brier_low", "brier_high", "log_loss_low", "log_loss_high")
     ends = ("slope", "slope_low", "slope_high", "intercept", "intercept_low", "intercept_high")
-    return Table(
+    return numbered(
         "calibration",
         f"Calibration of the raw probabilities on split {comparison.split.value}",
         ("", "run", "Brier", "log loss", "ECE", "slope (95 %)", "intercept (95 %)"),
-        tuple(rows),
-        notes=(
+        ("side", "run", "brier", "log_loss", "ece", *scored, *ends),
+        (
+            row(letter, run_id, part)
+            for letter, side in lettered(comparison)
+            for run_id, part in zip(side.run_ids, side.reliability, strict=True)
+        ),
+        (
             (
                 "Slope 1 is right; below 1 the probabilities are too extreme. Intercept: calibration-in-the-large, with the "
                 "slope held at 1; below 0 the probabilities are too high on the whole."
             ),
         ),
-        data=Data(("side", "run", "brier", "log_loss", "ece", *scored, *ends), tuple(data)),
     )
 
 
+def probabilities(measured: Mapping[str, ProbabilityScores]) -> Table:
+    """How good probabilities are, raw and calibrated; a column each, by its heading."""
+    names = ("Brier score", "Log loss", "ECE, ten bins", "Slope", "Intercept, slope held at 1")
+    columns = []
+    for scores in measured.values():
+        found = scores.reliability
+        lines = (found,) * 3 if isinstance(found, NotApplicable) else (found.ece, found.slope, found.intercept)
+        columns.append([score_text(one) for one in (scores.brier, scores.log_loss, *lines)])
+    rows = tuple(zip(names, *columns, strict=True))
+    caption = "Calibration of both runs, raw and calibrated, with 95 % intervals"
+    return Table("probabilities", caption, ("", *measured), rows)
+
+
 def validation_calibration(facts: Sequence[RunFacts]) -> Table:
-    """What a calibration fitted on validation changes there, by cross-validation."""
-    rows: list[tuple[str, ...]] = []
-    data: list[tuple[Cell, ...]] = []
-    for run in facts:
+    """Effect of the calibration fitted on validation, by cross-validation."""
+    names = ("brier", "log_loss", "ece")
+
+    def row(run: RunFacts) -> Row:
         found = run.calibration
-        if not isinstance(found, Calibration):
-            rows.append((run.run_id, or_reason(found), *[""] * 3))
-            data.append((run.run_id, or_reason(found), *[None] * 9))
-            continue
-        line, names = found.calibrator, ("brier", "log_loss", "ece")
+        if isinstance(found, NotApplicable):
+            return (run.run_id, or_reason(found), *[""] * 3), (run.run_id, or_reason(found), *[None] * 9)
+        line = found.calibrator
         shown = (
             f"{score_text(getattr(found.before, name))}\N{NO-BREAK SPACE}→ {score_text(getattr(found.after, name))}"
             for name in names
         )
         kind = signed(f"{line.kind.value}: slope {line.slope:.3f}, intercept {line.intercept:+.3f}; {line.n:,} images")
-        rows.append((run.run_id, kind, *shown))
         both = [getattr(part, name) for name in names for part in (found.before, found.after)]
-        data.append((run.run_id, line.kind.value, line.slope, line.intercept, line.n, *both))
-    ends = [f"{name}_{when}" for name in ("brier", "log_loss", "ece") for when in ("before", "after")]
-    return Table(
+        return (run.run_id, kind, *shown), (run.run_id, line.kind.value, line.slope, line.intercept, line.n, *both)
+
+    ends = [f"{name}_{when}" for name in names for when in ("before", "after")]
+    return numbered(
         "validation-calibration",
         "Calibration fitted on validation: before → after, each image by a fit without its patient",
         ("run", "calibration", "Brier", "log loss", "ECE"),
-        tuple(rows),
-        data=Data(("run", "calibration", "slope", "intercept", "n", *ends), tuple(data)),
+        ("run", "calibration", "slope", "intercept", "n", *ends),
+        map(row, facts),
     )
-
-
-def _lettered(comparison: Comparison) -> tuple[tuple[str, Side], tuple[str, Side]]:
-    return ("A", comparison.a), ("B", comparison.b)

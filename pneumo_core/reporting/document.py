@@ -1,9 +1,9 @@
-"""A document as values: one content, which `html` and `pdf` render and `tables` takes apart."""
+"""A document as values; `html` and `pdf` render it, and `tables` extracts its files."""
 
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -12,25 +12,6 @@ from pneumo_core.records import Estimate, NotApplicable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-__all__ = [
-    "Block",
-    "Bullets",
-    "Cell",
-    "Data",
-    "Document",
-    "Heading",
-    "KeyValues",
-    "PageBreak",
-    "Paragraph",
-    "Picture",
-    "Table",
-    "estimate_cells",
-    "numeric_columns",
-    "pictures",
-    "table_csv",
-    "tables",
-]
 
 Cell = str | int | float | None
 """A value of a CSV file; None is an empty one."""
@@ -41,8 +22,8 @@ class Heading:
     """A heading.
 
     Attributes:
-        text: What it says.
-        level: 1 for a section, 2 for one inside it, 3 inside that; the document's title stands above them all.
+        text: The text.
+        level: 1 for a section, 2 for one inside it, 3 inside that; the document's title is above them.
     """
 
     text: str
@@ -51,11 +32,11 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Running text.
+    """A paragraph of text.
 
     Attributes:
-        text: What it says.
-        lead: Whether it is what a reader in a hurry must read: it is set off.
+        text: The text.
+        lead: Whether it is the main message and emphasized.
     """
 
     text: str
@@ -64,7 +45,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
-    """A list without order."""
+    """An unordered list."""
 
     items: tuple[str, ...]
 
@@ -83,11 +64,11 @@ class Table:
 
     Attributes:
         name: Name of its file, without ending; unique in the document.
-        caption: What it shows.
+        caption: Caption.
         columns: Heading of each column.
         rows: Texts, as many in each row as there are columns.
-        notes: What must be read with it.
-        data: Its numbers, where its texts are rounded or hold several in one cell.
+        notes: Notes below the table.
+        data: Its numbers, if its texts are rounded or hold several in one cell.
     """
 
     name: str
@@ -108,11 +89,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class KeyValues:
-    """Facts by name; as a file it is a table of two columns.
+    """Facts by name; as a file, a table of two columns.
 
     Attributes:
         name: Name of its file, without ending; unique in the document.
-        caption: What the facts are about.
+        caption: Caption.
         items: Names with values.
     """
 
@@ -127,9 +108,9 @@ class Picture:
 
     Attributes:
         name: Name of its file, without ending; unique in the document.
-        caption: What it shows.
-        alt: What is to be seen in it, for those who cannot see it.
-        draw: Draws it.
+        caption: Caption.
+        alt: Description for readers who cannot see it.
+        draw: Function that draws it.
     """
 
     name: str
@@ -140,7 +121,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class PageBreak:
-    """Whatever follows starts on a new page, where there are pages."""
+    """The following block starts on a new page, in formats with pages."""
 
 
 Block = Heading | Paragraph | Bullets | Table | KeyValues | Picture | PageBreak
@@ -148,7 +129,7 @@ Block = Heading | Paragraph | Bullets | Table | KeyValues | Picture | PageBreak
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A whole document.
+    """A document.
 
     Attributes:
         title: Its title.
@@ -190,7 +171,7 @@ _NUMBER: Final = re.compile(r"([<>]?\s?[-+\N{MINUS SIGN}]?[\d.,]+(\s?(%|s|MiB))?
 
 
 def numeric_columns(table: Table) -> tuple[bool, ...]:
-    """For each column of a table whether it holds numbers alone, with or without a unit."""
+    """Whether each column of a table holds only numbers, with or without a unit."""
     return tuple(
         any(row[at] for row in table.rows) and all(_NUMBER.fullmatch(row[at]) for row in table.rows)
         for at in range(len(table.columns))
@@ -204,12 +185,40 @@ def estimate_cells(estimate: Estimate | NotApplicable) -> tuple[Cell, ...]:
     return estimate.value, estimate.low, estimate.high, estimate.n
 
 
+def estimate_columns(names: Iterable[str]) -> list[str]:
+    """Names of the columns that `estimate_cells` fills, for each estimate."""
+    return [f"{name}{end}" for name in names for end in ("", "_low", "_high", "_n")]
+
+
+def numbered(
+    name: str,
+    caption: str,
+    columns: Sequence[str],
+    data_columns: Sequence[str],
+    rows: Iterable[tuple[Sequence[str], Sequence[Cell]]],
+    notes: tuple[str, ...] = (),
+) -> Table:
+    """A table whose rows hold texts for people and the numbers behind them for its CSV file.
+
+    Args:
+        name: See `Table`.
+        caption: See `Table`.
+        columns: Heading of each text.
+        data_columns: Heading of each number.
+        rows: Texts and numbers of each row.
+        notes: See `Table`.
+    """
+    both = [(tuple(texts), tuple(numbers)) for texts, numbers in rows]
+    data = Data(tuple(data_columns), tuple(numbers for _, numbers in both))
+    return Table(name, caption, tuple(columns), tuple(texts for texts, _ in both), notes, data)
+
+
 _FORMULA: Final = re.compile(r"[=@\t\r]|[-+](?![\d.])")
-"""How a cell begins that a spreadsheet would run; a signed number is none."""
+"""Start of a cell that a spreadsheet would execute; signed numbers are excluded."""
 
 
 def table_csv(table: Table) -> str:
-    """A table as CSV (RFC 4180), its numbers in full precision where it has them."""
+    """A table as CSV (RFC 4180), with numbers in full precision if it has them."""
     source = table.data or table
     rows: list[tuple[Cell, ...]] = [source.columns, *source.rows]
     file = io.StringIO(newline="")
@@ -218,7 +227,7 @@ def table_csv(table: Table) -> str:
 
 
 def _safe(cell: Cell) -> Cell:
-    """A cell that no spreadsheet takes for a formula: a run's name may begin like one."""
+    """A cell that no spreadsheet interprets as a formula; a run's name may begin like one."""
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 

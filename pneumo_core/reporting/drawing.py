@@ -1,27 +1,33 @@
-"""Matplotlib for documents: figures without its global state, the same bytes for the same content."""
+"""Matplotlib for documents: figures without global state, with the same bytes for the same content."""
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
+from pneumo_core.records import Label
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
-__all__ = ["BOLD", "DPI", "LOCK", "REGULAR", "drawable", "font_path", "png", "svg"]
+COLORS: Final[dict[Label, str]] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
+"""The classes' colors, on every page and in every document."""
 
 DPI: Final = 200
-"""Pixels an inch of a PNG: print needs no more for lines and text, and a page-wide picture stays near 0.1 MB."""
+"""Pixels per inch of a PNG: enough for print, and a page-wide picture has about 0.1 MB."""
 
 REGULAR: Final = "DejaVuSans.ttf"
 BOLD: Final = "DejaVuSans-Bold.ttf"
 
 LOCK: Final = RLock()
-"""Matplotlib's settings and ReportLab's fonts belong to the whole process; the web server draws from several threads."""
+"""Matplotlib's settings and ReportLab's fonts are global in the process; the web server draws in several threads."""
 
 _SETTINGS: Final[dict[Any, Any]] = {
     "font.family": "DejaVu Sans",
@@ -36,7 +42,7 @@ _SETTINGS: Final[dict[Any, Any]] = {
     "legend.fontsize": 8,
     "text.parse_math": False,  # A run's name may hold dollar signs.
     "svg.fonttype": "path",  # A reader's machine may lack the font.
-    "svg.hashsalt": "pneumo",  # Else the names inside are drawn by lot.
+    "svg.hashsalt": "pneumo",  # Otherwise the ids inside are random.
 }
 
 _DRAWN: "WeakKeyDictionary[Callable[[], Figure], dict[str, bytes]]" = WeakKeyDictionary()
@@ -69,21 +75,32 @@ def _saved(draw: "Callable[[], Figure]", kind: str) -> bytes:
 
 
 def font_path(name: str) -> Path:
-    """Where Matplotlib keeps a font."""
+    """Path of a font of Matplotlib."""
     import matplotlib  # noqa: PLC0415  Only where a figure is drawn.
 
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
 
 
+def ink(red_green_blue: "Sequence[float] | NDArray[np.float64]") -> str:
+    """Black or white, whichever reads better on a color: relative luminance of WCAG 2.2, where both read alike at 0.179.
+
+    Args:
+        red_green_blue: Of the color, each in [0, 1].
+    """
+    shades = np.asarray(red_green_blue)
+    linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4)
+    return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"
+
+
 def drawable(text: str) -> str:
-    """A text with what the font has no sign for replaced by U+FFFD, and line breaks and the like by spaces."""
+    """A text with characters that the font lacks replaced by U+FFFD, and control characters by spaces."""
     known = _signs()
     return "".join(sign if ord(sign) in known else "\ufffd" for sign in _CONTROL.sub(" ", text))
 
 
 @cache
 def _signs() -> frozenset[int]:
-    """Code points of both weights; none of more than 16 bits, which ReportLab writes so that no reader can copy them."""
+    """Code points of both weights, without those over 16 bits, whose text in ReportLab's files cannot be copied."""
     from matplotlib.ft2font import FT2Font  # noqa: PLC0415  Only where a figure is drawn.
 
     known = frozenset.intersection(*(frozenset(FT2Font(font_path(name)).get_charmap()) for name in (REGULAR, BOLD)))

@@ -1,4 +1,4 @@
-"""What a run's files say of it, as one value: documents read nothing themselves."""
+"""Records of a run as one value; documents themselves read no files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,13 @@ from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.slices import Slice
 from pneumo_core.records import Estimate, NotApplicable, Split
 
-__all__ = ["UNRECORDED", "RunFacts", "SplitFacts", "epochs", "fact", "facts_text"]
-
 UNRECORDED: Final = "not recorded"
-"""Stands wherever a run's files do not say."""
+"""Text for a value that is missing in a run's files."""
 
 
 @dataclass(frozen=True, slots=True)
 class SplitFacts:
-    """What was measured of one run on one split.
+    """Results of one run on one split.
 
     Attributes:
         split: The split.
@@ -30,7 +28,7 @@ class SplitFacts:
         calibrated_reliability: Reliability of the calibrated probabilities.
         decision_curve: Net benefit of the raw probabilities, at the split's own prevalence.
         slices: Rates on parts of the split.
-        missing_slices: Groups of slices that could not be made, with reasons.
+        missing_slices: Criteria of slices that could not be applied, with reasons.
     """
 
     split: Split
@@ -50,12 +48,12 @@ class RunFacts:
 
     Attributes:
         run_id: The run.
-        config: What it was asked, as plain data (`config.run.config_to_dict`).
-        manifest: What its manifest holds: parameters, images, device, versions, durations.
+        config: Submitted config, as plain data (`config.run.config_to_dict`).
+        manifest: Content of its manifest: parameters, images, device, versions, durations.
         data: The data set: `data_id`, `name`, `is_phantom`.
         events: Lines of its events.jsonl.
         calibration: Its calibration on validation images.
-        on_split: What was measured on the split of a comparison, or None where there is none.
+        on_split: Results on the split of a comparison, or None without one.
     """
 
     run_id: str
@@ -68,7 +66,7 @@ class RunFacts:
 
 
 def fact(record: Mapping[str, Any], *names: str) -> Any:
-    """A value deep in a record, or None where it does not say."""
+    """A nested value of a record, or None if it is missing."""
     value: Any = record
     for name in names:
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -76,15 +74,9 @@ def fact(record: Mapping[str, Any], *names: str) -> Any:
 
 
 def facts_text(value: Any, shape: str = "", unit: str = "") -> str:
-    """A recorded value in words: a number in its shape and with its unit, else as it is."""
+    """A recorded value as text: a number in its format and with its unit, else unchanged."""
     if value is None:
         return UNRECORDED
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:{shape}}{unit}" if isinstance(value, int | float) else str(value)
-
-
-def epochs(facts: RunFacts) -> list[Mapping[str, Any]]:
-    """The epochs of a run in order; of one that was run again after a resume, the last."""
-    known = {int(event["epoch"]): event for event in facts.events if event.get("kind") == "epoch"}
-    return [known[epoch] for epoch in sorted(known)]

@@ -1,4 +1,4 @@
-"""A document as one HTML file that needs no other: styles and pictures inside, no script, nothing from a network."""
+"""A document as one self-contained HTML file: styles and pictures inside, no scripts, no network access."""
 
 import base64
 import re
@@ -18,8 +18,6 @@ from pneumo_core.reporting.document import (
     numeric_columns,
 )
 from pneumo_core.reporting.drawing import svg
-
-__all__ = ["to_html"]
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1f2937; --paper: #ffffff; --soft: #4b5563; --line: #d1d5db; --tint: #f3f4f6;
@@ -55,13 +53,13 @@ figcaption { font-size: .9rem; margin-top: .4rem; }
 """
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""Characters that no HTML document may hold."""
+"""Characters that are not allowed in HTML."""
 
 
 def to_html(document: Document) -> str:
-    """A document as HTML, readable in light and dark and in print.
+    """A document as HTML for light and dark themes and for print.
 
-    Pictures are SVG inside data addresses: what is in them cannot reach the page, whatever a run is called.
+    Pictures are SVG in data URLs, so their content cannot affect the page, whatever the names of the runs.
     """
     title = _text(document.title)
     body = "\n".join(_block(block) for block in document.blocks)
@@ -119,7 +117,7 @@ def _table(table: Table) -> str:
     notes = "".join(f'<p class="notes">{_text(note)}</p>' for note in table.notes)
     caption = f"<caption>{_text(table.caption)}</caption>"
     body = f"<thead><tr>{head}</tr></thead>\n<tbody>{rows}{empty}</tbody>"
-    # A table too wide for a small screen is scrolled, with the keyboard too.
+    # A table too wide for a small screen can be scrolled, also with the keyboard.
     region = f'class="scroll" tabindex="0" role="region" aria-label="{_text(table.caption)}"'
     return f"<div {region}><table>{caption}\n{body}</table></div>{notes}"
 

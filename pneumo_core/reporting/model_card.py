@@ -1,36 +1,45 @@
-"""A model card (Mitchell et al. 2019, FAT*, doi:10.1145/3287560.3287596), filled from a run's records alone."""
+"""A model card (Mitchell et al. 2019, FAT*, doi:10.1145/3287560.3287596), generated from a run's records."""
+
+from typing import Final
 
 from pneumo_core.evaluation.calibration import Calibration
-from pneumo_core.evaluation.report import EvaluationReport, SplitReport
-from pneumo_core.evaluation.wording import NAMES, interval_text, or_reason, score_text, signed, value_text
+from pneumo_core.evaluation.report import EvaluationReport
+from pneumo_core.evaluation.wording import score_text, signed
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reporting import run_tables
 from pneumo_core.reporting.comparison_document import LIMITS
-from pneumo_core.reporting.document import (
-    Bullets,
-    Cell,
-    Data,
-    Document,
-    Heading,
-    KeyValues,
-    Paragraph,
-    Table,
-    estimate_cells,
-)
+from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, Paragraph, Table
+from pneumo_core.reporting.evaluation_tables import figures
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text
 
-__all__ = ["model_card"]
+_USE: Final = (
+    "Intended: research and teaching on training, evaluation and class balancing with public chest X-rays.",
+    (
+        "Out of scope: any use for a patient; adults; other findings than pneumonia; other views, machines or "
+        "hospitals than those of the data set."
+    ),
+)
+_FACTORS: Final = (
+    "Recorded for each image: class, cause (bacteria or virus), patient, size in pixels, color mode.",
+    "Not recorded in the data set, so not evaluated: age, sex, severity, hospital unit, X-ray machine.",
+    "Files of both classes differ in size and compression, which a model can use as a shortcut.",
+)
+_ETHICS: Final = (
+    "The images are public and were published without names; file names carry a patient's number.",
+    "They show children treated at one hospital; the performance on other groups is unknown.",
+    "A wrong prediction can cause harm; nothing here was reviewed by a regulator or tested in clinical use.",
+)
 
 
 def model_card(
     facts: RunFacts, report: EvaluationReport, calibration: Calibration | NotApplicable | None = None
 ) -> Document:
-    """What a model is, what it was made for, how well it does and where it must not be used.
+    """The model card of a run: details, intended use, figures, limits.
 
     Args:
         facts: The run's records.
         report: Its evaluation.
-        calibration: Its calibration; None takes that of the records.
+        calibration: Its calibration; None: that of the records.
     """
     calibrated = facts.calibration if calibration is None else calibration
     architecture = facts_text(fact(facts.config, "architecture"))
@@ -46,55 +55,35 @@ def model_card(
             _details(facts),
             *run_tables.settings((facts,))[1:],
             Heading("Intended use"),
-            Bullets(
-                (
-                    "Intended: to study training, evaluation and balancing of classes on public chest X-rays, and teach it.",
-                    (
-                        "Out of scope: any use for a patient; adults; other findings than pneumonia; other views, machines or "
-                        "hospitals than those of the data set."
-                    ),
-                )
-            ),
+            Bullets(_USE),
             Heading("Factors"),
-            Bullets(
-                (
-                    "Recorded for each image: class, cause (bacteria or virus), patient, size in pixels, color mode.",
-                    "Not recorded in the data set, so not evaluated: age, sex, severity, hospital unit, X-ray machine.",
-                    "Files of both classes differ in size and compression, which a model can lean on.",
-                )
-            ),
+            Bullets(_FACTORS),
             Heading("Metrics"),
             Paragraph(
-                f"Images with a probability of at least {point.threshold:.3f} are called PNEUMONIA; the threshold follows the "
-                f"rule '{point.rule.value}' on split {point.split.value}. {report.methods}"
+                f"Images with a probability of at least {point.threshold:.3f} are classified as PNEUMONIA. The threshold "
+                f"follows the rule '{point.rule.value}' on split {point.split.value}. {report.methods}"
             ),
             Heading("Evaluation data"),
             Paragraph(
                 "Patients of the test split are in no other split."
                 if not report.selected_on_test
-                else "Selected on test: test images also chose the epoch and the learning rates, so test figures flatter."
+                else "Selected on test: epoch and learning rates were chosen on test images, so test figures are optimistic."
             ),
             _splits(report),
             Heading("Training data"),
             _training(facts),
             Heading("Quantitative analyses"),
-            *(_figures(part, report.selected_on_test) for part in report.splits.values()),
+            *(figures(report, split) for split in report.splits),
             Heading("Calibration", 2),
             _calibration(calibrated),
             Heading("Ethical considerations"),
-            Bullets(
-                (
-                    "The images are public and were published without names; file names carry a patient's number.",
-                    "They are of children treated at one hospital: nothing is known of how the model does on other groups.",
-                    "A wrong call can harm; nothing here was examined by a regulator or in clinical use.",
-                )
-            ),
+            Bullets(_ETHICS),
             Heading("Caveats and recommendations"),
             Bullets(
                 (
-                    *(("The figures are of phantoms and say nothing of X-rays.",) if phantom else ()),
+                    *(("The figures are from phantoms and do not apply to X-rays.",) if phantom else ()),
                     *LIMITS[1:],
-                    "One seed: another training of the same settings gives other figures. Compare several.",
+                    "One seed: another training with the same settings gives other figures. Compare several.",
                 )
             ),
         ),
@@ -149,28 +138,6 @@ def _training(facts: RunFacts) -> KeyValues:
             ("balancing", facts_text(fact(facts.config, "balance"))),
             ("validation images from", facts_text(fact(facts.config, "validation"))),
         ),
-    )
-
-
-def _figures(part: SplitReport, selected_on_test: bool) -> Table:
-    rows: list[tuple[str, ...]] = []
-    data: list[tuple[Cell, ...]] = []
-    for metric, estimate in part.figures.items():
-        if isinstance(estimate, NotApplicable):
-            shown = (or_reason(estimate), "", "")
-        else:
-            shown = (value_text(metric, estimate), interval_text(metric, estimate), f"{estimate.n:,}")
-        rows.append((NAMES[metric], *shown))
-        data.append((metric.value, *estimate_cells(estimate)))
-    counts = part.confusion
-    flattering = ", selected on test" if selected_on_test and part.split is Split.TEST else ""
-    return Table(
-        f"figures-{part.split.value}",
-        f"Figures on split {part.split.value}{flattering}",
-        ("figure", "value", "95 % interval", "n"),
-        tuple(rows),
-        notes=(f"TN {counts.tn:,}, FP {counts.fp:,}, FN {counts.fn:,}, TP {counts.tp:,}; PNEUMONIA is positive.",),
-        data=Data(("figure", "value", "low", "high", "n"), tuple(data)),
     )
 
 

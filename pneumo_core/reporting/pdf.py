@@ -1,4 +1,4 @@
-"""A document as PDF on A4: page numbers, the title at the head, tables that go on over pages under repeated headings."""
+"""A document as PDF on A4: page numbers, the title as header, tables over several pages with repeated column headings."""
 
 import io
 import re
@@ -30,8 +30,6 @@ from pneumo_core.reporting.document import (
 )
 from pneumo_core.reporting.drawing import BOLD, DPI, LOCK, REGULAR, drawable, font_path, png
 
-__all__ = ["to_pdf"]
-
 _FONT: Final = "DejaVuSans"
 _BOLD: Final = "DejaVuSans-Bold"
 _MARGIN: Final = 48.0
@@ -41,17 +39,17 @@ _WIDTH: Final = 595.27 - 2 * _MARGIN
 _HEIGHT: Final = 841.89 - 2 * _MARGIN - 24.0
 """Points, of A4's height, less the head's and the foot's lines."""
 _SMALLEST: Final = 6.0
-"""Points of the smallest print, in tables of many columns."""
+"""Smallest font size in points, for tables with many columns."""
 _PADDING: Final = 6.0
 _LONG: Final = 1000
 """Characters of a cell that may be higher than a page, in the narrowest column."""
 _ACCENT: Final = "#0B6B64"
 _BREAK: Final = re.compile(r"[ \t\r\n]+")
-"""Where a line may end; `str.split` would take a no-break space for such a place too."""
+"""Positions of line breaks; `str.split` would also split at a no-break space."""
 _INSIDE: Final = re.compile(r"(?<=[<>]) (?=[.\d])|(?<=\d) (?=(%|s|MiB)(\W|$))")
 """Spaces inside a number: between its sign or its unit and its digits."""
 _TOTAL: Final = "pages"
-"""Name of the drawing that stands for the number of pages, known at the end only."""
+"""Name of the placeholder for the number of pages, which is known only at the end."""
 
 
 def to_pdf(document: Document) -> bytes:
@@ -70,7 +68,7 @@ def to_pdf(document: Document) -> bytes:
             author="",
             creator="",
             lang="en",
-            invariant=1,  # No date, no chance.
+            invariant=1,  # No date and no random ids.
         )
         frame = _frame_of(drawable(document.title))
         template.build(_story(document), onFirstPage=frame, onLaterPages=frame)
@@ -111,7 +109,7 @@ def _story(document: Document) -> list[Any]:
     made = [_flowables(block, f"block-{place}") for place, block in enumerate(document.blocks)]
     for place, (block, flowables) in enumerate(zip(document.blocks, made, strict=True)):
         if isinstance(block, Heading):
-            # A heading never stands alone at the foot of a page: what it heads, up to the first thing that is none of it.
+            # A heading is kept with the start of its content, so that it is not alone at the foot of a page.
             needed, following = _room(flowables), place + 1
             while following < len(made):
                 needed += _start(document.blocks[following], made[following])
@@ -136,7 +134,7 @@ def _story(document: Document) -> list[Any]:
 
 
 def _room(flowables: list[Any]) -> float:
-    """Height that flowables take, in points, one below the other."""
+    """Total height of flowables, in points."""
     return sum(
         float(flowable.wrap(_WIDTH, _HEIGHT)[1] + flowable.getSpaceBefore() + flowable.getSpaceAfter())
         for flowable in flowables
@@ -144,7 +142,7 @@ def _room(flowables: list[Any]) -> float:
 
 
 def _start(block: Block, flowables: list[Any]) -> float:
-    """Height without which a block should not begin: a table's caption and first rows, a picture's whole."""
+    """Minimum height at which a block may start: a table's caption and first rows, a whole picture."""
     if isinstance(block, PageBreak):
         return 0.0
     whole = _room(flowables)
@@ -175,21 +173,21 @@ def _space() -> Any:
 
 
 def _styles() -> dict[str, Any]:
-    def style(name: str, size: float, *, bold: bool = False, colour: str = "#111827", **settings: Any) -> Any:
+    def style(name: str, size: float, *, bold: bool = False, color: str = "#111827", **settings: Any) -> Any:
         font = _BOLD if bold else _FONT
-        return ParagraphStyle(name, fontName=font, fontSize=size, leading=1.35 * size, textColor=colour, **settings)
+        return ParagraphStyle(name, fontName=font, fontSize=size, leading=1.35 * size, textColor=color, **settings)
 
     made = (
         style("title", 18, bold=True, spaceAfter=3),
-        style("subtitle", 9.5, colour="#4B5563"),
-        style("heading1", 13.5, bold=True, spaceBefore=12, spaceAfter=4, colour=_ACCENT),
+        style("subtitle", 9.5, color="#4B5563"),
+        style("heading1", 13.5, bold=True, spaceBefore=12, spaceAfter=4, color=_ACCENT),
         style("heading2", 11, bold=True, spaceBefore=9, spaceAfter=3),
         style("heading3", 9.5, bold=True, spaceBefore=7, spaceAfter=2),
         style("body", 9, spaceAfter=5),
         style("lead", 10.5),
         style("item", 9, leftIndent=12, bulletIndent=2, spaceAfter=2),
         style("caption", 8.5, bold=True, spaceBefore=5, spaceAfter=2),
-        style("note", 7.5, colour="#4B5563", spaceBefore=2),
+        style("note", 7.5, color="#4B5563", spaceBefore=2),
     )
     return {one.name: one for one in made}
 
@@ -199,7 +197,7 @@ def _text(text: str, style: str, bullet: str | None = None) -> Any:
 
 
 def _bookmark(heading: Heading, key: str) -> Any:
-    """An entry of the reader's outline, which takes no room."""
+    """An entry of the outline, without height."""
 
     def mark(flowable: Any) -> None:
         flowable.canv.bookmarkPage(key)
@@ -244,7 +242,7 @@ def _table(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...], numeric:
     ]
     if head:
         style.append(("LINEBELOW", (0, 0), (-1, 0), 1.0, "#6B7280"))
-    # A row is broken only where it may not fit a page: the parts of such a table forget where they stand.
+    # Rows are split only if they may not fit a page, because the parts of such a table lose their position.
     long = any(len(text) > _LONG for row in shown for text in row)
     return Grid(body, colWidths=widths, repeatRows=len(head), style=style, splitInRow=int(long), hAlign="LEFT")
 
@@ -255,10 +253,9 @@ def _unbroken(text: str) -> str:
 
 
 def _fitted(rows: list[tuple[str, ...]]) -> tuple[float, list[float]]:
-    """Size of the print and widths of the columns, in points, so that all columns stand side by side on the page.
+    """Font size and widths of the columns, in points, so that all columns fit the page.
 
-    A column gets what its longest word needs, as long as that is possible, and a share of what is left by its longest
-    text.
+    A column gets the width of its longest word, if possible, and a part of the remaining width by its longest text.
     """
 
     def widths(size: float, split: bool) -> list[float]:
@@ -275,7 +272,7 @@ def _fitted(rows: list[tuple[str, ...]]) -> tuple[float, list[float]]:
     if sum(whole) <= _WIDTH:
         return size, whole
     share = _WIDTH / len(whole)
-    if sum(words) > _WIDTH:  # Some word is broken: none takes more of the page than is left by the narrow columns.
+    if sum(words) > _WIDTH:  # Words must be split: no column takes more than the narrow columns leave.
         narrow = sum(word for word in words if word <= share)
         broad = sum(1 for word in words if word > share)
         return size, [word if word <= share else (_WIDTH - narrow) / broad for word in words]

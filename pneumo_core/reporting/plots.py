@@ -1,16 +1,19 @@
-"""Figures of a comparison: values in, a Matplotlib figure out. A is drawn gray and dashed, B in colour and solid."""
+"""Figures of a comparison: values in, a Matplotlib figure out. A is drawn gray and dashed, B in color and solid."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from pneumo_core.evaluation.curves import epoch_points, lettered, pr_steps, reliability_bins, roc_point
 from pneumo_core.evaluation.metrics import Confusion, FloatArray, PrCurve, RocCurve
+from pneumo_core.evaluation.operating import GRID, DecisionCurve
+from pneumo_core.evaluation.reliability import Bin, Reliability
 from pneumo_core.evaluation.significance import SeedDifference, Spread
-from pneumo_core.evaluation.wording import NAMES, SCORES
+from pneumo_core.evaluation.wording import NAMES, SCORES, percent, scaled
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
-from pneumo_core.reporting.drawing import drawable
-from pneumo_core.reporting.facts import RunFacts, epochs
+from pneumo_core.reporting.drawing import COLORS, drawable, ink
+from pneumo_core.reporting.facts import RunFacts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,25 +21,8 @@ if TYPE_CHECKING:
 
     from pneumo_core.evaluation.comparison import Comparison, Side
 
-__all__ = [
-    "COLOURS",
-    "confusions",
-    "decision_curve",
-    "forest",
-    "history",
-    "net_benefit",
-    "pr",
-    "probabilities",
-    "reliability",
-    "roc",
-    "seeds",
-]
-
-COLOURS: Final[dict[Label, str]] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D97706"}
-"""The classes' colours, as on every page."""
-
 _SIDES: Final = (("#64748B", "--"), ("#0E857B", "-"))
-"""Colour and line of A and of B: told apart without colour too."""
+"""Color and line style of A and B, distinguishable without color too."""
 
 _CHANCE: Final[dict[str, Any]] = {"color": "#9CA3AF", "linewidth": 1, "linestyle": ":"}
 _WIDE: Final = 7.0
@@ -47,12 +33,11 @@ def roc(comparison: "Comparison") -> "Figure":
     """ROC curves of every run of both sides, with each run's operating point."""
     figure, axes = _square()
     axes.plot([0, 1], [0, 1], label="chance", **_CHANCE)
-    for side, (colour, line) in zip((comparison.a, comparison.b), _SIDES, strict=True):
+    for side, (color, line) in _sides(comparison):
         for curve, counts, label in zip(side.roc, side.confusions, _labels(side, Metric.AUROC), strict=True):
-            if isinstance(curve, RocCurve):
-                axes.plot(curve.fpr, curve.tpr, line, color=colour, linewidth=1.4, label=label)
-                point = (counts.fp / (counts.fp + counts.tn), counts.tp / (counts.tp + counts.fn))
-                axes.plot(*point, "o" if line == "-" else "s", color=colour, markeredgecolor="white", markersize=7)
+            if isinstance(curve, RocCurve) and (point := roc_point(counts)):
+                axes.plot(curve.fpr, curve.tpr, line, color=color, linewidth=1.4, label=label)
+                axes.plot(*point, "o" if line == "-" else "s", color=color, markeredgecolor="white", markersize=7)
     return _finished(figure, axes, "1 \N{MINUS SIGN} specificity", "sensitivity", "lower right")
 
 
@@ -61,66 +46,65 @@ def pr(comparison: "Comparison") -> "Figure":
     figure, axes = _square()
     share = comparison.a.n_pneumonia / comparison.a.n
     axes.axhline(share, label=f"chance: prevalence {share:.2f}", **_CHANCE)
-    for side, (colour, line) in zip((comparison.a, comparison.b), _SIDES, strict=True):
+    for side, (color, line) in _sides(comparison):
         for curve, label in zip(side.pr, _labels(side, Metric.AUPRC), strict=True):
             if isinstance(curve, PrCurve):
-                recall, precision = (0.0, *curve.recall), (curve.precision[0], *curve.precision)
-                axes.step(recall, precision, line, color=colour, linewidth=1.4, label=label, where="pre")
+                steps = pr_steps(curve)
+                axes.step(steps.recall, steps.precision, line, color=color, linewidth=1.4, label=label, where="pre")
     return _finished(figure, axes, "recall (sensitivity)", "precision (PPV)", "lower left")
 
 
 def reliability(comparison: "Comparison") -> "Figure":
-    """Observed share of PNEUMONIA against the mean probability of each bin, and how many images the bins hold."""
+    """Observed frequency of PNEUMONIA against the mean probability of each bin, and the number of images in the bins."""
     figure = _figure(_WIDE, 5.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     upper.plot([0, 1], [0, 1], label="perfect", **_CHANCE)
-    for place, side in enumerate((comparison.a, comparison.b)):
-        colour, line = _SIDES[place]
-        found = [part for part in side.reliability if not isinstance(part, NotApplicable)]
+    for place, (side, (color, line)) in enumerate(_sides(comparison)):
+        found = [part for part in side.reliability if isinstance(part, Reliability)]
         for part, label in zip(found, _labels(side, None), strict=False):
-            points = [
-                (bin_.mean_probability, bin_.observed)
-                for bin_ in part.bins
-                if not isinstance(bin_.observed, NotApplicable)
-            ]
-            x, shares = [point for point, _ in points], [share for _, share in points]
-            alone = len(found) == 1
-            low = [share.value - share.low if alone else 0.0 for share in shares]
-            high = [share.high - share.value if alone else 0.0 for share in shares]
-            y = [share.value for share in shares]
+            bins = reliability_bins(part)
+            share, alone = bins["observed"], len(found) == 1
+            ends = [share - bins["low"], bins["high"] - share] if alone else [0 * share, 0 * share]
             upper.errorbar(
-                x, y, [low, high], fmt=f"o{line}", color=colour, markersize=4, linewidth=1.2, capsize=2, label=label
+                bins["mean probability"],
+                share,
+                ends,
+                fmt=f"o{line}",
+                color=color,
+                markersize=4,
+                linewidth=1.2,
+                capsize=2,
+                label=label,
             )
         if found:
-            centres = np.array([(bin_.low + bin_.high) / 2 for bin_ in found[0].bins])
+            centers = np.array([(bin_.low + bin_.high) / 2 for bin_ in found[0].bins])
             width = (found[0].bins[0].high - found[0].bins[0].low) * 0.4
-            mean = np.mean([[bin_.n for bin_ in part.bins] for part in found], axis=0)
-            lower.bar(centres + (place - 0.5) * width, mean, width, color=colour)
-    upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="observed share of PNEUMONIA")
+            lower.bar(centers + (place - 0.5) * width, _mean_counts(found), width, color=color)
+    upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="observed frequency of PNEUMONIA")
     lower.set(xlabel="probability of PNEUMONIA", ylabel="images (mean)")
     upper.legend(loc="upper left")
     return figure
 
 
 def confusions(comparison: "Comparison") -> "Figure":
-    """The confusion matrix of each side, of several runs the mean, the colour by share of the true class."""
+    """The confusion matrix of each side, for several runs their mean; the color shows the fraction of the true class."""
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415  Only where a figure is drawn.
 
     figure = _figure(_WIDE, 3.1)
-    for axes, letter, side in zip(figure.subplots(1, 2), "AB", (comparison.a, comparison.b), strict=True):
+    for axes, (letter, side) in zip(figure.subplots(1, 2), lettered(comparison), strict=True):
         rows = {
             Label.NORMAL: _mean_row(side.confusions, "tn", "fp"),
             Label.PNEUMONIA: _mean_row(side.confusions, "fn", "tp"),
         }
         for place, (label, counts) in enumerate(rows.items()):
-            fade = LinearSegmentedColormap.from_list(label.name, ["#F1F5F9", COLOURS[label]])
+            fade = LinearSegmentedColormap.from_list(label.name, ["#F1F5F9", COLORS[label]])
             for column, count in enumerate(counts):
                 share = count / sum(counts) if sum(counts) else 0.0
                 axes.add_patch(_cell(column, place, fade(share)))
-                of_row = f"{share:.1%}" if sum(counts) else "no image"
+                of_row = percent(share) if sum(counts) else "no image"
                 text = f"{count:,.0f}" if len(side.confusions) == 1 else f"{count:,.1f}"
-                axes.text(column, place, f"{text}\n{of_row}", ha="center", va="center", color=_ink(fade(share)))
-        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xticks=[0, 1], yticks=[0, 1], ylabel="labelled")
+                axes.text(column, place, f"{text}\n{of_row}", ha="center", va="center", color=ink(fade(share)[:3]))
+        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5), xticks=[0, 1], yticks=[0, 1], ylabel="labeled")
         axes.set_xticklabels([f"called\n{label.name}" for label in Label])
         axes.set_yticklabels([label.name for label in Label], rotation=90, va="center")
         runs = len(side.confusions)
@@ -135,60 +119,41 @@ def confusions(comparison: "Comparison") -> "Figure":
 def forest(comparison: "Comparison") -> "Figure":
     """Difference of each figure with its interval over patients, and below it a thin bar, that over seeds where there is one.
 
-    All in one colour: an interval over patients that leaves out 0 is no claim by itself. Shares left, the rest right.
+    All have one color: an interval over patients that excludes 0 is not a claim by itself. Fractions left, scores right.
     """
     figure = _figure(_WIDE, 4.0)
-    parts = (
-        [metric for metric in Metric if metric not in SCORES],
-        [metric for metric in Metric if metric in SCORES],
-    )
-    for axes, metrics, scale, unit in zip(
-        figure.subplots(1, 2, width_ratios=[3, 2]),
-        parts,
-        (100, 1),
-        ("B \N{MINUS SIGN} A, points", "B \N{MINUS SIGN} A"),
-        strict=True,
-    ):
+    for axes, of_scores in zip(figure.subplots(1, 2, width_ratios=[3, 2]), (False, True), strict=True):
+        metrics = [metric for metric in Metric if (metric in SCORES) is of_scores]
         axes.axvline(0, color="#111827", linewidth=0.8)
         for place, metric in enumerate(metrics):
             estimate = comparison.differences[metric].estimate
-            if isinstance(estimate, Estimate):
-                ends = [[scale * (estimate.value - estimate.low)], [scale * (estimate.high - estimate.value)]]
-                axes.errorbar(
-                    scale * estimate.value, place, xerr=ends, fmt="o", color=_SIDES[0][0], capsize=3, markersize=5
-                )
-                if isinstance(over := comparison.seeds[metric], SeedDifference):
-                    axes.hlines(place + 0.28, scale * over.low, scale * over.high, color="#111827", linewidth=0.8)
-            else:
+            if isinstance(estimate, NotApplicable):
                 axes.text(0, place, "n/a", va="center", ha="center", fontsize=8)
+                continue
+            ends = [[scaled(metric, estimate.value - estimate.low)], [scaled(metric, estimate.high - estimate.value)]]
+            style: dict[str, Any] = {"fmt": "o", "color": _SIDES[0][0], "capsize": 3, "markersize": 5}
+            axes.errorbar(scaled(metric, estimate.value), place, xerr=ends, **style)
+            if isinstance(over := comparison.seeds[metric], SeedDifference):
+                low, high = scaled(metric, over.low), scaled(metric, over.high)
+                axes.hlines(place + 0.28, low, high, color="#111827", linewidth=0.8)
         axes.set_yticks(range(len(metrics)), [NAMES[metric] for metric in metrics])
-        axes.set(ylim=(len(metrics) - 0.5, -0.5), xlabel=unit)
+        axes.set(ylim=(len(metrics) - 0.5, -0.5), xlabel="B \N{MINUS SIGN} A" + ("" if of_scores else ", points"))
     return figure
 
 
 def seeds(comparison: "Comparison") -> "Figure":
-    """Accuracy of every run as a dot, with the mean over seeds and its t interval where there are two or more."""
+    """Accuracy of every run as a dot, with the mean over seeds and, for two or more, its t interval."""
     figure = _figure(_WIDE, 2.2)
     axes = figure.subplots()
-    sides = (comparison.a, comparison.b)
-    for place, side in enumerate(sides):
-        colour, _ = _SIDES[place]
+    for place, (side, (color, _)) in enumerate(_sides(comparison)):
         values = [100 * (counts.tn + counts.tp) / counts.n for counts in side.confusions]
         spread = side.spread[Metric.ACCURACY]
         if isinstance(spread, Spread):
             ends = [[100 * (spread.mean - spread.low)], [100 * (spread.high - spread.mean)]]
-            axes.errorbar(
-                100 * spread.mean,
-                place + 0.16,
-                xerr=ends,
-                fmt="D",
-                color=colour,
-                capsize=4,
-                markersize=6,
-                linewidth=1.2,
-            )
-        axes.plot(values, [place - 0.12] * len(values), "o", color=colour, alpha=0.75, markersize=7)
-    axes.set_yticks([0, 1], [_short(f"{letter}: {side.name}", 34) for letter, side in zip("AB", sides, strict=True)])
+            style: dict[str, Any] = {"fmt": "D", "color": color, "capsize": 4, "markersize": 6, "linewidth": 1.2}
+            axes.errorbar(100 * spread.mean, place + 0.16, xerr=ends, **style)
+        axes.plot(values, [place - 0.12] * len(values), "o", color=color, alpha=0.75, markersize=7)
+    axes.set_yticks([0, 1], [_short(f"{letter}: {side.name}", 34) for letter, side in lettered(comparison)])
     axes.set(ylim=(1.5, -0.5), xlabel="accuracy, %: dots are runs, diamonds their mean over seeds")
     return figure
 
@@ -198,23 +163,14 @@ def history(name: str, facts: Sequence[RunFacts]) -> "Figure":
     figure = _figure(_WIDE, 2.9)
     for axes, value in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for run in facts:
-            trained = epochs(run)
-            x = [int(event["epoch"]) + 1 for event in trained]
-            for key, line, colour, label in (
+            points = epoch_points(run.events)
+            for key, line, color, label in (
                 (value, ":", "#64748B", "training"),
                 (f"val_{value}", "-", "#0E857B", "validation"),
             ):
-                y = [_number(event.get(key)) for event in trained]
-                axes.plot(
-                    x,
-                    y,
-                    line,
-                    marker=".",
-                    markersize=3,
-                    color=colour,
-                    linewidth=1.1,
-                    label=label if run is facts[0] else "_",
-                )
+                y = [number if isinstance(number, int | float) else np.nan for number in points[key]]
+                style = {"marker": ".", "markersize": 3, "color": color, "linewidth": 1.1}
+                axes.plot(points["epoch"], y, line, label=label if run is facts[0] else "_", **style)
         axes.set(xlabel="epoch", ylabel=value)
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.axes[0].legend()
@@ -223,28 +179,18 @@ def history(name: str, facts: Sequence[RunFacts]) -> "Figure":
 
 
 def probabilities(comparison: "Comparison") -> "Figure":
-    """Images of each class by probability, in the bins of the reliability diagram; of several runs the mean."""
+    """Images of each class by probability, in the bins of the reliability diagram; for several runs their mean."""
     figure = _figure(_WIDE, 2.9)
-    for axes, letter, side in zip(figure.subplots(1, 2, sharey=True), "AB", (comparison.a, comparison.b), strict=True):
-        found = [part for part in side.reliability if not isinstance(part, NotApplicable)]
+    for axes, (letter, side) in zip(figure.subplots(1, 2, sharey=True), lettered(comparison), strict=True):
+        found = [part for part in side.reliability if isinstance(part, Reliability)]
         if found:
-            edges = [bin_.low for bin_ in found[0].bins]
+            edges = np.array([bin_.low for bin_ in found[0].bins])
             width = found[0].bins[0].high - edges[0]
-            sick = np.mean(
-                [
-                    [
-                        0 if isinstance(bin_.observed, NotApplicable) else bin_.n * bin_.observed.value
-                        for bin_ in part.bins
-                    ]
-                    for part in found
-                ],
-                axis=0,
-            )
-            counts = np.mean([[bin_.n for bin_ in part.bins] for part in found], axis=0)
-            heights = {Label.NORMAL: counts - sick, Label.PNEUMONIA: sick}
+            sick = _mean_counts(found, of_pneumonia=True)
+            heights = {Label.NORMAL: _mean_counts(found) - sick, Label.PNEUMONIA: sick}
             for place, (label, height) in enumerate(heights.items()):
-                left = np.array(edges) + width * (0.08 + 0.42 * place)
-                axes.bar(left, height, width * 0.42, align="edge", color=COLOURS[label], label=label.name)
+                left = edges + width * (0.08 + 0.42 * place)
+                axes.bar(left, height, width * 0.42, align="edge", color=COLORS[label], label=label.name)
         for place, threshold in enumerate(side.thresholds):
             axes.axvline(threshold, color="#111827", linewidth=1, linestyle="--", label="_" if place else "threshold")
         axes.set(xlim=(0, 1), xlabel="probability of PNEUMONIA")
@@ -254,40 +200,42 @@ def probabilities(comparison: "Comparison") -> "Figure":
     return figure
 
 
-def decision_curve(comparison: "Comparison") -> "Figure":
-    """Net benefit of each run, of treating all and of treating none, by threshold (`net_benefit`)."""
+def decision_curve(comparison: "Comparison", curves: tuple[Sequence[DecisionCurve | NotApplicable], ...]) -> "Figure":
+    """Net benefit of each run, of treating all and of treating none, by threshold probability.
+
+    Args:
+        comparison: The comparison.
+        curves: Decision curves of A's runs and of B's, in the order of their run ids.
+    """
     figure = _figure(_WIDE, 3.4)
     axes = figure.subplots()
-    grid = np.linspace(0.01, 0.99, 99)
     share = comparison.a.n_pneumonia / comparison.a.n
+    grid = np.array(GRID)
     axes.plot(grid, share - (1 - share) * grid / (1 - grid), color="#9CA3AF", linewidth=1.2, label="treat all")
     axes.axhline(0, color="#111827", linewidth=1, label="treat none")
-    for side, (colour, line) in zip((comparison.a, comparison.b), _SIDES, strict=True):
-        for curve, label in zip(side.roc, _labels(side, None), strict=True):
-            if isinstance(curve, RocCurve):
-                benefit = net_benefit(curve, side.n_pneumonia / side.n, grid)
-                axes.plot(grid, benefit, line, color=colour, linewidth=1.4, label=label)
+    for (side, (color, line)), of_side in zip(_sides(comparison), curves, strict=True):
+        for curve, label in zip(of_side, _labels(side, None), strict=True):
+            if isinstance(curve, DecisionCurve):
+                axes.plot(curve.threshold, curve.model, line, color=color, linewidth=1.4, label=label)
     axes.set(xlim=(0, 1), ylim=(-0.1, min(1.0, share * 1.15)), xlabel="threshold probability", ylabel="net benefit")
     figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
-def net_benefit(curve: RocCurve, prevalence: float, thresholds: FloatArray) -> FloatArray:
-    """Net benefit of calling PNEUMONIA from each threshold on (Vickers and Elkin 2006, Med Decis Making 26:565-574).
+def _sides(comparison: "Comparison") -> "Iterator[tuple[Side, tuple[str, str]]]":
+    """Both sides with their color and line."""
+    return zip((comparison.a, comparison.b), _SIDES, strict=True)
 
-    Args:
-        curve: Whole ROC curve of the probabilities, with a point for each distinct one.
-        prevalence: Share of PNEUMONIA, in [0, 1].
-        thresholds: Threshold probabilities t, (k,), in (0, 1).
 
-    Returns:
-        True positives less false positives times t / (1 - t), per image, (k,), float64.
-    """
-    falling = np.array(curve.threshold)
-    # The last point whose threshold is not below t; the first point calls none.
-    place = np.maximum(np.searchsorted(-falling, -thresholds, side="right") - 1, 0)
-    tpr, fpr = np.array(curve.tpr)[place], np.array(curve.fpr)[place]
-    return np.asarray(prevalence * tpr - (1 - prevalence) * fpr * thresholds / (1 - thresholds))
+def _mean_counts(found: Sequence[Reliability], *, of_pneumonia: bool = False) -> FloatArray:
+    """Images of each bin, or those of PNEUMONIA, mean over the runs."""
+
+    def count(bin_: Bin) -> float:
+        if not of_pneumonia:
+            return bin_.n
+        return 0 if isinstance(bin_.observed, NotApplicable) else bin_.n * bin_.observed.value
+
+    return np.asarray(np.mean([[count(bin_) for bin_ in part.bins] for part in found], axis=0))
 
 
 def _figure(width: float, height: float) -> "Figure":
@@ -308,7 +256,7 @@ def _finished(figure: "Figure", axes: "Axes", x: str, y: str, legend: Literal["l
 
 
 def _labels(side: "Side", metric: Metric | None) -> list[str]:
-    """A legend entry for a side's first run, none for the others; with the mean figure where one is named."""
+    """A legend entry for a side's first run, none for the others; with the mean of the metric, if given."""
     estimate = None if metric is None else side.figures[metric]
     figure = f", {NAMES[metric]} {estimate.value:.3f}" if metric and isinstance(estimate, Estimate) else ""
     runs = f", {len(side.run_ids)} runs" if len(side.run_ids) > 1 else ""
@@ -327,19 +275,7 @@ def _mean_row(counts: Sequence[Confusion], first: str, second: str) -> tuple[flo
     )
 
 
-def _cell(column: int, row: int, colour: Any) -> Any:
+def _cell(column: int, row: int, color: Any) -> Any:
     from matplotlib.patches import Rectangle  # noqa: PLC0415  Only where a figure is drawn.
 
-    return Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=colour)
-
-
-def _ink(colour: Any) -> str:
-    """Black or white, whichever reads better: relative luminance of WCAG 2.2, where both read alike at 0.179."""
-    shades = np.array(colour[:3])
-    linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4)
-    return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#FFFFFF"
-
-
-def _number(value: Any) -> float:
-    """A value of an event; a gap in the line where there is none."""
-    return float(value) if isinstance(value, int | float) else float("nan")
+    return Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=color)

@@ -9,8 +9,6 @@ from pneumo_core.records import Label, Metric, NotApplicable, Split
 from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS, PUBLISHED, PublishedResult
 from pneumo_core.reporting.document import Block, Bullets, Data, Heading, Table
 
-__all__ = ["OFFICIAL_IMAGES", "published_blocks", "published_table"]
-
 OFFICIAL_IMAGES: Final = sum(OFFICIAL_COUNTS[Split.TEST, label] for label in Label)
 """The official test images."""
 
@@ -18,7 +16,7 @@ _METRICS: Final = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metr
 
 
 def published_blocks(comparison: Comparison, is_phantom: tuple[bool, bool]) -> tuple[Block, ...]:
-    """The table, and what careful work on the report's question found."""
+    """The table, and published findings on the report's question."""
     return (
         Heading("Published results"),
         published_table(comparison, is_phantom),
@@ -27,7 +25,7 @@ def published_blocks(comparison: Comparison, is_phantom: tuple[bool, bool]) -> t
 
 
 def published_table(comparison: Comparison, is_phantom: tuple[bool, bool]) -> Table:
-    """Published results beside both sides, in percent, each with whether it may be compared.
+    """Published results beside both sides, in percent, each with its comparability.
 
     Args:
         comparison: The comparison.
@@ -56,7 +54,7 @@ def _ours(letter: str, side: Side, is_phantom: bool, split: Split) -> tuple[str,
         comparable = f"no: {side.n:,} images, not {OFFICIAL_IMAGES}"
     else:
         comparable = "official"
-    note = "Selected on test: these flatter." if side.selected_on_test and split is Split.TEST else ""
+    note = "Selected on test: optimistic." if side.selected_on_test and split is Split.TEST else ""
     return (f"{letter}, ours", side.name, *shown, f"{side.n:,}", comparable, "", note, "")
 
 

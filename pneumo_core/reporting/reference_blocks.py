@@ -5,24 +5,25 @@ from typing import Any
 
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import config_from_dict
-from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart, protocol_notes
+from pneumo_core.evaluation.against_report import Row, against_parameters, against_report, counterpart, protocol_notes
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.evaluation.wording import or_reason, plain, score_text, signed
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reference import INCONSISTENCIES, ReportRun
-from pneumo_core.reporting.document import Block, Bullets, Cell, Data, Heading, Paragraph, Table, estimate_cells
+from pneumo_core.reporting.document import Block, Bullets, Cell, Heading, Paragraph, Table, estimate_cells, numbered
 from pneumo_core.reporting.facts import RunFacts
-
-__all__ = ["against_blocks", "inconsistencies", "parameters_table", "report_table"]
 
 
 def against_blocks(
     comparison: Comparison, facts_a: Sequence[RunFacts], facts_b: Sequence[RunFacts]
 ) -> tuple[Block, ...]:
-    """Each side beside the training of the report that it repeats, or why there is none."""
+    """Each side beside the training of the report that it reproduces, or the reason why there is none."""
     blocks: list[Block] = [Heading("Against the report of 2020")]
     if comparison.split is not Split.TEST:
-        return (*blocks, Paragraph(f"n/a: the report's figures are of test images, these of {comparison.split.value}."))
+        return (
+            *blocks,
+            Paragraph(f"n/a: the report's figures are from test images, these from {comparison.split.value}."),
+        )
     for letter, side, facts in (("A", comparison.a, facts_a), ("B", comparison.b, facts_b)):
         blocks += _side(letter, side, facts[0])
     notes = [protocol_notes(selected_on_test=side.selected_on_test, n=side.n) for side in (comparison.a, comparison.b)]
@@ -30,42 +31,41 @@ def against_blocks(
 
 
 def inconsistencies() -> Table:
-    """What the report says against itself."""
+    """Inconsistencies of the report."""
     return Table(
         "inconsistencies",
-        "What the report of 2020 says against itself",
-        ("what", "it says", "what is so", "why it matters"),
+        "Inconsistencies of the report of 2020",
+        ("subject", "report", "facts", "consequence"),
         tuple((one.title, one.says, one.so, one.matters) for one in INCONSISTENCIES),
     )
 
 
 def report_table(letter: str, side: Side, run: ReportRun) -> Table:
-    """Each figure of a training of the report beside ours, as fractions, since the report prints them so."""
-    rows: list[tuple[str, ...]] = []
-    data: list[tuple[Cell, ...]] = []
-    for row in against_report(side.figures, run):
-        missing = isinstance(row.difference, NotApplicable)
-        difference = "" if isinstance(row.difference, NotApplicable) else signed(f"{row.difference:+z.3f}")
-        reported = f"{row.report:.{row.decimals}f}"
-        rows.append((row.name, row.place, reported, score_text(row.ours), difference, "" if missing else row.words))
-        numbers = (*estimate_cells(row.ours), None if missing else plain(row.difference))
-        data.append((row.name, row.place, row.report, *numbers, None if missing else str(plain(row.inside))))
+    """Each figure of a training of the report beside ours, as fractions, like in the report."""
+
+    def row(found: Row) -> tuple[Sequence[str], Sequence[Cell]]:
+        of, reported = (found.name, found.place), f"{found.report:.{found.decimals}f}"
+        if isinstance(found.difference, NotApplicable):
+            numbers = (found.report, *estimate_cells(found.ours), None, None)
+            return (*of, reported, score_text(found.ours), "", ""), (*of, *numbers)
+        difference = signed(f"{found.difference:+z.3f}")
+        numbers = (found.report, *estimate_cells(found.ours), found.difference, str(plain(found.inside)))
+        return (*of, reported, score_text(found.ours), difference, found.words), (*of, *numbers)
+
     runs = "" if len(side.run_ids) == 1 else f", mean of {len(side.run_ids)} runs"
-    return Table(
+    return numbered(
         f"against-report-{letter.lower()}",
         f"{letter}, {side.name}, beside the report's {run.architecture.value}, "
         f"{'balanced' if run.balanced else 'original'} data",
         ("figure", "place", "report", "ours (95 %)", "ours \N{MINUS SIGN} report", "the report's value is"),
-        tuple(rows),
-        notes=(f"Ours: n = {side.n:,} test images{runs}. Class 0 is NORMAL, class 1 PNEUMONIA.",),
-        data=Data(
-            ("figure", "place", "report", "ours", "ours_low", "ours_high", "n", "difference", "inside"), tuple(data)
-        ),
+        ("figure", "place", "report", "ours", "ours_low", "ours_high", "n", "difference", "inside"),
+        map(row, against_report(side.figures, run)),
+        (f"Ours: n = {side.n:,} test images{runs}. Class 0 is NORMAL, class 1 PNEUMONIA.",),
     )
 
 
 def parameters_table(letter: str, manifest: Mapping[str, Any], run: ReportRun) -> Table:
-    """Parameters of the report's network and ours, to the last one."""
+    """Parameter counts of the report's network and ours."""
     return Table(
         f"against-parameters-{letter.lower()}",
         f"{letter}: parameters against the report's",

@@ -1,22 +1,24 @@
-"""What runs were asked, trained on and run on, as tables of a document."""
+"""Settings, data, cost and hardware of runs, as tables of a document."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.run import RunConfig
+from pneumo_core.evaluation.curves import epochs
 from pneumo_core.records import Split
 from pneumo_core.reporting.document import KeyValues, Table
-from pneumo_core.reporting.facts import UNRECORDED, RunFacts, epochs, fact, facts_text
-
-__all__ = ["flat", "runs", "settings", "versions"]
+from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text
+from pneumo_core.runs.submission import RunData
 
 
 def settings(facts: Sequence[RunFacts], name: str = "settings") -> tuple[Table, KeyValues]:
-    """The settings in which runs differ, a column for each set of runs that differ in their seed alone, and the others."""
+    """The settings that differ, with a column for each set of runs that differ only in their seed, and the common settings."""
     groups: dict[tuple[tuple[str, str], ...], list[RunFacts]] = {}
     for run in facts:
-        asked = tuple((key, value) for key, value in sorted(flat(run.config).items()) if key != "seed")
-        groups.setdefault(asked, []).append(run)
-    columns = [dict(asked) for asked in groups]
+        values = tuple((key, value) for key, value in sorted(flat(run.config).items()) if key != "seed")
+        groups.setdefault(values, []).append(run)
+    columns = [dict(values) for values in groups]
     keys = sorted({key for column in columns for key in column})
     body = [(key, *(column.get(key, UNRECORDED) for column in columns)) for key in keys]
     seeds = ("seed", *(", ".join(facts_text(fact(run.config, "seed")) for run in runs) for runs in groups.values()))
@@ -30,7 +32,7 @@ def settings(facts: Sequence[RunFacts], name: str = "settings") -> tuple[Table, 
         ),
         KeyValues(
             f"{name}-alike",
-            "Settings" if len(facts) == 1 else "Settings alike in all runs",
+            "Settings" if len(facts) == 1 else "Settings common to all runs",
             tuple((row[0], row[1]) for row in body if len(set(row[1:])) == 1),
         ),
     )
@@ -48,24 +50,21 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def runs(facts: Sequence[RunFacts], name: str = "runs") -> Table:
-    """Where each run's images, parameters and minutes went."""
+    """Images, parameters, durations and hardware of each run."""
     rows = []
     for run in facts:
         images = [facts_text(fact(run.manifest, "images", split.value), ",") for split in Split]
         added = fact(run.manifest, "images_added")
         device = fact(run.manifest, "device") or {}
-        duration, memory = fact(run.manifest, "training_duration_s"), fact(run.manifest, "peak_memory_bytes")
         rows.append(
             (
                 run.run_id,
                 " / ".join(images) + (f", {added:,} added" if added else ""),
                 facts_text(fact(run.manifest, "parameters"), ","),
                 facts_text(fact(run.manifest, "trainable_parameters"), ","),
-                str(len(epochs(run))),
-                facts_text(duration, ",.0f", "\N{NO-BREAK SPACE}s"),
-                facts_text(
-                    memory / 2**20 if isinstance(memory, int | float) else memory, ",.0f", "\N{NO-BREAK SPACE}MiB"
-                ),
+                str(len(epochs(run.events))),
+                facts_text(fact(run.manifest, "training_duration_s"), ",.0f", "\N{NO-BREAK SPACE}s"),
+                facts_text(_peak_mib(run.manifest), ",.0f", "\N{NO-BREAK SPACE}MiB"),
                 f"{facts_text(device.get('kind'))}, {facts_text(device.get('precision'))}",
             )
         )
@@ -75,7 +74,7 @@ def runs(facts: Sequence[RunFacts], name: str = "runs") -> Table:
 
 
 def versions(facts: Sequence[RunFacts], name: str = "versions") -> Table:
-    """Data sets, machines and versions, each value once with the runs that it is of."""
+    """Data sets, machines and versions, each value once, with its runs."""
     found: dict[tuple[str, str], list[str]] = {}
     for run in facts:
         phantom = ", phantoms, not X-rays" if run.data.get("is_phantom") else ""
@@ -95,3 +94,47 @@ def versions(facts: Sequence[RunFacts], name: str = "versions") -> Table:
         (key, value, "all" if len(ids) == len(facts) else ", ".join(ids)) for (key, value), ids in found.items()
     )
     return Table(name, "Data, machine and versions", ("what", "value", "runs"), rows)
+
+
+def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Mapping[str, Any]) -> Table:
+    """A run's details from its manifest and config, for people; missing values are marked."""
+
+    def recorded(*names: str, shape: str = "", unit: str = "") -> str:
+        return facts_text(fact(manifest, *names), shape, unit)
+
+    total, trainable = fact(manifest, "parameters"), fact(manifest, "trainable_parameters")
+    fixed = total - trainable if isinstance(total, int) and isinstance(trainable, int) else None
+    first = fact(manifest, "first_epoch_of_last_session")
+    resumed = f" (resumed after epoch {first}; the last session)" if isinstance(first, int) and first else ""
+    versions = fact(manifest, "device", "versions")
+    rows = {
+        "run": run_id,
+        "data": facts_text(data.data_id or None) + (", phantoms" if data.is_phantom else ""),
+        "seed": recorded("seed"),
+        "most epochs": facts_text(config.epochs if config else None),
+        **{f"images in {split.value}": recorded("images", split.value, shape=",") for split in Split},
+        "parameters": recorded("parameters", shape=","),
+        "parameters trainable": recorded("trainable_parameters", shape=","),
+        "parameters not trainable": facts_text(fixed, ","),
+        "backend": recorded("device", "backend"),
+        "device": f"{recorded('device', 'kind')}: {recorded('device', 'name')}",
+        "precision": recorded("device", "precision"),
+        "training": recorded("training_duration_s", shape=",.0f", unit=" s") + resumed,
+        "resume": recorded("resume"),
+        "export and prediction": recorded("export_duration_s", shape=",.0f", unit=" s"),
+        "peak memory": facts_text(_peak_mib(manifest), ",.0f", " MiB"),
+        "python": recorded("device", "python"),
+        "system": recorded("device", "system"),
+        **({name: str(version) for name, version in versions.items()} if isinstance(versions, Mapping) else {}),
+    }
+    added = manifest.get("images_added")
+    if (by := manifest.get("images_added_by")) and added:
+        rows["images in train"] += f", and {facts_text(added, ',')} synthetic images of {by}"
+    if isinstance(config, TrainConfig) and config.selected_on_test:
+        rows["images in val"] += ", the test images themselves"
+    return Table("facts", "Facts of the run", ("fact", "value"), tuple(rows.items()))
+
+
+def _peak_mib(manifest: Mapping[str, Any]) -> Any:
+    memory = fact(manifest, "peak_memory_bytes")
+    return memory / 2**20 if isinstance(memory, int | float) else memory

@@ -1,4 +1,4 @@
-"""Several comparisons as one document: networks and balancing arms, with one adjustment for looking at all of them."""
+"""Several comparisons as one document, with an adjustment for their number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,18 +14,16 @@ from pneumo_core.reporting.document import (
     Block,
     Bullets,
     Cell,
-    Data,
     Document,
     Heading,
     PageBreak,
     Paragraph,
     Table,
     estimate_cells,
+    numbered,
 )
 from pneumo_core.reporting.facts import RunFacts
 from pneumo_core.reporting.reference_blocks import inconsistencies
-
-__all__ = ["Compared", "accuracy_p", "study_document"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +55,8 @@ def study_document(compared: Sequence[Compared], title: str = "Study of chest X-
         Heading("Verdicts"),
         *(Paragraph(comparison.verdict.sentence, lead=True) for comparison in comparisons),
         Paragraph(
-            "Each verdict is for its comparison alone; p adjusted for looking at "
-            f"{len(comparisons)} comparison{'s' * (len(comparisons) > 1)} stands in the table."
+            "Each verdict is for its comparison alone; p adjusted for "
+            f"{len(comparisons)} comparison{'s' * (len(comparisons) > 1)} is in the table."
         ),
         *_unheld(comparisons),
         _summary(comparisons),
@@ -82,10 +80,10 @@ def study_document(compared: Sequence[Compared], title: str = "Study of chest X-
 
 
 def accuracy_p(comparison: Comparison) -> tuple[float | NotApplicable, str]:
-    """The p value of the difference in accuracy that a comparison rests on, and the test's name.
+    """The p value of the difference in accuracy that a comparison is based on, and the test's name.
 
-    Of one run a side McNemar's, the larger of the exact and the clustered one, as the verdict asks for both; of two runs or
-    more a side Welch's over seeds; else that of the bootstrap over patients.
+    For one run per side McNemar's, the larger of the exact and the clustered one, as the verdict needs both; for two or more
+    runs per side Welch's over seeds; else that of the bootstrap over patients.
     """
     calls, seeds = comparison.mcnemar, comparison.seeds[Metric.ACCURACY]
     if isinstance(calls, McNemar):
@@ -98,14 +96,14 @@ def accuracy_p(comparison: Comparison) -> tuple[float | NotApplicable, str]:
 
 
 def _adjusted(comparisons: Sequence[Comparison]) -> list[float | NotApplicable]:
-    """Each comparison's p, adjusted by Holm's method over those that have one."""
+    """Each comparison's p, adjusted by Holm's method."""
     found = [accuracy_p(comparison)[0] for comparison in comparisons]
     adjusted = iter(holm([p for p in found if not isinstance(p, NotApplicable)]))
     return [p if isinstance(p, NotApplicable) else next(adjusted) for p in found]
 
 
 def _unheld(comparisons: Sequence[Comparison]) -> tuple[Bullets, ...]:
-    """The claims that do not stand once p allows for the number of comparisons."""
+    """The claims that are no longer significant after the adjustment for the number of comparisons."""
     items = []
     for comparison, p in zip(comparisons, _adjusted(comparisons), strict=True):
         if comparison.verdict.claimed and not isinstance(p, NotApplicable) and p >= LEVEL:
@@ -117,25 +115,20 @@ def _unheld(comparisons: Sequence[Comparison]) -> tuple[Bullets, ...]:
 
 
 def _summary(comparisons: Sequence[Comparison]) -> Table:
-    tests = [accuracy_p(comparison) for comparison in comparisons]
-    rows: list[tuple[str, ...]] = []
-    data: list[tuple[Cell, ...]] = []
-    for comparison, (p, test), holm_p in zip(comparisons, tests, _adjusted(comparisons), strict=True):
-        a, b = (side.figures[Metric.ACCURACY] for side in (comparison.a, comparison.b))
+    def row(comparison: Comparison, holm_p: float | NotApplicable) -> tuple[Sequence[str], Sequence[Cell]]:
+        p, test = accuracy_p(comparison)
+        sides = (comparison.a, comparison.b)
+        figures = (estimate_text(Metric.ACCURACY, side.figures[Metric.ACCURACY]) for side in sides)
         moved = comparison.differences[Metric.ACCURACY].estimate
-        of = (comparison.a.name, comparison.b.name, f"{len(comparison.a.run_ids)} / {len(comparison.b.run_ids)}")
-        figures = (estimate_text(Metric.ACCURACY, a), estimate_text(Metric.ACCURACY, b))
-        rows.append((*of, *figures, difference_text(Metric.ACCURACY, moved), p_cell(p), p_cell(holm_p), test))
-        data.append((*of, *estimate_cells(moved)[:3], plain(p), plain(holm_p), test))
-    return Table(
+        of = (*(side.name for side in sides), " / ".join(str(len(side.run_ids)) for side in sides))
+        texts = (*of, *figures, difference_text(Metric.ACCURACY, moved), p_cell(p), p_cell(holm_p), test)
+        return texts, (*of, *estimate_cells(moved)[:3], plain(p), plain(holm_p), test)
+
+    return numbered(
         "summary",
         "Accuracy in every comparison, 95 % intervals over patients",
         ("A", "B", "runs", "accuracy A", "accuracy B", "B \N{MINUS SIGN} A, points", "p", "p, Holm", "test"),
-        tuple(rows),
-        notes=(
-            f"Holm's adjustment over the {len(comparisons)} comparisons of this document. Differences are B minus A.",
-        ),
-        data=Data(
-            ("a", "b", "runs", "difference", "difference_low", "difference_high", "p", "p_holm", "test"), tuple(data)
-        ),
+        ("a", "b", "runs", "difference", "difference_low", "difference_high", "p", "p_holm", "test"),
+        map(row, comparisons, _adjusted(comparisons)),
+        (f"Holm's adjustment over the {len(comparisons)} comparisons of this document. Differences are B minus A.",),
     )

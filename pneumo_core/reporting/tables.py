@@ -1,4 +1,4 @@
-"""A document taken apart into files: the whole, each table, each figure."""
+"""Files of a document: the document itself, each table, each figure."""
 
 import json
 from typing import Any
@@ -8,15 +8,13 @@ from pneumo_core.reporting.drawing import png, svg
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.pdf import to_pdf
 
-__all__ = ["files"]
-
 
 def files(document: Document, data: Any = None) -> dict[str, bytes]:
-    """Everything a document gives, for a ZIP file.
+    """All files of a document, for a ZIP file.
 
     Args:
         document: The document.
-        data: What it was made from, as plain data (`evaluation.plain.encode`), or None for none.
+        data: Its source as plain data (`evaluation.plain.encode`), or None.
 
     Returns:
         Bytes by path: ``document.html``, ``document.pdf``, ``data.json``, ``tables/*.csv``, ``figures/*.svg`` and

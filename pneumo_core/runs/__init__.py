@@ -1,1 +1,1 @@
-"""Runs on disk: where their files lie, how they stay whole, and what state a run is in."""
+"""Runs on disk: paths of their files, atomic writes and locks, and the state of a run."""

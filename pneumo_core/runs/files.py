@@ -1,4 +1,4 @@
-"""Files that are whole or not at all, and locks that a dead process cannot hold."""
+"""Atomic file writes, JSON files, and locks that the system releases when a process dies."""
 
 import errno
 import fcntl
@@ -15,26 +15,12 @@ from filelock import FileLock, Timeout
 
 from pneumo_core.errors import CorruptError, RunError, StoreError
 
-__all__ = [
-    "file_sha256",
-    "hold_lock",
-    "is_there",
-    "lock_is_held",
-    "make_directory",
-    "parse_json",
-    "read_json",
-    "store_errors",
-    "write_atomic",
-    "write_json",
-]
-
-
-# --- Files, whole or not at all ---------------------------------------------------------------------------------------
+# --- Files ------------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals into one-line `StoreError`s that name `path`."""
+    """Convert operating system errors to one-line `StoreError`s that name `path`."""
     try:
         yield
     except OSError as error:
@@ -48,7 +34,11 @@ def store_errors(path: Path) -> Iterator[None]:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is a file, asked so that a folder that may not be entered becomes a `StoreError`."""
+    """Whether the file exists.
+
+    Raises:
+        StoreError: A folder above it may not be entered.
+    """
     with store_errors(path):  # `exists` raises where a folder above may not be entered.
         return path.exists()
 
@@ -65,10 +55,10 @@ def make_directory(path: Path) -> Path:
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
-    """Replace a file in one step: a reader sees the old content or the new, never a part.
+    """Replace a file in one step: a reader sees the old content or the new, never a partial file.
 
     Raises:
-        StoreError: The disk is full, the folder is read-only, or the like; the old file is untouched.
+        StoreError: The file cannot be written, for example because the disk is full; the old file is untouched.
     """
     payload = data.encode() if isinstance(data, str) else data
     make_directory(path.parent)
@@ -109,18 +99,18 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(path: Path, data: bytes) -> Any:
-    """Content of a JSON file that was read before.
+    """Parse the content of a JSON file.
 
     Args:
-        path: The file, for the error.
+        path: The file, for the error message.
         data: Its bytes.
 
     Raises:
-        CorruptError: They are not JSON.
+        CorruptError: The bytes are not JSON.
     """
     try:
         return json.loads(data)
-    except (ValueError, RecursionError) as error:  # The second for thousands of open brackets.
+    except (ValueError, RecursionError) as error:  # RecursionError: thousands of open brackets.
         raise CorruptError(
             f"{path.name} must hold JSON. Received: path={str(path)!r}, which does not parse: {error}"
         ) from error
@@ -143,7 +133,7 @@ def file_sha256(path: Path) -> str:
 def hold_lock(path: Path, timeout_s: float = 5.0) -> Iterator[None]:
     """Hold a file lock; it is released when the block ends or the process dies, however it dies.
 
-    The default waits because `lock_is_held` shares a free lock for a moment.
+    The default timeout is not zero because `lock_is_held` takes a shared lock for a moment.
 
     Raises:
         RunError: Another process held the lock for all of `timeout_s`.
@@ -171,7 +161,7 @@ def lock_is_held(path: Path) -> bool:
     """
     if not is_there(path):
         return False
-    # Shared, so that of two that look at once neither takes the other for a holder.
+    # A shared lock: two processes that test at the same time do not see each other as the holder.
     with store_errors(path), path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,7 +1,7 @@
-"""What a run's files say of its state, and what its worker writes while it works.
+"""State of a run, derived from its files, and the status and events that its worker writes.
 
-The state is read from four facts (manifest there? lock held? status? weights whole?) and never from a process id, so a kill at
-any instant leaves a state that can be told and recovered.
+The state follows from four facts (manifest present? lock held? status? weights complete?) and never from a process id, so a
+kill at any instant leaves a state that can be recognized and recovered.
 """
 
 import json
@@ -15,33 +15,21 @@ from pneumo_core.records import RunState
 from pneumo_core.runs.files import hold_lock, is_there, lock_is_held, read_json, store_errors, write_json
 from pneumo_core.runs.store import RunDirectory, runs_root
 
-__all__ = [
-    "Status",
-    "append_event",
-    "next_ticket",
-    "read_events",
-    "read_status",
-    "run_state",
-    "stop_if_cancelled",
-    "update_status",
-    "write_status",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a run's worker said last.
+    """Last status that a run's worker wrote.
 
     Attributes:
-        state: State it was in then; `run_state` says what is true now.
-        ticket: Place in the queue; smaller is earlier.
+        state: State at that time; `run_state` gives the current one.
+        ticket: Position in the queue; smaller is earlier.
         updated_at: Unix time of this status, in seconds.
         epoch: Epochs finished.
-        epochs: Most epochs there will be.
+        epochs: Maximum number of epochs.
         step: Batches finished in the current epoch.
-        steps: Batches an epoch.
-        message: What is being done, for people.
-        error: One line on why the run failed, or "".
+        steps: Batches per epoch.
+        message: Current activity, for people.
+        error: Reason of a failure in one line, or "".
     """
 
     state: RunState
@@ -56,7 +44,7 @@ class Status:
 
     @property
     def fraction(self) -> float:
-        """Share of the epochs that is done, in [0, 1]; early stopping may make it jump."""
+        """Fraction of the epochs that is finished, in [0, 1]; early stopping may make it jump."""
         step = self.step / max(1, self.steps) if self.epoch < self.epochs else 0.0
         return min(1.0, (self.epoch + step) / max(1, self.epochs))
 
@@ -74,7 +62,7 @@ def write_status(run: RunDirectory, status: Status) -> None:
 
 
 def read_status(run: RunDirectory) -> Status:
-    """What the run's worker said last.
+    """Read the last status that the run's worker wrote.
 
     Raises:
         CorruptError: The file is not a status.
@@ -100,7 +88,7 @@ def update_status(run: RunDirectory, **changes: Any) -> Status:
     """Change some fields of the run's status and return the new one.
 
     Raises:
-        CorruptError: The present status is not readable.
+        CorruptError: The current status is damaged.
         StoreError: The status cannot be written.
     """
     status = replace(read_status(run), **changes)
@@ -109,20 +97,20 @@ def update_status(run: RunDirectory, **changes: Any) -> Status:
 
 
 def stop_if_cancelled(run: RunDirectory) -> None:
-    """To be called now and then by whatever works for long.
+    """Stop a run that was cancelled; long computations call this regularly.
 
     Raises:
-        CancelledError: The run was asked to stop.
+        CancelledError: The run was cancelled.
     """
     if run.cancel.exists():
-        raise CancelledError(f"the run was asked to stop. Received: run_id={run.run_id!r}")
+        raise CancelledError(f"the run was cancelled. Received: run_id={run.run_id!r}")
 
 
 def run_state(run: RunDirectory) -> RunState:
     """The run's state, from its files alone.
 
-    A manifest means succeeded; a held lock means whatever the worker said; without either the run stopped, and how it
-    stopped is in the status. A status that cannot be read counts as interrupted, because resuming loses nothing.
+    With a manifest the run succeeded; with a held lock the state is the status'. With neither the run has stopped, and the
+    status gives the reason. A status that cannot be read counts as interrupted, because resuming loses nothing.
 
     Raises:
         StoreError: The run's files cannot be read.
@@ -130,24 +118,24 @@ def run_state(run: RunDirectory) -> RunState:
     if is_there(run.manifest):
         return RunState.SUCCEEDED
     try:
-        said = read_status(run).state
+        recorded = read_status(run).state
     except CorruptError:
-        said = RunState.INTERRUPTED
+        recorded = RunState.INTERRUPTED
     except StoreError:
-        said = RunState.INTERRUPTED if not is_there(run.status) else RunState.FAILED
+        recorded = RunState.INTERRUPTED if not is_there(run.status) else RunState.FAILED
     if lock_is_held(run.run_lock):
-        return said if said.is_live else RunState.QUEUED
-    if is_there(run.manifest):  # The worker may have finished between the two looks.
+        return recorded if recorded.is_live else RunState.QUEUED
+    if is_there(run.manifest):  # The worker may have finished since the first check.
         return RunState.SUCCEEDED
-    if said in {RunState.FAILED, RunState.CANCELLED}:
-        return said
+    if recorded in {RunState.FAILED, RunState.CANCELLED}:
+        return recorded
     if is_there(run.trained) and is_there(run.weights):
         return RunState.TRAINED
     return RunState.INTERRUPTED
 
 
 def next_ticket() -> int:
-    """A new place at the end of the queue. A counter and not a time, because clocks can be set back.
+    """Take the next position in the queue. It is a counter and not a time, because clocks can be set back.
 
     Raises:
         StoreError: The counter cannot be written.
@@ -157,7 +145,7 @@ def next_ticket() -> int:
         try:
             last = int(read_json(path))
         except (StoreError, TypeError, ValueError, OverflowError):
-            # Missing or damaged: go on behind every ticket that was given.
+            # Missing or damaged: continue after the largest ticket in use.
             tickets = (_ticket_of(RunDirectory(config.parent)) for config in runs_root().glob("*/config.json"))
             last = max(tickets, default=0)
         write_json(path, last + 1)
@@ -181,15 +169,15 @@ def append_event(run: RunDirectory, event: dict[str, Any]) -> None:
         if file.tell():
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
-                file.write(b"\n")  # A kill in the middle of a line must not swallow the next one.
+                file.write(b"\n")  # A kill may have truncated the last line.
         file.write(json.dumps(event).encode() + b"\n")
 
 
 def read_events(run: RunDirectory) -> list[dict[str, Any]]:
-    """The run's events in order; a line that a kill cut short is left out.
+    """The run's events in order, without lines that a kill truncated.
 
     Raises:
-        StoreError: The file is there but cannot be read.
+        StoreError: The file exists but cannot be read.
     """
     if not is_there(run.events):
         return []

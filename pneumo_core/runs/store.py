@@ -1,4 +1,4 @@
-"""Layout of artifacts/: where the files of runs and data sets lie, and the manifest that vouches for a run's."""
+"""Layout of artifacts/: paths of runs and data sets, and the manifest with the checksums of a run's files."""
 
 import hashlib
 import re
@@ -11,23 +11,6 @@ from pneumo_core.records import Architecture
 from pneumo_core.runs.files import file_sha256, is_there, parse_json, read_json, store_errors, write_json
 from pneumo_core.settings import settings
 
-__all__ = [
-    "RunDirectory",
-    "datasets_root",
-    "directory_to_train",
-    "find_run",
-    "list_runs",
-    "published_root",
-    "read_manifest",
-    "read_trained",
-    "run_directory",
-    "runs_root",
-    "slot_lock",
-    "verified_file",
-    "verified_json",
-    "write_manifest",
-]
-
 _RUN_ID: Final = re.compile(r"(baseline|vgg16|dcgan)-[0-9a-f]{12}")
 
 
@@ -38,15 +21,15 @@ def runs_root() -> Path:
 
 def published_root() -> Path:
     """Folder of the finished runs that ship with the project."""
-    # Published runs are part of the checkout: they stay in reach when PNEUMO_ARTIFACTS points elsewhere.
+    # Published runs are part of the checkout, wherever PNEUMO_ARTIFACTS points.
     return Path(__file__).resolve().parents[2] / "artifacts" / "published"
 
 
 def slot_lock(number: int = 0) -> Path:
-    """Lock of a place to work in: a run that works holds one of them, the others wait.
+    """Lock of an execution slot: a run that works holds one, the others wait.
 
     Args:
-        number: Which place, from 0; there are as many as runs may work at a time.
+        number: Number of the slot, from 0; there is one for each run that may work at the same time.
     """
     return runs_root() / f"slot-{number}.lock"
 
@@ -73,7 +56,7 @@ class RunDirectory:
 
     @property
     def architecture(self) -> Architecture:
-        """What the run trains, which its id begins with."""
+        """Architecture that the run trains, the first part of its id."""
         return Architecture(self.run_id.partition("-")[0])
 
     @property
@@ -83,7 +66,7 @@ class RunDirectory:
 
     @property
     def config(self) -> Path:
-        """What was asked for, written once by submit."""
+        """Submitted config and data set, written once by submit."""
         return self.path / "config.json"
 
     @property
@@ -98,12 +81,12 @@ class RunDirectory:
 
     @property
     def status(self) -> Path:
-        """What the worker said last."""
+        """Last status that the worker wrote."""
         return self.path / "status.json"
 
     @property
     def events(self) -> Path:
-        """One JSON line an epoch and a throttled line a batch."""
+        """One JSON line for each epoch and, throttled, for batches."""
         return self.path / "events.jsonl"
 
     @property
@@ -123,12 +106,12 @@ class RunDirectory:
 
     @property
     def executor(self) -> Path:
-        """Where the run is a job on a cluster, and which; it is missing for a worker on this machine."""
+        """Cluster and job id of the run; missing for a worker on this machine."""
         return self.path / "executor.json"
 
     @property
     def backup(self) -> Path:
-        """Folder of what resume needs."""
+        """Folder of the backup that resume needs."""
         return self.path / "backup"
 
     @property
@@ -153,12 +136,12 @@ class RunDirectory:
 
     @property
     def distribution(self) -> Path:
-        """What the features of images like the run's own look like."""
+        """Distribution of the features of the run's own images."""
         return self.path / "distribution.npz"
 
     @property
     def learned(self) -> Path:
-        """Which images a DCGAN has learned from."""
+        """Images that a DCGAN was trained on."""
         return self.path / "learned.parquet"
 
     @property
@@ -167,7 +150,7 @@ class RunDirectory:
         return self.path / "measures.json"
 
     def sheet(self, epoch: int) -> Path:
-        """What a DCGAN made of its fixed latents after so many epochs."""
+        """Images that a DCGAN generated from its fixed latents after `epoch` epochs."""
         return self.path / f"sheet-{epoch:05d}.png"
 
     @property
@@ -187,9 +170,9 @@ class RunDirectory:
 
 
 def run_directory(run_id: str) -> RunDirectory:
-    """Where a run of this id lies or would lie: a finished local run, else a published one, else the local folder.
+    """Directory of a run id, existing or not: a finished local run, else a published one, else the local folder.
 
-    A published run without its model is evidence of what was found; it gives way to a local run as soon as that is asked for.
+    A published run without its model is evidence only; a submitted local run of the same id takes precedence.
 
     Raises:
         RunNotFoundError: The id is not of the form ``<architecture>-<12 hexadecimal digits>``.
@@ -207,7 +190,7 @@ def run_directory(run_id: str) -> RunDirectory:
 
 
 def directory_to_train(run_id: str) -> RunDirectory:
-    """Where a run of this id lies that can be asked about images, or would be trained.
+    """Directory of a run id that can predict, or would be trained.
 
     Raises:
         RunNotFoundError, StoreError: See `run_directory`.
@@ -220,7 +203,7 @@ def find_run(run_id: str) -> RunDirectory:
     """The directory of an existing run.
 
     Raises:
-        RunNotFoundError: The id is malformed or nothing was ever submitted under it.
+        RunNotFoundError: The id is malformed, or no run was submitted under it.
         StoreError: The artifacts cannot be read.
     """
     run = run_directory(run_id)
@@ -243,7 +226,7 @@ def list_runs() -> list[RunDirectory]:
         for path in root.glob("*/config.json")
         if _RUN_ID.fullmatch(path.parent.name)
     }
-    # A published run counts only where it is whole, so the directory of an id may be another one than was found.
+    # A published run counts only if it is complete, so an id may map to another directory than the one found.
     runs = [run for run in map(run_directory, ids) if is_there(run.config)]
     with store_errors(runs_root()):
         return sorted(runs, key=lambda run: (run.config.stat().st_mtime, run.run_id), reverse=True)
@@ -251,15 +234,15 @@ def list_runs() -> list[RunDirectory]:
 
 # --- The manifest -----------------------------------------------------------------------------------------------------
 
-# What a manifest vouches for: everything that stays, save what may still be appended to.
+# A manifest lists every file that is kept, except those that may still change.
 _NOT_IN_MANIFEST: Final = {
     *("manifest.json", "worker.log", "status.json", "submit.lock", "run.lock", "cancel"),
-    "executor.json",  # How to reach a job says nothing of what it made.
+    "executor.json",  # The address of a job is not part of its result.
 }
 
 
 def write_manifest(run: RunDirectory, facts: dict[str, Any]) -> None:
-    """Declare the run complete: hash every file it keeps and write the manifest, the last file of a run.
+    """Complete the run: hash every file it keeps and write the manifest, the last file of a run.
 
     Args:
         run: The run.
@@ -279,7 +262,7 @@ def read_manifest(run: RunDirectory) -> dict[str, Any]:
 
     Raises:
         RunError: The run is not finished.
-        CorruptError: The manifest is not what was written.
+        CorruptError: The manifest is damaged.
     """
     if not is_there(run.manifest):
         raise RunError(f"the run must be finished. Received: run_id={run.run_id!r}, which has no manifest.json yet")
@@ -302,21 +285,21 @@ def read_manifest(run: RunDirectory) -> dict[str, Any]:
 def _how_to_mend(run: RunDirectory) -> str:
     if run.is_published:
         return "restore the run, which ships with the project, with git checkout"
-    return "delete manifest.json and resume the run to finish it anew"
+    return "delete manifest.json and resume the run to finish it again"
 
 
 def read_trained(run: RunDirectory) -> dict[str, Any]:
-    """Facts of a finished training, after checking that its weights are the ones that were written.
+    """Facts of a finished training, after checking the hash of its weights.
 
     Raises:
-        CorruptError: The facts or the weights are not what was written.
+        CorruptError: The facts or the weights are damaged.
         StoreError: They cannot be read.
     """
     trained = read_json(run.trained)
     if not isinstance(trained, dict) or trained.get("weights_sha256") != file_sha256(run.weights):
         raise CorruptError(
-            f"trained.json must vouch for the weights beside it. Received: run_id={run.run_id!r}, whose weights differ; "
-            "delete trained.json and resume the run to train it anew"
+            f"trained.json must match the weights beside it. Received: run_id={run.run_id!r}, whose weights differ; "
+            "delete trained.json and resume the run to train it again"
         )
     return trained
 
@@ -326,7 +309,7 @@ def verified_file(run: RunDirectory, path: Path) -> bytes:
 
     Raises:
         RunError: The run is not finished, or has no such file.
-        CorruptError: The file is not the one that was written.
+        CorruptError: The file does not match its hash.
     """
     expected = read_manifest(run)["files"].get(path.name)
     if expected is None:
@@ -343,10 +326,10 @@ def verified_file(run: RunDirectory, path: Path) -> bytes:
 
 
 def verified_json(run: RunDirectory, path: Path) -> Any:
-    """Content of one of a finished run's JSON files, from the bytes that were checked.
+    """Content of one of a finished run's JSON files, checked against the manifest.
 
     Raises:
         RunError: See `verified_file`.
-        CorruptError: The file is not the one that was written, or is not JSON.
+        CorruptError: The file does not match its hash, or is not JSON.
     """
     return parse_json(path, verified_file(run, path))

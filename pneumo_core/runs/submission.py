@@ -1,4 +1,4 @@
-"""What a run was asked for: config.json, written once by submit and read as frozen values."""
+"""Submitted config and data set of a run: config.json, written once by submit and read as frozen values."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,26 +10,15 @@ from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.store import RunDirectory
 
-__all__ = [
-    "RunData",
-    "Submission",
-    "classifier_config",
-    "gan_run_config",
-    "read_config",
-    "read_data",
-    "read_submission",
-    "write_submission",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """The data set of a run; by default, one that is not recorded.
+    """The data set of a run; by default, an unrecorded one.
 
     Attributes:
         data_id: Its content-based id.
-        root: Its folder; of a published run, the folder's name.
-        is_phantom: Whether it is the built-in phantoms.
+        root: Its folder; for a published run, only the folder's name.
+        is_phantom: Whether it is the built-in phantom set.
     """
 
     data_id: str = ""
@@ -38,13 +27,13 @@ class RunData:
 
     @property
     def name(self) -> str:
-        """Name of the folder, without where it lies, which is nobody else's business."""
+        """Name of the folder without its path, which is private."""
         return self.root.rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a run was asked for: the content of config.json.
+    """Content of config.json.
 
     Attributes:
         config: The run's config.
@@ -63,32 +52,32 @@ def write_submission(run: RunDirectory, submission: Submission) -> None:
     Raises:
         StoreError: It cannot be written.
     """
-    asked = {"run_id": run.run_id, "config": config_to_dict(submission.config), "data": asdict(submission.data)}
-    write_json(run.config, {**asked, "submitted_at": submission.submitted_at})
+    content = {"run_id": run.run_id, "config": config_to_dict(submission.config), "data": asdict(submission.data)}
+    write_json(run.config, {**content, "submitted_at": submission.submitted_at})
 
 
 def read_submission(run: RunDirectory) -> Submission:
-    """What a run was asked for.
+    """Submitted config and data set of a run.
 
     Raises:
-        CorruptError: config.json is not what was written.
-        ConfigError: It holds no config.
+        CorruptError: config.json is damaged.
+        ConfigError: It holds no valid config.
         StoreError: It cannot be read.
     """
-    asked = _asked(run)
-    config, data, submitted_at = _config(run, asked), _data(run, asked), asked.get("submitted_at")
+    content = _content(run)
+    config, data, submitted_at = _config(run, content), _data(run, content), content.get("submitted_at")
     if isinstance(submitted_at, bool) or not isinstance(submitted_at, int | float):
         raise CorruptError(f"config.json must say when it was submitted. Received: path={str(run.config)!r}")
     return Submission(config, data, float(submitted_at))
 
 
 def read_config(run: RunDirectory) -> RunConfig:
-    """What a run was asked.
+    """Submitted config of a run.
 
     Raises:
         CorruptError, ConfigError, StoreError: See `read_submission`.
     """
-    return _config(run, _asked(run))
+    return _config(run, _content(run))
 
 
 def read_data(run: RunDirectory) -> RunData:
@@ -97,22 +86,22 @@ def read_data(run: RunDirectory) -> RunData:
     Raises:
         CorruptError, StoreError: See `read_submission`.
     """
-    return _data(run, _asked(run))
+    return _data(run, _content(run))
 
 
-def _asked(run: RunDirectory) -> dict[str, Any]:
-    asked = read_json(run.config)
-    return asked if isinstance(asked, dict) else {}
+def _content(run: RunDirectory) -> dict[str, Any]:
+    content = read_json(run.config)
+    return content if isinstance(content, dict) else {}
 
 
-def _config(run: RunDirectory, asked: dict[str, Any]) -> RunConfig:
-    if not isinstance(asked.get("config"), dict):
+def _config(run: RunDirectory, content: dict[str, Any]) -> RunConfig:
+    if not isinstance(content.get("config"), dict):
         raise CorruptError(f"config.json must hold a submitted config. Received: path={str(run.config)!r}")
-    return config_from_dict(asked["config"])
+    return config_from_dict(content["config"])
 
 
-def _data(run: RunDirectory, asked: dict[str, Any]) -> RunData:
-    data = asked.get("data")
+def _data(run: RunDirectory, content: dict[str, Any]) -> RunData:
+    data = content.get("data")
     types = {"data_id": str, "root": str, "is_phantom": bool}
     if not isinstance(data, dict) or any(not isinstance(data.get(name), kind) for name, kind in types.items()):
         raise CorruptError(
@@ -122,7 +111,7 @@ def _data(run: RunDirectory, asked: dict[str, Any]) -> RunData:
 
 
 def classifier_config(run: RunDirectory) -> TrainConfig:
-    """What a classifier's run was asked.
+    """Submitted config of a classifier's run.
 
     Raises:
         RunError: It is a DCGAN's run.
@@ -135,7 +124,7 @@ def classifier_config(run: RunDirectory) -> TrainConfig:
 
 
 def gan_run_config(run: RunDirectory) -> GanConfig:
-    """What a DCGAN's run was asked.
+    """Submitted config of a DCGAN's run.
 
     Raises:
         RunError: It is a classifier's run.

@@ -1,1 +1,1 @@
-"""The training stories, in Keras; imported by the worker only."""
+"""Training of classifiers and DCGANs in Keras; only the worker imports it."""

@@ -1,4 +1,4 @@
-"""A training's state in one file, replaced atomically: what a run is resumed from."""
+"""State of a training in one file, replaced atomically, from which a run resumes."""
 
 import json
 import zipfile
@@ -11,16 +11,14 @@ import numpy as np
 from pneumo_core.errors import CorruptError
 from pneumo_core.runs.files import make_directory, store_errors
 
-__all__ = ["damaged", "load_backup", "save_backup"]
-
 
 def save_backup(folder: Path, epoch: int, facts: dict[str, Any], variables: list[Any]) -> None:
-    """Save the state after `epoch` epochs, in place of every earlier one.
+    """Save the state after `epoch` epochs and remove every earlier one.
 
     Args:
-        folder: Where backups are kept.
-        epoch: Finished epochs.
-        facts: Plain data to keep.
+        folder: Folder of the backups.
+        epoch: Number of finished epochs.
+        facts: Plain data to save.
         variables: Keras variables, in a fixed order.
 
     Raises:
@@ -40,19 +38,19 @@ def save_backup(folder: Path, epoch: int, facts: dict[str, Any], variables: list
 
 
 def load_backup(folder: Path, variables: list[Any]) -> tuple[dict[str, Any], list[Any]] | None:
-    """The newest backup's facts (its `epoch` among them) and an array for each variable; None without a backup.
+    """Facts of the newest backup (including `epoch`) and an array for each variable; None without a backup.
 
-    Nothing is assigned: the caller may still refuse the facts.
+    The arrays are not assigned to the variables, so the caller can still refuse the backup.
 
     Args:
-        folder: Where backups are kept.
-        variables: Variables of the shapes that it must hold.
+        folder: Folder of the backups.
+        variables: Variables whose shapes the arrays must have.
 
     Raises:
-        CorruptError: The backup is damaged or another model's.
+        CorruptError: The backup is damaged or of another model.
         StoreError: It cannot be read.
     """
-    # By number: from epoch 10,000 on, names no longer sort as numbers do.
+    # Sorted by number: from epoch 10,000 on, names do not sort as numbers.
     path = max(folder.glob("epoch-*.npz"), default=None, key=lambda path: int(path.stem.removeprefix("epoch-")))
     if path is None:
         return None
@@ -69,7 +67,7 @@ def load_backup(folder: Path, variables: list[Any]) -> tuple[dict[str, Any], lis
 
 
 def damaged(path: Path, error: Exception) -> CorruptError:
-    """What is said of a backup that cannot be used."""
+    """The error for an unusable backup."""
     return CorruptError(
         f"a backup must hold the model's state after an epoch. Received: path={str(path)!r}: "
         f"{' '.join(str(error).split())}; delete that file and resume the run to train it from the start"

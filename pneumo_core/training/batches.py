@@ -1,4 +1,4 @@
-"""Batches: which rows, in which order, and how rows become what a network takes."""
+"""Batches: the choice and order of rows, and the conversion of rows to a network's input."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,20 +11,18 @@ from numpy.typing import NDArray
 from pneumo_core.augmentation.transform import augment
 from pneumo_core.config.classifier import AugmentConfig
 
-__all__ = ["Source", "TrainingBatches", "eval_batches", "gather", "pixels", "plain", "views"]
-
 Source: TypeAlias = Callable[[NDArray[np.int64], np.random.Generator], NDArray[np.float32]]
-"""Makes a network's input of row numbers `(n,)`, drawing what is random from the generator alone."""
+"""Returns a network's input for row numbers `(n,)`; all random numbers come from the given generator."""
 
 _Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def gather(parts: Sequence[NDArray[Any]], rows: NDArray[np.int64]) -> NDArray[Any]:
-    """Rows of arrays that are laid end to end, without joining them in memory.
+    """Rows of several arrays as if they were concatenated, without joining them in memory.
 
     Args:
         parts: Arrays `(count, ...)` of one type and one shape after the first axis.
-        rows: `(n,)` row numbers in the whole.
+        rows: `(n,)` row numbers in the concatenation.
     """
     if len(parts) == 1:
         return parts[0][rows]
@@ -43,7 +41,7 @@ def pixels(parts: Sequence[NDArray[np.uint8]], augment_config: AugmentConfig) ->
 
 
 def views(parts: Sequence[Sequence[NDArray[np.float16]]]) -> Source:
-    """One of each row's stored views, drawn anew each time: a sequence of parts a view -> `(n, ...)` float32."""
+    """For each row one of its stored views, drawn at each call: a sequence of parts per view -> `(n, ...)` float32."""
 
     def draw(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
         chosen = rng.integers(len(parts), size=len(rows))
@@ -56,7 +54,7 @@ def views(parts: Sequence[Sequence[NDArray[np.float16]]]) -> Source:
 
 
 def plain(array: NDArray[Any]) -> Source:
-    """Rows as they are: images gain their channel axis, features only the type."""
+    """Unchanged rows: images get a channel axis, features only the type."""
     if array.dtype == np.uint8:
         return lambda rows, _: array[rows, ..., None].astype(np.float32)
     return lambda rows, _: array[rows].astype(np.float32)
@@ -65,7 +63,7 @@ def plain(array: NDArray[Any]) -> Source:
 class TrainingBatches(keras.utils.PyDataset):
     """Shuffled batches whose content depends on seed, epoch and batch number alone.
 
-    So a resumed run sees exactly the batches that an uninterrupted one would have, whichever thread makes them.
+    A resumed run therefore gets exactly the batches of an uninterrupted one, whichever thread makes them.
     """
 
     def __init__(
@@ -82,17 +80,17 @@ class TrainingBatches(keras.utils.PyDataset):
         """Prepare the batches.
 
         Args:
-            source: Makes the input of row numbers.
+            source: Returns the input for row numbers.
             labels: `(count,)` int8 array in {0, 1}.
-            rows: `(n,)` row numbers that train; a row may occur more than once.
-            batch_size: Images a batch; the last batch of an epoch may be smaller.
+            rows: `(n,)` row numbers of the training images; a row may occur more than once.
+            batch_size: Images per batch; the last batch of an epoch may be smaller.
             seed: Seed of order and augmentation.
-            first_epoch: Epoch the first pass stands for, when a run is resumed.
-            threads: Batches made at once. OpenCV and NumPy release Python's lock, so an accelerator is kept busy by several.
+            first_epoch: Epoch number of the first pass, when a run is resumed.
+            threads: Batches made in parallel. OpenCV and NumPy release Python's lock, so threads keep an accelerator busy.
         """
         super().__init__(workers=1, use_multiprocessing=False)
-        # Keras' own threads will not do: on JAX it looks at a first batch before the first epoch, and what they had made by
-        # then came up in that epoch.
+        # Keras' own threads do not work here: on JAX, Keras fetches a batch before the first epoch, and batches that the
+        # threads had made by then appeared in that epoch.
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self._ahead_by = 2 * threads
         self._ahead: dict[int, Future[_Batch]] = {}
@@ -105,7 +103,7 @@ class TrainingBatches(keras.utils.PyDataset):
         self._order = self._shuffled()
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Number of batches per epoch."""
         return -(-len(self._rows) // self._batch_size)
 
     def __getitem__(self, index: int) -> _Batch:
@@ -118,7 +116,7 @@ class TrainingBatches(keras.utils.PyDataset):
         return self._ahead.pop(index).result()
 
     def on_epoch_end(self) -> None:
-        """Shuffle for the next epoch. Keras calls it once before the first as well, in a resumed run as in any other."""
+        """Shuffle for the next epoch. Keras also calls it once before the first epoch, in every run."""
         self._epoch += 1
         self._order = self._shuffled()
         self._ahead.clear()
@@ -148,12 +146,12 @@ class _EvalBatches(keras.utils.PyDataset):
 def eval_batches(
     array: NDArray[Any], labels: NDArray[np.int8], rows: NDArray[np.int64], *, batch_size: int
 ) -> keras.utils.PyDataset:
-    """Batches in order and unchanged, for validation.
+    """Batches in order and without augmentation, for validation.
 
     Args:
         array: `(count, size, size)` uint8 images or `(count, ...)` float16 features.
         labels: `(count,)` int8 array in {0, 1}.
         rows: `(n,)` row numbers.
-        batch_size: Rows a batch.
+        batch_size: Rows per batch.
     """
     return _EvalBatches(plain(array), labels, rows, batch_size)

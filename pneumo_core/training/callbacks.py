@@ -1,4 +1,4 @@
-"""What happens between batches and epochs: live events, cancelling, keeping the best weights, and backups to resume from."""
+"""Keras callbacks: live events, cancellation, the best weights, and backups for resuming."""
 
 import math
 from pathlib import Path
@@ -13,8 +13,6 @@ from pneumo_core.runs.status import stop_if_cancelled
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.training.backup import damaged, load_backup, save_backup
 from pneumo_core.training.run_log import RunLog
-
-__all__ = ["Backup", "CancelOnRequest", "KeepBestWeights", "Progress", "StopOnNaN"]
 
 
 class CancelOnRequest(keras.callbacks.Callback):
@@ -32,7 +30,7 @@ class CancelOnRequest(keras.callbacks.Callback):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Raise a `TrainingError` as soon as the loss is no number, before anything is saved from it."""
+    """Raise a `TrainingError` as soon as the loss is not finite, before anything is saved."""
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         loss = (logs or {}).get("loss")
@@ -44,7 +42,7 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """Tell a run's log what happens."""
+    """Write the progress to a run's log."""
 
     def __init__(self, log: RunLog) -> None:
         super().__init__()
@@ -62,14 +60,14 @@ class Progress(keras.callbacks.Callback):
         self._log.validating()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        # The rate that the epoch trained at: another callback may have lowered it for the next one by now.
+        # The learning rate of this epoch: another callback may already have lowered it for the next one.
         self._log.end(epoch, {**_numbers(logs), "learning_rate": self._rate})
 
 
 class KeepBestWeights(keras.callbacks.Callback):
     """Keep the weights of the epoch with the lowest validation loss (the report's ModelCheckpoint).
 
-    Keras' own callback writes the file in place; a kill in the middle would leave half of one.
+    Keras' own callback writes the file in place, so a kill would leave a partial file.
     """
 
     def __init__(self, path: Path, whole: keras.Model) -> None:
@@ -77,7 +75,7 @@ class KeepBestWeights(keras.callbacks.Callback):
 
         Args:
             path: File to write.
-            whole: The model whose weights are kept; the one that is trained may be a part of it.
+            whole: The model whose weights are kept; the trained model may be a part of it.
         """
         super().__init__()
         self._path = path
@@ -97,11 +95,11 @@ class KeepBestWeights(keras.callbacks.Callback):
 
 
 class Backup(keras.callbacks.Callback):
-    """Save after each epoch all that the next one depends on, and put it back when a run is resumed.
+    """Save after each epoch the state that the next one depends on, and restore it when a run is resumed.
 
-    Keras' BackupAndRestore keeps weights and the epoch only. This keeps, in one file replaced atomically: the model's
-    variables (dropout's seed states among them), the optimizer's, the other callbacks' counters and whether training had
-    stopped. Data order and augmentation follow from seed and epoch. It must be the last in the list of callbacks: it
+    Keras' BackupAndRestore saves only weights and epoch. This callback saves, in one file replaced atomically, the model's
+    variables (including dropout's seed states), the optimizer's variables, the other callbacks' counters and whether training
+    had stopped. Data order and augmentation follow from seed and epoch. It must be the last in the list of callbacks: it
     restores after the others have reset themselves, and saves after they have counted.
     """
 
@@ -109,9 +107,9 @@ class Backup(keras.callbacks.Callback):
         """Prepare.
 
         Args:
-            folder: Where backups are kept.
-            callbacks: Callbacks whose counters are kept.
-            pretrained: Hash of the weights that the training stands on, or "".
+            folder: Folder of the backups.
+            callbacks: Callbacks whose counters are saved.
+            pretrained: Hash of the pretrained weights, or "".
         """
         super().__init__()
         self._pretrained = pretrained
@@ -124,11 +122,11 @@ class Backup(keras.callbacks.Callback):
         """Load the newest backup into the model and its optimizer.
 
         Returns:
-            The epoch to go on with, and whether training had already stopped; None without a backup.
+            The next epoch, and whether training had already stopped; None without a backup.
 
         Raises:
-            CorruptError: The backup is damaged or another model's.
-            TrainingError: The training began on other pretrained weights.
+            CorruptError: The backup is damaged or of another model.
+            TrainingError: The training started with other pretrained weights.
             StoreError: It cannot be read.
         """
         model.optimizer.build(model.trainable_variables)
@@ -145,13 +143,13 @@ class Backup(keras.callbacks.Callback):
             raise damaged(self._folder / f"epoch-{facts['epoch']:04d}.npz", error) from error
         if (began_on := facts.get("pretrained", "")) != self._pretrained:
             raise TrainingError(
-                f"a run must go on with the ImageNet weights it began on, sha256={began_on[:12]}. Received: "
-                f"sha256={self._pretrained[:12]}; correct PNEUMO_VGG16_WEIGHTS, or delete {str(self._folder)!r} to begin anew"
+                f"a run must be resumed with the ImageNet weights that it started with, sha256={began_on[:12]}. Received: "
+                f"sha256={self._pretrained[:12]}; correct PNEUMO_VGG16_WEIGHTS, or delete {str(self._folder)!r} to start again"
             )
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
         self._restored = facts
-        self._put_back_counters()  # Here too: a training that had ended is not begun again, but its best loss counts on.
+        self._put_back_counters()  # Here too: a finished phase does not start again, but the next one needs its best loss.
         self.epoch = epoch
         return epoch, stopped
 
@@ -187,7 +185,7 @@ class Backup(keras.callbacks.Callback):
 
 
 def _counters(callback: keras.callbacks.Callback) -> dict[str, float | int | None]:
-    """A callback's public numbers: what it has counted so far."""
+    """A callback's counters: its public numeric attributes."""
     return {
         name: float(value) if isinstance(value, np.floating) else value
         for name, value in vars(callback).items()

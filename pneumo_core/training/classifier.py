@@ -1,4 +1,4 @@
-"""Training a classifier, from a config and an index to the best weights. It reads from top to bottom."""
+"""Training of a classifier, from a config and an index to the best weights."""
 
 import hashlib
 import time
@@ -16,7 +16,7 @@ from pneumo_core.config.classifier import FineTuneConfig, TrainConfig
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.data.splits import Assignment, assign
-from pneumo_core.errors import DataError, TrainingError
+from pneumo_core.errors import DataError
 from pneumo_core.models.baseline import build_baseline
 from pneumo_core.models.vgg16 import (
     build_vgg16,
@@ -33,11 +33,9 @@ from pneumo_core.runs.store import RunDirectory, datasets_root
 from pneumo_core.training.balance import TrainingSet, balanced
 from pneumo_core.training.batches import Source, TrainingBatches, eval_batches, pixels, views
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
-from pneumo_core.training.device import Device, adam, describe, detect, out_of_memory, peak_memory_bytes, resume_promise
+from pneumo_core.training.device import Device, adam, detect, session_facts, within_memory
 from pneumo_core.training.features import FeatureCache, cached_features
 from pneumo_core.training.run_log import RunLog
-
-__all__ = ["build_classifier", "train_classifier"]
 
 
 def build_classifier(config: TrainConfig) -> keras.Model:
@@ -49,7 +47,7 @@ def build_classifier(config: TrainConfig) -> keras.Model:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Phase:
-    """One call of `fit`: the model that is trained, what it sees, and for how long (`epochs` is the number to end with)."""
+    """One call of `fit`: the trained model, its data, and the number of epochs at its end."""
 
     model: keras.Model
     source: Source
@@ -64,10 +62,10 @@ class _Phase:
 def train_classifier(
     run: RunDirectory, config: TrainConfig, index: DataIndex, generated: NDArray[np.uint8] | None = None
 ) -> None:
-    """Train a run's model, or go on where it stopped, and leave it *trained*.
+    """Train a run's model, or resume it, up to the state *trained*.
 
-    Writes the best weights, the events, a backup after each epoch and at the end `trained.json`, which vouches for the
-    weights. Nothing is exported or evaluated here.
+    Writes the best weights, the events, a backup after each epoch and at the end `trained.json`, with the hash of the
+    weights. Export and evaluation follow separately.
 
     Args:
         run: The run; its worker holds the lock.
@@ -77,8 +75,8 @@ def train_classifier(
 
     Raises:
         DataError: The data set lacks a class or a split, or has fewer training images than a batch.
-        TrainingError: The loss is no longer finite, memory ran out, or VGG16's weights are not to be had.
-        CancelledError: The run was asked to stop.
+        TrainingError: The loss is no longer finite, memory ran out, or VGG16's weights are not available.
+        CancelledError: The run was cancelled.
         StoreError: A file cannot be written.
     """
     require_trainable(index)
@@ -114,34 +112,8 @@ def train_classifier(
         "trainable_parameters": sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
     }
     update_status(run, state=RunState.RUNNING, epochs=config.epochs)
-    pretrained = ""
-    try:
-        if config.architecture is Architecture.VGG16:
-            weights = imagenet_weights()
-            load_imagenet(model, weights)
-            pretrained = file_sha256(weights)
-        whole = _Phase(
-            model, pixels(data.parts, config.augment), images, 1, 0, config.epochs, config.learning_rate, run.backup
-        )
-        first = whole
-        if config.feature_views:
-            source, val_array = _features(run, config, index, device, data, rows.val, feature_trunk(model), pretrained)
-            first = replace(whole, model=feature_head(model), source=source, val_array=val_array)
-        best = KeepBestWeights(run.weights, model)
-        first_epoch, epoch = _fit(run, config, device, data, rows.val, first, best, pretrained)
-        if config.fine_tune is not None:
-            second = _second_phase(run, config.fine_tune, whole, epoch)
-            second_start, _ = _fit(run, config, device, data, rows.val, second, best, pretrained)
-            if first_epoch == epoch:  # The first phase had ended before this session began.
-                first_epoch = second_start
-    except Exception as error:
-        if not out_of_memory(error):
-            raise
-        raise TrainingError(
-            f"the training must fit into the memory of {device.name}. Received: batch_size={config.batch_size}, "
-            f"{type(error).__name__}; close what else uses the device, or train on another"
-        ) from error
-
+    with within_memory(device, f"batch_size={config.batch_size}"):
+        first_epoch, pretrained = _phases(run, config, index, device, data, rows.val, model, images)
     facts = {
         "weights_sha256": file_sha256(run.weights),
         **parameters,
@@ -149,13 +121,42 @@ def train_classifier(
         "images": {name: len(chosen) for name, chosen in asdict(rows).items()},
         "images_added": data.added,
         "images_added_by": config.gan_run or "",
-        "first_epoch_of_last_session": first_epoch,
-        "resume": resume_promise(device, first_epoch),
-        "training_duration_s": time.monotonic() - started,
-        "peak_memory_bytes": peak_memory_bytes(),
-        "device": describe(device),
+        **session_facts(device, first_epoch, started),
     }
     write_json(run.trained, facts)
+
+
+def _phases(
+    run: RunDirectory,
+    config: TrainConfig,
+    index: DataIndex,
+    device: Device,
+    data: TrainingSet,
+    val: NDArray[np.int64],
+    model: keras.Model,
+    images: NDArray[np.uint8],
+) -> tuple[int, str]:
+    """Train one phase or two; returns the epoch this session started at, and the hash of the pretrained weights."""
+    pretrained = ""
+    if config.architecture is Architecture.VGG16:
+        weights = imagenet_weights()
+        load_imagenet(model, weights)
+        pretrained = file_sha256(weights)
+    whole = _Phase(
+        model, pixels(data.parts, config.augment), images, 1, 0, config.epochs, config.learning_rate, run.backup
+    )
+    first = whole
+    if config.feature_views:
+        source, val_array = _features(run, config, index, device, data, val, feature_trunk(model), pretrained)
+        first = replace(whole, model=feature_head(model), source=source, val_array=val_array)
+    best = KeepBestWeights(run.weights, model)
+    first_epoch, epoch = _fit(run, config, device, data, val, first, best, pretrained)
+    if config.fine_tune is not None:
+        second = _second_phase(run, config.fine_tune, whole, epoch)
+        second_start, _ = _fit(run, config, device, data, val, second, best, pretrained)
+        if first_epoch == epoch:  # The first phase had ended before this session started.
+            first_epoch = second_start
+    return first_epoch, pretrained
 
 
 def _fit(
@@ -168,11 +169,11 @@ def _fit(
     best: KeepBestWeights,
     pretrained: str,
 ) -> tuple[int, int]:
-    """Train a phase to its end, from its backup if there is one; returns the epochs it started at and ended with."""
+    """Train a phase to its end, from its backup if there is one; returns its first and its last epoch."""
     phase.model.compile(
         optimizer=adam(device, phase.learning_rate, phase.model),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
-        metrics=[keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")],  # Logit 0 is probability one half.
+        metrics=[keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")],  # Logit 0 is probability 0.5.
         jit_compile=device.jit_compile,
     )
     plateau = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", **asdict(config.plateau))
@@ -180,7 +181,7 @@ def _fit(
     backup = Backup(phase.backup, [best, plateau, early], pretrained=pretrained)
     restored = backup.restore(phase.model)
     if restored is None and phase.first_epoch:
-        # The second phase starts from weights that it will soon replace: keep its start, or a kill would lose it.
+        # The second phase soon replaces the weights that it starts from: back them up first, or a kill would lose them.
         backup.save(phase.model, phase.first_epoch)
     first_epoch, stopped = restored or (phase.first_epoch, False)
     batches = TrainingBatches(
@@ -192,7 +193,7 @@ def _fit(
         first_epoch=first_epoch,
         threads=device.threads,
     )
-    # Until the second phase begins, it counts with all its epochs.
+    # Until the second phase starts, all its epochs count.
     later = config.fine_tune.epochs if config.fine_tune is not None and phase.number == 1 else 0
     update_status(run, message="training", epoch=first_epoch, epochs=phase.epochs + later)
     log = RunLog(run, epochs=phase.epochs + later, steps=len(batches), batch_size=config.batch_size, phase=phase.number)
@@ -212,7 +213,7 @@ def _fit(
 
 
 def _second_phase(run: RunDirectory, fine_tune: FineTuneConfig, whole: _Phase, epoch: int) -> _Phase:
-    """Go on from the best weights with the last convolution block unfrozen; a backup, where there is one, replaces them."""
+    """Continue from the best weights with the last convolution block unfrozen; an existing backup replaces them."""
     whole.model.load_weights(run.weights)
     unfreeze(whole.model)
     return replace(
@@ -235,7 +236,7 @@ def _features(
     trunk: keras.Model,
     weights_sha256: str,
 ) -> tuple[Source, NDArray[np.float16]]:
-    """Features that train, as augmented views of every part, and those of the unchanged validation images."""
+    """Features of the training images, as augmented views of every part, and of the unchanged validation images."""
     last = 0.0
 
     def progress(what: str, views_left: int, done: int, total: int, images_per_s: float) -> None:
@@ -284,6 +285,6 @@ def _require_enough(labels: NDArray[np.int8], rows: Assignment, batch_size: int)
             )
     if len(rows.train) < batch_size:
         raise DataError(
-            f"an epoch needs at least one whole batch. Received: {len(rows.train)} training images, "
+            f"an epoch needs at least one full batch. Received: {len(rows.train)} training images, "
             f"batch_size={batch_size}; use more images"
         )

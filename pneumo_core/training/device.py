@@ -1,9 +1,12 @@
-"""What the training runs on, and the precision that suits it."""
+"""Device of the training, and the precision that suits it."""
 
 import os
 import platform
 import resource
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -11,21 +14,20 @@ from typing import Any
 import keras
 
 from pneumo_core.config.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name
-
-__all__ = ["Device", "adam", "describe", "detect", "out_of_memory", "peak_memory_bytes", "resume_promise"]
+from pneumo_core.errors import TrainingError
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where Keras runs.
+    """Device that Keras runs on.
 
     Attributes:
         backend: Keras' backend, such as ``"tensorflow"``.
         kind: ``"cpu"`` or ``"gpu"``.
-        name: The device in words.
-        precision: Keras' dtype policy that is fastest there without loss of accuracy.
+        name: Name of the device.
+        precision: Keras' dtype policy that is fastest on it without loss of accuracy.
         jit_compile: Value of `compile`'s argument of that name.
-        threads: Threads that make batches; an accelerator would wait for one.
+        threads: Threads that make batches; a single one is too slow for an accelerator.
     """
 
     backend: str
@@ -39,9 +41,9 @@ class Device:
 def detect() -> Device:
     """The device that Keras will use.
 
-    Mixed bfloat16 is 1.4 times as fast as float32 where a CPU computes in it, up to 7 times with its matrix units, and slower
-    elsewhere; GPUs compute in it from compute capability 8.0 on (NVIDIA's Ampere). XLA is slower than TensorFlow's own
-    kernels on a CPU, and gains nothing from bfloat16 there.
+    Mixed bfloat16 is 1.4 times as fast as float32 on a CPU that supports it, up to 7 times with its matrix units, and slower
+    on others; GPUs support it from compute capability 8.0 (NVIDIA's Ampere). XLA is slower than TensorFlow's own kernels on a
+    CPU, and gains nothing from bfloat16 there.
     """
     backend = keras.backend.backend()
     gpus = _gpus(backend)
@@ -54,8 +56,8 @@ def detect() -> Device:
 
 
 def describe(device: Device) -> dict[str, Any]:
-    """The device and every version that a manifest records, as plain data."""
-    # TensorFlow comes under two names; a version that cannot be told must not end a run.
+    """Device and versions for a manifest, as plain data."""
+    # TensorFlow has two package names; an unknown version must not end a run.
     packages = ("keras", device.backend, f"{device.backend}-cpu", "numpy", "onnx", "onnxruntime")
     return {
         **asdict(device),
@@ -66,21 +68,21 @@ def describe(device: Device) -> dict[str, Any]:
 
 
 def adam(device: Device, learning_rate: float, model: keras.Model, *, beta_1: float = 0.9) -> keras.optimizers.Adam:
-    """Adam with Keras' defaults, but for its first momentum where that is given, for a model's trainable variables.
+    """Adam with Keras' defaults, except `beta_1`, for a model's trainable variables.
 
     On a CPU Keras has TensorFlow run its update as a dozen passes over all parameters. TensorFlow's own kernel makes one, which
-    on VGG16's head of 9 million parameters is 1.7 times as fast for the whole step.
+    on VGG16's head of 9 million parameters makes the whole step 1.7 times as fast.
     """
     optimizer = keras.optimizers.Adam(learning_rate, beta_1=beta_1)
     if device.backend == "tensorflow" and device.kind == "cpu":
         optimizer.build(model.trainable_variables)
-        # Keras gives the variables too, always those that the optimizer was built for.
+        # Keras passes the variables too, always those that the optimizer was built for.
         optimizer.apply = lambda gradients, _=None: _apply_in_one_pass(optimizer, gradients)
     return optimizer
 
 
 def _apply_in_one_pass(optimizer: keras.optimizers.Adam, gradients: list[Any]) -> None:
-    import tensorflow as tf  # noqa: PLC0415  Only there.
+    import tensorflow as tf  # noqa: PLC0415  Only with this backend.
 
     step = tf.cast(optimizer.iterations.value + 1, tf.float32)
     moments = zip(optimizer._momentums, optimizer._velocities, strict=True)
@@ -101,20 +103,59 @@ def _apply_in_one_pass(optimizer: keras.optimizers.Adam, gradients: list[Any]) -
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the device's memory is exhausted, in the words of Python, TensorFlow or JAX."""
+    """Whether an error of Python, TensorFlow or JAX means that the device's memory is exhausted."""
     return isinstance(error, MemoryError) or any(
         word in f"{type(error).__name__}: {error}" for word in ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM when")
     )
 
 
 def peak_memory_bytes() -> int:
-    """Most memory this process has had resident so far, in bytes."""
+    """Peak resident memory of this process, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kilobytes.
 
 
+@contextmanager
+def within_memory(device: Device, settings: str) -> Iterator[None]:
+    """A training that may need more memory than there is.
+
+    Args:
+        device: What it runs on.
+        settings: What its need depends on, such as ``batch_size=32``.
+
+    Raises:
+        TrainingError: Memory ran out.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"the training must fit into the memory of {device.name}. Received: {settings}, {type(error).__name__}; close "
+            "what else uses the device, or train on another"
+        ) from error
+
+
+def session_facts(device: Device, first_epoch: int, started: float) -> dict[str, Any]:
+    """What a training that has ended records of its last session.
+
+    Args:
+        device: What it ran on.
+        first_epoch: The epoch it started at.
+        started: When, by `time.monotonic`.
+    """
+    return {
+        "first_epoch_of_last_session": first_epoch,
+        "resume": resume_promise(device, first_epoch),
+        "training_duration_s": time.monotonic() - started,
+        "peak_memory_bytes": peak_memory_bytes(),
+        "device": describe(device),
+    }
+
+
 def resume_promise(device: Device, first_epoch: int) -> str:
-    """What may be said of a run that was resumed."""
+    """How closely a resumed run equals an uninterrupted one, as a sentence for the manifest."""
     if first_epoch == 0:
         return "trained in one session"
     if device.backend == "tensorflow" and device.kind == "cpu":
@@ -125,15 +166,15 @@ def resume_promise(device: Device, first_epoch: int) -> str:
 
 
 def _gpus(backend: str) -> list[tuple[str, float]]:
-    """Name and CUDA compute capability of each GPU that the backend sees; a GPU of another maker counts as 0."""
+    """Name and CUDA compute capability of each GPU that the backend sees; 0 for other makers' GPUs."""
     if backend == "tensorflow":
-        import tensorflow as tf  # noqa: PLC0415  Only there.
+        import tensorflow as tf  # noqa: PLC0415  Only with this backend.
 
         details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
         capabilities = [".".join(map(str, entry.get("compute_capability", (0, 0)))) for entry in details]
         return [(entry.get("device_name", "GPU"), float(c)) for entry, c in zip(details, capabilities, strict=True)]
     if backend == "jax":
-        import jax  # noqa: PLC0415  Only there.
+        import jax  # noqa: PLC0415  Only with this backend.
 
         gpus = [device for device in jax.devices() if device.platform == "gpu"]
         return [(gpu.device_kind, float(getattr(gpu, "compute_capability", 0))) for gpu in gpus]

@@ -1,7 +1,7 @@
 """Differentiable augmentation (Zhao 2020, arXiv:2006.10738): the same random changes to real and generated images.
 
-The discriminator sees nothing without them, so it cannot learn few real images by heart; the generator's gradient flows
-through them, so what it learns is unchanged. The paper's policy "color, translation, cutout", without colour.
+The discriminator sees only changed images, so it cannot memorize few real images; the generator's gradient flows through the
+changes, so they do not appear in its samples. The policy is the paper's "color, translation, cutout" for gray images.
 """
 
 from typing import Any, Final
@@ -10,17 +10,15 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-__all__ = ["CHANGES", "apply_changes", "draw_changes"]
-
 CHANGES: Final = 6
-"""Numbers that describe the changes of one image."""
+"""Count of numbers that describe the changes of one image."""
 
 _BRIGHTNESS: Final = 0.5
 _CONTRAST: Final = 0.5
 _SHIFT: Final = 1 / 8
 _CUTOUT: Final = 1 / 2
-"""Zhao 2020, appendix B: brightness of [-1, 1] and contrast in these halves, shifts of 1/8 and squares of 1/2 of the side; less
-a pixel, so that a square has a centre."""
+"""Zhao 2020, appendix B: brightness of [-1, 1] and contrast in these halves, shifts of 1/8 and squares of 1/2 of the side,
+less a pixel, so that a square has a center."""
 
 
 def draw_changes(rng: np.random.Generator, count: int, size: int) -> NDArray[np.float32]:
@@ -28,12 +26,12 @@ def draw_changes(rng: np.random.Generator, count: int, size: int) -> NDArray[np.
 
     Args:
         rng: Generator of random numbers.
-        count: Images.
-        size: Their side, in pixels.
+        count: Number of images.
+        size: Side of the images, in pixels.
 
     Returns:
         `(count, 6)` float32: brightness in gray levels, contrast factor, whole shifts down and right in pixels, row and
-        column of the cut-out's centre.
+        column of the cut-out's center.
     """
     reach = int(size * _SHIFT + 0.5)
     columns = (
@@ -55,7 +53,7 @@ def apply_changes(images: Any, changes: Any) -> Any:
         changes: `(batch, 6)` tensor of `draw_changes`.
 
     Returns:
-        Tensor like `images`; what is shifted in or cut out is black, and values may leave [0, 255].
+        Tensor like `images`; areas that are shifted in or cut out are black, and values may leave [0, 255].
     """
     size = images.shape[1]
     brightness, contrast, down, right, row, column = (ops.reshape(changes[:, i], (-1, 1, 1)) for i in range(CHANGES))

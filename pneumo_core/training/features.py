@@ -1,7 +1,7 @@
-"""The feature cache: what a frozen network says of each image, computed once and shared between seeds and runs.
+"""The feature cache: a frozen network's features of each image, computed once and shared between seeds and runs.
 
-A cache is an array on disk and a map of the rows that are done. Rows are computed when a run first needs them, and marked
-after they are written, so that a kill loses at most the last few seconds and a run on a sample pays for its sample alone.
+A cache is an array on disk and a map of the finished rows. Rows are computed when a run first needs them and marked after
+they are written, so a kill loses at most the last few seconds and a run on a sample computes only its sample.
 """
 
 import hashlib
@@ -24,8 +24,6 @@ from pneumo_core.config.run import SCHEMA
 from pneumo_core.errors import CorruptError, RunError, TrainingError
 from pneumo_core.runs.files import hold_lock, make_directory, store_errors, write_atomic, write_json
 
-__all__ = ["FeatureCache", "cached_features"]
-
 _SAVE_EVERY_S: Final = 10.0
 _FEATURES: Final = "features.npy"
 _DONE: Final = "done.bin"
@@ -34,14 +32,14 @@ _LARGEST: Final = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureCache:
-    """Where features come from and where they are kept.
+    """Source of the features and folder of their cache.
 
     Attributes:
         trunk: Frozen model `(batch, size, size, 1)` float32 in [0, 255] -> `(batch, h, w, channels)`.
         folder: Folder of the caches.
-        facts: Plain data that says which trunk it is: weights, scaling, image size, precision.
-        batch_size: Images the trunk is given at once.
-        progress: Called with images done, their total and images a second; may raise to stop.
+        facts: Plain data that identifies the trunk: weights, scaling, image size, precision.
+        batch_size: Images per call of the trunk.
+        progress: Called with images done, their total and images per second; may raise to stop.
     """
 
     trunk: keras.Model
@@ -60,15 +58,15 @@ def cached_features(
     augment_config: AugmentConfig | None = None,
     view: int = 0,
 ) -> NDArray[np.float16]:
-    """Features of some images, computed where they are not there yet.
+    """Features of some images; missing ones are computed and stored.
 
     Args:
         cache: The cache.
         images: `(count, size, size)` uint8 array.
         rows: Row numbers whose features are needed.
-        name: What the images are, by content, such as a data set's id; row numbers mean the same under one name.
-        augment_config: Changes made to each image first, or None for none.
-        view: Number of the view; each has its own random changes, which depend on view and row alone.
+        name: Id of the images' content, such as a data set's id; row numbers mean the same under one name.
+        augment_config: Augmentation of each image, or None for none.
+        view: Number of the view; its random changes depend only on view and row.
 
     Returns:
         `(count, h, w, channels)` float16 array, memory-mapped and read-only; only `rows` are to be read.
@@ -80,7 +78,7 @@ def cached_features(
     """
     shape = (len(images), *cache.trunk.output.shape[1:])
     changes = {"augment": None if augment_config is None else asdict(augment_config), "view": view}
-    # The schema too: after a change of the code, old features are not what a run would compute.
+    # The schema too: after a change of the code, a run would compute other features.
     facts = {**cache.facts, **changes, "images": name, "shape": list(shape), "schema": SCHEMA}
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     folder = make_directory(cache.folder / key)
@@ -106,14 +104,14 @@ def _compute(
     for start in range(0, len(missing), cache.batch_size):
         chunk = missing[start : start + cache.batch_size]
         batch = _changed(images, chunk, augment_config, view)
-        # A last, smaller batch would be traced anew: fill it up and cut the answer.
+        # A smaller last batch would be traced again: pad it and drop the padding's output.
         filled = np.pad(batch, [(0, cache.batch_size - len(batch)), (0, 0), (0, 0)])
         features = keras.ops.convert_to_numpy(cache.trunk.predict_on_batch(filled[..., None]))[: len(chunk)]
         largest = float(np.abs(features.astype(np.float32)).max(initial=0))
         if not largest < _LARGEST:
             raise TrainingError(
                 f"features must be below {_LARGEST:.0f}, the limit of float16. Received: {largest}; "
-                "look at the images and the weights, or train with 0 feature views"
+                "check the images and the weights, or train with 0 feature views"
             )
         _write(folder, array, chunk, features.astype(np.float16))
         done[chunk] = True
@@ -131,7 +129,7 @@ def _changed(
 ) -> NDArray[np.float32]:
     if augment_config is None:
         return images[rows].astype(np.float32)
-    # A generator a row: what happens to an image must not depend on which others were missing.
+    # One generator per row: an image's changes must not depend on which other rows were missing.
     drawn = [
         apply(images[row : row + 1], draw_parameters(augment_config, 1, np.random.default_rng([view, int(row)])))
         for row in rows
@@ -145,7 +143,7 @@ def _write(
     rows: NDArray[np.int64],
     features: NDArray[np.float16],
 ) -> None:
-    """Write rows by way of the file: on a full disk the map would end the process, the file raises an error."""
+    """Write rows through the file: on a full disk, a memory map would kill the process, while the file raises an error."""
     with store_errors(folder), (folder / _FEATURES).open("r+b") as file:
         for row, values in zip(rows, features, strict=True):
             file.seek(array.offset + int(row) * values.nbytes)
@@ -153,7 +151,7 @@ def _write(
 
 
 def _save(done: NDArray[np.bool_], folder: Path) -> None:
-    """Mark what is done, after it is on disk."""
+    """Mark the finished rows, after they are on disk."""
     with store_errors(folder), (folder / _FEATURES).open("r+b") as file:
         os.fsync(file.fileno())
     write_atomic(folder / _DONE, np.packbits(done).tobytes())
@@ -162,12 +160,12 @@ def _save(done: NDArray[np.bool_], folder: Path) -> None:
 def _open(
     folder: Path, facts: dict[str, Any], shape: Sequence[int]
 ) -> tuple[np.memmap[Any, np.dtype[np.float16]], NDArray[np.bool_]]:
-    """The array, and which of its rows are done; both made where they are missing."""
+    """The array and the map of its finished rows; both are created if missing."""
     path, map_path = folder / _FEATURES, folder / _DONE
     with store_errors(folder):
         if not map_path.exists() or not path.exists():
             write_json(folder / "facts.json", facts)
-            # Sparse: the file takes the disk that its finished rows need.
+            # Sparse: the file takes only the disk space of its finished rows.
             np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=tuple(shape))
             write_atomic(map_path, np.packbits(np.zeros(shape[0], bool)).tobytes())
         bits = np.frombuffer(map_path.read_bytes(), np.uint8)
@@ -176,7 +174,7 @@ def _open(
     except (ValueError, EOFError, OSError) as error:
         raise _damaged(folder, str(error)) from error
     with store_errors(map_path):
-        os.utime(map_path)  # `runs clean` removes what was not used for long.
+        os.utime(map_path)  # `runs clean` removes caches that are unused for long.
     if array.shape != tuple(shape) or array.dtype != np.float16 or len(bits) != -(-shape[0] // 8):
         raise _damaged(folder, f"shape={array.shape}, dtype={array.dtype}, {len(bits)} bytes of map")
     return array, np.unpackbits(bits, count=shape[0]).astype(bool)
@@ -184,14 +182,14 @@ def _open(
 
 def _damaged(folder: Path, reason: str) -> CorruptError:
     return CorruptError(
-        f"a feature cache must hold what was written. Received: path={str(folder)!r}: {reason}; delete that folder and "
-        "resume the run, which computes it anew"
+        f"a feature cache must be intact. Received: path={str(folder)!r}: {reason}; delete that folder and "
+        "resume the run, which computes it again"
     )
 
 
 @contextmanager
 def _alone(lock: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock; two runs may need the same features, and the second finds them there."""
+    """Hold the lock; if two runs need the same features, the second finds them computed."""
     with ExitStack() as held:
         while True:
             try:

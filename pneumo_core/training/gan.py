@@ -1,4 +1,4 @@
-"""Training a DCGAN, from a config and an index to its generator's weights. It reads from top to bottom."""
+"""Training of a DCGAN, from a config and an index to its generator's weights."""
 
 import math
 import time
@@ -22,31 +22,29 @@ from pneumo_core.runs.files import file_sha256, store_errors, write_atomic, writ
 from pneumo_core.runs.status import stop_if_cancelled, update_status
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.training.backup import load_backup, save_backup
-from pneumo_core.training.device import Device, describe, detect, out_of_memory, peak_memory_bytes, resume_promise
+from pneumo_core.training.device import Device, detect, session_facts, within_memory
 from pneumo_core.training.diff_augment import draw_changes
 from pneumo_core.training.gradients import LOSSES, Networks, Step, make_step, optimizer
 from pneumo_core.training.run_log import RunLog
 
-__all__ = ["CollapseWatch", "build_networks", "sheet_epochs", "train_gan"]
-
 SHEET_COUNT: Final = 64
-"""Samples of a sheet, always of the same latents."""
+"""Number of samples on a sheet, always of the same latents."""
 
 _SHEETS: Final = 24
-"""Sheets of a run, about: enough to see it learn, few enough to ship."""
+"""Approximate number of sheets of a run: enough to show the progress, few enough to publish."""
 
 _BACKUP_INTERVAL_S: Final = 20.0
-"""A backup is 90 MB and an epoch may be seconds: this often, the disk has little to do and a kill costs little."""
+"""Seconds between backups: a backup has 90 MB and an epoch may take seconds; a kill loses at most this time."""
 
 
 @dataclass(slots=True)
 class CollapseWatch:
-    """Ends a training whose samples have become all alike.
+    """Stops a training whose samples have collapsed, that is, have become nearly equal.
 
-    Spread is the mean over pixels of the standard deviation across images. A run is ended when its samples have had less than
-    `limit` of the real images' spread for `epochs` epochs in a row, once they have had `alive` of it or `patience_steps` have
-    gone by; and after `equal_steps` where they have next to none (`equal`), since an untrained generator's samples soon differ
-    by a hundredth. Rules of ours.
+    Spread is the mean over pixels of the standard deviation across images. A run is stopped when the samples' spread has been
+    below `limit` times the real images' for `epochs` epochs in a row, once it has reached `alive` times theirs or
+    `patience_steps` have passed; and after `equal_steps` if it is almost zero (`equal`), since an untrained generator's
+    samples soon differ by a hundredth. The values are this project's.
     """
 
     equal: float = 0.001
@@ -60,7 +58,7 @@ class CollapseWatch:
     below: int = field(default=0)
 
     def see(self, spread: float, step: int) -> None:
-        """Take in an epoch's spread, as a fraction of the real images'.
+        """Add the spread of an epoch, as a fraction of the real images'.
 
         Raises:
             TrainingError: The samples have collapsed.
@@ -100,15 +98,15 @@ def build_networks(config: GanConfig, device: Device) -> Networks:
 
 
 def sheet_epochs(epochs: int) -> set[int]:
-    """After how many epochs a sheet is kept: closer together at the start, where more changes."""
+    """Epochs after which a sheet is saved: closer together at the start, where more changes."""
     return {1, *(math.ceil(epochs * (number / _SHEETS) ** 1.5) for number in range(1, _SHEETS + 1))}
 
 
 def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
-    """Train a run's DCGAN, or go on where it stopped, and leave it *trained*.
+    """Train a run's DCGAN, or resume it, up to the state *trained*.
 
-    Writes the generator's weights, which images it has learned from, sheets, events, backups, and at the end `trained.json`,
-    which vouches for the weights.
+    Writes the generator's weights, the list of its training images, sheets, events, backups, and at the end `trained.json`,
+    with the hash of the weights.
 
     Args:
         run: The run; its worker holds the lock.
@@ -118,7 +116,7 @@ def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
     Raises:
         DataError: There are fewer training images of the class than a batch, or they are all equal.
         TrainingError: A loss is no longer finite, the samples have collapsed, or memory ran out.
-        CancelledError: The run was asked to stop.
+        CancelledError: The run was cancelled.
         StoreError: A file cannot be written.
     """
     started = time.monotonic()
@@ -141,15 +139,8 @@ def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
 
     networks = build_networks(config, device)
     update_status(run, state=RunState.RUNNING, epochs=config.epochs)
-    try:
+    with within_memory(device, f"batch_size={config.batch_size}, image_size={config.image_size}"):
         first_epoch = _train(run, config, device, networks, real)
-    except Exception as error:
-        if not out_of_memory(error):
-            raise
-        raise TrainingError(
-            f"the training must fit into the memory of {device.name}. Received: batch_size={config.batch_size}, "
-            f"image_size={config.image_size}, {type(error).__name__}; close what else uses the device, or train on another"
-        ) from error
 
     partial = run.weights.with_name("partial.weights.h5")
     with store_errors(run.weights):
@@ -163,17 +154,13 @@ def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
         ),
         "discriminator_parameters": networks.discriminator.count_params(),
         "images": {"train": len(rows)},
-        "first_epoch_of_last_session": first_epoch,
-        "resume": resume_promise(device, first_epoch),
-        "training_duration_s": time.monotonic() - started,
-        "peak_memory_bytes": peak_memory_bytes(),
-        "device": describe(device),
+        **session_facts(device, first_epoch, started),
     }
     write_json(run.trained, facts)
 
 
 def _train(run: RunDirectory, config: GanConfig, device: Device, networks: Networks, real: NDArray[np.uint8]) -> int:
-    """Train to the end, from the backup if there is one; returns the epoch it started at."""
+    """Train to the end, from the backup if there is one; returns the first epoch."""
     step = make_step(networks, device)
     fixed = _latents(config, -1, SHEET_COUNT)
     if not (real_spread := _spread(real)):
@@ -215,7 +202,7 @@ def _train(run: RunDirectory, config: GanConfig, device: Device, networks: Netwo
 def _epoch(
     run: RunDirectory, config: GanConfig, step: Step, real: NDArray[np.uint8], epoch: int, log: RunLog
 ) -> dict[str, float]:
-    """Every real image once, but for a last batch that is not full; returns the epoch's mean losses."""
+    """Train on every real image once, without an incomplete last batch; returns the epoch's mean losses."""
     log.begin(epoch)
     order = np.random.default_rng([config.seed, epoch]).permutation(len(real))
     size, batch_size = config.image_size, config.batch_size
@@ -229,16 +216,16 @@ def _epoch(
         changes = np.stack([draw_changes(rng, batch_size, size) for _ in range(3)])
         losses.append(step.run(batch, latents[part], changes))
         stop_if_cancelled(run)
-        if log.is_due(number):  # Asking an accelerator for a value waits for it.
+        if log.is_due(number):  # Reading a value from an accelerator waits for it.
             log.batch(number, _means(losses[-1:]))
     return _means(losses)
 
 
 def _means(losses: list[Any]) -> dict[str, float]:
-    """Mean of each value a step returns.
+    """Mean of each value that a step returns.
 
     Raises:
-        TrainingError: One is not finite.
+        TrainingError: A mean is not finite.
     """
     table = np.asarray([[float(value) for value in values] for values in losses])
     means = dict(zip(LOSSES, table.mean(axis=0).tolist(), strict=True))
@@ -251,7 +238,7 @@ def _means(losses: list[Any]) -> dict[str, float]:
 
 
 def _latents(config: GanConfig, epoch: int, count: int) -> NDArray[np.float32]:
-    """Latents of an epoch; those of epoch -1 are the sheets'."""
+    """Latents of an epoch; epoch -1 gives those of the sheets."""
     rng = np.random.default_rng([config.seed, epoch + 1, 2])
     return rng.standard_normal((count, config.latent_dim), dtype=np.float32)
 

@@ -1,7 +1,8 @@
 """One step of a DCGAN, in TensorFlow and in JAX: the only file whose code depends on Keras' backend.
 
 Both follow Goodfellow 2014 (arXiv:1406.2661, algorithm 1) with the non-saturating generator loss of its section 3: the
-discriminator learns to tell real from generated, then the generator learns from its new weights, on the same samples.
+discriminator learns to distinguish real from generated images, then the generator learns from its new weights, on the same
+samples.
 """
 
 from collections.abc import Callable
@@ -16,23 +17,21 @@ from numpy.typing import NDArray
 from pneumo_core.training.device import Device, adam
 from pneumo_core.training.diff_augment import apply_changes
 
-__all__ = ["LOSSES", "Networks", "Step", "make_step"]
-
 LOSSES = ("loss_generator", "loss_discriminator", "score_real", "score_generated")
-"""What a step returns: both losses, and the mean probability of "real" that the discriminator gives to either."""
+"""Names of a step's results: both losses, and the discriminator's mean probability of "real" for real and generated images."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Networks:
-    """What is trained.
+    """The networks of a training and their optimizers.
 
     Attributes:
-        generator: The generator as it is trained.
-        averaged: The same with averaged weights, from which samples are drawn; it may be `generator` itself.
+        generator: The trained generator.
+        averaged: The generator with averaged weights, which gives the samples; it may be `generator` itself.
         discriminator: The discriminator.
         generator_optimizer: Optimizer of the generator.
         discriminator_optimizer: Optimizer of the discriminator.
-        ema_decay: Decay of the average a step.
+        ema_decay: Decay of the average per step.
         diff_augment: Whether the discriminator sees changed images.
     """
 
@@ -46,7 +45,7 @@ class Networks:
 
     @property
     def variables(self) -> list[Any]:
-        """Everything that a step changes, in a fixed order."""
+        """All variables that a step changes, in a fixed order."""
         averaged = [] if self.averaged is self.generator else self.averaged.variables
         return [
             *self.generator.variables,
@@ -63,9 +62,9 @@ class Step:
 
     Attributes:
         run: Takes real images `(batch, size, size, 1)` float32 in [0, 255], latents `(batch, latent_dim)` and changes
-            `(3, batch, 6)` for the real images, for the generated ones and for the generator's turn; returns four scalars,
+            `(3, batch, 6)` for the real images, for the generated ones and for the generator's update; returns four scalars,
             `LOSSES`.
-        write_back: Puts what the steps have changed into the networks' variables.
+        write_back: Copies the trained values to the networks' variables.
     """
 
     run: Callable[[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]], Any]
@@ -76,8 +75,8 @@ def make_step(networks: Networks, device: Device) -> Step:
     """The step of the current backend.
 
     Args:
-        networks: What it trains; optimizers are built.
-        device: Where it runs.
+        networks: The networks to train; their optimizers are built.
+        device: The device it runs on.
     """
     if device.backend == "jax":
         return _jax_step(networks)
@@ -187,7 +186,7 @@ def _jax_step(networks: Networks) -> Step:
 
     def run(real: Any, latents: Any, changes: Any) -> Any:
         nonlocal state
-        if state is None:  # Copies: what a step is given, it uses up.
+        if state is None:  # Copies: a step frees the memory of its inputs.
             state = tuple([jax.numpy.array(variable.value) for variable in part] for part in parts)
         state, losses = compiled(state, real, latents, changes)
         return losses
@@ -197,6 +196,6 @@ def _jax_step(networks: Networks) -> Step:
         for part, values in zip(parts, state or (), strict=False):
             for variable, value in zip(part, values, strict=False):
                 variable.assign(value)
-        state = None  # The variables hold it now; the next step takes it from there.
+        state = None  # The variables hold the state now; the next step reads it from them.
 
     return Step(run, write_back)

@@ -1,4 +1,4 @@
-"""A training's live record: status, events, and a log for TensorBoard."""
+"""Live log of a training: status, events, and a TensorBoard log."""
 
 import time
 from typing import Final
@@ -11,22 +11,20 @@ from pneumo_core.runs.files import make_directory, store_errors
 from pneumo_core.runs.status import append_event, update_status
 from pneumo_core.runs.store import RunDirectory
 
-__all__ = ["RunLog"]
-
 _EVENT_INTERVAL_S: Final = 1.0
 
 
 class RunLog:
-    """Writes a line an epoch, and a line a batch at most every second. It is to be closed when the training ends."""
+    """Writes a line per epoch, and at most one line per second for batches. Close it when the training ends."""
 
     def __init__(self, run: RunDirectory, *, epochs: int, steps: int, batch_size: int, phase: int = 1) -> None:
         """Prepare.
 
         Args:
             run: The run.
-            epochs: Epochs it will have in the end.
-            steps: Steps an epoch.
-            batch_size: Images a step.
+            epochs: Total number of epochs.
+            steps: Steps per epoch.
+            batch_size: Images per step.
             phase: Number of the call of `fit`, from 1.
         """
         self._run = run
@@ -41,19 +39,19 @@ class RunLog:
         self._last_step = 0
 
     def begin(self, epoch: int) -> None:
-        """An epoch begins; epochs count from 0."""
+        """Record the start of an epoch; epochs count from 0."""
         self._epoch = epoch
         self._epoch_start = self._last = time.monotonic()
         self._last_step = 0
         update_status(self._run, epoch=epoch, epochs=self._epochs, step=0, steps=self._steps, message="training")
 
     def is_due(self, batch: int) -> bool:
-        """Whether `batch` would write a line: values that cost something need not be had before."""
-        # The first is told at once: it says that training has begun.
+        """Whether `batch` would write a line; until then, expensive values need not be computed."""
+        # The first batch is written at once: it shows that training has started.
         return batch == 0 or time.monotonic() - self._last >= _EVENT_INTERVAL_S
 
     def batch(self, batch: int, values: dict[str, float]) -> None:
-        """A batch has ended; batches count from 0."""
+        """Record the end of a batch; batches count from 0."""
         if not self.is_due(batch):
             return
         now = time.monotonic()
@@ -64,11 +62,11 @@ class RunLog:
         self._last, self._last_step = now, batch + 1
 
     def validating(self) -> None:
-        """Training images are through, validation images begin."""
+        """Record the start of the validation."""
         update_status(self._run, step=self._steps, message="validating")
 
     def end(self, epoch: int, values: dict[str, float]) -> None:
-        """An epoch has ended."""
+        """Record the end of an epoch."""
         event = {"kind": "epoch", "epoch": epoch, "phase": self._phase, **values}
         append_event(self._run, {**event, "duration_s": time.monotonic() - self._epoch_start, "time": time.time()})
         update_status(self._run, epoch=epoch + 1, step=self._steps)
@@ -82,7 +80,7 @@ class RunLog:
             self._board = None
 
     def _log(self, epoch: int, values: dict[str, float]) -> None:
-        # Keras' own callback needs TensorFlow; the usual writer of tensorboardX has a thread, and waits for it for ever
+        # Keras' own callback needs TensorFlow; the usual writer of tensorboardX has a thread, and waits for it forever
         # once a full disk has ended it.
         now = time.time()
         with store_errors(self._run.tensorboard):

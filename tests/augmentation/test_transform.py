@@ -119,7 +119,7 @@ def keras_apply(generator: Any, images: np.ndarray, parameters: AugmentParameter
 def assert_same_pictures(actual: np.ndarray, expected: np.ndarray) -> None:
     """Equal but for interpolation: OpenCV 4 rounds source positions to 1/32 pixel, OpenCV 5 does not.
 
-    A wrong axis, sign, centre or order moves content by whole pixels: several levels on average in these images.
+    A wrong axis, sign, center or order moves content by whole pixels: several levels on average in these images.
     """
     difference = np.abs(actual.astype(np.float64) - expected)
     assert difference.mean() < 0.2
@@ -304,7 +304,7 @@ class TestAugmentParameters:
             values_of(good, name)[np.newaxis],
             values_of(good, name).astype(np.int64),
         ):
-            with pytest.raises(ConfigError, match="one entry an image"):
+            with pytest.raises(ConfigError, match="one entry per image"):
                 replace(good, **{name: bad})
 
     def test_no_images_is_fine(self) -> None:
@@ -385,7 +385,7 @@ class TestApply:
 
     def test_directions_are_as_documented(self) -> None:
         image = np.zeros((1, 11, 11), dtype=np.uint8)
-        image[0, 5, 8] = 255  # 3 pixels to the right of the centre
+        image[0, 5, 8] = 255  # 3 pixels to the right of the center
 
         def brightest(**changes: float) -> tuple[int, ...]:
             out = apply(image, unchanged(1, **changes))[0]

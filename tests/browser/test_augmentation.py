@@ -49,13 +49,13 @@ def test_the_address_holds_what_the_page_shows(server: Server, new_page: Callabl
     for button, config in (("sound", sound), ("report", report), ("Undo", sound)):
         page.get_by_role("button", name=button, exact=True).click()
         assert_address(page, config)
-        expect(page.get_by_role("heading", name=f"As you set it ({augmentation_name(config)})")).to_be_visible()
+        expect(page.get_by_role("heading", name=f"Your settings ({augmentation_name(config)})")).to_be_visible()
     page.locator("input[type=file]").set_input_files(
         {"name": "augmentation.json", "mimeType": "application/json", "buffer": write_augmentation(OPENED)}
     )
     assert_address(page, OPENED)
     assert_copy_shows_the_same()
-    page.get_by_text("Vertical flip of one in two").click()
+    page.get_by_text("Vertical flip of half the images").click()
     changed = AugmentConfig(zoom=0.1234, rotation_deg=33.0, blur_sigma=0.123)
     assert_address(page, changed)
     page.go_back()

@@ -122,7 +122,7 @@ def test_tabs_are_reached_by_keyboard(made: tuple[Server, tuple[str, ...]], page
 def test_documents_are_made_and_downloaded(made: tuple[Server, tuple[str, ...]], page: Page) -> None:
     server, (a, b, _) = made
     opened(page, server, f"/compare?a={a}&b={b}&show=Take+away")
-    page.get_by_role("button", name="Make the documents").click()
+    page.get_by_role("button", name="Create the documents").click()
     every = page.get_by_role("button", name="Download all as ZIP")
     expect(every).to_be_visible()
     settled(page)

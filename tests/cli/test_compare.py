@@ -4,68 +4,29 @@ import csv
 import io
 import json
 import re
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
 
-from pneumo_core.cli.main import main
 from pneumo_core.config.classifier import Balance, Preset
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.significance import McNemar
 from pneumo_core.inference.compared import compare_runs
 from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.store import RunDirectory
-from tests.hostile import assert_one_line, public_folder, without_rights
+from tests.cli.conftest import Invoke, Result, assert_refused
+from tests.hostile import public_folder, without_rights
 from tests.made_runs import made_predictions, made_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_published")]
 
-Result = tuple[int, str, str]
-
-
-class Invoke(Protocol):
-    def __call__(self, *arguments: object) -> Result: ...
-
-
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Invoke:
-    def invoke(*arguments: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["python -m pneumo_core", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code
-        else:
-            status = 0
-        output, errors = capfd.readouterr()
-        assert isinstance(status, int)
-        return status, output, errors
-
-    return invoke
-
 
 def told(result: Result) -> Any:
-    """The one JSON document on standard output; NaN and Infinity are no JSON."""
-    status, output, errors = result
-    assert status == 0, errors
-
-    def refuse(name: str) -> None:
-        raise ValueError(f"{name} is no JSON")
-
-    return json.loads(output, parse_constant=refuse)
-
-
-def assert_refused(result: Result, *parts: str) -> None:
-    status, output, errors = result
-    assert (status, output) == (1, "")
-    assert errors.startswith("error: ")
-    assert errors.endswith("\n")
-    assert_one_line(errors.removeprefix("error: ").removesuffix("\n"), *parts)
+    assert result.status == 0, result.errors
+    return result.document
 
 
 def two_runs() -> tuple[RunDirectory, RunDirectory]:
@@ -276,7 +237,7 @@ def test_report_of_what_there_is_is_a_study(invoke: Invoke, tmp_path: Path) -> N
 
 def test_report_refuses_in_one_line_and_writes_nothing(invoke: Invoke, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert_refused(invoke("report", "--out", out), "none of them")
+    assert_refused(invoke("report", "--out", out), "no such runs")
     a, b = two_runs()
     assert_refused(invoke("report", a.run_id, b.run_id, a.run_id, "--out", out), "3 sides")
     assert_refused(invoke("report", f"{a.run_id},{b.run_id}", "--out", out), "1 sides")

@@ -239,7 +239,7 @@ def test_the_arm_needs_a_finished_dcgan_of_the_smaller_class(
     train(f"gan:{classifier}", "must be a DCGAN's run", f"gan_run='{classifier}'")
     train("gan:../../x", "must be a DCGAN's run")
     train(f"gan:{UNKNOWN}", f"run_id='{UNKNOWN}'")
-    train(f"gan:{gan.run_id}", "smaller class, NORMAL", "which makes PNEUMONIA")
+    train(f"gan:{gan.run_id}", "smaller class, NORMAL", "of class PNEUMONIA")
     gan.manifest.unlink()
     train(f"gan:{gan.run_id}", "must be finished", gan.run_id)
     assert not list(runs_root().glob("baseline-*"))

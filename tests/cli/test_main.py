@@ -10,80 +10,24 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from PIL import Image
 
-from pneumo_core.cli.main import main
 from pneumo_core.config.augment_file import write_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.runs.files import hold_lock, read_json
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, run_directory, slot_lock
+from tests.cli.conftest import Invoke, Result, assert_refused
 from tests.conftest import FinishedRun
 from tests.data.image_files import BAD
 from tests.hostile import ROOT, assert_one_line
 from tests.waiting import PATIENCE_S, wait_for
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command left.
-
-    Attributes:
-        status: Exit status.
-        output: Standard output.
-        errors: Standard error.
-    """
-
-    status: int
-    output: str
-    errors: str
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document on standard output; NaN and Infinity are no JSON."""
-
-        def refuse(name: str) -> None:
-            raise ValueError(f"{name} is no JSON")
-
-        return json.loads(self.output, parse_constant=refuse)
-
-
-Invoke = Callable[..., Result]
-
-
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Invoke:
-    def invoke(*arguments: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["python -m pneumo_core", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code
-        else:
-            status = 0
-        output, errors = capfd.readouterr()
-        assert isinstance(status, int)
-        return Result(status, output, errors)
-
-    return invoke
-
-
-def assert_refused(result: Result, *parts: str) -> None:
-    """Exit 1, nothing on standard output, one line on standard error."""
-    assert (result.status, result.output) == (1, "")
-    assert result.errors.startswith("error: ")
-    assert result.errors.count("\n") == 1
-    assert result.errors.endswith("\n")
-    assert_one_line(result.errors.removeprefix("error: ").removesuffix("\n"), *parts)
 
 
 @pytest.fixture(autouse=True)
@@ -479,7 +423,7 @@ def test_the_queue_is_shown_in_its_order_and_left_by_cancelling(
         assert f"{ids[1]}  queued 2 " in invoke("runs", "list").output
         for _ in range(2):  # Asked twice while it stops, or after it has: the same as once.
             told = invoke("runs", "cancel", ids[0], "--json").document
-            assert (told["state"], told["message"]) in {("queued", "asked to stop"), ("cancelled", "cancelled")}
+            assert (told["state"], told["message"]) in {("queued", "stop requested"), ("cancelled", "cancelled")}
         wait_for("cancelling", lambda: not run_state(run_directory(ids[0])).is_live)
         told = invoke("runs", "cancel", ids[0], "--json").document
         assert (told["state"], told["message"], told["place"]) == ("cancelled", "cancelled", None)

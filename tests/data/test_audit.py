@@ -137,7 +137,7 @@ def test_phantoms_are_said_and_not_held_against_the_official_counts() -> None:
     table["image_id"] = table["image_id"].str.replace("/(?=[0-9])", "/PHANTOM-X-", regex=True)
     found = findings(table)
     assert list(found) == ["phantoms", "empty", "empty1"]
-    assert "no figure from them is about patients" in found["phantoms"].message
+    assert "figures from them do not apply to patients" in found["phantoms"].message
 
 
 def test_the_real_data_set(real_index: DataIndex) -> None:

@@ -245,7 +245,7 @@ def test_missing_credentials(server: Any, connect: Callable[[str], None], dest: 
     ("status", "advice"),
     [
         (401, "create new ones at https://www.kaggle.com/settings"),
-        (403, "accept what it asks for"),
+        (403, "accept its terms"),
         (404, "pip install --upgrade kaggle"),
         (429, "wait some minutes"),
         (500, "download again later"),
@@ -269,7 +269,7 @@ def test_a_wrong_key(monkeypatch: pytest.MonkeyPatch, dest: Path) -> None:
 def test_a_refused_token(connect: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, dest: Path) -> None:
     connect("token")
     monkeypatch.setenv("KAGGLE_API_TOKEN", "expired")
-    with pytest.raises(DownloadError, match="refusal of those that are set up; create new ones at https://www"):
+    with pytest.raises(DownloadError, match="refusal of the ones set up; create new ones at https://www"):
         fetch(dest)
 
 
@@ -288,7 +288,7 @@ def test_a_broken_kaggle_package(monkeypatch: pytest.MonkeyPatch, dest: Path, tm
     package.mkdir(parents=True)
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
     (package / "__init__.py").write_text("raise KeyError('surprise')")
-    with pytest.raises(DownloadError, match=r"the kaggle package must do its work\. Received: KeyError: 'surprise'"):
+    with pytest.raises(DownloadError, match=r"the kaggle package must work\. Received: KeyError: 'surprise'"):
         fetch(dest)
     (package / "__init__.py").write_text("")
     with pytest.raises(DownloadError, match=r"must be installed\. Received: No module named 'kaggle\.api'"):
@@ -361,7 +361,7 @@ def test_a_truncated_body_without_a_length(server: Any, dest: Path) -> None:
 @pytest.mark.usefixtures("connect")
 def test_an_empty_body(server: Any, dest: Path) -> None:
     server.archive = b""
-    with pytest.raises(DownloadError, match=r"must arrive whole\. Received: 0 of"):
+    with pytest.raises(DownloadError, match=r"must arrive complete\. Received: 0 of"):
         fetch(dest)
     assert not (dest / ARCHIVE).exists()
 
@@ -432,7 +432,9 @@ def test_too_little_room_is_said_before_the_first_byte(
     reserve = download_module._RESERVE_BYTES
     needed = len(server.archive) + len(server.archive) // 2 + reserve
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**12, 0, needed - 1))
-    with pytest.raises(DownloadError, match=r"must have 0\.27 GB free to go on\. Received: 0\.27 GB free in .*kaggle"):
+    with pytest.raises(
+        DownloadError, match=r"must have 0\.27 GB free to continue\. Received: 0\.27 GB free in .*kaggle"
+    ):
         fetch(dest)
     assert not (dest / "partial" / ARCHIVE).exists()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**12, 0, needed))
@@ -443,7 +445,7 @@ def test_too_little_room_to_unpack(dest: Path, monkeypatch: pytest.MonkeyPatch) 
     archive = put_archive(dest, make_archive())
     needed = sum(map(len, images_of(archive.read_bytes()).values())) + download_module._RESERVE_BYTES
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**12, 0, needed - 1))
-    with pytest.raises(DownloadError, match="GB free to go on"):
+    with pytest.raises(DownloadError, match="GB free to continue"):
         fetch(dest)
     assert archive.exists()
     assert not (dest / "chest_xray.unpacking").exists()
@@ -573,7 +575,7 @@ def test_killed_and_taken_up_again(server: Any, dest: Path, stage: str) -> None:
 
 def test_only_one_at_a_time(dest: Path) -> None:
     put_archive(dest, make_archive())
-    with FileLock(dest / "download.lock"), pytest.raises(DownloadError, match=r"where one is going on; wait for it"):
+    with FileLock(dest / "download.lock"), pytest.raises(DownloadError, match=r"where one is running; wait for it"):
         fetch(dest)
     fetch(dest)
 

@@ -112,7 +112,7 @@ def test_nobody_the_dcgan_has_seen_judges_the_classifier(
     config = replace(classifier(preset, seeds[0]), val_fraction=fractions[0])
     made(gan, TABLE.iloc[learned := gan_rows(TABLE, gan)])
     if (preset is Preset.REPORT) < (gan_preset is Preset.REPORT):
-        with pytest.raises(ConfigError, match="may not have seen the patients a classifier validates on"):
+        with pytest.raises(ConfigError, match="must not be trained on a classifier's validation patients"):
             follow_gan(config)
         return
     followed = follow_gan(config)
@@ -218,7 +218,7 @@ def test_samples_of_the_larger_class_are_refused() -> None:
     made(replace(dcgan(), label=Label.PNEUMONIA), TABLE.iloc[TRAIN])
     with pytest.raises(ConfigError) as caught:
         require_gan(classifier(), INDEX)
-    assert_one_line(caught.value, "smaller class, NORMAL", "which makes PNEUMONIA; train a DCGAN on NORMAL")
+    assert_one_line(caught.value, "smaller class, NORMAL", "of class PNEUMONIA; train a DCGAN on NORMAL")
 
 
 def test_the_smaller_class_is_that_of_training() -> None:

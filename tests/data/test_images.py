@@ -50,7 +50,7 @@ from tests.waiting import PATIENCE_S, looked_again
 # --- Decoding ---------------------------------------------------------------------------------------------------------
 
 
-def colours() -> NDArray[np.uint8]:
+def colors() -> NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, (40, 52, 3), dtype=np.uint8)
 
 
@@ -81,8 +81,8 @@ def test_gray_is_kept_as_it_is() -> None:
     assert np.array_equal(decode_gray(encode(gray()), "x.png"), gray())
 
 
-def test_colour_is_weighted_as_by_television() -> None:
-    assert_close(decode_gray(encode(colours()), "x.png"), luma(colours()), 0.51)
+def test_color_is_weighted_as_by_television() -> None:
+    assert_close(decode_gray(encode(colors()), "x.png"), luma(colors()), 0.51)
 
 
 def test_sixteen_bits_keep_their_high_byte() -> None:
@@ -93,7 +93,7 @@ def test_sixteen_bits_keep_their_high_byte() -> None:
     assert np.array_equal(decode_gray(data, "x.png"), pixels // 256)
 
 
-def test_sixteen_bit_colour_keeps_its_high_byte() -> None:
+def test_sixteen_bit_color_keeps_its_high_byte() -> None:
     pixels = np.random.default_rng(2).integers(0, 65536, (40, 52, 3)).astype(">u2")
     rows = b"".join(b"\0" + row.tobytes() for row in pixels)
     header = struct.pack(">IIBBBBB", 52, 40, 16, 2, 0, 0, 0)
@@ -109,14 +109,14 @@ def test_one_bit_is_black_and_white() -> None:
 
 def test_transparency_is_laid_on_black() -> None:
     alpha = gray(seed=3)
-    rgba = np.dstack([colours(), alpha])
-    assert_close(decode_gray(encode(rgba), "x.png"), luma(colours() * (alpha[..., None] / 255)), 1.01)
+    rgba = np.dstack([colors(), alpha])
+    assert_close(decode_gray(encode(rgba), "x.png"), luma(colors() * (alpha[..., None] / 255)), 1.01)
     gray_alpha = encode(Image.merge("LA", [Image.fromarray(gray()), Image.fromarray(alpha)]))
     assert read_facts(gray_alpha, "x.png").mode == "LA"
     assert_close(decode_gray(gray_alpha, "x.png"), gray() * (alpha / 255), 1.01)
 
 
-def test_transparent_palettes_and_colours_are_laid_on_black() -> None:
+def test_transparent_palettes_and_colors_are_laid_on_black() -> None:
     indices = gray() // 16
     palette = np.random.default_rng(4).integers(0, 256, (256, 3), dtype=np.uint8)
     image = Image.fromarray(indices, "L").convert("P")
@@ -131,8 +131,8 @@ def test_transparent_palettes_and_colours_are_laid_on_black() -> None:
     assert_close(decode_gray(encode(image, transparency=one), "x.png"), expected, 0.51)
 
 
-def test_a_colour_declared_transparent_is_laid_on_black() -> None:
-    picture = colours()
+def test_a_color_declared_transparent_is_laid_on_black() -> None:
+    picture = colors()
     hidden = (picture == picture[0, 0]).all(axis=-1)
     data = encode(picture, transparency=tuple(map(int, picture[0, 0])))
     assert_close(decode_gray(data, "x.png"), np.where(hidden, 0, luma(picture)), 0.51)
@@ -153,7 +153,7 @@ def test_the_tint_is_the_mean_distance_of_the_channels() -> None:
 
 
 def test_decoding_gives_the_gray_pixels_too() -> None:
-    data = encode(colours())
+    data = encode(colors())
     for size in (None, 50):
         assert np.array_equal(decode(data, "x.png", size=size).gray, decode_gray(data, "x.png", size=size))
 
@@ -271,12 +271,12 @@ print(peak() - before)
 
 SEEDS = [
     encode(
-        colours(), "JPEG", exif=exif((0x0112, 3, 1, b"\0\6\0\0"), (0x010F, 2, 4, b"abc\0"), (0x8825, 4, 1, bytes(4)))
+        colors(), "JPEG", exif=exif((0x0112, 3, 1, b"\0\6\0\0"), (0x010F, 2, 4, b"abc\0"), (0x8825, 4, 1, bytes(4)))
     ),
-    encode(Image.fromarray(colours()).convert("CMYK"), "JPEG", progressive=True),
+    encode(Image.fromarray(colors()).convert("CMYK"), "JPEG", progressive=True),
     encode(gray(), exif=oriented(3)),
     encode(gray().astype(np.uint16) * 257),
-    encode(Image.fromarray(colours()).convert("P"), transparency=bytes(range(256))),
+    encode(Image.fromarray(colors()).convert("P"), transparency=bytes(range(256))),
     BAD["animated PNG"][1],
 ]
 

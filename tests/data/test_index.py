@@ -627,7 +627,7 @@ def test_a_pipe_is_listed_and_not_waited_for(root: Path, tmp_path: Path) -> None
     (root / "test" / "NORMAL" / "dangling.jpeg").symlink_to(tmp_path / "nowhere")
     unreadable = {file.image_id: file for file in build_index(root).unreadable}
     assert set(unreadable) == {"test/NORMAL/pipe.jpeg", "test/NORMAL/dangling.jpeg"}
-    assert "no regular file" in unreadable["test/NORMAL/pipe.jpeg"].message
+    assert "not a regular file" in unreadable["test/NORMAL/pipe.jpeg"].message
 
 
 # --- What is left to read ---------------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ def test_two_patients_with_most_of_the_images_are_refused_where_no_choice_has_bo
     frame = pd.DataFrame(rows, columns=["patient_id", "label"]).assign(subtype="unknown")
     with pytest.raises(DataError) as raised:
         hold_out_patients(frame, fraction=0.5, seed=0)
-    assert_one_line(raised.value, "50%", "both classes on both sides", "use more patients")
+    assert_one_line(raised.value, "50\N{NO-BREAK SPACE}%", "both classes on both sides", "use more patients")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_too_few_patients_are_refused(normal: list[int], bacteria: list[int]) ->
     frame = table((Split.TRAIN, "none", normal), (Split.TRAIN, "bacteria", bacteria))
     with pytest.raises(DataError) as raised:
         hold_out_patients(frame, fraction=0.2, seed=0)
-    assert_one_line(raised.value, "20%", "at least 5 patients of each class", "use more images")
+    assert_one_line(raised.value, "20\N{NO-BREAK SPACE}%", "at least 5 patients of each class", "use more images")
 
 
 # --- Assigning rows ---------------------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_a_missing_class_is_refused() -> None:
     index = DataIndex("0" * 12, Path("x-rays"), frame, (), {})
     with pytest.raises(DataError, match="about 0 training images of NORMAL"):
         require_learnable(index, dcgan())
-    with pytest.raises(DataError, match=r"holding patients out needs both classes in train\. Received: NORMAL=0"):
+    with pytest.raises(DataError, match=r"holding out patients needs both classes in train\. Received: NORMAL=0"):
         require_learnable(index, replace(dcgan(), label=Label.PNEUMONIA))
     with pytest.raises(DataError, match="0 training images of NORMAL"):
         gan_rows(frame, dcgan(Preset.REPORT))

@@ -26,10 +26,10 @@ from pneumo_core.evaluation.calibration import (
     calibration_to_dict,
     described,
     fit,
-    reliability,
 )
 from pneumo_core.evaluation.metrics import auroc
 from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.reliability import reliability
 from pneumo_core.records import NotApplicable, Split
 
 
@@ -270,5 +270,5 @@ def test_a_line_that_falls_or_is_of_another_kind_is_refused() -> None:
 
 def test_a_chosen_calibrator_that_is_missing_is_an_error() -> None:
     found = made(predictions(9))
-    with pytest.raises(DataError, match="must be there"):
+    with pytest.raises(DataError, match="must exist"):
         _ = replace(found, chosen=CalibrationKind.PLATT, platt=NotApplicable("gone")).calibrator

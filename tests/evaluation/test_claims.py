@@ -119,7 +119,7 @@ def test_the_three_figures_of_the_first_paper_are_of_no_table() -> None:
     ]
     assert check.verdict == (
         "No 2x2 table of 390 PNEUMONIA and 234 NORMAL images gives accuracy 92.8 %, sensitivity 93.2 % and specificity "
-        "90.1 %; 93.2 % of 390 is no whole number of images; 90.1 % of 234 is no whole number of images; sensitivity and "
+        "90.1 %; 93.2 % of 390 is not a whole number of images; 90.1 % of 234 is not a whole number of images; sensitivity and "
         "specificity imply an accuracy of 92.0 %."
     )
     theirs = binomtest(579, 624).proportion_ci(method="wilson")
@@ -145,9 +145,9 @@ def test_always_answering_pneumonia() -> None:
 
 
 def test_few_digits_say_nothing_and_the_verdict_says_so() -> None:
-    assert "this says nothing" in check_claim(n=624, accuracy="93 %").verdict
-    assert "this says nothing" not in check_claim(n=624, accuracy="92.8 %").verdict
-    assert "no whole number" in check_claim(n=10, accuracy="95 %").verdict
+    assert "the check is uninformative" in check_claim(n=624, accuracy="93 %").verdict
+    assert "the check is uninformative" not in check_claim(n=624, accuracy="92.8 %").verdict
+    assert "not a whole number" in check_claim(n=10, accuracy="95 %").verdict
 
 
 def test_a_million_images_take_a_few_passes_over_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,4 +247,4 @@ def test_a_claim_that_cannot_be_checked_is_refused(asked: dict[str, object], mes
 def test_a_rate_of_no_images_fits_no_table(n_pneumonia: int, rate: str) -> None:
     check = check_claim(n=10, n_pneumonia=n_pneumonia, **{rate: "0 %"})
     assert check.tables == 0
-    assert check.verdict.endswith("0 % of 0 is no whole number of images.")
+    assert check.verdict.endswith("0 % of 0 is not a whole number of images.")

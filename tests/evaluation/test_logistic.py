@@ -82,9 +82,9 @@ def test_temperature_is_the_best_of_a_grid(seed: int) -> None:
     ("labels", "values", "reason"),
     [
         ([0, 1, 1], [-1, 1, 0], "wrong side"),
-        ([0, 1, 1], [0, 0, 0], "tell the classes apart"),
-        ([0, 1, 1], [3, 1, 1], "tell the classes apart"),
-        ([0, 1], [1, -1], "tell the classes apart"),
+        ([0, 1, 1], [0, 0, 0], "distinguish the classes"),
+        ([0, 1, 1], [3, 1, 1], "distinguish the classes"),
+        ([0, 1], [1, -1], "distinguish the classes"),
     ],
 )
 def test_no_temperature_has_a_reason(labels: list[int], values: list[float], reason: str) -> None:

@@ -81,8 +81,8 @@ def test_rates_of_the_report_of_2020() -> None:
         (metrics.accuracy, Confusion(0, 0, 0, 0), "no images"),
         (metrics.sensitivity, Confusion(3, 1, 0, 0), "no image is PNEUMONIA"),
         (metrics.specificity, Confusion(0, 0, 1, 3), "no image is NORMAL"),
-        (metrics.ppv, Confusion(3, 0, 1, 0), "called PNEUMONIA"),
-        (metrics.npv, Confusion(0, 3, 0, 1), "called NORMAL"),
+        (metrics.ppv, Confusion(3, 0, 1, 0), "classified as PNEUMONIA"),
+        (metrics.npv, Confusion(0, 3, 0, 1), "classified as NORMAL"),
     ],
 )
 def test_a_rate_of_nothing_is_not_applicable(
@@ -145,7 +145,7 @@ def test_classification_table_agrees_with_scikit_learn(tn: int, fp: int, fn: int
 
 def test_table_of_a_model_that_always_answers_pneumonia() -> None:
     normal, pneumonia, _, macro, weighted = metrics.classification_table(Confusion(tn=0, fp=234, fn=0, tp=390))
-    assert normal.precision == NotApplicable("no image is called NORMAL")
+    assert normal.precision == NotApplicable("no image is classified as NORMAL")
     assert (normal.recall, normal.f1) == (0.0, 0.0)
     assert pneumonia.precision == pytest.approx(0.625)
     assert macro.precision == weighted.precision == normal.precision

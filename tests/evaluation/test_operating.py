@@ -130,7 +130,7 @@ def test_adjacent_floats_are_told_apart() -> None:
     low = 0.3
     values = np.array([low, np.nextafter(low, 1)])
     for place in range(20):
-        # No float lies between two neighbours, and the middle may round to either.
+        # No float lies between two neighbors, and the middle may round to either.
         found = choose(ThresholdRule(RuleKind.YOUDEN), np.array([0, 1]), values)
         assert counts(np.array([0, 1]), values, found) == (1, 0, 0, 1), place
         values = np.nextafter(values, 1)
@@ -241,8 +241,8 @@ def test_predictive_values_are_bayes_with_mercaldo_s_logit_interval(
     assert npv.value == pytest.approx((1 - prevalence) * sp / ((1 - prevalence) * sp + prevalence * (1 - se)))
     # In counts: the variances of the logits of PPV and NPV.
     for found, variance in ((ppv, fn / tp / sick + tn / fp / well), (npv, tp / fn / sick + fp / tn / well)):
-        centre = np.log(found.value / (1 - found.value))
-        ends = centre + 1.959963984540054 * np.sqrt(variance) * np.array([-1, 1])
+        center = np.log(found.value / (1 - found.value))
+        ends = center + 1.959963984540054 * np.sqrt(variance) * np.array([-1, 1])
         np.testing.assert_allclose([found.low, found.high], 1 / (1 + np.exp(-ends)), rtol=1e-6)
         assert found.n == sick + well
 
@@ -284,10 +284,10 @@ def test_rates_of_0_and_1_have_an_interval_with_width(tp: int, tn: int) -> None:
 
 def test_what_is_never_called_has_no_predictive_value() -> None:
     ppv, npv = predictive_values(share(0, 50), share(50, 50), 0.2)
-    assert ppv == NotApplicable("no image would be called PNEUMONIA")
+    assert ppv == NotApplicable("no image would be classified as PNEUMONIA")
     assert isinstance(npv, Estimate)
     ppv, npv = predictive_values(share(50, 50), share(0, 50), 0.2)
-    assert npv == NotApplicable("no image would be called NORMAL")
+    assert npv == NotApplicable("no image would be classified as NORMAL")
     assert isinstance(ppv, Estimate)
     assert ppv.value == pytest.approx(0.2)
 

@@ -252,7 +252,7 @@ def test_a_single_image() -> None:
         assert area == NotApplicable("both classes are needed and no image is NORMAL")
     assert part.brier == part.log_loss == NotApplicable("an interval needs 2 patients and there is 1")
     assert part.specificity == NotApplicable("no image is NORMAL")
-    assert part.npv == NotApplicable("no image is called NORMAL")
+    assert part.npv == NotApplicable("no image is classified as NORMAL")
 
 
 def test_one_class_only() -> None:

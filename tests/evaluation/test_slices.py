@@ -96,9 +96,9 @@ def test_facts_part_a_split_into_quarters_and_kinds_of_file() -> None:
     part = frame[frame["image_id"].isin(highest)]
     each = next(each for name, each in of_group(found, "sharpness").items() if name.startswith("highest"))
     assert value(each.auroc) == pytest.approx(roc_auc_score(part["label"], part["logit"]))
-    colours = of_group(found, "colour")
-    assert colours["colour file"].n == (facts["mode"] == "RGB").sum()
-    assert (colours["colour file"].smallest, colours["gray file"].smallest) == (True, False)
+    colors = of_group(found, "color")
+    assert colors["color file"].n == (facts["mode"] == "RGB").sum()
+    assert (colors["color file"].smallest, colors["gray file"].smallest) == (True, False)
 
 
 def test_every_group_but_subtypes_holds_each_image_once() -> None:
@@ -143,7 +143,7 @@ def test_images_that_are_alike_make_no_slices() -> None:
     found, missing = slices(frame, facts, 0.5)
     assert {each.group for each in found} == {"subtype"}
     assert {group: reason.reason for group, reason in missing} == dict.fromkeys(
-        GROUPS[1:], "all images are alike in it"
+        GROUPS[1:], "all images have the same value"
     )
 
 

@@ -85,18 +85,22 @@ def test_several_runs_against_one_claim_nothing() -> None:
 
 def test_two_seeds_are_told_to_say_little() -> None:
     found = compared([run("a", seed=seed) for seed in range(2)], [run("b", seed=seed) for seed in range(2)])
-    assert any("Two seeds" in note for note in found.verdict.notes)
+    assert any("only two seeds" in note for note in found.verdict.notes)
 
 
 def test_runs_that_agree_on_every_image_do_not_differ() -> None:
     found = judge(compared([run("a")], [replace(run("a"), run_id="b")]))
     assert (found.claimed, found.direction) == (False, Direction.NEITHER)
-    assert "right and wrong about the same images" in found.sentence
+    assert "correct and wrong on the same images" in found.sentence
 
 
 @pytest.mark.parametrize(
     ("a", "b", "words"),
-    [(True, True, "Both chose"), (True, False, "A chose its epochs on the test"), (False, True, "B chose its epochs")],
+    [
+        (True, True, "Both selected"),
+        (True, False, "A selected its epochs on the test"),
+        (False, True, "B selected its epochs"),
+    ],
 )
 def test_selection_on_test_is_told(two_runs: Comparison, a: bool, b: bool, words: str) -> None:
     changed = replace(two_runs, a=replace(two_runs.a, selected_on_test=a), b=replace(two_runs.b, selected_on_test=b))
@@ -111,10 +115,10 @@ def test_a_change_in_the_kind_of_error_is_told_beside_accuracy(two_runs: Compari
     notes = judge(replace(two_runs, differences=differences)).notes
     # Holm: 3 x .001 and 2 x .024.
     assert (
-        "sensitivity \N{MINUS SIGN}6.5 points, 95 % interval \N{MINUS SIGN}10.9 to \N{MINUS SIGN}3.0, p = .003"
+        "sensitivity \N{MINUS SIGN}6.5 points, 95 % interval \N{MINUS SIGN}10.9 to \N{MINUS SIGN}3.0, " + p_text(0.003)
         in notes[0]
     )
-    assert "specificity +6.8 points, 95 % interval +0.9 to +14.2, p = .048" in notes[0]
+    assert "specificity +6.8 points, 95 % interval +0.9 to +14.2, " + p_text(0.048) in notes[0]
 
 
 def test_seeds_speak_in_what_is_told_beside_accuracy(two_groups: Comparison) -> None:
@@ -123,16 +127,16 @@ def test_seeds_speak_in_what_is_told_beside_accuracy(two_groups: Comparison) -> 
     differences |= {Metric.AUROC: Difference(Estimate(-0.013, -0.024, -0.005, 120), 0.001)}
     seeds = SeedDifference(value=-0.013, low=-0.023, high=-0.003, p=0.022, k_a=3, k_b=3)
     changed = replace(two_groups, differences=differences, seeds=two_groups.seeds | {Metric.AUROC: seeds})
-    assert not any("Beside accuracy" in note for note in judge(changed).notes)
+    assert not any("Besides accuracy" in note for note in judge(changed).notes)
     surer = replace(changed, seeds=changed.seeds | {Metric.AUROC: replace(seeds, p=0.01)})
     assert (
-        "AUROC \N{MINUS SIGN}0.013, 95 % interval \N{MINUS SIGN}0.024 to \N{MINUS SIGN}0.005, p = .030"
+        "AUROC \N{MINUS SIGN}0.013, 95 % interval \N{MINUS SIGN}0.024 to \N{MINUS SIGN}0.005, " + p_text(0.030)
         in judge(surer).notes[0]
     )
 
 
 def test_validation_is_told_to_flatter(two_runs: Comparison) -> None:
-    assert any("these figures flatter" in note for note in judge(replace(two_runs, split=Split.VAL)).notes)
+    assert any("these figures are optimistic" in note for note in judge(replace(two_runs, split=Split.VAL)).notes)
 
 
 def test_another_mix_of_classes_claims_nothing_of_accuracy() -> None:
@@ -140,18 +144,16 @@ def test_another_mix_of_classes_claims_nothing_of_accuracy() -> None:
     few = b.predictions[(b.predictions["label"] == 0) | (np.arange(600) % 12 == 1)].reset_index(drop=True)
     found = compared([a], [replace(b, predictions=few)])
     assert "no difference can be shown" in found.verdict.sentence
-    assert any("not of one mix: 67 % and 20 % are PNEUMONIA" in note for note in found.verdict.notes)
+    assert any("differ in prevalence: 67 % and 20 % are PNEUMONIA" in note for note in found.verdict.notes)
 
 
 def test_no_verdict_without_an_interval(two_runs: Comparison) -> None:
     missing = NotApplicable("there is one patient")
     found = said(two_runs, Difference(missing, missing))
     assert (found.claimed, found.direction) == (False, Direction.NEITHER)
-    assert "nothing can be said" in found.sentence
+    assert "cannot be compared" in found.sentence
     one = said(two_runs, Difference(missing, missing), a=replace(two_runs.a, n=1, n_patients=1)).sentence
-    assert (
-        one == "On 1 test image of 1 patient nothing can be said of A against B: one patient tells nothing of others."
-    )
+    assert one == "On 1 test image of 1 patient A and B cannot be compared: one patient does not represent others."
 
 
 def test_claims_about_nothing_are_rare() -> None:

@@ -79,7 +79,7 @@ def test_what_is_not_defined_is_nan_and_has_a_reason() -> None:
     assert np.isnan(found[Metric.AUROC])
     assert not np.isnan(found[Metric.ACCURACY])
     assert missing_reason(Metric.SPECIFICITY, np.ones(3, np.int64)) == "no image is NORMAL"
-    assert missing_reason(Metric.NPV, np.array([0, 1])) == "no image is called NORMAL"
+    assert missing_reason(Metric.NPV, np.array([0, 1])) == "no image is classified as NORMAL"
 
 
 def test_runs_of_a_group_must_have_the_same_images() -> None:

@@ -79,4 +79,14 @@ def test_p_values(p: float, text: str) -> None:
     [(0.29, "p = .29"), (0.047, "p = .047"), (0.00001, "p < .001"), (1.0, "p = 1.00"), (0.9999, "p = 1.00")],
 )
 def test_p_values_in_sentences(p: float, text: str) -> None:
-    assert p_text(p) == text
+    assert p_text(p) == text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-0.0004, "0.000"), (0.0004, "0.000"), (-0.0005001, f"{MINUS}0.001"), (0.012, "+0.012"), (0.0, "0.000")],
+)
+def test_a_difference_that_rounds_to_zero_has_no_sign(value: float, text: str) -> None:
+    assert difference_parts(Metric.AUROC, Estimate(value, -1.0, 1.0, 9)) == (text, f"{MINUS}1.000 to +1.000")
+    assert score_text(-0.0004) == "0.000"
+    assert score_text(Estimate(0.5, -0.0301, 10.0, 9)) == f"0.500 ({MINUS}0.030 to 10.000)"

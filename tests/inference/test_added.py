@@ -12,7 +12,7 @@ from PIL import Image
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import gan_config
 from pneumo_core.config.presets import preset_config
-from pneumo_core.config.run import RunConfig, config_to_dict
+from pneumo_core.config.run import RunConfig
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.synthetic import is_synthetic
 from pneumo_core.errors import ConfigError, CorruptError, DataError, PneumoError, RunError
@@ -21,6 +21,7 @@ from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.records import Architecture
 from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.store import RunDirectory, datasets_root, write_manifest
+from pneumo_core.runs.submission import RunData, Submission, write_submission
 from tests.hostile import assert_one_line, child
 from tests.pages.conftest import linear_generator
 from tests.waiting import PATIENCE_S
@@ -33,7 +34,7 @@ SIZE = 50
 def made(folder: Path, seed: int = 0, config: RunConfig | None = None) -> RunDirectory:
     """A finished run whose generator mixes smooth random pictures."""
     run = RunDirectory(folder / RUN_ID)
-    write_json(run.config, {"config": config_to_dict(config or gan_config(Preset.QUICK))})
+    write_submission(run, Submission(config or gan_config(Preset.QUICK), RunData(), 0.0))
     small = np.random.default_rng(seed).integers(0, 256, (12, 8, 8), dtype=np.uint8)
     pictures = [Image.fromarray(picture).resize((64, 64), Image.Resampling.BICUBIC) for picture in small]
     run.model.write_bytes(linear_generator(np.stack(pictures), LATENT_DIM))

@@ -12,7 +12,7 @@ from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.evaluation.calibration import Calibration, calibrate, calibrated_threshold
 from pneumo_core.inference.classify import (
-    MAX_COLOUR,
+    MAX_COLOR,
     MIN_CONTRAST,
     REFUSE_FACTOR,
     Answer,
@@ -144,7 +144,7 @@ def test_distance_decides_between_ok_warned_and_refused(
         assert_refused(prediction, repr(name), "times the distance")
     else:
         assert prediction.probability is not None
-        assert ("so the probability may mean nothing" in prediction.reason) is (answer is Answer.WARNED)
+        assert ("so the probability may be meaningless" in prediction.reason) is (answer is Answer.WARNED)
         assert "\n" not in prediction.reason
 
 
@@ -153,24 +153,24 @@ def test_bad_files_are_refused_with_a_reason(lenient: Classifier, kind: str) -> 
     assert_refused(classify(lenient, BAD[kind][1], "upload.jpeg"), "'upload.jpeg'")
 
 
-class TestColour:
+class TestColor:
     def test_a_photograph_is_refused(self, lenient: Classifier) -> None:
         y, x = np.mgrid[0:200, 0:300]
         photo = np.stack([x % 256, (255 - x) % 256, y], axis=2).astype(np.uint8)
         for kind in ("PNG", "JPEG"):
             assert_refused(
-                classify(lenient, encode(photo, kind), "holiday.jpg"), "a radiograph is gray", "'holiday.jpg'"
+                classify(lenient, encode(photo, kind), "holiday.jpg"), "a radiograph must be gray", "'holiday.jpg'"
             )
 
     def test_gray_in_three_channels_is_gray(self, lenient: Classifier, finished_run: FinishedRun) -> None:
         gray = radiograph(finished_run)
         for kind in ("PNG", "JPEG"):
-            colour = classify(lenient, encode(np.repeat(gray[..., None], 3, axis=2), kind), "x")
+            color = classify(lenient, encode(np.repeat(gray[..., None], 3, axis=2), kind), "x")
             plain = classify(lenient, encode(gray, kind), "x")
-            assert colour.answer is Answer.OK
-            assert colour.probability == pytest.approx(plain.probability, abs=0.02)
+            assert color.answer is Answer.OK
+            assert color.probability == pytest.approx(plain.probability, abs=0.02)
 
-    @pytest.mark.parametrize(("levels", "refused"), [(MAX_COLOUR - 2, False), (MAX_COLOUR + 2, True)])
+    @pytest.mark.parametrize(("levels", "refused"), [(MAX_COLOR - 2, False), (MAX_COLOR + 2, True)])
     def test_a_tint_has_its_limit(
         self, lenient: Classifier, finished_run: FinishedRun, levels: float, refused: bool
     ) -> None:
@@ -189,13 +189,15 @@ class TestColour:
         ):
             file = io.BytesIO()
             image.save(file, kind)
-            assert_refused(classify(lenient, file.getvalue(), "photo"), "a radiograph is gray")
+            assert_refused(classify(lenient, file.getvalue(), "photo"), "a radiograph must be gray")
 
 
 class TestContrast:
     @pytest.mark.parametrize("level", [0, 128, 255])
     def test_a_blank_image_is_refused(self, lenient: Classifier, level: int) -> None:
-        assert_refused(classify(lenient, encode(np.full((200, 200), level, np.uint8)), "blank.png"), "show something")
+        assert_refused(
+            classify(lenient, encode(np.full((200, 200), level, np.uint8)), "blank.png"), "must have contrast"
+        )
 
     @pytest.mark.parametrize(("spread", "refused"), [(MIN_CONTRAST - 1, True), (MIN_CONTRAST + 1, False)])
     def test_limit(self, lenient: Classifier, spread: float, refused: bool) -> None:

@@ -87,7 +87,7 @@ def test_runs_of_one_group_must_not_differ_in_more() -> None:
         made_run(made_predictions(), seed=1, epochs=3),
         made_run(made_predictions(), seed=2),
     )
-    with pytest.raises(RunError, match="differ in their seed alone"):
+    with pytest.raises(RunError, match="differ only in their seed"):
         compare_runs([a.run_id, b.run_id], [c.run_id])
 
 
@@ -164,14 +164,14 @@ def test_a_dcgan_is_no_side(finished_gan_id: str) -> None:
 def finished_gan_id(tmp_path: Path) -> str:
     """A DCGAN that claims to be finished."""
     from pneumo_core.config.gan import gan_config
-    from pneumo_core.config.run import config_to_dict, run_id
-    from pneumo_core.runs.files import write_json
+    from pneumo_core.config.run import run_id
     from pneumo_core.runs.store import run_directory
+    from pneumo_core.runs.submission import RunData, Submission, write_submission
     from tests.made_runs import DATA_ID
 
     config = gan_config(Preset.QUICK)
     run = run_directory(run_id(config, DATA_ID))
-    write_json(run.config, {"config": config_to_dict(config), "data": {"data_id": DATA_ID}})
+    write_submission(run, Submission(config, RunData(DATA_ID), 0.0))
     write_manifest(run, {})
     return run.run_id
 

@@ -173,4 +173,4 @@ def test_a_pipe_and_a_broken_link_are_refused_and_not_waited_for(run: RunDirecto
         ("dangling.jpeg", "refused"),
         ("pipe.jpeg", "refused"),
     ]
-    assert "no regular file" in results[1]["reason"]
+    assert "not a regular file" in results[1]["reason"]

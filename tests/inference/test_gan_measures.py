@@ -13,7 +13,6 @@ import pytest
 
 from pneumo_core.config.classifier import Balance, Preset
 from pneumo_core.config.gan import gan_config
-from pneumo_core.config.run import config_to_dict
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import gan_rows
@@ -36,6 +35,7 @@ from pneumo_core.inference.session import run_session
 from pneumo_core.records import Estimate, Label, NotApplicable
 from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.store import RunDirectory, published_root, runs_root, write_manifest
+from pneumo_core.runs.submission import RunData, Submission, write_submission
 from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line
 from tests.pages.conftest import linear_generator
@@ -109,7 +109,7 @@ def test_without_any_network_the_pixels_are_measured(
     monkeypatch.setattr(gan_measures, "published_root", lambda: no_published)
     report = measured(generator, index, learned).report
     assert report.features == report.memorisation_features
-    assert report.features == NotApplicable("neither VGG16's ImageNet weights nor a finished classifier are here")
+    assert report.features == NotApplicable("neither VGG16's ImageNet weights nor a finished classifier are available")
     assert isinstance(report.memorisation_pixels.share, Estimate | NotApplicable)
     assert len(report.memorisation_pixels.nearest) == COUNT
 
@@ -237,7 +237,7 @@ def test_a_named_run_that_cannot_judge_is_told(
 
     refused(RunNotFoundError)
     run = RunDirectory(runs_root() / GAN_RUN)
-    write_json(run.config, {"config": config_to_dict(gan_config(Preset.QUICK))})
+    write_submission(run, Submission(gan_config(Preset.QUICK), RunData(), 0.0))
     write_manifest(run, {})
     refused(RunError, "must be a classifier's")
 
@@ -302,7 +302,7 @@ def kept(generator: Generator, index: DataIndex, learned: pd.DataFrame) -> tuple
     """A finished run with its measures and what they are of."""
     measures = measured(generator, index, learned)
     run = RunDirectory(runs_root() / GAN_RUN)
-    write_json(run.config, {"config": config_to_dict(gan_config(Preset.QUICK))})
+    write_submission(run, Submission(gan_config(Preset.QUICK), RunData(), 0.0))
     learned.to_parquet(run.learned, index=False)
     write_json(run.measures, encode(measures))
     write_manifest(run, {})

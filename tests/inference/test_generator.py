@@ -13,7 +13,6 @@ from scipy import stats
 from pneumo_core.config.classifier import Preset, TrainConfig
 from pneumo_core.config.gan import GanConfig, gan_config
 from pneumo_core.config.presets import preset_config
-from pneumo_core.config.run import config_to_dict
 from pneumo_core.errors import ConfigError, CorruptError, RunError
 from pneumo_core.inference.generator import (
     MAX_NUMBER,
@@ -27,8 +26,8 @@ from pneumo_core.inference.generator import (
 from pneumo_core.models.dcgan import build_generator
 from pneumo_core.models.export_generator import export_generator
 from pneumo_core.records import Architecture
-from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory, write_manifest
+from pneumo_core.runs.submission import RunData, Submission, write_submission
 from tests.hostile import assert_one_line
 
 LATENT_DIM = 8
@@ -37,7 +36,7 @@ LATENT_DIM = 8
 def finish(path: Path, model: bytes, config: GanConfig | TrainConfig) -> RunDirectory:
     """A finished run of a model that nobody trained."""
     run = RunDirectory(path)
-    write_json(run.config, {"config": config_to_dict(config)})
+    write_submission(run, Submission(config, RunData(), 0.0))
     run.model.write_bytes(model)
     write_manifest(run, {})
     return run
@@ -211,7 +210,7 @@ def test_latents_are_normal_or_truncated_normal(truncation: float | None) -> Non
     if truncation is not None:
         assert np.abs(values).max() <= truncation * (1 + 1e-6)
         assert np.abs(values).max() > truncation * 0.9
-    # Columns and neighbours are independent of one another.
+    # Columns and neighbors are independent of one another.
     drawn = values.reshape(500, 100)
     assert np.abs(np.corrcoef(drawn.T) - np.eye(100)).max() < 6 / np.sqrt(500)
     assert np.abs(np.corrcoef(drawn) - np.eye(500)).max() < 6 / np.sqrt(100)

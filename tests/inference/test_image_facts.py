@@ -14,7 +14,7 @@ from pneumo_core.inference.image_facts import image_facts, sharpness
 
 
 def plain_sharpness(pixels: np.ndarray) -> float:
-    """Four neighbours less four times the pixel; outside, the image is mirrored about its border pixels."""
+    """Four neighbors less four times the pixel; outside, the image is mirrored about its border pixels."""
     padded = np.pad(pixels.astype(float), 1, mode="reflect")
     laplacian = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:] - 4 * padded[1:-1, 1:-1]
     return float(laplacian.var())

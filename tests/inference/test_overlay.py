@@ -11,16 +11,16 @@ STOPS = [(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)
 
 
 def slow_overlay(opacity: float) -> np.ndarray:
-    """Pixel by pixel: a colour between two of five stops, laid over with opacity times heat."""
+    """Pixel by pixel: a color between two of five stops, laid over with opacity times heat."""
     result = np.zeros((7, 9, 3))
     for i in range(7):
         for j in range(9):
             place = round(float(HEAT[i, j]) * 255) / 255 * 4
             low = min(3, int(place))
             for channel in range(3):
-                colour = STOPS[low][channel] + (place - low) * (STOPS[low + 1][channel] - STOPS[low][channel])
+                color = STOPS[low][channel] + (place - low) * (STOPS[low + 1][channel] - STOPS[low][channel])
                 alpha = opacity * float(HEAT[i, j])
-                result[i, j, channel] = (1 - alpha) * PIXELS[i, j] + alpha * colour
+                result[i, j, channel] = (1 - alpha) * PIXELS[i, j] + alpha * color
     return result
 
 
@@ -41,8 +41,8 @@ def test_cold_regions_stay_as_they_are(cold: str) -> None:
 
 def test_hotter_is_brighter_so_the_map_reads_in_gray() -> None:
     heat = np.linspace(0, 1, 256, dtype=np.float32)[None]
-    colours = overlay(np.zeros((1, 256), np.uint8), heat, opacity=1.0)[0].astype(float)
-    full = colours / np.maximum(heat[0][:, None], 1e-6)  # Opacity follows the heat: undo it.
+    colors = overlay(np.zeros((1, 256), np.uint8), heat, opacity=1.0)[0].astype(float)
+    full = colors / np.maximum(heat[0][:, None], 1e-6)  # Opacity follows the heat: undo it.
     luma = full[20:] @ (0.299, 0.587, 0.114)
     assert (np.diff(luma) > -2.5).all()  # Rounded to whole levels before it was undone.
     assert luma[-1] - luma[0] > 180

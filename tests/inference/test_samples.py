@@ -12,15 +12,15 @@ from PIL import Image
 
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import gan_config
-from pneumo_core.config.run import config_to_dict
 from pneumo_core.data.synthetic import LICENSE, is_synthetic
 from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, StoreError
-from pneumo_core.inference.generator import generate, latents, load_generator
-from pneumo_core.inference.samples import MAX_SAMPLES, MAX_ZIP, sample_to_folder, sample_zip
+from pneumo_core.inference.generator import MAX_SAMPLES, generate, latents, load_generator
+from pneumo_core.inference.samples import MAX_ZIP, sample_to_folder, sample_zip
 from pneumo_core.models.dcgan import build_generator
 from pneumo_core.models.export_generator import export_generator
 from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.store import RunDirectory, write_manifest
+from pneumo_core.runs.submission import RunData, Submission, write_submission
 from tests.hostile import assert_one_line
 
 RUN_ID = "dcgan-0123456789ab"
@@ -30,7 +30,7 @@ RUN_ID = "dcgan-0123456789ab"
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """A finished run whose generator nobody trained; never change its files."""
     run = RunDirectory(tmp_path_factory.mktemp("runs") / RUN_ID)
-    write_json(run.config, {"config": config_to_dict(gan_config(Preset.QUICK))})
+    write_submission(run, Submission(gan_config(Preset.QUICK), RunData(), 0.0))
     network = build_generator(image_size=64, latent_dim=8, filters=4, seed=0)
     for layer in network.layers:
         if isinstance(layer, keras.layers.Dense | keras.layers.Conv2DTranspose):
@@ -262,7 +262,7 @@ def test_zip_has_a_limit_of_its_own(run: RunDirectory, count: int) -> None:
 
 def test_a_run_that_is_not_finished_leaves_no_folder(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / RUN_ID)
-    write_json(run.config, {"config": config_to_dict(gan_config(Preset.QUICK))})
+    write_submission(run, Submission(gan_config(Preset.QUICK), RunData(), 0.0))
     with pytest.raises(RunError, match="must be finished"):
         sample_to_folder(run, tmp_path / "out", 4)
     with pytest.raises(RunError, match="must be finished"):

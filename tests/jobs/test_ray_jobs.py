@@ -365,7 +365,7 @@ def test_a_remote_ray_without_a_token_is_refused(
     index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setenv("PNEUMO_RAY_ADDRESS", address)
-    with pytest.raises(ConfigError, match="must ask for a token") as caught:
+    with pytest.raises(ConfigError, match="must require a token") as caught:
         jobs.submit(small(1), index, executor=Executor.RAY)
     assert_one_line(caught.value, repr(address), "RAY_AUTH_TOKEN", "PNEUMO_RAY_ALLOW_UNAUTHENTICATED=1")
     assert_nothing_left(tmp_path)

@@ -113,11 +113,11 @@ def test_scaling_of_gray_pixels(scaling: Scaling) -> None:
     model = build_vgg16(image_size=32, scaling=scaling)
     inside = keras.Model(model.input, model.get_layer("rescale").output)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 1)).astype(np.float32)
-    colour = np.repeat(pixels, 3, axis=-1)
+    color = np.repeat(pixels, 3, axis=-1)
     if scaling is Scaling.UNIT:
-        expected = colour / np.float32(255)
+        expected = color / np.float32(255)
     else:
-        expected = keras.applications.vgg16.preprocess_input(colour.copy(), data_format="channels_last")
+        expected = keras.applications.vgg16.preprocess_input(color.copy(), data_format="channels_last")
     np.testing.assert_allclose(output(inside, pixels), expected, rtol=1e-6, atol=1e-5)
 
 
@@ -160,11 +160,11 @@ def test_features_are_those_of_keras_applications(vgg16_weights: Path, scaling: 
     model = build_vgg16(image_size=64, scaling=scaling)
     load_imagenet(model, vgg16_weights)
     pixels = gray(3, 64)
-    colour = np.repeat(pixels, 3, axis=-1)
+    color = np.repeat(pixels, 3, axis=-1)
     if scaling is Scaling.UNIT:
-        prepared = colour / 255
+        prepared = color / 255
     else:
-        prepared = keras.applications.vgg16.preprocess_input(colour.copy(), data_format="channels_last")
+        prepared = keras.applications.vgg16.preprocess_input(color.copy(), data_format="channels_last")
     expected = output(applications(vgg16_weights, 64), prepared)
     received = output(feature_trunk(model), pixels)
     assert received.shape == (3, 2, 2, 512)

@@ -9,11 +9,12 @@ from streamlit.testing.v1 import AppTest
 
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.presets import preset_config
-from pneumo_core.config.run import config_to_dict, run_id
+from pneumo_core.config.run import run_id
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.records import Architecture
 from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.store import run_directory, write_manifest
+from pneumo_core.runs.submission import RunData, Submission, write_submission
 from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -56,9 +57,7 @@ def pair_of_runs(
     for seed in (0, 1):
         config = replace(preset_config(Architecture.BASELINE, preset), seed=seed)
         run = run_directory(run_id(config, data_id))
-        data = {"data_id": data_id, "root": "/nowhere", "is_phantom": False}
-        asked = {"run_id": run.run_id, "config": config_to_dict(config), "data": data, "submitted_at": 1.7e9}
-        write_json(run.config, asked)
+        write_submission(run, Submission(config, RunData(data_id, "/nowhere"), 1.7e9))
         rows = predictions(splits, seed) if images is None else answered(images, seed)
         write_atomic(run.predictions, rows.to_parquet(index=False))
         report = evaluate(rows, run_id=run.run_id, rule=config.operating_rule, selected_on_test=config.selected_on_test)

@@ -428,5 +428,5 @@ def test_words_have_the_directions_right() -> None:
                 pytest.approx(100 * (y - 50) / 101, abs=1),
             )
         else:
-            # The dot lies right of the centre: counterclockwise lifts it.
+            # The dot lies right of the center: counterclockwise lifts it.
             assert ("counterclockwise" in words) == (y < 50)

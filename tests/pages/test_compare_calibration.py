@@ -101,7 +101,7 @@ def test_a_calibrator_that_did_not_help_on_validation_is_told_so(no_published: P
     assert found.after.log_loss >= found.before.log_loss
     raw, after = three_digits(found.before.log_loss), three_digits(found.after.log_loss)
     (warning,) = [each.value for each in page.warning if "did not help" in each.value]
-    expected = f"calibrating did not help A (log loss {after} against raw {raw}): read the raw probabilities."
+    expected = f"calibrating did not help A (log loss {after} against raw {raw}): use the raw probabilities."
     assert warning == f"On validation, {expected}"
     other = read_calibration(wrong)
     assert not isinstance(other, NotApplicable)
@@ -112,7 +112,7 @@ def test_a_calibrator_that_did_not_help_on_validation_is_told_so(no_published: P
 
 def test_on_validation_it_says_that_the_figures_flatter(sound_pair: tuple[str, str]) -> None:
     page = opened(*sound_pair, SHOW, split="val")
-    assert any("fitted on these very images" in info.value for info in page.info)
+    assert any("fitted on these images" in info.value for info in page.info)
 
 
 def test_runs_without_validation_images_say_why_and_show_the_raw_ones(no_published: Path) -> None:

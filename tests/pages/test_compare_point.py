@@ -65,8 +65,8 @@ def test_a_moved_threshold_recounts_warns_and_can_be_put_back(sound_pair: tuple[
     sick = rows["label"].to_numpy() == 1
     called = 1 / (1 + np.exp(-rows["logit"].to_numpy(dtype=float))) >= 0.25
     table = rates(page).iloc[:, 0]
-    assert table["PNEUMONIA: called so, missed"] == f"{(sick & called).sum()}, {(sick & ~called).sum()}"
-    assert table["NORMAL: called so, false alarms"] == f"{(~sick & ~called).sum()}, {(~sick & called).sum()}"
+    assert table["PNEUMONIA: detected, missed"] == f"{(sick & called).sum()}, {(sick & ~called).sum()}"
+    assert table["NORMAL: correct, false alarms"] == f"{(~sick & ~called).sum()}, {(~sick & called).sum()}"
     page.button(key="point_reset").click().run()
     assert page.slider(key="threshold_a").value == start
     assert "threshold_a" not in page.query_params

@@ -158,7 +158,7 @@ def test_summary_counts_every_split_class_and_patient(index: DataIndex, odd: Pat
 def test_severe_findings_are_warnings_with_advice_and_the_rest_a_list(index: DataIndex) -> None:
     at = page()
     warned = [said(element) for element in at.warning]
-    assert any("1 of these groups span splits" in text and "flatter" in text for text in warned)
+    assert any("1 of these groups span splits" in text and "optimistic" in text for text in warned)
     assert any("1 patients (with its prefix) are in train and in test" in text for text in warned)
     assert not any("differs from the official" in text for text in warned)
     assert "differs from the official" in texts(at, "markdown")
@@ -403,7 +403,7 @@ def test_file_that_changed_since_is_told_and_the_rest_is_shown(index: DataIndex,
 def test_folder_that_is_gone_is_told_with_what_to_do(index: DataIndex, odd: Path) -> None:
     shutil.rmtree(odd)
     at = page()
-    assert "which is gone" in said(at.error[0])
+    assert "which is missing" in said(at.error[0])
     assert "Connect data" in said(at.error[0])
     assert at.metric[0].value == "72"
     assert page("Images").get("image") == []
@@ -566,7 +566,7 @@ def test_same_images_elsewhere_are_shown_from_there(index: DataIndex, odd: Path,
     moved = tmp_path / "moved"
     odd.rename(moved)
     at = page("Connect data")
-    assert "which is gone" in said(at.error[0])
+    assert "which is missing" in said(at.error[0])
     at.text_input[0].set_value(str(moved))
     whole(button(at, "Index and connect").click().run())
     assert connected_id() == index.data_id
@@ -671,9 +671,9 @@ def test_failed_download_says_why_and_offers_another_try(index: DataIndex, crede
 def test_stopped_download_can_be_gone_on_with(index: DataIndex, credentials: None) -> None:
     write_status("downloading", 600_000_000, 2_400_000_000)
     at = page("Connect data")
-    assert "what has arrived is kept" in said(at.warning[0])
+    assert "the received part is kept" in said(at.warning[0])
     assert "0.60 of 2.40 GB" in said(at.warning[0])
-    assert button(at, "Go on downloading").disabled is False
+    assert button(at, "Resume the download").disabled is False
 
 
 def test_damaged_status_is_told_and_can_be_replaced(index: DataIndex, credentials: None) -> None:
@@ -687,7 +687,7 @@ def test_damaged_status_is_told_and_can_be_replaced(index: DataIndex, credential
 def test_missing_credentials_are_explained_before_and_after_a_try(index: DataIndex, no_credentials: None) -> None:
     at = page("Connect data")
     hint = texts(at, "info")
-    assert "Kaggle must know who downloads" in hint
+    assert "Kaggle requires credentials" in hint
     assert at.code[0].value == str(kaggle_folder().resolve())
     whole(button(at, "Download").click().run())
     for _ in range(100):

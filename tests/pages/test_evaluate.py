@@ -177,9 +177,9 @@ def test_the_split_is_in_the_address_and_can_be_changed(sound_run: RunDirectory)
     control = page.segmented_control(key="split_shown")
     assert control.value == Split.VAL
     assert images(page)["image"].str.startswith("val/").all()
-    assert any("these figures flatter" in info.value for info in page.info)
+    assert any("figures are optimistic" in info.value for info in page.info)
     page = control.set_value(Split.TEST).run()
-    assert not any("these figures flatter" in info.value for info in page.info)
+    assert not any("figures are optimistic" in info.value for info in page.info)
     assert page.query_params["split"] == "test"
     assert images(page)["image"].str.startswith("test/").all()
 
@@ -276,4 +276,4 @@ def test_an_unknown_run_falls_back_to_the_newest_and_says_so(sound_run: RunDirec
     page = opened(run=run)
     assert not page.exception
     assert page.selectbox[0].value == sound_run.run_id
-    assert any("No finished run is called" in warning.value for warning in page.warning)
+    assert any("There is no finished run" in warning.value for warning in page.warning)

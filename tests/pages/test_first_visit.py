@@ -63,7 +63,7 @@ def test_tabs_that_need_images_wait_for_them(name: str, query: dict[str, str], s
 @pytest.mark.parametrize("show", ["Copies", "Real or generated"])
 def test_no_phantom_is_drawn_for_a_dcgan_of_x_rays(show: str, started: list[int]) -> None:
     page = opened("gan", show=show)
-    assert any("learned from X-rays" in info.value for info in page.info)
+    assert any("trained on X-rays" in info.value for info in page.info)
     assert started == []
 
 

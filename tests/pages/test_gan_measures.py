@@ -14,8 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.gan.measures import kid_words
-from pages.ui.gan.tables import gan_epochs, measure_rows, numbers_frame, pair_frame, spoken_frame
-from pages.ui.tables import facts_frame
+from pages.ui.run_parts import facts as facts_table
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig
 from pneumo_core.config.gan import COLLAPSE_LIMIT, GanConfig, gan_config
 from pneumo_core.config.presets import preset_config
@@ -23,12 +22,15 @@ from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.phantom import write_phantoms
 from pneumo_core.data.splits import gan_rows
+from pneumo_core.evaluation.curves import gan_points
 from pneumo_core.evaluation.generator.measures import FeatureMeasures
-from pneumo_core.evaluation.generator.memorisation import Memorisation
+from pneumo_core.evaluation.generator.memorisation import Memorisation, nearest_pairs
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.inference.gan_measures import GanMeasures, read_learned, read_measures
 from pneumo_core.jobs.runs import view
 from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, RunState
+from pneumo_core.reporting.document import table_csv
+from pneumo_core.reporting.gan_tables import measures_table
 from pneumo_core.runs.files import hold_lock, read_json, write_json
 from pneumo_core.runs.status import Status, append_event, read_status, update_status, write_status
 from pneumo_core.runs.store import RunDirectory, write_manifest
@@ -140,8 +142,8 @@ def test_measures_show_every_number_of_the_report_in_its_space(finished_gan: Run
 
 def test_the_tables_lose_no_estimate(finished_gan: RunDirectory) -> None:
     measures = read_measures(finished_gan)
-    rows = measure_rows(measures)
-    frame = pd.read_csv(io.StringIO(numbers_frame(rows, measures).to_csv(index=False)))
+    table = measures_table(measures.run_id, measures.report, measures.real_called_pneumonia)
+    frame = pd.read_csv(io.StringIO(table_csv(table)))
     shown = {
         (line[f"{part}value"], line[f"{part}low"], line[f"{part}high"])
         for line in frame.to_dict("records")
@@ -154,7 +156,7 @@ def test_the_tables_lose_no_estimate(finished_gan: RunDirectory) -> None:
     assert set(frame["feature space"]) == {"a projection"}
     assert set(frame["run"]) == {finished_gan.run_id}
     assert frame.set_index("measure").loc["Called PNEUMONIA", "not applicable"] == "no classifier"
-    assert spoken_frame(rows)["what it means"].str.len().gt(20).all()
+    assert all(len(row[-1]) > 20 for row in table.rows)
 
 
 def _means(features: FeatureMeasures) -> dict[str, NotApplicable]:
@@ -247,7 +249,7 @@ def memorised(**changes: Any) -> Memorisation:
 
 
 def test_pairs_come_nearest_first_with_their_quantile() -> None:
-    frame = pair_frame(memorised())
+    frame = nearest_pairs(memorised())
     assert frame["sample"].tolist() == [1, 3, 0, 2]
     assert frame["nearest"].tolist() == [0, 0, 2, 1]
     assert frame["quantile"].tolist() == pytest.approx([0.0, 0.0, 0.75, 1.0])
@@ -329,7 +331,7 @@ def test_what_cannot_be_learned_from_is_told_above_the_run(finished_gan: RunDire
     page.radio(key="gan_preset").set_value(Preset.REPORT).run()  # There are fewer images of NORMAL than its batch.
     assert not page.exception
     (error,) = page.error
-    assert "at least one whole batch" in error.value
+    assert "at least one full batch" in error.value
     assert "Start training" not in labels(page)
     assert "Losses, scores and spread" in texts(page)
 
@@ -386,7 +388,7 @@ def test_epochs_are_told_once_and_nonsense_is_empty() -> None:
         {"kind": "epoch", "epoch": 1, "spread": 0.1},
         {"kind": "epoch", "epoch": 1, "spread": 0.6, "score_real": "high"},
     ]
-    frame = gan_epochs(events)
+    frame = gan_points(events)
     assert frame["epoch"].tolist() == [1, 2]
     assert frame["spread"].tolist() == [0.5, 0.6]
     assert frame["score_real"].isna().all()
@@ -440,13 +442,13 @@ def test_synthetic_training_images_are_counted_as_such(index: DataIndex) -> None
     config = preset_config(Architecture.BASELINE, Preset.SOUND, balance=Balance.GAN, gan_run="dcgan-0123456789ab")
     facts = {"images": {"train": 4434}, "images_added": 2534, "images_added_by": "dcgan-0123456789ab"}
     run = finished(config, index, **facts)
-    frame = facts_frame(view(run.run_id), facts).set_index("fact")["value"]
-    assert frame["images in train"] == "4,434, and 2,534 synthetic images of dcgan-0123456789ab"
+    told = dict(facts_table(view(run.run_id)).rows)
+    assert told["images in train"] == "4,434, and 2,534 synthetic images of dcgan-0123456789ab"
     page = opened("train", run=run.run_id)
     assert not page.exception
-    assert page.table[0].value["value"]["images in train"] == frame["images in train"]
-    without = facts_frame(view(run.run_id), {**facts, "images_added_by": ""}).set_index("fact")["value"]
-    assert without["images in train"] == "4,434"
+    assert page.table[0].value["value"]["images in train"] == told["images in train"]
+    write_json(run.manifest, {**read_json(run.manifest), "images_added_by": ""})
+    assert dict(facts_table(view(run.run_id)).rows)["images in train"] == "4,434"
 
 
 # --- The balancing arm ------------------------------------------------------------------------------------------------
@@ -489,7 +491,7 @@ def test_the_arm_asks_for_runs_that_hold_out_what_the_dcgan_has_not_seen(index: 
     ("gan", "preset", "words"),
     [
         (gan_config(Preset.SOUND, label=Label.PNEUMONIA), Preset.SOUND, "samples must be of the smaller class"),
-        (gan_config(Preset.REPORT), Preset.SOUND, "may not have seen the patients"),
+        (gan_config(Preset.REPORT), Preset.SOUND, "must not be trained on a classifier's validation patients"),
     ],
 )
 def test_a_dcgan_that_does_not_suit_is_refused_before_the_start(

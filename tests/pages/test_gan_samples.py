@@ -117,12 +117,12 @@ def test_a_run_that_goes_on_or_has_failed_shows_what_it_has_drawn(finished_gan: 
         page = opened()
         assert "after epoch 10 of 120" in texts(page)
         shutil.copy(finished_gan.sheet(10), finished_gan.sheet(20))
-        press(page, "Look for newer sheets")
+        press(page, "Load newer sheets")
         assert page.select_slider(key="sheet").options == ["1", "10", "20"]
     update_status(finished_gan, state=RunState.FAILED, error="samples must differ")
     page = opened()
     assert "after epoch 20 of 120" in texts(page)
-    assert "Look for newer sheets" not in [button.label for button in page.button]
+    assert "Load newer sheets" not in [button.label for button in page.button]
     for query in ({"samples": section} for section in SECTIONS[1:]):
         page = opened(**query)
         assert "needs a finished DCGAN; the state of this one is 'failed'" in texts(page)
@@ -130,7 +130,7 @@ def test_a_run_that_goes_on_or_has_failed_shows_what_it_has_drawn(finished_gan: 
     assert "needs a finished DCGAN" in texts(opened(show=GAME))
     for epoch in (1, 10, 20):
         finished_gan.sheet(epoch).unlink()
-    assert "No sheet of samples is there" in texts(opened())
+    assert "There is no sheet of samples yet" in texts(opened())
 
 
 def test_another_run_starts_at_its_own_last_sheet(finished_gan: RunDirectory) -> None:
@@ -279,9 +279,9 @@ def test_a_game_is_played_to_its_verdict(finished_gan: RunDirectory) -> None:
     for number in range(20):
         assert f"Round {number + 1} of 20" in texts(page)
         answer(page, finished_gan, lambda game: len(game.answers) != 4)
-        assert ("Wrong: " if number == 4 else "Right: ") in texts(page)
+        assert ("Wrong: " if number == 4 else "Correct: ") in texts(page)
         assert page.metric[0].value == f"{number + (number < 4)} of {number + 1}"
-    assert "You could tell real from generated" in texts(page)
+    assert "You can distinguish real from generated" in texts(page)
     assert "95.0 % (76.4 to 99.1), 95 % interval (Wilson), n = 20" in texts(page)
     rows = page.table[0].value["images"].tolist()
     assert sorted(int(row.split()[0]) for row in rows) == [0, 1]
@@ -293,10 +293,10 @@ def test_a_game_is_played_to_its_verdict(finished_gan: RunDirectory) -> None:
 
 def test_an_answer_can_be_taken_back_and_its_image_is_not_shown_again(finished_gan: RunDirectory) -> None:
     page = press(opened(show=GAME), "Start")
-    assert next(button for button in page.button if "back" in button.label).disabled
+    assert next(button for button in page.button if "Undo" in button.label).disabled
     seen = pictures(page)
     answer(page, finished_gan, lambda _: False)
-    press(page, "Take the last answer back")
+    press(page, "Undo the last answer")
     assert "Round 1 of 20" in texts(page)
     assert not {url for _, url in seen} & {url for _, url in pictures(page)}
     for _ in range(20):

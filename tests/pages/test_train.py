@@ -123,7 +123,7 @@ def test_the_form_shows_what_a_run_costs_and_where_it_would_run(index: DataIndex
     page.radio(key="preset").set_value(Preset.REPORT).run()
     assert "At most 20 epochs of" in texts(page)
     assert "selected on test" in texts(page)
-    assert "Not as the preset has it" not in texts(page)
+    assert "Different from the preset" not in texts(page)
 
 
 def test_a_gpu_that_cannot_be_used_is_named_with_the_reason(
@@ -240,7 +240,7 @@ def test_what_the_form_says_is_what_is_asked_for(index: DataIndex) -> None:
     page.radio(key="balance").set_value(Balance.CLASSICAL)
     page.file_uploader[0].set_value(("mine.json", write_augmentation(augment), "application/json")).run()
     assert not page.exception
-    assert "Not as the preset has it: epochs, augment, balance, feature views, fine tune" in texts(page)
+    assert "Different from the preset: epochs, augment, balance, feature views, fine tune" in texts(page)
     assert "Already trained" in texts(page)
     press(page, "Open it")
     assert page.query_params["run"] == run.run_id
@@ -522,7 +522,7 @@ def test_a_failed_run_shows_its_error_and_hands_out_its_log(index: DataIndex) ->
     assert "the loss must stay finite. Received: loss=nan" in page.error[0].value.replace("\\", "")
     assert page.code[0].value == log[-4000:].strip()
     (button,) = page.get("download_button")
-    assert (button.proto.label, "Resume" in labels(page)) == ("Download all of it", True)
+    assert (button.proto.label, "Resume" in labels(page)) == ("Download the whole log", True)
 
 
 @pytest.mark.parametrize(

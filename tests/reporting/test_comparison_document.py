@@ -104,7 +104,7 @@ def test_limits_tell_what_flatters_and_what_is_no_xray(one_run: Compared) -> Non
         "Not a medical device",
         "phantoms",
         "60 images of 30 patients",
-        f"flatter: {comparison.a.name}.",
+        f"are optimistic: {comparison.a.name}.",
         "1 training run ",
     ):
         assert told in text

@@ -4,15 +4,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
+import numpy as np
 import pytest
 
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.comparison import Comparison, Difference, Pair, Side
 from pneumo_core.evaluation.metrics import Confusion
-from pneumo_core.evaluation.reliability import Reliability
+from pneumo_core.evaluation.reliability import ProbabilityScores, Reliability, reliability
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, Spread
 from pneumo_core.records import Estimate, Metric, NotApplicable
 from pneumo_core.reporting import comparison_tables
+from pneumo_core.reporting.comparison_tables import probabilities
 from pneumo_core.reporting.facts import RunFacts
 from pneumo_core.reporting.study_document import Compared, study_document
 
@@ -119,7 +121,7 @@ def test_sides(compared: Comparison) -> None:
             f"{one.n:,}",
             f"{one.n_patients}",
             f"{one.n_pneumonia} ({share})",
-            "yes: test images chose epochs, so the figures flatter" if place == 2 else "no",
+            "yes, so the figures are optimistic" if place == 2 else "no",
         ]
 
 
@@ -285,3 +287,25 @@ def test_summary_of_a_study(compared: Comparison, three_runs: Compared) -> None:
     texts = (shown(Metric.ACCURACY, a), shown(Metric.ACCURACY, b), moved(Metric.ACCURACY, found))
     tests = (p(over_seeds.p), p(over_seeds.p), "Welch over seeds")
     assert table.rows == (("side A", "side B", "2 / 2", *texts, *tests),)  # type: ignore[union-attr]
+
+
+def test_scores_of_probabilities() -> None:
+    y_true, patients = np.array([0, 1] * 20), np.arange(40)
+    found = reliability(y_true, np.where(y_true, 1.0, -0.5) + np.sin(np.arange(40)), patients)
+    assert not isinstance(found, NotApplicable)
+    assert isinstance(found.slope, Estimate)
+    assert isinstance(found.intercept, Estimate)
+    one, other = Estimate(0.12, 0.11, 0.14, 120), Estimate(0.34, 0.33, 0.36, 340)
+    table = probabilities({"A, raw, test": ProbabilityScores(found, one, other)})
+    assert table.columns == ("", "A, raw, test")
+
+    def text(found: Estimate) -> str:
+        return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})".replace("-", "\N{MINUS SIGN}")
+
+    assert dict(table.rows) == {
+        "Brier score": text(one),
+        "Log loss": text(other),
+        "ECE, ten bins": f"{found.ece:.3f}",
+        "Slope": text(found.slope),
+        "Intercept, slope held at 1": text(found.intercept),
+    }

@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 
 from pages.ui import charts
 from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.evaluation.metrics import RocCurve, roc_curve
-from pneumo_core.evaluation.probability import probability
+from pneumo_core.evaluation.metrics import RocCurve
+from pneumo_core.evaluation.operating import DecisionCurve
 from pneumo_core.evaluation.significance import SeedDifference
 from pneumo_core.records import Estimate, Metric, NotApplicable
 from pneumo_core.reporting import plots
 from pneumo_core.reporting.drawing import svg
 from pneumo_core.reporting.study_document import Compared
-from tests.reporting.conftest import HOSTILE, predictions
+from tests.reporting.conftest import HOSTILE
 
 DRAWN: list[Callable[[Comparison], Figure]] = [
     plots.roc,
@@ -25,16 +25,20 @@ DRAWN: list[Callable[[Comparison], Figure]] = [
     plots.forest,
     plots.seeds,
     plots.probabilities,
-    plots.decision_curve,
 ]
+
+
+def measured_curves(compared: Compared) -> tuple[list[DecisionCurve | NotApplicable], ...]:
+    sides = (compared.facts_a, compared.facts_b)
+    return tuple([run.on_split.decision_curve for run in facts if run.on_split] for facts in sides)
 
 
 def texts(figure: Figure) -> set[str]:
     return {text.get_text() for axes in figure.axes for text in axes.texts}
 
 
-def test_colours_are_those_of_the_pages() -> None:
-    assert plots.COLOURS == charts.COLOURS
+def test_colors_are_those_of_the_pages() -> None:
+    assert plots.COLORS == charts.COLORS
 
 
 @pytest.mark.parametrize("draw", DRAWN)
@@ -45,6 +49,7 @@ def test_every_figure_is_drawn_of_any_comparison(
     assert isinstance(one_class.a.roc[0], NotApplicable)
     for comparison in (three_runs.comparison, one_class):
         assert b"<svg" in svg(lambda comparison=comparison: draw(comparison))  # type: ignore[misc]
+    assert b"<svg" in svg(lambda: plots.decision_curve(three_runs.comparison, measured_curves(three_runs)))
 
 
 def test_roc_is_the_curve_with_its_operating_points(three_runs: Compared) -> None:
@@ -110,25 +115,12 @@ def test_dots_are_the_accuracies_of_the_runs(three_runs: Compared) -> None:
         assert np.mean(line.get_xdata()) == pytest.approx(100 * side.figures[Metric.ACCURACY].value)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("threshold", [0.01, 0.2, 0.5, 0.77, 0.99])
-def test_net_benefit_is_counted_image_by_image(threshold: float) -> None:
-    table = predictions(3)
-    y_true, values = table["label"].to_numpy(), probability(table["logit"].to_numpy())
-    curve = roc_curve(y_true, values)
-    assert isinstance(curve, RocCurve)
-    worth = [
-        (1.0 if sick else -threshold / (1 - threshold)) if value >= threshold else 0.0
-        for sick, value in zip(y_true, values, strict=True)
-    ]
-    (found,) = plots.net_benefit(curve, float(y_true.mean()), np.array([threshold]))
-    assert found == pytest.approx(sum(worth) / len(worth))
-
-
-def test_net_benefit_at_a_threshold_that_a_probability_has_counts_it_and_above_all_is_none() -> None:
-    curve = RocCurve(fpr=(0.0, 0.0, 1.0), tpr=(0.0, 1.0, 1.0), threshold=(0.9, 0.8, 0.3))
-    assert plots.net_benefit(curve, 0.5, np.array([0.95, 0.8, 0.3])).tolist() == pytest.approx(
-        [0.0, 0.5, 0.5 - 0.5 * 0.3 / 0.7]
-    )
+def test_decision_curves_are_those_that_were_measured(three_runs: Compared) -> None:
+    curves = measured_curves(three_runs)
+    lines = list(plots.decision_curve(three_runs.comparison, curves).axes[0].lines)[2:]
+    for line, curve in zip(lines, (curve for of_side in curves for curve in of_side), strict=True):
+        assert isinstance(curve, DecisionCurve)
+        assert line.get_xydata().tolist() == list(map(list, zip(curve.threshold, curve.model, strict=True)))  # type: ignore[union-attr]
 
 
 def test_history_shows_each_epoch_of_each_run(three_runs: Compared) -> None:

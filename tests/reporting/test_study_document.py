@@ -6,6 +6,7 @@ import pytest
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.significance import McNemar
+from pneumo_core.evaluation.wording import p_text
 from pneumo_core.reporting.document import Bullets, Heading, Paragraph, Table, tables
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.study_document import Compared, accuracy_p, study_document
@@ -67,9 +68,9 @@ def test_a_claim_that_does_not_outlast_the_adjustment_is_named_however_it_is_wor
     assert not [block for block in alone.blocks[:4] if isinstance(block, Bullets)]
     (told,) = (block for block in twice.blocks[:5] if isinstance(block, Bullets))
     assert len(told.items) == 2
-    assert "adjusted for 2 comparisons p = .060" in told.items[0]
+    assert "adjusted for 2 comparisons " + p_text(0.060) in told.items[0]
     assert any(
-        isinstance(block, Paragraph) and "looking at 2 comparisons stands" in block.text for block in twice.blocks
+        isinstance(block, Paragraph) and "adjusted for 2 comparisons is in" in block.text for block in twice.blocks
     )
 
 

@@ -226,7 +226,7 @@ def test_another_number_of_samples_is_refused(percent: int, needed: int) -> None
         samples = None if received is None else drawn(received)
         with pytest.raises(TrainingError) as caught:
             balanced(Balance.GAN, images, labels, rows, seed=0, percent=percent, generated=samples)
-        assert_one_line(caught.value, f"the gap, {needed} images", f"Received: {received or 0} images")
+        assert_one_line(caught.value, f"add the {needed} images", f"Received: {received or 0} images")
 
 
 def test_samples_are_not_changed() -> None:

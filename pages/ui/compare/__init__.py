@@ -1,1 +1,1 @@
-"""What the Compare page is made of."""
+"""Parts of the Compare page."""

@@ -1,16 +1,18 @@
-"""Compare's calibration: do both runs' probabilities mean what they say, raw and after the calibrator fitted on validation?"""
+"""Compare's calibration: both runs' probabilities, raw and after the calibrator fitted on validation."""
 
 import pandas as pd
 import streamlit as st
 
-from pages.ui.compare.calibration_charts import RAW, Measured, bins_frame, figures_frame, reliability_figure
+from pages.ui.compare.calibration_charts import RAW, bins_frame, reliability_figure
 from pages.ui.compare.sides import Shown, name_sides, shown_sides
 from pages.ui.components import chart
+from pages.ui.table import show_rows
 from pneumo_core.evaluation.calibration import Calibration, CalibrationKind, apply
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.evaluation.reliability import ProbabilityScores, probability_scores
 from pneumo_core.inference.evidence import read_calibration
 from pneumo_core.records import NotApplicable, Split
+from pneumo_core.reporting.comparison_tables import probabilities
 from pneumo_core.runs.store import find_run
 
 
@@ -19,40 +21,41 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
     sides = shown_sides(comparison, pair)
     name_sides(*sides)
     if comparison.split is Split.VAL:
-        st.info("The calibrators were fitted on these very images, so the figures after it flatter. Look at test.")
+        st.info(
+            "The calibrators were fitted on these images, so the calibrated figures are optimistic; report the test figures."
+        )
     stored = [read_calibration(find_run(side.evidence.run_id)) for side in sides]
-    measured: list[Measured] = []
+    measured: dict[str, ProbabilityScores] = {}
     for place, side, found in zip(st.columns(2, gap="large"), sides, stored, strict=True):
-        kinds = [_measure(side, None)]
+        kinds = {RAW: _scores_of(side, None)}
         if isinstance(found, Calibration):
-            kinds.append(_measure(side, found))
-        measured += kinds
+            kinds[found.chosen.value] = _scores_of(side, found)
+        measured |= {f"{side.letter}, {kind}, {side.where}": scores for kind, scores in kinds.items()}
         with place:
             _story(side, found)
             chart(
-                reliability_figure(kinds),
+                reliability_figure(side, kinds),
                 bins_frame(kinds),
                 title=f"Reliability of {side.letter}",
                 where=f"{side.where}, n = {len(side.predictions):,}",
-                caption="On the dotted line a probability is the share that is PNEUMONIA; below it the run is too sure of "
-                "PNEUMONIA, above it not sure enough. A bar is a 95 % interval, clustered by patient: a bin of few images "
+                caption="On the dotted line, probabilities equal the observed frequency of PNEUMONIA; below it they are too "
+                "high, above it too low. A bar is a 95 % interval, clustered by patient: a bin of few images "
                 "says little.",
             )
     st.markdown(f"**Calibration in figures** · {comparison.split.value}")
-    st.table(figures_frame(measured), alt="Calibration of both runs, raw and calibrated, with 95 % intervals")
+    show_rows(probabilities(measured))
     st.caption(
-        "Brier score, log loss and ECE: the lower, the better. Slope: 1 is right, below 1 the probabilities are too extreme. "
-        "Intercept: calibration in the large, with the slope held at 1; 0 is right, below 0 they are too high on the whole. "
+        "Brier score, log loss and ECE: the lower, the better. Slope: 1 is ideal, below 1 the probabilities are too extreme. "
+        "Intercept: calibration in the large, with the slope fixed at 1; 0 is ideal, below 0 they are too high on average. "
         "ECE depends on its ten bins and is not 0 even for a "
         "perfect model. A calibration changes no decision, because a threshold moves with it. "
-        "Where test images differ from validation images, a calibrator that fits the ones may do the others harm."
+        "If test images differ from validation images, the calibrator may worsen the probabilities on test."
     )
 
 
-def _measure(side: Shown, stored: Calibration | None) -> Measured:
+def _scores_of(side: Shown, stored: Calibration | None) -> ProbabilityScores:
     logit = side.evidence.logit if stored is None else apply(stored.calibrator, side.evidence.logit)
-    rows = side.predictions[["label", "patient_id"]].assign(logit=logit)
-    return Measured(side, RAW if stored is None else stored.chosen.value, _scores(rows))
+    return _scores(side.predictions[["label", "patient_id"]].assign(logit=logit))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -63,7 +66,7 @@ def _scores(rows: pd.DataFrame) -> ProbabilityScores:
 
 
 def _story(side: Shown, stored: Calibration | NotApplicable) -> None:
-    """Which calibrator a run has, from what, and why that kind; or why it has none."""
+    """A run's calibrator with its method and data, or the reason why there is none."""
     if isinstance(stored, NotApplicable):
         st.info(
             f"{side.letter} is not calibrated: {stored.reason}. Train it with the preset 'sound', which holds out validation "
@@ -85,11 +88,11 @@ def _story(side: Shown, stored: Calibration | NotApplicable) -> None:
         f"**{side.letter}**: {line}, fitted on {found.n:,} images of {found.n_patients:,} patients of {found.split}."
     )
     st.caption(
-        f"Of the two kinds it is the one with less log loss in {stored.folds}-fold cross-validation there: {losses}; raw "
+        f"Of the two methods it has the lower log loss in {stored.folds}-fold cross-validation there: {losses}; raw "
         f"{raw:#.3g}."
     )
     if calibrated >= raw:
         st.warning(
-            f"On validation, calibrating did not help {side.letter} (log loss {calibrated:#.3g} against raw {raw:#.3g}): read "
+            f"On validation, calibrating did not help {side.letter} (log loss {calibrated:#.3g} against raw {raw:#.3g}): use "
             "the raw probabilities."
         )

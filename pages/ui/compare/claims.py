@@ -1,4 +1,4 @@
-"""Compare's look at what others published, and the claim checker: can the figures of a paper be true of its images?"""
+"""Compare's published results, and the claim checker: are the figures of a paper possible for its images?"""
 
 from collections.abc import Sequence
 
@@ -21,12 +21,12 @@ _PNEUMONIA = OFFICIAL_COUNTS[Split.TEST, Label.PNEUMONIA]
 
 
 def published(comparison: Comparison) -> None:
-    """Published results beside both sides, each with whether it may be compared."""
+    """Published results beside both sides, each with its comparability."""
     st.subheader("Published results")
     st.caption(
         f"In percent. Official: measured on the {OFFICIAL_IMAGES} official test images, {_PNEUMONIA} of them PNEUMONIA, where "
-        f"always answering PNEUMONIA gives {percent(_PNEUMONIA / OFFICIAL_IMAGES)}. One training's accuracy there is a whole "
-        f"number of {OFFICIAL_IMAGES}ths; a mean of several need not be. Figures of 96 to 99 % are almost always of a new "
+        f"always predicting PNEUMONIA gives {percent(_PNEUMONIA / OFFICIAL_IMAGES)}. One training's accuracy there is a whole "
+        f"number of {OFFICIAL_IMAGES}ths; a mean of several need not be. Figures of 96 to 99 % almost always come from a new "
         "random split and cannot be compared with these."
     )
     table = published_table(comparison, (_is_phantom(comparison.a), _is_phantom(comparison.b)))
@@ -35,16 +35,16 @@ def published(comparison: Comparison) -> None:
     shown["source"] = [f"[{name}]({url})" if url else name for name, url in zip(shown["source"], links, strict=True)]
     st.table(shown.drop(columns="link"), hide_index=True, alt=table.caption)
     download_table(table)
-    with st.expander("Do generated images help, and does it hold elsewhere? What careful work found"):
+    with st.expander("Published findings: do generated images help, and do the models generalize?"):
         st.markdown("\n".join(f"- [{plain(item.source)}]({item.url}): {plain(item.words)}" for item in FINDINGS))
 
 
 def claim_checker() -> None:
-    """Let the reader type a claim, and say whether it can be true; the claim is in the address."""
+    """Input of a claim, and whether it is possible; the claim is in the address."""
     st.subheader("Claim checker")
     st.caption(
-        "Type figures as a paper prints them: their digits say how exact they are. Empty means not claimed. To begin with, the "
-        "claim of the paper that published the data set (Kermany et al. 2018)."
+        "Enter figures as printed in a paper: their digits determine their precision. Empty means not claimed. The initial "
+        "values are the claim of the paper that published the data set (Kermany et al. 2018)."
     )
     typed = {}
     columns = st.columns(5)
@@ -55,7 +55,13 @@ def claim_checker() -> None:
             name.capitalize(), usual, max_chars=20, key=f"claim_{name}", bind="query-params", placeholder="not claimed"
         )
     n = columns[3].number_input(
-        "Images", 1, MOST_IMAGES, OFFICIAL_IMAGES, key="claim_n", bind="query-params", help="All that were tested."
+        "Images",
+        1,
+        MOST_IMAGES,
+        OFFICIAL_IMAGES,
+        key="claim_n",
+        bind="query-params",
+        help="Number of test images of the claim.",
     )
     sick = columns[4].text_input(
         "Of them PNEUMONIA",
@@ -64,7 +70,7 @@ def claim_checker() -> None:
         key="claim_pneumonia",
         bind="query-params",
         placeholder="not known",
-        help=f"Of the {OFFICIAL_IMAGES} official test images {_PNEUMONIA} are. Leave it empty where a paper does not say.",
+        help=f"{_PNEUMONIA} of the {OFFICIAL_IMAGES} official test images. Leave it empty if the paper does not give it.",
     )
     try:
         check = check_claim(n=int(n or 0), n_pneumonia=_count(sick), **typed)
@@ -96,7 +102,7 @@ def multiples_frame(multiples: Sequence[Multiple]) -> pd.DataFrame:
 
 
 def tables_frame(check: ClaimCheck) -> pd.DataFrame:
-    """The 2x2 tables that were written out."""
+    """The listed 2x2 tables."""
     rows = [
         {"TP": table.tp, "FN": table.fn, "TN": table.tn, "FP": table.fp, "PNEUMONIA": table.tp + table.fn}
         for table in check.examples
@@ -113,11 +119,13 @@ def _result(check: ClaimCheck) -> None:
     if not isinstance(check.interval, NotApplicable):
         words.append(
             f"95 % interval of the accuracy at {where}: {interval_text(Metric.ACCURACY, check.interval)} (Wilson), "
-            "wider where patients have several images."
+            "wider if patients have several images."
         )
     if not isinstance(check.commonest, NotApplicable):
-        words.append(f"Always answering the commoner class gives {percent(check.commonest)}.")
-    words.append("A figure that was cut off instead of rounded can be half a unit further off than is allowed here.")
+        words.append(f"Always predicting the more frequent class gives {percent(check.commonest)}.")
+    words.append(
+        "A figure that was truncated instead of rounded can differ by another half unit, which is not allowed here."
+    )
     st.caption(" ".join(words))
     if check.examples:
         few = f"{len(check.examples)} of {check.tables:,}" if check.tables > EXAMPLES else "All"

@@ -1,16 +1,23 @@
-"""Curves of both sides on the same axes: what differs, ROC, precision and recall, calibration, histories, seeds."""
+"""Curves of both sides on the same axes: differences, ROC, precision and recall, calibration, histories, seeds."""
 
 import streamlit as st
 
 from pages.ui.compare.charts import pr_overlay, roc_overlay
 from pages.ui.compare.figures import HEADLINE, where
 from pages.ui.compare.forest import forest, seed_dots
-from pages.ui.compare.frames import forest_frame, histories_frame, pr_frame, reliability_frame, roc_frame, seed_frame
 from pages.ui.compare.histories import histories, histories_caption
 from pages.ui.compare.pick import pick_pair
 from pages.ui.compare.reliability import reliability_overlay
 from pages.ui.components import chart
 from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.evaluation.curves import (
+    forest_points,
+    history_points,
+    pr_points,
+    reliability_points,
+    roc_points,
+    seed_points,
+)
 from pneumo_core.evaluation.wording import NAMES
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import find_run
@@ -20,33 +27,31 @@ def curves_panel(comparison: Comparison) -> None:
     """Every curve of both sides, each with its table."""
     here = where(comparison)
     st.caption(f"A is solid, B dashed. A: {comparison.a.name}. B: {comparison.b.name}.")
-    words = "What lies right of 0 is higher for B. A bar that crosses 0 shows no difference."
-    chart(forest(comparison), forest_frame(comparison), title="Differences, B - A", where=here, caption=words)
+    words = "Values to the right of 0 are higher for B. A bar that crosses 0 shows no difference."
+    chart(forest(comparison), forest_points(comparison), title="Differences, B - A", where=here, caption=words)
     if len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1:
         metric = st.segmented_control(
             "Figure", HEADLINE, required=True, default=HEADLINE[0], format_func=NAMES.__getitem__, key="seed_metric"
         )
-        words = "Each dot is a training run. Where the dots of both sides mix, the seed matters as much as the arm."
+        words = "Each dot is a training run. If the dots of both sides overlap, the seed matters as much as the balancing arm."
         dots = seed_dots(comparison, metric or HEADLINE[0])
-        chart(dots, seed_frame(comparison, metric or HEADLINE[0]), title="Runs by seed", where=here, caption=words)
+        chart(dots, seed_points(comparison, metric or HEADLINE[0]), title="Runs by seed", where=here, caption=words)
     left, right = st.columns(2, gap="large")
     with left:
-        words = "The nearer to the top left, the better the images are ordered. Marks are the runs' own thresholds."
-        chart(roc_overlay(comparison), roc_frame(comparison), title="ROC curves", where=here, caption=words)
+        words = "The closer to the top left, the better the ranking. Marks are the runs' own thresholds."
+        chart(roc_overlay(comparison), roc_points(comparison), title="ROC curves", where=here, caption=words)
     with right:
-        words = "Read it against the prevalence, the dotted line: that is what calling at random gives."
-        table = pr_frame(comparison)
+        words = "The dotted line is the prevalence, the precision of random predictions."
+        table = pr_points(comparison)
         chart(pr_overlay(comparison), table, title="Precision-recall curves", where=here, caption=words)
-    words = (
-        "On the diagonal, of images called 80 % likely 80 % are PNEUMONIA. The bars below count the images of a bin."
-    )
+    words = "On the diagonal, 80 % of the images with a probability of 80 % are PNEUMONIA. The bars below count images."
     chart(
-        reliability_overlay(comparison), reliability_frame(comparison), title="Calibration", where=here, caption=words
+        reliability_overlay(comparison), reliability_points(comparison), title="Calibration", where=here, caption=words
     )
     st.subheader("Training histories")
     pair = pick_pair(comparison, "histories")
     events = read_events(find_run(pair.a)), read_events(find_run(pair.b))
-    table = histories_frame(*events)
+    table = history_points(*events)
     if table.empty:
         st.info("The epochs of these runs were not recorded.")
         return

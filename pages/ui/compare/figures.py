@@ -1,13 +1,11 @@
-"""The first look at a comparison: the verdict, every figure of both sides with its difference, and the tests."""
+"""Summary of a comparison: the verdict, every figure of both sides with its difference, and the tests."""
 
 import pandas as pd
 import streamlit as st
 
 from pages.ui.cached import report_of
-from pages.ui.compare.tables import confusion_table, mean_table
 from pages.ui.pictures import plain
-from pages.ui.table import show_table
-from pages.ui.tables import table_frame
+from pages.ui.table import show_rows, show_table
 from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.metrics import classification_table
@@ -15,12 +13,14 @@ from pneumo_core.evaluation.significance import SeedDifference
 from pneumo_core.evaluation.wording import NAMES, SCORES, difference_parts, estimate_text, p_text
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 from pneumo_core.reporting import comparison_tables
+from pneumo_core.reporting.evaluation_tables import classification, confusion, mean_classification
+from pneumo_core.reporting.glossary import TERMS
 
 HEADLINE = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
 
 
 def where(comparison: Comparison) -> str:
-    """Split and n, as they stand beside each figure."""
+    """Split and n of the figures."""
     split, a, b = comparison.split.value, comparison.a, comparison.b
     chosen = ", selected on test" if split == "test" and (a.selected_on_test or b.selected_on_test) else ""
     n = f"n = {a.n:,}" if a.n == b.n else f"n = {a.n:,} and {b.n:,}"
@@ -28,7 +28,7 @@ def where(comparison: Comparison) -> str:
 
 
 def verdict(comparison: Comparison) -> None:
-    """The sentence, what limits it, and the figures that most people look for."""
+    """The verdict, its limitations, and the main figures."""
     st.info(plain(comparison.verdict.sentence), icon=":material/balance:")
     st.caption("\n".join(f"- {plain(note)}" for note in comparison.verdict.notes))
     grid = st.grid(len(HEADLINE), min_column_width=180, border=True)
@@ -40,13 +40,13 @@ def verdict(comparison: Comparison) -> None:
             st.metric(
                 f"{NAMES[metric]}, B - A{unit}",
                 value,
-                help=f"{NAMES[metric]} of B minus that of A, with its 95 % interval over patients.",
+                help=f"B minus A, with the 95 % interval over patients. {TERMS[metric]}",
             )
             st.caption("  \n".join(_tile(comparison, metric, interval)))
 
 
 def _tile(comparison: Comparison, metric: Metric, interval: str) -> list[str]:
-    """What stands below a difference: its interval and p, the same over seeds, and both sides."""
+    """Text below a difference: its interval and p, the same over seeds, and both sides."""
     difference, seeds = comparison.differences[metric], comparison.seeds[metric]
     words = [f"{interval} over patients, {p_text(difference.p)}" if interval else "not applicable"]
     if isinstance(seeds, SeedDifference):
@@ -75,7 +75,7 @@ def own_figures(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> None:
 
 def figures_panel(comparison: Comparison) -> None:
     """Tables of both sides in the report's layout, all figures, and the tests."""
-    st.subheader("Right and wrong calls")
+    st.subheader("Confusion matrices")
     _classification(comparison)
     several = len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1
     if several:
@@ -83,12 +83,14 @@ def figures_panel(comparison: Comparison) -> None:
     st.subheader("Every figure")
     show_table(comparison_tables.figures(comparison), where(comparison))
     if several:
-        st.caption("Over patients and over seeds are told apart: new patients and a new seed are two kinds of chance.")
+        st.caption(
+            "The variation over patients and over seeds is reported separately: they are two sources of uncertainty."
+        )
         show_table(comparison_tables.seeds(comparison), where(comparison))
     st.subheader("Tests, run by run")
     show_table(comparison_tables.agreement(comparison), where(comparison))
     show_table(comparison_tables.areas(comparison), where(comparison))
-    with st.expander("How the figures were made"):
+    with st.expander("Methods"):
         st.markdown(plain(comparison.methods))
 
 
@@ -99,11 +101,11 @@ def _classification(comparison: Comparison) -> None:
             of = "" if runs == 1 else f", mean of {runs} runs"
             st.markdown(f"**{name}: {plain(side.name)}** · {comparison.split.value}, n = {side.n:,}{of}")
             if runs == 1:
-                # A table, since a chart would make the first look wait for the library that draws it.
+                # A table, since a chart would delay the page by loading its library.
                 counts = side.confusions[0]
-                st.table(confusion_table(counts), alt=f"Confusion matrix of {side.name}")
-                table = classification_table(counts)
+                show_rows(confusion(counts, f"Confusion matrix of {side.name}"))
+                rows = classification_table(counts)
             else:
-                table = mean_table(side)
-            st.table(table_frame(table), alt=f"Classification table of {side.name}")
+                rows = mean_classification(side)
+            show_rows(classification(rows, f"Classification table of {side.name}"))
     st.caption("In the layout of the report of 2020: precision, recall and F1 of each class, and their means.")

@@ -1,4 +1,4 @@
-"""What the Compare page gives to take away: the whole as one archive, and each table, figure and document of it."""
+"""Downloads of the Compare page: one archive with everything, and each table, figure and document."""
 
 import io
 import zipfile
@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui.cached import comparison_files_of
 from pages.ui.compare.figures import where
-from pages.ui.table import download_table
+from pages.ui.table import download, download_table
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.reporting import comparison_tables
 
@@ -31,11 +31,11 @@ def files_panel(comparison: Comparison) -> None:
     st.markdown("**Documents**")
     st.caption(
         "A report as HTML and PDF, every number as JSON, each table as CSV, each figure as SVG and PNG, a model card of each "
-        "run and a CLAIM checklist. Making them takes some seconds a run."
+        "run and a CLAIM checklist. Creating them takes some seconds per run."
     )
     key = f"documents of {','.join(a)} and {','.join(b)} on {comparison.split.value}"
     if not st.session_state.get(key) and not st.button(
-        "Make the documents", icon=":material/description:", key=f"make {key}"
+        "Create the documents", icon=":material/description:", key=f"make {key}"
     ):
         return
     st.session_state[key] = True
@@ -44,14 +44,7 @@ def files_panel(comparison: Comparison) -> None:
     with left:
         name = st.selectbox("One file", list(made), key="one_file")
         kind = _KINDS[name.rpartition(".")[2]]
-        st.download_button(
-            "Download this file",
-            made[name],
-            name.rpartition("/")[2],
-            kind,
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        download("Download this file", made[name], name.rpartition("/")[2], kind)
     with right:
         st.caption(f"{len(made)} files, {sum(map(len, made.values())) / 2**20:.1f} MiB")
         st.download_button(

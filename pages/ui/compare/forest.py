@@ -1,4 +1,4 @@
-"""What differs, figure by figure and run by run, as pure functions; the tables are in `frames`."""
+"""What differs, figure by figure and run by run, as pure functions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pages.ui.charts import REFERENCE
-from pages.ui.compare.charts import BELOW, DOTTED, MARGIN, sides
+from pages.ui.charts import DOTTED, REFERENCE, laid_out
+from pages.ui.compare.charts import sides
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.significance import SeedDifference, Spread
-from pneumo_core.evaluation.wording import NAMES, SCORES, difference_text, estimate_text, value_text
+from pneumo_core.evaluation.wording import NAMES, SCORES, difference_text, estimate_text, scaled, value_text
 from pneumo_core.records import Estimate, Metric, NotApplicable
 
 FOREST = (
@@ -24,15 +24,15 @@ FOREST = (
     Metric.AUPRC,
     Metric.BRIER,
 )
-"""Not the log loss: one image of which a run is sure and wrong would stretch the axis over all others."""
+"""Without the log loss: one confidently wrong image would stretch the axis."""
 
 _LESS_IS_BETTER = {Metric.BRIER, Metric.LOG_LOSS}
 _PATIENTS = {"symbol": "diamond", "size": 10, "color": REFERENCE}
 _SEEDS = {"symbol": "circle-open", "size": 8, "color": REFERENCE}
 _MOST_REACH = 3
-"""Times the widest interval over patients, how far an axis goes for one over seeds."""
+"""Limit of an axis for intervals over seeds, as a multiple of the widest interval over patients."""
 _APART = 0.18
-"""How far a figure's two intervals stand above and below its place on the axis."""
+"""Vertical offset of a figure's two intervals from its position on the axis."""
 
 
 def forest(comparison: Comparison, shown: Sequence[Metric] = FOREST) -> go.Figure | NotApplicable:
@@ -60,14 +60,14 @@ def forest(comparison: Comparison, shown: Sequence[Metric] = FOREST) -> go.Figur
         figure.add_vline(x=0, line=DOTTED, row=row, col=1)
         unit = "" if panel[0] in SCORES else ", points"
         reach, beyond = _reach(panel, found, comparison)
-        words = " (thin bars that reach the edge go on beyond it)" if beyond else ""
+        words = " (thin bars that reach the edge continue beyond it)" if beyond else ""
         figure.update_xaxes(title_text=f"B - A{unit}{words}", zeroline=False, range=[-reach, reach], row=row)
-        names = [NAMES[metric] + (" (less is better)" if metric in _LESS_IS_BETTER else "") for metric in panel]
+        names = [NAMES[metric] + (" (lower is better)" if metric in _LESS_IS_BETTER else "") for metric in panel]
         figure.update_yaxes(
             tickvals=list(range(len(panel))), ticktext=names, range=[len(panel) - 0.5, -0.5], showgrid=False, row=row
         )
     height = 190 + 46 * sum(map(len, panels))
-    return figure.update_layout(height=height, margin=MARGIN, legend={**BELOW, "y": -0.14})
+    return laid_out(figure, height, -0.14)
 
 
 def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicable:
@@ -81,15 +81,15 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
         if not known:
             reason = next(value for value in values if isinstance(value, NotApplicable))
             continue
-        # Runs of one value stand beside one another.
+        # Runs with equal values are placed side by side.
         lift = [place - 0.12 - 0.3 * index / max(1, len(known) - 1) for index in range(len(known))]
         figure.add_scatter(
-            x=[_scaled(metric, value) for value, _ in known],
+            x=[scaled(metric, value) for value, _ in known],
             y=lift,
             customdata=[f"{look.letter}, seed {seed}: {value_text(metric, value)}" for value, seed in known],
             mode="markers",
             name=f"{look.letter}: runs",
-            marker={"symbol": look.symbol, "size": 9, "color": look.colour, "opacity": 0.8},
+            marker={"symbol": look.symbol, "size": 9, "color": look.color, "opacity": 0.8},
             hovertemplate="%{customdata}<extra></extra>",
         )
         intervals = [
@@ -102,7 +102,7 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
             value = interval.mean if isinstance(interval, Spread) else interval.value
             as_text = Estimate(value, interval.low, interval.high, side.n)
             figure.add_scatter(
-                x=[_scaled(metric, value)],
+                x=[scaled(metric, value)],
                 y=[place + drop],
                 error_x=_bars(metric, [(value, interval.low, interval.high)], thickness),
                 mode="markers",
@@ -110,8 +110,8 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
                 marker={
                     "symbol": symbol,
                     "size": 10,
-                    "color": look.colour,
-                    "line": {"color": look.colour, "width": 1.5},
+                    "color": look.color,
+                    "line": {"color": look.color, "width": 1.5},
                 },
                 hovertemplate=f"{look.letter}: {words}: {estimate_text(metric, as_text)}<extra></extra>",
             )
@@ -120,14 +120,14 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
     figure.update_yaxes(tickvals=[0, 1], ticktext=["A", "B"], range=[1.6, -0.6], showgrid=False, zeroline=False)
     figure.update_xaxes(title_text=NAMES[metric] + ("" if metric in SCORES else ", %"))
     if metric is not Metric.LOG_LOSS:  # The others end at 1; an interval over two seeds need not.
-        figure.update_xaxes(minallowed=_scaled(metric, -0.02), maxallowed=_scaled(metric, 1.02))
-    return figure.update_layout(height=320, margin=MARGIN, legend={**BELOW, "y": -0.28})
+        figure.update_xaxes(minallowed=scaled(metric, -0.02), maxallowed=scaled(metric, 1.02))
+    return laid_out(figure, 320, -0.28)
 
 
 def _reach(
     panel: Sequence[Metric], found: Mapping[Metric, Estimate | NotApplicable], comparison: Comparison
 ) -> tuple[float, bool]:
-    """How far an axis goes to either side of 0, and whether an interval over seeds goes further.
+    """Limit of an axis on either side of 0, and whether an interval over seeds exceeds it.
 
     With two seeds that interval is so wide that on its axis nothing else could be read.
     """
@@ -135,7 +135,7 @@ def _reach(
     def widest(metric: Metric, value: Estimate | SeedDifference | NotApplicable) -> float:
         if isinstance(value, NotApplicable):
             return 0.0
-        return max(abs(_scaled(metric, value.low)), abs(_scaled(metric, value.high)))
+        return max(abs(scaled(metric, value.low)), abs(scaled(metric, value.high)))
 
     patients = max(widest(metric, found[metric]) for metric in panel)
     seeds = max(widest(metric, comparison.seeds[metric]) for metric in panel)
@@ -155,7 +155,7 @@ def _intervals(
     ends = [(found.value, found.low, found.high) for _, _, found in known]
     metric = known[0][1] if known else Metric.ACCURACY
     return go.Scatter(
-        x=[_scaled(metric, value) for value, _, _ in ends],
+        x=[scaled(metric, value) for value, _, _ in ends],
         y=[place + shift for place, _, _ in known],
         error_x=_bars(metric, ends, thickness),
         customdata=[f"{NAMES[of]}: {difference_text(of, found)}" for _, of, found in known],
@@ -170,13 +170,8 @@ def _intervals(
 
 def _bars(metric: Metric, ends: Sequence[tuple[float, float, float]], thickness: float) -> dict[str, Any]:
     return {
-        "array": [_scaled(metric, high - value) for value, _, high in ends],
-        "arrayminus": [_scaled(metric, value - low) for value, low, _ in ends],
+        "array": [scaled(metric, high - value) for value, _, high in ends],
+        "arrayminus": [scaled(metric, value - low) for value, low, _ in ends],
         "thickness": thickness,
         "width": 0,
     }
-
-
-def _scaled(metric: Metric, value: float) -> float:
-    """Shares in points or percent, scores as they are."""
-    return value if metric in SCORES else 100 * value

@@ -1,4 +1,4 @@
-"""X-rays with both runs' heat maps beside them: only what is looked at is read, and nothing of it is kept."""
+"""X-rays with both runs' heat maps: only the shown images are read, and nothing of them is stored."""
 
 from collections.abc import Hashable
 from pathlib import Path, PurePosixPath
@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pages.ui.cached import current_stored_index, loaded_classifier
+from pages.ui.cached import index_here, loaded_classifier, of_runs
 from pages.ui.components import show_error
 from pages.ui.pictures import plain
 from pneumo_core.data.images import decode_gray, read_indexed
@@ -19,24 +19,21 @@ from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation.comparison import Pair
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.jobs.views import view
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import find_run
 
 PAGE_SIZE = 4
-"""Images a page: each is drawn three times."""
+"""Images per page: each is drawn three times."""
 
 _SMALL, _LARGE = 480, 1024  # Pixels of the longest side.
 
 
 def data_of(pair: Pair) -> DataIndex | None:
-    """The data set of the pair's images where it is on this machine; else None, and what to do stands on the page."""
+    """The data set of the pair's images if it is on this machine; else None, with advice on the page."""
     ids = list(dict.fromkeys(view(run_id).data.data_id for run_id in (pair.a, pair.b)))
     for data_id in ids:
-        try:
-            index = current_stored_index(data_id)
-        except DataError:
-            continue
-        if index.root.is_dir():
+        if index := index_here(data_id):
             return index
     st.info(
         "The images of these runs are not on this machine, so neither they nor heat maps can be shown. Connect the same "
@@ -47,10 +44,8 @@ def data_of(pair: Pair) -> DataIndex | None:
 
 
 def show_images(index: DataIndex, pair: Pair, rows: pd.DataFrame) -> None:
-    """A few rows of `compare_images.agreement_frame` as pictures: the X-ray, A's heat map, B's; a single one larger."""
-    opacity = st.slider(
-        "Heat maps", 0.0, 1.0, 0.5, 0.05, key="heat", help="Grad-CAM: where a model finds signs of PNEUMONIA."
-    )
+    """A few rows of `compare_images.agreement_frame` as images: the X-ray, A's heat map, B's; a single one larger."""
+    opacity = st.slider("Heat maps", 0.0, 1.0, 0.5, 0.05, key="heat", help=TERMS["Grad-CAM"])
     hashes = dict(zip(index.table["image_id"], index.table["sha256"], strict=True))
     side = _LARGE if len(rows) == 1 else _SMALL
     shown: list[tuple[dict[Hashable, Any], NDArray[np.uint8]]] = []
@@ -87,7 +82,7 @@ def _draw(
         columns = [st.columns(2)[0], *st.columns(2)] if is_large else st.columns(3)
         with columns[0]:
             st.image(pixels, width="stretch", alt=f"{name}, X-ray")
-            st.caption(f"labelled {row['label']}")
+            st.caption(f"labeled {row['label']}")
         for column, letter in zip(columns[1:], "AB", strict=True):
             verdict = "right" if row[f"{letter} calls"] == row["label"] else "wrong"
             words = (
@@ -97,12 +92,12 @@ def _draw(
                 if letter in cams:
                     blended, is_empty = _blended(pixels, cams[letter], opacity)
                     st.image(blended, width="stretch", alt=f"{name} with Grad-CAM of {words}")
-                    words += "  \nThe heat map is empty: nothing here speaks for PNEUMONIA to it." if is_empty else ""
+                    words += "  \nThe heat map is empty: no region contributes to PNEUMONIA." if is_empty else ""
                 st.caption(words)
 
 
 def _blended(pixels: NDArray[np.uint8], cam: NDArray[np.float32], opacity: float) -> tuple[NDArray[np.uint8], bool]:
-    # ONNX Runtime comes with it, which the rest of the page does not need.
+    # It imports ONNX Runtime, which the rest of the page does not need.
     from pneumo_core.inference.session import heatmap
 
     heat = heatmap(cam, pixels.shape[1], pixels.shape[0])
@@ -119,7 +114,7 @@ def _pixels(root: Path, image_id: str, sha256: str, side: int) -> NDArray[np.uin
 def _maps_or_reason(
     letter: str, run_id: str, index: DataIndex, files: tuple[tuple[str, str], ...]
 ) -> NDArray[np.float32] | None:
-    """Grad-CAM of each file, or None and the reason on the page where the run has no model."""
+    """Grad-CAM of each file, or None, with the reason on the page, if the run has no model."""
     if not files:
         return None
     run = find_run(run_id)
@@ -128,14 +123,14 @@ def _maps_or_reason(
         st.info(f"{letter} {what}, so its heat maps cannot be drawn here; train it again to have them.")
         return None
     try:
-        return _maps(run_id, run.manifest.stat().st_mtime_ns, str(index.root), files)
+        return _maps(run_id, str(index.root), list(files))
     except (RunError, CorruptError) as error:
         show_error(error)
         return None
 
 
-@st.cache_data(max_entries=64, show_spinner="Drawing heat maps…")
-def _maps(run_id: str, manifest_ns: int, root: str, files: tuple[tuple[str, str], ...]) -> NDArray[np.float32]:  # noqa: ARG001
+@of_runs(st.cache_data, max_entries=64, show_spinner="Drawing heat maps…")
+def _maps(run_id: str, root: str, files: list[tuple[str, str]]) -> NDArray[np.float32]:
     """Grad-CAM before ReLU and resize of files of the index, `(files, h, w)`: a few numbers an image, and no pixel."""
     from pneumo_core.inference.session import run_session
 

@@ -6,9 +6,9 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pages.ui.compare.charts import BELOW, LOOKS, MARGIN
-from pages.ui.compare.frames import histories_frame
-from pages.ui.tables import best_epoch
+from pages.ui.charts import laid_out
+from pages.ui.compare.charts import LOOKS
+from pneumo_core.evaluation.curves import best_epoch, history_points
 from pneumo_core.records import NotApplicable
 
 
@@ -16,7 +16,7 @@ def histories(
     events_a: Sequence[Mapping[str, Any]], events_b: Sequence[Mapping[str, Any]], names: tuple[str, str]
 ) -> go.Figure | NotApplicable:
     """Loss and accuracy of one run of each side by epoch: validation strong, train faint, a star where weights were kept."""
-    table = histories_frame(events_a, events_b)
+    table = history_points(events_a, events_b)
     if table.empty:
         return NotApplicable("the epochs of these runs were not recorded")
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.06)
@@ -25,7 +25,7 @@ def histories(
         kept = epochs[epochs["epoch"] == best_epoch(epochs)]
         group: dict[str, Any] = {"legendgroup": look.letter, "col": 1}
         for row, measure in enumerate(("loss", "accuracy"), start=1):
-            line, legend = {"color": look.colour, "dash": look.dash}, row == 1
+            line, legend = {"color": look.color, "dash": look.dash}, row == 1
             for column, kind, style in (
                 (measure, "train", {"line": {**line, "width": 1}, "opacity": 0.7}),
                 (f"val_{measure}", "validation", {"line": {**line, "width": 2.5}}),
@@ -35,7 +35,7 @@ def histories(
                     y=epochs[column],
                     mode="lines" if len(epochs) > 1 else "markers",
                     name=f"{look.letter}: {name}, {kind}",
-                    marker={"symbol": look.symbol, "color": look.colour},
+                    marker={"symbol": look.symbol, "color": look.color},
                     showlegend=legend,
                     row=row,
                     **style,
@@ -46,7 +46,7 @@ def histories(
                 y=kept[f"val_{measure}"],
                 mode="markers",
                 name=f"{look.letter}: weights kept",
-                marker={"symbol": "star", "size": 14, "color": look.colour},
+                marker={"symbol": "star", "size": 14, "color": look.color},
                 showlegend=legend and len(kept) > 0,
                 row=row,
                 **group,
@@ -54,14 +54,14 @@ def histories(
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=1)
     figure.update_yaxes(title_text="accuracy", row=2)
     figure.update_xaxes(title_text="epoch", row=2)
-    return figure.update_layout(height=520, margin=MARGIN, hovermode="x unified", legend={**BELOW, "y": -0.12})
+    return laid_out(figure, 520, -0.12, hovermode="x unified")
 
 
 def histories_caption(selected_on_test: tuple[bool, bool]) -> str:
-    """What to read `histories` with: whose validation images were the test images."""
+    """Caption of `histories`: which runs used the test images for validation."""
     words = "The strong lines are validation, the faint ones train; the star is the epoch whose weights were kept."
     chosen = [letter for letter, selected in zip("AB", selected_on_test, strict=True) if selected]
     if chosen:
         whose = "In both runs" if len(chosen) == 2 else f"In {chosen[0]}"
-        words += f" {whose} the validation images were the test images, so that choice flatters the test figures."
+        words += f" {whose} the validation images were the test images, so the test figures are optimistic."
     return words

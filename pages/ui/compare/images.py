@@ -1,4 +1,4 @@
-"""Who was right, image by image: the agreement table, and the images of each of its cells."""
+"""Agreement of two runs, image by image: the table, and the images of each cell."""
 
 from enum import StrEnum
 
@@ -11,6 +11,7 @@ from pages.ui.compare.gallery import PAGE_SIZE, data_of, show_images
 from pages.ui.components import disclaimer, shown_errors
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import plain
+from pages.ui.table import download
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.significance import McNemar
@@ -19,7 +20,7 @@ from pneumo_core.records import Label, NotApplicable
 
 
 class Cell(StrEnum):
-    """A cell of the agreement table; the value is how it reads, also in the address."""
+    """A cell of the agreement table; the value is its name, also in the address."""
 
     BOTH_RIGHT = "both right"
     ONLY_A = "only A right"
@@ -32,7 +33,7 @@ def agreement(comparison: Comparison, pair: Pair) -> None:
     if not comparison.paired:
         st.info(
             plain(
-                f"Not applicable: whether both are right about an image needs the same images, and {comparison.pairing}. "
+                f"Not applicable: agreement requires the same images, and {comparison.pairing}. "
                 "Choose two runs that were trained and tested on the same data set."
             )
         )
@@ -50,7 +51,7 @@ def agreement(comparison: Comparison, pair: Pair) -> None:
 
 
 def agreement_frame(a: Evidence, b: Evidence) -> pd.DataFrame:
-    """The images of two runs, which both were asked about: what each said, and the cell; the most different first."""
+    """The common images of two runs: both predictions, and the cell; the most different first."""
     first, second = a.predictions, b.predictions.set_index("image_id").loc[a.predictions["image_id"]]
     values = [probability(rows["logit"].to_numpy(dtype=np.float64)) for rows in (first, second)]
     sick = first["label"].to_numpy() == Label.PNEUMONIA
@@ -75,7 +76,7 @@ def agreement_frame(a: Evidence, b: Evidence) -> pd.DataFrame:
 
 
 def counts_frame(table: pd.DataFrame) -> pd.DataFrame:
-    """The 2 x 2 table of `agreement_frame`: images and their share."""
+    """The 2 x 2 table of `agreement_frame`: images and their percentage."""
 
     def words(cell: Cell) -> str:
         count = int((table["cell"] == cell).sum())
@@ -86,7 +87,7 @@ def counts_frame(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _explore(pair: Pair, table: pd.DataFrame, where: str) -> None:
-    """A cell's images as a table, a file and pictures; a fragment, so that choosing reruns nothing else of the page."""
+    """A cell's images as a table, a file and images; a fragment, so that a choice reruns nothing else of the page."""
     with shown_errors():
         disclaimer()
         cell = st.segmented_control(
@@ -100,8 +101,8 @@ def _explore(pair: Pair, table: pd.DataFrame, where: str) -> None:
         classes = ", ".join(f"{(chosen['label'] == label.name).sum():,} {label.name}" for label in Label)
         st.markdown(f"**{heading[0].upper()}{heading[1:]}** · {where}")
         st.caption(
-            f"{len(chosen):,} images of {chosen['patient'].nunique():,} patients: {classes}. Those on whose probability A "
-            "and B differ most come first. A click on a column's name sorts; a tick at the left opens an image."
+            f"{len(chosen):,} images of {chosen['patient'].nunique():,} patients: {classes}. The largest difference in "
+            "probability comes first. A click on a column's name sorts; a tick at the left opens an image."
         )
         number = st.column_config.NumberColumn(format="%.3f")
         picked = st.dataframe(
@@ -115,21 +116,15 @@ def _explore(pair: Pair, table: pd.DataFrame, where: str) -> None:
             column_config={"probability A": number, "probability B": number},
             alt=f"Images: {cell or 'all'}, {where}",
         )
-        st.download_button(
-            "These images (CSV)",
-            chosen.to_csv(index=False),
-            file_name=f"{pair.a}-{pair.b}-{(cell or 'all').replace(' ', '-')}.csv",
-            mime="text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        name = f"{pair.a}-{pair.b}-{(cell or 'all').replace(' ', '-')}.csv"
+        download("These images (CSV)", chosen.to_csv(index=False), name, "text/csv")
         index = data_of(pair)
         if index is None:
             return
         # The table keeps its rows while a cell changes below it, so a number may be past the end.
         rows = [row for row in picked.selection.rows if row < len(chosen)]
         if rows:
-            st.caption("Take the tick away to see the other images again.")
+            st.caption("Clear the tick to see the other images again.")
             show_images(index, pair, chosen.iloc[rows])
         else:
             pages = -(-len(chosen) // PAGE_SIZE)
@@ -139,7 +134,7 @@ def _explore(pair: Pair, table: pd.DataFrame, where: str) -> None:
 
 
 def _words(pair: Pair) -> str:
-    """What the table says, with the test of it."""
+    """The table in a sentence, with McNemar's test."""
     if isinstance(pair.mcnemar, NotApplicable):
         return plain(f"Not applicable: {pair.mcnemar.reason}.")
     calls: McNemar = pair.mcnemar
@@ -147,6 +142,6 @@ def _words(pair: Pair) -> str:
         "" if isinstance(calls.p_clustered, NotApplicable) else f", clustered by patient {p_text(calls.p_clustered)}"
     )
     return plain(
-        f"Of {calls.only_a + calls.only_b:,} images about which they disagree, A is right about {calls.only_a:,} and B about "
-        f"{calls.only_b:,}: McNemar {p_text(calls.p)}{clustered}. Each run calls at its own threshold."
+        f"Of {calls.only_a + calls.only_b:,} images on which they disagree, A is correct on {calls.only_a:,} and B on "
+        f"{calls.only_b:,}: McNemar {p_text(calls.p)}{clustered}. Each run uses its own threshold."
     )

@@ -1,4 +1,4 @@
-"""What the Compare page is about: two sides, each a run or a group of runs over seeds, kept in the address."""
+"""Choice of the sides: each a run or a group of runs over seeds, kept in the address."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ Ids = tuple[str, ...]
 
 
 def options(found: Sequence[Group]) -> dict[Ids, str]:
-    """What can stand on a side, with its name: groups of two seeds or more first, then every single run."""
+    """Possible sides with their names: groups of two or more seeds first, then every single run."""
     several = {group.run_ids: f"{group.name} · {len(group.seeds)} seeds" for group in found if len(group.seeds) > 1}
     single = {
         (run_id,): f"{group.name} · seed {seed} · {run_id[-6:]}"
@@ -23,12 +23,12 @@ def options(found: Sequence[Group]) -> dict[Ids, str]:
         for run_id, seed in zip(group.run_ids, group.seeds, strict=True)
     }
     names = Counter(several.values())
-    # Groups may differ in a setting that their name does not tell.
+    # Groups may differ in a setting that is not in their name.
     return {ids: f"{name} · {ids[0][-6:]}" if names[name] > 1 else name for ids, name in several.items()} | single
 
 
 def usual_sides(found: Sequence[Group]) -> tuple[Ids, Ids] | None:
-    """What the report asks: original against balanced with generated images, the pair with the most seeds; else any two."""
+    """The report's question: original against generated images, the pair with the most seeds; else any two."""
     if pairs := balanced_pairs(found):
         return pairs[0][0].run_ids, pairs[0][1].run_ids
     everything = [ids for ids in options(found) if len(ids) == 1]
@@ -53,16 +53,16 @@ def pick_sides() -> tuple[Ids, Ids]:
         st.stop()
     known = options(found)
     try:
-        sides = [_asked(known, name) or fallback for name, fallback in zip(("a", "b"), usual, strict=True)]
+        sides = [_requested(known, name) or fallback for name, fallback in zip(("a", "b"), usual, strict=True)]
     except RunError as error:
-        # The address stays as it is, so that a mistyped link can be mended there.
+        # The address is kept, so that a mistyped link can be corrected there.
         show_error(error)
-        st.button("Show the usual comparison", on_click=_forget, key="usual")
+        st.button("Show the default comparison", on_click=_forget, key="usual")
         st.stop()
     if sides[0] == sides[1]:
         sides[1] = next(side for side in usual if side != sides[0])
     left, middle, right = st.columns([8, 1, 8], vertical_alignment="bottom")
-    # The keys hold the address's choice: a link that is opened in the same session must win over what was chosen before.
+    # The keys hold the address's choice: a link opened in the same session takes precedence over an earlier choice.
     if middle.button("⇄", key="swap", help="Swap A and B", width="stretch"):
         sides.reverse()
     for name, side in zip(("a", "b"), sides, strict=True):
@@ -82,12 +82,12 @@ def pick_compared_split(evident: Collection[Split]) -> Split:
     known = [split for split in (Split.TEST, Split.VAL) if split in evident]
     if not known:
         return Split.TEST
-    asked = st.query_params.get("split")
+    requested = st.query_params.get("split")
     chosen = st.segmented_control(
         "Split",
         known,
         required=True,
-        default=Split(asked) if asked in known else known[0],
+        default=Split(requested) if requested in known else known[0],
         format_func=str,
         key="in_split",
     )
@@ -96,7 +96,7 @@ def pick_compared_split(evident: Collection[Split]) -> Split:
 
 
 def pick_pair(comparison: Comparison, part: str) -> Pair:
-    """The two runs that a part of the page is about: the only pair, or the one of the seed that the reader chooses."""
+    """The two runs that a part of the page shows: the only pair, or the pair of the chosen seed."""
     if len(comparison.pairs) == 1:
         return comparison.pairs[0]
     seeds = dict(zip(comparison.a.run_ids, comparison.a.seeds, strict=True))
@@ -118,8 +118,8 @@ def _forget() -> None:
         st.session_state.pop(f"compared_{name}", None)
 
 
-def _asked(known: dict[Ids, str], name: str) -> Ids | None:
-    """The side that the address names; a group that it names run by run is offered beside the others.
+def _requested(known: dict[Ids, str], name: str) -> Ids | None:
+    """The side in the address; a group that is given run by run is added to the options.
 
     Raises:
         RunError: It names no run, or one that is not known.
@@ -131,8 +131,8 @@ def _asked(known: dict[Ids, str], name: str) -> Ids | None:
     single = {run_id for side in known for run_id in side}
     if unknown := [run_id for run_id in ids if run_id not in single]:
         raise RunError(
-            f"{name} in the address must name finished classifiers. Received: {unknown[0]!r:.80}, which is none; mend the "
-            "address or show the usual comparison"
+            f"{name} in the address must name finished classifiers. Received: {unknown[0]!r:.80}, which is none; correct the "
+            "address or show the default comparison"
         )
     match = next((side for side in known if set(side) == set(ids)), None)
     if match is None:

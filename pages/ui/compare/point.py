@@ -1,13 +1,12 @@
-"""Compare's operating point: a rule chosen on validation, live thresholds, and what they mean at the reader's prevalence."""
+"""Compare's operating point: a threshold rule, live thresholds, and predictive values at a chosen prevalence."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import pandas as pd
 import streamlit as st
 
 from pages.ui import charts
-from pages.ui.compare.point_charts import decision, roc_points
+from pages.ui.compare.point_charts import Points, decision, decision_frame, roc_frame, roc_points
 from pages.ui.compare.point_pick import (
     OWN,
     RULES,
@@ -17,31 +16,31 @@ from pages.ui.compare.point_pick import (
     pick_thresholds,
     threshold_by,
 )
-from pages.ui.compare.point_tables import Point, decision_frame, rates_frame, roc_frame
 from pages.ui.compare.sides import Shown, name_sides, shown_sides, validation_of
 from pages.ui.components import chart
-from pneumo_core.evaluation import metrics
+from pages.ui.table import show_rows
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
-from pneumo_core.evaluation.operating import DecisionCurve, RuleKind, decision_curve, rates
-from pneumo_core.evaluation.prevalence import at_prevalence, benefit_at
+from pneumo_core.evaluation.operating import DecisionCurve, RuleKind, decision_curve
+from pneumo_core.evaluation.prevalence import AtThreshold, at_threshold
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.wording import percent, score_text
 from pneumo_core.records import NotApplicable
+from pneumo_core.reporting.point_tables import rates_table
 
 _EXPLORATION: Final = (
-    "A threshold moved by hand while looking at {split} figures is exploration, not evaluation: quote figures at a "
+    "A threshold moved by hand while looking at {split} figures is exploration, not evaluation: report figures at a "
     "threshold that was chosen on validation or fixed beforehand."
 )
 
 
 def operating_point(comparison: Comparison, pair: Pair) -> None:
-    """Let the reader choose a rule, thresholds and a prevalence, and show what follows from them on the split."""
+    """Choice of a rule, thresholds and a prevalence, with the resulting figures on the split."""
     a, b = shown_sides(comparison, pair)
     name_sides(a, b)
     _panel(a, b, validation_of(a), validation_of(b))
 
 
-# A fragment, so that moving a slider runs this panel alone and not the whole comparison.
+# A fragment, so that moving a slider reruns only this panel.
 @st.fragment
 def _panel(a: Shown, b: Shown, val_a: Evidence | NotApplicable, val_b: Evidence | NotApplicable) -> None:
     sides, vals = (a, b), (val_a, val_b)
@@ -50,7 +49,7 @@ def _panel(a: Shown, b: Shown, val_a: Evidence | NotApplicable, val_b: Evidence 
     if missing:
         reasons = "; ".join(f"of {letter}, {reason}" for letter, reason in missing.items())
         st.info(
-            f"No rule can choose on validation here: {reasons}. So there are the runs' own thresholds and a fixed one. "
+            f"No rule can be applied on validation here: {reasons}. Only the runs' own thresholds and a fixed one remain. "
             "Runs of the preset 'sound' hold out validation patients and offer every rule."
         )
     prevalence = pick_prevalence(a)
@@ -62,53 +61,46 @@ def _panel(a: Shown, b: Shown, val_a: Evidence | NotApplicable, val_b: Evidence 
     else:
         st.warning(words)
     stake = pick_stake()
-    _results([_point(*of, prevalence, stake) for of in zip(sides, thresholds, strict=True)], prevalence, stake)
+    points = [
+        (side, _point(side, threshold, prevalence, stake)) for side, threshold in zip(sides, thresholds, strict=True)
+    ]
+    _results(points, prevalence, stake)
 
 
-def _point(side: Shown, threshold: float, prevalence: float, stake: float) -> Point:
-    y_true, values = side.evidence.y_true, side.evidence.probability
-    found = rates(y_true, values, side.evidence.patients, threshold)
+def _point(side: Shown, threshold: float, prevalence: float, stake: float) -> AtThreshold:
     curve = _decision_curve(side.predictions[["label", "logit", "patient_id"]], prevalence)
-    return Point(
-        side=side,
-        confusion=metrics.confusion(y_true, values, threshold),
-        rates=found,
-        values=at_prevalence(found, prevalence),
-        benefit=benefit_at(curve, stake),
-        roc=metrics.roc_curve(y_true, values),
-        curve=curve,
-    )
+    return at_threshold(side.evidence, threshold, prevalence, stake, curve)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _decision_curve(rows: pd.DataFrame, prevalence: float) -> DecisionCurve | NotApplicable:
-    """The one costly part, which no threshold changes; the cache's key is the predictions themselves."""
+    """The only slow part, independent of the thresholds; the cache's key is the predictions themselves."""
     values = probability(rows["logit"].to_numpy())
     return decision_curve(
         rows["label"].to_numpy(dtype="int64"), values, rows["patient_id"].to_numpy(dtype=str), prevalence
     )
 
 
-def _results(points: Sequence[Point], prevalence: float, stake: float) -> None:
-    for place, point in zip(st.columns(2, gap="large"), points, strict=True):
-        counts, letter = point.confusion, point.side.letter
+def _results(points: Points, prevalence: float, stake: float) -> None:
+    for place, (side, point) in zip(st.columns(2, gap="large"), points, strict=True):
+        counts, letter = point.confusion, side.letter
         words = f"Confusion matrix of {letter} at a threshold of {score_text(point.rates.threshold)}"
         with place:
-            st.markdown(f"**{words}** · {point.side.where}, n = {point.rates.n:,}")
+            st.markdown(f"**{words}** · {side.where}, n = {point.rates.n:,}")
             st.plotly_chart(charts.confusion(counts), width="stretch", key=f"point {letter}", alt=words)
             st.caption(f"{counts.fn:,} PNEUMONIA images missed, {counts.fp:,} false alarms.")
-    st.table(rates_frame(points, prevalence, stake), alt="Rates of both runs at their thresholds, with 95 % intervals")
+    show_rows(rates_table({f"{side.letter}, {side.where}": point for side, point in points}, prevalence, stake))
     left, right = st.columns(2, gap="large")
-    where = " and ".join(dict.fromkeys(f"{point.side.where}, n = {point.rates.n:,}" for point in points))
+    where = " and ".join(dict.fromkeys(f"{side.where}, n = {point.rates.n:,}" for side, point in points))
     with left:
-        words = "Moving a threshold moves its point along its curve: what sensitivity gains, specificity pays."
+        words = "Moving a threshold moves its point along its curve: higher sensitivity means lower specificity."
         title = "Operating points on the ROC curves"
         chart(roc_points(points), roc_frame(points), title=title, where=where, caption=words)
     with right:
         words = (
-            f"Net benefit at a prevalence of {percent(prevalence)}: true positives less false positives, as shares of all, a "
-            "false positive weighing threshold / (1 - threshold). The dashed upright line is the threshold probability chosen "
-            "above. A run is of use where it lies above both grey lines. The "
-            "probabilities are the raw ones, so read it only as far as Calibration lets them be trusted."
+            f"Net benefit at a prevalence of {percent(prevalence)}: true positives minus false positives, as fractions of all "
+            "images, where a false positive has the weight threshold / (1 - threshold). The dashed line is the threshold "
+            "probability chosen above. A run is useful where it lies above both gray lines. The "
+            "probabilities are raw, so the curve is valid only as far as they are calibrated; see Calibration."
         )
         chart(decision(points, stake), decision_frame(points), title="Decision curves", where=where, caption=words)

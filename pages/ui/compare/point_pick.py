@@ -1,4 +1,4 @@
-"""What the reader sets for two operating points: rule, prevalence, thresholds and stake, all kept in the address."""
+"""Controls of two operating points: rule, prevalence, thresholds and threshold probability, all kept in the address."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,6 +13,7 @@ from pneumo_core.evaluation.comparison import Evidence
 from pneumo_core.evaluation.operating import GRID, RuleKind, ThresholdRule, choose
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import NotApplicable
+from pneumo_core.reporting.glossary import TERMS
 
 OWN: Final = "own"
 RULES: Final = {
@@ -24,17 +25,17 @@ RULES: Final = {
     RuleKind.FIXED.value: "fixed",
 }
 _MEANING: Final = {
-    OWN: "The threshold that each run was finished with; all other figures of this page use it.",
-    RuleKind.YOUDEN.value: "Where sensitivity + specificity is highest on validation.",
+    OWN: "The threshold stored with each run; all other figures of this page use it.",
+    RuleKind.YOUDEN.value: "The threshold with the highest sensitivity + specificity on validation.",
     RuleKind.SENSITIVITY.value: "The highest threshold that reaches this sensitivity on validation.",
     RuleKind.SPECIFICITY.value: "The lowest threshold that reaches this specificity on validation.",
-    RuleKind.COST.value: "The least expected cost on validation, at the prevalence set here.",
-    RuleKind.FIXED.value: "The same threshold for both, chosen by nobody's images.",
+    RuleKind.COST.value: "The threshold with the lowest expected cost on validation, at the prevalence set here.",
+    RuleKind.FIXED.value: "The same fixed threshold for both runs, not fitted to any images.",
 }
 _VALUES: Final = {  # Label, least, most, usual, step.
     RuleKind.SENSITIVITY.value: ("Sensitivity", 0.5, 1.0, 0.95, 0.01),
     RuleKind.SPECIFICITY.value: ("Specificity", 0.5, 1.0, 0.95, 0.01),
-    RuleKind.COST.value: ("False alarms that a missed PNEUMONIA is worth", 0.1, 100.0, 5.0, 0.5),
+    RuleKind.COST.value: ("Cost of a missed PNEUMONIA, in false alarms", 0.1, 100.0, 5.0, 0.5),
     RuleKind.FIXED.value: ("Threshold", 0.0, 1.0, 0.5, 0.01),
 }
 _PREVALENCE: Final = (0.5, 90.0)
@@ -43,8 +44,8 @@ _STAKE: Final = 0.5
 
 def pick_rule(offered: list[str]) -> tuple[str, float | None]:
     if st.session_state.get("point_rule") not in offered:
-        asked = st.query_params.get("rule")
-        st.session_state["point_rule"] = asked if asked in offered else OWN
+        requested = st.query_params.get("rule")
+        st.session_state["point_rule"] = requested if requested in offered else OWN
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     rule = left.segmented_control("Rule", offered, required=True, format_func=RULES.__getitem__, key="point_rule")
     rule = rule or OWN
@@ -53,7 +54,7 @@ def pick_rule(offered: list[str]) -> tuple[str, float | None]:
     if rule in _VALUES:
         label, low, high, usual, step = _VALUES[rule]
         key = f"point_value_{rule}"
-        _unless_set(key, lambda: _asked("value", low, high) if st.query_params.get("rule") == rule else None, usual)
+        _unless_set(key, lambda: _requested("value", low, high) if st.query_params.get("rule") == rule else None, usual)
         value = right.number_input(label, low, high, step=step, key=key)
     _keep("rule", None if rule == OWN else rule)
     _keep("value", None if value is None else f"{value:g}")
@@ -64,32 +65,32 @@ def pick_prevalence(side: Shown) -> float:
     own = float(side.evidence.y_true.mean())
     low, high = _PREVALENCE
     usual = min(high, max(low, 100 * own))
-    _unless_set("point_prevalence", lambda: _asked("prevalence", low, high), usual)
+    _unless_set("point_prevalence", lambda: _requested("prevalence", low, high), usual)
     chosen = st.slider(
-        "Prevalence of PNEUMONIA where the model is to serve",
+        "Prevalence of PNEUMONIA where the model would be used",
         low,
         high,
         step=0.5,
         format="%.1f %%",
         key="point_prevalence",
-        help=f"In these images it is {percent(own)}, far above most hospitals'. PPV, NPV and net benefit depend on it.",
+        help=f"{TERMS['prevalence']} In these images it is {percent(own)}, far above most hospitals'.",
     )
     _keep("prevalence", None if chosen == usual else f"{chosen:g}")
     return chosen / 100
 
 
 def pick_stake() -> float:
-    """The threshold probability of the net benefit of both runs, one of `operating.GRID`; it moves no run's threshold."""
-    asked = _asked("stake", GRID[0], GRID[-1])
-    _unless_set("point_stake", lambda: None if asked is None else round(asked, 2), _STAKE)
+    """The threshold probability of the net benefit of both runs, one of `operating.GRID`; it does not change the thresholds."""
+    requested = _requested("stake", GRID[0], GRID[-1])
+    _unless_set("point_stake", lambda: None if requested is None else round(requested, 2), _STAKE)
     stake = st.select_slider(
         "Threshold probability for net benefit", GRID, format_func="{:.2f}".format, key="point_stake"
     )
     _keep("stake", None if stake == _STAKE else f"{stake:g}")
     st.caption(
-        f"At {stake:.2f} a false alarm weighs {stake / (1 - stake):.2g} times a PNEUMONIA found: net benefit is the "
-        "PNEUMONIA found less the false alarms so weighed, as shares of all images, where both runs call PNEUMONIA from this "
-        "one probability on, whatever their thresholds above."
+        f"At {stake:.2f} a false alarm has {stake / (1 - stake):.2g} times the weight of a detected PNEUMONIA. Net benefit is "
+        "detected PNEUMONIA minus weighted false alarms, as fractions of all images, with this probability as the threshold "
+        "of both runs, whatever their thresholds above."
     )
     return stake
 
@@ -105,19 +106,19 @@ def threshold_by(
     if isinstance(val, NotApplicable):
         return side.evidence.threshold
     kind = RuleKind(rule)
-    asked = ThresholdRule(kind, value, prevalence if kind is RuleKind.COST else None)
+    requested = ThresholdRule(kind, value, prevalence if kind is RuleKind.COST else None)
     try:
-        return choose(asked, val.y_true, val.probability)
+        return choose(requested, val.y_true, val.probability)
     except DataError as error:
-        show_error(f"Run {side.letter}: {error}. Its own threshold stands in.")
+        show_error(f"Run {side.letter}: {error}. Its own threshold is used.")
         return side.evidence.threshold
 
 
 def pick_thresholds(sides: tuple[Shown, Shown], start: tuple[float, ...], rule: str) -> tuple[float, ...]:
-    """A slider for each run, put back to its rule's threshold whenever the rule or the run changes."""
-    asked_for = (rule, *(side.evidence.run_id for side in sides))
-    changed = st.session_state.get("point_start", asked_for) != asked_for
-    st.session_state["point_start"] = asked_for
+    """A slider for each run, reset to its rule's threshold whenever the rule or the run changes."""
+    requested_for = (rule, *(side.evidence.run_id for side in sides))
+    changed = st.session_state.get("point_start", requested_for) != requested_for
+    st.session_state["point_start"] = requested_for
     keys = [f"threshold_{side.letter.lower()}" for side in sides]
 
     def reset() -> None:
@@ -129,7 +130,7 @@ def pick_thresholds(sides: tuple[Shown, Shown], start: tuple[float, ...], rule: 
     *places, last = st.columns([4, 4, 1], vertical_alignment="bottom")
     found = []
     for place, side, key, first in zip(places, sides, keys, start, strict=True):
-        _unless_set(key, partial(_asked, key, 0.0, 1.0), first)
+        _unless_set(key, partial(_requested, key, 0.0, 1.0), first)
         words = f"Threshold of {side.letter} (the rule's: {first:.3f})"
         threshold = place.slider(words, 0.0, 1.0, step=0.001, format="%.3f", key=key)
         _keep(key, None if threshold == first else f"{threshold:g}")
@@ -138,8 +139,8 @@ def pick_thresholds(sides: tuple[Shown, Shown], start: tuple[float, ...], rule: 
     return tuple(found)
 
 
-def _asked(name: str, low: float, high: float) -> float | None:
-    """A number of the address, or None where it is none or out of its range."""
+def _requested(name: str, low: float, high: float) -> float | None:
+    """A number in the address, or None if it is invalid or out of its range."""
     try:
         value = float(st.query_params.get(name, ""))
     except ValueError:
@@ -147,14 +148,14 @@ def _asked(name: str, low: float, high: float) -> float | None:
     return value if low <= value <= high else None
 
 
-def _unless_set(key: str, asked: Callable[[], float | None], usual: float) -> None:
+def _unless_set(key: str, requested: Callable[[], float | None], usual: float) -> None:
     if key not in st.session_state:
-        value = asked()
+        value = requested()
         st.session_state[key] = usual if value is None else value
 
 
 def _keep(name: str, value: str | None) -> None:
-    """Write a choice into the address; None takes it out."""
+    """Write a choice into the address; None removes it."""
     if value is None:
         if name in st.query_params:
             del st.query_params[name]

@@ -6,19 +6,20 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pages.ui.compare.charts import BELOW, DOTTED, FEW, MARGIN, missing, sides, style
-from pages.ui.compare.frames import reliability_frame
+from pages.ui.charts import DOTTED, laid_out
+from pages.ui.compare.charts import FEW, missing, sides, style
 from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.evaluation.curves import reliability_points
 from pneumo_core.records import NotApplicable
 
 
 def reliability_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
-    """Share of PNEUMONIA against the mean probability of each bin of every run, and how many images a bin has."""
+    """Observed frequency of PNEUMONIA against the mean probability of each bin of every run, and the images per bin."""
     if reason := missing(comparison, "reliability"):
         return reason
-    table = reliability_frame(comparison)
+    table = reliability_points(comparison)
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.78, 0.22])
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="probabilities mean what they say", line=DOTTED)
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="perfect calibration", line=DOTTED)
     for look, side in sides(comparison):
         mine = table[table["side"] == look.letter]
         for place, ((_, seed), run) in enumerate(mine[mine["images"] > 0].groupby(["run", "seed"], sort=False)):
@@ -29,7 +30,7 @@ def reliability_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
                 error_y=_bars(run) if len(side.run_ids) <= FEW else None,
                 customdata=pd.concat([run["images"], 100 * run[["share PNEUMONIA", "low", "high"]]], axis=1),
                 mode="lines+markers",
-                marker={"symbol": look.symbol, "size": 7, "color": look.colour},
+                marker={"symbol": look.symbol, "size": 7, "color": look.color},
                 hovertemplate=f"{look.letter}, seed {seed}<br>mean probability %{{x:.3f}}<br>"
                 "PNEUMONIA %{customdata[1]:.1f} % (%{customdata[2]:.1f} to %{customdata[3]:.1f})<br>"
                 "%{customdata[0]:,} images<extra></extra>",
@@ -40,7 +41,7 @@ def reliability_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
             x=(bins["from"] + bins["to"]) / 2,
             y=bins["images"],
             customdata=bins[["from", "to"]],
-            marker={"color": look.colour, "pattern": {"shape": "" if look.symbol == "circle" else "/"}},
+            marker={"color": look.color, "pattern": {"shape": "" if look.symbol == "circle" else "/"}},
             legendgroup=look.letter,
             showlegend=False,
             hovertemplate=f"{look.letter}, %{{customdata[0]:.1f}} to %{{customdata[1]:.1f}}: %{{y:,.4~g}} images"
@@ -52,7 +53,7 @@ def reliability_overlay(comparison: Comparison) -> go.Figure | NotApplicable:
     figure.update_xaxes(title_text="probability of PNEUMONIA", row=2)
     figure.update_yaxes(title_text="share that is PNEUMONIA", range=[-0.02, 1.02], dtick=0.2, row=1)
     figure.update_yaxes(title_text="images", row=2)
-    return figure.update_layout(height=560, margin=MARGIN, bargap=0.2, legend={**BELOW, "y": -0.12})
+    return laid_out(figure, 560, -0.12, bargap=0.2)
 
 
 def _bars(run: pd.DataFrame) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Compare's look at the report of 2020: each of its numbers beside ours, the two protocols, and its inconsistencies."""
+"""Compare's view of the report of 2020: its figures beside ours, the two protocols, and its inconsistencies."""
 
 from collections.abc import Mapping
 
@@ -21,21 +21,21 @@ _MODELS = {Architecture.BASELINE: "baseline CNN", Architecture.VGG16: "VGG16"}
 
 
 def ours_against_report(comparison: Comparison) -> None:
-    """Both sides beside the trainings of the report that they repeat, and where the report disagrees with itself."""
+    """Both sides beside the trainings of the report that they reproduce, and the report's inconsistencies."""
     st.caption(
-        "The report of 2020 gives its figures to two decimals and without intervals. Its value counts as inside where "
-        "anything that rounds to it lies in our 95 % interval. Class 0 is NORMAL, class 1 PNEUMONIA."
+        "The report of 2020 gives its figures to two decimals and without intervals. Its value counts as inside if "
+        "a value that rounds to it lies in our 95 % interval. Class 0 is NORMAL, class 1 PNEUMONIA."
     )
     if comparison.split is not Split.TEST:
         st.info(
-            f"The report's figures are of test images, and these are of {comparison.split.value}. Choose test above."
+            f"The report's figures are from test images, and these are from {comparison.split.value}. Choose test above."
         )
     made: list[Table] = []
     notes: dict[tuple[str, ...], str] = {}
     for letter, side in (("A", comparison.a), ("B", comparison.b)):
-        asked = view(side.run_ids[0])
+        run_view = view(side.run_ids[0])
         st.subheader(f"{letter}: {plain(side.name)}")
-        run = _counterpart(asked)
+        run = _counterpart(run_view)
         if isinstance(run, NotApplicable):
             st.info(plain(f"{letter} has no counterpart in the report: {run.reason}."))
             continue
@@ -43,30 +43,30 @@ def ours_against_report(comparison: Comparison) -> None:
             made.append(_side(letter, side, run))
             found = protocol_notes(selected_on_test=side.selected_on_test, n=side.n)
             notes[found] = f"{notes[found]} and {letter}" if found in notes else letter
-        parameters = parameters_table(letter, read_manifest(asked.run), run)
+        parameters = parameters_table(letter, read_manifest(run_view.run), run)
         st.table(text_frame(parameters), hide_index=True, alt=parameters.caption)
     if made:
         st.subheader("Two protocols")
         for found, letters in notes.items():
-            st.markdown("\n".join([f"Read {letters} with this:", "", *(f"- {plain(note)}" for note in found)]))
+            st.markdown("\n".join([f"Notes on {letters}:", "", *(f"- {plain(note)}" for note in found)]))
         for table in made:
             download_table(table)
-    with st.expander(f"Where the report disagrees with itself or its data ({len(INCONSISTENCIES)})"):
+    with st.expander(f"Inconsistencies of the report ({len(INCONSISTENCIES)})"):
         for item in INCONSISTENCIES:
             st.markdown(
-                f"**{plain(item.title)}.** {plain(item.says)}  \n*What is so:* {plain(item.so)}  \n"
-                f"*Why it matters:* {plain(item.matters)}"
+                f"**{plain(item.title)}.** {plain(item.says)}  \n**Facts:* {plain(item.so)}  \n"
+                f"**Consequence:* {plain(item.matters)}"
             )
 
 
 def run_words(run: ReportRun) -> str:
-    """A training of the report in words."""
+    """Name of a training of the report."""
     images = "original and generated images (section 5)" if run.balanced else "original images"
     return f"{_MODELS[run.architecture]}, {images}"
 
 
 def others_frame(run: ReportRun, side: Side) -> pd.DataFrame:
-    """What else the report says of a training: counts and what was set, with ours where there is one number for it."""
+    """Other numbers of the report on a training: counts and settings, with ours if there is a single number."""
     ours: Mapping[str, int] = {
         "support 0": side.n - side.n_pneumonia,
         "support 1": side.n_pneumonia,
@@ -87,22 +87,22 @@ def others_frame(run: ReportRun, side: Side) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _counterpart(asked: RunView) -> ReportRun | NotApplicable:
-    if not isinstance(asked.config, TrainConfig):
-        return NotApplicable("what it was asked cannot be read")
-    return counterpart(asked.config, is_phantom=asked.data.is_phantom)
+def _counterpart(run_view: RunView) -> ReportRun | NotApplicable:
+    if not isinstance(run_view.config, TrainConfig):
+        return NotApplicable("its config cannot be read")
+    return counterpart(run_view.config, is_phantom=run_view.data.is_phantom)
 
 
 def _side(letter: str, side: Side, run: ReportRun) -> Table:
     selected = ", selected on test" if side.selected_on_test else ""
     found = [row.inside for row in against_report(side.figures, run) if not isinstance(row.inside, NotApplicable)]
     st.markdown(
-        f"Beside the report's **{run_words(run)}**, n = 624. Of {len(found)} figures that both have, **{sum(found)} of the "
+        f"Beside the report's **{run_words(run)}**, n = 624. Of {len(found)} common figures, **{sum(found)} of the "
         "report's lie inside** our intervals."
     )
     table = report_table(letter, side, run)
     show_table(table, f"test{selected}")
-    with st.expander(f"What else the report says of this training, beside {letter}"):
+    with st.expander(f"Other numbers of the report on this training, beside {letter}"):
         st.dataframe(
             others_frame(run, side),
             hide_index=True,

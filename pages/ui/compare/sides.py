@@ -1,4 +1,4 @@
-"""The two runs that a part of the Compare page is about, ready to be measured and drawn."""
+"""The two runs that a part of the Compare page shows, with their evidence."""
 
 from dataclasses import dataclass
 
@@ -20,23 +20,23 @@ class Shown:
 
     Attributes:
         letter: ``A`` or ``B``.
-        name: What its side is, in words.
-        colour: Of its lines and marks.
-        dash: Of its lines, so that the sides differ by more than colour.
+        name: Name of its side, for people.
+        color: Of its lines and marks.
+        dash: Of its lines, so that the sides differ by more than color.
         split: The split.
         evidence: What it said of the split's images.
     """
 
     letter: str
     name: str
-    colour: str
+    color: str
     dash: str
     split: Split
     evidence: Evidence
 
     @property
     def where(self) -> str:
-        """The split as it stands beside each figure: ``test``, or ``test, selected on test``."""
+        """The split as shown with each figure: ``test``, or ``test, selected on test``."""
         selected = self.evidence.selected_on_test and self.split is Split.TEST
         return self.split.value + (", selected on test" if selected else "")
 
@@ -56,7 +56,7 @@ def shown_sides(comparison: Comparison, pair: Pair) -> tuple[Shown, Shown]:
 
 
 def name_sides(a: Shown, b: Shown) -> None:
-    """Say which runs the letters stand for, with n and split."""
+    """Show the runs of both letters, with n and split."""
     words = (
         f"**{side.letter}** is {plain(side.name)}: run {side.evidence.run_id[-6:]}, seed {side.evidence.seed}, "
         f"{len(side.predictions):,} images of {len(np.unique(side.evidence.patients)):,} patients, {side.where}."
@@ -66,10 +66,10 @@ def name_sides(a: Shown, b: Shown) -> None:
 
 
 def validation_of(side: Shown) -> Evidence | NotApplicable:
-    """What the run said of its validation images, or why there is nothing."""
+    """The run's predictions of validation images, or the reason why there are none."""
     try:
         return evidence_in(side.evidence.run_id, Split.VAL)
     except RunError:
         if side.evidence.selected_on_test:
-            return NotApplicable("its validation images were the test images, which must not choose a threshold")
+            return NotApplicable("its validation images were the test images, on which no threshold may be chosen")
         return NotApplicable("it has no predictions of validation images")

@@ -1,15 +1,16 @@
-"""Compare's slices: where both runs are good and bad, by cause, size, sharpness, images of a patient and kind of file."""
+"""Compare's slices: both runs' rates by cause, size, sharpness, images per patient and kind of file."""
 
 from typing import Final
 
 import pandas as pd
 import streamlit as st
 
-from pages.ui.cached import current_stored_index
+from pages.ui.cached import index_here
 from pages.ui.compare.sides import Shown, name_sides, shown_sides
-from pages.ui.compare.slices_charts import MEASURES, dots, numbers_frame, slices_frame
+from pages.ui.compare.slices_charts import dots
 from pages.ui.components import chart
 from pages.ui.pictures import plain
+from pages.ui.table import data_frame, show_rows
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError, StoreError
 from pneumo_core.evaluation import slices as evaluated
@@ -17,6 +18,7 @@ from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.evaluation.wording import NAMES
 from pneumo_core.inference.image_facts import SIZE, image_facts
 from pneumo_core.records import NotApplicable
+from pneumo_core.reporting.split_tables import RATES, slice_numbers, slices_beside
 from pneumo_core.runs.store import find_run
 from pneumo_core.runs.submission import read_data
 
@@ -25,7 +27,7 @@ _TITLES: Final = {
     "images of the patient": "Images of the patient in this split",
     "image size": "Image size",
     "sharpness": "Sharpness",
-    "colour": "RGB or gray file",
+    "color": "RGB or gray file",
 }
 _NOTES: Final = {
     "subtype": "Both are PNEUMONIA, so specificity does not apply; AUROC is of the subtype against all NORMAL images.",
@@ -40,32 +42,34 @@ def slices(comparison: Comparison, pair: Pair) -> None:
     sides = shown_sides(comparison, pair)
     name_sides(*sides)
     measure = st.segmented_control(
-        "Figure", MEASURES, required=True, default=MEASURES[0], format_func=NAMES.__getitem__, key="slice_of"
+        "Figure", RATES, required=True, default=RATES[0], format_func=NAMES.__getitem__, key="slice_of"
     )
-    measure = measure or MEASURES[0]
+    measure = measure or RATES[0]
     st.caption(
-        "Each interval is 95 %, clustered by patient, and for its slice alone: of many slices some look bad by chance. "
-        f"A slice of fewer than {evaluated.FEW} images says little."
+        "Intervals are 95 %, clustered by patient, and not adjusted for the number of slices; some slices have low figures by "
+        f"chance. A slice of fewer than {evaluated.FEW} images is uncertain."
     )
     a, b = (_sliced_of(side) for side in sides)
     reasons = {group: missing.reason for _, lacking in (a, b) for group, missing in lacking}
     for group in evaluated.GROUPS:
         title = _TITLES[group]
-        parts = [
-            (side, [one for one in made if one.group == group]) for side, (made, _) in zip(sides, (a, b), strict=True)
-        ]
-        if not any(found for _, found in parts):
+        parts = {
+            side.letter: [one for one in made if one.group == group]
+            for side, (made, _) in zip(sides, (a, b), strict=True)
+        }
+        if not any(parts.values()):
             st.markdown(f"**{title}** · {sides[0].where}")
             st.info(plain(f"Not applicable: {reasons.get(group, 'no image of this split has it')}."))
             continue
         chart(
-            dots(parts, measure),
-            numbers_frame(parts),
+            dots(sides, parts, measure),
+            data_frame(slice_numbers(parts, title)),
             title=f"{title}: {NAMES[measure]}",
             where=" and ".join(dict.fromkeys(f"{side.where}, n = {len(side.predictions):,}" for side in sides)),
             caption=_NOTES.get(group, "Each slice is named with its number of images; the smallest is marked."),
         )
-        st.table(slices_frame(parts, measure), alt=f"{title}: {NAMES[measure]} of both runs with 95 % intervals")
+        caption = f"{title}: {NAMES[measure]} of both runs with 95 % intervals"
+        show_rows(slices_beside(parts, measure, caption))
     if any(_index_of(side) is None for side in sides):
         st.info(
             "Image size, sharpness and kind of file are read from the images. Connect the data set that these runs were "
@@ -103,9 +107,4 @@ def _facts(_index: DataIndex, root: str, data_id: str, image_ids: list[str]) -> 
 
 
 def _index_of(side: Shown) -> DataIndex | None:
-    """The data set that the run was trained on, where it is on this machine."""
-    try:
-        index = current_stored_index(read_data(find_run(side.evidence.run_id)).data_id)
-    except DataError:
-        return None
-    return index if index.root.is_dir() else None
+    return index_here(read_data(find_run(side.evidence.run_id)).data_id)

@@ -1,1 +1,1 @@
-"""What the Dataset page is made of."""
+"""Parts of the Dataset page."""

@@ -1,4 +1,4 @@
-"""Connecting data in the browser: Kaggle's copy, a folder, or the phantoms."""
+"""Connection of data in the browser: Kaggle's copy, a folder, or the phantoms."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,54 +18,54 @@ _NOTE = "just_connected"
 
 
 def connected_note() -> str | None:
-    """What to say once after a data set was connected."""
+    """Message that is shown once after a data set was connected."""
     note: str | None = st.session_state.pop(_NOTE, None)
     return note
 
 
 def connect_panel(current: DataIndex | None) -> None:
-    """The three ways to connect a data set; `current` is the one that is shown, if any."""
+    """The three ways to connect a data set; `current` is the one shown, if any."""
     allowed = may_train()
     if (downloaded := take_finished_download()) and allowed:
         _shown(lambda: _connect_folder(downloaded))
     if not allowed:
         st.info(
-            "This server does not take other data: PNEUMO_ALLOW_TRAINING is 0. Clone the project and run it on your own "
+            "This server does not accept other data: PNEUMO_ALLOW_TRAINING is 0. Clone the project and run it on your own "
             "machine to work on your own X-rays."
         )
-    st.caption("A data set that is connected here is used on every page, by everybody who uses this server.")
+    st.caption("A data set connected here is used on all pages, by all users of this server.")
     kaggle, folder, phantoms = st.columns([5, 4, 3], gap="medium")
     with kaggle.container(border=True, height="stretch"):
         st.markdown("##### Kaggle's data set")
         st.caption(
             "The report's data: 5,856 chest X-rays of children (Kermany et al. 2018, CC BY 4.0). The download of about 2.3 GB "
-            "goes on when you leave this page; if it stops, what has arrived is kept."
+            "continues when you leave this page; if it stops, the received part is kept."
         )
         download_panel(current)
     with folder.container(border=True, height="stretch"):
         st.markdown("##### A folder")
         st.caption(
             "On the machine this app runs on, with train, val and test in it, each with NORMAL and PNEUMONIA. Images are read "
-            "where they lie and never changed."
+            "in place and never changed."
         )
         with st.form("folder_form", border=False):
             typed = st.text_input("Folder", max_chars=1000, placeholder="/home/me/chest_xray", disabled=not allowed)
-            asked = st.form_submit_button("Index and connect", disabled=not allowed)
-        if asked and allowed:
+            requested = st.form_submit_button("Index and connect", disabled=not allowed)
+        if requested and allowed:
             _shown(lambda: _connect_folder(_folder_of(typed)))
     with phantoms.container(border=True, height="stretch"):
         st.markdown("##### Built-in phantoms")
         st.caption(
-            "Synthetic chest radiographs, drawn on this machine in seconds. They show how everything works; no figure from "
-            "them is about patients."
+            "Synthetic chest radiographs, drawn on this machine in seconds. They show how everything works; figures from "
+            "them do not apply to patients."
         )
-        # Streamlit drops forged clicks on disabled buttons; what writes must not rest on that alone.
+        # Streamlit drops forged clicks on disabled buttons, but writing must not depend on that alone.
         if st.button("Use the phantoms", disabled=not allowed) and allowed:
             _shown(_connect_phantoms)
 
 
 def _shown(action: Callable[[], None]) -> None:
-    """Do what was asked for; an expected error is shown here, and the rest of the panel stays."""
+    """Execute an action; an expected error is shown here, and the rest of the panel stays."""
     try:
         action()
     except PneumoError as error:
@@ -73,7 +73,7 @@ def _shown(action: Callable[[], None]) -> None:
 
 
 def _folder_of(typed: str) -> Path:
-    """The folder that a person means, who may have pasted it with quotes.
+    """The folder of an input, which may have been pasted with quotes.
 
     Raises:
         DataError: It is not a whole path of a folder that can be read.
@@ -101,7 +101,7 @@ def _folder_of(typed: str) -> Path:
 
 
 def _counted(bar: DeltaGenerator, action: str) -> Callable[[int, int], None]:
-    """What shows on a progress bar how many images of how many are done."""
+    """Function that shows the number of finished images on a progress bar."""
 
     def show(done: int, total: int) -> None:
         bar.progress(done / total, f"{action}: {done:,} of {total:,}")
@@ -117,7 +117,7 @@ def _connect_phantoms() -> None:
 
 
 def _connect_folder(folder: Path) -> None:
-    """Index a folder, with progress, make it the data set of this server, and draw the page anew.
+    """Index a folder, with progress, make it the data set of this server, and redraw the page.
 
     Raises:
         DataError: The folder is no data set, or may not be read.
@@ -128,7 +128,7 @@ def _connect_folder(folder: Path) -> None:
         index = build_index(folder, progress=_counted(bar, "Reading the images"))
     except OSError as error:
         raise DataError(
-            f"the folder must be readable. Received: folder={str(folder)!r}: {error.strerror}; mind its permissions"
+            f"the folder must be readable. Received: folder={str(folder)!r}: {error.strerror}; check its permissions"
         ) from error
     finally:
         bar.empty()

@@ -1,4 +1,4 @@
-"""Kaggle's download on a page: started, followed live, cancelled, and handed over when it is done."""
+"""Kaggle's download on a page: start, live progress, cancel, and connection of the result."""
 
 from pathlib import Path
 from typing import TypeGuard
@@ -23,7 +23,7 @@ from pneumo_core.evaluation.wording import percent
 from pneumo_core.jobs.downloads import start_download
 
 _FINISHED = "download_to_connect"
-_CANCELLING = "download_asked_to_stop"
+_CANCELLING = "download_stop_requested"
 _STAGES = {
     DownloadStage.CREDENTIALS: "Asking Kaggle",
     DownloadStage.DOWNLOADING: "Downloading",
@@ -34,12 +34,12 @@ _STAGES = {
 
 
 def take_finished_download() -> Path | None:
-    """The downloaded data set, once, after this session saw its download end or asked to connect it."""
+    """The downloaded data set, once, after this session saw its download end or requested to connect it."""
     return _root() if st.session_state.pop(_FINISHED, False) else None
 
 
 def download_panel(current: DataIndex | None) -> None:
-    """The download, live while it goes on; when it ends, the whole page is drawn anew once and connects it."""
+    """The download, live while it runs; when it ends, the whole page is redrawn once and connects it."""
     status, _ = _status()
     live = _is_running(status)
 
@@ -64,7 +64,7 @@ def _root() -> Path:
 
 
 def _status() -> tuple[DownloadStatus | None, str]:
-    """What is known of the download, and why not more."""
+    """Status of the download, or the reason why it is unknown."""
     try:
         return download_status(kaggle_folder()), ""
     except StoreError as error:
@@ -76,10 +76,10 @@ def _is_running(status: DownloadStatus | None) -> TypeGuard[DownloadStatus]:
 
 
 def _draw_running(status: DownloadStatus) -> None:
-    st.progress(*in_words(status.progress))
-    asked = st.session_state.get(_CANCELLING, False)
-    label = "Cancelling…" if asked else "Cancel the download"
-    if st.button(label, key="cancel_download", disabled=asked or not may_train()) and may_train():
+    st.progress(*progress_text(status.progress))
+    requested = st.session_state.get(_CANCELLING, False)
+    label = "Cancelling…" if requested else "Cancel the download"
+    if st.button(label, key="cancel_download", disabled=requested or not may_train()) and may_train():
         try:
             cancel_download(kaggle_folder())
         except StoreError as error:
@@ -105,16 +105,18 @@ def _draw_start(status: DownloadStatus | None, problem: str) -> None:
         said, label = status.error, "Try again"
         show_error(said)
     elif status is not None:
-        st.warning(f"The download was stopped. {in_words(status.progress)[1]}; what has arrived is kept.")
-        label = "Go on downloading"
+        st.warning(f"The download was stopped. {progress_text(status.progress)[1]}; the received part is kept.")
+        label = "Resume the download"
     hint = credentials_hint() if may_train() else None
     if hint is not None:
         if hint != said:
             st.info(hint)
         st.caption("The download folder:")
         st.code(str(kaggle_folder().resolve()), language=None, wrap_lines=True)
-    asked = st.button(label, type="secondary" if hint else "primary", key="start_download", disabled=not may_train())
-    if asked and may_train():
+    requested = st.button(
+        label, type="secondary" if hint else "primary", key="start_download", disabled=not may_train()
+    )
+    if requested and may_train():
         try:
             with st.spinner("Starting the download…"):
                 start_download()
@@ -124,8 +126,8 @@ def _draw_start(status: DownloadStatus | None, problem: str) -> None:
             st.rerun()
 
 
-def in_words(progress: DownloadProgress) -> tuple[float, str]:
-    """How far a download is: the fraction, from 0 to 1, and a sentence without its full stop."""
+def progress_text(progress: DownloadProgress) -> tuple[float, str]:
+    """Progress of a download: the fraction, from 0 to 1, and a sentence without its full stop."""
     words = _STAGES[progress.stage]
     if not progress.total:
         return 0.0, f"{words}: {progress.done / 1e6:,.0f} MB so far" if progress.done else words

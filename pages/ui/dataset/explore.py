@@ -1,6 +1,7 @@
-"""What is in a data set: counts, patients, what to know before believing a figure, and the files left out."""
+"""Summary of a data set: counts, patients, pitfalls, and excluded files."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from operator import itemgetter
@@ -9,19 +10,20 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui.charts import COLOURS
-from pneumo_core.data.audit import audit
+from pneumo_core.data.audit import Finding, audit
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Label, Split, Subtype
+from pneumo_core.reporting.drawing import COLORS
+from pneumo_core.reporting.glossary import TERMS
 
 _ADVICE = {
     "empty": "Training needs both classes in train and in test.",
-    "duplicates-span-splits": "A model may be tested on an image that it has learned: figures on test flatter it.",
+    "duplicates-span-splits": "A model may be tested on its training images: test figures are optimistic.",
     "duplicates-span-labels": "One of the two labels is wrong.",
-    "patients-span-splits": "A model may know the child and not the disease: figures on test flatter it.",
+    "patients-span-splits": "A model may recognize the child instead of the disease: test figures are optimistic.",
 }
-"""What a severe finding means for figures."""
+"""Consequence of a severe finding for figures."""
 _POINTERS = {"duplicates": "'Images' shows them: turn on 'Only byte-identical copies'."}
 _PATTERNS = {Subtype.NONE: "", Subtype.BACTERIA: "", Subtype.VIRUS: "/", Subtype.UNKNOWN: "x"}
 
@@ -69,7 +71,7 @@ def count_figure(table: pd.DataFrame, *, as_shares: bool) -> go.Figure:
                 orientation="h",
                 name=name,
                 marker={
-                    "color": COLOURS[label],
+                    "color": COLORS[label],
                     "pattern": {"shape": _PATTERNS[subtype], "fillmode": "overlay", "fgcolor": "white", "size": 6},
                 },
                 customdata=list(zip(counts, shares, strict=True)),
@@ -90,61 +92,26 @@ def count_figure(table: pd.DataFrame, *, as_shares: bool) -> go.Figure:
 
 
 def show_summary(index: DataIndex) -> None:
-    """Counts, patients, what to know before believing a figure, and what was left out."""
+    """Counts, patients, pitfalls, and excluded files."""
     table = index.table
     totals = (
         ("Images", len(table), "Files that could be read."),
-        ("Patients", table["patient_id"].nunique(), "By file name; bacteria, virus and IM are numbered apart."),
-        ("Patients, prefix dropped", table["pooled_id"].nunique(), "The pessimistic reading: one number is one child."),
-        ("Unreadable files", len(index.unreadable), "No usable images; listed below with their reasons."),
+        ("Patients", table["patient_id"].nunique(), TERMS["patient"]),
+        ("Patients, prefix dropped", table["pooled_id"].nunique(), TERMS["patient, prefix dropped"]),
+        (
+            "Unreadable files",
+            len(index.unreadable),
+            "Files that are not usable images; listed below with their reasons.",
+        ),
     )
     for column, (name, value, words) in zip(st.columns(4), totals, strict=True):
         column.metric(name, f"{value:,}", help=words)
 
     findings = audit(index)
-    st.subheader("What to know before believing a figure")
-    said = []
-    for finding in findings:
-        advice = _ADVICE.get(finding.code, "") if finding.severe else _POINTERS.get(finding.code, "")
-        said.append((f"{finding.message} {advice}".strip(), finding.severe))
-    if not findings:
-        said.append(("The official counts, no duplicates, and no patient in both train and test.", False))
-    said.append(("The files themselves may give the class away: see 'Sizes and modes'.", False))
-    # In the audit's order, because a finding may speak of the one before it.
-    for is_severe, group in groupby(said, key=itemgetter(1)):
-        if is_severe:
-            for message, _ in group:
-                st.warning(message, icon=":material/warning:")
-        else:
-            st.markdown("\n".join(f"- {message}" for message, _ in group))
-
-    st.subheader("Images by split, class and subtype")
-    as_shares = st.segmented_control("Show", ["counts", "shares"], default="counts", required=True) == "shares"
-    st.plotly_chart(
-        count_figure(table, as_shares=as_shares),
-        config={"displayModeBar": False},
-        alt="Stacked bars of the images of each split by class and subtype; the table below has the numbers.",
-    )
+    _show_findings(findings)
     counts = count_table(table)
-    numbers = {str(name): st.column_config.NumberColumn(format="localized") for name in counts.select_dtypes("number")}
-    st.dataframe(counts, hide_index=True, column_config=numbers, alt="Images and patients per split")
-    st.caption(
-        "Subtypes and patients are what the file names say. PPV and NPV hold for the share of PNEUMONIA they were measured at, "
-        "and it is not the same in every split."
-    )
-
-    st.subheader("Files left out")
-    if index.unreadable:
-        st.dataframe(
-            pd.DataFrame([asdict(file) for file in index.unreadable]).rename(columns={"image_id": "file"}),
-            hide_index=True,
-            alt="Unreadable files with their reasons",
-        )
-    else:
-        st.caption("Every file in the class folders could be read.")
-    if index.ignored:
-        ignored = pd.DataFrame({"left out on purpose": list(index.ignored), "files": list(index.ignored.values())})
-        st.dataframe(ignored, hide_index=True, width="content", alt="Files left out on purpose, by reason")
+    _show_counts(table, counts)
+    _show_left_out(index)
 
     facts = {
         "data_id": index.data_id,
@@ -159,3 +126,52 @@ def show_summary(index: DataIndex) -> None:
     right.download_button(
         "Every record (CSV)", lambda: table.to_csv(index=False), f"{index.data_id}.csv", on_click="ignore"
     )
+
+
+def _show_findings(findings: Sequence[Finding]) -> None:
+    st.subheader("Pitfalls")
+    said = []
+    for finding in findings:
+        advice = _ADVICE.get(finding.code, "") if finding.severe else _POINTERS.get(finding.code, "")
+        said.append((f"{finding.message} {advice}".strip(), finding.severe))
+    if not findings:
+        said.append(("The official counts, no duplicates, and no patient in both train and test.", False))
+    said.append(("The files themselves may reveal the class: see 'Sizes and modes'.", False))
+    # In the audit's order, because a finding may refer to the previous one.
+    for is_severe, group in groupby(said, key=itemgetter(1)):
+        if is_severe:
+            for message, _ in group:
+                st.warning(message, icon=":material/warning:")
+        else:
+            st.markdown("\n".join(f"- {message}" for message, _ in group))
+
+
+def _show_counts(table: pd.DataFrame, counts: pd.DataFrame) -> None:
+    st.subheader("Images by split, class and subtype")
+    as_shares = st.segmented_control("Show", ["counts", "shares"], default="counts", required=True) == "shares"
+    st.plotly_chart(
+        count_figure(table, as_shares=as_shares),
+        config={"displayModeBar": False},
+        alt="Stacked bars of the images of each split by class and subtype; the table below has the numbers.",
+    )
+    numbers = {str(name): st.column_config.NumberColumn(format="localized") for name in counts.select_dtypes("number")}
+    st.dataframe(counts, hide_index=True, column_config=numbers, alt="Images and patients per split")
+    st.caption(
+        "Subtypes and patients are taken from the file names. PPV and NPV depend on the prevalence of PNEUMONIA, which differs "
+        "between the splits."
+    )
+
+
+def _show_left_out(index: DataIndex) -> None:
+    st.subheader("Files left out")
+    if index.unreadable:
+        st.dataframe(
+            pd.DataFrame([asdict(file) for file in index.unreadable]).rename(columns={"image_id": "file"}),
+            hide_index=True,
+            alt="Unreadable files with their reasons",
+        )
+    else:
+        st.caption("Every file in the class folders could be read.")
+    if index.ignored:
+        ignored = pd.DataFrame({"left out on purpose": list(index.ignored), "files": list(index.ignored.values())})
+        st.dataframe(ignored, hide_index=True, width="content", alt="Files left out on purpose, by reason")

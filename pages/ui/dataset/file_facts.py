@@ -1,4 +1,4 @@
-"""What is known of an image without looking at it: its features by class, as figures and tables."""
+"""Features of image files, without their pixels, by class, as figures and tables."""
 
 from collections.abc import Mapping
 
@@ -8,30 +8,30 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui.charts import COLOURS
 from pneumo_core.evaluation.intervals import area_estimates
 from pneumo_core.evaluation.metrics import auroc
 from pneumo_core.records import Estimate, Label, NotApplicable
+from pneumo_core.reporting.drawing import COLORS
 
 _BINS = 30
 _MOST_POINTS = 2000
-"""Points of the scatter plot: the browser draws each one, and more of them only cover each other."""
+"""Maximum number of points of the scatter plot: more would only cover each other."""
 _QUANTILES = {"minimum": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95, "maximum": 1.0}
 
 
 def features(table: pd.DataFrame) -> dict[str, pd.Series]:
-    """What can be known of an image without looking at it, per row of an index's table."""
+    """Features of a file without its pixels, per row of an index's table."""
     pixels = table["width"] * table["height"]
     return {
         "file size (kB)": table["size_bytes"] / 1000,
         "width (pixels)": table["width"],
         "height (pixels)": table["height"],
         "aspect (width / height)": table["width"] / table["height"],
-        "compression (bytes a pixel)": table["size_bytes"] / pixels,
+        "compression (bytes per pixel)": table["size_bytes"] / pixels,
     }
 
 
-@st.cache_data(max_entries=64, show_spinner="Asking how well the files alone tell the classes apart…")
+@st.cache_data(max_entries=64, show_spinner="Measuring how well the files alone distinguish the classes…")
 def giveaways(data_id: str, split: str, _table: pd.DataFrame) -> list[tuple[str, str, Estimate | NotApplicable]]:  # noqa: ARG001
     """For each feature, whether PNEUMONIA has more of it, and the AUROC of ranking by it alone.
 
@@ -68,7 +68,7 @@ def histogram(values: Mapping[Label, NDArray[np.float64]], name: str) -> tuple[g
             y=counts / max(1, counts.sum()),
             width=np.diff(edges),
             name=f"{label.name}, n = {len(numbers):,}",
-            marker={"color": COLOURS[label], "line": {"width": 0}},
+            marker={"color": COLORS[label], "line": {"width": 0}},
             opacity=0.7,
             customdata=counts,
             hovertemplate="%{x:.4g}: %{y:.1%}, %{customdata:,} images<extra>" + label.name + "</extra>",
@@ -86,7 +86,7 @@ def histogram(values: Mapping[Label, NDArray[np.float64]], name: str) -> tuple[g
 
 
 def scatter(table: pd.DataFrame) -> tuple[go.Figure, int]:
-    """Width against height, a point an image, and how many points are drawn."""
+    """Width against height, a point per image, and the number of drawn points."""
     drawn = table if len(table) <= _MOST_POINTS else table.sample(_MOST_POINTS, random_state=0)
     figure = go.Figure()
     for label in Label:
@@ -96,7 +96,7 @@ def scatter(table: pd.DataFrame) -> tuple[go.Figure, int]:
             y=part["height"],
             mode="markers",
             name=label.name,
-            marker={"color": COLOURS[label], "size": 6, "opacity": 0.75},
+            marker={"color": COLORS[label], "size": 6, "opacity": 0.75},
             hovertemplate="%{x} × %{y} pixels<extra>" + label.name + "</extra>",
         )
     figure.update_layout(
@@ -110,7 +110,7 @@ def scatter(table: pd.DataFrame) -> tuple[go.Figure, int]:
 
 
 def quantile_table(numbers: Mapping[Label, NDArray[np.float64]]) -> pd.DataFrame:
-    """Spread of a feature, a row a class."""
+    """Spread of a feature, one row per class."""
     rows = []
     for label, values in numbers.items():
         spread = np.quantile(values, list(_QUANTILES.values())).tolist() if values.size else []

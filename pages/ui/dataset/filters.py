@@ -1,4 +1,4 @@
-"""Which images of a data set to show, and in which order; the choice is in the address and survives a change of page."""
+"""Filters and order of the images; the choice is in the address and survives a change of page."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ _NONE: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the reader wants to see; empty means everything.
+    """The filters; an empty one passes everything.
 
     Attributes:
         splits: Names of splits.
@@ -49,7 +49,7 @@ class Filters:
 
 
 def matching(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
-    """Rows of an index's table that pass all filters, in the order asked for."""
+    """Rows of an index's table that pass all filters, in the chosen order."""
     keep = pd.Series(True, index=table.index)
     if filters.copies:
         keep &= table["sha256"].duplicated(keep=False)
@@ -74,7 +74,7 @@ def reset_filters() -> None:
 
 def chosen_filters(index: DataIndex) -> Filters:
     """Draw the filters."""
-    # An image in detail that was left by changing a filter gives way to the grid.
+    # Changing a filter closes the detail view.
     kept: dict[str, Any] = {"bind": "query-params", "persist_state": "session", "on_change": _first_page}
     multi: dict[str, Any] = {**kept, "selection_mode": "multi"}
     present = set(index.table["subtype"])

@@ -1,4 +1,4 @@
-"""The images of a data set: a grid of pages, and one image in detail; where the reader is stands in the address."""
+"""The images of a data set: a grid in pages, and one image in detail; the position is in the address."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -17,10 +17,10 @@ _MOST_RELATED = 12
 
 
 def show_images(index: DataIndex) -> None:
-    """Filters, and below them the grid or, where the address names one, an image in detail."""
+    """Filters, and below them the grid or, if the address names one, an image in detail."""
     found = matching(index.table, chosen_filters(index))
-    if asked := st.query_params.get("image"):
-        _show_detail(index, found, asked)
+    if requested := st.query_params.get("image"):
+        _show_detail(index, found, requested)
     elif found.empty:
         st.info("No image passes these filters. Remove one of them, or clear them all.")
     else:
@@ -39,16 +39,16 @@ def _show_grid(index: DataIndex, found: pd.DataFrame) -> None:
             "These records (CSV)", lambda: found.to_csv(index=False), f"{index.data_id}.csv", on_click="ignore"
         )
     _tiles(index, shown, "grid")
-    st.caption("The address of this page holds the filters, the page and the image: copy it to share what you see.")
+    st.caption("The address of this page holds the filters, the page and the image: copy it to share this view.")
 
 
-def _show_detail(index: DataIndex, found: pd.DataFrame, asked: str) -> None:
+def _show_detail(index: DataIndex, found: pd.DataFrame, requested: str) -> None:
     ids = found["image_id"].tolist()
-    _steps(ids, asked)
-    # Only what the index lists is ever opened, whatever the address says.
-    rows = index.table[index.table["image_id"] == asked]
+    _steps(ids, requested)
+    # Only files in the index are opened, whatever the address holds.
+    rows = index.table[index.table["image_id"] == requested]
     if rows.empty:
-        received = repr(asked if len(asked) <= 100 else f"{asked[:100]}…")
+        received = repr(requested if len(requested) <= 100 else f"{requested[:100]}…")
         st.error(
             "The address must name an image of the connected data set. Received: "
             f"{plain(f'image={received}')}; go back to the grid and choose one."
@@ -73,9 +73,9 @@ def _show_detail(index: DataIndex, found: pd.DataFrame, asked: str) -> None:
         _related(index, record, "sha256", "")
 
 
-def _steps(ids: Sequence[str], asked: str) -> None:
-    """Back to the grid, and to the neighbours that the filters leave."""
-    position = ids.index(asked) if asked in ids else None
+def _steps(ids: Sequence[str], requested: str) -> None:
+    """Links to the grid and to the previous and next filtered image."""
+    position = ids.index(requested) if requested in ids else None
     with st.container(horizontal=True, vertical_alignment="center"):
         page = None if position is None else position // _PAGE_SIZE + 1
         st.button("Back to the grid", icon=":material/grid_view:", shortcut="Esc", on_click=_close, args=(page,))
@@ -83,7 +83,7 @@ def _steps(ids: Sequence[str], asked: str) -> None:
             target = None
             if position is not None and 0 <= position + step < len(ids):
                 target = ids[position + step]
-            st.button(label, disabled=target is None, shortcut=key, on_click=_open, args=(target or asked,))
+            st.button(label, disabled=target is None, shortcut=key, on_click=_open, args=(target or requested,))
         if position is not None:
             st.caption(f"{position + 1:,} of {len(ids):,} with these filters")
 
@@ -97,7 +97,7 @@ def _related(index: DataIndex, record: ImageRecord, column: str, none: str) -> N
         return
     words = [f"{len(same):,} found" if len(same) <= _MOST_RELATED else f"The first {_MOST_RELATED} of {len(same):,}"]
     if set(same["split"]) - {record.split.value}:
-        words.append("not all in the same split, which makes figures on test too good")
+        words.append("not all in the same split, so test figures are optimistic")
     if set(same["label"]) - {int(record.label)}:
         words.append("not all of the same class")
     st.caption(f"{', '.join(words)}.")

@@ -1,4 +1,4 @@
-"""What the files alone give away of the classes: sizes, shapes, compression and modes."""
+"""How far the files alone reveal the classes: sizes, shapes, compression and modes."""
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,15 @@ from pneumo_core.evaluation.wording import score_text
 from pneumo_core.records import Estimate, Label, Split
 
 _TELLING = 0.6
-"""AUROC that a feature's whole interval must exceed before the page warns of it; the phantoms are held to it as well."""
+"""The page warns if the whole interval of a feature's AUROC exceeds this value; the phantoms must stay below it."""
 
 
 def show_sizes(index: DataIndex) -> None:
-    """The trap, in figures: how well the classes can be told apart without looking at a lung."""
+    """How well the classes can be distinguished by the files alone."""
     st.markdown(
-        "Where the files of the two classes differ in size, shape or compression, a model can learn that instead of the "
-        "disease, and every figure on images from the same source will praise it for it. Squashing all images to one size "
-        "hides their sizes, but not what compression did to the pixels."
+        "If the files of the two classes differ in size, shape or compression, a model can learn that instead of the "
+        "disease, and figures on images from the same source will be too high. Resizing all images to one size "
+        "hides their sizes, but not the effect of compression on the pixels."
     )
     splits = ["all", *(split.value for split in Split)]
     chosen = st.segmented_control("Split", splits, default="all", required=True, key="files_of", bind="query-params")
@@ -37,7 +37,7 @@ def show_sizes(index: DataIndex) -> None:
 
 
 def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
-    st.subheader("How well a file's facts alone tell the classes apart")
+    st.subheader("Classification by file features alone")
     found = giveaways(data_id, chosen, table)
     telling = [
         (estimate, name) for name, _, estimate in found if isinstance(estimate, Estimate) and estimate.low > _TELLING
@@ -45,8 +45,8 @@ def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
     if telling:
         best, name = max(telling, key=lambda pair: pair[0].value)
         st.warning(
-            f"The files give the classes away: ranking them by {name} alone, without looking at an image, reaches an AUROC of "
-            f"{score_text(best)}. A model that does well on these images may have learned this and not the lungs.",
+            f"The files reveal the classes: ranking them by {name} alone, without any pixel, reaches an AUROC of "
+            f"{score_text(best)}. A model with good figures on these images may have learned this instead of the lungs.",
             icon=":material/warning:",
         )
     rows = [
@@ -60,7 +60,9 @@ def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
         for name, direction, estimate in found
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="AUROC of each feature alone")
-    st.caption("0.5 is chance, 1 is perfect; 95 % intervals over patients. The direction is read off the same images.")
+    st.caption(
+        "0.5 is chance, 1 is perfect; 95 % intervals over patients. The direction is estimated on the same images."
+    )
 
 
 def _show_distribution(table: pd.DataFrame, where: str) -> None:
@@ -70,7 +72,7 @@ def _show_distribution(table: pd.DataFrame, where: str) -> None:
     numbers = {label: values[feature][table["label"] == label].to_numpy(dtype=np.float64) for label in Label}
     if np.ptp(values[feature]) == 0:
         st.info(
-            f"Every image has {feature} {values[feature].iloc[0]:g} ({where}): nothing to draw, and nothing given away."
+            f"Every image has {feature} {values[feature].iloc[0]:g} ({where}): nothing to draw, and no cue to the class."
         )
         return
     figure, bins = histogram(numbers, feature)
@@ -78,7 +80,7 @@ def _show_distribution(table: pd.DataFrame, where: str) -> None:
         figure, config={"displayModeBar": False}, alt=f"Histogram of {feature} by class; the tables have the numbers."
     )
     st.dataframe(quantile_table(numbers), hide_index=True, alt=f"Spread of {feature} by class")
-    st.caption(f"{feature}; {where}. Bars are shares of each class, so that the larger class does not look taller.")
+    st.caption(f"{feature}; {where}. Bars are shares of each class, so that the class sizes do not matter.")
     with st.expander("The histogram as a table"):
         st.dataframe(bins, hide_index=True, alt=f"Histogram of {feature} by class")
 
@@ -87,7 +89,7 @@ def _show_shapes(table: pd.DataFrame, where: str) -> None:
     st.subheader("Width and height")
     if table["width"].nunique() == 1 and table["height"].nunique() == 1:
         first = table.iloc[0]
-        st.info(f"Every image is {first['width']} × {first['height']} pixels ({where}): somebody made them one size.")
+        st.info(f"Every image is {first['width']} × {first['height']} pixels ({where}): they were resized to one size.")
         return
     figure, drawn = scatter(table)
     st.plotly_chart(figure, config={"displayModeBar": False}, alt="Width and height of the images by class")
@@ -101,6 +103,6 @@ def _show_modes(table: pd.DataFrame, where: str) -> None:
     modes.columns = pd.Index([label.name for label in Label])
     st.dataframe(modes.reset_index(), hide_index=True, width="content", alt="Images of each mode by class")
     st.caption(
-        f"{where}. L is gray; RGB is colour, which in an X-ray is gray stored three times. A mode that only one class has "
-        "gives it away as well; this app reads every image as gray."
+        f"{where}. L is gray; RGB is color, which in an X-ray is gray stored three times. A mode of only one class "
+        "reveals it as well; this app reads every image as gray."
     )

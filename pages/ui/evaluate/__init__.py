@@ -1,1 +1,1 @@
-"""What the Evaluate page is made of."""
+"""Parts of the Evaluate page."""

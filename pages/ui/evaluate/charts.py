@@ -1,16 +1,18 @@
-"""Evaluate's charts: calls, curves and training history, each with the same as a table."""
+"""Evaluate's charts: confusion matrix, curves and training history, each also as a table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from pages.ui import charts, tables
+from pages.ui import charts
 from pages.ui.components import chart
-from pages.ui.tables import place
+from pages.ui.table import data_frame, show_rows
+from pneumo_core.evaluation.curves import best_epoch, curve_points, epoch_points
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import NAMES, estimate_text
 from pneumo_core.records import Metric, NotApplicable, Split
+from pneumo_core.reporting.evaluation_tables import classification, confusion, place
 
 
 def calls(report: EvaluationReport, split: Split) -> None:
@@ -23,12 +25,12 @@ def calls(report: EvaluationReport, split: Split) -> None:
             f"{counts.fn:,} of {counts.fn + counts.tp:,} PNEUMONIA images are missed; "
             f"{counts.fp:,} of {counts.tn + counts.fp:,} NORMAL images are false alarms."
         )
-        table = tables.confusion_frame(part)
+        table = data_frame(confusion(counts, "Confusion matrix"))
         chart(charts.confusion(counts), table, title="Confusion matrix", where=where, caption=caption)
     with right:
         st.markdown(f"**Classification table** · {where}")
-        st.table(tables.table_frame(part.table), alt=f"Classification table, {where}")
-        st.caption("In the layout of the report of 2020, so that the two can be read side by side.")
+        show_rows(classification(part.table, f"Classification table, {where}"))
+        st.caption("In the layout of the report of 2020, for comparison.")
         for row in part.table[:2]:
             for name in ("precision", "recall"):
                 if isinstance(value := getattr(row, name), NotApplicable):
@@ -40,35 +42,40 @@ def curves(report: EvaluationReport, split: Split) -> None:
     part = report.splits[split]
     where = f"{place(report, split)}, n = {part.n:,}"
     kinds = (
-        ("roc", "ROC curve", Metric.AUROC, "The nearer to the top left, the better the images are ordered."),
-        ("pr", "Precision-recall curve", Metric.AUPRC, "Read it against the prevalence, the dashed line."),
+        ("roc", "ROC curve", Metric.AUROC, "The closer to the top left, the better the ranking."),
+        (
+            "pr",
+            "Precision-recall curve",
+            Metric.AUPRC,
+            "The dashed line is the prevalence, the precision of random predictions.",
+        ),
     )
     for column, (kind, title, metric, words) in zip(st.columns(2, gap="large"), kinds, strict=True):
         figure = charts.roc(part) if kind == "roc" else charts.pr(part)
         with column:
-            table = tables.curve_frame(part, kind)
+            table = curve_points(getattr(part, kind))
             caption = f"{NAMES[metric]} {estimate_text(metric, part.figures[metric])}. {words}"
             chart(figure, table, title=title, where=where, caption=caption)
 
 
 def training(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> None:
-    """The curves of the training, and which epoch's weights were kept."""
-    epochs = tables.epoch_table(events)
+    """The curves of the training, and the epoch whose weights were kept."""
+    epochs = epoch_points(events)
     if epochs.empty:
         st.info("This run's epochs were not recorded.")
         return
     where = "train and " + ("test, selected on test" if selected_on_test else "validation") + f", {len(epochs)} epochs"
-    best = tables.best_epoch(epochs)
+    best = best_epoch(epochs)
     caption = (
         f"The weights of epoch {best} were kept: the lowest validation loss. "
         if best
         else "No epoch has a validation loss. "
     )
     caption += (
-        "The learning rate is the one an epoch ended with. A gap that opens between the two curves is overfitting; "
-        "a validation curve that jumps is a model not settled."
+        "The learning rate is that at the end of an epoch. A growing gap between the two curves is overfitting; "
+        "a jumping validation curve means that training has not converged."
     )
     if selected_on_test:
-        caption += " Here the validation images are the test images, so this choice flatters the test figures."
+        caption += " Here the validation images are the test images, so the test figures are optimistic."
     figure = charts.history(events, selected_on_test=selected_on_test)
     chart(figure, epochs, title="Loss, accuracy and learning rate", where=where, caption=caption)

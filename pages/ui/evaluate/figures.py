@@ -1,37 +1,24 @@
-"""What the Evaluate page draws with: the split in the address, figures, operating point and facts."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Parts of the Evaluate page: the split in the address, figures, operating point and details."""
 
 import streamlit as st
 
-from pages.ui import tables
 from pages.ui.pictures import plain
-from pages.ui.tables import place
+from pages.ui.table import data_frame, show_rows
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import NAMES, interval_text, value_text
-from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Metric, NotApplicable, Split
+from pneumo_core.reporting import evaluation_tables
+from pneumo_core.reporting.evaluation_tables import place
+from pneumo_core.reporting.glossary import TERMS
 
-_HELP = {
-    Metric.ACCURACY: "Share of images called what they are labelled. Always saying the commoner class reaches its share.",
-    Metric.SENSITIVITY: "Share of the PNEUMONIA images that are called PNEUMONIA; the rest are missed.",
-    Metric.SPECIFICITY: "Share of the NORMAL images that are called NORMAL; the rest are false alarms.",
-    Metric.AUROC: "How often a PNEUMONIA image gets a higher probability than a NORMAL one. 0.5 is chance. Needs no threshold.",
-    Metric.AUPRC: "Average precision over all thresholds. Calling at random gives the prevalence, not 0.5.",
-    Metric.PPV: "Share of PNEUMONIA among what is called so, at this split's prevalence; elsewhere it differs.",
-    Metric.NPV: "Share of NORMAL among what is called so, at this split's prevalence; elsewhere it differs.",
-    Metric.BRIER: "Mean squared error of the probability: 0 is perfect, 0.25 is what always saying 0.5 gives.",
-    Metric.LOG_LOSS: "Mean cross-entropy in nats, which training minimises. Being sure and wrong costs most.",
-}
 _CARDS = (
     (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC, Metric.AUPRC),
     (Metric.PPV, Metric.NPV, Metric.BRIER, Metric.LOG_LOSS),
 )
 _RULES = {
-    OperatingRule.HALF: "fixed at one half, so nothing was chosen.",
-    OperatingRule.YOUDEN: "where sensitivity + specificity is highest on {split}.",
+    OperatingRule.HALF: "fixed at 0.5, so nothing was chosen.",
+    OperatingRule.YOUDEN: "the threshold with the highest sensitivity + specificity on {split}.",
 }
 
 
@@ -39,10 +26,10 @@ def pick_split(report: EvaluationReport) -> Split:
     """Let the reader choose a split; the choice is in the address (``?split=``) and survives a change of page."""
     known = [split for split in (Split.TEST, Split.VAL, Split.TRAIN) if split in report.splits]
     if st.session_state.get("split_shown") not in known:
-        asked = st.query_params.get("split", st.session_state.get("chosen_split"))
-        if asked is not None and asked not in known:
-            st.warning(f"This run has no figures on {plain(repr(asked[:40]))}; showing {known[0].value}.")
-        st.session_state["split_shown"] = Split(asked) if asked in known else known[0]
+        requested = st.query_params.get("split", st.session_state.get("chosen_split"))
+        if requested is not None and requested not in known:
+            st.warning(f"This run has no figures on {plain(repr(requested[:40]))}; showing {known[0].value}.")
+        st.session_state["split_shown"] = Split(requested) if requested in known else known[0]
     chosen = st.segmented_control(
         "Split",
         known,
@@ -64,7 +51,7 @@ def figures(report: EvaluationReport, split: Split) -> None:
             estimate = part.figures[metric]
             n = "" if isinstance(estimate, NotApplicable) else f"n = {estimate.n:,}, "
             with grid.cell():
-                st.metric(NAMES[metric], value_text(metric, estimate), help=_HELP[metric])
+                st.metric(NAMES[metric], value_text(metric, estimate), help=TERMS[metric])
                 st.caption(
                     f"{interval_text(metric, estimate)}  \n{n}{place(report, split)}".replace(
                         ", selected", "  \nselected"
@@ -73,25 +60,19 @@ def figures(report: EvaluationReport, split: Split) -> None:
     if part.ignored_replicates:
         st.caption(f"{part.ignored_replicates} bootstrap replicates lacked a class: AUROC and AUPRC leave them out.")
     with st.expander("All figures of all splits as a table"):
-        table = tables.figures_frame(report)
-        st.dataframe(table, hide_index=True, width="stretch", height="content", alt="Figures with 95 % intervals")
+        table = evaluation_tables.every_figure(report)
+        st.dataframe(data_frame(table), hide_index=True, width="stretch", height="content", alt=table.caption)
 
 
 def operating_point(report: EvaluationReport, split: Split) -> None:
-    """The threshold, how it was chosen, and its rates there and here."""
+    """The threshold, its rule, and its rates on both splits."""
     point = report.operating_point
     st.markdown(
-        f"PNEUMONIA is called at a probability of **{point.threshold:.3f}** or more. Rule '{point.rule.value}': "
+        f"Images are classified as PNEUMONIA at a probability of **{point.threshold:.3f}** or more. Rule '{point.rule.value}': "
         + _RULES[point.rule].format(split=point.split.value)
     )
-    st.table(tables.point_frame(report, split), alt="Rates of the operating point with 95 % intervals")
+    show_rows(evaluation_tables.operating_point(report, split))
     if point.rule is not OperatingRule.HALF:
         st.caption(
-            f"The rates on {point.split.value} flatter, because the threshold fits those images. Quote those on test."
+            f"The rates on {point.split.value} are optimistic, because the threshold was chosen there; report those on test."
         )
-
-
-def run_facts(view: RunView, manifest: Mapping[str, Any]) -> None:
-    """What was trained on what, where and for how long."""
-    table = tables.facts_frame(view, manifest)
-    st.dataframe(table, hide_index=True, width="stretch", height="content", alt="Facts of the run")

@@ -1,4 +1,4 @@
-"""The images of a run: their probabilities, the worst of them as pictures, and files to take away."""
+"""The images of a run: their probabilities, the largest errors as images, and downloads."""
 
 import json
 from pathlib import PurePosixPath
@@ -6,47 +6,51 @@ from pathlib import PurePosixPath
 import pandas as pd
 import streamlit as st
 
-from pages.ui import charts, tables
-from pages.ui.cached import current_stored_index
+from pages.ui import charts
+from pages.ui.cached import index_here
 from pages.ui.components import chart
 from pages.ui.pictures import plain, thumbnail
-from pages.ui.tables import place
+from pages.ui.table import download
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
+from pneumo_core.evaluation.curves import probability_bins
+from pneumo_core.evaluation.mistakes import by_error, with_probability
 from pneumo_core.evaluation.report import EvaluationReport, report_to_dict
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Split
+from pneumo_core.reporting.document import table_csv
+from pneumo_core.reporting.evaluation_tables import classification, place
 
 _WORST = 8
 
 
 def predictions_of(view: RunView, report: EvaluationReport) -> pd.DataFrame:
-    """The run's predictions on all splits, with the probability of each and what the run's threshold makes of it."""
-    return tables.with_probability(read_predictions(view.run), report.operating_point.threshold)
+    """The run's predictions on all splits, with each probability and the class at the run's threshold."""
+    return with_probability(read_predictions(view.run), report.operating_point.threshold)
 
 
 def probability_chart(predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
-    """How the probabilities of the two classes lie, and where the threshold cuts them."""
+    """Distribution of the probabilities of the two classes, with the threshold."""
     rows = predicted[predicted["split"] == split.value]
-    bins = charts.probability_bins(rows["label"].to_numpy(), rows["probability"].to_numpy())
+    bins = probability_bins(rows["label"].to_numpy(), rows["probability"].to_numpy())
     chart(
         charts.probabilities(bins, report.operating_point.threshold),
         bins,
         title="Probabilities by class",
         where=f"{place(report, split)}, n = {len(rows):,}",
-        caption="What lies right of the threshold is called PNEUMONIA. NORMAL images there are false alarms; PNEUMONIA "
-        "images left of it are missed. Each class has its own scale. Bars heaped at the ends come from a model that is "
-        "sure, which need not be right.",
+        caption="Images right of the threshold are classified as PNEUMONIA. NORMAL images there are false alarms; PNEUMONIA "
+        "images left of it are missed. Each class has its own scale. Bars at the ends come from a model that is "
+        "confident, which need not be correct.",
     )
 
 
 def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
-    """All images of the split by how wrong they are, and pictures of the worst."""
-    table = tables.by_error(predicted[predicted["split"] == split.value])
+    """All images of the split by error, and the largest errors as images."""
+    table = by_error(predicted[predicted["split"] == split.value])
     wrong = int((table["verdict"] != "right").sum())
     where = f"{place(report, split)}, n = {len(table):,}"
-    st.markdown(f"**Images by how wrong they are** · {where}")
+    st.markdown(f"**Images by error** ·  {where}")
     st.caption(
         f"{wrong:,} misclassified images come first. Error is the distance between probability and label (0 NORMAL, "
         "1 PNEUMONIA). A click on a column's name sorts by it; the magnifying glass searches."
@@ -59,9 +63,9 @@ def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, s
         height=360,
         key="images",
         column_config={"probability": number, "error": number},
-        alt=f"Images by how wrong they are, {where}",
+        alt=f"Images by error, {where}",
     )
-    index = _index_here(view)
+    index = index_here(view.data.data_id)
     if index is None:
         st.info(
             "The images of this run are not on this machine, so they cannot be shown. Connect the same data set on Dataset "
@@ -74,12 +78,12 @@ def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, s
 
 
 def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
-    """Small pictures of rows of `tables.by_error`; a file that is gone or has changed says so in its place."""
+    """Small pictures of rows of `by_error`; a missing or changed file is reported in its place."""
     hashes = dict(zip(index.table["image_id"], index.table["sha256"], strict=True))
     grid = st.grid(4, min_column_width=170, border=True)
     for row in worst.to_dict("records"):
         name = PurePosixPath(row["image"]).name
-        words = f"{row['verdict']}: labelled {row['label']}, probability {row['probability']:.3f}"
+        words = f"{row['verdict']}: labeled {row['label']}, probability {row['probability']:.3f}"
         with grid.cell():
             try:
                 picture = thumbnail(str(index.root), row["image"], hashes.get(row["image"], ""))
@@ -88,15 +92,6 @@ def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
             else:
                 st.image(picture, width="stretch", alt=f"{name}, {words}")
             st.caption(f"**{words}**  \n{plain(name)}, patient {plain(row['patient'])}, subtype {row['subtype']}")
-
-
-def _index_here(view: RunView) -> DataIndex | None:
-    """The run's data set, wherever it was last indexed on this machine; None where its folder is not, or no longer, here."""
-    try:
-        index = current_stored_index(view.data.data_id)
-    except DataError:
-        return None
-    return index if index.root.is_dir() else None
 
 
 def downloads(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
@@ -108,14 +103,12 @@ def downloads(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, 
         ("Report (JSON)", json.dumps(report_to_dict(report), indent=1), f"{run_id}-report.json", "application/json"),
         (
             f"Classification table, {place(report, split)} (CSV)",
-            tables.table_csv(report.splits[split].table),
+            table_csv(classification(report.splits[split].table, "Classification table")),
             f"{run_id}-{split.value}-classification.csv",
             "text/csv",
         ),
     )
     with st.container(horizontal=True):
         for label, data, name, mime in files:
-            st.download_button(label, data, file_name=name, mime=mime, on_click="ignore", icon=":material/download:")
-    st.caption(
-        "Each prediction has its logit, its probability and what it is called. No image is in any of these files."
-    )
+            download(label, data, name, mime)
+    st.caption("Each prediction has its logit, probability and class. No image is in any of these files.")

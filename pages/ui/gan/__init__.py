@@ -1,1 +1,1 @@
-"""What the GAN lab page is made of."""
+"""Parts of the GAN lab page."""

@@ -1,4 +1,4 @@
-"""Whether a DCGAN copies: how near its samples come to the images it has learned from, and the nearest pairs to look at."""
+"""Memorization of a DCGAN: distances of its samples to its training images, and the nearest pairs."""
 
 import numpy as np
 import pandas as pd
@@ -7,19 +7,21 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.cached import loaded_generator
-from pages.ui.charts import COLOURS, REFERENCE, SYNTHETIC
+from pages.ui.charts import SYNTHETIC, laid_out, vertical
 from pages.ui.components import chart
 from pages.ui.gan.measures import finished_measures
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
-from pages.ui.gan.tables import pair_frame, quantile_frame, three_digits
 from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.generator.measures import GenerativeReport
-from pneumo_core.evaluation.generator.memorisation import Memorisation
+from pneumo_core.evaluation.generator.memorisation import Memorisation, nearest_pairs, quantile_points
 from pneumo_core.evaluation.wording import percent, percent_text
 from pneumo_core.inference.gan_measures import GanMeasures, read_learned
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.records import Label, NotApplicable
+from pneumo_core.reporting.drawing import COLORS
+from pneumo_core.reporting.gan_tables import three_digits
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import gan_run_config
 
@@ -44,7 +46,7 @@ def copies_panel(run: RunDirectory, index: DataIndex | None) -> None:
     _share(found)
     _distances(found, report, space, gan_run_config(run).label)
     st.subheader("Nearest pairs")
-    _pairs(run, index, measures, pair_frame(found))
+    _pairs(run, index, measures, nearest_pairs(found))
 
 
 def _share(found: Memorisation) -> None:
@@ -52,23 +54,22 @@ def _share(found: Memorisation) -> None:
     st.metric(
         "Generated images that are flagged",
         "n/a" if isinstance(share, NotApplicable) else percent(share.value),
-        help=f"Nearer to a training image than {percent(1 - expected, 0)} of the training images are to any of another "
-        "patient, or equal to one.",
+        help=TERMS["memorization"],
     )
     if isinstance(share, NotApplicable):
         st.info(f"Not applicable: {share.reason}.")
         return
     st.caption(
-        f"{percent_text(share)}, 95 %, n = {share.n:,}; without copying about {percent(expected, 0)} would be flagged."
+        f"{percent_text(share)}, 95 %, n = {share.n:,}; without memorization about {percent(expected, 0)} would be flagged."
     )
     if share.low > expected:
         st.warning(
-            "More than without copying: some samples may be copies of patients' images. Look at the first pairs."
+            "More than without memorization: some samples may be copies of patients' images. Check the first pairs."
         )
     elif share.high < expected:
-        st.success("Fewer than without copying: this measure shows no sign of copies.")
+        st.success("Fewer than without memorization: this measure shows no sign of copies.")
     else:
-        st.info("As many as without copying, as far as this number of samples can tell.")
+        st.info("No difference from the expected number without memorization, for this number of samples.")
 
 
 def _distances(found: Memorisation, report: GenerativeReport, space: str, label: Label) -> None:
@@ -79,35 +80,32 @@ def _distances(found: Memorisation, report: GenerativeReport, space: str, label:
     unit = (
         "root-mean-square difference of pixels in [0, 1]" if space == _SPACES[0] else "Euclidean distance of features"
     )
-    table = quantile_frame(found)
+    table = quantile_points(found)
     chart(
-        distance_figure(table, found.threshold, COLOURS[label], unit),
+        distance_figure(table, found.threshold, COLORS[label], unit),
         table,
         title=f"Distances to the nearest training image, by {space}",
         where=f"train, n = {report.n_generated:,} generated and {report.n_real:,} real images",
         caption="Of a generated image to its nearest training image, and of a training image to the nearest one of another "
-        "patient. Where the curve of the generated images lies to the left, they come nearer to the training images than "
-        "real images of other patients do; what is left of the dashed line is flagged.",
+        "patient. If the curve of the generated images lies to the left, they are nearer to the training images than "
+        "real images of other patients; samples to the left of the dashed line are flagged.",
     )
 
 
-def distance_figure(table: pd.DataFrame, threshold: float, colour: str, unit: str) -> go.Figure:
+def distance_figure(table: pd.DataFrame, threshold: float, color: str, unit: str) -> go.Figure:
     """Shares of images that are at most so far, straight between the known quantiles, and the flag's threshold."""
     figure = go.Figure()
     for name, of, line in (
         ("generated", "generated images", SYNTHETIC),
-        ("real", "real images, to other patients", colour),
+        ("real", "real images, to other patients", color),
     ):
         figure.add_scatter(
             x=table[name], y=table["share of images"], mode="lines+markers", name=of, line={"color": line, "width": 2.5}
         )
-    dashed = {"color": REFERENCE, "dash": "dash", "width": 2}
-    figure.add_vline(x=threshold, line=dashed)
-    figure.add_scatter(x=[None], y=[None], mode="lines", name=f"flagged below {three_digits(threshold)}", line=dashed)
+    vertical(figure, threshold, f"flagged below {three_digits(threshold)}")
     figure.update_xaxes(title_text=unit, rangemode="tozero")
     figure.update_yaxes(title_text="share of images", range=[-0.02, 1.02], tickformat=".0%")
-    legend = {"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0}
-    return figure.update_layout(height=380, margin={"l": 8, "r": 8, "t": 32, "b": 8}, legend=legend)
+    return laid_out(figure, 380, -0.2)
 
 
 def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pairs: pd.DataFrame) -> None:

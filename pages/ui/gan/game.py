@@ -1,4 +1,4 @@
-"""Which is real? A game that asks, image by image, and counts how well its player can tell."""
+"""Which is real? A game that measures how well its player distinguishes real from generated images."""
 
 import secrets
 from dataclasses import dataclass, replace
@@ -27,29 +27,29 @@ _SIDE = 384
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was shown in a round, and what it was called."""
+    """Image and answer of a round."""
 
     is_generated: bool
     called_generated: bool
 
     @property
     def is_right(self) -> bool:
-        """Whether the player told."""
+        """Whether the answer is correct."""
         return self.is_generated == self.called_generated
 
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """A game as it stands."""
+    """State of a game."""
 
-    seed: int  # Decides what is shown; nobody sees it.
+    seed: int  # Determines the images; it is not shown.
     rounds: int
-    shown: int = 0  # Images before the present one; an answer that is taken back has used up its image.
+    shown: int = 0  # Images before the current one; an undone answer uses up its image.
     answers: tuple[Answer, ...] = ()
 
     @property
     def is_generated(self) -> bool:
-        """What the present image is: each round's toss of a coin, so that counting does not help."""
+        """Whether the current image is generated: an independent random choice, so that counting does not help."""
         return bool(np.random.default_rng([self.seed, self.shown, 1]).integers(2))
 
     def answered(self, *, called_generated: bool) -> "Game":
@@ -58,47 +58,47 @@ class Game:
         return replace(self, shown=self.shown + 1, answers=(*self.answers, answer))
 
     def taken_back(self) -> "Game":
-        """The game without its last answer; its image is known by now, so another one takes its place."""
+        """The game without its last answer; its image is already known and is replaced."""
         return replace(self, answers=self.answers[:-1])
 
 
 def score(answers: tuple[Answer, ...]) -> Estimate | NotApplicable:
-    """Share of right answers."""
+    """Fraction of correct answers."""
     return wilson(sum(answer.is_right for answer in answers), len(answers))
 
 
 def verdict(answers: tuple[Answer, ...]) -> str:
-    """What a finished game says, in plain words."""
+    """Result of a finished game, for people."""
     share = score(answers)
     if isinstance(share, NotApplicable) or share.low <= 0.5 <= share.high:
         return (
-            "These answers do not show that you can tell real from generated: the interval contains 50 %, what guessing gives. "
-            f"Of {len(answers)} answers, {needed(len(answers))} had to be right to rule guessing out."
+            "These answers do not show that you can distinguish the kinds: the interval contains 50 %, the rate of guessing. "
+            f"Of {len(answers)} answers, {needed(len(answers))} must be correct to exclude guessing."
         )
     if share.low > 0.5:
-        return "You could tell real from generated: guessing would hardly have got so many right."
-    return "You saw a difference, but took it the wrong way round: guessing would have got more right."
+        return "You can distinguish real from generated: guessing would hardly give so many correct answers."
+    return "You saw a difference, but reversed it: guessing would give more correct answers."
 
 
 def needed(n: int) -> int:
-    """Fewest right answers of `n` whose interval lies above one half."""
+    """Minimum number of correct answers of `n` whose interval lies above one half."""
     shares = (wilson(right, n) for right in range(n + 1))
     return next(right for right, share in enumerate(shares) if isinstance(share, Estimate) and share.low > 0.5)
 
 
 def error_table(answers: tuple[Answer, ...]) -> pd.DataFrame:
-    """How many images of each kind were called the other, with the share's interval."""
+    """Number of mistakes for each kind of image, with the interval of their rate."""
     rows = []
-    for is_generated, told in ((False, "real called generated"), (True, "generated called real")):
+    for is_generated, mistake in ((False, "real classified as generated"), (True, "generated classified as real")):
         own = [answer for answer in answers if answer.is_generated == is_generated]
         wrong = sum(not answer.is_right for answer in own)
         share = percent_text(wilson(wrong, len(own)))
-        rows.append({"mistake": told, "images": f"{wrong} of {len(own)}", "share (95 % interval)": share})
+        rows.append({"mistake": mistake, "images": f"{wrong} of {len(own)}", "share (95 % interval)": share})
     return pd.DataFrame(rows)
 
 
 def game_panel(run: RunDirectory, index: DataIndex | None) -> None:
-    """The game about a finished DCGAN; it stands as it was left when the reader comes back from another page."""
+    """The game about a finished DCGAN; its state survives a change of page."""
     if not is_there(run.manifest):
         st.info(
             f"The game needs a finished DCGAN; the state of this one is '{run_state(run).value}'. The tab 'Train' follows or "
@@ -123,10 +123,10 @@ def _before(run: RunDirectory, key: str, n_real: int) -> None:
     st.subheader("Which is real?")
     st.markdown(
         f"Each round shows one image: one of the {n_real:,} real training images of class {config.label.name} that the DCGAN "
-        "has learned from, or a generated one that nobody has seen. A coin decides which. Both are "
+        "was trained on, or a new generated one, with equal probability. Both are "
         f"{config.image_size} × {config.image_size} pixels and enlarged alike: only what they show can tell them apart.\n\n"
-        "The score says how well *you* tell *these* apart at this size; it says nothing of larger images, of a radiologist's "
-        "eye, or of whether generated images are any use."
+        "The score measures how well *you* distinguish *these* images at this size. It does not apply to larger images or to "
+        "radiologists, and does not show whether generated images are useful."
     )
     rounds = st.segmented_control("Rounds", ROUNDS, default=20, required=True, key="rounds")
     new = Game(secrets.randbelow(2**31), rounds)
@@ -152,10 +152,10 @@ def _feedback(answers: tuple[Answer, ...]) -> None:
     """The last answer, and the score so far."""
     kind = "generated" if answers[-1].is_generated else "real"
     if answers[-1].is_right:
-        st.success(f"Right: that image was {kind}.", icon=":material/check:")
+        st.success(f"Correct: that image was {kind}.", icon=":material/check:")
     else:
         st.error(f"Wrong: that image was {kind}.", icon=":material/close:")
-    st.metric("Right answers", f"{sum(answer.is_right for answer in answers)} of {len(answers)}")
+    st.metric("Correct answers", f"{sum(answer.is_right for answer in answers)} of {len(answers)}")
     st.caption(
         f"{percent_text(score(answers))}, 95 % interval (Wilson), n = {len(answers)} images; guessing gives 50 %."
     )
@@ -164,11 +164,11 @@ def _feedback(answers: tuple[Answer, ...]) -> None:
 def _controls(key: str, game: Game) -> None:
     with st.container(horizontal=True):
         st.button(
-            "Take the last answer back",
+            "Undo the last answer",
             icon=":material/undo:",
             shortcut="U",
             disabled=not game.answers,
-            help="Another image takes its place, since you know by now what it was.",
+            help="The image is replaced, since its kind is already known.",
             on_click=_put,
             args=(key, game.taken_back()),
         )
@@ -177,16 +177,16 @@ def _controls(key: str, game: Game) -> None:
 
 def _after(key: str, game: Game) -> None:
     _feedback(game.answers)
-    st.subheader("What your answers say")
+    st.subheader("Result")
     st.markdown(verdict(game.answers))
     st.table(error_table(game.answers), hide_index=True, alt="Mistakes by kind")
     if back := game.shown - len(game.answers):
-        st.caption(f"Answers taken back: {back}. The score is fair only if they were slips.")
+        st.caption(f"Undone answers: {back}. The score is fair only if they were accidental.")
     _controls(key, game)
 
 
 def _image(run: RunDirectory, game: Game, real: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A round's image. Both kinds are at hand before one is chosen: neither can be told by how long it takes."""
+    """A round's image. Both kinds are prepared before one is chosen, so that the delay does not reveal the kind."""
     block, place = divmod(game.shown, _BLOCK)
     samples = samples_of(run.run_id, game.seed, block * _BLOCK, _BLOCK)
     order = np.random.default_rng(game.seed).permutation(len(real))
@@ -195,5 +195,5 @@ def _image(run: RunDirectory, game: Game, real: NDArray[np.uint8]) -> NDArray[np
 
 
 def _put(key: str, game: Game | None) -> None:
-    """Make a game the present one. It was worked out as its button was drawn, so a second click answers nothing more."""
+    """Set the current game. It was computed when its button was drawn, so a second click has no effect."""
     st.session_state[key] = game

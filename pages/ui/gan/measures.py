@@ -1,16 +1,18 @@
-"""How good a DCGAN's samples are: every measure beside what real images reach against each other."""
-
-from typing import Any
+"""Measures of a DCGAN's samples, each beside the value of real images against each other."""
 
 import streamlit as st
 
-from pages.ui.gan.tables import measure_rows, numbers_frame, spoken_frame, words_of
+from pages.ui.cached import of_runs
 from pages.ui.pictures import plain
+from pages.ui.table import download, text_frame
 from pneumo_core.data.synthetic import MARK
 from pneumo_core.evaluation.generator.measures import FeatureMeasures
 from pneumo_core.evaluation.wording import percent_text
 from pneumo_core.inference.gan_measures import GanMeasures, read_measures
 from pneumo_core.records import Estimate, NotApplicable
+from pneumo_core.reporting.document import table_csv
+from pneumo_core.reporting.gan_tables import measures_table, words_of
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, find_run, verified_file
@@ -18,7 +20,7 @@ from pneumo_core.runs.submission import gan_run_config
 
 
 def measures_panel(run: RunDirectory) -> None:
-    """The headline, every measure as a table, the classifier's view, and files to take away."""
+    """The headline, all measures as a table, the classifier's predictions, and downloads."""
     measures = finished_measures(run)
     if measures is None:
         return
@@ -26,42 +28,33 @@ def measures_panel(run: RunDirectory) -> None:
     space = _space(report.features)
     st.caption(
         f"{report.n_generated:,} generated images (seed {measures.sample_seed}) against the {report.n_real:,} training images "
-        f"of {report.n_patients:,} patients that the DCGAN has learned from, {report.image_size} × {report.image_size} pixels. "
-        "The real images are of the training split: nothing here is about test images."
+        f"of {report.n_patients:,} patients that the DCGAN was trained on, {report.image_size} × {report.image_size} pixels. "
+        "The real images are training images; these measures do not involve test images."
     )
     st.markdown(
-        f"Feature space: **{plain(space)}**. KID, FID, precision and recall are measured in it. Numbers of another feature "
-        "space, as other papers and other runs may have, cannot be compared with these."
+        f"Feature space: **{plain(space)}**. KID, FID, precision and recall are measured in it. Numbers in another feature "
+        "space, such as in papers or other runs, are not comparable with these."
     )
     _headline(measures)
-    rows = measure_rows(measures)
+    table = measures_table(run.run_id, report, measures.real_called_pneumonia)
     st.subheader("Every measure")
-    st.table(
-        spoken_frame(rows).map(plain),
-        hide_index=True,
-        alt=f"Every measure with its interval, n and what real images reach; feature space {space}",
-    )
+    st.table(text_frame(table).map(plain), hide_index=True, alt=f"{table.caption}; feature space {space}")
     st.caption(
-        "In brackets: 95 % intervals. A floor or ceiling is what halves of the real patients reach against each other: mean "
+        "In brackets: 95 % intervals. A floor or ceiling is the value of halves of the real patients against each other: mean "
         "and the middle 95 % of random halves; rows 'at equal numbers' hold samples against such halves, and their intervals "
         "are over the halves too. Ratios are to the upper end of a floor, and at most 1 where real images differ as much."
     )
     _classifier(measures)
-    with st.expander("How the measures were made"):
+    with st.expander("Methods"):
         st.markdown(plain(report.methods))
     with st.container(horizontal=True):
         name = f"{MARK}-{run.run_id}-measures"
-        csv = numbers_frame(rows, measures).to_csv(index=False)
-        json = verified_file(run, run.measures)
-        files = (("Measures (CSV)", csv, "csv", "text/csv"), ("Measures (JSON)", json, "json", "application/json"))
-        for label, data, ending, mime in files:
-            st.download_button(
-                label, data, f"{name}.{ending}", mime=mime, on_click="ignore", icon=":material/download:"
-            )
+        download("Measures (CSV)", table_csv(table), f"{name}.csv", "text/csv")
+        download("Measures (JSON)", verified_file(run, run.measures), f"{name}.json", "application/json")
 
 
 def finished_measures(run: RunDirectory) -> GanMeasures | None:
-    """A DCGAN's measures, read once; None, and why on the page, where it has not finished.
+    """A DCGAN's measures, read once; None, with the reason on the page, if it has not finished.
 
     Raises:
         CorruptError: They are not what was written.
@@ -72,12 +65,11 @@ def finished_measures(run: RunDirectory) -> GanMeasures | None:
             "it, or resumes it."
         )
         return None
-    found: GanMeasures = _read(run.run_id, run.manifest.stat().st_mtime_ns)
-    return found
+    return _read(run.run_id)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _read(run_id: str, manifest_ns: int) -> Any:  # noqa: ARG001  Part of the key: a run that was finished anew is read again.
+@of_runs(st.cache_resource, max_entries=4, show_spinner=False)
+def _read(run_id: str) -> GanMeasures:
     return read_measures(find_run(run_id))
 
 
@@ -93,10 +85,10 @@ def _headline(measures: GanMeasures) -> None:
                 "KID",
                 features.kid,
                 "95 %",
-                "Distance between generated and real images in the feature space; 0 is none.",
+                TERMS["KID"],
             ),
-            ("KID of real against real", features.kid_floor, "range of halves", "The floor: what chance alone makes."),
-            ("KID by its floor's upper end", features.kid_ratio, "95 %", "At most 1: as close as real images."),
+            ("KID of real against real", features.kid_floor, "range of halves", TERMS["floor"]),
+            ("Ratio of KID to its floor", features.kid_ratio, "95 %", TERMS["ratio to the floor"]),
         )
         grid = st.grid(len(cards), min_column_width=200, border=True)
         for title, estimate, kind, words in cards:
@@ -112,10 +104,10 @@ def _headline(measures: GanMeasures) -> None:
 
 
 def kid_words(found: FeatureMeasures) -> str:
-    """KID against its floor in one plain sentence."""
+    """KID against its floor in one sentence."""
     ratio = found.kid_ratio
     if isinstance(ratio, NotApplicable):
-        return f"How KID compares with its floor cannot be said: {ratio.reason}."
+        return f"KID cannot be compared with its floor: {ratio.reason}."
     halves = "halves of the real ones differ from each other"
     if ratio.low <= 1:
         may = "" if ratio.high <= 1 else "may "

@@ -1,4 +1,4 @@
-"""Generated images on a page, never without the word: how they are drawn, laid out, and held against real ones."""
+"""Generated images on a page, always marked as synthetic: controls, grids, and comparison with real images."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,6 +14,7 @@ from pneumo_core.data.source import default_folder
 from pneumo_core.data.synthetic import sheet
 from pneumo_core.errors import DataError
 from pneumo_core.jobs.runs import view
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import gan_run_config
 
@@ -27,23 +28,23 @@ _STEPS = 8
 
 
 def enlarged(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """An image whose pixels are squares, as large as whole ones let its width come to `side`."""
+    """An image enlarged by a whole factor, to a width of at most `side`."""
     factor = max(1, side // image.shape[1])
     return np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
 
 
 def generated_badge() -> None:
-    """The word that stands by every generated image."""
+    """The badge of generated images."""
     st.badge("generated", icon=":material/auto_awesome:", color="violet")
 
 
 def real_badge() -> None:
-    """The word that stands by real images where generated ones are near."""
+    """The badge of real images next to generated ones."""
     st.badge("real", icon=":material/radiology:", color="green")
 
 
 def draw_settings() -> tuple[int, float | None]:
-    """Controls of what is drawn, kept in the address: the seed, and the truncation or None."""
+    """Controls of the samples, kept in the address: the seed, and the truncation or None."""
     left, right = st.columns(2)
     seed = left.number_input(
         "Seed",
@@ -52,7 +53,7 @@ def draw_settings() -> tuple[int, float | None]:
         0,
         key=SEED,
         bind="query-params",
-        help="Each seed has samples of its own, numbered from 0.",
+        help=TERMS["sample seed"],
     )
     truncation = right.number_input(
         "Truncation",
@@ -64,21 +65,20 @@ def draw_settings() -> tuple[int, float | None]:
         placeholder="none",
         key="truncation",
         bind="query-params",
-        help="Keeps every entry of a latent within so many standard deviations: a lower limit gives more typical images "
-        "that vary less. Empty: none.",
+        help=TERMS["truncation"],
     )
     return int(seed), truncation
 
 
 def truncation_words(truncation: float | None) -> str:
-    """A truncation in words."""
+    """A truncation as text."""
     return "no truncation" if truncation is None else f"truncation {truncation:g}"
 
 
 def show_numbered(
     images: NDArray[np.uint8], names: Sequence[str], on_open: Callable[[int], None] | None = None, first: int = 0
 ) -> None:
-    """Generated images in a grid, each above its name, which opens it where `on_open` takes its number."""
+    """Generated images in a grid, each above its name, which opens it if `on_open` is given."""
     grid = st.grid(_COLUMNS, min_column_width=80, gap="small")
     for number, (image, name) in enumerate(zip(images, names, strict=True), first):
         with grid.container(gap="xxsmall", horizontal_alignment="center"):
@@ -92,9 +92,9 @@ def show_numbered(
 
 
 def real_images(run: RunDirectory, index: DataIndex | None) -> NDArray[np.uint8] | None:
-    """The images that a finished DCGAN has learned from, or None and the reason on the page where they are not here."""
+    """A finished DCGAN's training images, or None, with the reason on the page, if they are not available."""
     if index is None and default_folder() is None and not view(run.run_id).data.is_phantom:
-        st.info("No real images to compare with: it has learned from X-rays. Connect them on Dataset.")
+        st.info("No real images to compare with: it was trained on X-rays. Connect them on Dataset.")
         return None
     try:
         return learned_of(run.run_id, index or needed_index())[0]
@@ -104,7 +104,7 @@ def real_images(run: RunDirectory, index: DataIndex | None) -> NDArray[np.uint8]
 
 
 def show_between(run: RunDirectory) -> None:
-    """The way from one sample to another: where images change in steps and not by leaps, they were not learned by heart."""
+    """Interpolation between two samples: gradual changes speak against memorization."""
     from pneumo_core.inference.generator import MAX_NUMBER, generate, interpolate, latents
 
     seed, truncation = draw_settings()
@@ -120,8 +120,8 @@ def show_between(run: RunDirectory) -> None:
     between = [f"{step} of {_STEPS - 1}" for step in range(1, _STEPS - 1)]
     show_numbered(images, [f"sample {numbers[0]:,}", *between, f"sample {numbers[1]:,}"])
     st.caption(
-        f"{_STEPS} generated images on the way between two latents of seed {seed}, {truncation_words(truncation)}. Smooth "
-        "changes speak for a generator that has learned what chests look like; leaps are a sign of images learned by heart "
+        f"{_STEPS} generated images between two latents of seed {seed}, {truncation_words(truncation)}. Smooth "
+        "changes indicate that the generator has learned the appearance of chests; jumps are a sign of memorization "
         "(Radford 2016, arXiv:1511.06434, section 6.1). 'Copies' looks closer."
     )
 
@@ -140,15 +140,15 @@ def show_beside(run: RunDirectory, index: DataIndex | None) -> None:
     if real is not None:
         count = min(count, len(real))
         rows = np.random.default_rng(seed).choice(len(real), count, replace=False)
-        told = f"{count} of the {len(real):,} real training images of class {label} that it learned from, drawn by seed {seed}"
-        walls.append((real_badge, told, real[rows]))
-    told = f"Generated images 0 to {count - 1} of seed {seed}, {truncation_words(truncation)}"
-    walls.append((generated_badge, told, samples_of(run.run_id, seed, 0, count, truncation)))
-    for column, (badge, told, images) in zip(st.columns(len(walls), gap="large"), walls, strict=True):
+        caption = f"{count} of the {len(real):,} real training images of class {label}, selected with seed {seed}"
+        walls.append((real_badge, caption, real[rows]))
+    caption = f"Generated images 0 to {count - 1} of seed {seed}, {truncation_words(truncation)}"
+    walls.append((generated_badge, caption, samples_of(run.run_id, seed, 0, count, truncation)))
+    for column, (badge, caption, images) in zip(st.columns(len(walls), gap="large"), walls, strict=True):
         with column:
             badge()
-            st.image(enlarged(sheet(images), SHEET_WIDTH), width="stretch", output_format="PNG", alt=told)
-            st.caption(f"{told}; {images.shape[2]} × {images.shape[1]} pixels each.")
+            st.image(enlarged(sheet(images), SHEET_WIDTH), width="stretch", output_format="PNG", alt=caption)
+            st.caption(f"{caption}; {images.shape[2]} × {images.shape[1]} pixels each.")
 
 
 def _next_seed() -> None:

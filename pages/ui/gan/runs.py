@@ -1,8 +1,8 @@
-"""Which DCGAN the GAN lab is about: the run in the address, else the newest finished one of the connected data set."""
+"""The DCGAN of the GAN lab: the run in the address, else the newest finished one of the connected data set."""
 
 import streamlit as st
 
-from pages.ui.components import STATE_COLOURS, run_name
+from pages.ui.components import STATE_COLORS, run_name
 from pages.ui.pictures import plain
 from pneumo_core.data.gan_arm import collapse_of
 from pneumo_core.data.index import DataIndex
@@ -20,32 +20,32 @@ def choose_gan(index: DataIndex | None) -> RunView | None:
         StoreError: The runs cannot be read.
     """
     known = {item.run_id: item for item in views() if item.is_gan}
-    asked = st.query_params.get("run")
-    if asked is not None and asked not in known:
+    requested = st.query_params.get("run")
+    if requested is not None and requested not in known:
         st.warning(
-            plain(f"No DCGAN's run is called {asked!r}. The list has all that there are; classifiers are under Train.")
+            plain(f"There is no DCGAN run {requested!r}. The list shows all DCGANs; classifiers are under Train.")
         )
-        asked = None
+        requested = None
     if not known:
         return None
     usual = min(known, key=lambda name: _rank(known[name], index))
     chosen = st.selectbox(
         "DCGAN",
         list(known),
-        index=list(known).index(asked or usual),
+        index=list(known).index(requested or usual),
         format_func=lambda name: f"{run_name(known[name])} ({known[name].state.value})",
     )
     if st.query_params.get("run") != chosen:
         st.query_params["run"] = chosen
     item = known[chosen]
     if item.state is not RunState.SUCCEEDED:
-        st.markdown(f":{STATE_COLOURS[item.state]}-badge[{item.state.value}]")
+        st.markdown(f":{STATE_COLORS[item.state]}-badge[{item.state.value}]")
     elif not item.problem and (collapse := collapse_of(item.run)):
         st.warning(plain(f"Its samples have collapsed: {collapse}."))
     return item
 
 
 def _rank(item: RunView, index: DataIndex | None) -> tuple[bool, bool, bool]:
-    """Finished before unfinished, then the connected data set's own, then X-rays before phantoms; the newest of equals."""
+    """Order: finished before unfinished, then the connected data set's own, then X-rays before phantoms, then the newest."""
     is_other = index is None or item.data.data_id != index.data_id
     return item.state is not RunState.SUCCEEDED, is_other, item.data.is_phantom

@@ -1,4 +1,4 @@
-"""A DCGAN's samples: how they came to be, new ones, the way from one to another, and beside real images."""
+"""A DCGAN's samples: timeline of the training, new samples, interpolation, and comparison with real images."""
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +15,7 @@ from pages.ui.gan.pictures import (
     truncation_words,
 )
 from pages.ui.pictures import plain
+from pages.ui.table import download
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.synthetic import MARK, SHEET_COLUMNS, synthetic_name, synthetic_png
@@ -31,7 +32,7 @@ _PAGE_SIZE = 64
 
 
 def samples_panel(run: RunDirectory, index: DataIndex | None) -> None:
-    """One of the sections; only the timeline is there before the run is finished, and only it needs no generator."""
+    """One of the sections; only the timeline is available before the run is finished, as it needs no generator."""
     section = st.segmented_control(
         "Samples",
         SECTIONS,
@@ -60,16 +61,16 @@ def samples_panel(run: RunDirectory, index: DataIndex | None) -> None:
 
 
 def _timeline(run: RunDirectory) -> None:
-    """What became of the same latents, epoch by epoch."""
+    """Samples of the same latents after different epochs."""
     is_finished = is_there(run.manifest)
     if not is_finished and run_state(run).is_live:
-        st.button("Look for newer sheets", icon=":material/refresh:")
+        st.button("Load newer sheets", icon=":material/refresh:")
     with store_errors(run.path):
         epochs = sorted(
             int(path.stem.removeprefix("sheet-")) for path in run.path.glob("sheet-" + "[0-9]" * 5 + ".png")
         )
     if not epochs:
-        st.info("No sheet of samples is there. A run draws its first after one epoch.")
+        st.info("There is no sheet of samples yet. A run saves the first after one epoch.")
         return
     epoch = epochs[0]
     if len(epochs) > 1:
@@ -87,35 +88,28 @@ def _timeline(run: RunDirectory) -> None:
         return
     side = pixels.shape[1] // SHEET_COLUMNS
     count = pixels.shape[0] // side * SHEET_COLUMNS
-    told = f"{count} generated images after epoch {epoch:,} of {gan_run_config(run).epochs:,}"
+    caption = f"{count} generated images after epoch {epoch:,} of {gan_run_config(run).epochs:,}"
     generated_badge()
     shown = enlarged(pixels, SHEET_WIDTH)
-    st.image(shown, width=shown.shape[1], output_format="PNG", alt=f"A sheet of {told}")
+    st.image(shown, width=shown.shape[1], output_format="PNG", alt=f"A sheet of {caption}")
     st.caption(
-        f"{told}, {side} × {side} pixels each. All sheets are of the same latents, so that each place shows what became of "
+        f"{caption}, {side} × {side} pixels each. All sheets are of the same latents, so that each place shows what became of "
         "one image."
     )
-    st.download_button(
-        "This sheet (PNG)",
-        data,
-        f"{MARK}-{run.run_id}-{path.name}",
-        mime="image/png",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    download("This sheet (PNG)", data, f"{MARK}-{run.run_id}-{path.name}", "image/png")
 
 
 # --- New samples ------------------------------------------------------------------------------------------------------
 
 
 def _new_samples(run: RunDirectory) -> None:
-    """Samples of any seed, a page at a time, or one of them as large as it can be looked at."""
+    """Samples of any seed, in pages, or one of them enlarged."""
     from pneumo_core.inference.generator import MAX_SAMPLES
 
     seed, truncation = draw_settings()
-    asked = st.query_params.get("sample")
-    if asked is not None:
-        _show_one(run, seed, truncation, asked)
+    requested = st.query_params.get("sample")
+    if requested is not None:
+        _show_one(run, seed, truncation, requested)
         return
     page = st.pagination(MAX_SAMPLES // _PAGE_SIZE, key="samples_page", bind="query-params")
     first = (page - 1) * _PAGE_SIZE
@@ -129,10 +123,14 @@ def _new_samples(run: RunDirectory) -> None:
     _zip(run, seed, truncation, first)
 
 
-def _show_one(run: RunDirectory, seed: int, truncation: float | None, asked: str) -> None:
+def _show_one(run: RunDirectory, seed: int, truncation: float | None, requested: str) -> None:
     from pneumo_core.inference.generator import MAX_NUMBER
 
-    number = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) <= len(str(MAX_NUMBER)) else -1
+    number = (
+        int(requested)
+        if requested.isascii() and requested.isdecimal() and len(requested) <= len(str(MAX_NUMBER))
+        else -1
+    )
     with st.container(horizontal=True):
         page = max(0, number) // _PAGE_SIZE + 1
         st.button("Back to the samples", icon=":material/grid_view:", shortcut="Esc", on_click=_close, args=(page,))
@@ -141,7 +139,7 @@ def _show_one(run: RunDirectory, seed: int, truncation: float | None, asked: str
             st.button(label, disabled=is_none, shortcut=key, on_click=_open, args=(other,))
     if number < 0:
         raise ConfigError(
-            f"sample must be a whole number from 0 to {MAX_NUMBER}. Received: sample={asked[:40]!r}; go back to the samples"
+            f"sample must be a whole number from 0 to {MAX_NUMBER}. Received: sample={requested[:40]!r}; go back to the samples"
         )
     image = samples_of(run.run_id, seed, number, 1, truncation)[0]
     facts = {
@@ -159,35 +157,23 @@ def _show_one(run: RunDirectory, seed: int, truncation: float | None, asked: str
         st.image(shown, width=shown.shape[1], output_format="PNG", alt=alt)
         st.caption(f"Enlarged {shown.shape[0] // image.shape[0]} times, without smoothing.")
     with right:
-        told = {**facts, "Pixels": f"{image.shape[1]} × {image.shape[0]}"}
-        table = pd.DataFrame({"fact": list(told), "value": [plain(str(value)) for value in told.values()]})
-        st.table(table, hide_header=True, hide_index=True, alt="How the sample was drawn")
-        st.download_button(
-            "This sample (PNG)",
-            synthetic_png(image, facts),
-            synthetic_name(run.run_id, seed, number),
-            mime="image/png",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-        st.caption("The file's metadata say that it is synthetic, and how it was drawn.")
+        caption = {**facts, "Pixels": f"{image.shape[1]} × {image.shape[0]}"}
+        table = pd.DataFrame({"fact": list(caption), "value": [plain(str(value)) for value in caption.values()]})
+        st.table(table, hide_header=True, hide_index=True, alt="Parameters of the sample")
+        name = synthetic_name(run.run_id, seed, number)
+        download("This sample (PNG)", synthetic_png(image, facts), name, "image/png")
+        st.caption("The file's metadata mark it as synthetic and hold its parameters.")
 
 
 def _zip(run: RunDirectory, seed: int, truncation: float | None, first: int) -> None:
-    """Many samples as a file that is made when it is asked for."""
+    """Many samples as a file that is created on request."""
     from pneumo_core.inference.samples import MAX_ZIP, sample_zip
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = int(st.number_input(f"Samples from {first:,} on", 1, MAX_ZIP, _PAGE_SIZE, key="zip_count", width=220))
-        st.download_button(
-            "Download (ZIP)",
-            lambda: sample_zip(run, count, seed, truncation, first),
-            f"{MARK}-{run.run_id}-seed{seed}-{first}-{first + count - 1}.zip",
-            mime="application/zip",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-    st.caption("The file is made on the click: a second for a page, up to a minute for the most.")
+        name = f"{MARK}-{run.run_id}-seed{seed}-{first}-{first + count - 1}.zip"
+        download("Download (ZIP)", lambda: sample_zip(run, count, seed, truncation, first), name, "application/zip")
+    st.caption("The file is created on the click: a second for a page, up to a minute for the maximum.")
 
 
 def _open(number: int) -> None:

@@ -1,4 +1,4 @@
-"""Training a DCGAN from the browser: what to train and what it costs, and a run as it goes."""
+"""Training of a DCGAN in the browser: the form with its cost, and the live view of a run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,10 +8,9 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
-from pages.ui.charts import COLOURS, MODEL, REFERENCE, SYNTHETIC
+from pages.ui.charts import DASHED, MODEL, SYNTHETIC, laid_out
 from pages.ui.components import chart, show_error
 from pages.ui.gan.pictures import generated_badge
-from pages.ui.gan.tables import gan_epochs
 from pages.ui.pictures import plain
 from pages.ui.train.balance import KEPT
 from pages.ui.train.form import choose_executor
@@ -24,8 +23,11 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import require_learnable
 from pneumo_core.data.synthetic import SHEET_COLUMNS
 from pneumo_core.errors import PneumoError
+from pneumo_core.evaluation.curves import gan_points
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Label, RunState, Split
+from pneumo_core.reporting.drawing import COLORS
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import store_errors
 from pneumo_core.runs.store import RunDirectory
 
@@ -40,11 +42,11 @@ def train_panel(index: DataIndex) -> None:
         st.caption("  \n".join(map(plain, cost_lines(config, index, executor))))
         run_button(config, index, executor)
     except PneumoError as error:
-        show_error(error)  # The run below is drawn all the same.
+        show_error(error)  # The run below is still drawn.
 
 
 def live_panel(run_id: str) -> None:
-    """A DCGAN's run, live while it is going: how far it is, its curves, and what it draws."""
+    """A DCGAN's run, live while it works: progress, curves, and samples."""
     st.subheader("The chosen DCGAN")
     run_panel(run_id, _curves)
 
@@ -67,7 +69,7 @@ def _choose(index: DataIndex) -> GanConfig:
             default=Label.NORMAL,
             required=True,
             format_func=lambda label: f"{label.name}: {index.counts()[Split.TRAIN, label]:,}",
-            help="The class whose images it learns. To balance a classifier's classes it must be the smaller one.",
+            help="Class of the training images. To balance a classifier's classes, it must be the smaller class.",
             key="gan_label",
             **KEPT,
         )
@@ -78,7 +80,7 @@ def _choose(index: DataIndex) -> GanConfig:
             default=usual_gan_size(hardware().kind),
             required=True,
             format_func=lambda size: f"{size} × {size}",
-            help="128 takes about four times as long, and is meant for a GPU.",
+            help="128 takes about four times as long and is intended for a GPU.",
             key="gan_size",
             **KEPT,
         )
@@ -89,17 +91,17 @@ def _choose(index: DataIndex) -> GanConfig:
             "Seed",
             0,
             2**31 - 1,
-            help="Seed of weights, order, latents, augmentation and of which patients are left out.",
+            help=TERMS["seed"],
             key="gan_seed",
             **KEPT,
         )
-    with st.expander(f"What '{preset.value}' stands for"):
+    with st.expander(f"About the preset '{preset.value}'"):
         st.markdown("\n".join(f"- {caveat}" for caveat in GAN_PRESETS[preset].caveats))
     return gan_config(preset, seed=int(seed), label=Label(label), epochs=int(epochs), image_size=int(size))
 
 
 def _curves(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
-    epochs = gan_epochs(events)
+    epochs = gan_points(events)
     if epochs.empty:
         if item.state is RunState.RUNNING:
             st.caption("Curves and a first sheet of samples appear after the first epoch.")
@@ -112,9 +114,9 @@ def _curves(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
             epochs,
             title="Losses, scores and spread",
             where=f"train, {len(epochs):,} epochs",
-            caption="The discriminator's mean score of real and of generated images is 0.5 where it cannot tell them apart. "
-            "Spread is how far samples differ from each other, as a fraction of the real images' own; below the dashed line "
-            "for five epochs in a row the samples have collapsed, and the run ends. Losses need not fall.",
+            caption="The discriminator's mean score of real and of generated images is 0.5 if it cannot distinguish them. "
+            "Spread is the variation of the samples, as a fraction of that of the real images; below the dashed line for five "
+            "epochs in a row, the samples have collapsed and the run is stopped. Losses need not decrease.",
         )
     with right:
         _newest_sheet(item.run)
@@ -126,28 +128,24 @@ def gan_figure(epochs: pd.DataFrame, label: Label) -> go.Figure:
     lines = (
         ("loss_generator", "generator's loss", SYNTHETIC, 1),
         ("loss_discriminator", "discriminator's loss", MODEL, 1),
-        ("score_real", f"score of real {label.name}", COLOURS[label], 2),
+        ("score_real", f"score of real {label.name}", COLORS[label], 2),
         ("score_generated", "score of generated", SYNTHETIC, 2),
         ("spread", "spread of generated", SYNTHETIC, 3),
     )
-    for column, name, colour, row in lines:
-        style: dict[str, Any] = {"mode": "lines+markers" if len(epochs) < 30 else "lines", "line": {"color": colour}}
+    for column, name, color, row in lines:
+        style: dict[str, Any] = {"mode": "lines+markers" if len(epochs) < 30 else "lines", "line": {"color": color}}
         figure.add_scatter(x=epochs["epoch"], y=epochs[column], name=name, row=row, col=1, **style)
-    dashed = {"color": REFERENCE, "dash": "dash", "width": 2}
-    figure.add_hline(y=COLLAPSE_LIMIT, line=dashed, row=3)
-    figure.add_scatter(x=[None], y=[None], mode="lines", name=f"collapse below {COLLAPSE_LIMIT}", line=dashed)
+    figure.add_hline(y=COLLAPSE_LIMIT, line=DASHED, row=3)
+    figure.add_scatter(x=[None], y=[None], mode="lines", name=f"collapse below {COLLAPSE_LIMIT}", line=DASHED)
     for row, title in enumerate(("loss", "score", "spread"), start=1):
         figure.update_yaxes(title_text=title, rangemode="tozero", row=row)
     figure.update_yaxes(range=[-0.02, 1.02], row=2)
     figure.update_xaxes(title_text="epoch", row=3)
-    legend = {"orientation": "h", "yanchor": "top", "y": -0.12, "x": 0}
-    return figure.update_layout(
-        height=560, margin={"l": 8, "r": 8, "t": 32, "b": 8}, hovermode="x unified", legend=legend
-    )
+    return laid_out(figure, 560, -0.12, hovermode="x unified")
 
 
 def _newest_sheet(run: RunDirectory) -> None:
-    """What the generator drew last of its fixed latents."""
+    """The latest samples of the fixed latents."""
     with store_errors(run.path):
         names = sorted(run.path.glob("sheet-" + "[0-9]" * 5 + ".png"))
         if not names:
@@ -157,6 +155,6 @@ def _newest_sheet(run: RunDirectory) -> None:
     pixels = decode_gray(data, names[-1].name)
     epoch = int(names[-1].stem.removeprefix("sheet-"))
     count = pixels.shape[0] // (pixels.shape[1] // SHEET_COLUMNS) * SHEET_COLUMNS
-    told = f"{count} generated images after epoch {epoch:,}"
-    st.image(pixels, width="stretch", output_format="PNG", alt=f"A sheet of {told}")
-    st.caption(f"{told}, always of the same latents. 'Samples' has those of earlier epochs.")
+    caption = f"{count} generated images after epoch {epoch:,}"
+    st.image(pixels, width="stretch", output_format="PNG", alt=f"A sheet of {caption}")
+    st.caption(f"{caption}, always of the same latents. 'Samples' has those of earlier epochs.")

@@ -1,1 +1,1 @@
-"""What the Predict page is made of."""
+"""Parts of the Predict page."""

@@ -1,4 +1,4 @@
-"""What the Predict page draws with: samples, a bounded picture, the probability on its scale."""
+"""Parts of the Predict page: samples, a bounded image, the probability on a scale."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pages.ui.charts import COLOURS, REFERENCE
+from pages.ui.charts import REFERENCE
 from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
@@ -16,6 +16,7 @@ from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import NAMES, interval_text, percent, value_text
 from pneumo_core.inference.classify import Classifier, Prediction
 from pneumo_core.records import ImageRecord, Label, Metric, NotApplicable, Split, Subtype
+from pneumo_core.reporting.drawing import COLORS
 
 _LONGEST_SIDE = 1024
 
@@ -31,7 +32,7 @@ def bounded(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def pick_sample(index: DataIndex, split: Split) -> ImageRecord:
-    """Let the reader step through a split's images; the choice is in the address (``?image=``).
+    """Navigation through a split's images; the choice is in the address (``?image=``).
 
     Raises:
         DataError: The split has no image.
@@ -46,13 +47,13 @@ def pick_sample(index: DataIndex, split: Split) -> ImageRecord:
         raise DataError(
             f"samples come from {split.value}. Received: no image there of class {wanted}; connect other data"
         )
-    asked = st.query_params.get("image")
-    position = ids.index(asked) if asked in ids else st.session_state.get("sample_position", 0) % len(ids)
+    requested = st.query_params.get("image")
+    position = ids.index(requested) if requested in ids else st.session_state.get("sample_position", 0) % len(ids)
     if right.button("Another one", icon=":material/shuffle:", key="another"):
         position = int(np.random.default_rng().integers(len(ids)))
     chosen = middle.selectbox("Image", ids, index=position, format_func=lambda name: name.rsplit("/", 1)[-1])
     st.session_state["sample_position"] = ids.index(chosen)
-    if asked is not None or chosen != ids[0]:
+    if requested is not None or chosen != ids[0]:
         st.query_params["image"] = chosen
     row = table[table["image_id"] == chosen].iloc[0].to_dict()
     return ImageRecord(
@@ -61,7 +62,7 @@ def pick_sample(index: DataIndex, split: Split) -> ImageRecord:
 
 
 def show_rates(report: EvaluationReport) -> None:
-    """How often the model is right and wrong, on the images that it was tested on."""
+    """Error rates of the model on its test images."""
     split = Split.TEST if Split.TEST in report.splits else next(iter(report.splits))
     part = report.splits[split]
     rows = [
@@ -73,7 +74,7 @@ def show_rates(report: EvaluationReport) -> None:
         for metric in (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.ACCURACY, Metric.AUROC)
     ]
     st.markdown(
-        f"**How often this model is right** · {split.value}, n = {part.n:,} images of {part.n_patients:,} patients"
+        f"**Performance of this model** ·  {split.value}, n = {part.n:,} images of {part.n_patients:,} patients"
     )
     st.table(pd.DataFrame(rows), hide_index=True, width="content", alt=f"Figures of this model on {split.value}")
 
@@ -82,13 +83,13 @@ def show_probability(prediction: Prediction, raw: float, model: Classifier) -> t
     """The calibrated probability with the raw one beside it, or the raw one alone, with how or why.
 
     Returns:
-        The run's threshold on the scale that is shown first, and that scale in words for a sentence.
+        The run's threshold on the scale shown first, and that scale as text for a sentence.
     """
     threshold = model.operating_point.threshold
     if isinstance(prediction.calibrated, NotApplicable) or isinstance(model.calibration, NotApplicable):
         shown, scale, reason = raw, "", plain(described(model.calibration))
         st.metric("Probability of PNEUMONIA", probability_text(raw))
-        st.caption(f"Not calibrated, so it ranks images rather than counts cases: {reason}.")
+        st.caption(f"Not calibrated, so it ranks images but is not a frequency: {reason}.")
     else:
         shown, scale = prediction.calibrated, f" after calibration, {threshold:.3f} before"
         threshold = calibrated_threshold(model.calibration.calibrator, threshold)
@@ -97,15 +98,15 @@ def show_probability(prediction: Prediction, raw: float, model: Classifier) -> t
         st.markdown(f"{plain(probability_text(raw))} before calibration.")
         st.caption(
             f"Calibrated by {plain(described(model.calibration))}. On validation patients that it was not fitted on, log "
-            f"loss is {after.log_loss:.3f} with it and {before.log_loss:.3f} without. Where PNEUMONIA is rarer or commoner, "
-            "or images are made otherwise, it need not hold."
+            f"loss is {after.log_loss:.3f} with it and {before.log_loss:.3f} without. With another prevalence "
+            "or other imaging it may not be valid."
         )
     st.plotly_chart(probability_figure(shown, threshold), width="stretch", config={"displayModeBar": False})
     return threshold, scale
 
 
 def probability_text(probability: float) -> str:
-    """A probability in words that never claim certainty: a sigmoid reaches neither 0 nor 1."""
+    """A probability as text, never 0 or 1, which a sigmoid does not reach."""
     if probability > 0.999:
         return "> 99.9 %"
     return "< 0.1 %" if probability < 0.001 else percent(probability)
@@ -114,12 +115,12 @@ def probability_text(probability: float) -> str:
 def probability_figure(probability: float, threshold: float) -> go.Figure:
     """The probability on a scale from 0 to 1, with the decision threshold marked."""
     figure = go.Figure()
-    colour = COLOURS[Label.PNEUMONIA]
+    color = COLORS[Label.PNEUMONIA]
     figure.add_bar(
-        x=[probability], y=[""], orientation="h", marker_color=colour, hovertemplate="%{x:.3f}<extra></extra>"
+        x=[probability], y=[""], orientation="h", marker_color=color, hovertemplate="%{x:.3f}<extra></extra>"
     )
     figure.add_vline(x=threshold, line_dash="dash", line_color=REFERENCE)
-    # Above the bar and not on it, where no colour of text would read in both themes.
+    # Above the bar and not on it, where no text color would be readable in both themes.
     figure.add_annotation(
         x=threshold, y=1, yref="paper", yanchor="bottom", text=f"threshold {threshold:.2f}", showarrow=False
     )

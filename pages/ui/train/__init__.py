@@ -1,1 +1,1 @@
-"""What the Train page is made of."""
+"""Parts of the Train page."""

@@ -1,4 +1,4 @@
-"""The networks as pictures and as tables."""
+"""The networks as diagrams and tables."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from pneumo_core.records import Architecture
 
 NETWORKS = {Architecture.BASELINE: "Baseline CNN", Architecture.VGG16: "VGG16 transfer"}
 
-_COLOURS = {
+_COLORS = {
     "Conv2D": "#0F766E",
     "BatchNormalization": "#64748B",
     "MaxPooling2D": "#B45309",
@@ -65,7 +65,7 @@ def architecture_figure(layers: Sequence[LayerSpec]) -> go.Figure:
     x = 0.0
     named: set[str] = set()
     for layer in layers:
-        if layer.kind not in _COLOURS:
+        if layer.kind not in _COLORS:
             continue
         is_map = len(layer.output_shape) == 3
         height = float(layer.output_shape[0]) if is_map else 12 * math.log2(layer.output_shape[0] + 1)
@@ -78,7 +78,7 @@ def architecture_figure(layers: Sequence[LayerSpec]) -> go.Figure:
             y=[height],
             base=[-height / 2],
             width=[width],
-            marker={"color": _COLOURS[layer.kind], "pattern": {"shape": "/" if is_frozen else ""}},
+            marker={"color": _COLORS[layer.kind], "pattern": {"shape": "/" if is_frozen else ""}},
             name=name,
             legendgroup=name,
             showlegend=name not in named,
@@ -91,7 +91,7 @@ def architecture_figure(layers: Sequence[LayerSpec]) -> go.Figure:
                 text=str(layer.output_shape[-1]),
                 showarrow=False,
                 yanchor="top",
-                textangle=0 if is_map else -90,  # Dense layers stand too close for words side by side.
+                textangle=0 if is_map else -90,  # Dense layers are too close for horizontal labels.
                 font_size=11,
             )
         named.add(name)

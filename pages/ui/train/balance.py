@@ -1,4 +1,4 @@
-"""The form's question of how unequal classes are met, and which DCGAN's samples are to help."""
+"""The form's controls for class imbalance, and the choice of a DCGAN."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,34 +14,35 @@ from pneumo_core.data.gan_arm import collapse_of, follow_gan, require_gan
 from pneumo_core.data.index import DataIndex
 from pneumo_core.jobs.runs import views
 from pneumo_core.records import RunState
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import find_run
 
 KEPT: dict[str, Any] = {"persist_state": "session"}
-"""Of a form's control: who comes back finds it as it was left."""
+"""Options of a form's control whose value survives a change of page."""
 
-_SHARES = (25, 50, 100)  # Of the gap between the classes, in percent.
+_SHARES = (25, 50, 100)  # Percentages of the gap between the classes.
 
 
 def choose_balance(config: TrainConfig, index: DataIndex) -> TrainConfig:
-    """The part of the form that says how unequal classes are met; a config that holds out what its DCGAN, if any, has not seen.
+    """The part of the form on class imbalance; returns a config that holds out its DCGAN's held-out patients, if any.
 
     Raises:
         PneumoError: The chosen DCGAN does not suit the config.
     """
-    share = st.session_state.get("gap", 100)  # Its control stands below the captions that need it.
+    share = st.session_state.get("gap", 100)  # Its control is below the captions that need it.
     arm: Balance = st.radio(
         "Unequal classes",
         list(Balance),
         format_func=lambda arm: arm.value,
         captions=[balance_note(arm, config, index, share if share in _SHARES else 100) for arm in Balance],
-        help="Only the training images are balanced, never those of validation and test.",
+        help=TERMS["balancing"],
         key="balance",
         **KEPT,
     )
     if not arm.adds_images:
         return replace(config, balance=arm)
     percent = st.segmented_control(
-        "Share of the gap that is closed",
+        "Percentage of the gap that is closed",
         _SHARES,
         default=100,
         required=True,
@@ -59,7 +60,7 @@ def choose_balance(config: TrainConfig, index: DataIndex) -> TrainConfig:
 
 
 def _gan(index: DataIndex) -> str:
-    """Id of one of the data set's finished DCGANs; ends the page with how to make one where there is none."""
+    """Id of one of the data set's finished DCGANs; without any, the page ends with advice."""
     names = {
         view.run_id: run_name(view)
         for view in views()

@@ -14,13 +14,14 @@ from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex
 from pneumo_core.jobs.runs import Executor
 from pneumo_core.records import Architecture
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.settings import settings
 from pneumo_core.study import seeds
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the form asks for.
+    """The values of the form.
 
     Attributes:
         configs: Runs, alike but for their seeds.
@@ -65,7 +66,7 @@ def choose(index: DataIndex) -> Choice:
             (1, 3, 5, 10, 20),
             default=1,
             required=True,
-            help="Runs that are alike but for their seed. One says little about a procedure; five show how far it spreads.",
+            help="Runs that differ only in their seed. A single run says little about a procedure; five show its variation.",
             key="seeds",
             **KEPT,
         )
@@ -73,33 +74,33 @@ def choose(index: DataIndex) -> Choice:
             "Seed" if count == 1 else "First seed",
             0,
             2**31 - 1,
-            help="Seed of weights, order, augmentation, dropout and validation.",
+            help=TERMS["seed"],
             key="seed",
             **KEPT,
         )
-    with st.expander(f"What '{preset.value}' stands for"):
+    with st.expander(f"About the preset '{preset.value}'"):
         st.markdown("\n".join(f"- {caveat}" for caveat in PRESETS[preset].caveats_of(architecture)))
     usual = preset_config(architecture, preset, seed=int(seed))
-    with st.expander("Advanced: epochs, augmentation, unequal classes"):
+    with st.expander("Advanced: epochs, augmentation, class imbalance"):
         left, right = st.columns(2, gap="large")
         with left:
             config = replace(_phases(usual), augment=_augmentation(usual))
         with right:
             config = choose_balance(config, index)
             executor = choose_executor()
-    # After the seeds: a DCGAN says which patients all of them hold out.
+    # After the seeds: a DCGAN determines the held-out patients of all of them.
     return Choice(tuple(map(follow_gan, seeds(config, count))), usual, executor)
 
 
 def _phases(usual: TrainConfig) -> TrainConfig:
-    """How long, and for VGG16 on what and whether a second time; each preset of each network keeps its own values."""
+    """Epochs, and for VGG16 feature views and fine-tuning; each preset of each network keeps its own values."""
     own = f"{usual.architecture.value} {usual.preset.value}"
     epochs = st.number_input(
         "Most epochs",
         1,
         1000,
         usual.epochs,
-        help="Training stops sooner when the validation loss no longer falls.",
+        help="Training stops earlier if the validation loss no longer decreases.",
         key=f"epochs {own}",
         **KEPT,
     )
@@ -111,9 +112,7 @@ def _phases(usual: TrainConfig) -> TrainConfig:
         0,
         10,
         usual.feature_views,
-        help="The frozen convolutions see so many augmented views of each image once. What they say of it is kept on disk, "
-        "for all seeds and runs, and the head trains on that. 0 is the exact reproduction: the whole network sees newly "
-        "augmented images in every epoch, which takes many times as long.",
+        help=TERMS["feature views"],
         key=f"views {own}",
         **KEPT,
     )
@@ -121,12 +120,11 @@ def _phases(usual: TrainConfig) -> TrainConfig:
     if not st.toggle("Fine-tune the last block afterwards", key=f"fine-tune {own}", **KEPT):
         return config
     more = st.number_input(
-        "Most epochs of fine-tuning",
+        "Maximum epochs of fine-tuning",
         1,
         100,
         5,
-        help="A second phase from the best weights, at a small rate, in which the last three convolutions train too. Kept "
-        "features are of no use to it: its epochs run through the whole network.",
+        help=TERMS["fine-tuning"],
         key=f"fine-tune epochs {own}",
         **KEPT,
     )
@@ -136,10 +134,10 @@ def _phases(usual: TrainConfig) -> TrainConfig:
 def _augmentation(usual: TrainConfig) -> AugmentConfig:
     named = st.container()
     file = st.file_uploader(
-        "or a setting file",
+        "or a settings file",
         type="json",
         max_upload_size=1,
-        help="The Augmentation page saves one. While a file is open, it counts, and not the list.",
+        help="The Augmentation page saves such files. An open file takes precedence over the list.",
         key="augmentation_file",
     )
     names = list(AUGMENTATIONS)
@@ -147,7 +145,7 @@ def _augmentation(usual: TrainConfig) -> AugmentConfig:
         "Augmentation",
         names,
         index=list(AUGMENTATIONS.values()).index(usual.augment),
-        help="'report' zooms and flips vertically as in 2020; the other two report settings are its trials.",
+        help="'report' zooms and flips vertically as in 2020; the other two report settings are the report's experiments.",
         disabled=file is not None,
         key=f"augmentation {usual.preset.value}",
         **KEPT,
@@ -156,7 +154,7 @@ def _augmentation(usual: TrainConfig) -> AugmentConfig:
 
 
 def choose_executor() -> Executor:
-    """Where to work; asked only where a cluster is set."""
+    """Choice of the executor; shown only if a cluster is configured."""
     address = settings().ray_address
     if address is None:
         return Executor.LOCAL

@@ -1,4 +1,4 @@
-"""Starting what the form asks for: what it costs, on what it would run, and the button that fits what is there already."""
+"""Start of the form's runs: cost, device, and the button for the state of the runs."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -27,7 +27,7 @@ _HERE = "This server does not train. Clone the project and run it locally to tra
 
 
 def take_started() -> bool:
-    """Whether the reader has just started, followed or opened a run, and so wants to see it; said once."""
+    """Whether a run was just started, followed or opened and should be shown; True once."""
     return bool(st.session_state.pop(_STARTED, False))
 
 
@@ -50,7 +50,7 @@ def launch_panel(index: DataIndex) -> None:
 
 @st.cache_data(max_entries=1, show_spinner=False)
 def hardware() -> Hardware:
-    """What a training on this machine would run on; asked once."""
+    """Hardware of a training on this machine; detected once."""
     return training_hardware()
 
 
@@ -59,14 +59,14 @@ def _show_cost(choice: Choice, index: DataIndex) -> None:
     lines = cost_lines(config, index, choice.executor, each="" if len(choice.configs) == 1 else "each ")
     changed = [item.name for item in fields(config) if getattr(config, item.name) != getattr(choice.usual, item.name)]
     if changed:
-        lines.append(f"Not as the preset has it: {', '.join(changed).replace('_', ' ')}.")
+        lines.append(f"Different from the preset: {', '.join(changed).replace('_', ' ')}.")
     st.caption("  \n".join(map(plain, lines)))
     if config.architecture is Architecture.VGG16:
         _show_weights()
 
 
 def cost_lines(config: RunConfig, index: DataIndex, executor: Executor, *, each: str = "") -> list[str]:
-    """What a run costs, and on what it would run."""
+    """Cost of a run, and its device."""
     cost = estimate_cost(config, index)
     source = "measured on this machine" if cost.is_measured else "typical for two cores; none measured here yet"
     most, last = ("", "measure samples") if isinstance(config, GanConfig) else ("At most ", "predict")
@@ -95,7 +95,7 @@ def _show_weights() -> None:
         st.caption("PNEUMO_VGG16_WEIGHTS is not set: Keras downloads the ImageNet weights (59 MB) unless it has them.")
     elif not named.is_file():
         st.warning(
-            f"PNEUMO_VGG16_WEIGHTS must name a file. Received: {plain(str(named))}, where there is none, so that a run would "
+            f"PNEUMO_VGG16_WEIGHTS must name a file. Received: {plain(str(named))}, which does not exist, so a run would "
             "fail. Put the file there, or unset it to have Keras download it."
         )
 
@@ -128,14 +128,14 @@ def run_button(config: RunConfig, index: DataIndex, executor: Executor) -> None:
 
 
 def _show(run_id: str) -> None:
-    """Go to the run."""
+    """Show the run."""
     st.query_params["run"] = run_id
     st.session_state[_STARTED] = True
     st.rerun()
 
 
 def _show_study(configs: Sequence[TrainConfig], index: DataIndex) -> None:
-    """How far the runs of several seeds are, live."""
+    """Live progress of the runs of several seeds."""
     study = progress(configs, index)
     states = {"succeeded": "finished"}
     counts = ", ".join(f"{count} {states.get(state, state)}" for state, count in study.states.items())
@@ -149,7 +149,7 @@ def _several(choice: Choice, index: DataIndex, study: Study) -> None:
     """The button of several runs: start what is new and resume what stopped."""
     missing = [member for member in study.members if member.view is None or member.view.is_resumable]
     if not missing:
-        st.success("All are trained." if study.is_finished else "All are trained or on their way: see 'Runs'.")
+        st.success("All are trained." if study.is_finished else "All are trained or in progress: see 'Runs'.")
     elif not may_train():
         st.info(_HERE)
     else:

@@ -1,4 +1,4 @@
-"""What works and what waits, in order, with a button to cancel each."""
+"""Working and waiting runs, in order, with a button to cancel each."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _SHOWN = 20
 
 
 def queue_panel(known: Sequence[RunView], shown: str | None) -> None:
-    """The live runs, drawn anew every other second; when one changes its state, the whole page is drawn anew once.
+    """The live runs, redrawn every two seconds; when a state changes, the whole page is redrawn once.
 
     Args:
         known: Every run.
@@ -78,7 +78,7 @@ def _cancel(items: Sequence[RunView]) -> None:
         try:
             cancel(item.run_id)
         except PneumoError as error:
-            # It has ended meanwhile, or its cluster is silent; the others are cancelled all the same.
+            # It has ended in the meantime, or its cluster does not answer; the others are still cancelled.
             problems.append(error)
     for problem in problems:
         show_error(problem)

@@ -1,4 +1,4 @@
-"""Runs on a page: the table of all, and the live panel of one."""
+"""Runs on a page: the table of all runs, and the live panel of one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,18 +8,19 @@ import streamlit as st
 
 from pages.ui.charts import history
 from pages.ui.components import (
-    STATE_COLOURS,
+    STATE_COLORS,
     caveats,
     duration,
     gan_link,
     run_name,
     show_error,
 )
-from pages.ui.run_parts import number, show_batch, show_facts, show_files
+from pages.ui.run_parts import show_batch, show_facts, show_files
 from pages.ui.state import may_train
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import setting_name
 from pneumo_core.errors import PneumoError
+from pneumo_core.evaluation.curves import event_number
 from pneumo_core.jobs.cost import remaining_s
 from pneumo_core.jobs.runs import RunView, cancel, queue_places, resume, view, views
 from pneumo_core.records import RunState
@@ -30,7 +31,7 @@ Curves = Callable[[RunView, Sequence[Mapping[str, Any]]], None]
 
 
 def runs_table(known: Sequence[RunView]) -> None:
-    """All runs, newest first; a row that is picked goes into the address."""
+    """All runs, newest first; the selected row is written into the address."""
     places = queue_places(known)
     rows = [
         {
@@ -45,7 +46,7 @@ def runs_table(known: Sequence[RunView]) -> None:
         for item in known
     ]
     ids = [item.run_id for item in known]
-    # The key changes with the rows: a selection is a row's number, which would soon be another run's.
+    # The key changes with the rows: a selection is a row number, which may later belong to another run.
     key = f"runs {hash(tuple(ids))}"
 
     def pick() -> None:
@@ -65,7 +66,7 @@ def runs_table(known: Sequence[RunView]) -> None:
 
 
 def run_panel(run_id: str, curves: Curves | None = None) -> None:
-    """One run, live while it is going; when it ends, the whole page is drawn anew once.
+    """One run, live while it works; when it ends, the whole page is redrawn once.
 
     Args:
         run_id: The run.
@@ -87,7 +88,7 @@ def run_panel(run_id: str, curves: Curves | None = None) -> None:
 
 
 def stage(item: RunView, events: Sequence[Mapping[str, Any]]) -> tuple[float, str]:
-    """How far a live run is: the fraction, from 0 to 1, and what it is doing, with the time left where it was measured."""
+    """Progress of a live run: the fraction, from 0 to 1, and the activity, with the remaining time if it is known."""
     status = item.status
     if status is None:
         return 0.0, item.state.value
@@ -99,7 +100,7 @@ def stage(item: RunView, events: Sequence[Mapping[str, Any]]) -> tuple[float, st
     else:
         is_computing = status.message.startswith("computing") and events and events[-1].get("kind") == "features"
         last = events[-1] if is_computing else {}
-        done, total, speed = (number(last, name) for name in ("done", "total", "images_per_s"))
+        done, total, speed = (event_number(last, name) for name in ("done", "total", "images_per_s"))
         fraction = done / total if done is not None and total and 0 <= done <= total else 0.0
         words = status.message + (f" · {speed:,.0f} images/s" if speed and speed > 0 else "")
     left_s = remaining_s(item)
@@ -113,14 +114,14 @@ def _link(item: RunView, _events: Sequence[Mapping[str, Any]]) -> None:
 def _history(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
     if any(event.get("kind") == "epoch" for event in events):
         on_test = isinstance(item.config, TrainConfig) and item.config.selected_on_test
-        # Curves change once an epoch; the key keeps zoom and hover between the seconds.
+        # Curves change once per epoch; the key keeps zoom and hover between updates.
         st.plotly_chart(history(events, selected_on_test=on_test), width="stretch", key=f"history_{item.run_id}")
     elif item.state is RunState.RUNNING:
         st.caption("Curves appear after the first epoch.")
 
 
 def _draw(item: RunView, curves: Curves) -> None:
-    st.markdown(f"#### {run_name(item)} :{STATE_COLOURS[item.state]}-badge[{item.state.value}]")
+    st.markdown(f"#### {run_name(item)} :{STATE_COLORS[item.state]}-badge[{item.state.value}]")
     if item.problem:
         show_error(item.problem)
     events = read_events(item.run)
@@ -132,9 +133,9 @@ def _draw(item: RunView, curves: Curves) -> None:
     elif item.state.is_live:
         st.progress(*stage(item, events))
     elif item.state is RunState.FAILED and item.status:
-        show_error(item.status.error or "The run failed without a word; its log is below.")
+        show_error(item.status.error or "The run failed without an error message; its log is below.")
     elif item.state is RunState.INTERRUPTED:
-        st.warning("The worker was stopped from outside. Resuming goes on from the last epoch that was kept.")
+        st.warning("The worker was stopped from outside. Resume continues from the last saved epoch.")
     _actions(item)
     curves(item, events)
     if item.state is RunState.RUNNING and events and events[-1].get("kind") == "batch":
@@ -151,7 +152,7 @@ def _actions(item: RunView) -> None:
             return
         with st.container(horizontal=True):
             st.page_link("pages/evaluate.py", label="Evaluate it", query_params={"run": item.run_id})
-            st.page_link("pages/predict.py", label="Ask it about an X-ray", query_params={"run": item.run_id})
+            st.page_link("pages/predict.py", label="Classify an X-ray with it", query_params={"run": item.run_id})
         return
     if not may_train():
         return

@@ -1,1 +1,1 @@
-"""How good and how original generated images are."""
+"""Measures of generated images: fidelity, diversity and memorization."""

@@ -1,4 +1,4 @@
-"""Whether a generator has collapsed: its samples all alike, or a few images over and over."""
+"""Check for mode collapse: samples that are nearly equal, or few different images."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,12 +11,11 @@ from pneumo_core.evaluation.generator.neighbours import nearest_apart
 from pneumo_core.evaluation.generator.ssim import diversity
 from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.evaluation.metrics import FloatArray
+from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Estimate, NotApplicable
 
-__all__ = ["Collapse", "collapse"]
-
 _HALF: Final = 0.5
-"""One rule of ours for all of the check's limits: half of the way to the worst there can be."""
+"""This project's rule for all limits of the check: halfway to the worst possible value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +24,13 @@ class Collapse:
 
     Attributes:
         passes: Whether the samples vary enough.
-        reason: Why it passes or fails, in words for people.
+        reason: Reason why it passes or fails, for people.
         ms_ssim: Mean similarity of pairs of samples; lower is more diverse.
         real_ms_ssim: Mean similarity of pairs of real images of different patients.
         ms_ssim_limit: Largest `ms_ssim` that passes.
         twin_distance: Samples at most this far from another sample have a twin; root-mean-square difference of pixels in
             [0, 1].
-        twins: Share of samples with a twin.
+        twins: Fraction of samples with a twin.
     """
 
     passes: bool
@@ -53,20 +52,19 @@ def collapse(
 ) -> Collapse:
     """Compare the variation of samples with that of real images.
 
-    The rules and their limits are ours. It fails where
+    The rules and their limits are this project's. It fails if
 
-    * the samples' mean MS-SSIM lies more than half of the way from the real images' own to 1, as where all samples are
-      alike, or
+    * the samples' mean MS-SSIM lies more than halfway from the real images' to 1, as for nearly equal samples, or
     * more than half of the samples have a twin: another sample no farther away than half of the median distance of real
-      images to the nearest one of another patient. This finds a few images drawn over and over, which leave most pairs
-      different. At most as many samples are looked at as there are real images, since more samples lie closer.
+      images to the nearest one of another patient. This detects few different images, for which most pairs still differ.
+      At most as many samples are checked as there are real images, since more samples lie closer.
 
     Args:
         generated: Samples, (m, size, size) uint8, size at least 11, m at least 4.
         real: Real images, (n, size, size) uint8.
         patients: Patient of each real image, (n,), several of them.
         seed: Seed of the pairs.
-        real_distances: Distance of each real image to the nearest one of another patient, (n,), where known.
+        real_distances: Distance of each real image to the nearest one of another patient, (n,), if known.
 
     Raises:
         DataError: The images are not as described.
@@ -86,10 +84,10 @@ def collapse(
     has_twin = nearest_apart(some, np.arange(len(some)))[1] <= twin_distance
     alike, repeated = own.value > limit, has_twin.mean() > _HALF
     similarity = (
-        f"MS-SSIM of pairs is {own.value:.3f}, {'above' if alike else 'not above'} {limit:.3f}, half of the way from the "
+        f"MS-SSIM of pairs is {own.value:.3f}, {'above' if alike else 'not above'} {limit:.3f}, halfway from the "
         f"real images' {theirs.value:.3f} to 1"
     )
-    repetition = f"{has_twin.mean():.1%} of samples nearly equal another, where up to {_HALF:.0%} pass"
+    repetition = f"{percent(float(has_twin.mean()))} of samples nearly equal another; the limit is {percent(_HALF, 0)}"
     return Collapse(
         passes=not (alike or repeated),
         reason=f"{similarity}; {repetition}",

@@ -1,10 +1,10 @@
-"""How far two sets of feature vectors lie apart: KID and FID, with intervals by a grouped delete jackknife.
+"""Distances between two sets of feature vectors: KID and FID, with intervals by a delete-a-group jackknife.
 
-The groups that are left out in turn are whole patients on a side of real images and blocks of samples on a generated side;
-replicate g leaves out group g of both sides. The same in every function:
+The groups that are left out in turn are whole patients for real images and blocks of samples for generated ones; replicate g
+leaves out group g of both sides. Arguments of all functions:
 
 * `first`, `second`: features, (n, d) and (m, d), finite.
-* `first_patients`, `second_patients`: patient of each image, (n,) and (m,); None: each image stands for itself. The two
+* `first_patients`, `second_patients`: patient of each image, (n,) and (m,); None: each image is independent. The two
   sides have no patient in common.
 """
 
@@ -21,26 +21,13 @@ from pneumo_core.evaluation.intervals import student_interval
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.records import Estimate
 
-__all__ = [
-    "GROUPS",
-    "LEAST",
-    "Moments",
-    "fid",
-    "frechet_distance",
-    "jackknife_groups",
-    "kid",
-    "moments",
-    "require_features",
-    "squared_mmd",
-]
-
 GROUPS: Final = 20
-"""Most jackknife groups. The quantile of Student's t with 19 degrees of freedom is 2.09, near the normal's 1.96; more groups
-cost time and narrow nothing."""
+"""Maximum number of jackknife groups. The quantile of Student's t with 19 degrees of freedom is 2.09, near the normal's 1.96;
+more groups take time and hardly narrow the interval."""
 
 LEAST: Final = LEAST_PATIENTS
-"""Fewest patients or samples on a side: halves of four, which is what three nearest neighbours of each image take, and seven
-degrees of freedom for an interval."""
+"""Minimum number of patients or samples per side: halves of four, required by three nearest neighbors, and seven degrees of
+freedom for an interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +56,8 @@ def kid(
     """Kernel inception distance: the unbiased squared maximum mean discrepancy of the kernel (x.y / d + 1)^3.
 
     Binkowski et al. 2018 (arXiv:1801.01401, section 4). The mean over pairs within a set leaves out an image paired with
-    itself, as published, and for the same reason pairs of one patient's images: they are more alike than two draws, which
-    would bias the value upwards. Where the two distributions are equal the expectation is 0, and values below 0 occur.
+    itself, as published, and for the same reason pairs of one patient's images: they are more similar than two independent
+    draws, which would bias the value upwards. For equal distributions the expectation is 0, and values below 0 occur.
 
     Args:
         first: Features, (n, d).
@@ -94,7 +81,7 @@ def squared_mmd(
     first_patients: NDArray[Any] | None = None,
     second_patients: NDArray[Any] | None = None,
 ) -> float:
-    """The value of `kid` without its interval, of two patients or samples a side at least.
+    """The value of `kid` without its interval, for at least two patients or samples per side.
 
     Raises:
         DataError: The arrays are not as described.
@@ -113,8 +100,8 @@ def fid(
 ) -> Estimate:
     """Frechet distance of normal distributions fitted to the features (Heusel et al. 2017, arXiv:1706.08500).
 
-    The value is biased upwards, the more the fewer images there are (Binkowski et al. 2018, section 4), so it compares only
-    with values of the same sizes; the interval is that of other draws of these sizes, and is cut at 0.
+    The value is biased upwards, the more the fewer images there are (Binkowski et al. 2018, section 4), so it is
+    comparable only between equal sizes; the interval is that of other draws of these sizes, truncated at 0.
 
     Args:
         first: Features, (n, d).
@@ -152,8 +139,8 @@ def moments(features: NDArray[Any]) -> Moments:
     """Mean and covariance of features, (n, d) with n at least 2."""
     wide = np.asarray(features, dtype=np.float64)
     mean = wide.mean(axis=0)
-    centred = wide - mean
-    return Moments(mean, centred.T @ centred / (len(wide) - 1))
+    centered = wide - mean
+    return Moments(mean, centered.T @ centered / (len(wide) - 1))
 
 
 def jackknife_groups(patients: NDArray[Any], groups: int, seed: int) -> IntArray:
@@ -175,7 +162,7 @@ def jackknife_groups(patients: NDArray[Any], groups: int, seed: int) -> IntArray
 
 
 def require_features(first: NDArray[Any], second: NDArray[Any]) -> None:
-    """Refuse features that are not two finite tables of the same width.
+    """Check that features are two finite tables of the same width.
 
     Raises:
         DataError: They are not (n, d) and (m, d), or hold NaN or infinity.
@@ -207,7 +194,7 @@ def _sides(
         names = np.arange(len(features)) if patients is None else np.asarray(patients)
         if names.shape != (len(features),):
             raise DataError(
-                f"patients must be (n,), one an image. Received: patients={names.shape}, images={len(features)}"
+                f"patients must be (n,), one per image. Received: patients={names.shape}, images={len(features)}"
             )
         codes.append(np.unique(names, return_inverse=True)[1])
     counts = [len(np.unique(side)) for side in codes]
@@ -217,7 +204,7 @@ def _sides(
             f"second={counts[1]}; use more images"
         )
     groups = min(GROUPS, *counts)
-    # Numbered on, so that no patient of one side is one of the other.
+    # Numbered consecutively, so that the sides have no patient in common.
     one, other = (
         _Side(np.asarray(features, dtype=np.float64), patient + shift, jackknife_groups(patient, groups, seed))
         for features, patient, shift in ((first, codes[0], 0), (second, codes[1], counts[0]))
@@ -226,7 +213,7 @@ def _sides(
 
 
 def _kernel_means(one: _Side, other: _Side, groups: int) -> Callable[[NDArray[np.bool_]], float]:
-    """The unbiased squared discrepancy of those groups that are kept, (groups,) bool."""
+    """Function that gives the unbiased squared discrepancy of the kept groups, (groups,) bool."""
     terms = [(1, _kernel_sums(one, one, groups)), (1, _kernel_sums(other, other, groups))]
     terms.append((-2, _kernel_sums(one, other, groups)))
 
@@ -238,13 +225,13 @@ def _kernel_means(one: _Side, other: _Side, groups: int) -> Callable[[NDArray[np
 
 
 def _kernel_sums(one: _Side, other: _Side, groups: int) -> tuple[FloatArray, FloatArray]:
-    """Sum of the kernel, and number of pairs, between each two groups, (groups, groups); one patient's pairs left out."""
+    """Sum of the kernel, and number of pairs, between each two groups, (groups, groups); without pairs of one patient."""
     sums, pairs = np.empty((groups, groups)), np.empty((groups, groups))
     for group in range(groups):
         rows = one.group == group
         linear = one.features[rows] @ other.features.T / other.features.shape[1] + 1
         apart = one.patient[rows, np.newaxis] != other.patient
-        # Products: NumPy's power takes ten times as long.
+        # Products, as NumPy's power takes ten times as long.
         kernel = linear * linear * linear * apart
         sums[group] = np.bincount(other.group, weights=kernel.sum(axis=0), minlength=groups)
         pairs[group] = np.bincount(other.group, weights=apart.sum(axis=0), minlength=groups)
@@ -252,17 +239,17 @@ def _kernel_sums(one: _Side, other: _Side, groups: int) -> tuple[FloatArray, Flo
 
 
 def _left_out(side: _Side, groups: int) -> list[Moments]:
-    """Moments without each group, from sums less the group's own; about the mean, so that little is cancelled."""
-    centre = side.features.mean(axis=0)
-    centred = side.features - centre
-    products = centred.T @ centred
+    """Moments without each group, from sums minus the group's own; about the mean, to avoid cancellation."""
+    center = side.features.mean(axis=0)
+    centered = side.features - center
+    products = centered.T @ centered
     found = []
     for group in range(groups):
-        gone = centred[side.group == group]
-        left = len(centred) - len(gone)
+        gone = centered[side.group == group]
+        left = len(centered) - len(gone)
         offset = -gone.sum(axis=0) / left
         scatter = products - gone.T @ gone - left * np.outer(offset, offset)
-        found.append(Moments(centre + offset, scatter / (left - 1)))
+        found.append(Moments(center + offset, scatter / (left - 1)))
     return found
 
 

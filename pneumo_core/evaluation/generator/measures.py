@@ -1,6 +1,6 @@
-"""The one report of a generator: how close its samples come to real images, how they vary, and whether they are copies.
+"""The report of a generator: fidelity, diversity and memorization of its samples.
 
-Beside each measure that depends on the number of images stands what real images reach against real images of other
+Each measure that depends on the number of images has a reference, the value of real images against real images of other
 patients: a floor for distances, a ceiling for precision and recall.
 """
 
@@ -22,19 +22,8 @@ from pneumo_core.evaluation.metrics import IntArray
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Estimate, NotApplicable
 
-__all__ = [
-    "SPLITS",
-    "FeatureMeasures",
-    "Features",
-    "GenerativeReport",
-    "feature_measures",
-    "halves",
-    "measure",
-    "ratio",
-]
-
 SPLITS: Final = 10
-"""Random splits of the real patients into halves. The splits share images, so that more of them add little."""
+"""Number of random splits of the real patients into halves. The splits share images, so more of them add little."""
 
 _METHODS: Final = (
     "95 % intervals. KID (unbiased, kernel (x.y/d + 1)^3, pairs of one patient left out) and FID: delete-a-group jackknife "
@@ -52,7 +41,7 @@ class Features:
     """Feature vectors of real and generated images from one model.
 
     Attributes:
-        space: Name of the model and layer; values from different spaces never compare.
+        space: Name of the model and layer; values from different spaces are not comparable.
         real: (n, d), finite.
         generated: (m, d), finite.
     """
@@ -64,26 +53,26 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class FeatureMeasures:
-    """What is measured in a feature space.
+    """Measures in a feature space.
 
     Real against real: `*_floor` and `*_ceiling` are the mean over splits of the real patients into halves, with the range of
     the middle 95 % of splits. `*_matched` is the generated images' value at those numbers of images, over the same splits.
 
     Attributes:
-        space: Name of the feature space; values from different spaces never compare.
-        kid: Kernel inception distance of all images; unbiased, so it compares with its floor as it is.
+        space: Name of the feature space; values from different spaces are not comparable.
+        kid: Kernel inception distance of all images; unbiased, so it is directly comparable with its floor.
         kid_floor: Its floor; about 0, and it can be negative.
-        kid_ratio: `kid` by the upper end of the floor's range: at most 1 where real images differ as much.
-        kid_ratio_to_mean: `kid` by the floor's mean, where the floor's range excludes 0.
-        fid: Frechet distance of all images; biased upwards, so it does not compare with its floor.
+        kid_ratio: `kid` divided by the upper end of the floor's range: at most 1 if real images differ as much.
+        kid_ratio_to_mean: `kid` divided by the floor's mean, if the floor's range excludes 0.
+        fid: Frechet distance of all images; biased upwards, so it is not comparable with its floor.
         fid_matched: FID of samples against a half of the real images.
         fid_floor: FID of the other half against it.
-        fid_ratio: `fid_matched` by the upper end of the floor's range.
-        fid_ratio_to_mean: `fid_matched` by the floor's mean.
-        precision: Share of samples in the real images' manifold, all images.
+        fid_ratio: `fid_matched` divided by the upper end of the floor's range.
+        fid_ratio_to_mean: `fid_matched` divided by the floor's mean.
+        precision: Fraction of samples in the real images' manifold, all images.
         precision_matched: The same of samples against a half of the real images.
         precision_ceiling: The same of the other half against it.
-        recall: Share of real images in the samples' manifold, all images.
+        recall: Fraction of real images in the samples' manifold, all images.
         recall_matched: The same of a half of the real images against samples.
         recall_ceiling: The same of that half against the other.
     """
@@ -108,10 +97,10 @@ class FeatureMeasures:
 
 @dataclass(frozen=True, slots=True)
 class GenerativeReport:
-    """What a generator's samples say.
+    """Measures of a generator's samples.
 
     Attributes:
-        image_size: Pixels across.
+        image_size: Side of the images, in pixels.
         n_real: Real images.
         n_patients: Their patients.
         n_generated: Samples.
@@ -120,8 +109,8 @@ class GenerativeReport:
         collapse: Check for collapse, with the MS-SSIM of samples and of real images.
         memorisation_pixels: Nearest training images by their pixels.
         memorisation_features: Nearest training images by their features.
-        called_pneumonia: Share of samples that a classifier calls PNEUMONIA.
-        methods: How the numbers were made, in words for people.
+        called_pneumonia: Fraction of samples that a classifier classifies as PNEUMONIA.
+        methods: Description of the methods, for people.
     """
 
     image_size: int
@@ -149,16 +138,16 @@ def measure(
 ) -> GenerativeReport:
     """All measures of a generator.
 
-    Seconds on one core, most of them in FID's eigenvalues. Where other programs keep the cores busy, let the linear algebra use
-    one thread (``OPENBLAS_NUM_THREADS=1`` before NumPy is imported): its threads wait for each other at every step.
+    It takes seconds on one core, most of them for FID's eigenvalues. If other programs keep the cores busy, let the linear
+    algebra use one thread (``OPENBLAS_NUM_THREADS=1`` before NumPy is imported): its threads wait for each other at every step.
 
     Args:
         real: The images it was trained on, (n, size, size) uint8, size at least 11.
         patients: Patient of each, (n,), at least `LEAST` of them.
         generated: Samples, (m, size, size) uint8, m at least `LEAST`.
-        features: Features of both, in the same order, or why there are none.
-        logits: A classifier's logits of the samples, (m,), or why there are none.
-        threshold: Samples of at least this probability are called PNEUMONIA; in [0, 1].
+        features: Features of both, in the same order, or the reason why there are none.
+        logits: A classifier's logits of the samples, (m,), or the reason why there are none.
+        threshold: Samples with at least this probability are classified as PNEUMONIA; in [0, 1].
         seed: Seed of the splits, pairs and groups.
 
     Raises:
@@ -194,10 +183,10 @@ def measure(
 
 
 def feature_measures(features: Features, patients: NDArray[Any], *, seed: int = 0) -> FeatureMeasures:
-    """KID, FID, precision and recall with what real images reach against each other.
+    """KID, FID, precision and recall, with the values of real images against each other.
 
     Args:
-        features: Of real and generated images.
+        features: Features of real and generated images.
         patients: Patient of each real image, (n,).
         seed: Seed of the splits and groups.
 
@@ -267,12 +256,12 @@ def halves(patients: NDArray[Any], *, splits: int = SPLITS, seed: int = 0) -> li
 
 
 def ratio(measured: Estimate, unit: float, name: str) -> Estimate | NotApplicable:
-    """A measured value in multiples of what real images give; its interval is the measured value's alone.
+    """A measured value as a multiple of the real images' value; its interval is only that of the measured value.
 
     Args:
         measured: The value.
-        unit: What it is divided by.
-        name: What that is, for the reason where it is not above 0.
+        unit: The divisor.
+        name: Name of the divisor, for the reason if it is not above 0.
     """
     if unit <= 0:
         return NotApplicable(f"{name} is {unit:.3g}, and a ratio needs one above 0")
@@ -286,7 +275,7 @@ def _ratio_to_mean(measured: Estimate, floor: Estimate) -> Estimate | NotApplica
 
 
 def _point(estimate: Estimate | NotApplicable) -> float:
-    if isinstance(estimate, NotApplicable):  # Only of no images, and halves have some.
+    if isinstance(estimate, NotApplicable):  # Only without images, and halves have some.
         raise DataError(f"a half must have images. Received: {estimate.reason}; use more images")
     return estimate.value
 
@@ -310,12 +299,12 @@ def _require_images(real: NDArray[Any], patients: NDArray[Any], generated: NDArr
         )
     if np.shape(patients) != (len(real),):
         raise DataError(
-            f"patients must be (n,), one a real image. Received: patients={np.shape(patients)}, {received[10:]}"
+            f"patients must be (n,), one per real image. Received: patients={np.shape(patients)}, {received[10:]}"
         )
     if min(n_patients := len(np.unique(patients)), len(generated)) < LEAST:
         raise DataError(
             f"measures require {LEAST} samples and real images of {LEAST} patients, so that halves of the patients have "
-            f"neighbours. Received: samples={len(generated)}, patients={n_patients}; use more"
+            f"neighbors. Received: samples={len(generated)}, patients={n_patients}; use more"
         )
 
 
@@ -326,7 +315,7 @@ def _called_pneumonia(
         return logits
     if logits.shape != (n_generated,) or not np.isfinite(logits).all() or not 0 <= threshold <= 1:
         raise DataError(
-            "logits must be (m,), finite, one a sample, and the threshold in [0, 1]. "
+            "logits must be (m,), finite, one per sample, and the threshold in [0, 1]. "
             f"Received: logits={logits.shape}, finite={bool(np.isfinite(logits).all())}, samples={n_generated}, "
             f"threshold={threshold}"
         )

@@ -1,9 +1,10 @@
-"""Whether a generator copies its training images: how near its samples come to them."""
+"""Memorization: distances of a generator's samples to its training images."""
 
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.evaluation.generator.neighbours import nearest, nearest_apart
@@ -11,24 +12,22 @@ from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.evaluation.metrics import FloatArray
 from pneumo_core.records import Estimate, NotApplicable
 
-__all__ = ["EXPECTED_SHARE", "LEVELS", "Memorisation", "memorisation"]
-
 EXPECTED_SHARE: Final = 0.01
-"""Share flagged of samples that are as far from the training images as these are from each other: the flag's percentile."""
+"""Percentile of the flag: fraction of samples that are flagged without memorization."""
 
 LEVELS: Final = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-"""Levels of the quantiles that stand for a distribution of distances."""
+"""Levels of the quantiles that summarize a distribution of distances."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memorisation:
-    """Samples' distances to their nearest training images, against those of the training images to each other.
+    """Distances of samples to their nearest training images, compared with those between training images.
 
     Attributes:
         threshold: Samples nearer than this are flagged: the 1st percentile of the training images' distances.
-        share: Share of samples flagged, with Wilson's interval. It does not hold the uncertainty of the threshold, which
-            rests on the nearest hundredth of the training images.
-        expected_share: Share that would be flagged without copying.
+        share: Fraction of samples flagged, with Wilson's interval. It does not include the uncertainty of the threshold,
+            which is estimated from the nearest hundredth of the training images.
+        expected_share: Fraction that would be flagged without memorization.
         levels: Levels of both rows of quantiles.
         sample_quantiles: Of the distances of samples to their nearest training image.
         real_quantiles: Of the distances of training images to the nearest one of another patient.
@@ -53,15 +52,15 @@ def memorisation(
 ) -> Memorisation:
     """Flag samples that come nearer to a training image than training images of different patients come to each other.
 
-    A sample is flagged below the 1st percentile of those distances (a rule of ours, after the nearest-neighbour
-    comparison of Meehan et al. 2020, arXiv:2004.05675), and always at distance 0: a data set may hold an image twice
+    A sample is flagged below the 1st percentile of those distances (this project's rule, after the nearest-neighbor
+    comparison of Meehan et al. 2020, arXiv:2004.05675), and always at distance 0: a data set may hold an image twice,
     under two patients.
 
     Args:
         samples: Images (m, size, size) uint8 or features (m, d), m at least 1.
         real: Training images or their features, alike, of two patients at least.
         patients: Patient of each training image, (n,).
-        real_distances: Distance of each training image to the nearest one of another patient, (n,), where known.
+        real_distances: Distance of each training image to the nearest one of another patient, (n,), if known.
 
     Raises:
         DataError: The arrays are not as described.
@@ -82,3 +81,29 @@ def memorisation(
         distance=tuple(distances.tolist()),
         flagged=tuple(flagged.tolist()),
     )
+
+
+def quantile_points(found: Memorisation) -> pd.DataFrame:
+    """Distances of both kinds to the nearest training image, a row for each share of images that are nearer."""
+    return pd.DataFrame(
+        {"share of images": found.levels, "generated": found.sample_quantiles, "real": found.real_quantiles}
+    )
+
+
+def nearest_pairs(found: Memorisation) -> pd.DataFrame:
+    """Samples and their nearest training images, the nearest pair first.
+
+    `quantile` is the share of training images that are nearer than that to one of another patient, between known levels by
+    a straight line.
+    """
+    distance = np.asarray(found.distance)
+    frame = pd.DataFrame(
+        {
+            "sample": np.arange(len(distance)),
+            "nearest": found.nearest,
+            "distance": distance,
+            "quantile": np.interp(distance, found.real_quantiles, found.levels, left=0.0),
+            "flagged": found.flagged,
+        }
+    )
+    return frame.sort_values(["distance", "sample"], ignore_index=True)

@@ -1,4 +1,4 @@
-"""Nearest neighbours in pixels or features, with bounded memory: who is near whom, precision and recall.
+"""Nearest neighbors in pixels or features, with bounded memory; precision and recall of a generator.
 
 Images, (n, size, size) uint8, are compared by the root of the mean squared difference of their pixels in [0, 1]; features,
 (n, d), by the Euclidean distance.
@@ -17,13 +17,11 @@ from pneumo_core.evaluation.intervals import clustered_wilson
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.records import Estimate, NotApplicable
 
-__all__ = ["NEIGHBOURS", "PrecisionRecall", "nearest", "nearest_apart", "precision_recall"]
-
-NEIGHBOURS: Final = 3
+NEIGHBORS: Final = 3
 """k of precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991)."""
 
 _CHUNK: Final = 512
-"""Vectors of a set handled at once: 67 MB as float64 at 128 pixels."""
+"""Number of vectors per batch: 67 MB as float64 at 128 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,8 @@ class PrecisionRecall:
     """Improved precision and recall.
 
     Attributes:
-        precision: Share of generated images that lie in the real images' manifold.
-        recall: Share of real images that lie in the generated images' manifold; its interval is clustered by patient.
+        precision: Fraction of generated images that lie in the real images' manifold.
+        recall: Fraction of real images that lie in the generated images' manifold; its interval is clustered by patient.
     """
 
     precision: Estimate | NotApplicable
@@ -50,7 +48,7 @@ def nearest(samples: NDArray[Any], real: NDArray[Any]) -> tuple[IntArray, FloatA
         Indices into `real`, (m,), and distances, (m,).
 
     Raises:
-        DataError: The arrays do not fit each other, or there is no real image.
+        DataError: The arrays do not match, or there is no real image.
     """
     if not len(real):
         raise DataError("a nearest image requires a real image. Received: real=0; use more images")
@@ -58,40 +56,40 @@ def nearest(samples: NDArray[Any], real: NDArray[Any]) -> tuple[IntArray, FloatA
 
 
 def nearest_apart(images: NDArray[Any], groups: NDArray[Any]) -> tuple[IntArray, FloatArray]:
-    """The nearest other image of each, among those of other groups.
+    """The nearest image of another group for each image.
 
     Args:
         images: Images (n, size, size) uint8 or features (n, d).
-        groups: What each image belongs to, (n,), at least two of them: patients, or a number of its own for each sample.
+        groups: Group of each image, (n,), at least two of them: patients, or a number of its own for each sample.
 
     Returns:
         Indices, (n,), and distances, (n,).
 
     Raises:
-        DataError: The arrays do not fit each other, or there is a single group.
+        DataError: The arrays do not match, or there is a single group.
     """
     names = np.asarray(groups)
     if names.shape != (len(images),) or len(np.unique(names)) < 2:
         raise DataError(
-            "a nearest image of another group requires groups (n,), one an image, two of them different. "
+            "a nearest image of another group requires groups (n,), one per image, two of them different. "
             f"Received: groups={names.shape}, images={len(images)}, different={len(np.unique(names))}; use more images"
         )
     return _search(images, images, names)
 
 
 def precision_recall(
-    real: NDArray[Any], generated: NDArray[Any], patients: NDArray[Any] | None = None, *, k: int = NEIGHBOURS
+    real: NDArray[Any], generated: NDArray[Any], patients: NDArray[Any] | None = None, *, k: int = NEIGHBORS
 ) -> PrecisionRecall:
     """Improved precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991, section 2).
 
-    A set's manifold is the union of balls about its images, each as wide as the distance to its k-th nearest other image.
-    More images make smaller balls and a finer manifold: compare only values of the same sizes.
+    A set's manifold is the union of balls around its images, each with the distance to its k-th nearest other image as radius.
+    More images give smaller balls: values are comparable only for equal numbers of images.
 
     Args:
         real: Features, (n, d), n more than k.
         generated: Features, (m, d), m more than k.
         patients: Patient of each real image, (n,); None: each of its own.
-        k: Neighbours.
+        k: Number of neighbors.
 
     Raises:
         DataError: The features are not as described.
@@ -99,7 +97,7 @@ def precision_recall(
     require_features(real, generated)
     if min(len(real), len(generated)) <= k:
         raise DataError(
-            f"each set must have more than k={k} images, its neighbours. "
+            f"each set must have more than k={k} images, its neighbors. "
             f"Received: real={len(real)}, generated={len(generated)}; use more images"
         )
     within_real = _within(generated, real, _radii(real, k))
@@ -118,7 +116,7 @@ def _search(left: NDArray[Any], right: NDArray[Any], groups: NDArray[Any] | None
             squares[groups[rows, np.newaxis] == groups] = np.inf
         found = squares.argmin(axis=1)
         indices[rows] = found
-        # Again without cancellation, so that a copy is at distance 0.
+        # Computed again without cancellation, so that a copy is at distance 0.
         distances[rows] = np.linalg.norm(left[rows].astype(np.float64) - right[found], axis=1) * scale
     return indices, distances
 
@@ -132,13 +130,13 @@ def _radii(points: NDArray[Any], k: int) -> FloatArray:
     return radii
 
 
-def _within(points: NDArray[Any], centres: NDArray[Any], radii: FloatArray) -> NDArray[np.bool_]:
+def _within(points: NDArray[Any], centers: NDArray[Any], radii: FloatArray) -> NDArray[np.bool_]:
     """Whether each point lies in at least one ball."""
-    return np.concatenate([(squares <= radii).any(axis=1) for _, squares in _squared_distances(points, centres)])
+    return np.concatenate([(squares <= radii).any(axis=1) for _, squares in _squared_distances(points, centers)])
 
 
 def _vectors(samples: NDArray[Any], real: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], float]:
-    """Both sets as vectors, and what their Euclidean distance is multiplied by."""
+    """Both sets as vectors, and the factor of their Euclidean distance."""
     if (
         samples.ndim == real.ndim == 3
         and samples.shape[1:] == real.shape[1:]
@@ -150,21 +148,21 @@ def _vectors(samples: NDArray[Any], real: NDArray[Any]) -> tuple[NDArray[Any], N
         require_features(samples, real)
         return samples, real, 1.0
     raise DataError(
-        "neighbours require images (n, size, size) uint8 of one size, or features (n, d). "
+        "neighbors require images (n, size, size) uint8 of one size, or features (n, d). "
         f"Received: samples={samples.shape} {samples.dtype}, real={real.shape} {real.dtype}"
     )
 
 
 def _squared_distances(left: NDArray[Any], right: NDArray[Any]) -> Iterator[tuple[slice, FloatArray]]:
-    """Squared Euclidean distances of some rows of `left` at a time to all of `right`; at least 0."""
-    centre = right.mean(axis=0, dtype=np.float64)  # Distances stay, but less is cancelled.
+    """Squared Euclidean distances of rows of `left`, in batches, to all of `right`; at least 0."""
+    center = right.mean(axis=0, dtype=np.float64)  # Distances are unchanged, with less cancellation.
     for start in range(0, len(left), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        some = left[rows].astype(np.float64) - centre
+        some = left[rows].astype(np.float64) - center
         squares = np.empty((len(some), len(right)))
         for begin in range(0, len(right), _CHUNK):
             columns = slice(begin, begin + _CHUNK)
-            others = right[columns].astype(np.float64) - centre
+            others = right[columns].astype(np.float64) - center
             squares[:, columns] = np.square(others).sum(axis=1) - 2 * (some @ others.T)
         squares += np.square(some).sum(axis=1)[:, np.newaxis]
         yield rows, np.maximum(squares, 0, out=squares)

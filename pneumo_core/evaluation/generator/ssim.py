@@ -1,4 +1,4 @@
-"""How alike images are: multi-scale structural similarity, and a set's diversity by it."""
+"""Multi-scale structural similarity of images, and the diversity of a set."""
 
 from typing import Any, Final
 
@@ -10,13 +10,11 @@ from pneumo_core.evaluation.intervals import student_interval
 from pneumo_core.evaluation.metrics import FloatArray
 from pneumo_core.records import Estimate
 
-__all__ = ["SMALLEST", "WEIGHTS", "diversity", "ms_ssim"]
-
 WEIGHTS: Final = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales, finest first (Wang, Simoncelli and Bovik 2003, Asilomar 2:1398-1402, section 3.2)."""
 
 SMALLEST: Final = 11
-"""Pixels across the window (Wang et al. 2004, IEEE TIP 13:600-612, section III.B), and so of the smallest image."""
+"""Side of the window in pixels (Wang et al. 2004, IEEE TIP 13:600-612, section III.B), and of the smallest allowed image."""
 
 _SIGMA: Final = 1.5
 """Standard deviation of the Gaussian window in pixels (Wang et al. 2004, section III.B)."""
@@ -25,7 +23,7 @@ _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 """(K L) squared, K = .01 and .03 (Wang et al. 2004, section III.B), L = 255 for images in [0, 255]."""
 
 _CHUNK: Final = 64
-"""Pairs handled at once: 8 MB an array at 128 pixels."""
+"""Number of pairs per batch: 8 MB an array at 128 pixels."""
 
 
 def ms_ssim(first: NDArray[Any], second: NDArray[Any]) -> FloatArray:
@@ -60,12 +58,12 @@ def ms_ssim(first: NDArray[Any], second: NDArray[Any]) -> FloatArray:
 def diversity(images: NDArray[Any], groups: NDArray[Any], seed: int) -> Estimate:
     """Mean similarity (`ms_ssim`) of random pairs of images: the lower, the more diverse the set.
 
-    No image is in two pairs, so that Student's t interval over the pairs holds (for patients with several images it is a
-    little too narrow). The measure for generated sets is that of Odena et al. 2017 (arXiv:1610.09585, section 4.2).
+    No image is in two pairs, so Student's t interval over the pairs is valid (for patients with several images it is
+    slightly too narrow). The measure for generated sets is that of Odena et al. 2017 (arXiv:1610.09585, section 4.2).
 
     Args:
         images: (n, size, size), in [0, 255].
-        groups: What each image belongs to, (n,): patients, or a number of its own for each sample. Pairs are of
+        groups: Group of each image, (n,): patients, or a number of its own for each sample. Pairs are of
             different groups.
         seed: Seed of the pairs.
 
@@ -73,10 +71,12 @@ def diversity(images: NDArray[Any], groups: NDArray[Any], seed: int) -> Estimate
         DataError: There are fewer than two such pairs, or the arrays are not as described.
     """
     if np.shape(groups) != (len(images),):
-        raise DataError(f"groups must be (n,), one an image. Received: groups={np.shape(groups)}, images={len(images)}")
+        raise DataError(
+            f"groups must be (n,), one per image. Received: groups={np.shape(groups)}, images={len(images)}"
+        )
     rng = np.random.default_rng(seed)
     codes = np.unique(groups, return_inverse=True)[1]
-    # Groups in random order, each in one piece: half the set away lies another group, unless one group is half the set.
+    # Groups in random order, each contiguous: half the set away lies another group, unless one group is half the set.
     shuffled = rng.permutation(len(images))
     order = shuffled[np.argsort(rng.permutation(len(images))[codes][shuffled], kind="stable")]
     half = len(order) // 2

@@ -176,7 +176,7 @@ def test_bad_input_is_refused() -> None:
             measure(np.where(np.arange(60)[:, None] == 3, np.nan, real), generated)
         with pytest.raises(DataError, match="the same d"):
             measure(real, generated[:, :3])
-        with pytest.raises(DataError, match="one an image"):
+        with pytest.raises(DataError, match="one per image"):
             measure(real, generated, patients[1:])
         with pytest.raises(DataError, match=f"requires {LEAST} patients or samples"):
             measure(real, generated[:0])

@@ -1,17 +1,17 @@
-"""Neighbours against all pairs, one by one; precision and recall against their definition."""
+"""Neighbors against all pairs, one by one; precision and recall against their definition."""
 
 import numpy as np
 import pytest
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.generator import neighbours
+from pneumo_core.evaluation.generator import neighbors
 from pneumo_core.evaluation.generator.neighbours import nearest, nearest_apart, precision_recall
 from pneumo_core.records import Estimate
 
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "_CHUNK", 7)
+    monkeypatch.setattr(neighbors, "_CHUNK", 7)
 
 
 def value(estimate: object) -> float:
@@ -58,13 +58,13 @@ def test_a_copy_is_at_distance_0() -> None:
     assert nearest(black, white)[1] == pytest.approx(1)
 
 
-def slow_share(points: np.ndarray, centres: np.ndarray, k: int) -> float:
-    """Share of points within the k-th neighbour's distance of some centre."""
+def slow_share(points: np.ndarray, centers: np.ndarray, k: int) -> float:
+    """Share of points within the k-th neighbor's distance of some center."""
     count = 0
     for point in points:
-        for i, centre in enumerate(centres):
-            others = sorted(np.linalg.norm(centre - other) for j, other in enumerate(centres) if j != i)
-            if np.linalg.norm(point - centre) <= others[k - 1]:
+        for i, center in enumerate(centers):
+            others = sorted(np.linalg.norm(center - other) for j, other in enumerate(centers) if j != i)
+            if np.linalg.norm(point - center) <= others[k - 1]:
                 count += 1
                 break
     return count / len(points)

@@ -115,5 +115,5 @@ def test_too_few_pairs_are_refused(groups: list[int]) -> None:
 
 
 def test_groups_must_fit() -> None:
-    with pytest.raises(DataError, match="one an image"):
+    with pytest.raises(DataError, match="one per image"):
         diversity(images(12, 4, 16), np.arange(3), 0)

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 
 from pneumo_core.config.classifier import TrainConfig
-from pneumo_core.config.run import config_to_dict, run_id
+from pneumo_core.config.run import run_id
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.store import run_directory, write_manifest
+from pneumo_core.runs.submission import RunData, Submission, write_submission
 
 BASELINE = {"parameters": 5_677_329, "trainable_parameters": 5_676_881}
 
@@ -24,9 +25,7 @@ def finish(config: TrainConfig, *, is_phantom: bool = False, n: int = 60) -> str
         frames.append(frame.assign(split=split, logit=logits))
     rows = pd.concat(frames, ignore_index=True)
     run = run_directory(run_id(config, "0" * 12))
-    data = {"data_id": "0" * 12, "root": "/nowhere", "is_phantom": is_phantom}
-    asked = {"run_id": run.run_id, "config": config_to_dict(config), "data": data, "submitted_at": 1.7e9}
-    write_json(run.config, asked)
+    write_submission(run, Submission(config, RunData("0" * 12, "/nowhere", is_phantom), 1.7e9))
     write_atomic(run.predictions, rows.to_parquet(index=False))
     rule, selected = config.operating_rule, config.selected_on_test
     report = evaluate(rows, run_id=run.run_id, rule=rule, selected_on_test=selected)

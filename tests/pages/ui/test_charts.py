@@ -1,4 +1,4 @@
-"""Charts say what the data say: their points are counted again, slowly or by scikit-learn, and their colours can be seen."""
+"""Charts say what the data say: their points are counted again, slowly or by scikit-learn, and their colors can be seen."""
 
 import tomllib
 from pathlib import Path
@@ -13,8 +13,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pages.ui import charts
 from pneumo_core.config.classifier import OperatingRule
+from pneumo_core.evaluation.curves import probability_bins
 from pneumo_core.evaluation.metrics import Confusion
-from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import SplitReport, evaluate
 from pneumo_core.records import Label, NotApplicable, Split
 
@@ -54,9 +54,9 @@ def named(figure: go.Figure, name: str) -> go.Scatter:
     return trace
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """WCAG 2.2, relative luminance."""
-    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    channels = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -67,9 +67,9 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("colour", [*charts.COLOURS.values(), charts.SYNTHETIC, charts.MODEL, charts.REFERENCE])
-def test_every_colour_can_be_seen_in_both_themes(colour: str, theme: str) -> None:
-    assert contrast(colour, THEME[theme]["backgroundColor"]) >= 3
+@pytest.mark.parametrize("color", [*charts.COLORS.values(), charts.SYNTHETIC, charts.MODEL, charts.REFERENCE])
+def test_every_color_can_be_seen_in_both_themes(color: str, theme: str) -> None:
+    assert contrast(color, THEME[theme]["backgroundColor"]) >= 3
 
 
 def test_the_area_under_the_roc_trace_is_the_auroc(sample) -> None:
@@ -126,20 +126,20 @@ def test_confusion_cells_hold_counts_and_shares_of_their_row() -> None:
     figure = charts.confusion(Confusion(tn=8, fp=2, fn=5, tp=15))
     cells = {(note.y, note.x): note.text for note in figure.layout.annotations}
     assert cells == {
-        ("NORMAL", "called NORMAL"): "<b>8</b><br>80.0 % of 10",
-        ("NORMAL", "called PNEUMONIA"): "<b>2</b><br>20.0 % of 10",
-        ("PNEUMONIA", "called NORMAL"): "<b>5</b><br>25.0 % of 20",
-        ("PNEUMONIA", "called PNEUMONIA"): "<b>15</b><br>75.0 % of 20",
+        ("NORMAL", "predicted NORMAL"): "<b>8</b><br>80.0 % of 10",
+        ("NORMAL", "predicted PNEUMONIA"): "<b>2</b><br>20.0 % of 10",
+        ("PNEUMONIA", "predicted NORMAL"): "<b>5</b><br>25.0 % of 20",
+        ("PNEUMONIA", "predicted PNEUMONIA"): "<b>15</b><br>75.0 % of 20",
     }
     (heatmap,) = figure.data
     by_cell = {(row, column): heatmap.z[i][j] for i, row in enumerate(heatmap.y) for j, column in enumerate(heatmap.x)}
     assert by_cell == {
-        ("NORMAL", "called NORMAL"): -0.8,
-        ("NORMAL", "called PNEUMONIA"): -0.2,
-        ("PNEUMONIA", "called NORMAL"): 0.25,
-        ("PNEUMONIA", "called PNEUMONIA"): 0.75,
+        ("NORMAL", "predicted NORMAL"): -0.8,
+        ("NORMAL", "predicted PNEUMONIA"): -0.2,
+        ("PNEUMONIA", "predicted NORMAL"): 0.25,
+        ("PNEUMONIA", "predicted PNEUMONIA"): 0.75,
     }
-    assert (heatmap.colorscale[0][1], heatmap.colorscale[-1][1]) == tuple(charts.COLOURS[label] for label in Label)
+    assert (heatmap.colorscale[0][1], heatmap.colorscale[-1][1]) == tuple(charts.COLORS[label] for label in Label)
 
 
 def test_a_class_without_images_has_no_share() -> None:
@@ -155,11 +155,11 @@ def test_text_on_a_cell_reads_at_any_share(of_thousand: int, label: Label) -> No
     else:
         counts = Confusion(tn=1, fp=1, fn=of_thousand, tp=1000 - of_thousand)
     figure = charts.confusion(counts)
-    (note,) = [n for n in figure.layout.annotations if n.y == label.name and n.x == "called NORMAL"]
-    few, full = figure.data[0].colorscale[1][1], charts.COLOURS[label]
+    (note,) = [n for n in figure.layout.annotations if n.y == label.name and n.x == "predicted NORMAL"]
+    few, full = figure.data[0].colorscale[1][1], charts.COLORS[label]
     share = of_thousand / 1000
     mixed = [round((1 - share) * int(few[at : at + 2], 16) + share * int(full[at : at + 2], 16)) for at in (1, 3, 5)]
-    # 4.5 is what WCAG 2.2 asks of text; the colour is rounded to whole steps here.
+    # 4.5 is what WCAG 2.2 asks of text; the color is rounded to whole steps here.
     assert contrast("#" + "".join(f"{channel:02x}" for channel in mixed), note.font.color) >= 4.49
 
 
@@ -200,23 +200,10 @@ def test_history_of_no_epoch_and_without_validation_is_drawn_without_a_mark() ->
     assert not charts.history(lone, selected_on_test=False).layout.shapes
 
 
-@given(st.lists(st.tuples(st.integers(0, 1), st.floats(-30, 30)), min_size=1, max_size=60))
-def test_bins_hold_what_a_slow_count_finds(images: list[tuple[int, float]]) -> None:
-    labels, logits = zip(*images, strict=True)
-    values = probability(np.array(logits))
-    bins = charts.probability_bins(np.array(labels), values)
-    for label in Label:
-        of_class = [value for value, other in zip(values, labels, strict=True) if other == label]
-        last = len(bins) - 1
-        for place, row in bins.iterrows():
-            inside = [v for v in of_class if row["from"] <= v and (v < row["to"] or (place == last and v <= row["to"]))]
-            assert row[label.name] == len(inside)
-
-
 def test_the_threshold_runs_through_both_classes() -> None:
-    bins = charts.probability_bins(np.array([0, 1, 1]), np.array([0.1, 0.9, 1.0]))
+    bins = probability_bins(np.array([0, 1, 1]), np.array([0.1, 0.9, 1.0]))
     figure = charts.probabilities(bins, 0.3871)
     assert [shape.x0 for shape in figure.layout.shapes] == [0.3871] * 2
     assert {trace.name for trace in figure.data} == {"NORMAL (n = 1)", "PNEUMONIA (n = 2)", "threshold 0.387"}
-    colours = {trace.name.split()[0]: trace.marker.color for trace in figure.data if trace.type == "bar"}
-    assert colours == {label.name: charts.COLOURS[label] for label in Label}
+    colors = {trace.name.split()[0]: trace.marker.color for trace in figure.data if trace.type == "bar"}
+    assert colors == {label.name: charts.COLORS[label] for label in Label}

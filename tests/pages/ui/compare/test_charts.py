@@ -11,18 +11,18 @@ from sklearn.metrics import average_precision_score, brier_score_loss, classific
 from pages.ui import charts
 from pages.ui.compare.charts import pr_overlay, roc_overlay
 from pages.ui.compare.forest import FOREST, forest, seed_dots
-from pages.ui.compare.frames import (
-    forest_frame,
-    histories_frame,
-    pr_frame,
-    reliability_frame,
-    roc_frame,
-    seed_frame,
-)
 from pages.ui.compare.histories import histories, histories_caption
 from pages.ui.compare.reliability import reliability_overlay
 from pneumo_core.evaluation.compare import compare
 from pneumo_core.evaluation.comparison import Comparison, Evidence
+from pneumo_core.evaluation.curves import (
+    forest_points,
+    history_points,
+    pr_points,
+    reliability_points,
+    roc_points,
+    seed_points,
+)
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.wording import NAMES
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
@@ -105,10 +105,10 @@ def test_their_mean_is_the_sides_figure(groups: Comparison) -> None:
 def test_every_run_has_its_curve_and_each_side_one_legend_entry(groups: Comparison) -> None:
     for figure in (roc_overlay(groups), pr_overlay(groups)):
         assert [len(lines(figure, letter)) for letter in "AB"] == [3, 2]
-        for letter, colour in (("A", charts.SIDE_A), ("B", charts.SIDE_B)):
+        for letter, color in (("A", charts.SIDE_A), ("B", charts.SIDE_B)):
             mine = lines(figure, letter)
             assert [trace.showlegend for trace in mine] == [True] + [False] * (len(mine) - 1)
-            assert {trace.line.color for trace in mine} == {colour}
+            assert {trace.line.color for trace in mine} == {color}
         assert {trace.line.dash for trace in lines(figure, "A")} != {trace.line.dash for trace in lines(figure, "B")}
     areas = [np.trapezoid(trace.y, trace.x) for trace in lines(roc_overlay(groups), "B")]
     assert areas == pytest.approx([roc_auc_score(*truth(run)) for run in B])
@@ -134,14 +134,14 @@ def test_operating_points_are_the_counted_rates(groups: Comparison, single: Comp
 
 
 def test_tables_of_curves_hold_every_point(groups: Comparison) -> None:
-    roc, pr = roc_frame(groups), pr_frame(groups)
+    roc, pr = roc_points(groups), pr_points(groups)
     assert list(roc["run"].unique()) == list(pr["run"].unique()) == ["a0", "a1", "a2", "b0", "b1"]
     mine = roc[roc["run"] == "b1"]
     assert np.trapezoid(mine["sensitivity"], mine["1 - specificity"]) == pytest.approx(roc_auc_score(*truth(B[1])))
 
 
 def test_reliability_counts_every_image_once(groups: Comparison) -> None:
-    table = reliability_frame(groups)
+    table = reliability_points(groups)
     assert table.groupby("run")["images"].sum().to_dict() == dict.fromkeys(["a0", "a1", "a2", "b0", "b1"], N)
     for _, row in table[table["run"] == "a1"].iterrows():
         labels, logits = truth(A[1])
@@ -179,11 +179,11 @@ def test_an_interval_over_seeds_cannot_squeeze_those_over_patients(groups: Compa
     widest = 100 * max(max(abs(share.low), abs(share.high)) for share in shares)
     assert axis.range == pytest.approx((-3.15 * widest, 3.15 * widest))
     assert axis.range[1] < 99
-    assert "go on beyond it" in axis.title.text
+    assert "continue beyond it" in axis.title.text
 
 
 def test_the_forests_table_tells_why_a_number_is_missing(single: Comparison) -> None:
-    table = forest_frame(single).set_index("figure")
+    table = forest_points(single).set_index("figure")
     assert len(table) == len(Metric)
     assert table.loc["AUROC", "B - A"] == pytest.approx(single.differences[Metric.AUROC].estimate.value)
     assert table["over seeds"].isna().all()
@@ -193,7 +193,7 @@ def test_the_forests_table_tells_why_a_number_is_missing(single: Comparison) -> 
 def test_dots_are_the_runs_and_the_means_lie_below(groups: Comparison) -> None:
     figure = seed_dots(groups, Metric.ACCURACY)
     dots = {trace.name: trace for trace in figure.data if trace.name.endswith("runs")}
-    table = seed_frame(groups, Metric.ACCURACY)
+    table = seed_points(groups, Metric.ACCURACY)
     for letter in "AB":
         mine = table[table["side"] == letter][NAMES[Metric.ACCURACY]]
         assert dots[f"{letter}: runs"].x == pytest.approx(100 * mine)
@@ -208,7 +208,7 @@ def test_one_class_alone_gives_a_reason_and_what_can_be_drawn() -> None:
         found = draw(healthy)
         assert isinstance(found, NotApplicable)
         assert "PNEUMONIA" in found.reason
-    assert roc_frame(healthy).empty
+    assert roc_points(healthy).empty
     assert isinstance(reliability_overlay(healthy), go.Figure)
     names = {name for axis in (forest(healthy).layout.yaxis, forest(healthy).layout.yaxis2) for name in axis.ticktext}
     assert "Specificity" in names
@@ -235,7 +235,7 @@ def test_histories_mark_where_each_run_kept_its_weights() -> None:
     assert (stars["B: weights kept"].x[0], stars["B: weights kept"].y[0]) == (2, 0.6)
     validation = next(trace for trace in figure.data if trace.name == "A: left, validation")
     assert list(validation.y) == [0.9, 0.4, 0.7]
-    assert len(histories_frame(epochs(0.9, 0.4, 0.7), epochs(0.8, 0.6))) == 5
+    assert len(history_points(epochs(0.9, 0.4, 0.7), epochs(0.8, 0.6))) == 5
 
 
 def test_histories_without_an_epoch_give_a_reason_and_with_one_side_that_side() -> None:

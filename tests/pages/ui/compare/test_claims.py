@@ -53,7 +53,7 @@ def test_both_sides_lead_the_table_and_say_whether_they_may_be_compared(no_publi
     assert table["source"].tolist()[:2] == ["A, ours", "B, ours"]
     expected = "no: phantoms" if is_phantom else "no: 60 images, not 624"
     assert table["comparable"].tolist()[:2] == [expected] * 2
-    assert "flatter" in table["note"].iloc[0]
+    assert "optimistic" in table["note"].iloc[0]
     assert table["note"].iloc[1] == ""
     assert "(" in table["accuracy"].iloc[0], "ours have intervals"
     kermany = table[table["source"].str.startswith("[Kermany et al. 2018]")].iloc[0]

@@ -123,7 +123,7 @@ def test_on_validation_images_no_figure_is_set_beside_the_reports(no_published: 
     runs = [finish(preset_config(Architecture.BASELINE, Preset.SOUND, seed=seed)) for seed in (0, 1)]
     page = opened(runs[:1], runs[1:], "val")
     assert not page.exception
-    assert any("are of test images" in info.value for info in page.info)
+    assert any("are from test images" in info.value for info in page.info)
     assert not page.dataframe
     assert len(page.table) == 2, "parameters do not depend on the images"
 

@@ -1,0 +1,152 @@
+"""One run's evaluation as tables of a document."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pneumo_core.config.classifier import OperatingRule
+from pneumo_core.evaluation.comparison import Side
+from pneumo_core.evaluation.curves import estimate_numbers
+from pneumo_core.evaluation.metrics import ClassificationRow, Confusion
+from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint, SplitReport
+from pneumo_core.evaluation.wording import (
+    NAMES,
+    classification_cells,
+    estimate_text,
+    interval_text,
+    or_reason,
+    percent,
+    value_text,
+)
+from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
+from pneumo_core.reporting.document import Cell, Table, estimate_cells, numbered
+
+OPERATING = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.PPV, Metric.NPV)
+"""The rates of an operating point."""
+
+
+def place(report: EvaluationReport, split: Split) -> str:
+    """The split as shown with each figure: ``test``, or ``test, selected on test``."""
+    return split.value + (", selected on test" if report.selected_on_test and split is Split.TEST else "")
+
+
+def figures(report: EvaluationReport, split: Split) -> Table:
+    """Every figure of a split: value, interval and n, or the reason why there is none."""
+
+    def row(metric: Metric, estimate: Estimate | NotApplicable) -> tuple[Sequence[str], Sequence[Cell]]:
+        if isinstance(estimate, NotApplicable):
+            shown = (or_reason(estimate), "", "")
+        else:
+            shown = (value_text(metric, estimate), interval_text(metric, estimate), f"{estimate.n:,}")
+        return (NAMES[metric], *shown), (metric.value, *estimate_cells(estimate))
+
+    part = report.splits[split]
+    counts = part.confusion
+    return numbered(
+        f"figures-{split.value}",
+        f"Figures on split {place(report, split)}",
+        ("figure", "value", "95 % interval", "n"),
+        ("figure", "value", "low", "high", "n"),
+        (row(*item) for item in part.figures.items()),
+        (f"TN {counts.tn:,}, FP {counts.fp:,}, FN {counts.fn:,}, TP {counts.tp:,}; PNEUMONIA is positive.",),
+    )
+
+
+def every_figure(report: EvaluationReport) -> Table:
+    """Every figure of every split; its data are numbers, or the reason why there is none."""
+    found = [
+        (place(report, split), metric, estimate)
+        for split, part in report.splits.items()
+        for metric, estimate in part.figures.items()
+    ]
+    return numbered(
+        "figures",
+        "Figures with 95 % intervals",
+        ("split", "figure", "value"),
+        ("split", "figure", "value", "low", "high", "n", "not applicable"),
+        (
+            (
+                (where, NAMES[metric], estimate_text(metric, estimate, with_n=True)),
+                (where, NAMES[metric], *estimate_numbers(estimate).values()),
+            )
+            for where, metric, estimate in found
+        ),
+    )
+
+
+def classification(rows: Iterable[ClassificationRow], caption: str, name: str = "classification") -> Table:
+    """The classification table in the report's layout, two decimals; the accuracy has only a value under f1-score.
+
+    Its data have full precision; what is not applicable is empty.
+    """
+    columns = ("precision", "recall", "f1")
+    return numbered(
+        name,
+        caption,
+        ("", "precision", "recall", "f1-score", "support"),
+        ("name", *columns, "support"),
+        (
+            (
+                (row.name, *classification_cells(row)),
+                (row.name, *(_number(getattr(row, one)) for one in columns), row.support),
+            )
+            for row in rows
+        ),
+    )
+
+
+def _number(value: float | NotApplicable) -> float | None:
+    return None if isinstance(value, NotApplicable) else value
+
+
+def mean_classification(side: Side) -> tuple[ClassificationRow, ...]:
+    """Rows of the classification table of several runs: the mean over them of each figure."""
+
+    def row(name: str, precision: Metric, recall: Metric, f1: Metric, n: int) -> ClassificationRow:
+        figures = side.figures
+        return ClassificationRow(name, _mean(figures[precision]), _mean(figures[recall]), _mean(figures[f1]), n)
+
+    single = NotApplicable("accuracy has no precision or recall")
+    normal, sick, n = side.n - side.n_pneumonia, side.n_pneumonia, side.n
+    return (
+        row("NORMAL", Metric.NPV, Metric.SPECIFICITY, Metric.F1_NORMAL, normal),
+        row("PNEUMONIA", Metric.PPV, Metric.SENSITIVITY, Metric.F1_PNEUMONIA, sick),
+        ClassificationRow("accuracy", single, single, _mean(side.figures[Metric.ACCURACY]), n),
+        row("macro avg", Metric.MACRO_PRECISION, Metric.MACRO_RECALL, Metric.MACRO_F1, n),
+        row("weighted avg", Metric.WEIGHTED_PRECISION, Metric.WEIGHTED_RECALL, Metric.WEIGHTED_F1, n),
+    )
+
+
+def _mean(found: Estimate | NotApplicable) -> float | NotApplicable:
+    return found if isinstance(found, NotApplicable) else found.value
+
+
+def confusion(counts: Confusion, caption: str, name: str = "confusion") -> Table:
+    """Counts of a run, a row for each true class, with percentages; its data are counts, with the class's images."""
+    rows = {Label.NORMAL: (counts.tn, counts.fp), Label.PNEUMONIA: (counts.fn, counts.tp)}
+    called = [f"predicted {label.name}" for label in Label]
+    return numbered(
+        name,
+        caption,
+        ("", *called),
+        ("labeled", *called, "images"),
+        (
+            (
+                (label.name, *(f"{count:,} ({percent(count / max(1, sum(row)))})" for count in row)),
+                (label.name, *row, sum(row)),
+            )
+            for label, row in rows.items()
+        ),
+    )
+
+
+def operating_point(report: EvaluationReport, split: Split) -> Table:
+    """Rates of the operating point on the split it was chosen on and on another one, with intervals and n."""
+    point, part = report.operating_point, report.splits[split]
+    chosen = "" if point.rule is OperatingRule.HALF else ", where it was chosen"
+    rates: Mapping[str, OperatingPoint | SplitReport] = {place(report, point.split) + chosen: point}
+    if split is not point.split:
+        rates = {**rates, place(report, split): part}
+    rows = tuple(
+        (NAMES[metric], *(estimate_text(metric, getattr(source, metric), with_n=True) for source in rates.values()))
+        for metric in OPERATING
+    )
+    return Table("operating-point", "Rates of the operating point with 95 % intervals", ("", *rates), rows)

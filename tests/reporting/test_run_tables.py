@@ -1,0 +1,46 @@
+"""What runs were trained with and on, cell by cell from numbers of which no two are alike."""
+
+from typing import Any
+
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.presets import preset_config
+from pneumo_core.records import Architecture
+from pneumo_core.reporting.run_tables import facts_of
+from pneumo_core.runs.submission import RunData
+
+
+def facts_by_name(preset: Preset, manifest: dict[str, Any]) -> dict[str, str]:
+    config = preset_config(Architecture.BASELINE, preset)
+    return dict(facts_of("baseline-0123456789ab", RunData("abc", is_phantom=True), config, manifest).rows)
+
+
+def test_facts_are_read_from_the_manifest() -> None:
+    manifest = {
+        "parameters": 5_677_329,
+        "trainable_parameters": 5_676_881,
+        "images": {"train": 5216, "val": 621, "test": 624},
+        "seed": 0,
+        "training_duration_s": 1234.5,
+        "export_duration_s": 67.0,
+        "first_epoch_of_last_session": 3,
+        "peak_memory_bytes": 3 * 2**20,
+        "device": {"backend": "tensorflow", "precision": "float32", "versions": {"keras": "3.15.1"}},
+    }
+    facts = facts_by_name(Preset.REPORT, manifest)
+    assert facts["parameters"] == "5,677,329"
+    assert facts["parameters trainable"] == "5,676,881"
+    assert facts["parameters not trainable"] == "448"
+    assert facts["export and prediction"] == "67 s"
+    assert [facts[f"images in {split}"].partition(",")[0] for split in ("val", "test")] == ["621", "624"]
+    assert facts["images in val"] == "621, the test images themselves"
+    assert facts["data"] == "abc, phantoms"
+    assert facts["training"] == "1,234 s (resumed after epoch 3; the last session)"
+    assert facts["peak memory"] == "3 MiB"
+    assert facts["keras"] == "3.15.1"
+    assert facts["python"] == "not recorded"
+
+
+def test_an_empty_manifest_makes_up_nothing() -> None:
+    facts = facts_by_name(Preset.SOUND, {})
+    known = {"run", "data", "most epochs"}
+    assert all("not recorded" in value for name, value in facts.items() if name not in known)
