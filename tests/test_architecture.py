@@ -1,5 +1,6 @@
 """The import contracts have teeth, cover every room, and hold in a running process."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -133,3 +134,14 @@ def test_pages_are_thin() -> None:
         if (length := len(path.read_text(encoding="utf-8").splitlines())) > 120
     }
     assert long == {}
+
+
+MODULES = sorted(set(PACKAGE.rglob("[a-z]*.py")) - set(PACKAGE.glob("training/*.py")))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_module_has_a_test_file_or_is_named_in_a_neighbours(path: Path) -> None:
+    folder = ROOT / "tests" / path.relative_to(PACKAGE).parent
+    neighbours = folder.glob("test_*.py")
+    named = [file for file in neighbours if f"`{path.stem}`" in (ast.get_docstring(ast.parse(file.read_text())) or "")]
+    assert (folder / f"test_{path.stem}.py").is_file() or named

@@ -1,4 +1,7 @@
-"""The command line, in this process where that is the same, and as a process where signals and limits matter."""
+"""The command line, in this process where that is the same, and as a process where signals and limits matter.
+
+With what its commands share (`command`) and how it speaks (`terminal`).
+"""
 
 import json
 import os

@@ -1,4 +1,7 @@
-"""Configs: limits, round trips and fingerprints."""
+"""Configs: limits, round trips and fingerprints.
+
+The limits of its numbers are those of `limits`.
+"""
 
 import hashlib
 import json

@@ -1,3 +1,5 @@
+"""The download from a stand-in for Kaggle, by way of `fetch` and `kaggle_client`."""
+
 import functools
 import importlib.util
 import io

@@ -1,4 +1,7 @@
-"""Comparisons on made-up predictions, against slow recomputation, and where statistics end."""
+"""Comparisons on made-up predictions, against slow recomputation, and where statistics end.
+
+By way of all its steps: `compare`, its `sides` and its `run_pairs`.
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,7 @@
-"""The exported graph against Keras itself, and its Grad-CAM against a gradient tape."""
+"""The exported graph against Keras itself, and its Grad-CAM against a gradient tape.
+
+Graphs are written with `onnx_graph`.
+"""
 
 import importlib.util
 import io

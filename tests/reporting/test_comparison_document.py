@@ -1,4 +1,7 @@
-"""What a comparison's document says, and in which order."""
+"""What a comparison's document says, and in which order.
+
+With its blocks beside the report of 2020 (`reference_blocks`).
+"""
 
 from collections.abc import Callable
 from dataclasses import replace

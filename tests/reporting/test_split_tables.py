@@ -1,9 +1,13 @@
-"""Slices and rates of each run, and published results, in a comparison's document."""
+"""Slices and rates of each run in a comparison's document and beside each other; and `published_results`."""
 
-from pneumo_core.records import Estimate, Metric
+from dataclasses import replace
+
+from pneumo_core.evaluation.slices import Slice
+from pneumo_core.records import Estimate, Metric, NotApplicable
 from pneumo_core.reference import FINDINGS, PUBLISHED
 from pneumo_core.reporting.comparison_document import comparison_document
 from pneumo_core.reporting.document import Bullets, Document, Table, tables
+from pneumo_core.reporting.split_tables import marked, slice_blocks, slice_numbers, slices_beside
 from pneumo_core.reporting.study_document import Compared
 
 
@@ -63,3 +67,63 @@ def test_published_results_stand_beside_both_sides(one_run: Compared) -> None:
     assert kermany[2:7] == ("92.8", "93.2", "90.1", "96.8", "official")
     told = [item for block in document.blocks if isinstance(block, Bullets) for item in block.items]
     assert any(FINDINGS[0].url in item for item in told)
+
+
+def estimate(value: float) -> Estimate:
+    return Estimate(value, value - 0.01, value + 0.02, round(1000 * value))
+
+
+def share(value: float) -> str:
+    return f"{100 * value:.1f} % ({100 * value - 1:.1f} to {100 * value + 2:.1f}), n = {1000 * value:.0f}"
+
+
+def score(value: float) -> str:
+    return f"{value:.3f} ({value - 0.01:.3f} to {value + 0.02:.3f}), n = {1000 * value:.0f}"
+
+
+VIRUS = Slice("subtype", "virus", 1100, 90, 70, *map(estimate, (0.91, 0.82, 0.73, 0.64)), smallest=True, few=False)
+OTHER = replace(VIRUS, n=1200, n_patients=80, n_pneumonia=60, specificity=NotApplicable("no NORMAL"), few=True)
+
+
+def test_cells_of_a_runs_slices(one_run: Compared) -> None:
+    (run,) = one_run.facts_a
+    assert run.on_split is not None
+    measured = replace(run.on_split, slices=(VIRUS,), missing_slices=())
+    _, found = slice_blocks([replace(run, on_split=measured)])
+    assert isinstance(found, Table)
+    rates = (share(0.91), share(0.82), share(0.73), score(0.64))
+    assert found.rows == (("subtype: virus, smallest", "1,100 of 90", *rates),)
+    assert found.data is not None
+    numbers = [
+        cell for one in map(estimate, (0.91, 0.82, 0.73, 0.64)) for cell in (one.value, one.low, one.high, one.n)
+    ]
+    assert found.data.rows == (("subtype", "virus", 1100, 90, "True", "False", *numbers),)
+    names = ("sensitivity", "specificity", "accuracy", "auroc")
+    ends = tuple(f"{name}{end}" for name in names for end in ("", "_low", "_high", "_n"))
+    assert found.data.columns == ("group", "slice", "n", "patients", "smallest", "few", *ends)
+
+
+def test_cells_of_both_runs_slices() -> None:
+    alone = replace(VIRUS, name="bacteria", smallest=False)
+    parts = {"A": [VIRUS], "B": [OTHER, alone]}
+    table = slices_beside(parts, Metric.SPECIFICITY, "caption")
+    assert table.columns == ("", "images", "patients", "PNEUMONIA", "Specificity of A", "Specificity of B")
+    assert table.rows == (
+        ("virus", "1,100 and 1,200, smallest, few", "90 and 80", "70 and 60", share(0.82), "n/a: no NORMAL"),
+        ("bacteria", "1,100", "90", "70", "no such slice", share(0.82)),
+    )
+    numbers = slice_numbers(parts, "caption").data
+    assert numbers is not None
+    assert numbers.rows[1] == (
+        "A",
+        "virus",
+        1100,
+        "Specificity",
+        0.82,
+        estimate(0.82).low,
+        estimate(0.82).high,
+        820,
+        "",
+    )
+    assert numbers.rows[5] == ("B", "virus", 1200, "Specificity", None, None, None, None, "no NORMAL")
+    assert marked([alone]) == ""
