@@ -134,5 +134,5 @@ def test_the_notes_say_which_protocol_flatters_and_whose_images_they_are() -> No
     assert "reproduction" in report
     assert "below" not in report
     for words in (sound, report):
-        assert "318 test images and the report's of 624" in words
+        assert "318 test images and the report's from 624" in words
     assert "318" not in " ".join(protocol_notes(selected_on_test=True, n=624))

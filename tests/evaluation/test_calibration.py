@@ -139,7 +139,11 @@ def test_separated_classes_have_platt_s_line_but_no_temperature() -> None:
 @pytest.mark.parametrize("kind", CalibrationKind)
 @pytest.mark.parametrize(
     ("labels", "logits", "reason"),
-    [([1, 1], [0.0, 1.0], "NORMAL"), ([0, 1], [2.0, 2.0], "alike|apart"), ([0, 1, 0], [2.0, -1, 3], "rise|apart")],
+    [
+        ([1, 1], [0.0, 1.0], "NORMAL"),
+        ([0, 1], [2.0, 2.0], "equal|distinguish"),
+        ([0, 1, 0], [2.0, -1, 3], "not increase|distinguish"),
+    ],
 )
 def test_what_cannot_be_fitted_says_why(
     kind: CalibrationKind, labels: list[int], logits: list[float], reason: str
@@ -213,7 +217,7 @@ def test_logits_that_say_nothing_have_a_reason() -> None:
     frame = predictions()
     found = calibrate(frame.assign(logit=0.0))
     assert isinstance(found, NotApplicable)
-    assert "alike" in found.reason
+    assert "equal" in found.reason
     turned = calibrate(frame.assign(logit=-frame["logit"]))
     assert isinstance(turned, NotApplicable)
     assert "rise" in turned.reason

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.augmentation import SLIDERS, TOGGLES, augmented, gray_figure, gray_levels, in_words
+from pages.ui.augmentation import SLIDERS, TOGGLES, augmented, gray_figure, gray_levels, description
 from pneumo_core.augmentation.plausibility import plausibility
 from pneumo_core.augmentation.transform import augment, draw_parameters
 from pneumo_core.config.augment_file import read_augmentation, write_augmentation
@@ -97,7 +97,7 @@ def upload(at: AppTest, content: bytes) -> AppTest:
 def test_presets_stand_side_by_side_and_the_own_setting_starts_with_nothing() -> None:
     at = page()
     assert not at.error
-    assert [item.value for item in at.subheader] == ["As the report did", "Sound", "As you set it (none)"]
+    assert [item.value for item in at.subheader] == ["As the report did", "Sound", "Your settings (none)"]
     assert_notes(at, AUGMENTATIONS["report"], AUGMENTATIONS["sound"])
     assert any("Vertical flip" in note and "implausible" in note for note in notes(at))
     assert setting(at) == AUGMENTATIONS["none"]
@@ -152,7 +152,7 @@ def test_own_views_of_a_preset_are_the_preset_s() -> None:
     assert setting(at) == AUGMENTATIONS["report"]
     report = [item.value for item in at.get("image")[:PICTURES]]
     assert [item.value for item in own(at)] == report
-    assert "As you set it (report)" in said(at)
+    assert "Your settings (report)" in said(at)
     other = page(zoom="0.3", vertical_flip="true", draw="1")
     assert [item.value for item in own(other)][::4] == report[::4]
     assert [item.value for item in own(other)] != report
@@ -310,7 +310,7 @@ def test_an_opened_file_becomes_the_setting_and_can_be_undone() -> None:
     at = upload(page(shift="0.2"), write_augmentation(CUSTOM))
     assert setting(at) == CUSTOM
     assert "Opened" in said(at)
-    assert "As you set it (custom)" in said(at)
+    assert "Your settings (custom)" in said(at)
     # The file stays, and what is moved afterwards stays moved.
     whole(at.slider(key="contrast").set_value(0.5).run())
     assert setting(at).contrast == 0.5
@@ -404,11 +404,11 @@ def test_words_name_what_was_drawn_and_nothing_else() -> None:
     for name, word in words.items():
         config = AugmentConfig(**{name: True if name in TOGGLES else SLIDERS[name][1]})
         parameters = draw_parameters(config, 8, np.random.default_rng(1))
-        texts = [in_words(parameters, i) for i in range(8)]
+        texts = [description(parameters, i) for i in range(8)]
         assert any(word in text for text in texts)
         assert not any(other in text for text in texts for other in set(words.values()) - {word})
     assert (
-        in_words(draw_parameters(AugmentConfig(zoom_keeps_aspect=True), 1, np.random.default_rng()), 0) == "unchanged"
+        description(draw_parameters(AugmentConfig(zoom_keeps_aspect=True), 1, np.random.default_rng()), 0) == "unchanged"
     )
 
 
@@ -420,9 +420,9 @@ def test_words_have_the_directions_right() -> None:
         config = AugmentConfig(shift=0.2) if seed % 2 else AugmentConfig(rotation_deg=30.0)
         shown, parameters = augmented(image, config, seed, 0)
         y, x = np.argwhere(shown[0] > 128).mean(axis=0)
-        words = in_words(parameters, 0)
+        words = description(parameters, 0)
         if seed % 2:
-            across, down = map(int, re.findall(r"([+-]\d+)%", words))
+            across, down = map(int, re.findall(r"([+-]\d+)\xa0%", words))
             assert (across, down) == (
                 pytest.approx(100 * (x - 70) / 101, abs=1),
                 pytest.approx(100 * (y - 50) / 101, abs=1),

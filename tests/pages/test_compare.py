@@ -242,7 +242,7 @@ def test_different_test_sets_are_not_paired_and_it_is_said_why(tab: str) -> None
     page = opened(a=a.run_id, b=b.run_id, show=tab)
     assert not page.exception
     everything = texts(page)
-    assert "On test images that make no pairs (90 of A, 60 of B)" in everything
+    assert "On test images that are not paired (90 of A, 60 of B)" in everything
     assert "McNemar's test does not apply" in everything
     assert re.search(r"(n/a|Not applicable): [^\n]*90 of A, 60 of B, 60 of them in both", everything + cells(page))
 

@@ -126,7 +126,7 @@ def test_a_stake_is_kept_apart_from_the_thresholds(sound_pair: tuple[str, str]) 
     assert page.query_params["stake"] == "0.1"
     assert page.slider(key="threshold_a").value == 0.25
     assert benefits(page)[1] != before
-    assert "a false alarm weighs 0.11 times a PNEUMONIA found" in texts(page)
+    assert "a false alarm has 0.11 times the weight of a detected PNEUMONIA" in texts(page)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "x", ""])

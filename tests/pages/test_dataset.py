@@ -15,7 +15,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.dataset.download import in_words
+from pages.ui.dataset.download import progress_text
 from pages.ui.dataset.explore import count_figure, count_table
 from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile_table, scatter
 from pages.ui.dataset.filters import Filters, matching
@@ -709,4 +709,4 @@ def test_missing_credentials_are_explained_before_and_after_a_try(index: DataInd
     ],
 )
 def test_progress_in_words(progress: DownloadProgress, fraction: float, words: str) -> None:
-    assert in_words(progress) == (fraction, words)
+    assert progress_text(progress) == (fraction, words)

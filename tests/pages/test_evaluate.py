@@ -212,7 +212,7 @@ def test_another_run_without_the_split_shows_test(sound_run: RunDirectory) -> No
 def test_figures_on_test_stand_beside_their_operating_point_on_val(sound_run: RunDirectory) -> None:
     page = opened(run=sound_run.run_id)
     assert page.table[0].value.columns.tolist() == ["val, where it was chosen", "test"]
-    assert "where sensitivity + specificity is highest on val" in texts(page)
+    assert "the threshold with the highest sensitivity + specificity on val" in texts(page)
 
 
 def test_a_run_that_was_selected_on_test_says_so_at_every_figure(no_published: Path) -> None:

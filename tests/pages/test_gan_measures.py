@@ -271,7 +271,7 @@ def test_copies_show_the_nearest_pairs_side_by_side(finished_gan: RunDirectory) 
     assert told[0] == f"generated image, sample {order[0]}"
     assert told[1] == f"its nearest training image, {learned['image_id'].iloc[found.nearest[order[0]]]}"
     assert len(told) == 16
-    assert "without copying about 1 %" in texts(page)
+    assert "without memorization about 1 %" in texts(page)
     page.segmented_control(key="space").set_value("features").run()
     assert not page.exception
     assert "by features" in texts(page)

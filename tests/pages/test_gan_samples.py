@@ -301,7 +301,7 @@ def test_an_answer_can_be_taken_back_and_its_image_is_not_shown_again(finished_g
     assert not {url for _, url in seen} & {url for _, url in pictures(page)}
     for _ in range(20):
         answer(page, finished_gan, lambda _: True)
-    assert "Answers taken back: 1" in texts(page)
+    assert "Undone answers: 1" in texts(page)
 
 
 def test_nothing_but_the_image_tells_what_it_is(finished_gan: RunDirectory) -> None:

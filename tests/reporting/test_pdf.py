@@ -45,7 +45,7 @@ def test_pdf_holds_every_figure_and_picture(three_runs: Compared) -> None:
     pages = read(pdf)
     text = " ".join(pages)
     comparison = three_runs.comparison
-    assert comparison.verdict.sentence in pages[0]
+    assert comparison.verdict.sentence.replace("\N{NO-BREAK SPACE}", " ") in pages[0].replace("\N{NO-BREAK SPACE}", " ")
     for metric in Metric:
         for side in (comparison.a, comparison.b):
             assert f"{NAMES[metric]}" in text
@@ -115,8 +115,11 @@ def test_hostile_names_are_text(make_compared: Callable[..., Compared]) -> None:
     compared = make_compared(1, (HOSTILE, "=cmd()"))
     pdf = to_pdf(document_of(compared))
     assert "<script>alert(1)</script>" in read(pdf)[0]
+    outside_streams = re.sub(
+        rb"\bstream\b.*?\bendstream\b", b"", pdf, flags=re.DOTALL
+    )  # Compressed bytes may spell anything.
     for forbidden in (b"/JavaScript", b"/JS", b"/Launch", b"/URI"):
-        assert forbidden not in pdf
+        assert forbidden not in outside_streams
 
 
 def test_signs_of_the_font_are_shown_and_others_marked() -> None:

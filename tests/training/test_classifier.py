@@ -233,7 +233,7 @@ def test_a_validation_part_of_one_class_is_told(index: DataIndex) -> None:
 
 def test_an_image_that_went_away_is_told_by_name(index: DataIndex, tmp_path: Path) -> None:
     gone = replace(index, root=tmp_path)
-    with pytest.raises(DataError, match=r"an indexed image must stay as it was\. Received: 'test/NORMAL/"):
+    with pytest.raises(DataError, match=r"an indexed image must not change\. Received: 'test/NORMAL/"):
         train_classifier(ask_for_run(SMALL, gone), SMALL, gone)
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.generator import neighbors
+from pneumo_core.evaluation.generator import neighbours
 from pneumo_core.evaluation.generator.neighbours import nearest, nearest_apart, precision_recall
 from pneumo_core.records import Estimate
 
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbors, "_CHUNK", 7)
+    monkeypatch.setattr(neighbours, "_CHUNK", 7)
 
 
 def value(estimate: object) -> float:

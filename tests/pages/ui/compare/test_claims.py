@@ -104,7 +104,7 @@ def test_a_claim_is_read_from_the_address() -> None:
     page.run()
     assert not page.exception
     assert "exactly one gives" in plain(page.success[0].value)
-    assert "commoner class gives 62.5 %" in "".join(caption.value for caption in page.caption)
+    assert "more frequent class gives 62.5 %" in "".join(caption.value for caption in page.caption)
 
 
 @pytest.mark.parametrize(

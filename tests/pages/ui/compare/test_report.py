@@ -60,8 +60,8 @@ def test_both_sides_stand_beside_their_training_of_the_report(original: str) -> 
     assert "original and generated images" in said
     assert "test, selected on test" in said
     assert "n = 60 test images" in said
-    assert "Read A with this" in said, "one was selected on test and the other was not"
-    assert "Read B with this" in said
+    assert "Notes on A" in said, "one was selected on test and the other was not"
+    assert "Notes on B" in said
     for item in INCONSISTENCIES:
         assert item.title in said
     assert [table.value["equal"].tolist() for table in page.table] == [["yes"] * 3] * 2
@@ -93,7 +93,7 @@ def test_parameters_are_told_apart() -> None:
 
 def test_notes_that_hold_for_both_sides_stand_once(original: str) -> None:
     page = opened([original], [finish(preset_config(Architecture.BASELINE, Preset.REPORT, seed=1))])
-    assert "Read A and B with this" in texts(page)
+    assert "Notes on A and B" in texts(page)
     assert len(page.get("download_button")) == 2
 
 
