@@ -50,7 +50,7 @@ def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, s
     table = by_error(predicted[predicted["split"] == split.value])
     wrong = int((table["verdict"] != "right").sum())
     where = f"{place(report, split)}, n = {len(table):,}"
-    st.markdown(f"**Images by error** ·  {where}")
+    st.markdown(f"**Images by error** · {where}")
     st.caption(
         f"{wrong:,} misclassified images come first. Error is the distance between probability and label (0 NORMAL, "
         "1 PNEUMONIA). A click on a column's name sorts by it; the magnifying glass searches."
