@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.augmentation import SLIDERS, TOGGLES, augmented, gray_figure, gray_levels, description
+from pages.ui.augmentation import SLIDERS, TOGGLES, augmented, description, gray_figure, gray_levels
 from pneumo_core.augmentation.plausibility import plausibility
 from pneumo_core.augmentation.transform import augment, draw_parameters
 from pneumo_core.config.augment_file import read_augmentation, write_augmentation
@@ -408,7 +408,8 @@ def test_words_name_what_was_drawn_and_nothing_else() -> None:
         assert any(word in text for text in texts)
         assert not any(other in text for text in texts for other in set(words.values()) - {word})
     assert (
-        description(draw_parameters(AugmentConfig(zoom_keeps_aspect=True), 1, np.random.default_rng()), 0) == "unchanged"
+        description(draw_parameters(AugmentConfig(zoom_keeps_aspect=True), 1, np.random.default_rng()), 0)
+        == "unchanged"
     )
 
 

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pneumo_core.config.classifier import Balance, Preset
 from pneumo_core.config.gan import gan_config
 from pneumo_core.config.run import config_to_dict, run_id
+from pneumo_core.evaluation.wording import estimate_text
 from pneumo_core.inference.compared import compare_runs
+from pneumo_core.inference.evidence import read_report
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
@@ -72,6 +75,22 @@ def choose(page: AppTest, side: str, run: RunDirectory) -> None:
     box = page.selectbox(key=f"side_{side}")
     (place,) = [number for number, name in enumerate(box.options) if name.endswith(run.run_id[-6:])]
     box.select_index(place).run()
+
+
+def test_each_run_s_own_figures_stand_there_until_the_comparison_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = two_runs()
+    with monkeypatch.context() as patch:
+        patch.setattr("pages.ui.cached.comparison_of", lambda *_: st.stop())
+        page = opened(a=a.run_id, b=b.run_id)
+    assert not page.exception
+    table = page.table[0].value
+    assert table.index.tolist() == [f"A: {a.run_id}", f"B: {b.run_id}"]
+    for run, row in zip((a, b), table.to_numpy(), strict=True):
+        figures = read_report(run).splits[Split.TEST].figures
+        assert row.tolist() == [estimate_text(metric, figures[metric]) for metric in HEADLINE.values()]
+    assert "comparison follows" in page.caption[-1].value
+    page = opened(a=a.run_id, b=b.run_id)
+    assert "comparison follows" not in "".join(caption.value for caption in page.caption)
 
 
 def numbers(text: str) -> list[float]:

@@ -179,9 +179,7 @@ def test_a_file_that_changed_since_says_so_in_its_place(with_finished_run: Finis
 
     def changed(root: Path, image_id: str, sha256: str) -> bytes:
         if image_id == gone:
-            raise DataError(
-                "an indexed file must not change. Received: it, changed since; connect the folder again"
-            )
+            raise DataError("an indexed file must not change. Received: it, changed since; connect the folder again")
         return read(root, image_id, sha256)
 
     monkeypatch.setattr(gallery, "read_indexed", changed)
