@@ -1,3 +1,5 @@
+"""Callbacks of a training, with the `backup` and the `run_log` that they write: cancelled, killed, resumed, damaged."""
+
 import json
 import math
 import resource
