@@ -220,7 +220,7 @@ def test_logits_that_say_nothing_have_a_reason() -> None:
     assert "equal" in found.reason
     turned = calibrate(frame.assign(logit=-frame["logit"]))
     assert isinstance(turned, NotApplicable)
-    assert "rise" in turned.reason
+    assert "not increase" in turned.reason
 
 
 def test_two_patients_are_too_few_to_hold_any_out() -> None:
