@@ -195,7 +195,7 @@ def test_different_images_have_no_agreement_but_a_reason(with_finished_run: Fini
     other = second_run(with_finished_run, rows=6)
     page = opened(with_finished_run.run_id, other.run_id)
     assert not page.exception
-    assert "needs the same images, and they were tested on different images" in texts(page)
+    assert "requires the same images, and they were tested on different images" in texts(page)
     assert not [frame for frame in page.dataframe if "probability A" in frame.value]
 
 
