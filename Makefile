@@ -45,7 +45,7 @@ run: $(RUNTIME_STAMP)
 	@$(BIN)/python -m streamlit run app.py --server.address=localhost $(ARGS)
 
 test: check
-	@echo "Tests: about 10 minutes on two cores; what is skipped stands at the end, with its reason"
+	@echo "Tests: 10 to 16 minutes on two cores; what is skipped stands at the end, with its reason"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not jax" $(ARGS)
 
 test-browser: $(DEV_STAMP)
