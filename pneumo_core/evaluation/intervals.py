@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.metrics import FloatArray, areas, auroc, rank
+from pneumo_core.evaluation.metrics import FloatArray, areas, checked_pair, missing_class, rank
 from pneumo_core.evaluation.resampling import REPLICATES, SEED, Z, bca_estimates, patient_codes, resample
 from pneumo_core.records import Estimate, Label, NotApplicable
 
@@ -151,14 +151,15 @@ def area_estimates(
     Raises:
         DataError: The arrays do not match or hold other values.
     """
-    if isinstance(missing := auroc(y_true, probability), NotApplicable):
+    labels, values = checked_pair(y_true, probability)
+    if missing := missing_class(labels):
         return AreaEstimates(missing, missing, ignored=0)
-    labels, codes = np.asarray(y_true), patient_codes(patients, np.shape(y_true))
+    codes = patient_codes(patients, labels.shape)
     for label in Label:
         if len(np.unique(codes[labels == label])) < 2:
             lonely = NotApplicable(f"an interval needs 2 patients of each class and {label.name} has 1")
             return AreaEstimates(lonely, lonely, ignored=0)
-    ranking = rank(labels, probability)
+    ranking = rank(labels, values)
     drawn = resample(
         lambda weights: np.column_stack(areas(ranking, weights)), [codes], replicates=replicates, seed=seed
     )

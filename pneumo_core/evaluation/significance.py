@@ -14,7 +14,7 @@ from scipy.special import bdtr, ndtr, stdtr
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.intervals import student_interval
-from pneumo_core.evaluation.metrics import FloatArray, IntArray, auroc
+from pneumo_core.evaluation.metrics import FloatArray, IntArray, checked_pair, missing_class
 from pneumo_core.evaluation.resampling import Z, patient_codes
 from pneumo_core.records import Estimate, Label, NotApplicable
 
@@ -276,9 +276,9 @@ class _Placed:
 
 
 def _placed(y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any]) -> _Placed | NotApplicable:
-    if isinstance(missing := auroc(y_true, logit), NotApplicable):
+    labels, values = checked_pair(y_true, logit)
+    if missing := missing_class(labels):
         return missing
-    labels, values = np.asarray(y_true).astype(np.int64), np.asarray(logit, dtype=np.float64)
     patient_codes(patients, labels.shape)
     if alone := [label.name for label in Label if (labels == label).sum() == 1]:
         return NotApplicable(f"DeLong's variance needs 2 images of each class and {alone[0]} has 1")
