@@ -245,7 +245,9 @@ def pr_curve(y_true: Array, probability: Array) -> PrCurve | NotApplicable:
 
 
 def brier_terms(y_true: Array, probability: Array) -> FloatArray:
-    """Squared error of each image's probability, (n,), float64, in [0, 1] (Brier 1950, Monthly Weather Review 78:1-3, for one of the two classes).
+    """Squared error of each image's probability, (n,), float64, in [0, 1]; its mean is the Brier score.
+
+    Brier 1950, Monthly Weather Review 78:1-3, for one of the two classes.
 
     Raises:
         DataError: The arrays do not match or hold other values.

@@ -86,29 +86,37 @@ def resample(
         influence.append((patients - 1) / patients * (mean - without))
     return Resampled(
         value=value,
-        replicates=np.concatenate([statistic(weights) for weights in _draws(codes, replicates, seed)]),
+        replicates=np.concatenate([statistic(weights) for weights in draws(codes, replicates=replicates, seed=seed)]),
         jackknife=np.concatenate(influence),
     )
 
 
-def draws(patients: NDArray[Any], *, replicates: int = REPLICATES, seed: int = SEED) -> Iterator[FloatArray]:
+def draws(codes: Sequence[NDArray[np.intp]], *, replicates: int = REPLICATES, seed: int = SEED) -> Iterator[FloatArray]:
     """Weights of the images when patients are drawn again, with replacement, each with all of its images.
 
     An image's weight is how often its patient was drawn (the cluster bootstrap of Field and Welsh 2007, JRSS B
     69:369-390).
 
     Args:
-        patients: Patient of each image, (n,), n at least 1.
+        codes: Patients numbered from 0 (`patient_codes`), one array (n_s,) a sample.
         replicates: Number of draws.
         seed: Seed of the draws.
 
     Yields:
-        Weights of some of the draws, (k, n).
-
-    Raises:
-        DataError: There are no images.
+        Weights of some of the draws, (k, n), those of one sample after the other.
     """
-    yield from _draws([patient_codes(patients, np.shape(patients))], replicates, seed)
+    # A generator a sample, so that the weights do not depend on how many rows are made at a time.
+    generators = [np.random.default_rng([seed, place]) for place in range(len(codes))]
+    size = max(1, _CHUNK // sum(each.size for each in codes))
+    for start in range(0, replicates, size):
+        rows = min(size, replicates - start)
+        parts = []
+        for rng, each in zip(generators, codes, strict=True):
+            patients = int(each.max()) + 1
+            drawn = rng.integers(0, patients, size=(rows, patients)) + patients * np.arange(rows)[:, np.newaxis]
+            times = np.bincount(drawn.ravel(), minlength=rows * patients).reshape(rows, patients)
+            parts.append(times[:, each].astype(np.float64))
+        yield np.hstack(parts)
 
 
 def bca(value: FloatArray, replicates: FloatArray, jackknife: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -198,21 +206,6 @@ def patient_codes(patients: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.
         raise DataError(f"patients must be (n,), one for each image. Received: patients={names.shape}, images={shape}")
     codes: NDArray[np.intp] = np.unique(names, return_inverse=True)[1]
     return codes
-
-
-def _draws(codes: list[NDArray[np.intp]], replicates: int, seed: int) -> Iterator[FloatArray]:
-    # A generator a sample, so that the weights do not depend on how many rows are made at a time.
-    generators = [np.random.default_rng([seed, place]) for place in range(len(codes))]
-    size = max(1, _CHUNK // sum(each.size for each in codes))
-    for start in range(0, replicates, size):
-        rows = min(size, replicates - start)
-        parts = []
-        for rng, each in zip(generators, codes, strict=True):
-            patients = int(each.max()) + 1
-            drawn = rng.integers(0, patients, size=(rows, patients)) + patients * np.arange(rows)[:, np.newaxis]
-            times = np.bincount(drawn.ravel(), minlength=rows * patients).reshape(rows, patients)
-            parts.append(times[:, each].astype(np.float64))
-        yield np.hstack(parts)
 
 
 def _without(codes: NDArray[np.intp], before: int, n: int) -> Iterator[FloatArray]:

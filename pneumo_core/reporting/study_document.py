@@ -41,7 +41,7 @@ class Compared:
     facts_b: tuple[RunFacts, ...]
 
 
-def study_document(compared: Sequence[Compared], title: str = "Study of chest X-ray classifiers") -> Document:
+def study_document(compared: Sequence[Compared]) -> Document:
     """A summary of all comparisons, with Holm's adjustment over them, then each of them.
 
     Raises:
@@ -76,7 +76,7 @@ def study_document(compared: Sequence[Compared], title: str = "Study of chest X-
         *(Paragraph(methods) for methods in dict.fromkeys(comparison.methods for comparison in comparisons)),
     ]
     count = f"{len(compared)} comparison{'s' * (len(compared) > 1)} of {len(facts)} runs"
-    return Document(title, f"{count}. Every difference is B minus A.", tuple(blocks))
+    return Document("Study of chest X-ray classifiers", f"{count}. Every difference is B minus A.", tuple(blocks))
 
 
 def accuracy_p(comparison: Comparison) -> tuple[float | NotApplicable, str]:
