@@ -176,6 +176,12 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted.tolist())
 
 
+def holm_of_known(p_values: Sequence[float | NotApplicable]) -> list[float | NotApplicable]:
+    """`holm` of the p values that are there; the others keep their reasons and do not count."""
+    adjusted = iter(holm([p for p in p_values if not isinstance(p, NotApplicable)]))
+    return [p if isinstance(p, NotApplicable) else next(adjusted) for p in p_values]
+
+
 @dataclass(frozen=True, slots=True)
 class Spread:
     """Variation of one metric over runs that differ only in their seed; it does not include the variation between patients.
