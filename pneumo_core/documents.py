@@ -23,7 +23,7 @@ from pneumo_core.inference.image_facts import image_facts
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reference import FINDINGS, INCONSISTENCIES, PUBLISHED, ReportRun
 from pneumo_core.reporting.claim import claim_checklist
-from pneumo_core.reporting.comparison_document import comparison_document
+from pneumo_core.reporting.comparison_document import comparison_document, unique
 from pneumo_core.reporting.document import Document, table_csv, tables
 from pneumo_core.reporting.facts import RunFacts, SplitFacts
 from pneumo_core.reporting.html import to_html
@@ -102,8 +102,7 @@ def split_facts(
 
 def compared(a: Sequence[str], b: Sequence[str], split: Split = Split.TEST) -> Compared:
     """A comparison with the facts of its runs; see `inference.compared.compare_runs` for the errors."""
-    comparison = compare_runs(a, b, split=split)
-    return _with_facts(comparison)
+    return _with_facts(compare_runs(a, b, split=split))
 
 
 def comparison_record(comparison: Comparison) -> dict[str, Any]:
@@ -120,13 +119,7 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
 
 def comparison_files(one: Compared) -> dict[str, bytes]:
     """Files of a comparison: HTML, PDF, JSON, tables, figures, a model card of each run and the CLAIM checklist."""
-    facts = tuple({facts.run_id: facts for facts in (*one.facts_a, *one.facts_b)}.values())
-    document = comparison_document(one.comparison, one.facts_a, one.facts_b)
-    made = files(document, _record(one))
-    made |= _checklist(facts, one.comparison)
-    for run in facts:
-        made |= _card(run)
-    return made
+    return _with_cards(comparison_document(one.comparison, one.facts_a, one.facts_b), _record(one), [one])
 
 
 def study_files(several: Sequence[Compared]) -> dict[str, bytes]:
@@ -135,19 +128,21 @@ def study_files(several: Sequence[Compared]) -> dict[str, bytes]:
     Raises:
         DataError: There is no comparison.
     """
-    facts = {facts.run_id: facts for one in several for facts in (*one.facts_a, *one.facts_b)}
-    records = [_record(one) for one in several]
-    made = files(study_document(several), {"comparisons": records})
-    made |= _checklist(tuple(facts.values()), several[0].comparison)
-    for run in facts.values():
-        made |= _card(run)
-    return made
+    return _with_cards(study_document(several), {"comparisons": [_record(one) for one in several]}, several)
 
 
 def run_files(run_id: str) -> dict[str, bytes]:
     """A run's model card and its CLAIM checklist; see `run_facts` for the errors."""
     facts = run_facts(run_id)
     return _card(facts) | _checklist((facts,))
+
+
+def _with_cards(document: Document, record: dict[str, Any], several: Sequence[Compared]) -> dict[str, bytes]:
+    facts = unique(*(group for one in several for group in (one.facts_a, one.facts_b)))
+    made = files(document, record) | _checklist(facts, several[0].comparison)
+    for run in facts:
+        made |= _card(run)
+    return made
 
 
 def _card(facts: RunFacts) -> dict[str, bytes]:
