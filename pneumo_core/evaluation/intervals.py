@@ -160,9 +160,7 @@ def area_estimates(
             lonely = NotApplicable(f"an interval needs 2 patients of each class and {label.name} has 1")
             return AreaEstimates(lonely, lonely, ignored=0)
     ranking = rank(labels, values)
-    drawn = resample(
-        lambda weights: np.column_stack(areas(ranking, weights)), [codes], replicates=replicates, seed=seed
-    )
+    drawn = resample(lambda weights: np.column_stack(areas(ranking, weights)), codes, replicates=replicates, seed=seed)
     found = [
         estimate if isinstance(estimate, Estimate) else certain_area(value, labels, codes) or estimate
         for value, (estimate, _) in zip(drawn.value.tolist(), bca_estimates(drawn, labels.size), strict=True)
@@ -215,7 +213,7 @@ def mean_estimate(
         return NotApplicable("an interval needs 2 patients and there is 1")
     drawn = resample(
         lambda weights: (weights @ values / weights.sum(axis=1))[:, np.newaxis],
-        [patients],
+        patients,
         replicates=replicates,
         seed=seed,
     )

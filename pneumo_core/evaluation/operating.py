@@ -276,7 +276,7 @@ def decision_curve(
         ones = np.where(usable, both, np.nan)
         return np.asarray(prevalence * tp / ones[:, :1] - (1 - prevalence) * odds * fp / ones[:, 1:])
 
-    drawn = np.concatenate([benefit(weights) for weights in draws([np.arange(len(sums))])])
+    drawn = np.concatenate([benefit(weights) for weights in draws(np.arange(len(sums)))])
     low, high = np.percentile(drawn[~np.isnan(drawn[:, 0])], (2.5, 97.5), axis=0)
     share = float(sick.mean()) if prevalence is None else prevalence
     return DecisionCurve(

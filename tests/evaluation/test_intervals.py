@@ -200,7 +200,7 @@ def test_areas_of_replicates_are_those_of_copied_images(seed: int) -> None:
     y_true, probability, patient = clustered_sample(seed)
     ranking = metrics.rank(y_true, probability)
     fast = resampling.resample(
-        lambda weights: np.column_stack(metrics.areas(ranking, weights)), [patient], replicates=60, seed=seed
+        lambda weights: np.column_stack(metrics.areas(ranking, weights)), patient, replicates=60, seed=seed
     ).replicates
     for column, area in enumerate((roc_auc_score, average_precision_score)):
 
