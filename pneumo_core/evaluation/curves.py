@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pneumo_core.evaluation import metrics
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.evaluation.metrics import Confusion, PrCurve, RocCurve
 from pneumo_core.evaluation.operating import DecisionCurve
@@ -20,14 +19,7 @@ BINS: Final = 25
 """Number of bins of a histogram of probabilities: 0.04 each."""
 
 _MEASURES: Final = ("loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "duration_s")
-_GAN_MEASURES: Final = (
-    "loss_generator",
-    "loss_discriminator",
-    "score_real",
-    "score_generated",
-    "spread",
-    "duration_s",
-)
+_GAN_MEASURES: Final = ("loss_generator", "loss_discriminator", "score_real", "score_generated", "spread", "duration_s")
 
 
 def lettered(comparison: Comparison) -> tuple[tuple[str, Side], tuple[str, Side]]:
@@ -42,16 +34,14 @@ def complement(rate: Estimate | NotApplicable) -> Estimate | NotApplicable:
 
 def roc_point(counts: Confusion) -> tuple[float, float] | None:
     """1 - specificity and sensitivity of a run's predictions; None if a class is missing."""
-    specificity, sensitivity = metrics.specificity(counts), metrics.sensitivity(counts)
-    if isinstance(specificity, NotApplicable) or isinstance(sensitivity, NotApplicable):
-        return None
-    return counts.fp / (counts.fp + counts.tn), sensitivity
+    normal, sick = counts.fp + counts.tn, counts.tp + counts.fn
+    return (counts.fp / normal, counts.tp / sick) if normal and sick else None
 
 
 def pr_point(counts: Confusion) -> tuple[float, float] | None:
     """Recall and precision of a run's predictions; None if one of them is not defined."""
-    recall, precision = metrics.sensitivity(counts), metrics.ppv(counts)
-    return None if isinstance(recall, NotApplicable) or isinstance(precision, NotApplicable) else (recall, precision)
+    sick, called = counts.tp + counts.fn, counts.tp + counts.fp
+    return (counts.tp / sick, counts.tp / called) if sick and called else None
 
 
 def pr_steps(curve: PrCurve) -> PrCurve:
@@ -131,20 +121,17 @@ def epochs(events: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
 
 def epoch_points(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Losses, accuracies, learning rate and duration of each epoch of a classifier; NaN for missing values."""
-    rows = [
-        {"epoch": epoch, **{name: event.get(name, np.nan) for name in _MEASURES}}
-        for epoch, event in epochs(events).items()
-    ]
-    return pd.DataFrame(rows, columns=["epoch", *_MEASURES])
+    return _points(events, _MEASURES)
 
 
 def gan_points(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Losses, scores, spread and duration of each epoch of a DCGAN; NaN for missing values."""
-    rows = [
-        {"epoch": epoch, **{name: event_number(event, name) for name in _GAN_MEASURES}}
-        for epoch, event in epochs(events).items()
-    ]
-    return pd.DataFrame(rows, columns=["epoch", *_GAN_MEASURES]).astype(dict.fromkeys(_GAN_MEASURES, float))
+    return _points(events, _GAN_MEASURES)
+
+
+def _points(events: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
+    rows = [(epoch, *(event_number(event, name) for name in names)) for epoch, event in epochs(events).items()]
+    return pd.DataFrame(rows, columns=["epoch", *names]).astype(dict.fromkeys(names, float))
 
 
 def event_number(event: Mapping[str, Any], name: str) -> float | None:

@@ -57,26 +57,6 @@ def confusion(y_true: Array, probability: Array, threshold: float) -> Confusion:
     return Confusion(tn=tn, fp=fp, fn=fn, tp=tp)
 
 
-def accuracy(counts: Confusion) -> float | NotApplicable:
-    """Fraction of images classified correctly."""
-    return _share(counts.tn + counts.tp, counts.n, "there are no images")
-
-
-def sensitivity(counts: Confusion) -> float | NotApplicable:
-    """Fraction of PNEUMONIA images classified as PNEUMONIA."""
-    return _share(counts.tp, counts.tp + counts.fn, "no image is PNEUMONIA")
-
-
-def specificity(counts: Confusion) -> float | NotApplicable:
-    """Fraction of NORMAL images classified as NORMAL."""
-    return _share(counts.tn, counts.tn + counts.fp, "no image is NORMAL")
-
-
-def ppv(counts: Confusion) -> float | NotApplicable:
-    """Positive predictive value, the fraction of predictions of PNEUMONIA that are correct; it depends on the prevalence."""
-    return _share(counts.tp, counts.tp + counts.fp, "no image is classified as PNEUMONIA")
-
-
 @dataclass(frozen=True, slots=True)
 class ClassificationRow:
     """One row of the classification table.
@@ -104,10 +84,11 @@ def classification_table(counts: Confusion) -> tuple[ClassificationRow, ...]:
     normal = _class_row(Label.NORMAL, counts.tn, false_calls=counts.fn, misses=counts.fp)
     pneumonia = _class_row(Label.PNEUMONIA, counts.tp, false_calls=counts.fp, misses=counts.fn)
     single = NotApplicable("the accuracy row has one value, under f1")
+    accuracy = _share(counts.tn + counts.tp, counts.n, "there are no images")
     return (
         normal,
         pneumonia,
-        ClassificationRow("accuracy", precision=single, recall=single, f1=accuracy(counts), support=counts.n),
+        ClassificationRow("accuracy", precision=single, recall=single, f1=accuracy, support=counts.n),
         _average("macro avg", ((normal, 1), (pneumonia, 1)), counts.n),
         _average("weighted avg", ((normal, normal.support), (pneumonia, pneumonia.support)), counts.n),
     )

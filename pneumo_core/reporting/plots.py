@@ -168,9 +168,8 @@ def history(name: str, facts: Sequence[RunFacts]) -> "Figure":
                 (value, ":", "#64748B", "training"),
                 (f"val_{value}", "-", "#0E857B", "validation"),
             ):
-                y = [number if isinstance(number, int | float) else np.nan for number in points[key]]
                 style = {"marker": ".", "markersize": 3, "color": color, "linewidth": 1.1}
-                axes.plot(points["epoch"], y, line, label=label if run is facts[0] else "_", **style)
+                axes.plot(points["epoch"], points[key], line, label=label if run is facts[0] else "_", **style)
         axes.set(xlabel="epoch", ylabel=value)
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.axes[0].legend()
