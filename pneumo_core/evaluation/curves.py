@@ -71,7 +71,7 @@ def pr_points(comparison: Comparison) -> pd.DataFrame:
 
 def _of_every_run(comparison: Comparison, kind: str, names: Mapping[str, str]) -> pd.DataFrame:
     frames = [pd.DataFrame(columns=["side", "run", "seed", "threshold", *names.values()])]
-    for letter, run_id, seed, curve in _runs(comparison, kind):
+    for letter, run_id, seed, curve in each_run(comparison, kind):
         if not isinstance(curve, NotApplicable):
             points = {title: getattr(curve, name) for name, title in names.items()}
             points = {"side": letter, "run": run_id, "seed": seed, "threshold": curve.threshold, **points}
@@ -79,7 +79,8 @@ def _of_every_run(comparison: Comparison, kind: str, names: Mapping[str, str]) -
     return pd.concat(frames[1:] or frames, ignore_index=True)
 
 
-def _runs(comparison: Comparison, kind: str) -> Iterator[tuple[str, str, int, Any]]:
+def each_run(comparison: Comparison, kind: str) -> Iterator[tuple[str, str, int, Any]]:
+    """Every run: its side's letter, its id, its seed, and its part of a field of `Side` that has one for each run."""
     for letter, side in lettered(comparison):
         for run_id, seed, found in zip(side.run_ids, side.seeds, getattr(side, kind), strict=True):
             yield letter, run_id, seed, found
@@ -88,7 +89,7 @@ def _runs(comparison: Comparison, kind: str) -> Iterator[tuple[str, str, int, An
 def reliability_points(comparison: Comparison) -> pd.DataFrame:
     """Bins of every run's reliability diagram, including empty ones, which have no numbers."""
     rows = []
-    for letter, run_id, seed, found in _runs(comparison, "reliability"):
+    for letter, run_id, seed, found in each_run(comparison, "reliability"):
         for part in () if isinstance(found, NotApplicable) else found.bins:
             mean, seen = part.mean_probability, part.observed
             given = (seen.value, seen.low, seen.high) if isinstance(seen, Estimate) else (np.nan,) * 3
