@@ -12,7 +12,7 @@ from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.evaluation.metrics import Confusion, PrCurve, RocCurve
 from pneumo_core.evaluation.operating import DecisionCurve
 from pneumo_core.evaluation.reliability import Reliability
-from pneumo_core.evaluation.wording import NAMES
+from pneumo_core.evaluation.wording import NAMES, SCORES
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
 
 BINS: Final = 25
@@ -154,6 +154,9 @@ def best_epoch(points: pd.DataFrame) -> int | None:
     return int(rows["epoch"].iloc[0]) if len(rows) else None
 
 
+_FOREST_ENDS: Final = ["B - A", "low", "high", "over seeds", "seeds low", "seeds high"]
+
+
 def forest_points(comparison: Comparison) -> pd.DataFrame:
     """Every difference as a row of numbers, over patients and over seeds; with fractions as such, and reasons as text."""
     rows = []
@@ -171,6 +174,15 @@ def forest_points(comparison: Comparison) -> pd.DataFrame:
     numbers = ["B - A", "low", "high", "p", "n", "over seeds", "seeds low", "seeds high", "seeds p"]
     columns = ["figure", *numbers, "not applicable", "over seeds not applicable"]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(numbers, float) | {"n": "Int64"})
+
+
+def forest_panels(comparison: Comparison, shown: Sequence[Metric] = tuple(Metric)) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of `forest_points` as they are drawn, with their `metric`: fractions in points, and scores as they are."""
+    table = forest_points(comparison).assign(metric=list(Metric))
+    table = table[table["metric"].isin(shown)]
+    fractions = table[~table["metric"].isin(SCORES)].copy()
+    fractions[_FOREST_ENDS] *= 100
+    return fractions, table[table["metric"].isin(SCORES)]
 
 
 def estimate_numbers(estimate: Estimate | NotApplicable) -> dict[str, Any]:
