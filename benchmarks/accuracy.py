@@ -45,7 +45,7 @@ def differences(name: str, first: pd.DataFrame, second: pd.DataFrame) -> dict[st
     correct = [((score >= THRESHOLD) == label).astype(np.float64) for score in scores]
     first_rank, second_rank = (rank(label, score) for score in scores)
     drawn = resample(
-        lambda weights: (areas(second_rank, weights)[0] - areas(first_rank, weights)[0])[:, np.newaxis], [patients]
+        lambda weights: (areas(second_rank, weights)[0] - areas(first_rank, weights)[0])[:, np.newaxis], patients
     )
     found = {
         f"{name}_accuracy_difference": mean_estimate(correct[1] - correct[0], patients),

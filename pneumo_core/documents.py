@@ -8,7 +8,7 @@ import pandas as pd
 from pneumo_core.config.run import config_to_dict
 from pneumo_core.data.index import load_index
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart
+from pneumo_core.evaluation.against_report import against_parameters, against_report
 from pneumo_core.evaluation.calibration import Calibration, apply
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Side
 from pneumo_core.evaluation.curves import epochs
@@ -21,14 +21,15 @@ from pneumo_core.inference.compared import compare_runs, comparison_to_dict, evi
 from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.image_facts import image_facts
 from pneumo_core.records import NotApplicable, Split
-from pneumo_core.reference import FINDINGS, INCONSISTENCIES, PUBLISHED, ReportRun
+from pneumo_core.reference import FINDINGS, INCONSISTENCIES, PUBLISHED
 from pneumo_core.reporting.claim import claim_checklist
-from pneumo_core.reporting.comparison_document import comparison_document
+from pneumo_core.reporting.comparison_document import comparison_document, unique
 from pneumo_core.reporting.document import Document, table_csv, tables
 from pneumo_core.reporting.facts import RunFacts, SplitFacts
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.model_card import model_card
 from pneumo_core.reporting.pdf import to_pdf
+from pneumo_core.reporting.reference_blocks import counterpart_of
 from pneumo_core.reporting.study_document import Compared, study_document
 from pneumo_core.reporting.tables import files
 from pneumo_core.runs.status import read_events
@@ -102,8 +103,7 @@ def split_facts(
 
 def compared(a: Sequence[str], b: Sequence[str], split: Split = Split.TEST) -> Compared:
     """A comparison with the facts of its runs; see `inference.compared.compare_runs` for the errors."""
-    comparison = compare_runs(a, b, split=split)
-    return _with_facts(comparison)
+    return _with_facts(compare_runs(a, b, split=split))
 
 
 def comparison_record(comparison: Comparison) -> dict[str, Any]:
@@ -120,13 +120,7 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
 
 def comparison_files(one: Compared) -> dict[str, bytes]:
     """Files of a comparison: HTML, PDF, JSON, tables, figures, a model card of each run and the CLAIM checklist."""
-    facts = tuple({facts.run_id: facts for facts in (*one.facts_a, *one.facts_b)}.values())
-    document = comparison_document(one.comparison, one.facts_a, one.facts_b)
-    made = files(document, _record(one))
-    made |= _checklist(facts, one.comparison)
-    for run in facts:
-        made |= _card(run)
-    return made
+    return _with_cards(comparison_document(one.comparison, one.facts_a, one.facts_b), _record(one), [one])
 
 
 def study_files(several: Sequence[Compared]) -> dict[str, bytes]:
@@ -135,19 +129,21 @@ def study_files(several: Sequence[Compared]) -> dict[str, bytes]:
     Raises:
         DataError: There is no comparison.
     """
-    facts = {facts.run_id: facts for one in several for facts in (*one.facts_a, *one.facts_b)}
-    records = [_record(one) for one in several]
-    made = files(study_document(several), {"comparisons": records})
-    made |= _checklist(tuple(facts.values()), several[0].comparison)
-    for run in facts.values():
-        made |= _card(run)
-    return made
+    return _with_cards(study_document(several), {"comparisons": [_record(one) for one in several]}, several)
 
 
 def run_files(run_id: str) -> dict[str, bytes]:
     """A run's model card and its CLAIM checklist; see `run_facts` for the errors."""
     facts = run_facts(run_id)
     return _card(facts) | _checklist((facts,))
+
+
+def _with_cards(document: Document, record: dict[str, Any], several: Sequence[Compared]) -> dict[str, bytes]:
+    facts = unique(*(group for one in several for group in (one.facts_a, one.facts_b)))
+    made = files(document, record) | _checklist(facts, several[0].comparison)
+    for run in facts:
+        made |= _card(run)
+    return made
 
 
 def _card(facts: RunFacts) -> dict[str, bytes]:
@@ -177,7 +173,7 @@ def _record(one: Compared) -> dict[str, Any]:
     return {
         **comparison_to_dict(comparison),
         "runs": [{"side": letter, **_run_record(facts)} for letter, (_, runs) in sides.items() for facts in runs],
-        "against_report": {letter: encode(_against(side)) for letter, (side, _) in sides.items()},
+        "against_report": {letter: encode(_against(side, runs[0])) for letter, (side, runs) in sides.items()},
         "inconsistencies": encode(INCONSISTENCIES),
         "published": encode(PUBLISHED),
         "findings": encode(FINDINGS),
@@ -185,12 +181,11 @@ def _record(one: Compared) -> dict[str, Any]:
 
 
 def _run_record(facts: RunFacts) -> dict[str, Any]:
-    run = find_run(facts.run_id)
-    repeated, measured = _counterpart(run), facts.on_split
+    repeated, measured = counterpart_of(facts), facts.on_split
     record = {
         "run_id": facts.run_id,
         "config": dict(facts.config),
-        "operating_point": encode(read_report(run).operating_point),
+        "operating_point": encode(read_report(find_run(facts.run_id)).operating_point),
         "calibration": encode(facts.calibration),
         "history": [dict(epoch) for epoch in epochs(facts.events).values()],
         "parameters_against_report": encode(
@@ -214,10 +209,6 @@ def _image_facts(run: RunDirectory, evidence: Evidence) -> pd.DataFrame | None:
         return None
 
 
-def _against(side: Side) -> Any:
-    repeated = _counterpart(find_run(side.run_ids[0]))
+def _against(side: Side, facts: RunFacts) -> Any:
+    repeated = counterpart_of(facts)
     return repeated if isinstance(repeated, NotApplicable) else against_report(side.figures, repeated)
-
-
-def _counterpart(run: RunDirectory) -> ReportRun | NotApplicable:
-    return counterpart(classifier_config(run), is_phantom=read_data(run).is_phantom)

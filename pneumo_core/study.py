@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from pneumo_core.config.classifier import AugmentConfig, Balance, FineTuneConfig, Preset, TrainConfig, Validation
+from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
 from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import run_id
 from pneumo_core.data.gan_arm import follow_gan
@@ -114,11 +114,7 @@ def grid(
     *,
     first_seed: int = 0,
     seed_count: int = 1,
-    epochs: int | None = None,
-    augment: AugmentConfig | None = None,
-    feature_views: int | None = None,
-    fine_tune: FineTuneConfig | None = None,
-    gap_percent: int = 100,
+    **options: Any,
 ) -> tuple[TrainConfig, ...]:
     """Configs of every combination, ordered by seed, so that each comparison has its first pair early.
 
@@ -129,11 +125,7 @@ def grid(
         preset: Preset of all runs.
         first_seed: First seed.
         seed_count: Number of seeds per combination.
-        epochs: Maximum number of epochs, or None for the preset's.
-        augment: Augmentation of all runs, or None for the preset's.
-        feature_views: VGG16's augmented views in the feature cache (0: no cache), or None for the preset's number.
-        fine_tune: VGG16's second phase, or None for none.
-        gap_percent: Percentage of the gap between the class sizes that added images close.
+        **options: Further arguments of `preset_config`. Those of VGG16 are for it alone if the grid has others too.
 
     Raises:
         RunNotFoundError: There is no such DCGAN.
@@ -144,20 +136,10 @@ def grid(
     architectures, arms = list(dict.fromkeys(architectures)), list(dict.fromkeys(arms))
 
     def combination(architecture: Architecture, arm: Balance, gan_run: str | None) -> tuple[TrainConfig, ...]:
-        # Values for VGG16 are not passed to others, except if VGG16 is missing: the others then refuse them.
+        # Without VGG16 in the grid, the others are given its settings too, and refuse them.
         takes = architecture is Architecture.VGG16 or Architecture.VGG16 not in architectures
-        config = preset_config(
-            architecture,
-            preset,
-            seed=first_seed,
-            epochs=epochs,
-            augment=augment,
-            balance=arm,
-            feature_views=feature_views if takes else None,
-            fine_tune=fine_tune if takes else None,
-            gan_run=gan_run,
-            gap_percent=gap_percent,
-        )
+        own = {name: value for name, value in options.items() if takes or name not in _OF_VGG16}
+        config = preset_config(architecture, preset, seed=first_seed, balance=arm, gan_run=gan_run, **own)
         return seeds(config, seed_count)
 
     combined = [combination(architecture, *arm) for architecture in architectures for arm in arms]
@@ -170,18 +152,21 @@ def grid(
     return configs
 
 
+_OF_VGG16 = ("feature_views", "fine_tune")
+
+
 def _held_out_alike(combined: list[tuple[TrainConfig, ...]]) -> list[tuple[TrainConfig, ...]]:
     """The same configs, all holding out the patients that the grid's DCGAN, if there is one, was not trained on."""
-    runs = {config.gan_run for configs in combined for config in configs if config.gan_run is not None}
     followed = [follow_gan(config) for configs in combined for config in configs if config.gan_run is not None]
     splits = {
         (config.seed if config.split_seed is None else config.split_seed, config.val_fraction) for config in followed
     }
-    if not runs or combined[0][0].validation is Validation.TEST:
+    if not followed or combined[0][0].validation is Validation.TEST:
         return combined
     if len(splits) > 1:
+        runs = sorted({str(config.gan_run) for config in followed})
         raise ConfigError(
-            f"the DCGANs of a study must have held out the same patients. Received: {sorted(runs)}, with different ones; run "
+            f"the DCGANs of a study must have held out the same patients. Received: {runs}, with different ones; run "
             "a study for each"
         )
     ((split_seed, val_fraction),) = splits

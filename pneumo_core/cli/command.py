@@ -1,9 +1,6 @@
 """What commands share: common options, the selected data set, and following a run."""
 
-import inspect
 import time
-from collections.abc import Callable, Mapping
-from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,36 +23,6 @@ Data = Annotated[Path | None, typer.Option(help="Data set; default: $PNEUMO_DATA
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; an interrupt does not stop the run.")]
 Run = Annotated[str, typer.Argument(help="Run id, such as baseline-0123456789ab.")]
 Where = Annotated[jobs.Executor, typer.Option("--executor", help="Where to train; ray: at $PNEUMO_RAY_ADDRESS.")]
-
-
-def with_settings(settings: Mapping[str, tuple[type, str]]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A decorator for a command that takes settings of a config as ``**settings``: an option each, None unless it is given.
-
-    Args:
-        settings: Type and help of each.
-    """
-
-    def decorated(command: Callable[..., None]) -> Callable[..., None]:
-        own = inspect.signature(command)
-        kept = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-        hints = {
-            name: Annotated[kind | None, typer.Option(help=f"{words}; default: the preset's.")]
-            for name, (kind, words) in settings.items()
-        }
-        options = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
-            for name, hint in hints.items()
-        ]
-
-        @wraps(command)
-        def called(**values: Any) -> None:
-            command(**values)
-
-        called.__signature__ = own.replace(parameters=[*kept, *options])  # type: ignore[attr-defined]
-        called.__annotations__ = {one.name: one.annotation for one in kept} | hints
-        return called
-
-    return decorated
 
 
 def index_of(folder: Path | None) -> DataIndex:

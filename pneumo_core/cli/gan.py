@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pneumo_core.cli.command import Data, Json, Run, Wait, Where, follow, index_of, with_settings
+from pneumo_core.cli.command import Data, Json, Run, Wait, Where, follow, index_of
 from pneumo_core.cli.terminal import print_result, progress_line
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import GAN_SIZES, gan_config, usual_gan_size
@@ -16,23 +16,12 @@ from pneumo_core.runs.store import find_run
 
 gan_app = typer.Typer(no_args_is_help=True, help="Train a DCGAN, draw samples from it, and measure them.")
 
-_SETTINGS: dict[str, tuple[type, str]] = {
-    "epochs": (int, "Epochs"),
-    "batch_size": (int, "Real images a step"),
-    "filters": (int, "Filters of the widest maps"),
-    "latent_dim": (int, "Length of a latent"),
-    "generator_learning_rate": (float, "Adam's rate"),
-    "discriminator_learning_rate": (float, "Adam's rate"),
-    "diff_augment": (bool, "Differentiable augmentation (Zhao 2020)"),
-    "spectral_norm": (bool, "Spectral normalization (Miyato 2018)"),
-    "ema_decay": (float, "Moving average of the generator (Yazici 2019), 0 for none"),
-    "max_images": (int, "Most real images"),
-}
-"""Fields of a `GanConfig` that have an option: type and help."""
+
+def _setting(words: str) -> Any:
+    return typer.Option(help=f"{words}; default: the preset's.")
 
 
 @gan_app.command("train")
-@with_settings(_SETTINGS)
 def gan_train(
     preset: Annotated[Preset, typer.Option(help="Training procedure; docs/commands.md describes each.")] = Preset.SOUND,
     data: Data = None,
@@ -44,14 +33,38 @@ def gan_train(
     executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
     as_json: Json = False,
-    **settings: Any,
+    epochs: Annotated[int | None, _setting("Epochs")] = None,
+    batch_size: Annotated[int | None, _setting("Real images a step")] = None,
+    filters: Annotated[int | None, _setting("Filters of the widest maps")] = None,
+    latent_dim: Annotated[int | None, _setting("Length of a latent")] = None,
+    generator_learning_rate: Annotated[float | None, _setting("Adam's rate")] = None,
+    discriminator_learning_rate: Annotated[float | None, _setting("Adam's rate")] = None,
+    diff_augment: Annotated[bool | None, _setting("Differentiable augmentation (Zhao 2020)")] = None,
+    spectral_norm: Annotated[bool | None, _setting("Spectral normalization (Miyato 2018)")] = None,
+    ema_decay: Annotated[float | None, _setting("Moving average of the generator (Yazici 2019), 0 for none")] = None,
+    max_images: Annotated[int | None, _setting("Most real images")] = None,
 ) -> None:
     """Train a DCGAN in the background; a finished run of the same config is returned, not repeated."""
     names = [entry.name for entry in Label]
     if label.upper() not in names:
         raise typer.BadParameter(f"one of {', '.join(names)}", param_hint="--label")
     size = usual_gan_size(training_hardware().kind) if image_size is None else image_size
-    config = gan_config(preset, seed=seed, label=Label[label.upper()], image_size=size, **settings)
+    config = gan_config(
+        preset,
+        seed=seed,
+        label=Label[label.upper()],
+        epochs=epochs,
+        image_size=size,
+        batch_size=batch_size,
+        filters=filters,
+        latent_dim=latent_dim,
+        generator_learning_rate=generator_learning_rate,
+        discriminator_learning_rate=discriminator_learning_rate,
+        diff_augment=diff_augment,
+        spectral_norm=spectral_norm,
+        ema_decay=ema_decay,
+        max_images=max_images,
+    )
     follow(jobs.submit(config, index_of(data), executor=executor), wait=wait, as_json=as_json)
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Difference, Evidence, Side
-from pneumo_core.evaluation.resampling import REPLICATES, SEED, Resampled, Z
+from pneumo_core.evaluation.resampling import REPLICATES, SEED, Resampled, Z, known_mean
 from pneumo_core.evaluation.run_pairs import pairs_of
 from pneumo_core.evaluation.sides import drawn_figures, drawn_side, estimates, known
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, mcnemar, seed_difference
@@ -118,9 +118,7 @@ def _between(a: Resampled, b: Resampled) -> Resampled:
     """B minus A, for figures of the same bootstrap draws."""
     change = b.jackknife - a.jackknife
     # Each side's influences are centered where its own figure is defined; their difference where both are.
-    defined = ~np.isnan(change)
-    center = np.where(defined, change, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
-    return Resampled(b.value - a.value, b.replicates - a.replicates, change - center)
+    return Resampled(b.value - a.value, b.replicates - a.replicates, change - known_mean(change))
 
 
 def _tested(

@@ -8,26 +8,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pneumo_core.evaluation import metrics
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.evaluation.metrics import Confusion, PrCurve, RocCurve
 from pneumo_core.evaluation.operating import DecisionCurve
 from pneumo_core.evaluation.reliability import Reliability
-from pneumo_core.evaluation.wording import NAMES
+from pneumo_core.evaluation.wording import NAMES, SCORES
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
 
 BINS: Final = 25
 """Number of bins of a histogram of probabilities: 0.04 each."""
 
 _MEASURES: Final = ("loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "duration_s")
-_GAN_MEASURES: Final = (
-    "loss_generator",
-    "loss_discriminator",
-    "score_real",
-    "score_generated",
-    "spread",
-    "duration_s",
-)
+_GAN_MEASURES: Final = ("loss_generator", "loss_discriminator", "score_real", "score_generated", "spread", "duration_s")
 
 
 def lettered(comparison: Comparison) -> tuple[tuple[str, Side], tuple[str, Side]]:
@@ -42,16 +34,14 @@ def complement(rate: Estimate | NotApplicable) -> Estimate | NotApplicable:
 
 def roc_point(counts: Confusion) -> tuple[float, float] | None:
     """1 - specificity and sensitivity of a run's predictions; None if a class is missing."""
-    specificity, sensitivity = metrics.specificity(counts), metrics.sensitivity(counts)
-    if isinstance(specificity, NotApplicable) or isinstance(sensitivity, NotApplicable):
-        return None
-    return counts.fp / (counts.fp + counts.tn), sensitivity
+    normal, sick = counts.fp + counts.tn, counts.tp + counts.fn
+    return (counts.fp / normal, counts.tp / sick) if normal and sick else None
 
 
 def pr_point(counts: Confusion) -> tuple[float, float] | None:
     """Recall and precision of a run's predictions; None if one of them is not defined."""
-    recall, precision = metrics.sensitivity(counts), metrics.ppv(counts)
-    return None if isinstance(recall, NotApplicable) or isinstance(precision, NotApplicable) else (recall, precision)
+    sick, called = counts.tp + counts.fn, counts.tp + counts.fp
+    return (counts.tp / sick, counts.tp / called) if sick and called else None
 
 
 def pr_steps(curve: PrCurve) -> PrCurve:
@@ -81,7 +71,7 @@ def pr_points(comparison: Comparison) -> pd.DataFrame:
 
 def _of_every_run(comparison: Comparison, kind: str, names: Mapping[str, str]) -> pd.DataFrame:
     frames = [pd.DataFrame(columns=["side", "run", "seed", "threshold", *names.values()])]
-    for letter, run_id, seed, curve in _runs(comparison, kind):
+    for letter, run_id, seed, curve in each_run(comparison, kind):
         if not isinstance(curve, NotApplicable):
             points = {title: getattr(curve, name) for name, title in names.items()}
             points = {"side": letter, "run": run_id, "seed": seed, "threshold": curve.threshold, **points}
@@ -89,7 +79,8 @@ def _of_every_run(comparison: Comparison, kind: str, names: Mapping[str, str]) -
     return pd.concat(frames[1:] or frames, ignore_index=True)
 
 
-def _runs(comparison: Comparison, kind: str) -> Iterator[tuple[str, str, int, Any]]:
+def each_run(comparison: Comparison, kind: str) -> Iterator[tuple[str, str, int, Any]]:
+    """Every run: its side's letter, its id, its seed, and its part of a field of `Side` that has one for each run."""
     for letter, side in lettered(comparison):
         for run_id, seed, found in zip(side.run_ids, side.seeds, getattr(side, kind), strict=True):
             yield letter, run_id, seed, found
@@ -98,7 +89,7 @@ def _runs(comparison: Comparison, kind: str) -> Iterator[tuple[str, str, int, An
 def reliability_points(comparison: Comparison) -> pd.DataFrame:
     """Bins of every run's reliability diagram, including empty ones, which have no numbers."""
     rows = []
-    for letter, run_id, seed, found in _runs(comparison, "reliability"):
+    for letter, run_id, seed, found in each_run(comparison, "reliability"):
         for part in () if isinstance(found, NotApplicable) else found.bins:
             mean, seen = part.mean_probability, part.observed
             given = (seen.value, seen.low, seen.high) if isinstance(seen, Estimate) else (np.nan,) * 3
@@ -131,20 +122,17 @@ def epochs(events: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
 
 def epoch_points(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Losses, accuracies, learning rate and duration of each epoch of a classifier; NaN for missing values."""
-    rows = [
-        {"epoch": epoch, **{name: event.get(name, np.nan) for name in _MEASURES}}
-        for epoch, event in epochs(events).items()
-    ]
-    return pd.DataFrame(rows, columns=["epoch", *_MEASURES])
+    return _points(events, _MEASURES)
 
 
 def gan_points(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Losses, scores, spread and duration of each epoch of a DCGAN; NaN for missing values."""
-    rows = [
-        {"epoch": epoch, **{name: event_number(event, name) for name in _GAN_MEASURES}}
-        for epoch, event in epochs(events).items()
-    ]
-    return pd.DataFrame(rows, columns=["epoch", *_GAN_MEASURES]).astype(dict.fromkeys(_GAN_MEASURES, float))
+    return _points(events, _GAN_MEASURES)
+
+
+def _points(events: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
+    rows = [(epoch, *(event_number(event, name) for name in names)) for epoch, event in epochs(events).items()]
+    return pd.DataFrame(rows, columns=["epoch", *names]).astype(dict.fromkeys(names, float))
 
 
 def event_number(event: Mapping[str, Any], name: str) -> float | None:
@@ -166,6 +154,9 @@ def best_epoch(points: pd.DataFrame) -> int | None:
     return int(rows["epoch"].iloc[0]) if len(rows) else None
 
 
+_FOREST_ENDS: Final = ["B - A", "low", "high", "over seeds", "seeds low", "seeds high"]
+
+
 def forest_points(comparison: Comparison) -> pd.DataFrame:
     """Every difference as a row of numbers, over patients and over seeds; with fractions as such, and reasons as text."""
     rows = []
@@ -183,6 +174,15 @@ def forest_points(comparison: Comparison) -> pd.DataFrame:
     numbers = ["B - A", "low", "high", "p", "n", "over seeds", "seeds low", "seeds high", "seeds p"]
     columns = ["figure", *numbers, "not applicable", "over seeds not applicable"]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(numbers, float) | {"n": "Int64"})
+
+
+def forest_panels(comparison: Comparison, shown: Sequence[Metric] = tuple(Metric)) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of `forest_points` as they are drawn, with their `metric`: fractions in points, and scores as they are."""
+    table = forest_points(comparison).assign(metric=list(Metric))
+    table = table[table["metric"].isin(shown)]
+    fractions = table[~table["metric"].isin(SCORES)].copy()
+    fractions[_FOREST_ENDS] *= 100
+    return fractions, table[table["metric"].isin(SCORES)]
 
 
 def estimate_numbers(estimate: Estimate | NotApplicable) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.metrics import FloatArray, areas, auroc, rank
-from pneumo_core.evaluation.resampling import REPLICATES, SEED, Z, bca_estimates, patient_codes, resample
+from pneumo_core.evaluation.metrics import FloatArray, areas, checked_pair, missing_class, rank
+from pneumo_core.evaluation.resampling import REPLICATES, Z, bca_estimates, patient_codes, resample
 from pneumo_core.records import Estimate, Label, NotApplicable
 
 
@@ -133,7 +133,6 @@ def area_estimates(
     patients: NDArray[Any],
     *,
     replicates: int = REPLICATES,
-    seed: int = SEED,
 ) -> AreaEstimates:
     """AUROC and AUPRC with BCa bootstrap intervals over patients.
 
@@ -142,7 +141,6 @@ def area_estimates(
         probability: Probabilities of PNEUMONIA, (n,), in [0, 1].
         patients: Patient of each image, (n,).
         replicates: Bootstrap replicates.
-        seed: Seed of the bootstrap.
 
     Returns:
         Estimates; not applicable if a class has images of fewer than two patients or every draw of patients has the same
@@ -151,17 +149,16 @@ def area_estimates(
     Raises:
         DataError: The arrays do not match or hold other values.
     """
-    if isinstance(missing := auroc(y_true, probability), NotApplicable):
+    labels, values = checked_pair(y_true, probability)
+    if missing := missing_class(labels):
         return AreaEstimates(missing, missing, ignored=0)
-    labels, codes = np.asarray(y_true), patient_codes(patients, np.shape(y_true))
+    codes = patient_codes(patients, labels.shape)
     for label in Label:
         if len(np.unique(codes[labels == label])) < 2:
             lonely = NotApplicable(f"an interval needs 2 patients of each class and {label.name} has 1")
             return AreaEstimates(lonely, lonely, ignored=0)
-    ranking = rank(labels, probability)
-    drawn = resample(
-        lambda weights: np.column_stack(areas(ranking, weights)), [codes], replicates=replicates, seed=seed
-    )
+    ranking = rank(labels, values)
+    drawn = resample(lambda weights: np.column_stack(areas(ranking, weights)), codes, replicates=replicates)
     found = [
         estimate if isinstance(estimate, Estimate) else certain_area(value, labels, codes) or estimate
         for value, (estimate, _) in zip(drawn.value.tolist(), bca_estimates(drawn, labels.size), strict=True)
@@ -191,7 +188,7 @@ def certain_area(value: float, y_true: NDArray[Any], patients: NDArray[Any]) -> 
 
 
 def mean_estimate(
-    values: FloatArray, patients: NDArray[Any], *, replicates: int = REPLICATES, seed: int = SEED
+    values: FloatArray, patients: NDArray[Any], *, replicates: int = REPLICATES
 ) -> Estimate | NotApplicable:
     """Mean over images, such as a loss, with a BCa bootstrap interval over patients.
 
@@ -199,7 +196,6 @@ def mean_estimate(
         values: One number for each image, (n,), finite.
         patients: Patient of each image, (n,).
         replicates: Bootstrap replicates.
-        seed: Seed of the bootstrap.
 
     Returns:
         The estimate; not applicable with fewer than two patients or if every draw of patients has the same mean, since
@@ -213,9 +209,6 @@ def mean_estimate(
     if patient_codes(patients, values.shape).max() == 0:
         return NotApplicable("an interval needs 2 patients and there is 1")
     drawn = resample(
-        lambda weights: (weights @ values / weights.sum(axis=1))[:, np.newaxis],
-        [patients],
-        replicates=replicates,
-        seed=seed,
+        lambda weights: (weights @ values / weights.sum(axis=1))[:, np.newaxis], patients, replicates=replicates
     )
     return bca_estimates(drawn, values.size)[0][0]

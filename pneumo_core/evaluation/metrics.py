@@ -5,7 +5,7 @@ Arguments of all functions:
 * `y_true`: classes, (n,), integers 0 (NORMAL) and 1 (PNEUMONIA).
 * `probability`: probabilities of PNEUMONIA, (n,), in [0, 1]. ROC, precision-recall and their areas use only their
   order and take any finite values.
-* * `weights`: weight of each image, (n,), at least 0; None: all equal.
+* `weights`: weight of each image, (n,), at least 0; None: all equal.
 * ``y_pred`` is ``probability >= threshold``, and PNEUMONIA is the positive class.
 * Values that cannot be computed are `NotApplicable` with the reason: no images, a class without images.
 """
@@ -57,31 +57,6 @@ def confusion(y_true: Array, probability: Array, threshold: float) -> Confusion:
     return Confusion(tn=tn, fp=fp, fn=fn, tp=tp)
 
 
-def accuracy(counts: Confusion) -> float | NotApplicable:
-    """Fraction of images classified correctly."""
-    return _share(counts.tn + counts.tp, counts.n, "there are no images")
-
-
-def sensitivity(counts: Confusion) -> float | NotApplicable:
-    """Fraction of PNEUMONIA images classified as PNEUMONIA."""
-    return _share(counts.tp, counts.tp + counts.fn, "no image is PNEUMONIA")
-
-
-def specificity(counts: Confusion) -> float | NotApplicable:
-    """Fraction of NORMAL images classified as NORMAL."""
-    return _share(counts.tn, counts.tn + counts.fp, "no image is NORMAL")
-
-
-def ppv(counts: Confusion) -> float | NotApplicable:
-    """Positive predictive value, the fraction of predictions of PNEUMONIA that are correct; it depends on the prevalence."""
-    return _share(counts.tp, counts.tp + counts.fp, "no image is classified as PNEUMONIA")
-
-
-def npv(counts: Confusion) -> float | NotApplicable:
-    """Negative predictive value, the fraction of predictions of NORMAL that are correct; it depends on the prevalence."""
-    return _share(counts.tn, counts.tn + counts.fn, "no image is classified as NORMAL")
-
-
 @dataclass(frozen=True, slots=True)
 class ClassificationRow:
     """One row of the classification table.
@@ -109,10 +84,11 @@ def classification_table(counts: Confusion) -> tuple[ClassificationRow, ...]:
     normal = _class_row(Label.NORMAL, counts.tn, false_calls=counts.fn, misses=counts.fp)
     pneumonia = _class_row(Label.PNEUMONIA, counts.tp, false_calls=counts.fp, misses=counts.fn)
     single = NotApplicable("the accuracy row has one value, under f1")
+    accuracy = _share(counts.tn + counts.tp, counts.n, "there are no images")
     return (
         normal,
         pneumonia,
-        ClassificationRow("accuracy", precision=single, recall=single, f1=accuracy(counts), support=counts.n),
+        ClassificationRow("accuracy", precision=single, recall=single, f1=accuracy, support=counts.n),
         _average("macro avg", ((normal, 1), (pneumonia, 1)), counts.n),
         _average("weighted avg", ((normal, normal.support), (pneumonia, pneumonia.support)), counts.n),
     )
@@ -215,16 +191,12 @@ def auroc(y_true: Array, probability: Array, weights: Array | None = None) -> fl
     Raises:
         DataError: The arrays do not match or hold other values.
     """
-    return _areas_of_one(y_true, probability, weights)[0]
-
-
-def auprc(y_true: Array, probability: Array, weights: Array | None = None) -> float | NotApplicable:
-    """Area under the precision-recall curve, as average precision (see `areas`).
-
-    Raises:
-        DataError: The arrays do not match or hold other values.
-    """
-    return _areas_of_one(y_true, probability, weights)[1]
+    labels, values = checked_pair(y_true, probability)
+    each = np.ones(labels.shape) if weights is None else np.asarray(weights, dtype=np.float64)
+    if each.shape != labels.shape or not (np.isfinite(each) & (each >= 0)).all():
+        received = f"shape={each.shape}, weights={each.ravel().tolist()[:5]}"
+        raise DataError(f"weights must be finite, at least 0 and one for each image. Received: {received}")
+    return missing_class(labels[each > 0]) or float(areas(rank(labels, values), each[np.newaxis])[0][0])
 
 
 def roc_curve(y_true: Array, probability: Array) -> RocCurve | NotApplicable:
@@ -254,7 +226,9 @@ def pr_curve(y_true: Array, probability: Array) -> PrCurve | NotApplicable:
 
 
 def brier_terms(y_true: Array, probability: Array) -> FloatArray:
-    """Squared error of each image's probability, (n,), float64, in [0, 1]; `brier` is their mean.
+    """Squared error of each image's probability, (n,), float64, in [0, 1]; its mean is the Brier score.
+
+    Brier 1950, Monthly Weather Review 78:1-3, for one of the two classes.
 
     Raises:
         DataError: The arrays do not match or hold other values.
@@ -264,7 +238,7 @@ def brier_terms(y_true: Array, probability: Array) -> FloatArray:
 
 
 def log_loss_terms(y_true: Array, logit: Array) -> FloatArray:
-    """Binary cross-entropy of each image in nats, (n,), float64, at least 0; `log_loss` is their mean.
+    """Binary cross-entropy of each image in nats, (n,), float64, at least 0: the loss that training minimizes.
 
     From logits, (n,), finite: the loss of a probability rounded to 0 or 1 would depend on the clipping.
 
@@ -273,26 +247,6 @@ def log_loss_terms(y_true: Array, logit: Array) -> FloatArray:
     """
     labels, values = checked_pair(y_true, logit)
     return np.logaddexp(0.0, np.where(labels == Label.PNEUMONIA, -values, values))
-
-
-def brier(y_true: Array, probability: Array) -> float | NotApplicable:
-    """Mean squared error of the probability (Brier 1950, Monthly Weather Review 78:1-3, for one of the two classes).
-
-    Raises:
-        DataError: The arrays do not match or hold other values.
-    """
-    terms = brier_terms(y_true, probability)
-    return _share(float(terms.sum()), terms.size, "there are no images")
-
-
-def log_loss(y_true: Array, logit: Array) -> float | NotApplicable:
-    """Mean binary cross-entropy in nats, the loss that training minimizes, from logits (see `log_loss_terms`).
-
-    Raises:
-        DataError: The arrays do not match or hold other values.
-    """
-    terms = log_loss_terms(y_true, logit)
-    return _share(float(terms.sum()), terms.size, "there are no images")
 
 
 def checked_pair(y_true: Array, values: Array) -> tuple[IntArray, FloatArray]:
@@ -359,14 +313,3 @@ def _counts_along(y_true: Array, probability: Array) -> tuple[FloatArray, ...] |
     ranking = rank(labels, values)
     tp, fp = _cumulative(ranking, np.ones((1, labels.size)))
     return tp[0], fp[0], ranking.threshold
-
-
-def _areas_of_one(y_true: Array, probability: Array, weights: Array | None) -> tuple[float | NotApplicable, ...]:
-    labels, values = checked_pair(y_true, probability)
-    each = np.ones(labels.shape) if weights is None else np.asarray(weights, dtype=np.float64)
-    if each.shape != labels.shape or not (np.isfinite(each) & (each >= 0)).all():
-        received = f"shape={each.shape}, weights={each.ravel().tolist()[:5]}"
-        raise DataError(f"weights must be finite, at least 0 and one for each image. Received: {received}")
-    if missing := missing_class(labels[each > 0]):
-        return missing, missing
-    return tuple(float(area[0]) for area in areas(rank(labels, values), each[np.newaxis]))

@@ -84,9 +84,7 @@ class ProbabilityScores:
     log_loss: Estimate | NotApplicable
 
 
-def reliability(
-    y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any], bins: int = BINS
-) -> Reliability | NotApplicable:
+def reliability(y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any]) -> Reliability | NotApplicable:
     """Agreement of the probabilities of these logits with the classes.
 
     Slope and intercept have normal intervals from the sandwich variance over patients, the bins Wilson's, clustered by
@@ -96,15 +94,12 @@ def reliability(
         y_true: Classes, (n,).
         logit: Logits, (n,).
         patients: Patient of each image, (n,).
-        bins: Number of bins, at least 1.
 
     Raises:
-        DataError: The arrays do not match or hold other values, or there is no bin.
+        DataError: The arrays do not match or hold other values.
     """
-    if bins < 1:
-        raise DataError(f"a reliability diagram requires at least one bin. Received: bins={bins}; use {BINS}")
     labels, values, codes = checked(y_true, logit, patients)
-    return measure(labels, values, codes, bins) if labels.size else NotApplicable("there are no images")
+    return measure(labels, values, codes) if labels.size else NotApplicable("there are no images")
 
 
 def probability_scores(y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any]) -> ProbabilityScores:
@@ -116,13 +111,13 @@ def probability_scores(y_true: NDArray[Any], logit: NDArray[Any], patients: NDAr
     )
 
 
-def measure(labels: IntArray, values: FloatArray, codes: NDArray[np.intp], bins: int = BINS) -> Reliability:
+def measure(labels: IntArray, values: FloatArray, codes: NDArray[np.intp]) -> Reliability:
     """`reliability` of at least one image, from the results of `checked`."""
     chance = probability(values)
-    edges = np.linspace(0.0, 1.0, bins + 1)
-    places = np.minimum(np.searchsorted(edges, chance, side="right") - 1, bins - 1)
+    edges = np.linspace(0.0, 1.0, BINS + 1)
+    places = np.minimum(np.searchsorted(edges, chance, side="right") - 1, BINS - 1)
     # The difference of sums, which are n times the means.
-    gap = np.bincount(places, weights=chance - labels, minlength=bins)
+    gap = np.bincount(places, weights=chance - labels, minlength=BINS)
     slope, intercept = _cox(labels, values, codes)
     return Reliability(
         n=labels.size,
@@ -130,7 +125,7 @@ def measure(labels: IntArray, values: FloatArray, codes: NDArray[np.intp], bins:
         n_pneumonia=int(labels.sum()),
         bins=tuple(
             _bin(float(edges[place]), float(edges[place + 1]), chance[inside], labels[inside], codes[inside])
-            for place in range(bins)
+            for place in range(BINS)
             for inside in [places == place]
         ),
         ece=float(np.abs(gap).sum()) / labels.size,

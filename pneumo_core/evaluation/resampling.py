@@ -1,6 +1,6 @@
 """The bootstrap over patients: draws, the jackknife, and BCa intervals of any statistic of weighted images."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,8 +37,8 @@ class Resampled:
     Attributes:
         value: The statistics on the images themselves, (m,); NaN where one is undefined.
         replicates: Their values on each draw of patients, (replicates, m); NaN where one is undefined.
-        jackknife: How much each patient bears on them, (patients, m): with P patients in its sample, (P - 1) / P times
-            what leaving it out takes away, less the sample's mean; NaN where one is undefined without it.
+        jackknife: How much each patient bears on them, (patients, m): of P patients, (P - 1) / P times
+            what leaving it out takes away, less the mean over patients; NaN where one is undefined without it.
     """
 
     value: FloatArray
@@ -48,7 +48,7 @@ class Resampled:
 
 def resample(
     statistic: Callable[[FloatArray], FloatArray],
-    samples: Sequence[NDArray[Any]],
+    patients: NDArray[Any],
     *,
     replicates: int = REPLICATES,
     seed: int = SEED,
@@ -58,64 +58,64 @@ def resample(
     Args:
         statistic: From weights of the images, (k, n), makes m statistics of each of the k rows, (k, m), NaN where a row
             has none. It is called with some of the rows at a time.
-        samples: Patient of each image, one array (n_s,) a sample. Images seen by both sides of a paired comparison are
-            one sample; samples without a patient in common are drawn apart, and their weights come one after the other.
+        patients: Patient of each image, (n,). Sides with the same patients and seed have the same draws.
         replicates: Number of draws.
         seed: Seed of the draws; the same patients and seed give the same weights, whatever the statistic.
 
     Returns:
-        The values; replicates and jackknife are NaN where a sample has one patient, who does not tell how patients vary.
+        The values; replicates and jackknife are NaN with one patient, who does not tell how patients vary.
 
     Raises:
-        DataError: A sample has no images, or its patients are not (n_s,).
+        DataError: There are no images, or the patients are not (n,).
     """
-    codes = [patient_codes(patients, np.shape(patients)) for patients in samples]
-    whole = np.ones((1, sum(each.size for each in codes)))
-    value = statistic(whole)[0]
-    if min(int(each.max()) for each in codes) == 0:
-        # A sample of one patient is the same in every draw, which would pass for certainty.
-        everyone = sum(int(each.max()) + 1 for each in codes)
-        return Resampled(value, *(np.full((rows, value.size), np.nan) for rows in (replicates, everyone)))
-    influence = []
-    for place, each in enumerate(codes):
-        before = sum(other.size for other in codes[:place])
-        patients = int(each.max()) + 1
-        without = np.concatenate([statistic(weights) for weights in _without(each, before, whole.size)])
-        defined = ~np.isnan(without)
-        mean = np.where(defined, without, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
-        influence.append((patients - 1) / patients * (mean - without))
+    codes = patient_codes(patients, np.shape(patients))
+    count = int(codes.max()) + 1
+    value = statistic(np.ones((1, codes.size)))[0]
+    if count == 1:
+        # One patient is the same in every draw, which would pass for certainty.
+        return Resampled(value, *(np.full((rows, value.size), np.nan) for rows in (replicates, 1)))
+    without = np.concatenate([statistic(weights) for weights in _without(codes)])
     return Resampled(
         value=value,
-        replicates=np.concatenate([statistic(weights) for weights in _draws(codes, replicates, seed)]),
-        jackknife=np.concatenate(influence),
+        replicates=np.concatenate([statistic(weights) for weights in draws(codes, replicates=replicates, seed=seed)]),
+        jackknife=(count - 1) / count * (known_mean(without) - without),
     )
 
 
-def draws(patients: NDArray[Any], *, replicates: int = REPLICATES, seed: int = SEED) -> Iterator[FloatArray]:
+def known_mean(values: FloatArray) -> FloatArray:
+    """Mean of each column of (n, m), (m,), without NaN; 0 where there is nothing else."""
+    known = ~np.isnan(values)
+    return np.asarray(np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+
+
+def draws(codes: NDArray[np.intp], *, replicates: int = REPLICATES, seed: int = SEED) -> Iterator[FloatArray]:
     """Weights of the images when patients are drawn again, with replacement, each with all of its images.
 
     An image's weight is how often its patient was drawn (the cluster bootstrap of Field and Welsh 2007, JRSS B
     69:369-390).
 
     Args:
-        patients: Patient of each image, (n,), n at least 1.
+        codes: Patient of each image, numbered from 0 (`patient_codes`), (n,).
         replicates: Number of draws.
         seed: Seed of the draws.
 
     Yields:
         Weights of some of the draws, (k, n).
-
-    Raises:
-        DataError: There are no images.
     """
-    yield from _draws([patient_codes(patients, np.shape(patients))], replicates, seed)
+    rng = np.random.default_rng(seed)
+    patients, size = int(codes.max()) + 1, max(1, _CHUNK // codes.size)
+    for start in range(0, replicates, size):
+        rows = min(size, replicates - start)
+        drawn = rng.integers(0, patients, size=(rows, patients)) + patients * np.arange(rows)[:, np.newaxis]
+        times = np.bincount(drawn.ravel(), minlength=rows * patients).reshape(rows, patients)
+        yield times[:, codes].astype(np.float64)
 
 
 def bca(value: FloatArray, replicates: FloatArray, jackknife: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Bias-corrected and accelerated 95 % intervals (DiCiccio and Efron 1996, Statistical Science 11:189-228, section 2).
 
     A replicate equal to the value counts one half in the bias. Where an end would lie beyond infinity, because the
-    acceleration is large, it is the outermost replicate. Of several samples, the jackknife's sums run over all of them.
+    acceleration is large, it is the outermost replicate.
 
     Args:
         value: As in `Resampled`, (m,).
@@ -200,30 +200,11 @@ def patient_codes(patients: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.
     return codes
 
 
-def _draws(codes: list[NDArray[np.intp]], replicates: int, seed: int) -> Iterator[FloatArray]:
-    # A generator a sample, so that the weights do not depend on how many rows are made at a time.
-    generators = [np.random.default_rng([seed, place]) for place in range(len(codes))]
-    size = max(1, _CHUNK // sum(each.size for each in codes))
-    for start in range(0, replicates, size):
-        rows = min(size, replicates - start)
-        parts = []
-        for rng, each in zip(generators, codes, strict=True):
-            patients = int(each.max()) + 1
-            drawn = rng.integers(0, patients, size=(rows, patients)) + patients * np.arange(rows)[:, np.newaxis]
-            times = np.bincount(drawn.ravel(), minlength=rows * patients).reshape(rows, patients)
-            parts.append(times[:, each].astype(np.float64))
-        yield np.hstack(parts)
-
-
-def _without(codes: NDArray[np.intp], before: int, n: int) -> Iterator[FloatArray]:
-    # Weights that leave out each patient of the sample that begins after `before` of all n images.
-    patients = int(codes.max()) + 1
-    size = max(1, _CHUNK // n)
+def _without(codes: NDArray[np.intp]) -> Iterator[FloatArray]:
+    # Weights that leave out each patient in turn.
+    patients, size = int(codes.max()) + 1, max(1, _CHUNK // codes.size)
     for start in range(0, patients, size):
-        left_out = np.arange(start, min(start + size, patients))
-        weights = np.ones((left_out.size, n))
-        weights[:, before : before + codes.size] = codes != left_out[:, np.newaxis]
-        yield weights
+        yield (codes != np.arange(start, min(start + size, patients))[:, np.newaxis]).astype(np.float64)
 
 
 def _at(ranked: FloatArray, rows: NDArray[np.intp]) -> FloatArray:

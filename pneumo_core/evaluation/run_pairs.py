@@ -1,10 +1,9 @@
 """Pairs of runs of two sides: McNemar's and DeLong's test of each pair, adjusted for their number."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pneumo_core.evaluation.comparison import Evidence, Pair
-from pneumo_core.evaluation.significance import DeLong, McNemar, delong, delong_unpaired, holm, mcnemar
+from pneumo_core.evaluation.significance import DeLong, McNemar, delong, delong_unpaired, holm_of_known, mcnemar
 from pneumo_core.records import NotApplicable
 
 
@@ -18,31 +17,22 @@ def pairs_of(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pair
         pairing: The reason, for people.
     """
     by_seed = {run.seed: run for run in b}
-    couples = [(run, by_seed[run.seed]) for run in a if run.seed in by_seed]
-    pairs = []
-    for one, other in couples or zip(a, b, strict=False):
-        if paired:
-            calls: McNemar | NotApplicable = mcnemar(one.correct, other.correct, one.patients)
-            ranks = delong(one.y_true, one.logit, other.logit, one.patients)
-        else:
-            calls = NotApplicable(f"McNemar's test needs the same images: {pairing}")
-            ranks = delong_unpaired(
-                *(one.y_true, one.logit, one.patients),
-                *(other.y_true, other.logit, other.patients),
-            )
-        waiting = NotApplicable("not adjusted yet")
-        pairs.append(Pair(one.run_id, other.run_id, calls, ranks, waiting, waiting))
-    return _with_holm(pairs)
-
-
-def _with_holm(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
-    calls, ranks = (_holm([getattr(pair, kind) for pair in pairs]) for kind in ("mcnemar", "delong"))
+    couples = [(run, by_seed[run.seed]) for run in a if run.seed in by_seed] or list(zip(a, b, strict=False))
+    if paired:
+        calls: list[McNemar | NotApplicable] = [mcnemar(one.correct, two.correct, one.patients) for one, two in couples]
+        ranks = [delong(one.y_true, one.logit, two.logit, one.patients) for one, two in couples]
+    else:
+        calls = [NotApplicable(f"McNemar's test needs the same images: {pairing}")] * len(couples)
+        ranks = [
+            delong_unpaired(one.y_true, one.logit, one.patients, two.y_true, two.logit, two.patients)
+            for one, two in couples
+        ]
+    adjusted = zip(_adjusted(calls), _adjusted(ranks), strict=True)
     return tuple(
-        replace(pair, mcnemar_holm=of_calls, delong_holm=of_ranks)
-        for pair, of_calls, of_ranks in zip(pairs, calls, ranks, strict=True)
+        Pair(one.run_id, two.run_id, *tests, *holms)
+        for (one, two), tests, holms in zip(couples, zip(calls, ranks, strict=True), adjusted, strict=True)
     )
 
 
-def _holm(tests: Sequence[McNemar | DeLong | NotApplicable]) -> list[float | NotApplicable]:
-    adjusted = iter(holm([test.p for test in tests if not isinstance(test, NotApplicable)]))
-    return [test if isinstance(test, NotApplicable) else next(adjusted) for test in tests]
+def _adjusted(tests: Sequence[McNemar | DeLong | NotApplicable]) -> list[float | NotApplicable]:
+    return holm_of_known([test if isinstance(test, NotApplicable) else test.p for test in tests])

@@ -41,7 +41,7 @@ def drawn_figures(evidence: Sequence[Evidence], replicates: int) -> DrawnFigures
     return DrawnFigures(
         of_runs=measured(runs, np.ones((1, len(patients))))[0],
         over_patients=resample(
-            lambda weights: np.asarray(measured(runs, weights).mean(axis=1)), [patients], replicates=replicates
+            lambda weights: np.asarray(measured(runs, weights).mean(axis=1)), patients, replicates=replicates
         ),
     )
 

@@ -14,7 +14,7 @@ from scipy.special import bdtr, ndtr, stdtr
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.intervals import student_interval
-from pneumo_core.evaluation.metrics import FloatArray, IntArray, auroc
+from pneumo_core.evaluation.metrics import FloatArray, IntArray, checked_pair, missing_class
 from pneumo_core.evaluation.resampling import Z, patient_codes
 from pneumo_core.records import Estimate, Label, NotApplicable
 
@@ -176,6 +176,12 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted.tolist())
 
 
+def holm_of_known(p_values: Sequence[float | NotApplicable]) -> list[float | NotApplicable]:
+    """`holm` of the p values that are there; the others keep their reasons and do not count."""
+    adjusted = iter(holm([p for p in p_values if not isinstance(p, NotApplicable)]))
+    return [p if isinstance(p, NotApplicable) else next(adjusted) for p in p_values]
+
+
 @dataclass(frozen=True, slots=True)
 class Spread:
     """Variation of one metric over runs that differ only in their seed; it does not include the variation between patients.
@@ -276,9 +282,9 @@ class _Placed:
 
 
 def _placed(y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any]) -> _Placed | NotApplicable:
-    if isinstance(missing := auroc(y_true, logit), NotApplicable):
+    labels, values = checked_pair(y_true, logit)
+    if missing := missing_class(labels):
         return missing
-    labels, values = np.asarray(y_true).astype(np.int64), np.asarray(logit, dtype=np.float64)
     patient_codes(patients, labels.shape)
     if alone := [label.name for label in Label if (labels == label).sum() == 1]:
         return NotApplicable(f"DeLong's variance needs 2 images of each class and {alone[0]} has 1")

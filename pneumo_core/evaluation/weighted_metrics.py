@@ -7,7 +7,6 @@ import numpy as np
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Evidence
-from pneumo_core.evaluation.concordance import MOST_IMAGES, PairCounts, areas_by_pairs, count_pairs
 from pneumo_core.evaluation.metrics import FloatArray, IntArray, Ranking, areas, brier_terms, log_loss_terms, rank
 from pneumo_core.records import Label, Metric
 
@@ -19,11 +18,11 @@ class Runs:
     Attributes:
         hits: Whether each image is a true positive, false positive, true negative, false negative of each run,
             (n, 4 * runs), and its Brier and log loss terms, (n, 2 * runs), side by side: (n, 6 * runs).
-        rankings: Each run's images by falling logit; of up to `MOST_IMAGES` their pairs.
+        rankings: Each run's images by falling logit.
     """
 
     hits: FloatArray
-    rankings: tuple[Ranking | PairCounts, ...]
+    rankings: tuple[Ranking, ...]
 
 
 def runs_of(evidence: Sequence[Evidence]) -> Runs:
@@ -36,7 +35,7 @@ def runs_of(evidence: Sequence[Evidence]) -> Runs:
         raise DataError(f"figures require at least one run with images. Received: runs={len(evidence)}, images=0")
     first = evidence[0].predictions["image_id"].tolist()
     columns: list[FloatArray] = []
-    rankings: list[Ranking | PairCounts] = []
+    rankings: list[Ranking] = []
     for run in evidence:
         if (images := run.predictions["image_id"].tolist()) != first:
             raise DataError(
@@ -48,7 +47,7 @@ def runs_of(evidence: Sequence[Evidence]) -> Runs:
         sick = y_true == Label.PNEUMONIA
         cells = (sick & called, ~sick & called, ~sick & ~called, sick & ~called)
         columns.append(np.column_stack([*cells, brier_terms(y_true, run.probability), log_loss_terms(y_true, logit)]))
-        rankings.append(count_pairs(y_true, logit) if len(images) <= MOST_IMAGES else rank(y_true, logit))
+        rankings.append(rank(y_true, logit))
     return Runs(np.hstack(columns).astype(np.float64), tuple(rankings))
 
 
@@ -57,7 +56,7 @@ def measured(runs: Runs, weights: FloatArray) -> FloatArray:
 
     Args:
         runs: The runs.
-        weights: Weight of each image, (k, n): whole numbers, at least 0.
+        weights: Weight of each image, (k, n), at least 0.
 
     Returns:
         (k, runs, metrics), float64, metrics in the order of `Metric`; NaN if a figure is not defined.
@@ -84,10 +83,7 @@ def measured(runs: Runs, weights: FloatArray) -> FloatArray:
     macro_precision, weighted_precision = weighed(npv, ppv)
     macro_recall, weighted_recall = weighed(specificity, sensitivity)
     macro_f1, weighted_f1 = weighed(f1_normal, f1_pneumonia)
-    under = [
-        areas(ranking, weights) if isinstance(ranking, Ranking) else areas_by_pairs(ranking, weights)
-        for ranking in runs.rankings
-    ]
+    under = [areas(ranking, weights) for ranking in runs.rankings]
     values = {
         Metric.ACCURACY: share(tp + tn, total),
         Metric.SENSITIVITY: sensitivity,

@@ -130,8 +130,7 @@ def evidence_of(run_id: str, split: Split) -> Evidence:
         DataError: Its predictions are not as required.
     """
     run = find_run(run_id)
-    config = classifier_config(run)
-    return _evidence(run, config, split)
+    return _evidence(run, classifier_config(run), split)
 
 
 def compare_runs(a: Sequence[str], b: Sequence[str], *, split: Split = Split.TEST) -> Comparison:
@@ -153,9 +152,16 @@ def compare_runs(a: Sequence[str], b: Sequence[str], *, split: Split = Split.TES
         raise RunError(
             f"the sides of a comparison must be different runs. Received: {', '.join(sorted(both))} on both; choose another"
         )
-    sides = [sorted(map(_find, ids), key=lambda submitted: submitted.config.seed) for ids in (a, b)]
+    sides = [
+        sorted((_submitted(find_run(run_id)) for run_id in ids), key=lambda submitted: submitted.config.seed)
+        for ids in (a, b)
+    ]
     for side in sides:
-        _require_seeds_alone(side)
+        if odd := [submitted.run.run_id for submitted in side if submitted.key != side[0].key]:
+            raise RunError(
+                "runs of one group must differ only in their seed. "
+                f"Received: {side[0].run.run_id} and {odd[0]}, which differ in more; compare them with each other"
+            )
     described = [_group(side) for side in sides]
     names = [_side_name(group) for group in described]
     if names[0] == names[1]:
@@ -175,21 +181,8 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
     return {"schema": SCHEMA, **encode(comparison)}
 
 
-def _find(run_id: str) -> _Submitted:
-    return _submitted(find_run(run_id))
-
-
 def _submitted(run: RunDirectory) -> _Submitted:
     return _Submitted(run, classifier_config(run), read_data(run))
-
-
-def _require_seeds_alone(side: Sequence[_Submitted]) -> None:
-    odd = [submitted for submitted in side if submitted.key != side[0].key]
-    if odd:
-        raise RunError(
-            "runs of one group must differ only in their seed. "
-            f"Received: {side[0].run.run_id} and {odd[0].run.run_id}, which differ in more; compare them with each other"
-        )
 
 
 def _group(runs: Sequence[_Submitted]) -> Group:

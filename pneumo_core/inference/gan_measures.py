@@ -137,8 +137,16 @@ def _judged(
     if judge is None:
         missing = NotApplicable("no finished classifier has been trained on this data set")
         return missing, missing
-    logits = _logits(judge, samples, progress)
-    called = probability(_logits(judge, real, progress)) >= judge.operating_point.threshold
+    logits, of_real = (
+        run_batches(
+            judge.session,
+            enlarged(images, judge.session.image_size),
+            np.arange(len(images)),
+            lambda done, total: progress(done, total, "classifier"),
+        ).logit
+        for images in (samples, real)
+    )
+    called = probability(of_real) >= judge.operating_point.threshold
     return logits, wilson(int(called.sum()), len(called))
 
 
@@ -191,16 +199,6 @@ def read_measures(run: RunDirectory) -> GanMeasures:
         return measures
     except DataError as error:
         raise CorruptError(str(error)) from error
-
-
-def _logits(
-    judge: Classifier, images: NDArray[np.uint8], progress: Callable[[int, int, str], None]
-) -> NDArray[np.float32]:
-    at_size = enlarged(images, judge.session.image_size)
-    stage = "classifier"
-    return run_batches(
-        judge.session, at_size, np.arange(len(at_size)), lambda done, total: progress(done, total, stage)
-    ).logit
 
 
 def _judge(index: DataIndex, named: str | None) -> Classifier | None:

@@ -13,16 +13,16 @@ from pneumo_core.errors import DataError
 from pneumo_core.evaluation.slices import FACTS
 
 SIZE: Final = 150
-"""Side of the squares whose sharpness is measured: that of every preset, so the cache exists after a training."""
+"""Side of the squares whose sharpness is measured: that of every preset, so the cache exists after a training.
+Sharpness at different sizes is not comparable."""
 
 
-def image_facts(index: DataIndex, image_ids: list[str], *, size: int = SIZE) -> pd.DataFrame:
+def image_facts(index: DataIndex, image_ids: list[str]) -> pd.DataFrame:
     """Facts of some images of a data set, from the array cache of training.
 
     Args:
         index: The data set.
         image_ids: Images of it.
-        size: Side of the cached square images to measure, in pixels; sharpness at different sizes is not comparable.
 
     Returns:
         One row per image, in the order of `image_ids`: `image_id`, `width`, `height` and `mode` as stored, `sharpness`.
@@ -32,14 +32,13 @@ def image_facts(index: DataIndex, image_ids: list[str], *, size: int = SIZE) -> 
         StoreError: The cache cannot be written.
     """
     every = index.table["image_id"].tolist()
-    place = {image_id: row for row, image_id in enumerate(every)}
-    if absent := [image_id for image_id in image_ids if image_id not in place]:
+    rows: list[int] = pd.Index(every).get_indexer(image_ids).tolist()
+    if absent := [image_id for image_id, row in zip(image_ids, rows, strict=True) if row < 0]:
         raise DataError(
             f"the data set must have the images. Received: missing={len(absent)}, the first {absent[0]!r}; "
             "connect the data set that the run was trained on"
         )
-    rows = [place[image_id] for image_id in image_ids]
-    images = load_array(index.root, every, data_id=index.data_id, size=size)
+    images = load_array(index.root, every, data_id=index.data_id, size=SIZE)
     known = index.table.iloc[rows][["image_id", "width", "height", "mode"]].reset_index(drop=True)
     return known.assign(sharpness=[sharpness(images[row]) for row in rows])[list(FACTS)]
 

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
+import pandas as pd
 from onnx import numpy_helper
 
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.gan_arm import collapse_of
-from pneumo_core.data.images import decode_gray
+from pneumo_core.data.images import load_array
 from pneumo_core.data.index import load_index
 from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.evaluation.calibration import calibration_to_dict
@@ -23,7 +23,7 @@ from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import report_to_dict
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.generator import generate, latents, load_generator, open_generator
-from pneumo_core.inference.session import load_session, run_session
+from pneumo_core.inference.session import load_session, run_batches
 from pneumo_core.runs.files import read_json, store_errors, write_atomic, write_json
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, published_root, read_manifest, verified_file, write_manifest
@@ -70,7 +70,10 @@ def to_float16(model: bytes) -> bytes:
 
 
 def publish(
-    run: RunDirectory, *, evidence_only: bool = False, progress: Callable[[int, int], None] | None = None
+    run: RunDirectory,
+    *,
+    evidence_only: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> RunDirectory:
     """Copy a finished run to `artifacts/published`: the model in float16, the epochs' events, no image, no local path.
 
@@ -140,28 +143,21 @@ def _written(
 
 
 def _compare(
-    run: RunDirectory, small: bytes, data_id: str, progress: Callable[[int, int], None] | None
+    run: RunDirectory, small: bytes, data_id: str, progress: Callable[[int, int], None]
 ) -> dict[str, str | float]:
     """Check that the decisions of the small model equal those of the stored predictions."""
     index = load_index(data_id)
     session = load_session(small)
     predictions = read_predictions(run)
-    ids = predictions["image_id"].tolist()
-    logits: list[NDArray[np.float32]] = []
-    for start in range(0, len(ids), 32):
-        batch = [
-            decode_gray((index.root / name).read_bytes(), name, size=session.image_size)
-            for name in ids[start : start + 32]
-        ]
-        logits.append(run_session(session, np.stack(batch)).logit)
-        if progress:
-            progress(start + len(batch), len(ids))
-    received, expected = np.concatenate(logits), predictions["logit"].to_numpy()
+    ids = index.table["image_id"].tolist()
+    rows = pd.Index(ids).get_indexer(predictions["image_id"])
+    images = load_array(index.root, ids, data_id=data_id, size=session.image_size)
+    received, expected = run_batches(session, images, rows, progress).logit, predictions["logit"].to_numpy()
     threshold = read_report(run).operating_point.threshold
     changed = int(np.sum((probability(received) >= threshold) != (probability(expected) >= threshold)))
     if changed:
         raise RunError(
-            f"the float16 model must decide as the original. Received: run_id={run.run_id!r}, {changed} of {len(ids)} differ"
+            f"the float16 model must decide as the original. Received: run_id={run.run_id!r}, {changed} of {len(rows)} differ"
         )
     return {"weights_stored_as": "float16", "largest_logit_difference": float(np.max(np.abs(received - expected)))}
 

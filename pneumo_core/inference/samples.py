@@ -99,7 +99,6 @@ def sample_zip(
     seed: int = 0,
     truncation: float | None = None,
     first: int = 0,
-    progress: _Progress = lambda _done, _total: None,
 ) -> bytes:
     """Samples as a ZIP of the files of `sample_to_folder` and a `LICENSE.txt`; the same request gives the same bytes.
 
@@ -109,7 +108,6 @@ def sample_zip(
         seed: Seed of the latents.
         truncation: See `generator.latents`.
         first: Index of the first sample.
-        progress: Called with samples done and their total before each sample; may raise to stop.
 
     Raises:
         ConfigError: `count`, `seed`, `truncation` or `first` is out of its range.
@@ -123,7 +121,7 @@ def sample_zip(
     facts = _facts(run, generator, count, seed, truncation, first)
     hashes, buffer = [], io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as bundle:  # PNGs are compressed already.
-        for name, png in _pngs(run, generator, facts, progress):
+        for name, png in _pngs(run, generator, facts):
             bundle.writestr(_entry(name), png)
             hashes.append((name, hashlib.sha256(png).hexdigest()))
         bundle.writestr(_entry("LICENSE.txt"), f"{LICENSE}\n")
@@ -180,7 +178,7 @@ def _list(first: int, hashes: list[tuple[str, str]]) -> list[dict[str, str | int
 
 
 def _pngs(
-    run: RunDirectory, generator: Generator, facts: dict[str, Any], progress: _Progress
+    run: RunDirectory, generator: Generator, facts: dict[str, Any], progress: _Progress = lambda _done, _total: None
 ) -> Iterator[tuple[str, bytes]]:
     """Name and content of each file, generated in batches."""
     epochs = gan_run_config(run).epochs

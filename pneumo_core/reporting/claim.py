@@ -7,6 +7,7 @@ The numbers of the items are the checklist's, the wording is this project's. It 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.comparison import Comparison
@@ -70,8 +71,7 @@ def claim_checklist(facts: Sequence[RunFacts], comparison: Comparison | None = N
 
 def claim_items(facts: Sequence[RunFacts], comparison: Comparison | None = None) -> tuple[Item, ...]:
     """All 42 items with their answers, in order."""
-    records = _Records(facts, comparison)
-    sections = {**_study(records), **_method(records), **_results(records)}
+    sections = {**_study(facts, comparison), **_method(facts, comparison), **_results(facts, comparison)}
     listed = [(section, *entry) for section, entries in sections.items() for entry in entries]
     return tuple(Item(number, *entry) for number, entry in enumerate(listed, start=1))
 
@@ -80,10 +80,23 @@ _Sections = dict[str, tuple[tuple[str, Answer, str], ...]]
 _DONE, _PARTLY, _NOT_DONE = Answer.DONE, Answer.PARTLY, Answer.NOT_DONE
 
 
-def _study(records: "_Records") -> _Sections:
+def _study(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Sections:
+    every = partial(_every, facts)
+    phantom = ", phantoms" if any(run.data.get("is_phantom") for run in facts) else ""
+    size = every("image_size")
+    aim = "performance of the model; no hypothesis"
+    if comparison is not None:
+        aim = f"does {comparison.b.name} differ from {comparison.a.name}? No hypothesis was registered beforehand"
+    subsets = _DONE, f"maximum number of images of each split: {every('max_images')}"
+    if all(fact(run.config, "max_images") is None for run in facts):
+        subsets = Answer.NOT_APPLICABLE, "all readable images are used"
     return {
         "title and abstract": (
-            ("The kind of artificial intelligence is named", _DONE, records.networks),
+            (
+                "The kind of artificial intelligence is named",
+                _DONE,
+                f"deep learning, convolutional networks: {every('architecture')}",
+            ),
             (
                 "A structured summary",
                 _PARTLY,
@@ -96,21 +109,25 @@ def _study(records: "_Records") -> _Sections:
                 _DONE,
                 "model card: intended use; no clinical role is claimed",
             ),
-            ("Aims and hypotheses", *records.aim),
+            ("Aims and hypotheses", _PARTLY, aim),
         ),
         "study design": (
             ("Prospective or retrospective", _DONE, "retrospective: images that were published before"),
             ("Goal of the study", _DONE, "exploratory: to reproduce a report of 2020 and to compare trainings"),
         ),
         "data": (
-            ("Sources", _DONE, records.data),
+            ("Sources", _DONE, f"{every('name', of='data')}{phantom}, data id {every('data_id', of='data')}"),
             (
                 "Eligibility, setting and dates",
                 _NOT_DONE,
                 "the publisher's choice; only its outline is published",
             ),
-            ("Preprocessing", *records.preprocessing),
-            ("Selection of data subsets", *records.subsets),
+            (
+                "Preprocessing",
+                _DONE,
+                f"gray, resized to {size} × {size} pixels; scaling in the network: {every('scaling')}",
+            ),
+            ("Selection of data subsets", *subsets),
             (
                 "Definition of data elements",
                 _PARTLY,
@@ -133,21 +150,57 @@ def _study(records: "_Records") -> _Sections:
     }
 
 
-def _method(records: "_Records") -> _Sections:
+def _method(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Sections:
+    every = partial(_every, facts)
+    images = "; ".join(f"{split.value} {every('images', split.value, of='manifest', shape=',')}" for split in Split)
+    disjoint, selection = (_DONE, "patient, from file names"), "lowest loss on validation patients"
+    if on_test := ", ".join(run.run_id for run in facts if fact(run.config, "validation") == "test"):
+        disjoint = _NOT_DONE, f"validation is the test set itself: {on_test}"
+        selection = f"lowest loss on validation, which was the test set, so test figures are optimistic: {on_test}"
+    versions = [fact(run.manifest, "device", "versions") for run in facts]
+    software = _PARTLY, "versions are not recorded for every run"
+    if versions and None not in versions:
+        software = (
+            _DONE,
+            ", ".join(dict.fromkeys(f"{name} {number}" for one in versions for name, number in one.items())),
+        )
+    pretrained = any(fact(run.manifest, "pretrained_sha256") for run in facts)
+    transfer = "; the base of VGG16 from ImageNet, by its SHA-256" if pretrained else ""
+    statistics = "95 % intervals clustered by patient; no comparison, so no test"
+    if comparison is not None:
+        statistics = (
+            "95 % intervals over patients (BCa bootstrap, Wilson), McNemar, DeLong, Welch over seeds, Holm over pairs; "
+            "details in the comparison's section Methods"
+        )
+    recorded = f"{len(facts)} models, presets {every('preset')}, balancing {every('balance')}"
+    seeds = len({fact(run.config, "seed") for run in facts})
+    counted = bool(facts) and all(fact(run.manifest, "images") is not None for run in facts)
     return {
         "data partitions": (
             ("Intended sample size", _NOT_DONE, "all available images; no size was computed beforehand"),
-            ("How images were assigned", *records.partitions),
-            ("At which level the parts are disjoint", *records.disjoint),
+            (
+                "How images were assigned",
+                _DONE if counted else _PARTLY,
+                f"test as published; validation from: {every('validation')}. Images: {images}",
+            ),
+            ("At which level the parts are disjoint", *disjoint),
         ),
         "model": (
-            ("Full description of the network", _DONE, records.parameters),
-            ("Software and versions", *records.software),
-            ("Initial values", *records.initial),
+            (
+                "Full description of the network",
+                _DONE,
+                f"model.onnx of each run; parameters: {every('parameters', of='manifest', shape=',')}",
+            ),
+            ("Software and versions", *software),
+            ("Initial values", _DONE, f"at random from the seed ({every('seed')}){transfer}"),
         ),
         "training": (
-            ("Training in detail: augmentation, settings, number of models", _DONE, records.training),
-            ("How the final model was chosen", *records.selection),
+            (
+                "Training in detail: augmentation, settings, number of models",
+                _DONE,
+                f"settings of every run in its config.json; {recorded}",
+            ),
+            ("How the final model was chosen", _DONE, selection),
             (
                 "Ensembles",
                 Answer.NOT_APPLICABLE,
@@ -156,8 +209,12 @@ def _method(records: "_Records") -> _Sections:
         ),
         "evaluation": (
             ("Metrics", _DONE, "accuracy, sensitivity, specificity, PPV, NPV, F1, AUROC, AUPRC, Brier score, log loss"),
-            ("Uncertainty and significance", *records.statistics),
-            ("Robustness and sensitivity analyses", *records.robustness),
+            ("Uncertainty and significance", _DONE, statistics),
+            (
+                "Robustness and sensitivity analyses",
+                _PARTLY,
+                f"{seeds} seed{'s' * (seeds != 1)}; other machines, hospitals and image qualities were not tried",
+            ),
             (
                 "Explainability, and its validation",
                 _PARTLY,
@@ -168,7 +225,13 @@ def _method(records: "_Records") -> _Sections:
     }
 
 
-def _results(records: "_Records") -> _Sections:
+def _results(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Sections:
+    calibrated = sum(isinstance(run.calibration, Calibration) for run in facts)
+    validated = f"of {calibrated} of {len(facts)} runs, those with validation images of their own"
+    accuracy = "model card: quantitative analyses, with 95 % intervals"
+    if comparison is not None:
+        of = f"{comparison.a.n:,} images of {comparison.a.n_patients:,} patients"
+        accuracy = f"table of figures, with 95 % intervals; n = {of}"
     return {
         "results: data": (
             (
@@ -179,8 +242,12 @@ def _results(records: "_Records") -> _Sections:
             ("Demographic and clinical features of each part", _NOT_DONE, "age, sex and severity are not in the data"),
         ),
         "results: performance": (
-            ("Figures on every part of the data", *records.every_part),
-            ("Accuracy with its precision", *records.accuracy),
+            (
+                "Figures on every part of the data",
+                _PARTLY,
+                f"validation ({validated}) and test; on training images only the history",
+            ),
+            ("Accuracy with its precision", _DONE, accuracy),
             ("Failure analysis", _PARTLY, "misclassified images can be listed and viewed; no reader has reviewed them"),
         ),
         "discussion": (
@@ -199,134 +266,7 @@ def _results(records: "_Records") -> _Sections:
     }
 
 
-class _Records:
-    """Answers from the records, item by item."""
-
-    def __init__(self, facts: Sequence[RunFacts], comparison: Comparison | None) -> None:
-        self._facts, self._comparison = facts, comparison
-
-    def _all(self, *names: str, of: str = "config", shape: str = "") -> str:
-        """A recorded value of the runs, without duplicates."""
-        values = (facts_text(fact(getattr(run, of), *names), shape) for run in self._facts)
-        return ", ".join(dict.fromkeys(values)) or UNRECORDED
-
-    def _missing(self, *names: str, of: str = "manifest") -> bool:
-        return not self._facts or any(fact(getattr(run, of), *names) is None for run in self._facts)
-
-    @property
-    def networks(self) -> str:
-        return f"deep learning, convolutional networks: {self._all('architecture')}"
-
-    @property
-    def aim(self) -> tuple[Answer, str]:
-        if self._comparison is None:
-            return Answer.PARTLY, "performance of the model; no hypothesis"
-        a, b = self._comparison.a.name, self._comparison.b.name
-        return Answer.PARTLY, f"does {b} differ from {a}? No hypothesis was registered beforehand"
-
-    @property
-    def data(self) -> str:
-        phantom = ", phantoms" if any(run.data.get("is_phantom") for run in self._facts) else ""
-        return f"{self._all('name', of='data')}{phantom}, data id {self._all('data_id', of='data')}"
-
-    @property
-    def preprocessing(self) -> tuple[Answer, str]:
-        size = self._all("image_size")
-        return Answer.DONE, f"gray, resized to {size} × {size} pixels; scaling in the network: {self._all('scaling')}"
-
-    @property
-    def subsets(self) -> tuple[Answer, str]:
-        if all(fact(run.config, "max_images") is None for run in self._facts):
-            return Answer.NOT_APPLICABLE, "all readable images are used"
-        return Answer.DONE, f"maximum number of images of each split: {self._all('max_images')}"
-
-    @property
-    def partitions(self) -> tuple[Answer, str]:
-        numbers = "; ".join(
-            f"{split.value} {self._all('images', split.value, of='manifest', shape=',')}" for split in Split
-        )
-        answer = Answer.PARTLY if self._missing("images") else Answer.DONE
-        return answer, f"test as published; validation from: {self._all('validation')}. Images: {numbers}"
-
-    @property
-    def disjoint(self) -> tuple[Answer, str]:
-        if self._selected_on_test:
-            return Answer.NOT_DONE, f"validation is the test set itself: {self._selected_on_test}"
-        return Answer.DONE, "patient, from file names"
-
-    @property
-    def _selected_on_test(self) -> str:
-        return ", ".join(run.run_id for run in self._facts if fact(run.config, "validation") == "test")
-
-    @property
-    def parameters(self) -> str:
-        return f"model.onnx of each run; parameters: {self._all('parameters', of='manifest', shape=',')}"
-
-    @property
-    def software(self) -> tuple[Answer, str]:
-        if self._missing("device", "versions"):
-            return Answer.PARTLY, "versions are not recorded for every run"
-        versions = dict.fromkeys(
-            f"{name} {version}" for run in self._facts for name, version in run.manifest["device"]["versions"].items()
-        )
-        return Answer.DONE, ", ".join(versions)
-
-    @property
-    def initial(self) -> tuple[Answer, str]:
-        pretrained = any(fact(run.manifest, "pretrained_sha256") for run in self._facts)
-        transfer = "; the base of VGG16 from ImageNet, by its SHA-256" if pretrained else ""
-        return Answer.DONE, f"at random from the seed ({self._all('seed')}){transfer}"
-
-    @property
-    def training(self) -> str:
-        arms, presets = self._all("balance"), self._all("preset")
-        return (
-            f"settings of every run in its config.json; {len(self._facts)} models, presets {presets}, balancing {arms}"
-        )
-
-    @property
-    def selection(self) -> tuple[Answer, str]:
-        if self._selected_on_test:
-            return (
-                Answer.DONE,
-                f"lowest loss on validation, which was the test set, so test figures are optimistic: {self._selected_on_test}",
-            )
-        return Answer.DONE, "lowest loss on validation patients"
-
-    @property
-    def statistics(self) -> tuple[Answer, str]:
-        if self._comparison is None:
-            return Answer.DONE, "95 % intervals clustered by patient; no comparison, so no test"
-        return (
-            Answer.DONE,
-            (
-                "95 % intervals over patients (BCa bootstrap, Wilson), McNemar, DeLong, Welch over seeds, Holm over pairs; "
-                "details in the comparison's section Methods"
-            ),
-        )
-
-    @property
-    def robustness(self) -> tuple[Answer, str]:
-        seeds = len({fact(run.config, "seed") for run in self._facts})
-        return (
-            Answer.PARTLY,
-            f"{seeds} seed{'s' * (seeds != 1)}; other machines, hospitals and image qualities were not tried",
-        )
-
-    @property
-    def every_part(self) -> tuple[Answer, str]:
-        calibrated = sum(isinstance(run.calibration, Calibration) for run in self._facts)
-        return (
-            Answer.PARTLY,
-            (
-                f"validation (of {calibrated} of {len(self._facts)} runs, those with validation images of their own) and test; "
-                "on training images only the history"
-            ),
-        )
-
-    @property
-    def accuracy(self) -> tuple[Answer, str]:
-        if self._comparison is None:
-            return Answer.DONE, "model card: quantitative analyses, with 95 % intervals"
-        a = self._comparison.a
-        return Answer.DONE, f"table of figures, with 95 % intervals; n = {a.n:,} images of {a.n_patients:,} patients"
+def _every(facts: Sequence[RunFacts], *names: str, of: str = "config", shape: str = "") -> str:
+    """A recorded value of the runs, without duplicates."""
+    values = (facts_text(fact(getattr(run, of), *names), shape) for run in facts)
+    return ", ".join(dict.fromkeys(values)) or UNRECORDED

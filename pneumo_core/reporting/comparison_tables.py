@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from pneumo_core.evaluation.comparison import Comparison, Pair, Side
-from pneumo_core.evaluation.curves import lettered
+from pneumo_core.evaluation.curves import each_run
 from pneumo_core.evaluation.metrics import classification_table
 from pneumo_core.evaluation.reliability import ProbabilityScores, Reliability
 from pneumo_core.evaluation.wording import (
@@ -24,6 +24,8 @@ from pneumo_core.records import Estimate, Metric, NotApplicable
 from pneumo_core.reporting.document import Cell, Table, estimate_cells, estimate_columns, numbered
 from pneumo_core.reporting.evaluation_tables import OPERATING
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text
+
+_COUNTS = ("tn", "fp", "fn", "tp")
 
 Row = tuple[Sequence[str], Sequence[Cell]]
 """Texts and numbers of a table's row."""
@@ -155,20 +157,14 @@ def seeds(comparison: Comparison) -> Table:
 
 def confusions(comparison: Comparison) -> Table:
     """Counts of each run."""
+    thresholds = comparison.a.thresholds + comparison.b.thresholds
     rows = tuple(
-        (
-            letter,
-            run_id,
-            str(seed),
-            score_text(threshold),
-            *(f"{getattr(counts, name):,}" for name in ("tn", "fp", "fn", "tp")),
-        )
-        for letter, side in lettered(comparison)
-        for run_id, seed, threshold, counts in zip(
-            side.run_ids, side.seeds, side.thresholds, side.confusions, strict=True
+        (letter, run_id, str(seed), score_text(threshold), *(f"{getattr(counts, name):,}" for name in _COUNTS))
+        for (letter, run_id, seed, counts), threshold in zip(
+            each_run(comparison, "confusions"), thresholds, strict=True
         )
     )
-    columns = ("", "run", "seed", "threshold", "TN", "FP", "FN", "TP")
+    columns = ("", "run", "seed", "threshold", *map(str.upper, _COUNTS))
     return Table("confusion", "Confusion matrices: counts of each run, PNEUMONIA is positive", columns, rows)
 
 
@@ -185,8 +181,7 @@ def classification(comparison: Comparison) -> Table:
                 (letter, run_id, row.name, *classification_cells(row)),
                 (letter, run_id, row.name, *(plain(getattr(row, name)) for name in columns), row.support),
             )
-            for letter, side in lettered(comparison)
-            for run_id, counts in zip(side.run_ids, side.confusions, strict=True)
+            for letter, run_id, _, counts in each_run(comparison, "confusions")
             for row in classification_table(counts)
         ),
     )
@@ -212,11 +207,7 @@ def operating_points(comparison: Comparison, facts: Sequence[RunFacts]) -> Table
         f"Operating points and their rates on split {comparison.split.value}, with 95 % intervals",
         ("", "run", "rule", "threshold", *(NAMES[metric] for metric in OPERATING)),
         ("side", "run", "rule", "threshold", *estimate_columns(metric.value for metric in OPERATING)),
-        (
-            row(letter, run_id, threshold)
-            for letter, side in lettered(comparison)
-            for run_id, threshold in zip(side.run_ids, side.thresholds, strict=True)
-        ),
+        (row(letter, run_id, threshold) for letter, run_id, _, threshold in each_run(comparison, "thresholds")),
         (f"PPV and NPV hold for this split's prevalence of PNEUMONIA ({share}), which is far above that of a clinic.",),
     )
 
@@ -247,11 +238,7 @@ def calibration(comparison: Comparison, facts: Sequence[RunFacts]) -> Table:
         f"Calibration of the raw probabilities on split {comparison.split.value}",
         ("", "run", "Brier", "log loss", "ECE", "slope (95 %)", "intercept (95 %)"),
         ("side", "run", "brier", "log_loss", "ece", *scored, *ends),
-        (
-            row(letter, run_id, part)
-            for letter, side in lettered(comparison)
-            for run_id, part in zip(side.run_ids, side.reliability, strict=True)
-        ),
+        (row(letter, run_id, part) for letter, run_id, _, part in each_run(comparison, "reliability")),
         (
             (
                 "Slope 1 is right; below 1 the probabilities are too extreme. Intercept: calibration-in-the-large, with the "

@@ -72,14 +72,14 @@ def every_figure(report: EvaluationReport) -> Table:
     )
 
 
-def classification(rows: Iterable[ClassificationRow], caption: str, name: str = "classification") -> Table:
+def classification(rows: Iterable[ClassificationRow], caption: str) -> Table:
     """The classification table in the report's layout, two decimals; the accuracy has only a value under f1-score.
 
     Its data have full precision; what is not applicable is empty.
     """
     columns = ("precision", "recall", "f1")
     return numbered(
-        name,
+        "classification",
         caption,
         ("", "precision", "recall", "f1-score", "support"),
         ("name", *columns, "support"),
@@ -119,12 +119,12 @@ def _mean(found: Estimate | NotApplicable) -> float | NotApplicable:
     return found if isinstance(found, NotApplicable) else found.value
 
 
-def confusion(counts: Confusion, caption: str, name: str = "confusion") -> Table:
+def confusion(counts: Confusion, caption: str) -> Table:
     """Counts of a run, a row for each true class, with percentages; its data are counts, with the class's images."""
     rows = {Label.NORMAL: (counts.tn, counts.fp), Label.PNEUMONIA: (counts.fn, counts.tp)}
     called = [f"predicted {label.name}" for label in Label]
     return numbered(
-        name,
+        "confusion",
         caption,
         ("", *called),
         ("labeled", *called, "images"),

@@ -1,7 +1,5 @@
 """A DCGAN's measures as a table of a document."""
 
-from dataclasses import dataclass
-
 from pneumo_core.evaluation.curves import estimate_numbers
 from pneumo_core.evaluation.generator.measures import FeatureMeasures, GenerativeReport
 from pneumo_core.evaluation.generator.memorisation import Memorisation
@@ -13,50 +11,32 @@ from pneumo_core.reporting.glossary import TERMS
 _Value = Estimate | NotApplicable
 
 
-@dataclass(frozen=True, slots=True)
-class _Measure:
-    """A measure.
-
-    Attributes:
-        name: What it is called.
-        meaning: What it says, in one line.
-        value: What was found for the generated images.
-        beside: What `reference` is; "" for none.
-        reference: What real images reach, or what would be expected.
-        ratio: Of the value to the reference's upper end.
-        is_share: Whether all are shares, written in percent.
-    """
-
-    name: str
-    meaning: str
-    value: _Value
-    beside: str = ""
-    reference: _Value | None = None
-    ratio: _Value | None = None
-    is_share: bool = False
-
-    def texts(self) -> tuple[str, ...]:
-        """Texts for people."""
-        n = f"{self.value.n:,}" if isinstance(self.value, Estimate) else ""
-        ratio = "" if self.ratio is None else "{} ({})".format(*words_of(self.ratio))
-        value = "{} ({})".format(*words_of(self.value, is_share=self.is_share))
-        return self.name, value, n, self._reference_text(), ratio, self.meaning
-
-    def numbers(self) -> tuple[Cell, ...]:
-        """Numbers in full precision, or the reason why there is no value."""
-        (*value, reason), beside, ratio = map(_cells, (self.value, self.reference, self.ratio))
-        return self.name, *value, self.beside, *beside[:-1], *ratio[:-1], reason
-
-    def _reference_text(self) -> str:
-        if self.reference is None:
-            return ""
-        value, interval = words_of(self.reference, is_share=self.is_share)
-        is_exact = isinstance(self.reference, Estimate) and self.reference.low == self.reference.high
-        return f"{self.beside}: {value}" + ("" if is_exact else f" ({interval})")
+_Row = tuple[tuple[str, ...], tuple[Cell, ...]]
 
 
-def _cells(value: _Value | None) -> list[Cell]:
-    return [*estimate_numbers(NotApplicable("") if value is None else value).values()]
+def _row(
+    name: str,
+    meaning: str,
+    value: _Value,
+    beside: str = "",
+    reference: _Value | None = None,
+    ratio: _Value | None = None,
+    *,
+    is_share: bool = False,
+) -> _Row:
+    """Texts and numbers of a measure, of what real images reach (`beside` says what that is), and of their ratio."""
+    n = f"{value.n:,}" if isinstance(value, Estimate) else ""
+    found = "{} ({})".format(*words_of(value, is_share=is_share))
+    of_reference = ""
+    if reference is not None:
+        middle, interval = words_of(reference, is_share=is_share)
+        is_exact = isinstance(reference, Estimate) and reference.low == reference.high
+        of_reference = f"{beside}: {middle}" + ("" if is_exact else f" ({interval})")
+    of_ratio = "" if ratio is None else "{} ({})".format(*words_of(ratio))
+    (*numbers, reason), known, times = (
+        [*estimate_numbers(NotApplicable("") if one is None else one).values()] for one in (value, reference, ratio)
+    )
+    return (name, found, n, of_reference, of_ratio, meaning), (name, *numbers, beside, *known[:-1], *times[:-1], reason)
 
 
 def measures_table(run_id: str, report: GenerativeReport, real_called: Estimate | NotApplicable) -> Table:
@@ -73,7 +53,7 @@ def measures_table(run_id: str, report: GenerativeReport, real_called: Estimate 
         *_collapse_rows(report),
         _copies_row("pixels", report.memorisation_pixels, report.n_real),
         _copies_row("features", report.memorisation_features, report.n_real),
-        _Measure("Called PNEUMONIA", called, report.called_pneumonia, "real images", real_called, is_share=True),
+        _row("Called PNEUMONIA", called, report.called_pneumonia, "real images", real_called, is_share=True),
     ]
     space = "" if isinstance(report.features, NotApplicable) else report.features.space
     numbers = ("value", "low", "high", "n")
@@ -83,13 +63,13 @@ def measures_table(run_id: str, report: GenerativeReport, real_called: Estimate 
         "Measures with their intervals, n and the values of real images",
         ("measure", "value", "n", "beside it", "ratio", "meaning"),
         ("run", "measure", *numbers, "beside", *beside, "not applicable", "feature space"),
-        ((row.texts(), (run_id, *row.numbers(), space)) for row in rows),
+        ((texts, (run_id, *cells, space)) for texts, cells in rows),
     )
 
 
-def _feature_rows(found: FeatureMeasures | NotApplicable) -> list[_Measure]:
+def _feature_rows(found: FeatureMeasures | NotApplicable) -> list[_Row]:
     if isinstance(found, NotApplicable):
-        return [_Measure("KID, FID, precision, recall", "They require a feature space.", found)]
+        return [_row("KID, FID, precision, recall", "They require a feature space.", found)]
     matched = "FID for the number of images of its floor."
     pairs = (
         (
@@ -102,34 +82,34 @@ def _feature_rows(found: FeatureMeasures | NotApplicable) -> list[_Measure]:
         ("Recall", TERMS["recall of a generator"], found.recall, found.recall_matched, found.recall_ceiling),
     )
     rows = [
-        _Measure("KID", TERMS["KID"], found.kid, "floor", found.kid_floor, found.kid_ratio),
-        _Measure("FID", TERMS["FID"], found.fid),
-        _Measure("FID, at equal numbers", matched, found.fid_matched, "floor", found.fid_floor, found.fid_ratio),
+        _row("KID", TERMS["KID"], found.kid, "floor", found.kid_floor, found.kid_ratio),
+        _row("FID", TERMS["FID"], found.fid),
+        _row("FID, at equal numbers", matched, found.fid_matched, "floor", found.fid_floor, found.fid_ratio),
     ]
     for name, meaning, whole, at_equal, ceiling in pairs:
-        rows.append(_Measure(name, meaning, whole, is_share=True))
+        rows.append(_row(name, meaning, whole, is_share=True))
         fair = "The same for the number of images of its ceiling."
-        rows.append(_Measure(f"{name}, at equal numbers", fair, at_equal, "ceiling", ceiling, is_share=True))
+        rows.append(_row(f"{name}, at equal numbers", fair, at_equal, "ceiling", ceiling, is_share=True))
     return rows
 
 
-def _collapse_rows(report: GenerativeReport) -> list[_Measure]:
+def _collapse_rows(report: GenerativeReport) -> list[_Row]:
     found = report.collapse
     like = f"{TERMS['MS-SSIM']} Up to {found.ms_ssim_limit:.3f} passes."
     twins = "Fraction of generated images that nearly equal another one; up to half passes."
     return [
-        _Measure("MS-SSIM of pairs", like, found.ms_ssim, "real pairs", found.real_ms_ssim),
-        _Measure("Twins", twins, found.twins, is_share=True),
+        _row("MS-SSIM of pairs", like, found.ms_ssim, "real pairs", found.real_ms_ssim),
+        _row("Twins", twins, found.twins, is_share=True),
     ]
 
 
-def _copies_row(space: str, found: Memorisation | NotApplicable, n_real: int) -> _Measure:
+def _copies_row(space: str, found: Memorisation | NotApplicable, n_real: int) -> _Row:
     meaning = TERMS["memorization"]
     name = f"Flagged as copies by {space}"
     if isinstance(found, NotApplicable):
-        return _Measure(name, meaning, found)
+        return _row(name, meaning, found)
     usual = Estimate(found.expected_share, found.expected_share, found.expected_share, n_real)
-    return _Measure(name, meaning, found.share, "without copying", usual, is_share=True)
+    return _row(name, meaning, found.share, "without copying", usual, is_share=True)
 
 
 def words_of(value: Estimate | NotApplicable, *, is_share: bool = False) -> tuple[str, str]:

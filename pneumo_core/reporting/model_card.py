@@ -31,17 +31,13 @@ _ETHICS: Final = (
 )
 
 
-def model_card(
-    facts: RunFacts, report: EvaluationReport, calibration: Calibration | NotApplicable | None = None
-) -> Document:
+def model_card(facts: RunFacts, report: EvaluationReport) -> Document:
     """The model card of a run: details, intended use, figures, limits.
 
     Args:
         facts: The run's records.
         report: Its evaluation.
-        calibration: Its calibration; None: that of the records.
     """
-    calibrated = facts.calibration if calibration is None else calibration
     architecture = facts_text(fact(facts.config, "architecture"))
     phantom = bool(facts.data.get("is_phantom"))
     images = "phantoms, drawn by a program" if phantom else "chest X-rays of children"
@@ -75,7 +71,7 @@ def model_card(
             Heading("Quantitative analyses"),
             *(figures(report, split) for split in report.splits),
             Heading("Calibration", 2),
-            _calibration(calibrated),
+            _calibration(facts.calibration),
             Heading("Ethical considerations"),
             Bullets(_ETHICS),
             Heading("Caveats and recommendations"),

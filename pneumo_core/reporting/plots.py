@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from pneumo_core.evaluation.curves import epoch_points, lettered, pr_steps, reliability_bins, roc_point
-from pneumo_core.evaluation.metrics import Confusion, FloatArray, PrCurve, RocCurve
+from pneumo_core.evaluation.curves import epoch_points, forest_panels, lettered, pr_steps, reliability_bins, roc_point
+from pneumo_core.evaluation.metrics import FloatArray, PrCurve, RocCurve
 from pneumo_core.evaluation.operating import GRID, DecisionCurve
 from pneumo_core.evaluation.reliability import Bin, Reliability
-from pneumo_core.evaluation.significance import SeedDifference, Spread
-from pneumo_core.evaluation.wording import NAMES, SCORES, percent, scaled
+from pneumo_core.evaluation.significance import Spread
+from pneumo_core.evaluation.wording import NAMES, percent
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
 from pneumo_core.reporting.drawing import COLORS, drawable, ink
 from pneumo_core.reporting.facts import RunFacts
@@ -89,18 +89,17 @@ def reliability(comparison: "Comparison") -> "Figure":
 def confusions(comparison: "Comparison") -> "Figure":
     """The confusion matrix of each side, for several runs their mean; the color shows the fraction of the true class."""
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415  Only where a figure is drawn.
+    from matplotlib.patches import Rectangle  # noqa: PLC0415
 
     figure = _figure(_WIDE, 3.1)
     for axes, (letter, side) in zip(figure.subplots(1, 2), lettered(comparison), strict=True):
-        rows = {
-            Label.NORMAL: _mean_row(side.confusions, "tn", "fp"),
-            Label.PNEUMONIA: _mean_row(side.confusions, "fn", "tp"),
-        }
+        tn, fp, fn, tp = np.mean([(one.tn, one.fp, one.fn, one.tp) for one in side.confusions], axis=0)
+        rows = {Label.NORMAL: (tn, fp), Label.PNEUMONIA: (fn, tp)}
         for place, (label, counts) in enumerate(rows.items()):
             fade = LinearSegmentedColormap.from_list(label.name, ["#F1F5F9", COLORS[label]])
             for column, count in enumerate(counts):
                 share = count / sum(counts) if sum(counts) else 0.0
-                axes.add_patch(_cell(column, place, fade(share)))
+                axes.add_patch(Rectangle((column - 0.48, place - 0.48), 0.96, 0.96, facecolor=fade(share)))
                 of_row = percent(share) if sum(counts) else "no image"
                 text = f"{count:,.0f}" if len(side.confusions) == 1 else f"{count:,.1f}"
                 axes.text(column, place, f"{text}\n{of_row}", ha="center", va="center", color=ink(fade(share)[:3]))
@@ -122,22 +121,19 @@ def forest(comparison: "Comparison") -> "Figure":
     All have one color: an interval over patients that excludes 0 is not a claim by itself. Fractions left, scores right.
     """
     figure = _figure(_WIDE, 4.0)
-    for axes, of_scores in zip(figure.subplots(1, 2, width_ratios=[3, 2]), (False, True), strict=True):
-        metrics = [metric for metric in Metric if (metric in SCORES) is of_scores]
+    panels = zip(figure.subplots(1, 2, width_ratios=[3, 2]), forest_panels(comparison), (", points", ""), strict=True)
+    style: dict[str, Any] = {"fmt": "o", "color": _SIDES[0][0], "capsize": 3, "markersize": 5}
+    for axes, table, unit in panels:
         axes.axvline(0, color="#111827", linewidth=0.8)
-        for place, metric in enumerate(metrics):
-            estimate = comparison.differences[metric].estimate
-            if isinstance(estimate, NotApplicable):
+        for place, row in enumerate(table.to_dict("records")):
+            if np.isnan(value := row["B - A"]):
                 axes.text(0, place, "n/a", va="center", ha="center", fontsize=8)
                 continue
-            ends = [[scaled(metric, estimate.value - estimate.low)], [scaled(metric, estimate.high - estimate.value)]]
-            style: dict[str, Any] = {"fmt": "o", "color": _SIDES[0][0], "capsize": 3, "markersize": 5}
-            axes.errorbar(scaled(metric, estimate.value), place, xerr=ends, **style)
-            if isinstance(over := comparison.seeds[metric], SeedDifference):
-                low, high = scaled(metric, over.low), scaled(metric, over.high)
-                axes.hlines(place + 0.28, low, high, color="#111827", linewidth=0.8)
-        axes.set_yticks(range(len(metrics)), [NAMES[metric] for metric in metrics])
-        axes.set(ylim=(len(metrics) - 0.5, -0.5), xlabel="B \N{MINUS SIGN} A" + ("" if of_scores else ", points"))
+            axes.errorbar(value, place, xerr=[[value - row["low"]], [row["high"] - value]], **style)
+            if not np.isnan(row["over seeds"]):
+                axes.hlines(place + 0.28, row["seeds low"], row["seeds high"], color="#111827", linewidth=0.8)
+        axes.set_yticks(range(len(table)), table["figure"])
+        axes.set(ylim=(len(table) - 0.5, -0.5), xlabel=f"B \N{MINUS SIGN} A{unit}")
     return figure
 
 
@@ -168,9 +164,8 @@ def history(name: str, facts: Sequence[RunFacts]) -> "Figure":
                 (value, ":", "#64748B", "training"),
                 (f"val_{value}", "-", "#0E857B", "validation"),
             ):
-                y = [number if isinstance(number, int | float) else np.nan for number in points[key]]
                 style = {"marker": ".", "markersize": 3, "color": color, "linewidth": 1.1}
-                axes.plot(points["epoch"], y, line, label=label if run is facts[0] else "_", **style)
+                axes.plot(points["epoch"], points[key], line, label=label if run is facts[0] else "_", **style)
         axes.set(xlabel="epoch", ylabel=value)
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.axes[0].legend()
@@ -266,16 +261,3 @@ def _labels(side: "Side", metric: Metric | None) -> list[str]:
 def _short(name: str, most: int = 36) -> str:
     text = drawable(name)
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _mean_row(counts: Sequence[Confusion], first: str, second: str) -> tuple[float, float]:
-    return (
-        float(np.mean([getattr(one, first) for one in counts])),
-        float(np.mean([getattr(one, second) for one in counts])),
-    )
-
-
-def _cell(column: int, row: int, color: Any) -> Any:
-    from matplotlib.patches import Rectangle  # noqa: PLC0415  Only where a figure is drawn.
-
-    return Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=color)

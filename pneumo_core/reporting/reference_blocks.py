@@ -83,13 +83,16 @@ def parameters_table(letter: str, manifest: Mapping[str, Any], run: ReportRun) -
     )
 
 
-def _side(letter: str, side: Side, facts: RunFacts) -> list[Block]:
+def counterpart_of(facts: RunFacts) -> ReportRun | NotApplicable:
+    """The training of the report that a run reproduces, or why there is none."""
     config = config_from_dict(dict(facts.config))
-    run = (
-        counterpart(config, is_phantom=bool(facts.data.get("is_phantom")))
-        if isinstance(config, TrainConfig)
-        else NotApplicable("the report gives no figures of its DCGAN")
-    )
+    if not isinstance(config, TrainConfig):
+        return NotApplicable("the report gives no figures of its DCGAN")
+    return counterpart(config, is_phantom=bool(facts.data.get("is_phantom")))
+
+
+def _side(letter: str, side: Side, facts: RunFacts) -> list[Block]:
+    run = counterpart_of(facts)
     if isinstance(run, NotApplicable):
         return [Paragraph(f"{letter}, {side.name}: n/a: {run.reason}.")]
     return [report_table(letter, side, run), parameters_table(letter, facts.manifest, run)]

@@ -12,7 +12,7 @@ from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text
 from pneumo_core.runs.submission import RunData
 
 
-def settings(facts: Sequence[RunFacts], name: str = "settings") -> tuple[Table, KeyValues]:
+def settings(facts: Sequence[RunFacts]) -> tuple[Table, KeyValues]:
     """The settings that differ, with a column for each set of runs that differ only in their seed, and the common settings."""
     groups: dict[tuple[tuple[str, str], ...], list[RunFacts]] = {}
     for run in facts:
@@ -25,13 +25,13 @@ def settings(facts: Sequence[RunFacts], name: str = "settings") -> tuple[Table, 
     heads = [", ".join(run.run_id for run in members) for members in groups.values()]
     return (
         Table(
-            f"{name}-differ",
+            "settings-differ",
             "Settings that differ",
             ("setting", *heads),
             (seeds, *(row for row in body if len(set(row[1:])) > 1)),
         ),
         KeyValues(
-            f"{name}-alike",
+            "settings-alike",
             "Settings" if len(facts) == 1 else "Settings common to all runs",
             tuple((row[0], row[1]) for row in body if len(set(row[1:])) == 1),
         ),
@@ -49,7 +49,7 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return found
 
 
-def runs(facts: Sequence[RunFacts], name: str = "runs") -> Table:
+def runs(facts: Sequence[RunFacts]) -> Table:
     """Images, parameters, durations and hardware of each run."""
     rows = []
     for run in facts:
@@ -70,10 +70,10 @@ def runs(facts: Sequence[RunFacts], name: str = "runs") -> Table:
         )
     images_of = f"images in {' / '.join(split.value for split in Split)}"
     columns = ("run", images_of, "parameters", "trainable", "epochs", "training", "memory", "device")
-    return Table(name, "Runs: data, size, cost and hardware", columns, tuple(rows))
+    return Table("runs", "Runs: data, size, cost and hardware", columns, tuple(rows))
 
 
-def versions(facts: Sequence[RunFacts], name: str = "versions") -> Table:
+def versions(facts: Sequence[RunFacts]) -> Table:
     """Data sets, machines and versions, each value once, with its runs."""
     found: dict[tuple[str, str], list[str]] = {}
     for run in facts:
@@ -93,7 +93,7 @@ def versions(facts: Sequence[RunFacts], name: str = "versions") -> Table:
     rows = tuple(
         (key, value, "all" if len(ids) == len(facts) else ", ".join(ids)) for (key, value), ids in found.items()
     )
-    return Table(name, "Data, machine and versions", ("what", "value", "runs"), rows)
+    return Table("versions", "Data, machine and versions", ("what", "value", "runs"), rows)
 
 
 def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Mapping[str, Any]) -> Table:

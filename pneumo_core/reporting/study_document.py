@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.evaluation.significance import McNemar, SeedDifference, holm
+from pneumo_core.evaluation.significance import McNemar, SeedDifference, holm_of_known
 from pneumo_core.evaluation.verdict import LEVEL
 from pneumo_core.evaluation.wording import difference_text, estimate_text, p_cell, p_text, plain
 from pneumo_core.records import Metric, NotApplicable
@@ -41,7 +41,7 @@ class Compared:
     facts_b: tuple[RunFacts, ...]
 
 
-def study_document(compared: Sequence[Compared], title: str = "Study of chest X-ray classifiers") -> Document:
+def study_document(compared: Sequence[Compared]) -> Document:
     """A summary of all comparisons, with Holm's adjustment over them, then each of them.
 
     Raises:
@@ -76,7 +76,7 @@ def study_document(compared: Sequence[Compared], title: str = "Study of chest X-
         *(Paragraph(methods) for methods in dict.fromkeys(comparison.methods for comparison in comparisons)),
     ]
     count = f"{len(compared)} comparison{'s' * (len(compared) > 1)} of {len(facts)} runs"
-    return Document(title, f"{count}. Every difference is B minus A.", tuple(blocks))
+    return Document("Study of chest X-ray classifiers", f"{count}. Every difference is B minus A.", tuple(blocks))
 
 
 def accuracy_p(comparison: Comparison) -> tuple[float | NotApplicable, str]:
@@ -97,9 +97,7 @@ def accuracy_p(comparison: Comparison) -> tuple[float | NotApplicable, str]:
 
 def _adjusted(comparisons: Sequence[Comparison]) -> list[float | NotApplicable]:
     """Each comparison's p, adjusted by Holm's method."""
-    found = [accuracy_p(comparison)[0] for comparison in comparisons]
-    adjusted = iter(holm([p for p in found if not isinstance(p, NotApplicable)]))
-    return [p if isinstance(p, NotApplicable) else next(adjusted) for p in found]
+    return holm_of_known([accuracy_p(comparison)[0] for comparison in comparisons])
 
 
 def _unheld(comparisons: Sequence[Comparison]) -> tuple[Bullets, ...]:

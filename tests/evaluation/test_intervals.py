@@ -200,7 +200,7 @@ def test_areas_of_replicates_are_those_of_copied_images(seed: int) -> None:
     y_true, probability, patient = clustered_sample(seed)
     ranking = metrics.rank(y_true, probability)
     fast = resampling.resample(
-        lambda weights: np.column_stack(metrics.areas(ranking, weights)), [patient], replicates=60, seed=seed
+        lambda weights: np.column_stack(metrics.areas(ranking, weights)), patient, replicates=60, seed=seed
     ).replicates
     for column, area in enumerate((roc_auc_score, average_precision_score)):
 
@@ -212,13 +212,13 @@ def test_areas_of_replicates_are_those_of_copied_images(seed: int) -> None:
 
 def test_area_estimates_are_bca_intervals_of_copied_images() -> None:
     y_true, probability, patient = clustered_sample(3)
-    estimates = intervals.area_estimates(y_true, probability, patient, replicates=80, seed=5)
+    estimates = intervals.area_estimates(y_true, probability, patient, replicates=80)
     for estimate, area in ((estimates.auroc, roc_auc_score), (estimates.auprc, average_precision_score)):
 
         def of_copies(copies: np.ndarray, area: Callable[..., float] = area) -> float:
             return area(y_true[copies], probability[copies])
 
-        assert bounds(estimate) == pytest.approx(slow_bca(of_copies, patient, 80, 5), abs=1e-9)
+        assert bounds(estimate) == pytest.approx(slow_bca(of_copies, patient, 80, 0), abs=1e-9)
         assert isinstance(estimate, Estimate)
         assert estimate.value == pytest.approx(area(y_true, probability), abs=1e-12)
         assert estimate.n == y_true.size
@@ -227,8 +227,8 @@ def test_area_estimates_are_bca_intervals_of_copied_images() -> None:
 
 def test_mean_estimate_is_the_bca_interval_of_copied_images() -> None:
     _, values, patient = clustered_sample(4)
-    estimate = intervals.mean_estimate(values, patient, replicates=200, seed=9)
-    slow = slow_bca(lambda copies: float(values[copies].mean()), patient, 200, 9)
+    estimate = intervals.mean_estimate(values, patient, replicates=200)
+    slow = slow_bca(lambda copies: float(values[copies].mean()), patient, 200, 0)
     assert bounds(estimate) == pytest.approx(slow, abs=1e-9)
     assert isinstance(estimate, Estimate)
     assert (estimate.value, estimate.n) == (pytest.approx(values.mean()), values.size)
@@ -253,16 +253,16 @@ def test_copied_images_do_not_narrow_the_bootstrap() -> None:
 def test_replicates_without_a_class_are_left_out_and_counted() -> None:
     y_true, probability = np.array([0, 0, 1, 1, 1]), np.array([0.2, 0.6, 0.4, 0.7, 0.9])
     patient = np.array([0, 1, 2, 3, 3])
-    estimates = intervals.area_estimates(y_true, probability, patient, replicates=400, seed=1)
+    estimates = intervals.area_estimates(y_true, probability, patient, replicates=400)
 
     def of_copies(copies: np.ndarray) -> float:
         return roc_auc_score(y_true[copies], probability[copies]) if 0 < y_true[copies].mean() < 1 else np.nan
 
-    slow = copying_bootstrap(of_copies, patient, 400, 1)
+    slow = copying_bootstrap(of_copies, patient, 400, 0)
     assert estimates.ignored == np.isnan(slow).sum()
     # Four draws from four patients miss two given ones with probability 1/16, and either pair of them in 1/8.
     assert 25 < estimates.ignored < 75
-    assert bounds(estimates.auroc) == pytest.approx(slow_bca(of_copies, patient, 400, 1), abs=1e-9)
+    assert bounds(estimates.auroc) == pytest.approx(slow_bca(of_copies, patient, 400, 0), abs=1e-9)
 
 
 def test_memory_bound_does_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,11 +272,10 @@ def test_memory_bound_does_not_change_the_draws(monkeypatch: pytest.MonkeyPatch)
     assert intervals.area_estimates(y_true, probability, patient, replicates=101) == whole
 
 
-def test_seed_and_patients_alone_decide_the_draws() -> None:
+def test_patients_alone_decide_the_draws() -> None:
     y_true, probability, patient = clustered_sample(9)
     base = intervals.area_estimates(y_true, probability, patient, replicates=200)
     assert intervals.area_estimates(y_true, probability, patient, replicates=200) == base
-    assert intervals.area_estimates(y_true, probability, patient, replicates=200, seed=1) != base
     renamed = np.array([f"patient {code:03d}" for code in patient])
     assert intervals.area_estimates(y_true, probability, renamed, replicates=200) == base
 

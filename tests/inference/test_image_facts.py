@@ -30,7 +30,7 @@ def test_sharpness_is_the_variance_of_the_laplacian() -> None:
 def test_facts_are_the_files_own(tiny_data: Path) -> None:
     index = build_index(tiny_data)
     wanted = index.table["image_id"].tolist()[::-17]
-    facts = image_facts(index, wanted, size=150)
+    facts = image_facts(index, wanted)
     assert tuple(facts) == FACTS
     assert facts["image_id"].tolist() == wanted
     for _, row in facts.iterrows():
@@ -43,4 +43,4 @@ def test_facts_are_the_files_own(tiny_data: Path) -> None:
 
 def test_an_image_that_is_not_there_is_refused(tiny_data: Path) -> None:
     with pytest.raises(DataError, match=r"missing=1, the first 'test/gone\.jpeg'"):
-        image_facts(build_index(tiny_data), ["test/gone.jpeg"], size=150)
+        image_facts(build_index(tiny_data), ["test/gone.jpeg"])

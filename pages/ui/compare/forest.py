@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pages.ui.charts import DOTTED, REFERENCE, laid_out
 from pages.ui.compare.charts import sides
 from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.evaluation.curves import forest_panels
 from pneumo_core.evaluation.significance import SeedDifference, Spread
 from pneumo_core.evaluation.wording import NAMES, SCORES, difference_text, estimate_text, scaled, value_text
 from pneumo_core.records import Estimate, Metric, NotApplicable
@@ -40,29 +43,29 @@ def forest(comparison: Comparison, shown: Sequence[Metric] = FOREST) -> go.Figur
 
     Shares are in points on one axis, scores as they are on another.
     """
+    panels = [panel for table in forest_panels(comparison, shown) if len(panel := table.dropna(subset="B - A"))]
     found = {metric: comparison.differences[metric].estimate for metric in shown}
-    panels = [
-        [metric for metric in shown if (metric in SCORES) is scores and isinstance(found[metric], Estimate)]
-        for scores in (False, True)
-    ]
-    panels = [panel for panel in panels if panel]
     if not panels:
         return next(value for value in found.values() if isinstance(value, NotApplicable))
     figure = make_subplots(rows=len(panels), vertical_spacing=0.16, row_heights=[len(panel) for panel in panels])
-    over_seeds = any(isinstance(comparison.seeds[metric], SeedDifference) for panel in panels for metric in panel)
+    over_seeds = any(panel["over seeds"].notna().any() for panel in panels)
+    shift = _APART if over_seeds else 0.0
     for row, panel in enumerate(panels, start=1):
-        rows = [(place, metric, found[metric]) for place, metric in enumerate(panel)]
-        seeds = [(place, metric, comparison.seeds[metric]) for place, metric in enumerate(panel)]
-        shift = _APART if over_seeds else 0.0
-        figure.add_trace(_intervals(rows, "over patients (95 %)", -shift, 5, _PATIENTS, row == 1), row, 1)
+        traces: list[tuple[Any, ...]] = [
+            (["B - A", "low", "high"], found, "over patients (95 %)", -shift, 5, _PATIENTS)
+        ]
         if over_seeds:
-            figure.add_trace(_intervals(seeds, "over seeds (95 %)", shift, 1.5, _SEEDS, row == 1), row, 1)
+            ends = ["over seeds", "seeds low", "seeds high"]
+            traces.append((ends, comparison.seeds, "over seeds (95 %)", shift, 1.5, _SEEDS))
+        for trace in traces:
+            figure.add_trace(_intervals(panel, *trace, in_legend=row == 1), row, 1)
         figure.add_vline(x=0, line=DOTTED, row=row, col=1)
-        unit = "" if panel[0] in SCORES else ", points"
-        reach, beyond = _reach(panel, found, comparison)
+        metrics = panel["metric"].tolist()
+        unit = "" if metrics[0] in SCORES else ", points"
+        reach, beyond = _reach(panel)
         words = " (thin bars that reach the edge continue beyond it)" if beyond else ""
         figure.update_xaxes(title_text=f"B - A{unit}{words}", zeroline=False, range=[-reach, reach], row=row)
-        names = [NAMES[metric] + (" (lower is better)" if metric in _LESS_IS_BETTER else "") for metric in panel]
+        names = [NAMES[metric] + (" (lower is better)" if metric in _LESS_IS_BETTER else "") for metric in metrics]
         figure.update_yaxes(
             tickvals=list(range(len(panel))), ticktext=names, range=[len(panel) - 0.5, -0.5], showgrid=False, row=row
         )
@@ -104,7 +107,12 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
             figure.add_scatter(
                 x=[scaled(metric, value)],
                 y=[place + drop],
-                error_x=_bars(metric, [(value, interval.low, interval.high)], thickness),
+                error_x={
+                    "array": [scaled(metric, interval.high - value)],
+                    "arrayminus": [scaled(metric, value - interval.low)],
+                    "thickness": thickness,
+                    "width": 0,
+                },
                 mode="markers",
                 name=f"{look.letter}: {words} (95 %)",
                 marker={
@@ -124,41 +132,36 @@ def seed_dots(comparison: Comparison, metric: Metric) -> go.Figure | NotApplicab
     return laid_out(figure, 320, -0.28)
 
 
-def _reach(
-    panel: Sequence[Metric], found: Mapping[Metric, Estimate | NotApplicable], comparison: Comparison
-) -> tuple[float, bool]:
+def _reach(panel: pd.DataFrame) -> tuple[float, bool]:
     """Limit of an axis on either side of 0, and whether an interval over seeds exceeds it.
 
     With two seeds that interval is so wide that on its axis nothing else could be read.
     """
-
-    def widest(metric: Metric, value: Estimate | SeedDifference | NotApplicable) -> float:
-        if isinstance(value, NotApplicable):
-            return 0.0
-        return max(abs(scaled(metric, value.low)), abs(scaled(metric, value.high)))
-
-    patients = max(widest(metric, found[metric]) for metric in panel)
-    seeds = max(widest(metric, comparison.seeds[metric]) for metric in panel)
-    reach = min(max(patients, seeds), _MOST_REACH * patients) or 1.0
+    patients, seeds = (
+        float(np.fmax.reduce(np.abs(panel[ends].to_numpy()), axis=None))
+        for ends in (["low", "high"], ["seeds low", "seeds high"])
+    )
+    reach = min(float(np.fmax(patients, seeds)), _MOST_REACH * patients) or 1.0
     return 1.05 * reach, seeds > 1.05 * reach
 
 
 def _intervals(
-    rows: Sequence[tuple[int, Metric, Estimate | SeedDifference | NotApplicable]],
+    panel: pd.DataFrame,
+    ends: Sequence[str],
+    found: Mapping[Metric, Estimate | SeedDifference | NotApplicable],
     name: str,
     shift: float,
     thickness: float,
     marker: dict[str, Any],
+    *,
     in_legend: bool,
 ) -> go.Scatter:
-    known = [(place, metric, found) for place, metric, found in rows if not isinstance(found, NotApplicable)]
-    ends = [(found.value, found.low, found.high) for _, _, found in known]
-    metric = known[0][1] if known else Metric.ACCURACY
+    value, low, high = (panel[end] for end in ends)
     return go.Scatter(
-        x=[scaled(metric, value) for value, _, _ in ends],
-        y=[place + shift for place, _, _ in known],
-        error_x=_bars(metric, ends, thickness),
-        customdata=[f"{NAMES[of]}: {difference_text(of, found)}" for _, of, found in known],
+        x=value,
+        y=np.arange(len(panel)) + shift,
+        error_x={"array": high - value, "arrayminus": value - low, "thickness": thickness, "width": 0},
+        customdata=[f"{NAMES[metric]}: {difference_text(metric, found[metric])}" for metric in panel["metric"]],
         mode="markers",
         name=name,
         legendgroup=name,
@@ -166,12 +169,3 @@ def _intervals(
         marker=marker,
         hovertemplate=f"%{{customdata}}<br>{name}<extra></extra>",
     )
-
-
-def _bars(metric: Metric, ends: Sequence[tuple[float, float, float]], thickness: float) -> dict[str, Any]:
-    return {
-        "array": [scaled(metric, high - value) for value, _, high in ends],
-        "arrayminus": [scaled(metric, value - low) for value, low, _ in ends],
-        "thickness": thickness,
-        "width": 0,
-    }

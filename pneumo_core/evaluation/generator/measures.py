@@ -238,18 +238,17 @@ def feature_measures(features: Features, patients: NDArray[Any], *, seed: int = 
     )
 
 
-def halves(patients: NDArray[Any], *, splits: int = SPLITS, seed: int = 0) -> list[tuple[IntArray, IntArray]]:
-    """Random halves of the patients, as the indices of their images.
+def halves(patients: NDArray[Any], *, seed: int = 0) -> list[tuple[IntArray, IntArray]]:
+    """`SPLITS` random halves of the patients, as the indices of their images.
 
     Args:
         patients: Patient of each image, (n,).
-        splits: Number of splits.
         seed: Seed of the splits.
     """
     names, codes = np.unique(patients, return_inverse=True)
     rng = np.random.default_rng(seed)
     found = []
-    for _ in range(splits):
+    for _ in range(SPLITS):
         in_first = (rng.permutation(len(names)) < len(names) // 2)[codes]
         found.append((np.flatnonzero(in_first), np.flatnonzero(~in_first)))
     return found
