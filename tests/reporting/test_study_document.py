@@ -27,6 +27,8 @@ def test_summary_adjusts_over_all_comparisons(one_run: Compared, three_runs: Com
     summary = next(table for table in tables(study_document(compared)) if table.name == "summary")
     assert isinstance(summary, Table)
     assert summary.data is not None
+    headings = "a b runs difference difference_low difference_high p p_holm test"
+    assert " ".join(summary.data.columns) == headings
     raw = [accuracy_p(one.comparison)[0] for one in compared]
     numbers = [p for p in raw if isinstance(p, float)]
     assert len(numbers) == 3
@@ -68,7 +70,8 @@ def test_a_claim_that_does_not_outlast_the_adjustment_is_named_however_it_is_wor
     assert not [block for block in alone.blocks[:4] if isinstance(block, Bullets)]
     (told,) = (block for block in twice.blocks[:5] if isinstance(block, Bullets))
     assert len(told.items) == 2
-    assert "adjusted for 2 comparisons " + p_text(0.060) in told.items[0]
+    adjusted = f"adjusted for 2 comparisons {p_text(0.060)}, so the difference claimed above does not hold among them."
+    assert told.items[0].endswith(adjusted)
     assert any(
         isinstance(block, Paragraph) and "adjusted for 2 comparisons is in" in block.text for block in twice.blocks
     )
