@@ -28,6 +28,7 @@ from pneumo_core.errors import CorruptError, DownloadError, PneumoError, RunErro
 from pneumo_core.records import Label, Split
 from pneumo_core.reference import OFFICIAL_COUNTS
 from pneumo_core.runs.files import (
+    PathIn,
     hold_lock,
     lock_is_held,
     make_directory,
@@ -102,35 +103,15 @@ class _CancelledError(DownloadError):
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    dest: Path
+    path: Path
 
-    @property
-    def root(self) -> Path:
-        return self.dest / "chest_xray"
-
-    @property
-    def unpacking(self) -> Path:
-        return self.dest / "chest_xray.unpacking"
-
-    @property
-    def archive(self) -> Path:
-        return self.dest / ARCHIVE_NAME
-
-    @property
-    def partial(self) -> Path:
-        return self.dest / "partial"
-
-    @property
-    def status(self) -> Path:
-        return self.dest / "download.json"
-
-    @property
-    def lock(self) -> Path:
-        return self.dest / "download.lock"
-
-    @property
-    def cancel(self) -> Path:
-        return self.dest / "cancel"
+    root = PathIn("chest_xray")
+    unpacking = PathIn("chest_xray.unpacking")
+    archive = PathIn(ARCHIVE_NAME)
+    partial = PathIn("partial")
+    status = PathIn("download.json")
+    lock = PathIn("download.lock")
+    cancel = PathIn("cancel")
 
 
 # --- Public functions -------------------------------------------------------------------------------------------------
@@ -180,7 +161,7 @@ def download_kaggle(
             if not places.archive.is_file():
                 _fetch(places, report, stall_timeout_s)
             _unpack(places, report, expected_counts)
-        with store_errors(places.dest):
+        with store_errors(places.path):
             places.archive.unlink(missing_ok=True)
             shutil.rmtree(places.partial, ignore_errors=True)
         report.report(DownloadStage.DONE, total, total)
@@ -284,7 +265,7 @@ def _only_one(places: _Places) -> Iterator[None]:
             stack.enter_context(hold_lock(places.lock, timeout_s=1.0))
         except RunError as error:
             raise DownloadError(
-                f"only one download at a time may work in a folder. Received: {str(places.dest)!r}, where one is "
+                f"only one download at a time may work in a folder. Received: {str(places.path)!r}, where one is "
                 "running; wait for it, or cancel it"
             ) from error
         yield
@@ -326,7 +307,7 @@ def _fetch(places: _Places, report: _Report, stall_timeout_s: float) -> None:
                 f"check at {DATASET_PAGE} whether it is still the same data set"
             )
         # One of the archive's two copies will be unpacked, and JPEG files do not get smaller in a zip file.
-        _require_free(places.dest, max(total - size, 0) + total // 2)
+        _require_free(places.path, max(total - size, 0) + total // 2)
         report.report(DownloadStage.DOWNLOADING if size or total else DownloadStage.CREDENTIALS, size, total)
 
     fetch_archive(places.partial, places.archive, watch, stall_timeout_s=stall_timeout_s)
@@ -346,7 +327,7 @@ def _unpack(places: _Places, report: _Report, expected_counts: Mapping[tuple[Spl
 
     def watch(done: int, total: int) -> None:
         if done == 0:
-            _require_free(places.dest, total)
+            _require_free(places.path, total)
         report.report(DownloadStage.UNPACKING, done, total)
 
     _remove(places.unpacking)

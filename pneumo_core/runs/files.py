@@ -15,6 +15,18 @@ from filelock import FileLock, Timeout
 
 from pneumo_core.errors import CorruptError, RunError, StoreError
 
+
+class PathIn:
+    """Attribute of a folder's value, which has a `path`: the path of a file or folder in it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folder: Any, kind: type) -> Path:
+        place: Path = folder.path / self._name
+        return place
+
+
 # --- Files ------------------------------------------------------------------------------------------------------------
 
 
