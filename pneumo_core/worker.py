@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pneumo_core.errors import CancelledError, PneumoError, RunError, StoreError, TrainingError
 from pneumo_core.records import RunState
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pneumo_core.config.classifier import TrainConfig
     from pneumo_core.config.gan import GanConfig
+    from pneumo_core.config.run import RunConfig
     from pneumo_core.data.index import DataIndex
     from pneumo_core.inference.session import Session
 
@@ -182,7 +183,6 @@ def _finish_gan(run: RunDirectory, config: "GanConfig", index: "DataIndex") -> N
     from pneumo_core.inference.generator import open_generator  # noqa: PLC0415
     from pneumo_core.models.dcgan import build_generator  # noqa: PLC0415
     from pneumo_core.models.export_generator import export_generator  # noqa: PLC0415
-    from pneumo_core.training.device import describe, detect, peak_memory_bytes  # noqa: PLC0415
 
     update_status(run, state=RunState.EXPORTING, message="exporting the generator")
     started = time.monotonic()
@@ -198,18 +198,9 @@ def _finish_gan(run: RunDirectory, config: "GanConfig", index: "DataIndex") -> N
     generator = open_generator(run.model)
     measures = measure_gan(run.run_id, generator, index, learned, count=SAMPLES[config.preset], progress=_Progress(run))
     write_json(run.measures, encode(measures))
-    shutil.rmtree(run.backup, ignore_errors=True)  # The training is complete: its backup is no longer needed.
-    facts = {
-        **trained,
-        "seed": config.seed,
-        "export_duration_s": time.monotonic() - started,
-        "export_device": describe(detect()),
-        "peak_memory_bytes": max(trained["peak_memory_bytes"], peak_memory_bytes()),
-    }
     collapse = measures.report.collapse
-    facts["collapse"] = "" if collapse.passes else collapse.reason
-    update_status(run, message="finished" if collapse.passes else f"finished, but collapsed: {collapse.reason}")
-    write_manifest(run, facts)
+    facts = {**trained, "collapse": "" if collapse.passes else collapse.reason}
+    _complete(run, config, started, facts, "" if collapse.passes else f", but collapsed: {collapse.reason}")
 
 
 def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> None:
@@ -222,7 +213,6 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     from pneumo_core.inference.session import load_session  # noqa: PLC0415
     from pneumo_core.models.export import export_onnx  # noqa: PLC0415
     from pneumo_core.training.classifier import build_classifier  # noqa: PLC0415
-    from pneumo_core.training.device import describe, detect, peak_memory_bytes  # noqa: PLC0415
 
     update_status(run, state=RunState.EXPORTING, message="exporting the model")
     started = time.monotonic()
@@ -240,17 +230,22 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     )
     write_json(run.report, report_to_dict(report))
     write_json(run.calibration, calibration_to_dict(calibrate(predictions)))
+    _complete(run, config, started, trained)
+
+
+def _complete(run: RunDirectory, config: "RunConfig", started: float, facts: dict[str, Any], words: str = "") -> None:
+    """Write the manifest of a run whose export began at `started`, by `time.monotonic`."""
+    from pneumo_core.training.device import describe, detect, peak_memory_bytes  # noqa: PLC0415
 
     shutil.rmtree(run.backup, ignore_errors=True)  # The training is complete: its backup is no longer needed.
-    facts = {
-        **trained,
+    export = {
         "seed": config.seed,
         "export_duration_s": time.monotonic() - started,
         "export_device": describe(detect()),
-        "peak_memory_bytes": max(trained["peak_memory_bytes"], peak_memory_bytes()),
+        "peak_memory_bytes": max(facts["peak_memory_bytes"], peak_memory_bytes()),
     }
-    update_status(run, message="finished")
-    write_manifest(run, facts)
+    update_status(run, message=f"finished{words}")
+    write_manifest(run, {**facts, **export})
 
 
 def _predict(run: RunDirectory, config: "TrainConfig", index: "DataIndex", session: "Session") -> "pd.DataFrame":

@@ -1,5 +1,6 @@
 """Device of the training, and the precision that suits it."""
 
+import math
 import os
 import platform
 import resource
@@ -53,6 +54,14 @@ def detect() -> Device:
         return Device(backend, "gpu", names, precision, "auto", min(8, os.cpu_count() or 1))
     precision = "mixed_bfloat16" if cpu_has_bfloat16() and backend == "tensorflow" else "float32"
     return Device(backend, "cpu", cpu_name(), precision, False if backend == "tensorflow" else "auto", 1)
+
+
+def begin_session(seed: int) -> Device:
+    """Detect the device, and set Keras' precision and all seeds for a training on it."""
+    device = detect()
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(device.precision)
+    return device
 
 
 def describe(device: Device) -> dict[str, Any]:
@@ -135,6 +144,12 @@ def within_memory(device: Device, settings: str) -> Iterator[None]:
             f"the training must fit into the memory of {device.name}. Received: {settings}, {type(error).__name__}; close "
             "what else uses the device, or train on another"
         ) from error
+
+
+def parameter_counts(model: keras.Model) -> dict[str, int]:
+    """Numbers of parameters of a network, for a manifest."""
+    trainable = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    return {"parameters": model.count_params(), "trainable_parameters": trainable}
 
 
 def session_facts(device: Device, first_epoch: int, started: float) -> dict[str, Any]:
