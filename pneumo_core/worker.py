@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pneumo_core.errors import CancelledError, PneumoError, RunError, StoreError, TrainingError
+from pneumo_core.errors import CancelledError, PneumoError, StoreError, TrainingError
 from pneumo_core.records import RunState
-from pneumo_core.runs.files import hold_lock, write_atomic, write_json
+from pneumo_core.runs.files import hold_lock, takes_lock, write_atomic, write_json
 from pneumo_core.runs.status import read_status, run_state, stop_if_cancelled, update_status
 from pneumo_core.runs.store import RunDirectory, find_run, list_runs, read_trained, slot_lock, write_manifest
 from pneumo_core.runs.submission import read_config, read_data
@@ -81,7 +81,7 @@ def _turn(run: RunDirectory) -> Iterator[None]:
             if ahead is None or not _waits_before(ahead, ticket):
                 others = (other for other in list_runs() if other != run)
                 ahead = next((other for other in others if _waits_before(other, ticket)), None)
-            if ahead is None and any(_takes(place, slot) for slot in slots):
+            if ahead is None and any(takes_lock(place, slot) for slot in slots):
                 break
             if not is_reported:
                 update_status(run, message="waiting for another run to finish")
@@ -96,14 +96,6 @@ def _waits_before(other: RunDirectory, ticket: int) -> bool:
         return run_state(other) is RunState.QUEUED and read_status(other).ticket < ticket
     except StoreError:
         return False  # A run with damaged files must not block the others; the locks still limit the number that work.
-
-
-def _takes(place: ExitStack, slot: Path) -> bool:
-    try:
-        place.enter_context(hold_lock(slot, timeout_s=0))
-    except RunError:
-        return False
-    return True
 
 
 def _load_keras() -> None:
@@ -149,14 +141,8 @@ def _generated(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> 
     require_gan(config, index)
     require_unseen(config, index.table, rows)
     count = gap(index.table["label"].to_numpy()[rows.train], config.gap_percent)
-    progress = _Progress(run)
-    return added_samples(
-        gan,
-        count=count,
-        seed=config.seed,
-        size=config.image_size,
-        progress=lambda done, total: progress(done, total, "generating samples"),
-    )
+    progress = partial(_Progress(run), what="generating samples")
+    return added_samples(gan, count=count, seed=config.seed, size=config.image_size, progress=progress)
 
 
 class _Progress:

@@ -24,16 +24,16 @@ from typing import Final
 from pneumo_core.data.archive import unpack_images
 from pneumo_core.data.fetch import ARCHIVE_NAME, DATASET_PAGE, fetch_archive
 from pneumo_core.data.images import IMAGE_SUFFIXES
-from pneumo_core.errors import CorruptError, DownloadError, PneumoError, RunError, StoreError
+from pneumo_core.errors import CorruptError, DownloadError, PneumoError, StoreError
 from pneumo_core.records import Label, Split
 from pneumo_core.reference import OFFICIAL_COUNTS
 from pneumo_core.runs.files import (
     PathIn,
-    hold_lock,
     lock_is_held,
     make_directory,
     read_json,
     store_errors,
+    takes_lock,
     write_atomic,
     write_json,
 )
@@ -151,7 +151,13 @@ def download_kaggle(
         if progress:
             progress(DownloadProgress(DownloadStage.DONE, total, total))
         return places.root
-    with _only_one(places), _recorded(places, progress, cancelled) as report:
+    with ExitStack() as held:
+        if not takes_lock(held, places.lock, timeout_s=1.0):
+            raise DownloadError(
+                f"only one download at a time may work in a folder. Received: {str(places.path)!r}, where one is running; "
+                "wait for it, or cancel it"
+            )
+        report = held.enter_context(_recorded(places, progress, cancelled))
         if places.root.exists() and not _is_whole(places, expected_counts):
             raise DownloadError(
                 f"the folder must be free for the data set. Received: {str(places.root)!r} with "
@@ -256,19 +262,6 @@ class _Report:
     def write(self, error: str = "") -> None:
         """Replace the status file."""
         write_json(self._places.status, {**asdict(self._latest), "error": error, "updated_at": time.time()})
-
-
-@contextmanager
-def _only_one(places: _Places) -> Iterator[None]:
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(hold_lock(places.lock, timeout_s=1.0))
-        except RunError as error:
-            raise DownloadError(
-                f"only one download at a time may work in a folder. Received: {str(places.path)!r}, where one is "
-                "running; wait for it, or cancel it"
-            ) from error
-        yield
 
 
 @contextmanager
