@@ -9,12 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import keras
 
-from pneumo_core.config.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name
+from pneumo_core.config.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name, installed_version
 from pneumo_core.errors import TrainingError
 
 
@@ -72,7 +71,7 @@ def describe(device: Device) -> dict[str, Any]:
         **asdict(device),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {name: found for name in packages if (found := _version(name))},
+        "versions": {name: found for name in packages if (found := installed_version(name))},
     }
 
 
@@ -194,10 +193,3 @@ def _gpus(backend: str) -> list[tuple[str, float]]:
         gpus = [device for device in jax.devices() if device.platform == "gpu"]
         return [(gpu.device_kind, float(getattr(gpu, "compute_capability", 0))) for gpu in gpus]
     return []
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
