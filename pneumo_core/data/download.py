@@ -121,19 +121,18 @@ def download_kaggle(
     dest: Path,
     *,
     progress: Callable[[DownloadProgress], None] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
     expected_counts: Mapping[tuple[Split, Label], int] = OFFICIAL_COUNTS,
     stall_timeout_s: float = 120.0,
 ) -> Path:
     """Download the Kaggle data set ``paultimothymooney/chest-xray-pneumonia`` into a folder, unless it is already there.
 
     An attempt that failed or was killed is resumed. An archive that was downloaded with a browser and saved in `dest` as
-    ``chest-xray-pneumonia.zip`` is used as well. The archive is removed once its images are in place.
+    ``chest-xray-pneumonia.zip`` is used as well. The archive is removed once its images are in place. `cancel_download` stops
+    the download.
 
     Args:
         dest: Folder to work in; created if missing.
         progress: Called about twice a second and at each new stage.
-        cancelled: Called several times a second; True stops the download, as does a file ``cancel`` in `dest`.
         expected_counts: Images per split and class that the data set must have.
         stall_timeout_s: Seconds without a new byte after which the download fails.
 
@@ -157,7 +156,7 @@ def download_kaggle(
                 f"only one download at a time may work in a folder. Received: {str(places.path)!r}, where one is running; "
                 "wait for it, or cancel it"
             )
-        report = held.enter_context(_recorded(places, progress, cancelled))
+        report = held.enter_context(_recorded(places, progress))
         if places.root.exists() and not _is_whole(places, expected_counts):
             raise DownloadError(
                 f"the folder must be free for the data set. Received: {str(places.root)!r} with "
@@ -235,18 +234,15 @@ def count_images(root: Path) -> dict[tuple[Split, Label], int]:
 class _Report:
     """Reports progress to the caller and to the status file, and stops the work on request."""
 
-    def __init__(
-        self, places: _Places, progress: Callable[[DownloadProgress], None] | None, cancelled: Callable[[], bool]
-    ) -> None:
+    def __init__(self, places: _Places, progress: Callable[[DownloadProgress], None] | None) -> None:
         self._places = places
         self._progress = progress
-        self._cancelled = cancelled
         self._latest = DownloadProgress(DownloadStage.CREDENTIALS, 0, 0)
         self._reported_at = float("-inf")
 
     def report(self, stage: DownloadStage, done: int, total: int) -> None:
         """Report, at most every `_REPORT_S` within a stage; raises `_CancelledError` on a request to stop."""
-        if stage is not DownloadStage.DONE and (self._places.cancel.exists() or self._cancelled()):
+        if stage is not DownloadStage.DONE and self._places.cancel.exists():
             raise _CancelledError(
                 f"the download was stopped on request. Received: stage={stage.value}, {done} of {total or 'unknown'}; "
                 "download again to resume it"
@@ -265,11 +261,9 @@ class _Report:
 
 
 @contextmanager
-def _recorded(
-    places: _Places, progress: Callable[[DownloadProgress], None] | None, cancelled: Callable[[], bool]
-) -> Iterator[_Report]:
+def _recorded(places: _Places, progress: Callable[[DownloadProgress], None] | None) -> Iterator[_Report]:
     """A report that is written to the status file at the end, however the download ends."""
-    report = _Report(places, progress, cancelled)
+    report = _Report(places, progress)
     with store_errors(places.cancel):
         places.cancel.unlink(missing_ok=True)  # A request to an earlier download.
     try:
