@@ -239,13 +239,12 @@ def _predict(run: RunDirectory, config: "TrainConfig", index: "DataIndex", sessi
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
-    from pneumo_core.data.images import load_array  # noqa: PLC0415
     from pneumo_core.data.splits import assign  # noqa: PLC0415
     from pneumo_core.inference.distribution import fit_distribution, save_distribution  # noqa: PLC0415
     from pneumo_core.inference.session import run_batches  # noqa: PLC0415
     from pneumo_core.records import Split  # noqa: PLC0415
 
-    images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=config.image_size)
+    images = index.pixels(config.image_size)
     rows = assign(index.table, config)
     parts = {Split.TEST: rows.test} if config.selected_on_test else {Split.VAL: rows.val, Split.TEST: rows.test}
     frames = []

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.config.classifier import FineTuneConfig, TrainConfig
-from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.data.splits import Assignment, assign
 from pneumo_core.errors import DataError
@@ -97,13 +96,7 @@ def train_classifier(
     started = time.monotonic()
     device = begin_session(config.seed)
     update_status(run, message="preparing images")
-    images = load_array(
-        index.root,
-        index.table["image_id"].tolist(),
-        data_id=index.data_id,
-        size=config.image_size,
-        progress=lambda *_: stop_if_cancelled(run),
-    )
+    images = index.pixels(config.image_size, lambda *_: stop_if_cancelled(run))
     labels = index.table["label"].to_numpy(dtype=np.int8)
     rows = assign(index.table, config)
     _require_enough(labels, rows, config.batch_size)

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.config.gan import COLLAPSE_LIMIT, GanConfig
-from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import sheet, synthetic_png
@@ -123,13 +122,7 @@ def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
     device = begin_session(config.seed)
     update_status(run, message="preparing images")
     rows = gan_rows(index.table, config)
-    images = load_array(
-        index.root,
-        index.table["image_id"].tolist(),
-        data_id=index.data_id,
-        size=config.image_size,
-        progress=lambda *_: stop_if_cancelled(run),
-    )
+    images = index.pixels(config.image_size, lambda *_: stop_if_cancelled(run))
     real = images[rows]
     learned = index.table.iloc[rows][["image_id", "patient_id", "sha256"]]
     write_atomic(run.learned, learned.to_parquet(index=False))
