@@ -35,14 +35,14 @@ _APART = 0.18
 """Vertical offset of a figure's two intervals from its position on the axis."""
 
 
-def forest(comparison: Comparison, shown: Sequence[Metric] = FOREST) -> go.Figure | NotApplicable:
+def forest(comparison: Comparison) -> go.Figure | NotApplicable:
     """Differences B - A with their 95 % intervals over patients and, thinner, over seeds; a line at no difference.
 
     Shares are in points on one axis, scores as they are on another.
     """
-    found = {metric: comparison.differences[metric].estimate for metric in shown}
+    found = {metric: comparison.differences[metric].estimate for metric in FOREST}
     panels = [
-        [metric for metric in shown if (metric in SCORES) is scores and isinstance(found[metric], Estimate)]
+        [metric for metric in FOREST if (metric in SCORES) is scores and isinstance(found[metric], Estimate)]
         for scores in (False, True)
     ]
     panels = [panel for panel in panels if panel]
