@@ -3,8 +3,8 @@
 import streamlit as st
 
 from pages.ui.cached import report_of
-from pages.ui.components import caveats, has_model, open_tab, pick_finished_run, shown_errors
-from pages.ui.evaluate.figures import figures, operating_point, pick_split
+from pages.ui.components import caveats, has_model, open_tab, pick_finished_run, pick_split, shown_errors
+from pages.ui.evaluate.figures import figures, operating_point
 from pages.ui.run_parts import facts
 from pages.ui.state import require_frame
 from pages.ui.table import text_frame
@@ -20,7 +20,8 @@ st.title("Evaluate")
 with shown_errors():
     view = pick_finished_run()
     report = report_of(view.run_id)
-    split = pick_split(report)
+    known = [split for split in (Split.TEST, Split.VAL, Split.TRAIN) if split in report.splits]
+    split = pick_split(known, "split_shown", lambda split: f"{split.value} ({report.splits[split].n:,} images)")
     part = report.splits[split]
     st.caption(
         f"{part.n:,} images of {part.n_patients:,} patients, {part.n_pneumonia:,} of them PNEUMONIA: a prevalence of "
@@ -65,6 +66,6 @@ with shown_errors():
                 downloads(view, predictions_of(view, report), report, split)
                 st.subheader("Details of the run")
                 table = facts(view)
-                st.dataframe(text_frame(table), hide_index=True, width="stretch", height="content", alt=table.caption)
+                st.dataframe(text_frame(table), hide_index=True, height="content", alt=table.caption)
                 st.subheader("Methods")
                 st.markdown(report.methods)

@@ -67,7 +67,7 @@ with shown_errors():
     st.subheader("Runs")
     known = views()
     if classifiers := [view for view in known if not view.is_gan]:
-        st.dataframe(pd.DataFrame([run_row(view) for view in classifiers]), hide_index=True, width="stretch")
+        st.dataframe(pd.DataFrame([run_row(view) for view in classifiers]), hide_index=True)
         st.caption(
             "Accuracy is at each run's own operating point, with 95 % intervals clustered by patient. "
             "Figures selected on test are optimistic."

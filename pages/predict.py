@@ -1,12 +1,14 @@
 """Predict: probability and heat map for one X-ray, or a refusal with its reason. Nothing is stored."""
 
+import numpy as np
 import streamlit as st
+from PIL import Image
 
 from pages.ui.cached import loaded_classifier, report_of
 from pages.ui.components import caveats, data_badge, disclaimer, pick_finished_run, show_error, shown_errors
 from pages.ui.memory import give_back_memory
-from pages.ui.pictures import plain
-from pages.ui.predict.answer import bounded, pick_sample, show_probability, show_rates
+from pages.ui.pictures import bounded, plain
+from pages.ui.predict.answer import pick_sample, show_probability, show_rates
 from pages.ui.state import needed_index, require_frame
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
@@ -19,6 +21,8 @@ from pneumo_core.reporting.glossary import TERMS
 
 require_frame()
 
+_LONGEST_SIDE = 1024  # Pixels.
+
 
 def show(prediction: Prediction, data: bytes, name: str, model: Classifier, truth: Label | None) -> None:
     """The prediction beside its image."""
@@ -28,7 +32,8 @@ def show(prediction: Prediction, data: bytes, name: str, model: Classifier, trut
     if prediction.probability is None or prediction.label is None or prediction.cam is None:
         return
     point = model.operating_point
-    pixels = bounded(decode_gray(data, name))
+    # What a page can show, and quick to blend and send.
+    pixels = np.asarray(bounded(Image.fromarray(decode_gray(data, name)), _LONGEST_SIDE))
     picture, words = st.columns([3, 2], gap="large")
     with words:
         if prediction.answer is Answer.WARNED:

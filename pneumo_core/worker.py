@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pneumo_core.errors import CancelledError, PneumoError, RunError, StoreError, TrainingError
+from pneumo_core.errors import CancelledError, PneumoError, StoreError, TrainingError
 from pneumo_core.records import RunState
-from pneumo_core.runs.files import hold_lock, write_atomic, write_json
+from pneumo_core.runs.files import hold_lock, takes_lock, write_atomic, write_json
 from pneumo_core.runs.status import read_status, run_state, stop_if_cancelled, update_status
 from pneumo_core.runs.store import RunDirectory, find_run, list_runs, read_trained, slot_lock, write_manifest
 from pneumo_core.runs.submission import read_config, read_data
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pneumo_core.config.classifier import TrainConfig
     from pneumo_core.config.gan import GanConfig
+    from pneumo_core.config.run import RunConfig
     from pneumo_core.data.index import DataIndex
     from pneumo_core.inference.session import Session
 
@@ -80,7 +81,7 @@ def _turn(run: RunDirectory) -> Iterator[None]:
             if ahead is None or not _waits_before(ahead, ticket):
                 others = (other for other in list_runs() if other != run)
                 ahead = next((other for other in others if _waits_before(other, ticket)), None)
-            if ahead is None and any(_takes(place, slot) for slot in slots):
+            if ahead is None and any(takes_lock(place, slot) for slot in slots):
                 break
             if not is_reported:
                 update_status(run, message="waiting for another run to finish")
@@ -95,14 +96,6 @@ def _waits_before(other: RunDirectory, ticket: int) -> bool:
         return run_state(other) is RunState.QUEUED and read_status(other).ticket < ticket
     except StoreError:
         return False  # A run with damaged files must not block the others; the locks still limit the number that work.
-
-
-def _takes(place: ExitStack, slot: Path) -> bool:
-    try:
-        place.enter_context(hold_lock(slot, timeout_s=0))
-    except RunError:
-        return False
-    return True
 
 
 def _load_keras() -> None:
@@ -148,14 +141,8 @@ def _generated(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> 
     require_gan(config, index)
     require_unseen(config, index.table, rows)
     count = gap(index.table["label"].to_numpy()[rows.train], config.gap_percent)
-    progress = _Progress(run)
-    return added_samples(
-        gan,
-        count=count,
-        seed=config.seed,
-        size=config.image_size,
-        progress=lambda done, total: progress(done, total, "generating samples"),
-    )
+    progress = partial(_Progress(run), what="generating samples")
+    return added_samples(gan, count=count, seed=config.seed, size=config.image_size, progress=progress)
 
 
 class _Progress:
@@ -182,7 +169,6 @@ def _finish_gan(run: RunDirectory, config: "GanConfig", index: "DataIndex") -> N
     from pneumo_core.inference.generator import open_generator  # noqa: PLC0415
     from pneumo_core.models.dcgan import build_generator  # noqa: PLC0415
     from pneumo_core.models.export_generator import export_generator  # noqa: PLC0415
-    from pneumo_core.training.device import describe, detect, peak_memory_bytes  # noqa: PLC0415
 
     update_status(run, state=RunState.EXPORTING, message="exporting the generator")
     started = time.monotonic()
@@ -198,18 +184,9 @@ def _finish_gan(run: RunDirectory, config: "GanConfig", index: "DataIndex") -> N
     generator = open_generator(run.model)
     measures = measure_gan(run.run_id, generator, index, learned, count=SAMPLES[config.preset], progress=_Progress(run))
     write_json(run.measures, encode(measures))
-    shutil.rmtree(run.backup, ignore_errors=True)  # The training is complete: its backup is no longer needed.
-    facts = {
-        **trained,
-        "seed": config.seed,
-        "export_duration_s": time.monotonic() - started,
-        "export_device": describe(detect()),
-        "peak_memory_bytes": max(trained["peak_memory_bytes"], peak_memory_bytes()),
-    }
     collapse = measures.report.collapse
-    facts["collapse"] = "" if collapse.passes else collapse.reason
-    update_status(run, message="finished" if collapse.passes else f"finished, but collapsed: {collapse.reason}")
-    write_manifest(run, facts)
+    facts = {**trained, "collapse": "" if collapse.passes else collapse.reason}
+    _complete(run, config, started, facts, "" if collapse.passes else f", but collapsed: {collapse.reason}")
 
 
 def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> None:
@@ -222,7 +199,6 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     from pneumo_core.inference.session import load_session  # noqa: PLC0415
     from pneumo_core.models.export import export_onnx  # noqa: PLC0415
     from pneumo_core.training.classifier import build_classifier  # noqa: PLC0415
-    from pneumo_core.training.device import describe, detect, peak_memory_bytes  # noqa: PLC0415
 
     update_status(run, state=RunState.EXPORTING, message="exporting the model")
     started = time.monotonic()
@@ -240,17 +216,22 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     )
     write_json(run.report, report_to_dict(report))
     write_json(run.calibration, calibration_to_dict(calibrate(predictions)))
+    _complete(run, config, started, trained)
+
+
+def _complete(run: RunDirectory, config: "RunConfig", started: float, facts: dict[str, Any], words: str = "") -> None:
+    """Write the manifest of a run whose export began at `started`, by `time.monotonic`."""
+    from pneumo_core.training.device import describe, detect, peak_memory_bytes  # noqa: PLC0415
 
     shutil.rmtree(run.backup, ignore_errors=True)  # The training is complete: its backup is no longer needed.
-    facts = {
-        **trained,
+    export = {
         "seed": config.seed,
         "export_duration_s": time.monotonic() - started,
         "export_device": describe(detect()),
-        "peak_memory_bytes": max(trained["peak_memory_bytes"], peak_memory_bytes()),
+        "peak_memory_bytes": max(facts["peak_memory_bytes"], peak_memory_bytes()),
     }
-    update_status(run, message="finished")
-    write_manifest(run, facts)
+    update_status(run, message=f"finished{words}")
+    write_manifest(run, {**facts, **export})
 
 
 def _predict(run: RunDirectory, config: "TrainConfig", index: "DataIndex", session: "Session") -> "pd.DataFrame":
@@ -258,13 +239,12 @@ def _predict(run: RunDirectory, config: "TrainConfig", index: "DataIndex", sessi
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
-    from pneumo_core.data.images import load_array  # noqa: PLC0415
     from pneumo_core.data.splits import assign  # noqa: PLC0415
     from pneumo_core.inference.distribution import fit_distribution, save_distribution  # noqa: PLC0415
     from pneumo_core.inference.session import run_batches  # noqa: PLC0415
     from pneumo_core.records import Split  # noqa: PLC0415
 
-    images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=config.image_size)
+    images = index.pixels(config.image_size)
     rows = assign(index.table, config)
     parts = {Split.TEST: rows.test} if config.selected_on_test else {Split.VAL: rows.val, Split.TEST: rows.test}
     frames = []

@@ -12,7 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pages.ui.charts import MODEL, REFERENCE
+from pages.ui.charts import MODEL, REFERENCE, laid_out
 from pages.ui.components import chart
 from pages.ui.known import phantom_sample
 from pneumo_core.augmentation.plausibility import Verdict, plausibility
@@ -194,9 +194,7 @@ def description(parameters: AugmentParameters, i: int) -> str:
     said = {
         f"magnified {1 / zoom_x:.2f} times across and {1 / zoom_y:.2f} down": zoom_x != 1 or zoom_y != 1,
         f"turned {abs(angle):.0f}° {'counter' if angle > 0 else ''}clockwise": angle != 0,
-        f"moved {100 * across:+.0f}\N{NO-BREAK SPACE}% across and {100 * down:+.0f}\N{NO-BREAK SPACE}% down": across
-        != 0
-        or down != 0,
+        f"moved {100 * across:+.0f} % across and {100 * down:+.0f} % down": bool(across or down),
         "mirrored": parameters.flip_horizontal[i],
         "upside down": parameters.flip_vertical[i],
         f"contrast times {contrast:.2f}": contrast != 1,
@@ -230,7 +228,4 @@ def gray_figure(levels: pd.DataFrame) -> go.Figure:
         )
     figure.update_xaxes(title_text="gray level", range=[0, 255], dtick=64)
     figure.update_yaxes(title_text="share of the pixels", tickformat=".0%", rangemode="tozero")
-    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    return figure.update_layout(
-        height=260, margin={"l": 8, "r": 8, "t": 8, "b": 8}, legend=legend, hovermode="x unified"
-    )
+    return laid_out(figure, 260, 1.02, top=8, hovermode="x unified")

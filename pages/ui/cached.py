@@ -176,8 +176,8 @@ def samples_of(run_id: str, seed: int, first: int, count: int, truncation: float
     return generate(generator, latents(generator.latent_dim, seed, first, count, truncation))
 
 
-@st.cache_resource(max_entries=2, show_spinner="Preparing the real images (once)…")
-def _learned(run_id: str, manifest_ns: int, _index: DataIndex, root: str, data_id: str) -> Any:  # noqa: ARG001
+@of_runs(st.cache_resource, max_entries=2, show_spinner="Preparing the real images (once)…")
+def _learned(run_id: str, _index: DataIndex, root: str, data_id: str) -> tuple[NDArray[np.uint8], NDArray[Any]]:  # noqa: ARG001
     from pneumo_core.inference.gan_measures import learned_images, read_learned
 
     run = find_run(run_id)
@@ -197,10 +197,7 @@ def learned_of(run_id: str, index: DataIndex) -> tuple[NDArray[np.uint8], NDArra
         RunError: The run is not finished.
         CorruptError: The list of them is not the one that was written.
     """
-    found: tuple[NDArray[np.uint8], NDArray[Any]] = _learned(
-        run_id, _manifest_ns(run_id), index, str(index.root), index.data_id
-    )
-    return found
+    return _learned(run_id, index, str(index.root), index.data_id)
 
 
 @of_runs(st.cache_data, max_entries=16, show_spinner="Comparing…")

@@ -41,8 +41,8 @@ _CURVE: dict[str, Any] = {"color": MODEL, "width": 2.5}
 
 
 def laid_out(figure: go.Figure, height: int, legend_y: float, *, top: int = 32, **layout: Any) -> go.Figure:
-    """A figure with the margins of every chart and its legend below it."""
-    legend = {"orientation": "h", "yanchor": "top", "y": legend_y, "x": 0}
+    """A figure with the margins of every chart, and its legend below it or, from 1 on, above it."""
+    legend = {"orientation": "h", "yanchor": "top" if legend_y < 1 else "bottom", "y": legend_y, "x": 0}
     margin = {"l": 8, "r": 8, "t": top, "b": 8}
     return figure.update_layout(height=height, margin=margin, legend=legend, **layout)
 

@@ -1,28 +1,32 @@
 """Pieces that several pages draw."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.pictures import plain
-from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.classifier import Preset, TrainConfig
 from pneumo_core.config.gan import GAN_PRESETS
 from pneumo_core.config.presets import PRESETS
 from pneumo_core.config.run import setting_name
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, views
-from pneumo_core.records import NotApplicable, RunState
+from pneumo_core.records import NotApplicable, RunState, Split
+from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import is_there
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure  # Half a second, which pages that draw no chart save.
 
 DISCLAIMER = "Research and education only. Not a medical device; not for diagnosis."
+
+KEPT: dict[str, Any] = {"persist_state": "session"}
+"""Options of a form's control whose value survives a change of page."""
 
 STATE_COLORS = {
     RunState.SUCCEEDED: "green",
@@ -121,6 +125,28 @@ def has_model(view: RunView) -> bool:
     return not view.run.is_published or is_there(view.run.model)
 
 
+def pick_split(known: Sequence[Split], key: str, words: Callable[[Split], str] = str) -> Split:
+    """Let the reader choose a split; the choice is in the address (``?split=``) and survives a change of page."""
+    if st.session_state.get(key) not in known:
+        requested = st.query_params.get("split", st.session_state.get("chosen_split"))
+        if requested is not None and requested not in known:
+            st.warning(f"This run has no figures on {plain(repr(requested[:40]))}; showing {known[0].value}.")
+        st.session_state[key] = next((split for split in known if split == requested), known[0])
+    chosen = st.segmented_control("Split", known, required=True, format_func=words, key=key) or known[0]
+    st.session_state["chosen_split"] = st.query_params["split"] = chosen.value
+    return chosen
+
+
+def images_elsewhere(data_ids: Sequence[str]) -> None:
+    """What to do where the images of the shown runs are not on this machine."""
+    ids = plain(" or ".join(data_id or "unknown" for data_id in data_ids))
+    st.info(
+        "The images of these runs are not on this machine, so they cannot be shown. Connect the same data set on Dataset "
+        f"(id {ids}) and they appear here."
+    )
+    st.page_link("pages/dataset.py", label="Go to Dataset")
+
+
 def pick_finished_run(label: str = "Run", *, with_model: bool = False) -> RunView:
     """Let the reader choose a classifier's finished run; the choice is in the address (``?run=``) and survives a change of
     page.
@@ -167,13 +193,31 @@ def pick_finished_run(label: str = "Run", *, with_model: bool = False) -> RunVie
     return runs[ids.index(chosen)]
 
 
+def choose_preset(key: str, captions: Sequence[str]) -> Preset:
+    """The presets of a form, each with its caption; the quick one is the first choice."""
+    names = list(Preset)
+    first = names.index(Preset.QUICK)
+    preset: Preset = st.radio("Preset", names, first, format_func=str, captions=captions, key=key, **KEPT)
+    return preset
+
+
+def whole_number(label: str, low: int, high: int, usual: int, *, key: str, words: str | None = None) -> int:
+    """A whole number of a form, with its help text."""
+    return int(st.number_input(label, low, high, usual, help=words, key=key, **KEPT))
+
+
+def seed_number(label: str, key: str) -> int:
+    """The seed of a form."""
+    return whole_number(label, 0, 2**31 - 1, 0, key=key, words=TERMS["seed"])
+
+
 def chart(figure: "Figure | NotApplicable", table: pd.DataFrame, *, title: str, where: str, caption: str) -> None:
     """A chart with its title, n and split, what to take from it, and the same as a table."""
     st.markdown(f"**{title}** · {where}")
     if isinstance(figure, NotApplicable):
         st.info(f"Not applicable: {figure.reason}.")
         return
-    st.plotly_chart(figure, width="stretch", key=f"chart {title}", alt=f"{title}, {where}. {caption}")
+    st.plotly_chart(figure, key=f"chart {title}", alt=f"{title}, {where}. {caption}")
     st.caption(caption)
     with st.expander(f"{title} as a table"):
-        st.dataframe(table, hide_index=True, width="stretch", key=f"table {title}", alt=f"{title}, {where}")
+        st.dataframe(table, hide_index=True, key=f"table {title}", alt=f"{title}, {where}")

@@ -4,7 +4,7 @@ from pages.ui.components import duration
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex
-from pneumo_core.evaluation.wording import percent_text, score_text
+from pneumo_core.evaluation.wording import percent, percent_text, score_text
 from pneumo_core.records import Architecture, Label, Split
 from pneumo_core.reference import EXPECTED
 
@@ -37,7 +37,7 @@ def balance_note(arm: Balance, config: TrainConfig, index: DataIndex, gap_percen
     aim = (
         "so that both classes have equally many"
         if gap_percent == 100
-        else f"which closes {gap_percent}\N{NO-BREAK SPACE}% of the gap"
+        else f"which closes {percent(gap_percent / 100, 0)} of the gap"
     )
     weights = {label: sum(counts.values()) / (2 * max(1, count)) for label, count in counts.items()}
     return {

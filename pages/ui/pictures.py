@@ -31,9 +31,13 @@ def thumbnail(root: str, image_id: str, sha256: str) -> bytes:
 @st.cache_data(max_entries=16, show_spinner=False)
 def picture(root: str, image_id: str, sha256: str) -> bytes:
     """A file of the index as a JPEG of at most 1,600 pixels on its longest side; the same errors as `thumbnail`."""
-    image = _read(root, image_id, sha256)
-    image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.BILINEAR)
-    return _jpeg(image)
+    return _jpeg(bounded(_read(root, image_id, sha256), _LONGEST_SIDE))
+
+
+def bounded(image: Image.Image, side: int) -> Image.Image:
+    """An image of at most `side` pixels on its longest side; a larger one is shrunk in place."""
+    image.thumbnail((side, side), Image.Resampling.BILINEAR)
+    return image
 
 
 def _read(root: str, image_id: str, sha256: str) -> Image.Image:

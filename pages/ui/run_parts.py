@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.table import text_frame
+from pages.ui.table import download, text_frame
 from pneumo_core.evaluation.curves import event_number
 from pneumo_core.jobs.runs import RunView, logs
 from pneumo_core.reporting.document import Table
@@ -48,14 +48,7 @@ def show_files(item: RunView) -> None:
     if text := logs(item.run_id):
         with st.expander("Worker's log"):
             st.code(text[-_LOG_TAIL:], language=None)
-            st.download_button(
-                "Download the whole log",
-                lambda: logs(item.run_id),
-                f"{item.run_id}.log",
-                "text/plain",
-                on_click="ignore",
-                key=f"log {item.run_id}",
-            )
+            download("Download the whole log", lambda: logs(item.run_id), f"{item.run_id}.log", "text/plain")
     if item.run.tensorboard.is_dir():
         with st.expander("TensorBoard"):
             st.caption("In a shell on this machine, after 'pip install tensorboard':")

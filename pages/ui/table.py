@@ -14,7 +14,7 @@ def show_table(table: Table, where: str) -> None:
     """A document's table with its caption, its notes, and where its numbers are of."""
     st.markdown(f"**{plain(table.caption)}** · {where}")
     key = f"table {table.name}"
-    st.dataframe(text_frame(table), hide_index=True, width="stretch", height="content", key=key, alt=table.caption)
+    st.dataframe(text_frame(table), hide_index=True, height="content", key=key, alt=table.caption)
     for note in table.notes:
         st.caption(plain(note))
 
@@ -36,7 +36,7 @@ def data_frame(table: Table) -> pd.DataFrame:
     return frame.astype({"n": "Int64"}) if "n" in frame and is_float_dtype(frame["n"]) else frame
 
 
-def download(label: str, data: bytes | str | Callable[[], bytes], name: str, mime: str) -> None:
+def download(label: str, data: bytes | str | Callable[[], bytes | str], name: str, mime: str) -> None:
     """A file to take away; a function makes it on the click."""
     st.download_button(label, data, name, mime, on_click="ignore", icon=":material/download:")
 

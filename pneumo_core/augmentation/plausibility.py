@@ -102,28 +102,26 @@ def plausibility(config: AugmentConfig) -> tuple[Note, ...]:
         _graded(
             config,
             "zoom",
-            f"Zoom ±{100 * zoom:.3g}\N{NO-BREAK SPACE}%",
-            f"Up to {100 * cut:.0f}\N{NO-BREAK SPACE}% is cut off, or {100 * smeared:.0f}\N{NO-BREAK SPACE}% is padding.",
+            f"Zoom ±{100 * zoom:.3g} %",
+            f"Up to {100 * cut:.0f} % is cut off, or {100 * smeared:.0f} % is padding.",
             _FRAME,
         ),
         _stretch(zoom) if zoom and not config.zoom_keeps_aspect else None,
         _graded(config, "rotation_deg", f"Rotation ±{config.rotation_deg:g}°", "The child is tilted.", _FRAME),
-        _graded(
-            config, "shift", f"Shift ±{100 * config.shift:.3g}\N{NO-BREAK SPACE}%", "One border is cut off.", _FRAME
-        ),
+        _graded(config, "shift", f"Shift ±{100 * config.shift:.3g} %", "One border is cut off.", _FRAME),
         _HORIZONTAL if config.horizontal_flip else None,
         _VERTICAL if config.vertical_flip else None,
         _graded(
             config,
             "contrast",
-            f"Contrast ±{100 * config.contrast:.3g}\N{NO-BREAK SPACE}%",
+            f"Contrast ±{100 * config.contrast:.3g} %",
             "Devices differ in contrast.",
             _TONE,
         ),
         _graded(
             config,
             "brightness",
-            f"Brightness ±{100 * config.brightness:.3g}\N{NO-BREAK SPACE}%",
+            f"Brightness ±{100 * config.brightness:.3g} %",
             f"Up to {255 * config.brightness:.0f} of 255 gray levels.",
             _TONE,
         ),

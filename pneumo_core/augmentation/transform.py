@@ -14,7 +14,7 @@ non-square image, and here the center is the true one. On squares, which is what
 Everything is a pure function of its arguments, so threads may share it; the only randomness is the generator passed in.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pneumo_core.config.classifier import AugmentConfig
-from pneumo_core.errors import ConfigError, DataError
+from pneumo_core.errors import DataError
 
 _MAX_GRAY: Final = 255.0
 
@@ -45,9 +45,6 @@ class AugmentParameters:
         contrast: Factor on each pixel's difference from the image's mean, float, at least 0.
         brightness: Offset in gray levels, float.
         blur_sigma: Standard deviation of the Gaussian blur in pixels, float, at least 0; 0 is none.
-
-    Raises:
-        ConfigError: The arrays differ in shape or type, or hold a value out of its range.
     """
 
     zoom_x: npt.NDArray[np.float64]
@@ -60,31 +57,6 @@ class AugmentParameters:
     contrast: npt.NDArray[np.float64]
     brightness: npt.NDArray[np.float64]
     blur_sigma: npt.NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        shape = (len(self),)
-        for field in fields(self):
-            values = getattr(self, field.name)
-            kind = "bool" if field.name.startswith("flip_") else "float64"
-            if values.shape != shape or values.dtype != kind:
-                raise ConfigError(
-                    f"{field.name} must be {kind} with one entry per image, shape {shape}. "
-                    f"Received: shape={values.shape}, dtype={values.dtype}; build the arrays with draw_parameters"
-                )
-            # A NaN or a zoom of 0 would give an image without any error.
-            if not np.isfinite(values).all():
-                raise ConfigError(f"{field.name} must be finite. Received: {field.name}={values.tolist()}; use numbers")
-        for name, values, low_is_in in (
-            ("zoom_x", self.zoom_x, False),
-            ("zoom_y", self.zoom_y, False),
-            ("contrast", self.contrast, True),
-            ("blur_sigma", self.blur_sigma, True),
-        ):
-            if not ((values >= 0) if low_is_in else (values > 0)).all():
-                raise ConfigError(
-                    f"{name} must be {'at least' if low_is_in else 'above'} 0. Received: {name}={values.min()}; "
-                    "use a larger value"
-                )
 
     def __len__(self) -> int:
         """Number of images."""
@@ -104,12 +76,7 @@ def draw_parameters(config: AugmentConfig, count: int, rng: np.random.Generator)
 
     Returns:
         Parameters of `count` images.
-
-    Raises:
-        ConfigError: `count` is negative.
     """
-    if count < 0:
-        raise ConfigError(f"count must be at least 0. Received: count={count}; pass the number of images")
     # (10, count) in [0, 1), drawn image by image.
     uniform = rng.random((count, _DRAWS_PER_IMAGE)).T
     # (10, count) in [-1, 1): a range of 0 gives its center exactly.

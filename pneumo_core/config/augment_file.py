@@ -34,27 +34,15 @@ def read_augmentation(source: bytes | Path) -> AugmentConfig:
     name = "upload" if isinstance(source, bytes) else str(source)
     data = source if isinstance(source, bytes) else _content(source)
     if len(data) > _MAX_BYTES:
-        raise ConfigError(
-            f"an augmentation file must have at most {_MAX_BYTES:,} bytes. Received: file={name!r}, which has more; "
-            "save the settings again on the Augmentation page"
-        )
+        raise _refused(f"have at most {_MAX_BYTES:,} bytes", f"file={name!r}, which has more")
     try:
         content = json.loads(data, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:  # RecursionError: thousands of open brackets.
-        raise ConfigError(
-            f"an augmentation file must hold JSON. Received: file={name!r}, which does not parse: {error}; "
-            "save the settings again on the Augmentation page"
-        ) from error
+        raise _refused("hold JSON", f"file={name!r}, which does not parse: {error}") from error
     if not isinstance(content, dict) or content.get("kind") != _KIND:
-        raise ConfigError(
-            f"an augmentation file must hold an object with kind={_KIND!r}. Received: file={name!r}, which does not; "
-            "save the settings again on the Augmentation page"
-        )
+        raise _refused(f"hold an object with kind={_KIND!r}", f"file={name!r}, which does not")
     if content.get("schema") != _SCHEMA:
-        raise ConfigError(
-            f"an augmentation file must have schema={_SCHEMA}. Received: schema={content.get('schema')!r}; save the settings "
-            "again with this version"
-        )
+        raise _refused(f"have schema={_SCHEMA}", f"schema={content.get('schema')!r}")
     values = {key: value for key, value in content.items() if key not in {"kind", "schema"}}
     if set(values) != set(_FIELDS):
         missing, unknown = sorted(set(_FIELDS) - set(values)), sorted(set(values) - set(_FIELDS))
@@ -94,6 +82,12 @@ def _content(path: Path) -> bytes:
             f"an augmentation file must be readable. Received: file={str(path)!r}: "
             f"{getattr(error, 'strerror', None) or error}; name a file that the Augmentation page saved"
         ) from error
+
+
+def _refused(must: str, received: str) -> ConfigError:
+    return ConfigError(
+        f"an augmentation file must {must}. Received: {received}; save the settings again on the Augmentation page"
+    )
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -101,16 +101,16 @@ def _hindrance(backend: str) -> str:
     """Why Keras would not use an NVIDIA GPU, or ""."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in {"", "-1"}:
         return "CUDA_VISIBLE_DEVICES hides it"
-    if backend == "tensorflow" and _is_installed("tensorflow-cpu"):
+    if backend == "tensorflow" and installed_version("tensorflow-cpu"):
         return "tensorflow-cpu is installed; requirements-gpu.txt installs TensorFlow for GPUs"
-    if backend == "jax" and not any(_is_installed(f"jax-cuda{number}-plugin") for number in (12, 13)):
+    if backend == "jax" and not any(installed_version(f"jax-cuda{number}-plugin") for number in (12, 13)):
         return "JAX is installed without CUDA; 'pip install jax[cuda12]' brings it"
     return ""
 
 
-def _is_installed(package: str) -> bool:
+def installed_version(package: str) -> str | None:
+    """Version of an installed package, or None."""
     try:
-        version(package)
+        return version(package)
     except PackageNotFoundError:
-        return False
-    return True
+        return None

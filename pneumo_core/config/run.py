@@ -6,6 +6,7 @@ Settings that determine the result are in the config and therefore in the finger
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import MISSING, asdict, fields
 from typing import Any, Final
 
@@ -43,55 +44,36 @@ def config_from_dict(data: dict[str, Any]) -> RunConfig:
     """
     try:
         if isinstance(data, dict) and data.get("architecture") == Architecture.DCGAN.value:
-            return _gan_config(data)
-        return _train_config(data)
+            return GanConfig(**_values(GanConfig, "config", {k: v for k, v in data.items() if k != "architecture"}))
+        # Older configs lack later fields; the defaults are their values.
+        added = {field.name: field.default for field in _ADDED_LATER}
+        return TrainConfig(**_values(TrainConfig, "config", {**added, **data}))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a config must hold values of the documented types. Received: {error}") from error
 
 
-def _require_keys(name: str, kind: type, part: Any) -> None:
+def _values(kind: type, name: str, part: Any) -> dict[str, Any]:
+    """The fields of a config, or of a part of it, from plain data that has exactly their names."""
     expected = {field.name for field in fields(kind)}
     if not isinstance(part, dict) or set(part) != expected:
         received = sorted(part) if isinstance(part, dict) else part
         raise ConfigError(f"{name} needs exactly the keys {sorted(expected)}. Received: keys={received}")
+    return {key: _READ[key](value) if key in _READ else value for key, value in part.items()}
 
 
-def _gan_config(data: dict[str, Any]) -> GanConfig:
-    data = {name: value for name, value in data.items() if name != "architecture"}
-    _require_keys("config", GanConfig, data)
-    return GanConfig(
-        **{
-            **data,
-            "preset": Preset(data["preset"]),
-            "label": Label(data["label"]),
-            "validation": Validation(data["validation"]),
-        }
-    )
-
-
-def _train_config(data: dict[str, Any]) -> TrainConfig:
-    # Older configs lack later fields; the defaults are their values.
-    data = {**{field.name: field.default for field in _ADDED_LATER}, **data}
-    _require_keys("config", TrainConfig, data)
-    _require_keys("augment", AugmentConfig, data["augment"])
-    fine_tune = data["fine_tune"]
-    if fine_tune is not None:
-        _require_keys("fine_tune", FineTuneConfig, fine_tune)
-    return TrainConfig(
-        **{
-            **data,
-            "architecture": Architecture(data["architecture"]),
-            "preset": Preset(data["preset"]),
-            "validation": Validation(data["validation"]),
-            "operating_rule": OperatingRule(data["operating_rule"]),
-            "augment": AugmentConfig(**data["augment"]),
-            "plateau": PlateauConfig(**data["plateau"]),
-            "balance": Balance(data["balance"]),
-            "scaling": Scaling(data["scaling"]),
-            "fine_tune": None if fine_tune is None else FineTuneConfig(**fine_tune),
-        }
-    )
-
+_READ: Final[dict[str, Callable[[Any], Any]]] = {
+    "architecture": Architecture,
+    "preset": Preset,
+    "label": Label,
+    "validation": Validation,
+    "operating_rule": OperatingRule,
+    "balance": Balance,
+    "scaling": Scaling,
+    "augment": lambda part: AugmentConfig(**_values(AugmentConfig, "augment", part)),
+    "plateau": lambda part: PlateauConfig(**_values(PlateauConfig, "plateau", part)),
+    "fine_tune": lambda part: None if part is None else FineTuneConfig(**_values(FineTuneConfig, "fine_tune", part)),
+}
+"""How the fields that are no plain data are read."""
 
 _ADDED_LATER: Final = tuple(field for field in fields(TrainConfig) if field.default is not MISSING)
 

@@ -24,15 +24,16 @@ from typing import Final
 from pneumo_core.data.archive import unpack_images
 from pneumo_core.data.fetch import ARCHIVE_NAME, DATASET_PAGE, fetch_archive
 from pneumo_core.data.images import IMAGE_SUFFIXES
-from pneumo_core.errors import CorruptError, DownloadError, PneumoError, RunError, StoreError
+from pneumo_core.errors import CorruptError, DownloadError, PneumoError, StoreError
 from pneumo_core.records import Label, Split
 from pneumo_core.reference import OFFICIAL_COUNTS
 from pneumo_core.runs.files import (
-    hold_lock,
+    PathIn,
     lock_is_held,
     make_directory,
     read_json,
     store_errors,
+    takes_lock,
     write_atomic,
     write_json,
 )
@@ -102,35 +103,15 @@ class _CancelledError(DownloadError):
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    dest: Path
+    path: Path
 
-    @property
-    def root(self) -> Path:
-        return self.dest / "chest_xray"
-
-    @property
-    def unpacking(self) -> Path:
-        return self.dest / "chest_xray.unpacking"
-
-    @property
-    def archive(self) -> Path:
-        return self.dest / ARCHIVE_NAME
-
-    @property
-    def partial(self) -> Path:
-        return self.dest / "partial"
-
-    @property
-    def status(self) -> Path:
-        return self.dest / "download.json"
-
-    @property
-    def lock(self) -> Path:
-        return self.dest / "download.lock"
-
-    @property
-    def cancel(self) -> Path:
-        return self.dest / "cancel"
+    root = PathIn("chest_xray")
+    unpacking = PathIn("chest_xray.unpacking")
+    archive = PathIn(ARCHIVE_NAME)
+    partial = PathIn("partial")
+    status = PathIn("download.json")
+    lock = PathIn("download.lock")
+    cancel = PathIn("cancel")
 
 
 # --- Public functions -------------------------------------------------------------------------------------------------
@@ -140,19 +121,18 @@ def download_kaggle(
     dest: Path,
     *,
     progress: Callable[[DownloadProgress], None] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
     expected_counts: Mapping[tuple[Split, Label], int] = OFFICIAL_COUNTS,
     stall_timeout_s: float = 120.0,
 ) -> Path:
     """Download the Kaggle data set ``paultimothymooney/chest-xray-pneumonia`` into a folder, unless it is already there.
 
     An attempt that failed or was killed is resumed. An archive that was downloaded with a browser and saved in `dest` as
-    ``chest-xray-pneumonia.zip`` is used as well. The archive is removed once its images are in place.
+    ``chest-xray-pneumonia.zip`` is used as well. The archive is removed once its images are in place. `cancel_download` stops
+    the download.
 
     Args:
         dest: Folder to work in; created if missing.
         progress: Called about twice a second and at each new stage.
-        cancelled: Called several times a second; True stops the download, as does a file ``cancel`` in `dest`.
         expected_counts: Images per split and class that the data set must have.
         stall_timeout_s: Seconds without a new byte after which the download fails.
 
@@ -170,7 +150,13 @@ def download_kaggle(
         if progress:
             progress(DownloadProgress(DownloadStage.DONE, total, total))
         return places.root
-    with _only_one(places), _recorded(places, progress, cancelled) as report:
+    with ExitStack() as held:
+        if not takes_lock(held, places.lock, timeout_s=1.0):
+            raise DownloadError(
+                f"only one download at a time may work in a folder. Received: {str(places.path)!r}, where one is running; "
+                "wait for it, or cancel it"
+            )
+        report = held.enter_context(_recorded(places, progress))
         if places.root.exists() and not _is_whole(places, expected_counts):
             raise DownloadError(
                 f"the folder must be free for the data set. Received: {str(places.root)!r} with "
@@ -180,7 +166,7 @@ def download_kaggle(
             if not places.archive.is_file():
                 _fetch(places, report, stall_timeout_s)
             _unpack(places, report, expected_counts)
-        with store_errors(places.dest):
+        with store_errors(places.path):
             places.archive.unlink(missing_ok=True)
             shutil.rmtree(places.partial, ignore_errors=True)
         report.report(DownloadStage.DONE, total, total)
@@ -248,18 +234,15 @@ def count_images(root: Path) -> dict[tuple[Split, Label], int]:
 class _Report:
     """Reports progress to the caller and to the status file, and stops the work on request."""
 
-    def __init__(
-        self, places: _Places, progress: Callable[[DownloadProgress], None] | None, cancelled: Callable[[], bool]
-    ) -> None:
+    def __init__(self, places: _Places, progress: Callable[[DownloadProgress], None] | None) -> None:
         self._places = places
         self._progress = progress
-        self._cancelled = cancelled
         self._latest = DownloadProgress(DownloadStage.CREDENTIALS, 0, 0)
         self._reported_at = float("-inf")
 
     def report(self, stage: DownloadStage, done: int, total: int) -> None:
         """Report, at most every `_REPORT_S` within a stage; raises `_CancelledError` on a request to stop."""
-        if stage is not DownloadStage.DONE and (self._places.cancel.exists() or self._cancelled()):
+        if stage is not DownloadStage.DONE and self._places.cancel.exists():
             raise _CancelledError(
                 f"the download was stopped on request. Received: stage={stage.value}, {done} of {total or 'unknown'}; "
                 "download again to resume it"
@@ -278,24 +261,9 @@ class _Report:
 
 
 @contextmanager
-def _only_one(places: _Places) -> Iterator[None]:
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(hold_lock(places.lock, timeout_s=1.0))
-        except RunError as error:
-            raise DownloadError(
-                f"only one download at a time may work in a folder. Received: {str(places.dest)!r}, where one is "
-                "running; wait for it, or cancel it"
-            ) from error
-        yield
-
-
-@contextmanager
-def _recorded(
-    places: _Places, progress: Callable[[DownloadProgress], None] | None, cancelled: Callable[[], bool]
-) -> Iterator[_Report]:
+def _recorded(places: _Places, progress: Callable[[DownloadProgress], None] | None) -> Iterator[_Report]:
     """A report that is written to the status file at the end, however the download ends."""
-    report = _Report(places, progress, cancelled)
+    report = _Report(places, progress)
     with store_errors(places.cancel):
         places.cancel.unlink(missing_ok=True)  # A request to an earlier download.
     try:
@@ -326,7 +294,7 @@ def _fetch(places: _Places, report: _Report, stall_timeout_s: float) -> None:
                 f"check at {DATASET_PAGE} whether it is still the same data set"
             )
         # One of the archive's two copies will be unpacked, and JPEG files do not get smaller in a zip file.
-        _require_free(places.dest, max(total - size, 0) + total // 2)
+        _require_free(places.path, max(total - size, 0) + total // 2)
         report.report(DownloadStage.DOWNLOADING if size or total else DownloadStage.CREDENTIALS, size, total)
 
     fetch_archive(places.partial, places.archive, watch, stall_timeout_s=stall_timeout_s)
@@ -346,7 +314,7 @@ def _unpack(places: _Places, report: _Report, expected_counts: Mapping[tuple[Spl
 
     def watch(done: int, total: int) -> None:
         if done == 0:
-            _require_free(places.dest, total)
+            _require_free(places.path, total)
         report.report(DownloadStage.UNPACKING, done, total)
 
     _remove(places.unpacking)

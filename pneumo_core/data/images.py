@@ -57,40 +57,29 @@ class ImageFacts:
 @contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
     """Open an image whose header is acceptable; every failure, also later in the block, becomes an `ImageError`."""
+
+    def refused(reason: str, must: str, received: str) -> ImageError:
+        return ImageError(reason, f"an image must {must}. Received: {name!r}{received}")
+
     if not data:
-        raise ImageError("empty", f"an image must hold bytes. Received: {name!r}, which has none")
+        raise refused("empty", "hold bytes", ", which has none")
+    most = f"have at most {MAX_PIXELS:,} pixels"
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise ImageError(
-                    "too large",
-                    f"an image must have at most {MAX_PIXELS:,} pixels. Received: {name!r} with {width} x {height}",
-                )
+                raise refused("too large", most, f" with {width} x {height}")
             if min(width, height) < MIN_SIDE:
-                raise ImageError(
-                    "too small",
-                    f"an image must be at least {MIN_SIDE} pixels on each side. Received: {name!r} with {width} x {height}",
-                )
-            frames = int(getattr(image, "n_frames", 1))
-            if frames > 1:
-                raise ImageError(
-                    "animated", f"an image must be a single frame. Received: {name!r} with {frames} frames"
-                )
+                raise refused("too small", f"be at least {MIN_SIDE} pixels on each side", f" with {width} x {height}")
+            if (frames := int(getattr(image, "n_frames", 1))) > 1:
+                raise refused("animated", "be a single frame", f" with {frames} frames")
             yield image
     except UnidentifiedImageError as error:
-        raise ImageError(
-            "not an image", f"an image must be a PNG or JPEG file. Received: {name!r}, which is neither"
-        ) from error
+        raise refused("not an image", "be a PNG or JPEG file", ", which is neither") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise ImageError(
-            "too large", f"an image must have at most {MAX_PIXELS:,} pixels. Received: {name!r}, which declares more"
-        ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        # Pillow's decoders raise all four on damaged files.
-        raise ImageError(
-            "damaged", f"an image must be complete. Received: {name!r}, which cannot be decoded: {error}; save it again"
-        ) from error
+        raise refused("too large", most, ", which declares more") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow's decoders raise all four on damaged files.
+        raise refused("damaged", "be complete", f", which cannot be decoded: {error}; save it again") from error
 
 
 def read_facts(data: bytes, name: str) -> ImageFacts:

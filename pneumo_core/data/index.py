@@ -16,13 +16,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from pneumo_core.data.images import IMAGE_SUFFIXES, content_id, decode_gray, read_facts
+from pneumo_core.data.images import IMAGE_SUFFIXES, content_id, decode_gray, load_array, read_facts
 from pneumo_core.data.patients import parse_name
 from pneumo_core.data.synthetic import is_synthetic
 from pneumo_core.errors import DataError, ImageError, StoreError
-from pneumo_core.records import ImageRecord, Label, Split, UnreadableFile
+from pneumo_core.records import ImageRecord, Label, Split, Subtype, UnreadableFile
 from pneumo_core.runs.files import read_json, write_atomic, write_json
 from pneumo_core.runs.store import datasets_root
 
@@ -65,6 +67,11 @@ class DataIndex:
         """Number of images per split and class, zeros included."""
         sizes = self.table.groupby(["split", "label"]).size()
         return {(split, label): int(sizes.get((split.value, label.value), 0)) for split in Split for label in Label}
+
+    def pixels(self, size: int, progress: Callable[[int, int], None] | None = None) -> NDArray[np.uint8]:
+        """Every image, `(images, size, size)` uint8, in the order of the table; see `images.load_array` for the errors."""
+        ids = self.table["image_id"].tolist()
+        return load_array(self.root, ids, data_id=self.data_id, size=size, progress=progress)
 
 
 def find_root(folder: Path) -> Path:
@@ -177,6 +184,13 @@ def load_index(data_id: str) -> DataIndex:
         raise DataError(
             f"the index must be intact. Received: data_id={data_id!r}: {reason}; run 'data index FOLDER' to create it again"
         ) from error
+
+
+def records(rows: pd.DataFrame) -> list[ImageRecord]:
+    """Rows of an index's table as records."""
+    kinds = {"split": Split, "label": Label, "subtype": Subtype}
+    found = ({str(name): value for name, value in row.items()} for row in rows.to_dict("records"))
+    return [ImageRecord(**{**row, **{name: kind(row[name]) for name, kind in kinds.items()}}) for row in found]
 
 
 def index_changed_ns(data_id: str) -> int:

@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pneumo_core.data.radiograph import draw_phantom, require_within
+from pneumo_core.config.limits import require_whole, require_within
+from pneumo_core.data.radiograph import draw_phantom
 from pneumo_core.errors import DataError
 from pneumo_core.records import Label, Split, Subtype
 from pneumo_core.runs.files import make_directory, store_errors
@@ -105,8 +106,8 @@ def write_phantoms(
         DataError: `out` is a file or a folder with something in it.
         StoreError: The images cannot be written; nothing is left behind.
     """
-    require_within("seed", seed, 0, 2**31 - 1, whole=True)
-    require_within("count", count, *_COUNTS, whole=True)
+    require_whole("seed", seed, 0, 2**31 - 1)
+    require_whole("count", count, *_COUNTS)
     require_within("difficulty", difficulty, 0, 1)
     with store_errors(out):
         if out.exists() and not (out.is_dir() and not any(out.iterdir())):

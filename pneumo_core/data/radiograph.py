@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pneumo_core.config.limits import require_whole, require_within
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Subtype
 
@@ -73,7 +74,7 @@ def draw_phantom(
         ConfigError: An argument is out of its range.
     """
     for name, pixels in (("height", height), ("width", width)):
-        require_within(name, pixels, *_SIDES, whole=True)
+        require_whole(name, pixels, *_SIDES)
     require_within("difficulty", difficulty, 0, 1)
     if subtype is Subtype.UNKNOWN:
         raise ConfigError(
@@ -87,21 +88,6 @@ def draw_phantom(
     opacity = _opacity(film, body, subtype, difficulty)
     # Opacity replaces air by fluid; behind it the vessels lose their contrast.
     return _develop(film, rng, tissue + bone - air * (1.0 - opacity) * (0.60 - 0.13 * vessels))
-
-
-def require_within(name: str, value: float, low: float, high: float, *, whole: bool = False) -> None:
-    """Check the range of a number.
-
-    Raises:
-        ConfigError: `value` is not a number (with `whole`, a whole number) from `low` to `high`.
-    """
-    kind = int if whole else int | float
-    # bool is an int in Python, and NaN fails every comparison.
-    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-        noun = "whole number" if whole else "number"
-        raise ConfigError(
-            f"{name} must be a {noun} from {low} to {high}. Received: {name}={value!r}; choose one in that range"
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def hold_out_patients(table: pd.DataFrame, *, fraction: float, seed: int) -> NDA
     patients = table.groupby("label")["patient_id"].nunique()
     if len(patients) < 2 or patients.min() < folds:
         raise DataError(
-            f"holding out {100 * fraction:.0f}\N{NO-BREAK SPACE}% of the patients needs "
+            f"holding out {100 * fraction:.0f} % of the patients needs "
             f"at least {folds} patients of each class. Received: patients={patients.to_dict()}; use more images"
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
@@ -67,7 +67,7 @@ def hold_out_patients(table: pd.DataFrame, *, fraction: float, seed: int) -> NDA
             mask[held_out] = True
             return mask
     raise DataError(
-        f"holding out {100 * fraction:.0f}\N{NO-BREAK SPACE}% of the patients must leave both classes on both sides. "
+        f"holding out {100 * fraction:.0f} % of the patients must leave both classes on both sides. "
         f"Received: patients={patients.to_dict()}, which no choice achieves; use more patients"
     )
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pneumo_core.errors import ConfigError, RunError
+from pneumo_core.errors import ConfigError
 from pneumo_core.jobs.views import view
-from pneumo_core.runs.files import hold_lock, lock_is_held, store_errors
+from pneumo_core.runs.files import lock_is_held, store_errors, takes_lock
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, datasets_root, list_runs
 
@@ -71,14 +71,10 @@ def clean(older_than_days: float = OLD_DAYS) -> list[Leftover]:
     """
     removed = []
     for item in leftovers(older_than_days):
-        try:
-            with ExitStack() as held, store_errors(item.path):
-                for lock in item.locks:
-                    held.enter_context(hold_lock(lock, timeout_s=0))
+        with ExitStack() as held, store_errors(item.path):
+            if all(takes_lock(held, lock) for lock in item.locks):
                 _remove(item)
-        except RunError:
-            continue
-        removed.append(item)
+                removed.append(item)
     return removed
 
 

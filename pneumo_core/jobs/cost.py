@@ -1,6 +1,8 @@
 """Expected time and disk space of a training, estimated from earlier trainings on this machine."""
 
 import math
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -8,7 +10,7 @@ from statistics import median
 from typing import Any, Final
 
 from pneumo_core.config.architecture import baseline_layers, vgg16_layers
-from pneumo_core.config.classifier import Balance, TrainConfig, Validation
+from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.hardware import training_hardware
 from pneumo_core.config.run import RunConfig
@@ -16,7 +18,6 @@ from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import expected_held_out, expected_training
 from pneumo_core.errors import ConfigError, StoreError
-from pneumo_core.jobs.gan_cost import GAN_FINISH_S, gan_bytes, measured_gan_speed, typical_gan_speed
 from pneumo_core.jobs.views import RunView
 from pneumo_core.records import Architecture, Label, RunState, Split
 from pneumo_core.runs.files import is_there, read_json
@@ -41,6 +42,14 @@ _TYPICAL: Final = {
     (Architecture.VGG16, False): _Speed(115.0, math.inf),
 }
 """Key: the architecture, and whether the head trains on stored features."""
+
+GAN_FINISH_S: Final = {Preset.REPORT: 150.0, Preset.SOUND: 150.0, Preset.QUICK: 30.0}
+"""Seconds to load Keras, export a generator and measure its samples, on two cores without other work."""
+
+_GAN_IMAGE_S: Final = 0.0009
+_GAN_FILTERS_S: Final = 0.0056
+"""Seconds per image of a DCGAN: a constant, and the part of 64 filters at 64 pixels, which grows with the square of either.
+Measured on two cores of a server CPU with AMX."""
 
 _LOAD_S: Final = 15.0
 _PREDICT_S: Final = {Architecture.BASELINE: 0.004, Architecture.VGG16: 0.06}
@@ -84,8 +93,9 @@ def estimate_cost(config: RunConfig, index: DataIndex) -> Cost:
     """
     if isinstance(config, GanConfig):
         images = expected_training(index.counts()[Split.TRAIN, config.label], config)
-        known = measured_gan_speed(config, _device(keras_backend()))
-        duration_s = images * config.epochs / (known or typical_gan_speed(config))
+        known = _measured_gan_speed(config)
+        typical = 1 / (_GAN_IMAGE_S + _GAN_FILTERS_S * (config.filters / 64) ** 2 * (config.image_size / 64) ** 2)
+        duration_s = images * config.epochs / (known or typical)
         return Cost(images, config.epochs, duration_s, GAN_FINISH_S[config.preset], known is not None)
     images, added = _train_images(config, index)
     images += added
@@ -106,8 +116,23 @@ def required_bytes(config: RunConfig, index: DataIndex) -> int:
         config: The run's config.
         index: The data set.
     """
-    if isinstance(config, GanConfig):
-        return gan_bytes(config, index) + _SMALL_FILES_BYTES
+    total = _gan_bytes(config) if isinstance(config, GanConfig) else _classifier_bytes(config, index)
+    if not is_there(array_path(index.data_id, config.image_size)):
+        total += len(index.table) * config.image_size**2
+    return total + _SMALL_FILES_BYTES
+
+
+def _gan_bytes(config: GanConfig) -> int:
+    # Kernels of 4 x 4 between blocks of 8, 4, 2 and 1 times the filters, and the first and last layers; a factor of 2
+    # covers the additional layers at 128 pixels.
+    f = config.filters
+    network = 16 * (8 * f * 4 * f + 4 * f * 2 * f + 2 * f * f) + 16 * 8 * f * (config.latent_dim + 1)
+    network *= config.image_size // 64
+    # The generator four times (average, Adam's two) and the discriminator three, old and new side by side; weights, model.
+    return 4 * (2 * 7 * network + 3 * network)
+
+
+def _classifier_bytes(config: TrainConfig, index: DataIndex) -> int:
     layers = (vgg16_layers if config.architecture is Architecture.VGG16 else baseline_layers)(config.image_size)
     trainable = sum(layer.trainable for layer in layers)
     parameters = trainable + sum(layer.fixed for layer in layers)
@@ -115,19 +140,14 @@ def required_bytes(config: RunConfig, index: DataIndex) -> int:
         trainable = parameters
     backup = parameters + 2 * trainable  # Adam keeps two moments for each trainable parameter.
     # A file is replaced by a new one beside it, so there are two of each for a moment, and one exported model.
-    total = 4 * (2 * parameters + 2 * backup + parameters) + _SMALL_FILES_BYTES
-    if not is_there(array_path(index.data_id, config.image_size)):
-        total += len(index.table) * config.image_size**2
+    total = 4 * (2 * parameters + 2 * backup + parameters)
     if config.feature_views:
         features = prod(next(layer.output_shape for layer in layers if layer.name == "block5_pool"))
+        images = min(len(index.table), config.max_images or len(index.table))
         # Two bytes each, for the views of the training images and once for the validation images.
-        total += (
-            2 * features * min(len(index.table), config.max_images or len(index.table)) * (config.feature_views + 1)
-        )
-        if config.balance in {
-            Balance.CLASSICAL,
-            Balance.GAN,
-        }:  # Added images have features of their own; a repeated image is stored once.
+        total += 2 * features * images * (config.feature_views + 1)
+        # Added images have features of their own; a repeated image is stored once.
+        if config.balance in {Balance.CLASSICAL, Balance.GAN}:
             total += 2 * features * _train_images(config, index)[1] * config.feature_views
     return total
 
@@ -236,26 +256,39 @@ def _measured_speed(config: TrainConfig) -> _Speed | None:
     Of several runs, the one with the most training images counts: the constant cost of an epoch weighs least in it.
     """
     most, best = 0, None
-    for run in list_runs():
-        if run.is_published or run.architecture is not config.architecture or not run.trained.exists():
+    for submitted, images, events in _local_trainings(config.architecture):
+        if not isinstance(submitted, TrainConfig) or (submitted.feature_views > 0) != (config.feature_views > 0):
             continue
-        try:
-            submitted = read_config(run)
-            facts, events = read_json(run.trained), read_events(run)
-            images = int(facts["images"]["train"]) + int(facts.get("images_added", 0))
-            device = (facts["device"]["backend"], facts["device"]["kind"])
-        except (StoreError, ConfigError, KeyError, TypeError, ValueError):
-            continue  # A damaged run has no usable speed.
         # Without the first epoch, in which the network is compiled.
         epoch_s = _median(_epoch_durations(events, phase=1)[1:])
-        if not isinstance(submitted, TrainConfig):
-            continue
-        is_alike = (submitted.feature_views > 0) == (config.feature_views > 0) and device == _device(keras_backend())
-        if epoch_s is not None and is_alike and images > most:
+        if epoch_s is not None and images > most:
             features = _median([event.get("images_per_s") for event in events if event.get("kind") == "features"])
             typical = _TYPICAL[config.architecture, config.feature_views > 0].features
             most, best = images, _Speed(images / epoch_s, features or typical)
     return best
+
+
+def _measured_gan_speed(config: GanConfig) -> float | None:
+    """Real images per second of the newest local training of networks of this size on this kind of device, or None."""
+    size = ("filters", "image_size", "batch_size")
+    for submitted, images, events in _local_trainings(Architecture.DCGAN):
+        epoch_s = _median(_epoch_durations(events, phase=1)[1:])
+        if epoch_s and all(getattr(submitted, name, None) == getattr(config, name) for name in size):
+            return images / epoch_s
+    return None
+
+
+def _local_trainings(architecture: Architecture) -> Iterator[tuple[RunConfig, int, list[dict[str, Any]]]]:
+    """Config, number of training images and events of the trainings on this machine's kind of device, the newest first."""
+    here = _device(keras_backend())
+    for run in list_runs():
+        if run.is_published or run.architecture is not architecture or not is_there(run.trained):
+            continue
+        with suppress(StoreError, ConfigError, KeyError, TypeError, ValueError):  # A damaged run has no usable speed.
+            facts, submitted, events = read_json(run.trained), read_config(run), read_events(run)
+            images = int(facts["images"]["train"]) + int(facts.get("images_added", 0))
+            if (facts["device"]["backend"], facts["device"]["kind"]) == here:
+                yield submitted, images, events
 
 
 @cache

@@ -42,12 +42,7 @@ def read_weights(path: Path) -> Weights:
     """
     try:
         return _read(path)
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # HDF5's errors for damage, depending on its position.
+    except (OSError, KeyError, ValueError, RuntimeError) as error:  # HDF5's, depending on where the damage is.
         reason = " ".join(str(error).split())
         raise CorruptError(
             f"PNEUMO_VGG16_WEIGHTS must name {FILE} of keras.applications. Received: path={str(path)!r}: {reason}"

@@ -7,13 +7,25 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from pneumo_core.errors import CorruptError, RunError, StoreError
+
+
+class PathIn:
+    """Attribute of a folder's value, which has a `path`: the path of a file or folder in it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folder: Any, kind: type) -> Path:
+        place: Path = folder.path / self._name
+        return place
+
 
 # --- Files ------------------------------------------------------------------------------------------------------------
 
@@ -151,6 +163,19 @@ def hold_lock(path: Path, timeout_s: float = 5.0) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def takes_lock(stack: ExitStack, path: Path, timeout_s: float = 0.0) -> bool:
+    """Whether a lock became free within `timeout_s`; it is then held until `stack` ends.
+
+    Raises:
+        StoreError: The lock file cannot be created.
+    """
+    try:
+        stack.enter_context(hold_lock(path, timeout_s))
+    except RunError:
+        return False
+    return True
 
 
 def lock_is_held(path: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pneumo_core.errors import CorruptError, RunError, RunNotFoundError
 from pneumo_core.records import Architecture
-from pneumo_core.runs.files import file_sha256, is_there, parse_json, read_json, store_errors, write_json
+from pneumo_core.runs.files import PathIn, file_sha256, is_there, parse_json, read_json, store_errors, write_json
 from pneumo_core.settings import settings
 
 _RUN_ID: Final = re.compile(r"(baseline|vgg16|dcgan)-[0-9a-f]{12}")
@@ -64,109 +64,50 @@ class RunDirectory:
         """Whether the run ships with the project (and is never written to)."""
         return self.path.parent == published_root()
 
-    @property
-    def config(self) -> Path:
-        """Submitted config and data set, written once by submit."""
-        return self.path / "config.json"
-
-    @property
-    def submit_lock(self) -> Path:
-        """Held by submit until the worker has confirmed `run_lock`."""
-        return self.path / "submit.lock"
-
-    @property
-    def run_lock(self) -> Path:
-        """Held by the worker for its life."""
-        return self.path / "run.lock"
-
-    @property
-    def status(self) -> Path:
-        """Last status that the worker wrote."""
-        return self.path / "status.json"
-
-    @property
-    def events(self) -> Path:
-        """One JSON line for each epoch and, throttled, for batches."""
-        return self.path / "events.jsonl"
-
-    @property
-    def tensorboard(self) -> Path:
-        """Folder of TensorBoard's event files."""
-        return self.path / "tensorboard"
-
-    @property
-    def log(self) -> Path:
-        """The worker's output."""
-        return self.path / "worker.log"
-
-    @property
-    def cancel(self) -> Path:
-        """Empty file: a request to stop."""
-        return self.path / "cancel"
-
-    @property
-    def executor(self) -> Path:
-        """Cluster and job id of the run; missing for a worker on this machine."""
-        return self.path / "executor.json"
-
-    @property
-    def backup(self) -> Path:
-        """Folder of the backup that resume needs."""
-        return self.path / "backup"
-
-    @property
-    def weights(self) -> Path:
-        """Best weights of a trained model."""
-        return self.path / "weights.weights.h5"
-
-    @property
-    def trained(self) -> Path:
-        """Facts of the finished training, with the weights' hash: it exists = training is complete."""
-        return self.path / "trained.json"
-
-    @property
-    def model(self) -> Path:
-        """Exported model."""
-        return self.path / "model.onnx"
-
-    @property
-    def predictions(self) -> Path:
-        """Logit of each validation and test image: the evidence."""
-        return self.path / "predictions.parquet"
-
-    @property
-    def distribution(self) -> Path:
-        """Distribution of the features of the run's own images."""
-        return self.path / "distribution.npz"
-
-    @property
-    def learned(self) -> Path:
-        """Images that a DCGAN was trained on."""
-        return self.path / "learned.parquet"
-
-    @property
-    def measures(self) -> Path:
-        """GenerativeReport of a DCGAN's samples as JSON."""
-        return self.path / "measures.json"
+    config = PathIn("config.json")
+    """Submitted config and data set, written once by submit."""
+    submit_lock = PathIn("submit.lock")
+    """Held by submit until the worker has confirmed `run_lock`."""
+    run_lock = PathIn("run.lock")
+    """Held by the worker for its life."""
+    status = PathIn("status.json")
+    """Last status that the worker wrote."""
+    events = PathIn("events.jsonl")
+    """One JSON line for each epoch and, throttled, for batches."""
+    tensorboard = PathIn("tensorboard")
+    """Folder of TensorBoard's event files."""
+    log = PathIn("worker.log")
+    """The worker's output."""
+    cancel = PathIn("cancel")
+    """Empty file: a request to stop."""
+    executor = PathIn("executor.json")
+    """Cluster and job id of the run; missing for a worker on this machine."""
+    backup = PathIn("backup")
+    """Folder of the backup that resume needs."""
+    weights = PathIn("weights.weights.h5")
+    """Best weights of a trained model."""
+    trained = PathIn("trained.json")
+    """Facts of the finished training, with the weights' hash: it exists = training is complete."""
+    model = PathIn("model.onnx")
+    """Exported model."""
+    predictions = PathIn("predictions.parquet")
+    """Logit of each validation and test image: the evidence."""
+    distribution = PathIn("distribution.npz")
+    """Distribution of the features of the run's own images."""
+    learned = PathIn("learned.parquet")
+    """Images that a DCGAN was trained on."""
+    measures = PathIn("measures.json")
+    """GenerativeReport of a DCGAN's samples as JSON."""
+    report = PathIn("report.json")
+    """EvaluationReport as JSON."""
+    calibration = PathIn("calibration.json")
+    """Calibration on the validation images as JSON, or why there is none."""
+    manifest = PathIn("manifest.json")
+    """Hashes and facts, written last: it exists = the run is complete."""
 
     def sheet(self, epoch: int) -> Path:
         """Images that a DCGAN generated from its fixed latents after `epoch` epochs."""
         return self.path / f"sheet-{epoch:05d}.png"
-
-    @property
-    def report(self) -> Path:
-        """EvaluationReport as JSON."""
-        return self.path / "report.json"
-
-    @property
-    def calibration(self) -> Path:
-        """Calibration on the validation images as JSON, or why there is none."""
-        return self.path / "calibration.json"
-
-    @property
-    def manifest(self) -> Path:
-        """Hashes and facts, written last: it exists = the run is complete."""
-        return self.path / "manifest.json"
 
 
 def run_directory(run_id: str) -> RunDirectory:

@@ -12,6 +12,18 @@ from pneumo_core.errors import CorruptError
 from pneumo_core.runs.files import make_directory, store_errors
 
 
+def replace_weights(model: keras.Model, path: Path) -> None:
+    """Write a model's weights in one step: Keras writes in place, so a kill would leave a partial file.
+
+    Raises:
+        StoreError: They cannot be written.
+    """
+    partial = path.with_name("partial.weights.h5")
+    with store_errors(path):
+        model.save_weights(partial)
+        partial.replace(path)
+
+
 def save_backup(folder: Path, epoch: int, facts: dict[str, Any], variables: list[Any]) -> None:
     """Save the state after `epoch` epochs and remove every earlier one.
 

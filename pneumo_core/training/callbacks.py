@@ -8,10 +8,9 @@ import keras
 import numpy as np
 
 from pneumo_core.errors import TrainingError
-from pneumo_core.runs.files import store_errors
 from pneumo_core.runs.status import stop_if_cancelled
 from pneumo_core.runs.store import RunDirectory
-from pneumo_core.training.backup import damaged, load_backup, save_backup
+from pneumo_core.training.backup import damaged, load_backup, replace_weights, save_backup
 from pneumo_core.training.run_log import RunLog
 
 
@@ -65,10 +64,7 @@ class Progress(keras.callbacks.Callback):
 
 
 class KeepBestWeights(keras.callbacks.Callback):
-    """Keep the weights of the epoch with the lowest validation loss (the report's ModelCheckpoint).
-
-    Keras' own callback writes the file in place, so a kill would leave a partial file.
-    """
+    """Keep the weights of the epoch with the lowest validation loss (the report's ModelCheckpoint)."""
 
     def __init__(self, path: Path, whole: keras.Model) -> None:
         """Prepare.
@@ -87,10 +83,7 @@ class KeepBestWeights(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         loss = float((logs or {})["val_loss"])
         if loss < self.best:
-            partial = self._path.with_name("partial.weights.h5")
-            with store_errors(self._path):
-                self._plain.save_weights(partial)
-                partial.replace(self._path)
+            replace_weights(self._plain, self._path)
             self.best, self.best_epoch = loss, epoch
 
 
@@ -185,11 +178,11 @@ class Backup(keras.callbacks.Callback):
 
 
 def _counters(callback: keras.callbacks.Callback) -> dict[str, float | int | None]:
-    """A callback's counters: its public numeric attributes."""
+    """A callback's counters, as plain numbers."""
     return {
         name: float(value) if isinstance(value, np.floating) else value
         for name, value in vars(callback).items()
-        if not name.startswith("_") and name in {"best", "wait", "best_epoch", "cooldown_counter", "stopped_epoch"}
+        if name in {"best", "wait", "best_epoch", "cooldown_counter", "stopped_epoch"}
     }
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.config.classifier import FineTuneConfig, TrainConfig
-from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.data.splits import Assignment, assign
 from pneumo_core.errors import DataError
@@ -33,7 +32,7 @@ from pneumo_core.runs.store import RunDirectory, datasets_root
 from pneumo_core.training.balance import TrainingSet, balanced
 from pneumo_core.training.batches import Source, TrainingBatches, eval_batches, pixels, views
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
-from pneumo_core.training.device import Device, adam, detect, session_facts, within_memory
+from pneumo_core.training.device import Device, adam, begin_session, parameter_counts, session_facts, within_memory
 from pneumo_core.training.features import FeatureCache, cached_features
 from pneumo_core.training.run_log import RunLog
 
@@ -43,6 +42,20 @@ def build_classifier(config: TrainConfig) -> keras.Model:
     if config.architecture is Architecture.VGG16:
         return build_vgg16(image_size=config.image_size, seed=config.seed, scaling=config.scaling)
     return build_baseline(image_size=config.image_size, seed=config.seed, bn_momentum=config.bn_momentum)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Training:
+    """What both phases of a training share; `pretrained` is the hash of the pretrained weights, or ""."""
+
+    run: RunDirectory
+    config: TrainConfig
+    index: DataIndex
+    device: Device
+    data: TrainingSet
+    val: NDArray[np.int64]
+    best: KeepBestWeights
+    pretrained: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,39 +94,23 @@ def train_classifier(
     """
     require_trainable(index)
     started = time.monotonic()
-    device = detect()
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(device.precision)
-
+    device = begin_session(config.seed)
     update_status(run, message="preparing images")
-    images = load_array(
-        index.root,
-        index.table["image_id"].tolist(),
-        data_id=index.data_id,
-        size=config.image_size,
-        progress=lambda *_: stop_if_cancelled(run),
-    )
+    images = index.pixels(config.image_size, lambda *_: stop_if_cancelled(run))
     labels = index.table["label"].to_numpy(dtype=np.int8)
     rows = assign(index.table, config)
     _require_enough(labels, rows, config.batch_size)
     data = balanced(
-        config.balance,
-        images,
-        labels,
-        rows.train,
-        seed=config.seed,
-        percent=config.gap_percent,
-        generated=generated,
+        config.balance, images, labels, rows.train, seed=config.seed, percent=config.gap_percent, generated=generated
     )
 
     model = build_classifier(config)
-    parameters = {
-        "parameters": model.count_params(),
-        "trainable_parameters": sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
-    }
+    parameters = parameter_counts(model)
     update_status(run, state=RunState.RUNNING, epochs=config.epochs)
     with within_memory(device, f"batch_size={config.batch_size}"):
-        first_epoch, pretrained = _phases(run, config, index, device, data, rows.val, model, images)
+        pretrained = _pretrained(model) if config.architecture is Architecture.VGG16 else ""
+        best = KeepBestWeights(run.weights, model)
+        first_epoch = _phases(_Training(run, config, index, device, data, rows.val, best, pretrained), model)
     facts = {
         "weights_sha256": file_sha256(run.weights),
         **parameters,
@@ -126,59 +123,42 @@ def train_classifier(
     write_json(run.trained, facts)
 
 
-def _phases(
-    run: RunDirectory,
-    config: TrainConfig,
-    index: DataIndex,
-    device: Device,
-    data: TrainingSet,
-    val: NDArray[np.int64],
-    model: keras.Model,
-    images: NDArray[np.uint8],
-) -> tuple[int, str]:
-    """Train one phase or two; returns the epoch this session started at, and the hash of the pretrained weights."""
-    pretrained = ""
-    if config.architecture is Architecture.VGG16:
-        weights = imagenet_weights()
-        load_imagenet(model, weights)
-        pretrained = file_sha256(weights)
-    whole = _Phase(
-        model, pixels(data.parts, config.augment), images, 1, 0, config.epochs, config.learning_rate, run.backup
-    )
+def _pretrained(model: keras.Model) -> str:
+    """Load VGG16's ImageNet weights; returns their hash."""
+    path = imagenet_weights()
+    load_imagenet(model, path)
+    return file_sha256(path)
+
+
+def _phases(training: _Training, model: keras.Model) -> int:
+    """Train one phase or two; returns the epoch this session started at."""
+    run, config, data = training.run, training.config, training.data
+    source = pixels(data.parts, config.augment)
+    whole = _Phase(model, source, data.parts[0], 1, 0, config.epochs, config.learning_rate, run.backup)
     first = whole
     if config.feature_views:
-        source, val_array = _features(run, config, index, device, data, val, feature_trunk(model), pretrained)
+        source, val_array = _features(training, feature_trunk(model))
         first = replace(whole, model=feature_head(model), source=source, val_array=val_array)
-    best = KeepBestWeights(run.weights, model)
-    first_epoch, epoch = _fit(run, config, device, data, val, first, best, pretrained)
+    first_epoch, epoch = _fit(training, first)
     if config.fine_tune is not None:
-        second = _second_phase(run, config.fine_tune, whole, epoch)
-        second_start, _ = _fit(run, config, device, data, val, second, best, pretrained)
+        second_start, _ = _fit(training, _second_phase(run, config.fine_tune, whole, epoch))
         if first_epoch == epoch:  # The first phase had ended before this session started.
             first_epoch = second_start
-    return first_epoch, pretrained
+    return first_epoch
 
 
-def _fit(
-    run: RunDirectory,
-    config: TrainConfig,
-    device: Device,
-    data: TrainingSet,
-    val_rows: NDArray[np.int64],
-    phase: _Phase,
-    best: KeepBestWeights,
-    pretrained: str,
-) -> tuple[int, int]:
+def _fit(training: _Training, phase: _Phase) -> tuple[int, int]:
     """Train a phase to its end, from its backup if there is one; returns its first and its last epoch."""
+    run, config, data, best = training.run, training.config, training.data, training.best
     phase.model.compile(
-        optimizer=adam(device, phase.learning_rate, phase.model),
+        optimizer=adam(training.device, phase.learning_rate, phase.model),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         metrics=[keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")],  # Logit 0 is probability 0.5.
-        jit_compile=device.jit_compile,
+        jit_compile=training.device.jit_compile,
     )
     plateau = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", **asdict(config.plateau))
     early = keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.early_stopping_patience)
-    backup = Backup(phase.backup, [best, plateau, early], pretrained=pretrained)
+    backup = Backup(phase.backup, [best, plateau, early], pretrained=training.pretrained)
     restored = backup.restore(phase.model)
     if restored is None and phase.first_epoch:
         # The second phase soon replaces the weights that it starts from: back them up first, or a kill would lose them.
@@ -191,7 +171,7 @@ def _fit(
         batch_size=config.batch_size,
         seed=config.seed,
         first_epoch=first_epoch,
-        threads=device.threads,
+        threads=training.device.threads,
     )
     # Until the second phase starts, all its epochs count.
     later = config.fine_tune.epochs if config.fine_tune is not None and phase.number == 1 else 0
@@ -201,7 +181,7 @@ def _fit(
         with closing(log):
             phase.model.fit(
                 batches,
-                validation_data=eval_batches(phase.val_array, data.labels, val_rows, batch_size=config.batch_size),
+                validation_data=eval_batches(phase.val_array, data.labels, training.val, batch_size=config.batch_size),
                 epochs=phase.epochs,
                 initial_epoch=first_epoch,
                 callbacks=[StopOnNaN(), CancelOnRequest(run), best, plateau, early, Progress(log), backup],
@@ -226,17 +206,9 @@ def _second_phase(run: RunDirectory, fine_tune: FineTuneConfig, whole: _Phase, e
     )
 
 
-def _features(
-    run: RunDirectory,
-    config: TrainConfig,
-    index: DataIndex,
-    device: Device,
-    data: TrainingSet,
-    val_rows: NDArray[np.int64],
-    trunk: keras.Model,
-    weights_sha256: str,
-) -> tuple[Source, NDArray[np.float16]]:
+def _features(training: _Training, trunk: keras.Model) -> tuple[Source, NDArray[np.float16]]:
     """Features of the training images, as augmented views of every part, and of the unchanged validation images."""
+    run, config, index, data = training.run, training.config, training.index, training.data
     last = 0.0
 
     def progress(what: str, views_left: int, done: int, total: int, images_per_s: float) -> None:
@@ -250,13 +222,13 @@ def _features(
         update_status(run, message=f"computing VGG16 features, {what}: {done:,} of {total:,} images")
 
     facts = {
-        "weights_sha256": weights_sha256,
+        "weights_sha256": training.pretrained,
         "scaling": config.scaling.value,
         "image_size": config.image_size,
-        "precision": device.precision,
+        "precision": training.device.precision,
     }
     folder = datasets_root() / index.data_id / "features"
-    batch_size = 32 if device.kind == "cpu" else 256
+    batch_size = 32 if training.device.kind == "cpu" else 256
 
     def cache(what: str, views_left: int = 0) -> FeatureCache:
         return FeatureCache(trunk, folder, facts, batch_size, partial(progress, what, views_left))
@@ -271,7 +243,7 @@ def _features(
             arrays.append(cached_features(kept, images, inside, name=name, augment_config=config.augment, view=view))
             start += len(images)
         stored.append(arrays)
-    plain = cached_features(cache("validation"), data.parts[0], val_rows, name=index.data_id)
+    plain = cached_features(cache("validation"), data.parts[0], training.val, name=index.data_id)
     return views(stored), plain
 
 

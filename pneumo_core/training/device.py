@@ -1,5 +1,6 @@
 """Device of the training, and the precision that suits it."""
 
+import math
 import os
 import platform
 import resource
@@ -8,12 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import keras
 
-from pneumo_core.config.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name
+from pneumo_core.config.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name, installed_version
 from pneumo_core.errors import TrainingError
 
 
@@ -55,6 +55,14 @@ def detect() -> Device:
     return Device(backend, "cpu", cpu_name(), precision, False if backend == "tensorflow" else "auto", 1)
 
 
+def begin_session(seed: int) -> Device:
+    """Detect the device, and set Keras' precision and all seeds for a training on it."""
+    device = detect()
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(device.precision)
+    return device
+
+
 def describe(device: Device) -> dict[str, Any]:
     """Device and versions for a manifest, as plain data."""
     # TensorFlow has two package names; an unknown version must not end a run.
@@ -63,7 +71,7 @@ def describe(device: Device) -> dict[str, Any]:
         **asdict(device),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {name: found for name in packages if (found := _version(name))},
+        "versions": {name: found for name in packages if (found := installed_version(name))},
     }
 
 
@@ -137,6 +145,12 @@ def within_memory(device: Device, settings: str) -> Iterator[None]:
         ) from error
 
 
+def parameter_counts(model: keras.Model) -> dict[str, int]:
+    """Numbers of parameters of a network, for a manifest."""
+    trainable = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    return {"parameters": model.count_params(), "trainable_parameters": trainable}
+
+
 def session_facts(device: Device, first_epoch: int, started: float) -> dict[str, Any]:
     """What a training that has ended records of its last session.
 
@@ -179,10 +193,3 @@ def _gpus(backend: str) -> list[tuple[str, float]]:
         gpus = [device for device in jax.devices() if device.platform == "gpu"]
         return [(gpu.device_kind, float(getattr(gpu, "compute_capability", 0))) for gpu in gpus]
     return []
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -8,8 +8,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from pneumo_core.augmentation.transform import apply, draw_parameters
 from pneumo_core.config.classifier import AugmentConfig
 from pneumo_core.config.run import SCHEMA
-from pneumo_core.errors import CorruptError, RunError, TrainingError
-from pneumo_core.runs.files import hold_lock, make_directory, store_errors, write_atomic, write_json
+from pneumo_core.errors import CorruptError, TrainingError
+from pneumo_core.runs.files import make_directory, store_errors, takes_lock, write_atomic, write_json
 
 _SAVE_EVERY_S: Final = 10.0
 _FEATURES: Final = "features.npy"
@@ -82,7 +82,10 @@ def cached_features(
     facts = {**cache.facts, **changes, "images": name, "shape": list(shape), "schema": SCHEMA}
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     folder = make_directory(cache.folder / key)
-    with _alone(folder / "lock", lambda: cache.progress(0, len(rows), 0.0)):
+    with ExitStack() as held:
+        # If two runs need the same features, the second finds them computed.
+        while not takes_lock(held, folder / "lock", timeout_s=1.0):
+            cache.progress(0, len(rows), 0.0)
         array, done = _open(folder, facts, shape)
         missing = np.unique(rows[~done[rows]])
         if len(missing):
@@ -185,16 +188,3 @@ def _damaged(folder: Path, reason: str) -> CorruptError:
         f"a feature cache must be intact. Received: path={str(folder)!r}: {reason}; delete that folder and "
         "resume the run, which computes it again"
     )
-
-
-@contextmanager
-def _alone(lock: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock; if two runs need the same features, the second finds them computed."""
-    with ExitStack() as held:
-        while True:
-            try:
-                held.enter_context(hold_lock(lock, timeout_s=1.0))
-                break
-            except RunError:
-                waiting()
-        yield

@@ -11,18 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.config.gan import COLLAPSE_LIMIT, GanConfig
-from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import sheet, synthetic_png
 from pneumo_core.errors import DataError, TrainingError
 from pneumo_core.models.dcgan import build_discriminator, build_generator
 from pneumo_core.records import RunState
-from pneumo_core.runs.files import file_sha256, store_errors, write_atomic, write_json
+from pneumo_core.runs.files import file_sha256, write_atomic, write_json
 from pneumo_core.runs.status import stop_if_cancelled, update_status
 from pneumo_core.runs.store import RunDirectory
-from pneumo_core.training.backup import load_backup, save_backup
-from pneumo_core.training.device import Device, detect, session_facts, within_memory
+from pneumo_core.training.backup import load_backup, replace_weights, save_backup
+from pneumo_core.training.device import Device, begin_session, parameter_counts, session_facts, within_memory
 from pneumo_core.training.diff_augment import draw_changes
 from pneumo_core.training.gradients import LOSSES, Networks, Step, make_step, optimizer
 from pneumo_core.training.run_log import RunLog
@@ -120,19 +119,10 @@ def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
         StoreError: A file cannot be written.
     """
     started = time.monotonic()
-    device = detect()
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(device.precision)
-
+    device = begin_session(config.seed)
     update_status(run, message="preparing images")
     rows = gan_rows(index.table, config)
-    images = load_array(
-        index.root,
-        index.table["image_id"].tolist(),
-        data_id=index.data_id,
-        size=config.image_size,
-        progress=lambda *_: stop_if_cancelled(run),
-    )
+    images = index.pixels(config.image_size, lambda *_: stop_if_cancelled(run))
     real = images[rows]
     learned = index.table.iloc[rows][["image_id", "patient_id", "sha256"]]
     write_atomic(run.learned, learned.to_parquet(index=False))
@@ -142,16 +132,10 @@ def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
     with within_memory(device, f"batch_size={config.batch_size}, image_size={config.image_size}"):
         first_epoch = _train(run, config, device, networks, real)
 
-    partial = run.weights.with_name("partial.weights.h5")
-    with store_errors(run.weights):
-        networks.averaged.save_weights(partial)
-        partial.replace(run.weights)
+    replace_weights(networks.averaged, run.weights)
     facts = {
         "weights_sha256": file_sha256(run.weights),
-        "parameters": networks.generator.count_params(),
-        "trainable_parameters": sum(
-            int(np.prod(variable.shape)) for variable in networks.generator.trainable_variables
-        ),
+        **parameter_counts(networks.generator),
         "discriminator_parameters": networks.discriminator.count_params(),
         "images": {"train": len(rows)},
         **session_facts(device, first_epoch, started),

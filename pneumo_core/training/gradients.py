@@ -7,6 +7,7 @@ samples.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -134,54 +135,16 @@ def _jax_step(networks: Networks) -> Step:
     import jax  # noqa: PLC0415  Only there.
 
     generator, averaged, discriminator = networks.generator, networks.averaged, networks.discriminator
-    optimizers = networks.generator_optimizer, networks.discriminator_optimizer
     parts = (
         generator.trainable_variables,
         generator.non_trainable_variables,
         discriminator.trainable_variables,
         discriminator.non_trainable_variables,
-        optimizers[0].variables,
-        optimizers[1].variables,
-        [] if averaged is generator else averaged.trainable_variables,
-        [] if averaged is generator else averaged.non_trainable_variables,
+        networks.generator_optimizer.variables,
+        networks.discriminator_optimizer.variables,
+        [] if averaged is generator else [*averaged.trainable_variables, *averaged.non_trainable_variables],
     )
-
-    def discriminate(weights: Any, others: Any, images: Any) -> Any:
-        return discriminator.stateless_call(weights, others, images, training=True)
-
-    def step(state: Any, real: Any, latents: Any, changes: Any) -> Any:
-        g_weights, g_others, d_weights, d_others, g_state, d_state, mean_weights, mean_others = state
-
-        def generate(weights: Any) -> Any:
-            return generator.stateless_call(weights, g_others, latents, training=True)
-
-        generated, pull_back, g_others = jax.vjp(generate, g_weights, has_aux=True)
-
-        def discriminator_loss(weights: Any) -> Any:
-            on_real, others = discriminate(weights, d_others, _seen(real, changes[0], networks))
-            on_generated, others = discriminate(weights, others, _seen(generated, changes[1], networks))
-            loss = _cross_entropy(on_real, 1.0) + _cross_entropy(on_generated, 0.0)
-            return loss, (others, _score(on_real), _score(on_generated))
-
-        (loss_d, (d_others, *scores)), gradients = jax.value_and_grad(discriminator_loss, has_aux=True)(d_weights)
-        d_weights, d_state = optimizers[1].stateless_apply(d_state, gradients, d_weights)
-
-        def generator_loss(images: Any) -> Any:
-            logits, others = discriminate(d_weights, d_others, _seen(images, changes[2], networks))
-            return _cross_entropy(logits, 1.0), others
-
-        (loss_g, d_others), gradient = jax.value_and_grad(generator_loss, has_aux=True)(generated)
-        (gradients,) = pull_back(gradient)
-        g_weights, g_state = optimizers[0].stateless_apply(g_state, gradients, g_weights)
-
-        def average(means: Any, values: Any) -> Any:
-            return [networks.ema_decay * mean + (1 - networks.ema_decay) * value for mean, value in zip(means, values)]  # noqa: B905
-
-        means = (average(mean_weights, g_weights), average(mean_others, g_others))
-        state = (g_weights, g_others, d_weights, d_others, g_state, d_state, *means)
-        return state, (loss_g, loss_d, *scores)
-
-    compiled = jax.jit(step, donate_argnums=0)
+    compiled = jax.jit(partial(_jax_update, networks), donate_argnums=0)
     state: Any = None
 
     def run(real: Any, latents: Any, changes: Any) -> Any:
@@ -194,8 +157,44 @@ def _jax_step(networks: Networks) -> Step:
     def write_back() -> None:
         nonlocal state
         for part, values in zip(parts, state or (), strict=False):
-            for variable, value in zip(part, values, strict=False):
+            for variable, value in zip(part, values, strict=True):
                 variable.assign(value)
         state = None  # The variables hold the state now; the next step reads it from them.
 
     return Step(run, write_back)
+
+
+def _jax_update(networks: Networks, state: Any, real: Any, latents: Any, changes: Any) -> Any:
+    """The step as a function of its state, which is the values of `_jax_step`'s parts: the next state, and the losses."""
+    import jax  # noqa: PLC0415  Only there.
+
+    g_weights, g_others, d_weights, d_others, g_state, d_state, means = state
+
+    def generate(weights: Any) -> Any:
+        return networks.generator.stateless_call(weights, g_others, latents, training=True)
+
+    def discriminate(weights: Any, others: Any, images: Any, changes: Any) -> Any:
+        return networks.discriminator.stateless_call(weights, others, _seen(images, changes, networks), training=True)
+
+    generated, pull_back, g_others = jax.vjp(generate, g_weights, has_aux=True)
+
+    def discriminator_loss(weights: Any) -> Any:
+        on_real, others = discriminate(weights, d_others, real, changes[0])
+        on_generated, others = discriminate(weights, others, generated, changes[1])
+        loss = _cross_entropy(on_real, 1.0) + _cross_entropy(on_generated, 0.0)
+        return loss, (others, _score(on_real), _score(on_generated))
+
+    (loss_d, (d_others, *scores)), gradients = jax.value_and_grad(discriminator_loss, has_aux=True)(d_weights)
+    d_weights, d_state = networks.discriminator_optimizer.stateless_apply(d_state, gradients, d_weights)
+
+    def generator_loss(images: Any) -> Any:
+        logits, others = discriminate(d_weights, d_others, images, changes[2])
+        return _cross_entropy(logits, 1.0), others
+
+    (loss_g, d_others), gradient = jax.value_and_grad(generator_loss, has_aux=True)(generated)
+    (gradients,) = pull_back(gradient)
+    g_weights, g_state = networks.generator_optimizer.stateless_apply(g_state, gradients, g_weights)
+    decay = networks.ema_decay
+    values = [*g_weights, *g_others] if means else []
+    means = [decay * mean + (1 - decay) * value for mean, value in zip(means, values, strict=True)]
+    return (g_weights, g_others, d_weights, d_others, g_state, d_state, means), (loss_g, loss_d, *scores)

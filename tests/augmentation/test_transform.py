@@ -19,7 +19,7 @@ from scipy import ndimage, stats
 
 from pneumo_core.augmentation.transform import AugmentParameters, apply, augment, draw_parameters
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
-from pneumo_core.errors import ConfigError, DataError
+from pneumo_core.errors import DataError
 
 EVERYTHING = AugmentConfig(
     zoom=0.3,
@@ -268,44 +268,10 @@ class TestDrawParameters:
             joined = np.concatenate([values_of(part, field.name) for part in parts])
             np.testing.assert_array_equal(joined, values_of(whole, field.name))
 
-    def test_a_negative_count_is_refused(self) -> None:
-        with pytest.raises(ConfigError, match=r"count must be at least 0\. Received: count=-1"):
-            draw_parameters(EVERYTHING, -1, np.random.default_rng(0))
-
 
 class TestAugmentParameters:
     def test_length_is_the_number_of_images(self) -> None:
         assert len(unchanged(7)) == 7
-
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            ("zoom_x", 0.0),
-            ("zoom_y", -1.0),
-            ("contrast", -0.1),
-            ("blur_sigma", -0.1),
-            ("rotation_deg", np.nan),
-            ("shift_x", np.inf),
-            ("brightness", -np.inf),
-        ],
-    )
-    def test_values_out_of_range_are_refused(self, name: str, value: float) -> None:
-        good = unchanged(3)
-        bad = values_of(good, name).copy()
-        bad[1] = value
-        with pytest.raises(ConfigError, match=f"{name} must be .*Received: {name}="):
-            replace(good, **{name: bad})
-
-    @pytest.mark.parametrize("name", [field.name for field in fields(AugmentParameters)])
-    def test_arrays_of_another_shape_or_type_are_refused(self, name: str) -> None:
-        good = unchanged(3)
-        for bad in (
-            values_of(good, name)[:2],
-            values_of(good, name)[np.newaxis],
-            values_of(good, name).astype(np.int64),
-        ):
-            with pytest.raises(ConfigError, match="one entry per image"):
-                replace(good, **{name: bad})
 
     def test_no_images_is_fine(self) -> None:
         empty = apply(noise((0, 4, 5)), unchanged(0))

@@ -27,7 +27,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("KERAS_BACKEND", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(hardware, "_is_installed", lambda package: package == "jax-cuda12-plugin")
+    monkeypatch.setattr(hardware, "installed_version", lambda package: package == "jax-cuda12-plugin")
     return tmp_path
 
 
@@ -126,7 +126,7 @@ def test_a_hidden_gpu_is_not_used_and_said(machine: Path, monkeypatch: pytest.Mo
 def test_a_framework_without_cuda_is_said(
     machine: Path, monkeypatch: pytest.MonkeyPatch, backend: str, installed: set[str], advice: str
 ) -> None:
-    monkeypatch.setattr(hardware, "_is_installed", installed.__contains__)
+    monkeypatch.setattr(hardware, "installed_version", installed.__contains__)
     monkeypatch.setenv("KERAS_BACKEND", backend)
     nvidia_smi(machine, f'echo "{TOLD}"')
     found = training_hardware()

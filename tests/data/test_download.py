@@ -497,18 +497,20 @@ def test_cancelled_while_downloading_and_taken_up_again(server: Any, dest: Path)
 
 
 @pytest.mark.parametrize("stage", [DownloadStage.UNPACKING, DownloadStage.VERIFYING])
-def test_cancelled_while_unpacking(dest: Path, stage: DownloadStage) -> None:
+def test_cancelled_while_unpacking(dest: Path, stage: DownloadStage, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = put_archive(dest, make_archive())
     stages: list[DownloadStage] = []
+    monkeypatch.setattr(download_module, "_REPORT_S", 0.0)
 
-    def asked() -> bool:
-        # The stage is about to be reported when this is asked.
-        return (dest / "chest_xray.unpacking").exists() and (
-            stage is DownloadStage.UNPACKING or count_images(dest / "chest_xray.unpacking") == COUNTS
-        )
+    def stop(progress: DownloadProgress) -> None:
+        stages.append(progress.stage)
+        # The next report finds the request: of another image, or that all are unpacked.
+        last = 0 if stage is DownloadStage.UNPACKING else progress.total
+        if progress.stage is DownloadStage.UNPACKING and progress.done == last:
+            cancel_download(dest)
 
-    with pytest.raises(DownloadError, match="stopped on request"):
-        fetch(dest, cancelled=asked, progress=lambda progress: stages.append(progress.stage))
+    with pytest.raises(DownloadError, match=rf"stopped on request\. Received: stage={stage}"):
+        fetch(dest, progress=stop)
     assert DownloadStage.DONE not in stages
     assert archive.exists()
     assert not (dest / "chest_xray").exists()

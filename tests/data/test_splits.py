@@ -165,7 +165,7 @@ def test_two_patients_with_most_of_the_images_are_refused_where_no_choice_has_bo
     frame = pd.DataFrame(rows, columns=["patient_id", "label"]).assign(subtype="unknown")
     with pytest.raises(DataError) as raised:
         hold_out_patients(frame, fraction=0.5, seed=0)
-    assert_one_line(raised.value, "50\N{NO-BREAK SPACE}%", "both classes on both sides", "use more patients")
+    assert_one_line(raised.value, "50 %", "both classes on both sides", "use more patients")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_too_few_patients_are_refused(normal: list[int], bacteria: list[int]) ->
     frame = table((Split.TRAIN, "none", normal), (Split.TRAIN, "bacteria", bacteria))
     with pytest.raises(DataError) as raised:
         hold_out_patients(frame, fraction=0.2, seed=0)
-    assert_one_line(raised.value, "20\N{NO-BREAK SPACE}%", "at least 5 patients of each class", "use more images")
+    assert_one_line(raised.value, "20 %", "at least 5 patients of each class", "use more images")
 
 
 # --- Assigning rows ---------------------------------------------------------------------------------------------------

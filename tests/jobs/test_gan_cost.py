@@ -14,8 +14,7 @@ from pneumo_core.data.images import array_path, load_array
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.errors import ConfigError
-from pneumo_core.jobs.cost import estimate_cost, remaining_s, required_bytes
-from pneumo_core.jobs.gan_cost import GAN_FINISH_S, gan_bytes
+from pneumo_core.jobs.cost import GAN_FINISH_S, estimate_cost, remaining_s, required_bytes
 from pneumo_core.jobs.runs import submit
 from pneumo_core.jobs.views import RunView, views
 from pneumo_core.records import Label, RunState
@@ -165,10 +164,10 @@ def test_disk_is_enough_for_the_networks_as_they_are_built(index: DataIndex, ask
 
 def test_the_array_cache_counts_where_it_is_missing(index: DataIndex) -> None:
     for size in (64, 128):
-        missing = gan_bytes(config(image_size=size), index)
+        missing = required_bytes(config(image_size=size), index)
         load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=size)
         assert array_path(index.data_id, size).exists()
-        assert missing - gan_bytes(config(image_size=size), index) == len(index.table) * size * size
+        assert missing - required_bytes(config(image_size=size), index) == len(index.table) * size * size
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(tiny_data: Path, tmp_path: Path) -> None:

@@ -423,7 +423,7 @@ def test_words_have_the_directions_right() -> None:
         y, x = np.argwhere(shown[0] > 128).mean(axis=0)
         words = description(parameters, 0)
         if seed % 2:
-            across, down = map(int, re.findall(r"([+-]\d+)\xa0%", words))
+            across, down = map(int, re.findall(r"([+-]\d+) %", words))
             assert (across, down) == (
                 pytest.approx(100 * (x - 70) / 101, abs=1),
                 pytest.approx(100 * (y - 50) / 101, abs=1),

@@ -52,9 +52,6 @@ def curves_panel(comparison: Comparison) -> None:
     pair = pick_pair(comparison, "histories")
     events = read_events(find_run(pair.a)), read_events(find_run(pair.b))
     table = history_points(*events)
-    if table.empty:
-        st.info("The epochs of these runs were not recorded.")
-        return
     figure = histories(*events, (pair.a, pair.b))
     chosen = (comparison.a.selected_on_test, comparison.b.selected_on_test)
     chart(figure, table, title="Loss and accuracy", where=f"{pair.a} and {pair.b}", caption=histories_caption(chosen))

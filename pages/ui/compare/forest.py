@@ -38,13 +38,13 @@ _APART = 0.18
 """Vertical offset of a figure's two intervals from its position on the axis."""
 
 
-def forest(comparison: Comparison, shown: Sequence[Metric] = FOREST) -> go.Figure | NotApplicable:
+def forest(comparison: Comparison) -> go.Figure | NotApplicable:
     """Differences B - A with their 95 % intervals over patients and, thinner, over seeds; a line at no difference.
 
     Shares are in points on one axis, scores as they are on another.
     """
-    panels = [panel for table in forest_panels(comparison, shown) if len(panel := table.dropna(subset="B - A"))]
-    found = {metric: comparison.differences[metric].estimate for metric in shown}
+    panels = [panel for table in forest_panels(comparison, FOREST) if len(panel := table.dropna(subset="B - A"))]
+    found = {metric: comparison.differences[metric].estimate for metric in FOREST}
     if not panels:
         return next(value for value in found.values() if isinstance(value, NotApplicable))
     figure = make_subplots(rows=len(panels), vertical_spacing=0.16, row_heights=[len(panel) for panel in panels])

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pages.ui.cached import index_here, loaded_classifier, of_runs
-from pages.ui.components import show_error
-from pages.ui.pictures import plain
+from pages.ui.components import images_elsewhere, show_error
+from pages.ui.pictures import bounded, plain
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import CorruptError, DataError, RunError
@@ -35,11 +35,7 @@ def data_of(pair: Pair) -> DataIndex | None:
     for data_id in ids:
         if index := index_here(data_id):
             return index
-    st.info(
-        "The images of these runs are not on this machine, so neither they nor heat maps can be shown. Connect the same "
-        f"data set on Dataset (id {plain(' or '.join(ids))}) and they appear here."
-    )
-    st.page_link("pages/dataset.py", label="Go to Dataset")
+    images_elsewhere(ids)
     return None
 
 
@@ -51,7 +47,9 @@ def show_images(index: DataIndex, pair: Pair, rows: pd.DataFrame) -> None:
     shown: list[tuple[dict[Hashable, Any], NDArray[np.uint8]]] = []
     for row in rows.to_dict("records"):
         try:
-            shown.append((row, _pixels(index.root, row["image"], hashes.get(row["image"], ""), side)))
+            data = read_indexed(index.root, row["image"], hashes.get(row["image"], ""))
+            gray = Image.fromarray(decode_gray(data, row["image"]))
+            shown.append((row, np.asarray(bounded(gray, side))))
         except DataError as error:
             st.caption(plain(str(error)))
     files = tuple((row["image"], hashes[row["image"]]) for row, _ in shown)
@@ -102,13 +100,6 @@ def _blended(pixels: NDArray[np.uint8], cam: NDArray[np.float32], opacity: float
 
     heat = heatmap(cam, pixels.shape[1], pixels.shape[0])
     return overlay(pixels, heat, opacity=opacity), not heat.any()
-
-
-def _pixels(root: Path, image_id: str, sha256: str, side: int) -> NDArray[np.uint8]:
-    """A file of the index as gray pixels of at most `side` on its longest side."""
-    image = Image.fromarray(decode_gray(read_indexed(root, image_id, sha256), image_id))
-    image.thumbnail((side, side), Image.Resampling.BILINEAR)
-    return np.asarray(image)
 
 
 def _maps_or_reason(

@@ -108,7 +108,6 @@ def _explore(pair: Pair, table: pd.DataFrame, where: str) -> None:
         picked = st.dataframe(
             chosen.drop(columns="cell"),
             hide_index=True,
-            width="stretch",
             height=min(320, 38 + 35 * len(chosen)),
             key=f"images {pair.a} {pair.b} {cell}",
             on_select="rerun",

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 import streamlit as st
 
-from pages.ui.components import show_error
+from pages.ui.components import pick_split, show_error
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.inference.compared import Group, balanced_pairs, groups, side_ids
@@ -80,19 +80,7 @@ def pick_sides() -> tuple[Ids, Ids]:
 def pick_compared_split(evident: Collection[Split]) -> Split:
     """Let the reader choose the split (``?split=``), test first."""
     known = [split for split in (Split.TEST, Split.VAL) if split in evident]
-    if not known:
-        return Split.TEST
-    requested = st.query_params.get("split")
-    chosen = st.segmented_control(
-        "Split",
-        known,
-        required=True,
-        default=Split(requested) if requested in known else known[0],
-        format_func=str,
-        key="in_split",
-    )
-    st.query_params["split"] = (chosen or known[0]).value
-    return chosen or known[0]
+    return pick_split(known, "in_split") if known else Split.TEST
 
 
 def pick_pair(comparison: Comparison, part: str) -> Pair:

@@ -87,7 +87,7 @@ def _results(points: Points, prevalence: float, stake: float) -> None:
         words = f"Confusion matrix of {letter} at a threshold of {score_text(point.rates.threshold)}"
         with place:
             st.markdown(f"**{words}** · {side.where}, n = {point.rates.n:,}")
-            st.plotly_chart(charts.confusion(counts), width="stretch", key=f"point {letter}", alt=words)
+            st.plotly_chart(charts.confusion(counts), key=f"point {letter}", alt=words)
             st.caption(f"{counts.fn:,} PNEUMONIA images missed, {counts.fp:,} false alarms.")
     show_rows(rates_table({f"{side.letter}, {side.where}": point for side, point in points}, prevalence, stake))
     left, right = st.columns(2, gap="large")

@@ -1,7 +1,5 @@
 """Controls of two operating points: rule, prevalence, thresholds and threshold probability, all kept in the address."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 import streamlit as st
@@ -54,7 +52,7 @@ def pick_rule(offered: list[str]) -> tuple[str, float | None]:
     if rule in _VALUES:
         label, low, high, usual, step = _VALUES[rule]
         key = f"point_value_{rule}"
-        _unless_set(key, lambda: _requested("value", low, high) if st.query_params.get("rule") == rule else None, usual)
+        _unless_set(key, _requested("value", low, high) if st.query_params.get("rule") == rule else None, usual)
         value = right.number_input(label, low, high, step=step, key=key)
     _keep("rule", None if rule == OWN else rule)
     _keep("value", None if value is None else f"{value:g}")
@@ -65,7 +63,7 @@ def pick_prevalence(side: Shown) -> float:
     own = float(side.evidence.y_true.mean())
     low, high = _PREVALENCE
     usual = min(high, max(low, 100 * own))
-    _unless_set("point_prevalence", lambda: _requested("prevalence", low, high), usual)
+    _unless_set("point_prevalence", _requested("prevalence", low, high), usual)
     chosen = st.slider(
         "Prevalence of PNEUMONIA where the model would be used",
         low,
@@ -82,7 +80,7 @@ def pick_prevalence(side: Shown) -> float:
 def pick_stake() -> float:
     """The threshold probability of the net benefit of both runs, one of `operating.GRID`; it does not change the thresholds."""
     requested = _requested("stake", GRID[0], GRID[-1])
-    _unless_set("point_stake", lambda: None if requested is None else round(requested, 2), _STAKE)
+    _unless_set("point_stake", None if requested is None else round(requested, 2), _STAKE)
     stake = st.select_slider(
         "Threshold probability for net benefit", GRID, format_func="{:.2f}".format, key="point_stake"
     )
@@ -130,7 +128,7 @@ def pick_thresholds(sides: tuple[Shown, Shown], start: tuple[float, ...], rule: 
     *places, last = st.columns([4, 4, 1], vertical_alignment="bottom")
     found = []
     for place, side, key, first in zip(places, sides, keys, start, strict=True):
-        _unless_set(key, partial(_requested, key, 0.0, 1.0), first)
+        _unless_set(key, _requested(key, 0.0, 1.0), first)
         words = f"Threshold of {side.letter} (the rule's: {first:.3f})"
         threshold = place.slider(words, 0.0, 1.0, step=0.001, format="%.3f", key=key)
         _keep(key, None if threshold == first else f"{threshold:g}")
@@ -148,16 +146,13 @@ def _requested(name: str, low: float, high: float) -> float | None:
     return value if low <= value <= high else None
 
 
-def _unless_set(key: str, requested: Callable[[], float | None], usual: float) -> None:
-    if key not in st.session_state:
-        value = requested()
-        st.session_state[key] = usual if value is None else value
+def _unless_set(key: str, requested: float | None, usual: float) -> None:
+    st.session_state.setdefault(key, usual if requested is None else requested)
 
 
 def _keep(name: str, value: str | None) -> None:
     """Write a choice into the address; None removes it."""
     if value is None:
-        if name in st.query_params:
-            del st.query_params[name]
+        st.query_params.pop(name, None)
     elif st.query_params.get(name) != value:
         st.query_params[name] = value

@@ -54,8 +54,8 @@ def ours_against_report(comparison: Comparison) -> None:
     with st.expander(f"Inconsistencies of the report ({len(INCONSISTENCIES)})"):
         for item in INCONSISTENCIES:
             st.markdown(
-                f"**{plain(item.title)}.** {plain(item.says)}  \n**Facts:* {plain(item.so)}  \n"
-                f"**Consequence:* {plain(item.matters)}"
+                f"**{plain(item.title)}.** {plain(item.says)}  \n*Facts:* {plain(item.so)}  \n"
+                f"*Consequence:* {plain(item.matters)}"
             )
 
 
@@ -103,10 +103,6 @@ def _side(letter: str, side: Side, run: ReportRun) -> Table:
     table = report_table(letter, side, run)
     show_table(table, f"test{selected}")
     with st.expander(f"Other numbers of the report on this training, beside {letter}"):
-        st.dataframe(
-            others_frame(run, side),
-            hide_index=True,
-            width="stretch",
-            alt=f"Other numbers of the report, beside {letter}",
-        )
+        alt = f"Other numbers of the report, beside {letter}"
+        st.dataframe(others_frame(run, side), hide_index=True, alt=alt)
     return table

@@ -10,6 +10,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages.ui.charts import laid_out
+from pages.ui.table import download
 from pneumo_core.data.audit import Finding, audit
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import percent
@@ -77,18 +79,11 @@ def count_figure(table: pd.DataFrame, *, as_shares: bool) -> go.Figure:
                 customdata=list(zip(counts, shares, strict=True)),
                 hovertemplate=f"%{{y}}, {name}: %{{customdata[0]:,}} images (%{{customdata[1]:.1%}})<extra></extra>",
             )
-    figure.update_layout(
-        barmode="stack",
-        height=240,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": 1.05, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
-        xaxis={
-            "title": "share of the split's images" if as_shares else "images",
-            "tickformat": ".0%" if as_shares else ",",
-        },
-        yaxis={"autorange": "reversed"},
-    )
-    return figure
+    what = ("share of the split's images", ".0%") if as_shares else ("images", ",")
+    figure.update_xaxes(title=what[0], tickformat=what[1])
+    figure.update_yaxes(autorange="reversed")
+    figure.update_layout(barmode="stack", legend_traceorder="normal")
+    return laid_out(figure, 240, 1.05, top=8)
 
 
 def show_summary(index: DataIndex) -> None:
@@ -122,10 +117,10 @@ def show_summary(index: DataIndex) -> None:
         "ignored": index.ignored,
     }
     left, right = st.columns([1, 3])
-    left.download_button("This summary (JSON)", json.dumps(facts, indent=2), f"{index.data_id}.json", on_click="ignore")
-    right.download_button(
-        "Every record (CSV)", lambda: table.to_csv(index=False), f"{index.data_id}.csv", on_click="ignore"
-    )
+    with left:
+        download("This summary (JSON)", json.dumps(facts, indent=2), f"{index.data_id}.json", "application/json")
+    with right:
+        download("Every record (CSV)", lambda: table.to_csv(index=False), f"{index.data_id}.csv", "text/csv")
 
 
 def _show_findings(findings: Sequence[Finding]) -> None:

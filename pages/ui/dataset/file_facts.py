@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from pages.ui.charts import laid_out
 from pneumo_core.evaluation.intervals import area_estimates
 from pneumo_core.evaluation.metrics import auroc
 from pneumo_core.records import Estimate, Label, NotApplicable
@@ -73,16 +74,9 @@ def histogram(values: Mapping[Label, NDArray[np.float64]], name: str) -> tuple[g
             customdata=counts,
             hovertemplate="%{x:.4g}: %{y:.1%}, %{customdata:,} images<extra>" + label.name + "</extra>",
         )
-    figure.update_layout(
-        barmode="overlay",
-        bargap=0,
-        height=320,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis_title=name,
-        yaxis={"title": "share of the class", "tickformat": ".0%"},
-    )
-    return figure, table
+    figure.update_xaxes(title=name)
+    figure.update_yaxes(title="share of the class", tickformat=".0%")
+    return laid_out(figure, 320, 1.02, top=8, barmode="overlay", bargap=0), table
 
 
 def scatter(table: pd.DataFrame) -> tuple[go.Figure, int]:
@@ -99,14 +93,9 @@ def scatter(table: pd.DataFrame) -> tuple[go.Figure, int]:
             marker={"color": COLORS[label], "size": 6, "opacity": 0.75},
             hovertemplate="%{x} × %{y} pixels<extra>" + label.name + "</extra>",
         )
-    figure.update_layout(
-        height=320,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis_title="width (pixels)",
-        yaxis_title="height (pixels)",
-    )
-    return figure, len(drawn)
+    figure.update_xaxes(title="width (pixels)")
+    figure.update_yaxes(title="height (pixels)")
+    return laid_out(figure, 320, 1.02, top=8), len(drawn)
 
 
 def quantile_table(numbers: Mapping[Label, NDArray[np.float64]]) -> pd.DataFrame:

@@ -8,9 +8,10 @@ import streamlit as st
 
 from pages.ui.dataset.filters import chosen_filters, matching
 from pages.ui.pictures import picture, plain, thumbnail
-from pneumo_core.data.index import DataIndex
+from pages.ui.table import download
+from pneumo_core.data.index import DataIndex, records
 from pneumo_core.errors import DataError
-from pneumo_core.records import ImageRecord, Label, Split, Subtype
+from pneumo_core.records import ImageRecord, Subtype
 
 _PAGE_SIZE = 24
 _MOST_RELATED = 12
@@ -35,9 +36,7 @@ def _show_grid(index: DataIndex, found: pd.DataFrame) -> None:
         shown = found.iloc[first : first + _PAGE_SIZE]
         patients = f"{found['patient_id'].nunique():,} patients"
         st.caption(f"{first + 1:,} to {first + len(shown):,} of {len(found):,} images, {patients}", width="content")
-        st.download_button(
-            "These records (CSV)", lambda: found.to_csv(index=False), f"{index.data_id}.csv", on_click="ignore"
-        )
+        download("These records (CSV)", lambda: found.to_csv(index=False), f"{index.data_id}.csv", "text/csv")
     _tiles(index, shown, "grid")
     st.caption("The address of this page holds the filters, the page and the image: copy it to share this view.")
 
@@ -54,7 +53,7 @@ def _show_detail(index: DataIndex, found: pd.DataFrame, requested: str) -> None:
             f"{plain(f'image={received}')}; go back to the grid and choose one."
         )
         return
-    record = _records(rows)[0]
+    record = records(rows)[0]
     left, right = st.columns([3, 2], gap="large")
     with left:
         try:
@@ -107,7 +106,7 @@ def _related(index: DataIndex, record: ImageRecord, column: str, none: str) -> N
 def _tiles(index: DataIndex, rows: pd.DataFrame, place: str) -> None:
     """Thumbnails, each with a button that opens it."""
     grid = st.grid(8, min_column_width=140, gap="small")
-    for record in _records(rows):
+    for record in records(rows):
         with grid.container(border=True, gap="xxsmall"):
             try:
                 data = thumbnail(str(index.root), record.image_id, record.sha256)
@@ -135,20 +134,6 @@ def _close(page: int | None) -> None:
     st.query_params.pop("image", None)
     if page is not None:
         st.session_state["page"] = page
-
-
-def _records(rows: pd.DataFrame) -> list[ImageRecord]:
-    return [
-        ImageRecord(
-            **{
-                **{str(name): value for name, value in row.items()},
-                "split": Split(row["split"]),
-                "label": Label(row["label"]),
-                "subtype": Subtype(row["subtype"]),
-            }
-        )
-        for row in rows.to_dict("records")
-    ]
 
 
 def _words(record: ImageRecord) -> str:

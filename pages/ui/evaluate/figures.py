@@ -1,8 +1,7 @@
-"""Parts of the Evaluate page: the split in the address, figures, operating point and details."""
+"""Parts of the Evaluate page: figures and operating point."""
 
 import streamlit as st
 
-from pages.ui.pictures import plain
 from pages.ui.table import data_frame, show_rows
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.report import EvaluationReport
@@ -20,26 +19,6 @@ _RULES = {
     OperatingRule.HALF: "fixed at 0.5, so nothing was chosen.",
     OperatingRule.YOUDEN: "the threshold with the highest sensitivity + specificity on {split}.",
 }
-
-
-def pick_split(report: EvaluationReport) -> Split:
-    """Let the reader choose a split; the choice is in the address (``?split=``) and survives a change of page."""
-    known = [split for split in (Split.TEST, Split.VAL, Split.TRAIN) if split in report.splits]
-    if st.session_state.get("split_shown") not in known:
-        requested = st.query_params.get("split", st.session_state.get("chosen_split"))
-        if requested is not None and requested not in known:
-            st.warning(f"This run has no figures on {plain(repr(requested[:40]))}; showing {known[0].value}.")
-        st.session_state["split_shown"] = Split(requested) if requested in known else known[0]
-    chosen = st.segmented_control(
-        "Split",
-        known,
-        required=True,
-        format_func=lambda split: f"{split.value} ({report.splits[split].n:,} images)",
-        key="split_shown",
-    )
-    chosen = chosen or known[0]
-    st.session_state["chosen_split"] = st.query_params["split"] = chosen.value
-    return chosen
 
 
 def figures(report: EvaluationReport, split: Split) -> None:
@@ -61,7 +40,7 @@ def figures(report: EvaluationReport, split: Split) -> None:
         st.caption(f"{part.ignored_replicates} bootstrap replicates lacked a class: AUROC and AUPRC leave them out.")
     with st.expander("All figures of all splits as a table"):
         table = evaluation_tables.every_figure(report)
-        st.dataframe(data_frame(table), hide_index=True, width="stretch", height="content", alt=table.caption)
+        st.dataframe(data_frame(table), hide_index=True, height="content", alt=table.caption)
 
 
 def operating_point(report: EvaluationReport, split: Split) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui import charts
 from pages.ui.cached import index_here
-from pages.ui.components import chart
+from pages.ui.components import chart, images_elsewhere
 from pages.ui.pictures import plain, thumbnail
 from pages.ui.table import download
 from pneumo_core.data.index import DataIndex
@@ -59,7 +59,6 @@ def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, s
     st.dataframe(
         table,
         hide_index=True,
-        width="stretch",
         height=360,
         key="images",
         column_config={"probability": number, "error": number},
@@ -67,11 +66,7 @@ def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, s
     )
     index = index_here(view.data.data_id)
     if index is None:
-        st.info(
-            "The images of this run are not on this machine, so they cannot be shown. Connect the same data set on Dataset "
-            f"(id {view.data.data_id or 'unknown'}) and they appear here."
-        )
-        st.page_link("pages/dataset.py", label="Go to Dataset")
+        images_elsewhere([view.data.data_id])
         return
     st.markdown(f"**The {min(_WORST, len(table))} with the largest error, misclassified first** · {where}")
     _gallery(index, table.head(_WORST))
@@ -97,18 +92,13 @@ def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
 def downloads(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
     """The evidence, the report and the classification table as files."""
     run_id = view.run_id
-    files = (
-        ("Predictions of all splits (CSV)", predicted.to_csv(index=False), f"{run_id}-predictions.csv", "text/csv"),
-        # What is stored may be of an older schema; this is what the page shows.
-        ("Report (JSON)", json.dumps(report_to_dict(report), indent=1), f"{run_id}-report.json", "application/json"),
-        (
-            f"Classification table, {place(report, split)} (CSV)",
-            table_csv(classification(report.splits[split].table, "Classification table")),
-            f"{run_id}-{split.value}-classification.csv",
-            "text/csv",
-        ),
-    )
+    stored = json.dumps(report_to_dict(report), indent=1)  # Of this schema; the file may be of an older one.
+    table = classification(report.splits[split].table, "Classification table")
+    name = f"{run_id}-{split.value}-classification.csv"
     with st.container(horizontal=True):
-        for label, data, name, mime in files:
-            download(label, data, name, mime)
+        download(
+            "Predictions of all splits (CSV)", predicted.to_csv(index=False), f"{run_id}-predictions.csv", "text/csv"
+        )
+        download("Report (JSON)", stored, f"{run_id}-report.json", "application/json")
+        download(f"Classification table, {place(report, split)} (CSV)", table_csv(table), name, "text/csv")
     st.caption("Each prediction has its logit, probability and class. No image is in any of these files.")

@@ -124,9 +124,8 @@ def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pa
     for sample, row in zip(samples, shown.to_dict("records"), strict=True):
         nearest = learned.iloc[row["nearest"]]
         with grid.cell():
-            with st.container(
-                horizontal=True, wrap=False, gap="small"
-            ):  # Columns would stand below each other on a phone.
+            # Columns would stand below each other on a phone.
+            with st.container(horizontal=True, wrap=False, gap="small"):
                 with st.container(gap="xxsmall"):
                     generated_badge()
                     _image(sample, f"generated image, sample {row['sample']}")

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from pages.ui.cached import samples_of
 from pages.ui.gan.pictures import enlarged, real_images
+from pages.ui.gan.runs import is_finished
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.evaluation.wording import percent_text
 from pneumo_core.records import Estimate, NotApplicable
-from pneumo_core.runs.files import is_there
-from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import gan_run_config
 
@@ -99,11 +98,7 @@ def error_table(answers: tuple[Answer, ...]) -> pd.DataFrame:
 
 def game_panel(run: RunDirectory, index: DataIndex | None) -> None:
     """The game about a finished DCGAN; its state survives a change of page."""
-    if not is_there(run.manifest):
-        st.info(
-            f"The game needs a finished DCGAN; the state of this one is '{run_state(run).value}'. The tab 'Train' follows or "
-            "resumes it."
-        )
+    if not is_finished(run, "The game"):
         return
     real = real_images(run, index)
     if real is None:

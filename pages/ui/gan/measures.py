@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui.cached import of_runs
+from pages.ui.gan.runs import is_finished
 from pages.ui.pictures import plain
 from pages.ui.table import download, text_frame
 from pneumo_core.data.synthetic import MARK
@@ -13,8 +14,6 @@ from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.reporting.document import table_csv
 from pneumo_core.reporting.gan_tables import measures_table, words_of
 from pneumo_core.reporting.glossary import TERMS
-from pneumo_core.runs.files import is_there
-from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, find_run, verified_file
 from pneumo_core.runs.submission import gan_run_config
 
@@ -59,13 +58,7 @@ def finished_measures(run: RunDirectory) -> GanMeasures | None:
     Raises:
         CorruptError: They are not what was written.
     """
-    if not is_there(run.manifest):
-        st.info(
-            f"Samples are measured when a DCGAN has finished, and this one is {run_state(run).value}. The tab 'Train' follows "
-            "it, or resumes it."
-        )
-        return None
-    return _read(run.run_id)
+    return _read(run.run_id) if is_finished(run, "Measuring samples") else None
 
 
 @of_runs(st.cache_resource, max_entries=4, show_spinner=False)

@@ -11,10 +11,11 @@ from pages.ui.pictures import plain
 from pages.ui.state import needed_index
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.source import default_folder
-from pneumo_core.data.synthetic import sheet
+from pneumo_core.data.synthetic import SHEET_COLUMNS, sheet
 from pneumo_core.errors import DataError
 from pneumo_core.jobs.runs import view
 from pneumo_core.reporting.glossary import TERMS
+from pneumo_core.runs.files import store_errors
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import gan_run_config
 
@@ -41,6 +42,18 @@ def generated_badge() -> None:
 def real_badge() -> None:
     """The badge of real images next to generated ones."""
     st.badge("real", icon=":material/radiology:", color="green")
+
+
+def sheet_epochs(run: RunDirectory) -> list[int]:
+    """Epochs after which a DCGAN saved a sheet of samples, in order."""
+    with store_errors(run.path):
+        return sorted(int(path.stem.removeprefix("sheet-")) for path in run.path.glob(f"sheet-{'[0-9]' * 5}.png"))
+
+
+def sheet_words(pixels: NDArray[np.uint8], epoch: int) -> str:
+    """What a sheet shows."""
+    count = pixels.shape[0] // (pixels.shape[1] // SHEET_COLUMNS) * SHEET_COLUMNS
+    return f"{count} generated images after epoch {epoch:,}"
 
 
 def draw_settings() -> tuple[int, float | None]:

@@ -8,6 +8,9 @@ from pneumo_core.data.gan_arm import collapse_of
 from pneumo_core.data.index import DataIndex
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.records import RunState
+from pneumo_core.runs.files import is_there
+from pneumo_core.runs.status import run_state
+from pneumo_core.runs.store import RunDirectory
 
 
 def choose_gan(index: DataIndex | None) -> RunView | None:
@@ -43,6 +46,17 @@ def choose_gan(index: DataIndex | None) -> RunView | None:
     elif not item.problem and (collapse := collapse_of(item.run)):
         st.warning(plain(f"Its samples have collapsed: {collapse}."))
     return item
+
+
+def is_finished(run: RunDirectory, what: str) -> bool:
+    """Whether a DCGAN has finished; if not, the page says so, and `what` needs it."""
+    finished = is_there(run.manifest)
+    if not finished:
+        st.info(
+            f"{what} needs a finished DCGAN; the state of this one is '{run_state(run).value}'. The tab 'Train' follows or "
+            "resumes it; the timeline under 'Samples' shows what it has drawn so far."
+        )
+    return finished
 
 
 def _rank(item: RunView, index: DataIndex | None) -> tuple[bool, bool, bool]:

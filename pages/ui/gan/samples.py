@@ -9,11 +9,14 @@ from pages.ui.gan.pictures import (
     draw_settings,
     enlarged,
     generated_badge,
+    sheet_epochs,
+    sheet_words,
     show_beside,
     show_between,
     show_numbered,
     truncation_words,
 )
+from pages.ui.gan.runs import is_finished
 from pages.ui.pictures import plain
 from pages.ui.table import download
 from pneumo_core.data.images import decode_gray
@@ -44,11 +47,8 @@ def samples_panel(run: RunDirectory, index: DataIndex | None) -> None:
     )
     if section == SECTIONS[0]:
         _timeline(run)
-    elif not is_there(run.manifest):
-        st.info(
-            f"'{section}' needs a finished DCGAN; the state of this one is '{run_state(run).value}'. 'Timeline' shows what it "
-            "has drawn so far; the tab 'Train' follows or resumes it."
-        )
+    elif not is_finished(run, f"'{section}'"):
+        return
     elif section == SECTIONS[1]:
         _new_samples(run)
     elif section == SECTIONS[2]:
@@ -65,10 +65,7 @@ def _timeline(run: RunDirectory) -> None:
     is_finished = is_there(run.manifest)
     if not is_finished and run_state(run).is_live:
         st.button("Load newer sheets", icon=":material/refresh:")
-    with store_errors(run.path):
-        epochs = sorted(
-            int(path.stem.removeprefix("sheet-")) for path in run.path.glob("sheet-" + "[0-9]" * 5 + ".png")
-        )
+    epochs = sheet_epochs(run)
     if not epochs:
         st.info("There is no sheet of samples yet. A run saves the first after one epoch.")
         return
@@ -87,8 +84,7 @@ def _timeline(run: RunDirectory) -> None:
         st.error(plain(str(error)))
         return
     side = pixels.shape[1] // SHEET_COLUMNS
-    count = pixels.shape[0] // side * SHEET_COLUMNS
-    caption = f"{count} generated images after epoch {epoch:,} of {gan_run_config(run).epochs:,}"
+    caption = f"{sheet_words(pixels, epoch)} of {gan_run_config(run).epochs:,}"
     generated_badge()
     shown = enlarged(pixels, SHEET_WIDTH)
     st.image(shown, width=shown.shape[1], output_format="PNG", alt=f"A sheet of {caption}")

@@ -9,10 +9,9 @@ import streamlit as st
 from plotly.subplots import make_subplots
 
 from pages.ui.charts import DASHED, MODEL, SYNTHETIC, laid_out
-from pages.ui.components import chart, show_error
-from pages.ui.gan.pictures import generated_badge
+from pages.ui.components import KEPT, chart, choose_preset, seed_number, show_error, whole_number
+from pages.ui.gan.pictures import generated_badge, sheet_epochs, sheet_words
 from pages.ui.pictures import plain
-from pages.ui.train.balance import KEPT
 from pages.ui.train.form import choose_executor
 from pages.ui.train.launch import cost_lines, hardware, run_button
 from pages.ui.train.runs import run_panel
@@ -21,13 +20,11 @@ from pneumo_core.config.gan import COLLAPSE_LIMIT, GAN_PRESETS, GAN_SIZES, GanCo
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import require_learnable
-from pneumo_core.data.synthetic import SHEET_COLUMNS
 from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.curves import gan_points
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Label, RunState, Split
 from pneumo_core.reporting.drawing import COLORS
-from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import store_errors
 from pneumo_core.runs.store import RunDirectory
 
@@ -54,15 +51,7 @@ def live_panel(run_id: str) -> None:
 def _choose(index: DataIndex) -> GanConfig:
     left, right = st.columns([2, 1], gap="large")
     with left:
-        preset = st.radio(
-            "Preset",
-            list(Preset),
-            index=list(Preset).index(Preset.QUICK),
-            format_func=lambda preset: preset.value,
-            captions=[GAN_PRESETS[preset].summary for preset in Preset],
-            key="gan_preset",
-            **KEPT,
-        )
+        preset = choose_preset("gan_preset", [GAN_PRESETS[preset].summary for preset in Preset])
         label = st.segmented_control(
             "Class, and its training images",
             list(Label),
@@ -84,20 +73,12 @@ def _choose(index: DataIndex) -> GanConfig:
             key="gan_size",
             **KEPT,
         )
-        epochs = st.number_input(
-            "Epochs", 1, 100_000, gan_config(preset).epochs, key=f"gan_epochs {preset.value}", **KEPT
-        )
-        seed = st.number_input(
-            "Seed",
-            0,
-            2**31 - 1,
-            help=TERMS["seed"],
-            key="gan_seed",
-            **KEPT,
-        )
+        usual = gan_config(preset).epochs
+        epochs = whole_number("Epochs", 1, 100_000, usual, key=f"gan_epochs {preset.value}")
+        seed = seed_number("Seed", "gan_seed")
     with st.expander(f"About the preset '{preset.value}'"):
         st.markdown("\n".join(f"- {caveat}" for caveat in GAN_PRESETS[preset].caveats))
-    return gan_config(preset, seed=int(seed), label=Label(label), epochs=int(epochs), image_size=int(size))
+    return gan_config(preset, seed=seed, label=Label(label), epochs=epochs, image_size=int(size))
 
 
 def _curves(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
@@ -146,15 +127,13 @@ def gan_figure(epochs: pd.DataFrame, label: Label) -> go.Figure:
 
 def _newest_sheet(run: RunDirectory) -> None:
     """The latest samples of the fixed latents."""
-    with store_errors(run.path):
-        names = sorted(run.path.glob("sheet-" + "[0-9]" * 5 + ".png"))
-        if not names:
-            return
-        data = names[-1].read_bytes()
+    epochs = sheet_epochs(run)
+    if not epochs:
+        return
+    path = run.sheet(epochs[-1])
+    with store_errors(path):
+        pixels = decode_gray(path.read_bytes(), path.name)
     generated_badge()
-    pixels = decode_gray(data, names[-1].name)
-    epoch = int(names[-1].stem.removeprefix("sheet-"))
-    count = pixels.shape[0] // (pixels.shape[1] // SHEET_COLUMNS) * SHEET_COLUMNS
-    caption = f"{count} generated images after epoch {epoch:,}"
+    caption = sheet_words(pixels, epochs[-1])
     st.image(pixels, width="stretch", output_format="PNG", alt=f"A sheet of {caption}")
     st.caption(f"{caption}, always of the same latents. 'Samples' has those of earlier epochs.")

@@ -1,34 +1,20 @@
-"""Parts of the Predict page: samples, a bounded image, the probability on a scale."""
+"""Parts of the Predict page: samples, and the probability on a scale."""
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-from numpy.typing import NDArray
-from PIL import Image
 
 from pages.ui.charts import REFERENCE
 from pages.ui.pictures import plain
-from pneumo_core.data.index import DataIndex
+from pneumo_core.data.index import DataIndex, records
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.calibration import calibrated_threshold, described
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import NAMES, interval_text, percent, value_text
 from pneumo_core.inference.classify import Classifier, Prediction
-from pneumo_core.records import ImageRecord, Label, Metric, NotApplicable, Split, Subtype
+from pneumo_core.records import ImageRecord, Label, Metric, NotApplicable, Split
 from pneumo_core.reporting.drawing import COLORS
-
-_LONGEST_SIDE = 1024
-
-
-def bounded(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image of at most 1,024 pixels on its longest side: what a page can show, and quick to blend and send."""
-    height, width = pixels.shape
-    scale = _LONGEST_SIDE / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
 
 
 def pick_sample(index: DataIndex, split: Split) -> ImageRecord:
@@ -55,10 +41,7 @@ def pick_sample(index: DataIndex, split: Split) -> ImageRecord:
     st.session_state["sample_position"] = ids.index(chosen)
     if requested is not None or chosen != ids[0]:
         st.query_params["image"] = chosen
-    row = table[table["image_id"] == chosen].iloc[0].to_dict()
-    return ImageRecord(
-        **{**row, "split": Split(row["split"]), "label": Label(row["label"]), "subtype": Subtype(row["subtype"])}
-    )
+    return records(table[table["image_id"] == chosen])[0]
 
 
 def show_rates(report: EvaluationReport) -> None:
@@ -101,7 +84,7 @@ def show_probability(prediction: Prediction, raw: float, model: Classifier) -> t
             f"loss is {after.log_loss:.3f} with it and {before.log_loss:.3f} without. With another prevalence "
             "or other imaging it may not be valid."
         )
-    st.plotly_chart(probability_figure(shown, threshold), width="stretch", config={"displayModeBar": False})
+    st.plotly_chart(probability_figure(shown, threshold), config={"displayModeBar": False})
     return threshold, scale
 
 

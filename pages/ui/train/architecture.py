@@ -47,12 +47,8 @@ def network_panel() -> None:
     layers = vgg16_layers() if chosen is Architecture.VGG16 else baseline_layers()
     words = "Height is the side of a layer's output, width its channels; drawn from the layers that training builds."
     st.caption(f"{_NOTES[chosen]} {words}")
-    st.plotly_chart(
-        architecture_figure(layers),
-        width="stretch",
-        config={"displayModeBar": False},
-        alt=f"{NETWORKS[chosen]}. {words}",
-    )
+    alt = f"{NETWORKS[chosen]}. {words}"
+    st.plotly_chart(architecture_figure(layers), config={"displayModeBar": False}, alt=alt)
     architecture_table(layers)
 
 
@@ -125,12 +121,5 @@ def architecture_table(layers: Sequence[LayerSpec]) -> None:
             "trainable": [layer.trainable for layer in layers],
         }
     )
-    st.dataframe(
-        table,
-        hide_index=True,
-        width="stretch",
-        column_config={
-            "parameters": st.column_config.NumberColumn(format="localized"),
-            "trainable": st.column_config.NumberColumn(format="localized"),
-        },
-    )
+    number = st.column_config.NumberColumn(format="localized")
+    st.dataframe(table, hide_index=True, column_config={"parameters": number, "trainable": number})

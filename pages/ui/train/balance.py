@@ -1,24 +1,21 @@
 """The form's controls for class imbalance, and the choice of a DCGAN."""
 
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
-from pages.ui.components import run_name
+from pages.ui.components import KEPT, run_name
 from pages.ui.notes import balance_note
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import Balance, TrainConfig
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.gan_arm import collapse_of, follow_gan, require_gan
 from pneumo_core.data.index import DataIndex
+from pneumo_core.evaluation.wording import percent
 from pneumo_core.jobs.runs import views
 from pneumo_core.records import RunState
 from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import find_run
-
-KEPT: dict[str, Any] = {"persist_state": "session"}
-"""Options of a form's control whose value survives a change of page."""
 
 _SHARES = (25, 50, 100)  # Percentages of the gap between the classes.
 
@@ -41,18 +38,18 @@ def choose_balance(config: TrainConfig, index: DataIndex) -> TrainConfig:
     )
     if not arm.adds_images:
         return replace(config, balance=arm)
-    percent = st.segmented_control(
+    closed = st.segmented_control(
         "Percentage of the gap that is closed",
         _SHARES,
         default=100,
         required=True,
-        format_func=lambda percent: f"{percent} %",
+        format_func=lambda closed: percent(closed / 100, 0),
         key="gap",
         **KEPT,
     )
     if arm is not Balance.GAN:
-        return replace(config, balance=arm, gap_percent=percent)
-    config = follow_gan(replace(config, balance=arm, gap_percent=percent, gan_run=_gan(index)))
+        return replace(config, balance=arm, gap_percent=closed)
+    config = follow_gan(replace(config, balance=arm, gap_percent=closed, gan_run=_gan(index)))
     require_gan(config, index)
     if collapse := collapse_of(find_run(str(config.gan_run))):
         st.warning(plain(f"The samples of this DCGAN have collapsed: {collapse}."))

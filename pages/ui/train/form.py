@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from pages.ui.components import KEPT, choose_preset, seed_number, whole_number
 from pages.ui.notes import expected
 from pages.ui.train.architecture import NETWORKS
-from pages.ui.train.balance import KEPT, choose_balance
+from pages.ui.train.balance import choose_balance
 from pneumo_core.config.augment_file import read_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, FineTuneConfig, Preset, TrainConfig
 from pneumo_core.config.presets import PRESETS, preset_config
@@ -51,15 +52,8 @@ def choose(index: DataIndex) -> Choice:
             key="network",
             **KEPT,
         )
-        preset = st.radio(
-            "Preset",
-            list(Preset),
-            index=list(Preset).index(Preset.QUICK),
-            format_func=lambda preset: preset.value,
-            captions=[f"{PRESETS[preset].summary}  \n{expected(architecture, preset, index)}" for preset in Preset],
-            key="preset",
-            **KEPT,
-        )
+        captions = [f"{PRESETS[preset].summary}  \n{expected(architecture, preset, index)}" for preset in Preset]
+        preset = choose_preset("preset", captions)
     with right:
         count = st.segmented_control(
             "Number of seeds",
@@ -70,17 +64,10 @@ def choose(index: DataIndex) -> Choice:
             key="seeds",
             **KEPT,
         )
-        seed = st.number_input(
-            "Seed" if count == 1 else "First seed",
-            0,
-            2**31 - 1,
-            help=TERMS["seed"],
-            key="seed",
-            **KEPT,
-        )
+        seed = seed_number("Seed" if count == 1 else "First seed", "seed")
     with st.expander(f"About the preset '{preset.value}'"):
         st.markdown("\n".join(f"- {caveat}" for caveat in PRESETS[preset].caveats_of(architecture)))
-    usual = preset_config(architecture, preset, seed=int(seed))
+    usual = preset_config(architecture, preset, seed=seed)
     with st.expander("Advanced: epochs, augmentation, class imbalance"):
         left, right = st.columns(2, gap="large")
         with left:
@@ -95,40 +82,19 @@ def choose(index: DataIndex) -> Choice:
 def _phases(usual: TrainConfig) -> TrainConfig:
     """Epochs, and for VGG16 feature views and fine-tuning; each preset of each network keeps its own values."""
     own = f"{usual.architecture.value} {usual.preset.value}"
-    epochs = st.number_input(
-        "Most epochs",
-        1,
-        1000,
-        usual.epochs,
-        help="Training stops earlier if the validation loss no longer decreases.",
-        key=f"epochs {own}",
-        **KEPT,
-    )
-    config = replace(usual, epochs=int(epochs))
+    words = "Training stops earlier if the validation loss no longer decreases."
+    epochs = whole_number("Most epochs", 1, 1000, usual.epochs, key=f"epochs {own}", words=words)
+    config = replace(usual, epochs=epochs)
     if usual.architecture is not Architecture.VGG16:
         return config
-    views = st.number_input(
-        "Feature views",
-        0,
-        10,
-        usual.feature_views,
-        help=TERMS["feature views"],
-        key=f"views {own}",
-        **KEPT,
-    )
-    config = replace(config, feature_views=int(views))
+    words = TERMS["feature views"]
+    views = whole_number("Feature views", 0, 10, usual.feature_views, key=f"views {own}", words=words)
+    config = replace(config, feature_views=views)
     if not st.toggle("Fine-tune the last block afterwards", key=f"fine-tune {own}", **KEPT):
         return config
-    more = st.number_input(
-        "Maximum epochs of fine-tuning",
-        1,
-        100,
-        5,
-        help=TERMS["fine-tuning"],
-        key=f"fine-tune epochs {own}",
-        **KEPT,
-    )
-    return replace(config, fine_tune=FineTuneConfig(int(more)))
+    key, words = f"fine-tune epochs {own}", TERMS["fine-tuning"]
+    more = whole_number("Maximum epochs of fine-tuning", 1, 100, 5, key=key, words=words)
+    return replace(config, fine_tune=FineTuneConfig(more))
 
 
 def _augmentation(usual: TrainConfig) -> AugmentConfig:

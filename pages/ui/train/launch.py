@@ -14,11 +14,11 @@ from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.hardware import Hardware, training_hardware
 from pneumo_core.config.run import RunConfig, run_id
 from pneumo_core.data.index import DataIndex, require_trainable
-from pneumo_core.errors import RunNotFoundError
+from pneumo_core.errors import ConfigError, RunNotFoundError
 from pneumo_core.jobs.cost import estimate_cost, required_bytes
 from pneumo_core.jobs.runs import Executor, submit, view
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.settings import settings
+from pneumo_core.settings import named_vgg16_weights
 from pneumo_core.study import Study, progress
 
 _STARTED = "run_to_show"
@@ -90,14 +90,13 @@ def _where(executor: Executor) -> str:
 
 
 def _show_weights() -> None:
-    named = settings().vgg16_weights
+    try:
+        named = named_vgg16_weights()
+    except ConfigError as error:
+        st.warning(plain(str(error)))
+        return
     if named is None:
         st.caption("PNEUMO_VGG16_WEIGHTS is not set: Keras downloads the ImageNet weights (59 MB) unless it has them.")
-    elif not named.is_file():
-        st.warning(
-            f"PNEUMO_VGG16_WEIGHTS must name a file. Received: {plain(str(named))}, which does not exist, so a run would "
-            "fail. Put the file there, or unset it to have Keras download it."
-        )
 
 
 def run_button(config: RunConfig, index: DataIndex, executor: Executor) -> None:

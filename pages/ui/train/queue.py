@@ -73,14 +73,13 @@ def _words(item: RunView, place: int | None) -> str:
 
 
 def _cancel(items: Sequence[RunView]) -> None:
-    problems = []
+    are_cancelled = True
     for item in items:
         try:
             cancel(item.run_id)
         except PneumoError as error:
             # It has ended in the meantime, or its cluster does not answer; the others are still cancelled.
-            problems.append(error)
-    for problem in problems:
-        show_error(problem)
-    if not problems:
+            show_error(error)
+            are_cancelled = False
+    if are_cancelled:
         st.rerun()

@@ -56,7 +56,6 @@ def runs_table(known: Sequence[RunView]) -> None:
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
-        width="stretch",
         on_select=pick,
         selection_mode="single-row",
         key=key,
@@ -115,7 +114,7 @@ def _history(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
     if any(event.get("kind") == "epoch" for event in events):
         on_test = isinstance(item.config, TrainConfig) and item.config.selected_on_test
         # Curves change once per epoch; the key keeps zoom and hover between updates.
-        st.plotly_chart(history(events, selected_on_test=on_test), width="stretch", key=f"history_{item.run_id}")
+        st.plotly_chart(history(events, selected_on_test=on_test), key=f"history_{item.run_id}")
     elif item.state is RunState.RUNNING:
         st.caption("Curves appear after the first epoch.")
 
