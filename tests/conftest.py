@@ -129,7 +129,8 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     if root.name.startswith("popen-"):  # One of several processes of pytest-xdist, whose folders lie in a common one.
         root = root.parent
     path, done = root / "shared" / name, root / "shared" / f"{name}.done"
-    with hold_lock(root / "shared" / f"{name}.lock", timeout_s=PATIENCE_S):
+    # Twice the limit: whoever makes it may itself wait for as long.
+    with hold_lock(root / "shared" / f"{name}.lock", timeout_s=2 * PATIENCE_S):
         if not done.exists():
             make(path)
             done.touch()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BRIEFLY_S", "PATIENCE_S", "app_test", "looked_again", "wait_for"]
 
-PATIENCE_S: Final = 300.0
+PATIENCE_S: Final = 900.0
 """The one limit for everything that is to happen. It only ends a test that would hang, so it costs a passing one nothing."""
 
 BRIEFLY_S: Final = 0.1
