@@ -218,7 +218,7 @@ def test_what_is_not_finished_has_no_measures_yet(finished_gan: RunDirectory, ta
     unfinished(finished_gan, RunState.FAILED, "samples must differ from each other")
     page = opened(show=tab)
     assert not page.exception
-    assert "when a DCGAN has finished, and this one is failed" in texts(page)
+    assert "needs a finished DCGAN; the state of this one is 'failed'" in texts(page)
 
 
 @pytest.mark.parametrize("tab", ["Measures", "Copies"])
