@@ -126,14 +126,15 @@ def has_model(view: RunView) -> bool:
 
 
 def pick_split(known: Sequence[Split], key: str, words: Callable[[Split], str] = str) -> Split:
-    """Let the reader choose a split; the choice is in the address (``?split=``) and survives a change of page."""
+    """Let the reader choose a split; the choice is in the address (``?split=``), and a page remembers its own."""
+    remembered = f"chosen {key}"
     if st.session_state.get(key) not in known:
-        requested = st.query_params.get("split", st.session_state.get("chosen_split"))
+        requested = st.query_params.get("split", st.session_state.get(remembered))
         if requested is not None and requested not in known:
-            st.warning(f"This run has no figures on {plain(repr(requested[:40]))}; showing {known[0].value}.")
+            st.warning(f"There are no figures on {plain(repr(requested[:40]))}; showing {known[0].value}.")
         st.session_state[key] = next((split for split in known if split == requested), known[0])
     chosen = st.segmented_control("Split", known, required=True, format_func=words, key=key) or known[0]
-    st.session_state["chosen_split"] = st.query_params["split"] = chosen.value
+    st.session_state[remembered] = st.query_params["split"] = chosen.value
     return chosen
 
 

@@ -86,7 +86,8 @@ def _content(path: Path) -> bytes:
 
 def _refused(must: str, received: str) -> ConfigError:
     return ConfigError(
-        f"an augmentation file must {must}. Received: {received}; save the settings again on the Augmentation page"
+        f"an augmentation file must {must}. Received: {received}; "
+        "save the settings again with this version, on the Augmentation page"
     )
 
 

@@ -15,9 +15,8 @@ from onnx import numpy_helper
 
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.gan_arm import collapse_of
-from pneumo_core.data.images import load_array
 from pneumo_core.data.index import load_index
-from pneumo_core.errors import CorruptError, RunError
+from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation.calibration import calibration_to_dict
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import report_to_dict
@@ -82,7 +81,7 @@ def publish(
     gray levels is recorded.
 
     Args:
-        run: A finished run; a classifier's data set must still be in its place.
+        run: A finished run; a classifier's images must still be here, as files or as an array.
         evidence_only: Leave a classifier's model out, so that the run can be read and compared but cannot predict: tens of
             kilobytes instead of megabytes.
         progress: Called with images done and their total.
@@ -149,9 +148,13 @@ def _compare(
     index = load_index(data_id)
     session = load_session(small)
     predictions = read_predictions(run)
-    ids = index.table["image_id"].tolist()
-    rows = pd.Index(ids).get_indexer(predictions["image_id"])
-    images = load_array(index.root, ids, data_id=data_id, size=session.image_size)
+    rows = pd.Index(index.table["image_id"]).get_indexer(predictions["image_id"])
+    if (absent := rows < 0).any():
+        first = predictions["image_id"][absent].iloc[0]
+        raise DataError(
+            f"the data set must have the run's images. Received: missing={absent.sum()}, the first {first!r}"
+        )
+    images = index.pixels(session.image_size, progress)
     received, expected = run_batches(session, images, rows, progress).logit, predictions["logit"].to_numpy()
     threshold = read_report(run).operating_point.threshold
     changed = int(np.sum((probability(received) >= threshold) != (probability(expected) >= threshold)))

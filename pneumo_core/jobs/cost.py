@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -280,15 +279,17 @@ def _measured_gan_speed(config: GanConfig) -> float | None:
 
 def _local_trainings(architecture: Architecture) -> Iterator[tuple[RunConfig, int, list[dict[str, Any]]]]:
     """Config, number of training images and events of the trainings on this machine's kind of device, the newest first."""
-    here = _device(keras_backend())
     for run in list_runs():
         if run.is_published or run.architecture is not architecture or not is_there(run.trained):
             continue
-        with suppress(StoreError, ConfigError, KeyError, TypeError, ValueError):  # A damaged run has no usable speed.
+        try:
             facts, submitted, events = read_json(run.trained), read_config(run), read_events(run)
             images = int(facts["images"]["train"]) + int(facts.get("images_added", 0))
-            if (facts["device"]["backend"], facts["device"]["kind"]) == here:
-                yield submitted, images, events
+            device = facts["device"]["backend"], facts["device"]["kind"]
+        except (StoreError, ConfigError, KeyError, TypeError, ValueError):  # A damaged run has no usable speed.
+            continue
+        if device == _device(keras_backend()):
+            yield submitted, images, events
 
 
 @cache

@@ -247,6 +247,17 @@ def test_val_is_offered_where_both_have_it() -> None:
     assert "test, selected on test, n = 90" in everything
 
 
+def test_the_split_of_evaluate_is_not_that_of_a_comparison() -> None:
+    a, _ = two_runs()
+    page = app_test(ROOT / "app.py")
+    page.query_params.update(run=a.run_id, split="val")
+    page.switch_page("pages/evaluate.py").run()
+    assert page.segmented_control(key="split_shown").value == Split.VAL
+    page.query_params.clear()
+    page.switch_page("pages/compare.py").run()
+    assert page.segmented_control(key="in_split").value == Split.TEST
+
+
 @pytest.mark.parametrize("split", ["train", "nonsense", "<b>"])
 def test_an_unknown_split_shows_test(split: str) -> None:
     a, b = two_runs()
