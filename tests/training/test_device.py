@@ -75,7 +75,7 @@ def test_description_names_what_is_installed() -> None:
     assert any("tensorflow" in name for name in facts["versions"])
 
 
-def test_a_version_that_cannot_be_told_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_version_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a GPU machine TensorFlow is installed under its own name, and there is no tensorflow-cpu."""
 
     def only_tensorflow(package: str) -> str:
@@ -83,7 +83,7 @@ def test_a_version_that_cannot_be_told_is_left_out(monkeypatch: pytest.MonkeyPat
             raise PackageNotFoundError(package)
         return "2.21.0" if package == "tensorflow" else version(package)
 
-    monkeypatch.setattr("pneumo_core.training.device.version", only_tensorflow)
+    monkeypatch.setattr("pneumo_core.config.hardware.version", only_tensorflow)
     names = set(describe(Device("tensorflow", "gpu", "x", "float32", "auto", 1))["versions"])
     assert names == {"keras", "tensorflow", "numpy", "onnx", "onnxruntime"}
 
