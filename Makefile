@@ -3,6 +3,7 @@
 # make venv    set everything up                             make resolve    wheels for each platform and Python
 # make test-browser   tests in a browser                                    make test-random  tests in random order
 # make test-portable  tests of numbers as other processors compute, and as JAX does
+# make mutants        a sample of small errors put into the evaluation and the documents: do the tests notice?
 #
 # Another Python: make PYTHON=/path/to/python3.12. Another environment: VENV=dir. Without uv: INSTALLER=pip.
 # Arguments: ARGS="-k store", ARGS="--server.port 80".
@@ -31,14 +32,16 @@ SIZE := 2.3 GB
 endif
 
 DEV_SIZE := 0.5 GB
+MUTANTS_SIZE := 23 MB
 
 # An empty file says what is installed: its name holds a checksum of the requirements, so nothing is done twice and a change
 # is never missed.
 checksum = $(shell cat $(1) constraints.txt | cksum | cut -d ' ' -f 1)
 RUNTIME_STAMP := $(VENV)/.runtime-$(KIND)-$(call checksum,$(RUNTIME))
 DEV_STAMP := $(VENV)/.dev-$(KIND)-$(call checksum,$(RUNTIME) requirements-dev.txt)
+MUTANTS_STAMP := $(VENV)/.mutants-$(KIND)-$(call checksum,$(RUNTIME) requirements-dev.txt requirements-mutants.txt)
 
-.PHONY: run test test-random test-browser test-portable check coverage venv resolve clean
+.PHONY: run test test-random test-browser test-portable mutants check coverage venv resolve clean
 
 run: $(RUNTIME_STAMP)
 	@echo "Starting the app: about 3 s, the very first time about 15 s"
@@ -59,6 +62,10 @@ test-random: $(DEV_STAMP)
 # The number-sensitive tests again as other processors compute, and those of JAX; ARGS=--short as CI does, in one go.
 test-portable: $(DEV_STAMP)
 	$(BIN)/python -m tests.portable $(ARGS)
+
+# docs/mutants.md tells what it found; ARGS="--count 50 --seed 2" draws fewer and others, and names of mutants run these alone.
+mutants: $(MUTANTS_STAMP)
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 check: $(DEV_STAMP)
 	@echo "Lint and format (ruff)"
@@ -100,6 +107,12 @@ $(DEV_STAMP): $(RUNTIME_STAMP)
 	@$(BIN)/python install.py --installer=$(INSTALLER) --size="$(DEV_SIZE) more" -r $(RUNTIME) -r requirements-dev.txt
 	@touch $@
 
+$(MUTANTS_STAMP): $(DEV_STAMP)
+	@rm -f $(VENV)/.mutants-*
+	@$(BIN)/python install.py --installer=$(INSTALLER) --size="$(MUTANTS_SIZE) more" -r $(RUNTIME) -r requirements-dev.txt \
+		-r requirements-mutants.txt
+	@touch $@
+
 # Whether the tested set has a wheel of each package for each supported platform and Python; uv reads the environment markers of
 # the platform asked for. onnxruntime's wheels begin with macOS 14.
 PLATFORMS := x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin x86_64-pc-windows-msvc
@@ -118,5 +131,5 @@ resolve: | $(BIN)/pip
 
 # The environment stays; a folder given as VENV may hold more than we put there.
 clean:
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov .coverage .coverage.*
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov mutants .coverage .coverage.*
 	find . -path "./$(VENV)" -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
+FILES = ("requirements.txt", "requirements-gpu.txt", "requirements-dev.txt", "requirements-mutants.txt")
 OWN = {"app", "benchmarks", "install", "pages", "pneumo_core", "tests"}
 
 # Needed without being imported by us, and by whom.
@@ -102,7 +103,8 @@ def test_program_imports_only_what_requirements_name() -> None:
 def test_tests_and_benchmarks_import_only_what_requirements_name() -> None:
     modules = third_party("tests", "benchmarks")
     assert "pytest" in modules
-    assert not_required(modules, names(requirements("requirements.txt", "requirements-dev.txt"))) == {}
+    required = names(requirements("requirements.txt", "requirements-dev.txt"))
+    assert not_required(modules - {"mutmut"}, required) == {}  # That one is needed where somebody runs `make mutants`.
 
 
 def test_module_that_no_requirement_brings_is_reported() -> None:
@@ -115,7 +117,7 @@ def test_each_requirement_is_imported_by_us_or_by_one_that_we_name() -> None:
     assert names(requirements("requirements.txt")) - imported - IMPORTED_BY_OTHERS.keys() == set()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-gpu.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", FILES)
 def test_each_line_has_a_range_and_a_reason(name: str) -> None:
     for line in lines(name):
         _, mark, reason = line.partition(" # ")
@@ -167,7 +169,7 @@ def test_constraints_are_exact_and_name_each_distribution_once() -> None:
 
 def test_constraints_satisfy_the_ranges() -> None:
     pinned = constraints()
-    for item in requirements("requirements.txt", "requirements-gpu.txt", "requirements-dev.txt"):
+    for item in requirements(*FILES):
         if item.name == "kaggle":
             continue
         (exact,) = pinned[canonicalize_name(item.name)].specifier

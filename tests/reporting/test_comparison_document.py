@@ -122,3 +122,101 @@ def test_report_of_2020_stands_beside_each_side(one_run: Compared) -> None:
     weights = replace(b, config={**b.config, "balance": "class-weight"})
     blocks = comparison_document(one_run.comparison, one_run.facts_a, (weights,)).blocks
     assert any(isinstance(block, Paragraph) and "class-weight" in block.text for block in blocks)
+
+
+SECTIONS = [
+    "Verdict",
+    "The question",
+    "Figures and differences",
+    "Paired statistics",
+    "Spread over seeds",
+    "Errors by class",
+    "Curves",
+    "Calibration",
+    "Operating points",
+    "Slices",
+    "Training",
+    "Against the report of 2020",
+    "The report itself",
+    "Published results",
+    "Runs",
+    "Limits",
+    "Methods",
+]
+
+
+def ends(*names: str) -> str:
+    return " ".join(f"{name} {name}_low {name}_high {name}_n" for name in names)
+
+
+RATES = ends("sensitivity", "specificity", "ppv", "npv")
+COLUMNS = {
+    "sides": ["", "A", "B"],
+    "figures": ["figure", "A", "B", "B \N{MINUS SIGN} A", "p"],
+    "agreement": ["A", "B", "both right", "only A", "only B", "both wrong", "p", "p, clustered", "p, Holm"],
+    "auroc-pairs": ["A", "B", "AUROC A", "AUROC B", "B \N{MINUS SIGN} A (95 %)", "p", "p, clustered", "p, Holm"],
+    "seeds": ["figure", "A", "B", "B \N{MINUS SIGN} A (95 % over seeds)", "p (Welch)"],
+    "confusion": ["", "run", "seed", "threshold", "TN", "FP", "FN", "TP"],
+    "classification": ["", "run", "row", "precision", "recall", "f1-score", "support"],
+    "calibration": ["", "run", "Brier", "log loss", "ECE", "slope (95 %)", "intercept (95 %)"],
+    "validation-calibration": ["run", "calibration", "Brier", "log loss", "ECE"],
+    "operating-points": ["", "run", "rule", "threshold", "Sensitivity", "Specificity", "PPV", "NPV"],
+    "slices-vgg16-000000000000": ["slice", "images of patients", "sensitivity", "specificity", "accuracy", "AUROC"],
+    "slices-vgg16-100000000000": ["slice", "images of patients", "sensitivity", "specificity", "accuracy", "AUROC"],
+    "against-report-a": [
+        "figure",
+        "place",
+        "report",
+        "ours (95 %)",
+        "ours \N{MINUS SIGN} report",
+        "the report's value is",
+    ],
+    "against-parameters-a": ["parameters", "place", "report", "ours", "equal"],
+    "against-report-b": [
+        "figure",
+        "place",
+        "report",
+        "ours (95 %)",
+        "ours \N{MINUS SIGN} report",
+        "the report's value is",
+    ],
+    "against-parameters-b": ["parameters", "place", "report", "ours", "equal"],
+    "inconsistencies": ["subject", "report", "facts", "consequence"],
+    "published": ["source", "model", "accuracy", "sensitivity", "specificity", "AUROC", "comparable", "note"],
+    "runs": [
+        *("run", "images in train / val / test", "parameters", "trainable", "epochs", "training", "memory", "device"),
+    ],
+    "settings-differ": ["setting", "vgg16-000000000000, vgg16-100000000000"],
+    "settings-alike": ["name", "value"],
+    "versions": ["what", "value", "runs"],
+}
+FILE_COLUMNS = {
+    "figures": f"figure {ends('a', 'b', 'difference')} p",
+    "agreement": "a b both_right only_a only_b both_wrong p p_clustered p_holm",
+    "auroc-pairs": "a b auroc_a auroc_b difference difference_low difference_high p p_clustered p_holm",
+    "seeds": "figure a_mean a_sd a_runs b_mean b_sd b_runs difference difference_low difference_high p",
+    "classification": "side run row precision recall f1 support",
+    "calibration": "side run brier log_loss ece brier_low brier_high log_loss_low log_loss_high "
+    "slope slope_low slope_high intercept intercept_low intercept_high",
+    "validation-calibration": "run calibration slope intercept n "
+    "brier_before brier_after log_loss_before log_loss_after ece_before ece_after",
+    "operating-points": f"side run rule threshold {RATES}",
+    "slices-vgg16-000000000000": "group slice n patients smallest few "
+    + ends("sensitivity", "specificity", "accuracy", "auroc"),
+    "against-report-a": "figure place report ours ours_low ours_high n difference inside",
+    "published": "source model accuracy sensitivity specificity AUROC n comparable accuracy is note link",
+}
+"""Headings of the CSV files, which programs read."""
+
+
+def test_sections_and_headings_of_tables(one_run: Compared, three_runs: Compared) -> None:
+    blocks = document_of(one_run).blocks
+    assert [block.text for block in blocks if isinstance(block, Heading)] == SECTIONS
+    columns = {table.name: list(table.columns) for table in tables(document_of(one_run))}
+    assert {**columns, "seeds": list(table(document_of(three_runs), "seeds").columns)} == COLUMNS
+
+
+def test_headings_of_files(three_runs: Compared) -> None:
+    found = tables(document_of(three_runs))
+    headings = {one.name: " ".join(one.data.columns) for one in found if one.data and one.name in FILE_COLUMNS}
+    assert headings == FILE_COLUMNS
