@@ -16,6 +16,26 @@ def test_items_are_numbered_1_to_42_and_each_has_an_answer(one_run: Compared) ->
         assert all(item.asks and item.where for item in items)
 
 
+def test_items_stand_in_the_checklist_s_sections(one_run: Compared) -> None:
+    items = claim_items(one_run.facts_a, one_run.comparison)
+    counts = {section: sum(item.section == section for item in items) for section in (item.section for item in items)}
+    assert counts == {
+        "title and abstract": 2,
+        "introduction": 2,
+        "study design": 2,
+        "data": 7,
+        "reference standard": 5,
+        "data partitions": 3,
+        "model": 3,
+        "training": 3,
+        "evaluation": 5,
+        "results: data": 2,
+        "results: performance": 3,
+        "discussion": 2,
+        "other information": 3,
+    }
+
+
 def test_what_was_not_done_is_told(one_run: Compared) -> None:
     answers = {item.number: item.answer for item in claim_items(one_run.facts_a, one_run.comparison)}
     # No annotators of our own, sample size, external data, flow diagram, demographics, registration.

@@ -33,6 +33,7 @@ def card(one_run: Compared, *, selected_on_test: bool = False) -> Document:
 def test_sections_are_those_of_the_paper(one_run: Compared) -> None:
     blocks = card(one_run).blocks
     assert [block.text for block in blocks if isinstance(block, Heading) and block.level == 1] == MITCHELL
+    assert [block for block in blocks if isinstance(block, Heading) and block.level > 1] == [Heading("Calibration", 2)]
 
 
 def test_figures_are_the_reports(one_run: Compared) -> None:

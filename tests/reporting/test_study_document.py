@@ -27,6 +27,8 @@ def test_summary_adjusts_over_all_comparisons(one_run: Compared, three_runs: Com
     summary = next(table for table in tables(study_document(compared)) if table.name == "summary")
     assert isinstance(summary, Table)
     assert summary.data is not None
+    headings = "a b runs difference difference_low difference_high p p_holm test"
+    assert " ".join(summary.data.columns) == headings
     raw = [accuracy_p(one.comparison)[0] for one in compared]
     numbers = [p for p in raw if isinstance(p, float)]
     assert len(numbers) == 3
