@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from pneumo_core.evaluation.comparison import Evidence
+from pneumo_core.evaluation.metrics import Confusion, roc_curve
 from pneumo_core.evaluation.operating import decision_curve, rates
-from pneumo_core.evaluation.prevalence import at_prevalence, benefit_at
+from pneumo_core.evaluation.prevalence import at_prevalence, at_threshold, benefit_at
 from pneumo_core.evaluation.reliability import probability_scores, reliability
 from pneumo_core.records import Estimate, NotApplicable
 
@@ -38,6 +41,21 @@ def test_net_benefit_is_the_curves_at_that_threshold() -> None:
     assert found.low < found.value < found.high
     assert found.n == 80
     assert benefit_at(NotApplicable("no curve"), 0.5) == NotApplicable("no curve")
+
+
+def test_a_run_at_a_threshold_that_is_not_its_own() -> None:
+    logit = np.log(PROBABILITY / (1 - PROBABILITY))
+    table = pd.DataFrame({"label": Y_TRUE, "logit": logit, "patient_id": PATIENTS})
+    run = Evidence("r", 0, 0.5, False, table)
+    curve = decision_curve(Y_TRUE, PROBABILITY, PATIENTS, 0.25)
+    found = at_threshold(run, 0.85, 0.25, 0.5, curve)
+    # None of the 30 NORMAL images reaches 0.85, 40 of the 50 others do.
+    assert found.confusion == Confusion(tn=30, fp=0, fn=10, tp=40)
+    assert found.rates == rates(Y_TRUE, PROBABILITY, PATIENTS, 0.85)
+    assert found.values == at_prevalence(found.rates, 0.25)
+    assert found.benefit == benefit_at(curve, 0.5)
+    assert found.roc == roc_curve(Y_TRUE, run.probability)
+    assert found.curve is curve
 
 
 def test_scores_of_probabilities_are_means_over_the_images() -> None:

@@ -403,7 +403,9 @@ def with_value(data: Any, path: tuple[Any, ...], new: Any) -> Any:
     return changed
 
 
-@pytest.mark.parametrize("junk", [None, [None], {"value": 1}, float("nan"), "1\n2"], ids=repr)
+@pytest.mark.parametrize(
+    "junk", [None, [None], {"value": 1}, float("nan"), "1\n2"], ids=["none", "list", "object", "nan", "lines"]
+)
 def test_no_value_can_be_replaced_by_junk(report: EvaluationReport, junk: Any) -> None:
     data = report_to_dict(report)
     for path in places(data):

@@ -24,7 +24,7 @@ from pneumo_core.data.phantom import write_phantoms
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.evaluation.curves import gan_points
 from pneumo_core.evaluation.generator.measures import FeatureMeasures
-from pneumo_core.evaluation.generator.memorisation import Memorisation, nearest_pairs
+from pneumo_core.evaluation.generator.memorisation import Memorisation
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.inference.gan_measures import GanMeasures, read_learned, read_measures
 from pneumo_core.jobs.runs import view
@@ -246,14 +246,6 @@ def memorised(**changes: Any) -> Memorisation:
         flagged=(False, True, False, True),
     )
     return replace(found, **changes)
-
-
-def test_pairs_come_nearest_first_with_their_quantile() -> None:
-    frame = nearest_pairs(memorised())
-    assert frame["sample"].tolist() == [1, 3, 0, 2]
-    assert frame["nearest"].tolist() == [0, 0, 2, 1]
-    assert frame["quantile"].tolist() == pytest.approx([0.0, 0.0, 0.75, 1.0])
-    assert frame["flagged"].tolist() == [True, True, False, False]
 
 
 def test_copies_show_the_nearest_pairs_side_by_side(finished_gan: RunDirectory) -> None:

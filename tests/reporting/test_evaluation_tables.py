@@ -81,7 +81,9 @@ def test_the_classification_csv_keeps_every_digit(evidence: pd.DataFrame) -> Non
 
 def test_every_figure_of_every_split_is_there_with_its_interval_and_n(evidence: pd.DataFrame) -> None:
     report = report_on(evidence, OperatingRule.HALF, selected_on_test=True)
-    frame = data_frame(every_figure(report))
+    table = every_figure(report)
+    assert table.columns == ("split", "figure", "value")
+    frame = data_frame(table)
     assert len(frame) == 2 * 9
     row = frame[(frame["split"] == "test, selected on test") & (frame["figure"] == "Sensitivity")].iloc[0]
     estimate = report.splits[Split.TEST].sensitivity
@@ -158,6 +160,7 @@ def test_a_splits_figures_have_value_interval_and_n(evidence: pd.DataFrame) -> N
     report = report_on(evidence, OperatingRule.HALF, selected_on_test=True)
     table, part = figures(report, Split.TEST), report.splits[Split.TEST]
     assert table.caption == "Figures on split test, selected on test"
+    assert table.columns == ("figure", "value", "95 % interval", "n")
     npv, counts = part.npv, part.confusion
     assert isinstance(npv, Estimate)
     ends = f"{100 * npv.low:.1f} to {100 * npv.high:.1f} %"

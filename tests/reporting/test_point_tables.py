@@ -22,7 +22,7 @@ def test_rates_of_a_threshold() -> None:
     missing = NotApplicable("no curve")
     point = AtThreshold(counts, rates, values, estimate(0.37), missing, missing)
     table = rates_table({"A, test": point}, 0.05, 0.4)
-    assert table.columns == ("", "A, test")
+    assert (table.name, table.columns) == ("rates", ("", "A, test"))
     assert dict(table.rows) == {
         "Threshold": "0.321",
         "PNEUMONIA: detected, missed": "15, 5",

@@ -11,7 +11,9 @@ from pneumo_core.runs.submission import RunData
 
 def facts_by_name(preset: Preset, manifest: dict[str, Any]) -> dict[str, str]:
     config = preset_config(Architecture.BASELINE, preset)
-    return dict(facts_of("baseline-0123456789ab", RunData("abc", is_phantom=True), config, manifest).rows)
+    table = facts_of("baseline-0123456789ab", RunData("abc", is_phantom=True), config, manifest)
+    assert table.columns == ("fact", "value")
+    return dict(table.rows)
 
 
 def test_facts_are_read_from_the_manifest() -> None:

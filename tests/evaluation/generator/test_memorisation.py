@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.generator.memorisation import EXPECTED_SHARE, LEVELS, memorisation
+from pneumo_core.evaluation.generator.memorisation import (
+    EXPECTED_SHARE,
+    LEVELS,
+    Memorisation,
+    memorisation,
+    nearest_pairs,
+)
 from pneumo_core.records import Estimate
 
 
@@ -88,3 +94,23 @@ def test_quantiles_are_those_of_the_distances() -> None:
 def test_a_single_patient_is_refused() -> None:
     with pytest.raises(DataError, match="different=1"):
         memorisation(draws(13, 5), draws(14, 5), np.zeros(5))
+
+
+def test_pairs_come_nearest_first_with_their_quantile() -> None:
+    found = Memorisation(
+        threshold=0.2,
+        share=Estimate(0.5, 0.2, 0.8, 4),
+        expected_share=0.01,
+        levels=(0.01, 0.5, 1.0),
+        sample_quantiles=(0.0, 0.3, 0.6),
+        real_quantiles=(0.1, 0.3, 0.5),
+        nearest=(2, 0, 1, 0),
+        distance=(0.4, 0.05, 0.6, 0.05),
+        flagged=(False, True, False, True),
+    )
+    frame = nearest_pairs(found)
+    assert frame["sample"].tolist() == [1, 3, 0, 2]
+    assert frame["nearest"].tolist() == [0, 0, 2, 1]
+    assert frame["distance"].tolist() == [0.05, 0.05, 0.4, 0.6]
+    assert frame["quantile"].tolist() == pytest.approx([0.0, 0.0, 0.75, 1.0])
+    assert frame["flagged"].tolist() == [True, True, False, False]
