@@ -342,6 +342,27 @@ def test_patients_of_both_sets_are_no_chance_of_their_own() -> None:
     assert 0 < z_apart < 0.8 * z_paired
 
 
+def test_patients_of_both_sets_count_once_in_a_loop_over_them() -> None:
+    sides = []
+    for seed, patients in ((8, 12), (9, 15)):
+        y_true, logit, _, patient = scores(seed, patients=patients)
+        v10, v01 = placements(y_true, logit)
+        area = float(roc_auc_score(y_true, logit))
+        variance = slow_clustered_variance(y_true, patient, v10, v01, area)
+        added = dict.fromkeys(patient, 0.0)
+        for names, values in ((patient[y_true == 1], v10), (patient[y_true == 0], v01)):
+            for name, one in zip(names, values, strict=True):
+                added[name] += (one - area) / values.size
+        sides.append((y_true, logit, patient, area, variance, added))
+    (y_a, a, patient_a, area_a, variance_a, added_a), (y_b, b, patient_b, area_b, variance_b, added_b) = sides
+    everyone, shared = added_a.keys() | added_b.keys(), added_a.keys() & added_b.keys()
+    assert 5 < len(shared) < len(everyone) < 20
+    covariance = sum(added_a[name] * added_b[name] for name in shared) * len(everyone) / (len(everyone) - 1)
+    expected = slow_p(area_b - area_a, variance_a + variance_b - 2 * covariance)
+    found = result(delong_unpaired(y_a, a, patient_a, y_b, b, patient_b))
+    assert found.p_clustered == pytest.approx(expected, rel=1e-9)
+
+
 # Several tests, and seeds
 
 

@@ -76,7 +76,7 @@ def test_a_subtype_is_ranked_against_all_normal_images() -> None:
         part = frame[(frame["subtype"] == name) | (frame["label"] == 0)]
         assert value(each.auroc) == pytest.approx(roc_auc_score(part["label"], part["logit"]))
         assert each.n == each.n_pneumonia == (frame["subtype"] == name).sum()
-        assert isinstance(each.specificity, NotApplicable)
+        assert each.specificity == NotApplicable("no image of the slice is NORMAL")
 
 
 def test_facts_part_a_split_into_quarters_and_kinds_of_file() -> None:

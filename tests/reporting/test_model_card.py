@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import evaluate
@@ -28,6 +30,15 @@ MITCHELL = [
 def card(one_run: Compared, *, selected_on_test: bool = False) -> Document:
     report = evaluate(predictions(0), run_id="r", rule=OperatingRule.YOUDEN, selected_on_test=selected_on_test)
     return model_card(one_run.facts_a[0], report)
+
+
+@pytest.mark.parametrize(
+    ("is_phantom", "images"), [(True, "phantoms, drawn by a program"), (False, "chest X-rays of children")]
+)
+def test_subtitle_tells_what_it_was_trained_on(one_run: Compared, is_phantom: bool, images: str) -> None:
+    run = replace(one_run.facts_a[0], data={"is_phantom": is_phantom})
+    report = evaluate(predictions(0), run_id="r", rule=OperatingRule.YOUDEN, selected_on_test=False)
+    assert model_card(run, report).subtitle == f"vgg16, preset sound, trained on {images}"
 
 
 def test_sections_are_those_of_the_paper(one_run: Compared) -> None:

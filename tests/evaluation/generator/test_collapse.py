@@ -65,6 +65,16 @@ def test_one_image_with_much_noise_fails() -> None:
     assert found.ms_ssim.value > found.ms_ssim_limit
 
 
+def test_four_samples_are_enough() -> None:
+    assert check(draws(6, 4)).twins.n == 4
+
+
+def test_copies_are_twins_though_real_images_have_twins_too() -> None:
+    """Half of the real images' median distance is 0 then, and so is the copies' distance."""
+    found = collapse(np.repeat(draws(2, 2), 2, axis=0), draws(0, 200), PATIENTS, real_distances=np.zeros(200))
+    assert (found.twin_distance, found.twins.value) == (0, 1)
+
+
 def test_known_distances_change_nothing() -> None:
     real = draws(0, 200)
     known = nearest_apart(real, PATIENTS)[1]
@@ -73,5 +83,7 @@ def test_known_distances_change_nothing() -> None:
 
 @pytest.mark.parametrize("shape", [(0, 32, 32), (3, 32, 32), (10, 16, 16)])
 def test_bad_input_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(DataError, match="requires 4 samples"):
+    with pytest.raises(
+        DataError, match=r"^the check for collapse requires 4 samples, two pairs, of the real images' size\. R"
+    ):
         check(np.zeros(shape, np.uint8))

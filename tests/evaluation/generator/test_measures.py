@@ -123,6 +123,9 @@ def test_floors_are_means_over_halves(slow: dict[str, list[float]]) -> None:
         assert (estimate.low, estimate.high) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])), rel=1e-9)
         assert estimate.n == pytest.approx(120, abs=2)
     assert found.space == "test, block 1"
+    real, generated = features(shift=0.5).real, features(shift=0.5).generated
+    assert found.kid == discrepancy.kid(real, generated, PATIENTS)
+    assert found.fid == discrepancy.fid(real, generated, PATIENTS)
     assert found.kid_ratio == ratio(found.kid, found.kid_floor.high, "")
     assert found.fid_ratio_to_mean == ratio(found.fid_matched, found.fid_floor.value, "")
 

@@ -81,6 +81,12 @@ def test_copies_are_flagged_though_the_data_holds_duplicates() -> None:
     assert found.flagged == (True,) + (False,) * 9
 
 
+def test_a_sample_at_the_threshold_is_not_flagged() -> None:
+    real = np.array([[0.0, 0.0], [9.0, 0.0]])
+    found = memorisation(np.array([[0.0, 2.0], [0.0, 1.5]]), real, np.arange(2), np.array([2.0, 2.0]))
+    assert (found.threshold, found.distance, found.flagged) == (2.0, (2.0, 1.5), (False, True))
+
+
 def test_quantiles_are_those_of_the_distances() -> None:
     real, samples = draws(11, 60), draws(12, 40)
     known = np.linspace(0.2, 0.5, 60)

@@ -38,6 +38,11 @@ def test_nearest_feature(small_chunks: None) -> None:
     np.testing.assert_allclose(distances, every.min(axis=1), rtol=1e-9)
 
 
+def test_two_groups_are_enough() -> None:
+    indices, distances = nearest_apart(np.array([[0.0], [1.0], [5.0]]), np.array(["a", "a", "b"]))
+    assert (indices.tolist(), distances.tolist()) == ([2, 2, 1], [5.0, 4.0, 4.0])
+
+
 def test_nearest_apart_is_of_another_group(small_chunks: None) -> None:
     rng = np.random.default_rng(2)
     images = rng.standard_normal((40, 3))
