@@ -9,7 +9,7 @@ from itertools import pairwise
 from pneumo_core.evaluation.wording import estimate_text
 from pneumo_core.records import Estimate, Metric
 from pneumo_core.reporting.comparison_document import comparison_document
-from pneumo_core.reporting.document import Document, Heading, KeyValues, PageBreak, Paragraph, Table
+from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, PageBreak, Paragraph, Table
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.study_document import Compared
 from tests.reporting.conftest import HOSTILE
@@ -94,6 +94,37 @@ def test_hostile_names_are_text(make_compared: Callable[..., Compared]) -> None:
     assert "\x1b" not in page
     assert "肺炎 ü" in "".join(read.words)
     assert "<script>alert(1)</script>" in "".join(read.words)
+
+
+def test_each_block_is_its_elements() -> None:
+    blocks = (
+        Heading("H"),
+        Paragraph("P", lead=True),
+        Bullets(("1", "2")),
+        Table("t", "C", ("a", "n"), (("x", "0.5"), ("y", "0.25")), notes=("N",)),
+        KeyValues("k", "K", (("b", "c"),)),
+        PageBreak(),
+    )
+    body = to_html(Document("T", "S", blocks)).partition("<main>\n")[2]
+    assert body.splitlines() == [
+        "<h1>T</h1>",
+        '<p class="subtitle">S</p>',
+        "<h2>H</h2>",
+        '<p class="lead">P</p>',
+        "<ul><li>1</li><li>2</li></ul>",
+        '<div class="scroll" tabindex="0" role="region" aria-label="C"><table><caption>C</caption>',
+        '<thead><tr><th scope="col">a</th><th scope="col" class="number">n</th></tr></thead>',
+        '<tbody><tr><th scope="row">x</th><td class="number">0.5</td></tr>',
+        '<tr><th scope="row">y</th><td class="number">0.25</td></tr>',
+        '</tbody></table></div><p class="notes">N</p>',
+        '<div class="scroll"><table><caption>K</caption>',
+        '<tbody><tr><th scope="row">b</th><td>c</td></tr>',
+        "</tbody></table></div>",
+        '<div class="page-break"></div>',
+        "</main>",
+        "</body>",
+        "</html>",
+    ]
 
 
 def test_every_block_escapes() -> None:

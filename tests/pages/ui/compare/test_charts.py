@@ -190,6 +190,16 @@ def test_the_forests_table_tells_why_a_number_is_missing(single: Comparison) -> 
     assert (table["over seeds not applicable"] != "").all()
 
 
+def test_the_forests_table_has_both_intervals(groups: Comparison) -> None:
+    table = forest_points(groups)
+    over_seeds = ["over seeds", "seeds low", "seeds high", "seeds p"]
+    reasons = ["not applicable", "over seeds not applicable"]
+    assert list(table) == ["figure", "B - A", "low", "high", "p", "n", *over_seeds, *reasons]
+    seeds = groups.seeds[Metric.ACCURACY]
+    row = table.set_index("figure").loc["Accuracy"]
+    assert row[over_seeds].tolist() == [seeds.value, seeds.low, seeds.high, seeds.p]
+
+
 def test_dots_are_the_runs_and_the_means_lie_below(groups: Comparison) -> None:
     figure = seed_dots(groups, Metric.ACCURACY)
     dots = {trace.name: trace for trace in figure.data if trace.name.endswith("runs")}
