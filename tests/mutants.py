@@ -1,8 +1,8 @@
 """A seeded sample of mutants against the tests that reach them: ``python -m tests.mutants [--count N] [--seed N] [NAME ...]``.
 
-mutmut makes the mutants and runs them; ``[tool.mutmut]`` in pyproject.toml says of which modules and by which tests. Each
-module gives about as many to the sample. NAMEs are mutants to run instead of a sample. Those that no test killed are printed
-with what they change; docs/mutants.md names those that change nothing.
+Run it in the project's folder. mutmut makes the mutants and runs them; ``[tool.mutmut]`` in pyproject.toml says of which modules
+and by which tests. Each module gives about as many to the sample. NAMEs are mutants to run instead of a sample. Those that no
+test killed are printed with what they change; docs/mutants.md names those that may survive.
 """
 
 import argparse
@@ -19,8 +19,6 @@ from mutmut.mutation.data import SourceFileMutationData
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.stats import status_by_exit_code
 from mutmut.utils.file_utils import copy_src_dir, walk_mutatable_files
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def say(line: str) -> None:
@@ -54,7 +52,6 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("names", nargs="*", metavar="NAME")
     asked = parser.parse_args()
-    os.chdir(ROOT)
     say("Making the mutants: about a minute the first time")
     copy_src_dir()
     create_mutants(asked.processes)

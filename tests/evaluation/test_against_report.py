@@ -99,6 +99,8 @@ def test_which_training_of_the_report_a_run_repeats(architecture: Architecture, 
     half = counterpart(replace(balanced, gap_percent=50))
     assert isinstance(half, NotApplicable)
     assert "50 %" in half.reason
+    phantoms = counterpart(preset_config(architecture, preset), is_phantom=True)
+    assert phantoms == NotApplicable("it was trained and tested on phantoms, and the report on X-rays")
 
 
 @pytest.mark.parametrize("arm", [Balance.CLASS_WEIGHT, Balance.OVERSAMPLE, Balance.CLASSICAL])
@@ -129,7 +131,8 @@ def test_parameters_are_compared_to_the_last_one() -> None:
 
 def test_the_notes_say_which_protocol_flatters_and_whose_images_they_are() -> None:
     sound, report = (" ".join(protocol_notes(selected_on_test=selected, n=318)) for selected in (False, True))
-    assert "held out" in sound
+    assert "Ours selected everything on patients held out of training and nothing on test. Such a" in sound
+    assert "expected to score below one that is selected on test" in sound
     assert "below" in sound
     assert "reproduction" in report
     assert "below" not in report

@@ -52,6 +52,7 @@ def test_a_difference_between_two_runs_needs_the_interval_and_the_test(
     assert sentence.startswith("On 120 test images of 60 patients ")
     assert p_text(TELLING.p) in sentence
     assert any("about these models" in note for note in notes)
+    assert any("excludes 0" in note for note in notes) == (difference.estimate == SHOWN.estimate and not claims)
 
 
 @pytest.mark.parametrize(("p", "value", "claims"), [(0.01, 0.05, True), (0.2, 0.05, False), (0.01, -0.05, False)])

@@ -115,13 +115,16 @@ def test_limits_tell_what_flatters_and_what_is_no_xray(one_run: Compared) -> Non
 
 def test_report_of_2020_stands_beside_each_side(one_run: Compared) -> None:
     document = document_of(one_run)
-    rows = {row[0]: row for row in table(document, "against-report-a").rows}
+    against = table(document, "against-report-a")
+    assert against.caption == "A, VGG16 · original, beside the report's vgg16, original data"
+    rows = {row[0]: row for row in against.rows}
     assert rows["accuracy"][2] == "0.92"
     assert {row[4] for row in table(document, "against-parameters-b").rows} == {"yes"}
     (b,) = one_run.facts_b
     weights = replace(b, config={**b.config, "balance": "class-weight"})
     blocks = comparison_document(one_run.comparison, one_run.facts_a, (weights,)).blocks
     assert any(isinstance(block, Paragraph) and "class-weight" in block.text for block in blocks)
+    assert table(document, "inconsistencies").caption == "Inconsistencies of the report of 2020"
 
 
 SECTIONS = [

@@ -18,8 +18,9 @@ def test_row_of_another_length_is_refused() -> None:
 
 
 def test_two_tables_of_one_name_are_refused_facts_among_them() -> None:
-    with pytest.raises(DataError, match="twice=t"):
-        Document("title", "", (table("t"), KeyValues("t", "caption", ())))
+    blocks = (table("t"), KeyValues("t", "caption", ()), *[table("s")] * 2)
+    with pytest.raises(DataError, match=r"twice=s, t$"):
+        Document("title", "", blocks)
 
 
 @pytest.mark.parametrize("levels", [(2,), (1, 3), (1, 2, 4), (0,)])

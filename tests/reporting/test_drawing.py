@@ -25,6 +25,14 @@ def test_bytes_are_those_of_the_content_alone() -> None:
         assert save(lambda: titled("a")) == save(lambda: titled("a")) != save(lambda: titled("b"))
 
 
+def test_files_name_neither_time_nor_program() -> None:
+    text = svg(lambda: titled("a")).decode()
+    assert "Matplotlib" not in text.partition("<metadata>")[2].partition("</metadata>")[0]
+    assert "<dc:date>" not in text
+    with Image.open(io.BytesIO(png(lambda: titled("a")))) as image:
+        assert "Software" not in image.info
+
+
 def test_sizes_and_kinds() -> None:
     with Image.open(io.BytesIO(png(lambda: titled("a")))) as image:
         assert (image.format, image.size) == ("PNG", (3 * DPI, 2 * DPI))

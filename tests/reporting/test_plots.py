@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from pages.ui import charts
 from pneumo_core.evaluation.comparison import Comparison
@@ -58,9 +59,23 @@ def test_roc_is_the_curve_with_its_operating_points(three_runs: Compared) -> Non
     curves = [curve for side in (comparison.a, comparison.b) for curve in side.roc if isinstance(curve, RocCurve)]
     counts = [one for side in (comparison.a, comparison.b) for one in side.confusions]
     assert len(lines) == 1 + 2 * len(curves) == 13
+    colors, styles = [[of(line) for line in lines[1:]] for of in (Line2D.get_color, Line2D.get_linestyle)]
+    assert [*map(len, map(set, (colors[:6], colors[6:])))] == [1, 1]
+    assert colors[0] != colors[6]
+    assert (styles[0], styles[6]) == ("--", "-")
     for curve, one, line, point in zip(curves, counts, lines[1::2], lines[2::2], strict=True):
         assert line.get_xydata().tolist() == list(map(list, zip(curve.fpr, curve.tpr, strict=True)))
         assert point.get_xydata().tolist() == [[one.fp / (one.fp + one.tn), one.tp / (one.fn + one.tp)]]
+
+
+def test_legends_name_each_side_once_with_its_mean(three_runs: Compared) -> None:
+    a, b = three_runs.comparison.a, three_runs.comparison.b
+    means = [side.figures[Metric.AUROC] for side in (a, b)]
+    shown = [f"{side.name}, 3 runs, AUROC {mean.value:.3f}" for side, mean in zip((a, b), means, strict=True)]  # type: ignore[union-attr]
+    assert plots.roc(three_runs.comparison).axes[0].get_legend_handles_labels()[1] == ["chance", *shown]
+    figure = plots.decision_curve(three_runs.comparison, measured_curves(three_runs))
+    sides = [f"{side.name}, 3 runs" for side in (a, b)]
+    assert figure.axes[0].get_legend_handles_labels()[1] == ["treat all", "treat none", *sides]
 
 
 def test_confusion_matrices_show_the_counts(one_run: Compared) -> None:
@@ -126,4 +141,5 @@ def test_decision_curves_are_those_that_were_measured(three_runs: Compared) -> N
 def test_history_shows_each_epoch_of_each_run(three_runs: Compared) -> None:
     figure = plots.history("A", three_runs.facts_a)
     assert all(len(axes.lines) == 2 * 3 for axes in figure.axes)
+    assert all(axes.get_legend_handles_labels()[1] == ["training", "validation"] for axes in figure.axes)
     assert figure.axes[0].lines[0].get_xydata().tolist() == [[1, 1.0], [2, 0.5], [3, pytest.approx(1 / 3)]]

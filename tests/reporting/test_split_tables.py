@@ -92,6 +92,7 @@ def test_cells_of_a_runs_slices(one_run: Compared) -> None:
     _, found = slice_blocks([replace(run, on_split=measured)])
     assert isinstance(found, Table)
     rates = (share(0.91), share(0.82), share(0.73), score(0.64))
+    assert found.caption == f"Slices of {run.run_id}, at its threshold, 95 % intervals clustered by patient"
     assert found.rows == (("subtype: virus, smallest", "1,100 of 90", *rates),)
     assert found.data is not None
     numbers = [
