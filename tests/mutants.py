@@ -1,6 +1,6 @@
 """A seeded sample of mutants against the tests that reach them: ``python -m tests.mutants [--count N] [--seed N] [NAME ...]``.
 
-Run it in the project's folder. mutmut makes the mutants and runs them; ``[tool.mutmut]`` in pyproject.toml says of which modules
+Run it in the project's folder. mutmut makes and runs the mutants; ``[tool.mutmut]`` in pyproject.toml says of which modules
 and by which tests. Each module gives about as many to the sample. NAMEs are mutants to run instead of a sample. Those that no
 test killed are printed with what they change; docs/mutants.md names those that may survive.
 """

@@ -36,6 +36,28 @@ def test_items_stand_in_the_checklist_s_sections(one_run: Compared) -> None:
     }
 
 
+def test_items_have_the_numbers_of_the_paper(one_run: Compared) -> None:
+    items = {item.number: item for item in claim_items(one_run.facts_a, one_run.comparison)}
+    asks = {
+        1: "The kind of artificial intelligence is named",
+        3: "Background, intended use and clinical role",
+        5: "Prospective or retrospective",
+        7: "Sources",
+        11: "Definition of data elements",
+        14: "Definition",
+        19: "Intended sample size",
+        22: "Full description of the network",
+        25: "Training in detail: augmentation, settings, number of models",
+        28: "Metrics",
+        33: "Flow of cases, with a diagram",
+        35: "Figures on every part of the data",
+        38: "Limits",
+        41: "Where the protocol can be read",
+    }
+    assert {number: items[number].asks for number in asks} == asks
+    assert items[41].where == "no protocol was registered before; settings and code are complete"
+
+
 def test_what_was_not_done_is_told(one_run: Compared) -> None:
     answers = {item.number: item.answer for item in claim_items(one_run.facts_a, one_run.comparison)}
     # No annotators of our own, sample size, external data, flow diagram, demographics, registration.
