@@ -6,6 +6,9 @@ With its blocks beside the report of 2020 (`reference_blocks`).
 from collections.abc import Callable
 from dataclasses import replace
 
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.gan import gan_config
+from pneumo_core.config.run import config_to_dict
 from pneumo_core.records import NotApplicable
 from pneumo_core.reporting.comparison_document import comparison_document
 from pneumo_core.reporting.document import Bullets, Document, Heading, Paragraph, Table, pictures, tables
@@ -124,6 +127,9 @@ def test_report_of_2020_stands_beside_each_side(one_run: Compared) -> None:
     weights = replace(b, config={**b.config, "balance": "class-weight"})
     blocks = comparison_document(one_run.comparison, one_run.facts_a, (weights,)).blocks
     assert any(isinstance(block, Paragraph) and "class-weight" in block.text for block in blocks)
+    gan = replace(b, config=config_to_dict(gan_config(Preset.SOUND)))
+    blocks = comparison_document(one_run.comparison, one_run.facts_a, (gan,)).blocks
+    assert Paragraph("B, VGG16 · gan: n/a: the report gives no figures of its DCGAN.") in blocks
     assert table(document, "inconsistencies").caption == "Inconsistencies of the report of 2020"
 
 
