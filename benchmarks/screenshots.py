@@ -52,7 +52,9 @@ def shoot(page: Page, address: str, name: str, theme: str) -> None:
     if name == "predict":
         page.get_by_role("tab", name="Sample from the data set").click()
         page.get_by_text("Grad-CAM at").first.wait_for()
-    page.wait_for_timeout(2500)
+    page.wait_for_timeout(1500)  # A skeleton may come and go, and a chart grows.
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton], [data-testid=stSpinner]')")
+    page.wait_for_timeout(1000)
     page.screenshot(path=PROJECT / "docs" / "screenshots" / f"{name}-{theme}.png")
 
 
