@@ -63,7 +63,7 @@ test-random: $(DEV_STAMP)
 test-portable: $(DEV_STAMP)
 	$(BIN)/python -m tests.portable $(ARGS)
 
-# docs/mutants.md tells what it found; ARGS="--count 50 --seed 2" draws fewer and others, and names of mutants run these alone.
+# docs/mutants.md says what it found; ARGS="--count 50 --seed 2" draws fewer and others, and names of mutants run these alone.
 mutants: $(MUTANTS_STAMP)
 	$(BIN)/python -m tests.mutants $(ARGS)
 

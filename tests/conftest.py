@@ -13,6 +13,7 @@ from pathlib import Path
 import h5py
 import hypothesis
 import numpy as np
+import psutil
 import pytest
 
 from pneumo_core.config.classifier import TrainConfig
@@ -204,5 +205,34 @@ def with_finished_run(finished_run: FinishedRun, tmp_path: Path, no_published: P
     artifacts = tmp_path / "artifacts"
     shutil.copytree(finished_run.artifacts, artifacts)
     yield FinishedRun(artifacts, finished_run.run_id, finished_run.data)
-    # Tens of megabytes a test, which pytest would keep for three sessions.
+    # A worker would write on while its folder goes: tens of megabytes a test, which pytest would keep for three sessions.
+    kill_workers(artifacts)
     shutil.rmtree(artifacts)
+
+
+def workers(folder: Path) -> list[psutil.Process]:
+    """Live worker processes of the runs below a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = process.cmdline()
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+        if "pneumo_core.worker" in command and command[-1].startswith(f"{folder}{os.sep}"):
+            found.append(process)
+    return found
+
+
+def kill_workers(folder: Path) -> None:
+    """Kill the workers of the runs below a folder, and wait for their end."""
+    left = workers(folder)
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def no_worker_left(tmp_path: Path) -> Iterator[None]:
+    """A test that fails half-way leaves no training behind."""
+    yield
+    kill_workers(tmp_path)

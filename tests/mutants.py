@@ -22,7 +22,7 @@ from mutmut.utils.file_utils import copy_src_dir, walk_mutatable_files
 
 
 def say(line: str) -> None:
-    """Tell now: the sample takes a while."""
+    """Print a line at once: the sample takes a while."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -51,12 +51,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("names", nargs="*", metavar="NAME")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     say("Making the mutants: about a minute the first time")
     copy_src_dir()
-    create_mutants(asked.processes)
-    chosen = asked.names or sample([list(codes) for codes in exit_codes().values()], asked.count, asked.seed)
-    mutmut = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(asked.processes)]
+    create_mutants(arguments.processes)
+    chosen = arguments.names or sample(
+        [list(codes) for codes in exit_codes().values()], arguments.count, arguments.seed
+    )
+    mutmut = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(arguments.processes)]
     subprocess.run([*mutmut, *chosen], env={**os.environ, "PYTHONHASHSEED": "0"}, check=True)
 
     counts: Counter[str] = Counter()

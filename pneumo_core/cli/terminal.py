@@ -10,6 +10,8 @@ from typing import Any
 
 import typer
 
+from pneumo_core.evaluation.wording import percent
+
 
 def left(seconds: float | None) -> str:
     """Remaining time as the end of a message; empty if it is unknown."""
@@ -44,7 +46,7 @@ def progress_line(what: str) -> Iterator[Callable[..., None]]:
             return
         last, drawn = now, True
         count = "" if total == 1 else f"{done:,} of {total:,}, "
-        line = f"{message or what}: {count}{done / max(1, total):.0%}"
+        line = f"{message or what}: {count}{percent(done / max(1, total), 0)}"
         typer.echo(f"\r{line:<78}" if interactive else line, err=True, nl=not interactive)
 
     yield show

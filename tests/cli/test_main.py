@@ -16,7 +16,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
@@ -27,32 +26,12 @@ from pneumo_core.runs.files import hold_lock, read_json
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, run_directory, slot_lock
 from tests.cli.conftest import Invoke, Result, assert_refused
-from tests.conftest import FinishedRun
+from tests.conftest import FinishedRun, workers
 from tests.data.image_files import BAD
 from tests.hostile import ROOT, assert_one_line
 from tests.waiting import PATIENCE_S, wait_for
 
-
-@pytest.fixture(autouse=True)
-def no_worker_left(tmp_path: Path) -> Iterator[None]:
-    """A test that fails half-way leaves no training behind."""
-    yield
-    for process in workers(tmp_path):
-        process.kill()
-        process.wait(PATIENCE_S)
-
-
-def workers(folder: Path) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            command = process.cmdline()
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue
-        if "pneumo_core.worker" in command and command[-1].startswith(str(folder)):
-            found.append(process)
-    return found
-
+pytestmark = pytest.mark.usefixtures("no_worker_left")
 
 # --- Usage ------------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Publishing a run: the same decisions from half the bytes, and nothing of this machine in it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.data.images import decode_gray
-from pneumo_core.errors import RunError
+from pneumo_core.data.index import DataIndex
+from pneumo_core.errors import DataError, RunError
 from pneumo_core.evaluation.calibration import calibrate
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate, report_to_dict
@@ -111,6 +113,23 @@ def test_a_local_run_is_found_before_the_published_copy(published: RunDirectory,
 def test_a_published_run_is_not_published_again(published: RunDirectory) -> None:
     with pytest.raises(RunError, match="only a local run can be published"):
         room.publish(published)
+
+
+def test_a_data_set_that_lacks_an_image_is_refused(
+    trained: RunDirectory, no_published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = room.load_index
+
+    def without_one(data_id: str) -> DataIndex:
+        index = whole(data_id)
+        return replace(index, table=index.table[index.table["image_id"] != read_predictions(trained)["image_id"][3]])
+
+    monkeypatch.setattr(room, "published_root", lambda: no_published)
+    monkeypatch.setattr(room, "load_index", without_one)
+    missing = read_predictions(trained)["image_id"][3]
+    with pytest.raises(DataError, match=rf"must have the run's images\. Received: missing=1, the first '{missing}'"):
+        room.publish(trained)
+    assert not list(no_published.iterdir())
 
 
 def test_a_model_that_decides_otherwise_is_refused(

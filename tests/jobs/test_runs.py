@@ -29,9 +29,11 @@ from pneumo_core.runs.files import hold_lock, lock_is_held, read_json
 from pneumo_core.runs.status import read_events, read_status, run_state
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest, run_directory, slot_lock, verified_file
 from pneumo_core.runs.submission import RunData
-from tests.conftest import FinishedRun, ask_for_run
+from tests.conftest import FinishedRun, ask_for_run, workers
 from tests.hostile import ROOT, assert_one_line, on_small_disk
 from tests.waiting import BRIEFLY_S, PATIENCE_S, looked_again, wait_for
+
+pytestmark = pytest.mark.usefixtures("no_worker_left")
 
 FINISHED = preset_config(Architecture.BASELINE, Preset.QUICK, epochs=2)
 """The config of the shared run."""
@@ -43,19 +45,6 @@ def small(seed: int = 1) -> TrainConfig:
 
 def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def workers(folder: Path) -> list[psutil.Process]:
-    """Live worker processes of the runs below a folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            command = process.cmdline()
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue
-        if "pneumo_core.worker" in command and command[-1].startswith(f"{folder}{os.sep}"):
-            found.append(process)
-    return found
 
 
 def worker_of(run: RunDirectory) -> psutil.Process:
@@ -73,16 +62,6 @@ def kill_worker(run: RunDirectory) -> None:
     """SIGKILL the run's worker, and wait until the system has let go of its lock."""
     worker_of(run).send_signal(signal.SIGKILL)
     wait_for("the lock of a killed worker", lambda: not lock_is_held(run.run_lock))
-
-
-@pytest.fixture(autouse=True)
-def no_worker_left(tmp_path: Path) -> Iterator[None]:
-    """A test that fails half-way leaves no training behind."""
-    yield
-    left = workers(tmp_path)
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=PATIENCE_S)
 
 
 @pytest.fixture

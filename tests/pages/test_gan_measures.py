@@ -24,7 +24,6 @@ from pneumo_core.data.phantom import write_phantoms
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.evaluation.curves import gan_points
 from pneumo_core.evaluation.generator.measures import FeatureMeasures
-from pneumo_core.evaluation.generator.memorisation import Memorisation
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.inference.gan_measures import GanMeasures, read_learned, read_measures
 from pneumo_core.jobs.runs import view
@@ -231,21 +230,6 @@ def test_damaged_measures_are_one_clear_line(finished_gan: RunDirectory, tab: st
 
 
 # --- Copies -----------------------------------------------------------------------------------------------------------
-
-
-def memorised(**changes: Any) -> Memorisation:
-    found = Memorisation(
-        threshold=0.2,
-        share=Estimate(0.5, 0.2, 0.8, 4),
-        expected_share=0.01,
-        levels=(0.0, 0.5, 1.0),
-        sample_quantiles=(0.0, 0.3, 0.6),
-        real_quantiles=(0.1, 0.3, 0.5),
-        nearest=(2, 0, 1, 0),
-        distance=(0.4, 0.05, 0.6, 0.05),
-        flagged=(False, True, False, True),
-    )
-    return replace(found, **changes)
 
 
 def test_copies_show_the_nearest_pairs_side_by_side(finished_gan: RunDirectory) -> None:

@@ -159,6 +159,7 @@ def ends(*names: str) -> str:
 
 
 RATES = ends("sensitivity", "specificity", "ppv", "npv")
+_AGAINST_REPORT = ["figure", "place", "report", "ours (95 %)", "ours \N{MINUS SIGN} report", "the report's value is"]
 COLUMNS = {
     "sides": ["", "A", "B"],
     "figures": ["figure", "A", "B", "B \N{MINUS SIGN} A", "p"],
@@ -172,23 +173,9 @@ COLUMNS = {
     "operating-points": ["", "run", "rule", "threshold", "Sensitivity", "Specificity", "PPV", "NPV"],
     "slices-vgg16-000000000000": ["slice", "images of patients", "sensitivity", "specificity", "accuracy", "AUROC"],
     "slices-vgg16-100000000000": ["slice", "images of patients", "sensitivity", "specificity", "accuracy", "AUROC"],
-    "against-report-a": [
-        "figure",
-        "place",
-        "report",
-        "ours (95 %)",
-        "ours \N{MINUS SIGN} report",
-        "the report's value is",
-    ],
+    "against-report-a": _AGAINST_REPORT,
     "against-parameters-a": ["parameters", "place", "report", "ours", "equal"],
-    "against-report-b": [
-        "figure",
-        "place",
-        "report",
-        "ours (95 %)",
-        "ours \N{MINUS SIGN} report",
-        "the report's value is",
-    ],
+    "against-report-b": _AGAINST_REPORT,
     "against-parameters-b": ["parameters", "place", "report", "ours", "equal"],
     "inconsistencies": ["subject", "report", "facts", "consequence"],
     "published": ["source", "model", "accuracy", "sensitivity", "specificity", "AUROC", "comparable", "note"],
