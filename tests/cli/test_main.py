@@ -3,6 +3,7 @@
 With what its commands share (`command`) and how it speaks (`terminal`).
 """
 
+import itertools
 import json
 import os
 import pty
@@ -14,11 +15,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pneumo_core.cli import terminal
 from pneumo_core.config.augment_file import write_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
 from pneumo_core.jobs import runs as jobs
@@ -32,6 +35,16 @@ from tests.hostile import ROOT, assert_one_line
 from tests.waiting import PATIENCE_S, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_worker_left")
+
+
+def test_progress_says_how_much_is_done(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    hours = itertools.count(step=3600.0)
+    monkeypatch.setattr(terminal, "time", SimpleNamespace(monotonic=lambda: next(hours)))
+    with terminal.progress_line("Reading") as show:
+        show(300, 1200)
+        show(0.5, 1, "export")
+    assert capsys.readouterr().err == "Reading: 300 of 1,200, 25 %\nexport: 50 %\n"
+
 
 # --- Usage ------------------------------------------------------------------------------------------------------------
 
