@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Difference, Evidence, Side
-from pneumo_core.evaluation.resampling import REPLICATES, SEED, Resampled, Z, known_mean
+from pneumo_core.evaluation.resampling import REPLICATES, SEED, Resampled, Z
 from pneumo_core.evaluation.run_pairs import pairs_of
 from pneumo_core.evaluation.sides import drawn_figures, drawn_side, estimates, known
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, mcnemar, seed_difference
@@ -68,7 +68,7 @@ def compare(
     pairs = pairs_of(a, b, paired=paired, pairing=pairing)
     single = len(a) == len(b) == 1
     if paired:
-        between = estimates(_between(drawn_a.over_patients, drawn_b.over_patients), a[0].y_true)
+        between = estimates(_between(drawn_a.over_patients, drawn_b.over_patients), a[0].y_true, a[0].patients)
         differences = {metric: Difference(*found) for metric, found in between.items()}
         if single:
             differences |= _tested(differences, a[0], b[0], pairs[0].delong)
@@ -116,9 +116,7 @@ def _pairing(a: pd.DataFrame, b: pd.DataFrame, *, same_patients: bool) -> tuple[
 
 def _between(a: Resampled, b: Resampled) -> Resampled:
     """B minus A, for figures of the same bootstrap draws."""
-    change = b.jackknife - a.jackknife
-    # Each side's influences are centered where its own figure is defined; their difference where both are.
-    return Resampled(b.value - a.value, b.replicates - a.replicates, change - known_mean(change))
+    return Resampled(b.value - a.value, b.replicates - a.replicates, b.influence - a.influence)
 
 
 def _tested(

@@ -12,36 +12,48 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.metrics import FloatArray, areas, checked_pair, missing_class, rank
-from pneumo_core.evaluation.resampling import REPLICATES, Z, bca_estimates, patient_codes, resample
+from pneumo_core.evaluation.metrics import FloatArray, area_influence, areas, checked_pair, missing_class, rank
+from pneumo_core.evaluation.resampling import (
+    LEAST_PATIENTS,
+    REPLICATES,
+    bca_estimates,
+    no_interval,
+    patient_codes,
+    resample,
+)
 from pneumo_core.records import Estimate, Label, NotApplicable
 
 
-def wilson(successes: float, n: int, *, design_effect: float = 1.0) -> Estimate | NotApplicable:
+def wilson(
+    successes: float, n: int, *, design_effect: float = 1.0, freedom: float = np.inf
+) -> Estimate | NotApplicable:
     """Wilson's score interval of a proportion (Wilson 1927, JASA 22:209-212).
 
     Args:
         successes: Images that count, from 0 to n.
         n: Images.
         design_effect: At least 1; the interval is that of ``n / design_effect`` independent images.
+        freedom: Degrees of freedom of an estimated design effect, at least 0: Student's t takes the place of the normal
+            quantile. With 0, nothing is known of the proportion, and the interval is (0, 1).
 
     Raises:
         DataError: A number is out of its range.
     """
-    if n < 0 or not 0 <= successes <= n or not 1 <= design_effect < np.inf:
+    if n < 0 or not 0 <= successes <= n or not 1 <= design_effect < np.inf or not freedom >= 0:
         raise DataError(
-            "an interval requires 0 <= successes <= n and design_effect >= 1. "
-            f"Received: successes={successes}, n={n}, design_effect={design_effect}"
+            "an interval requires 0 <= successes <= n, design_effect >= 1 and freedom >= 0. "
+            f"Received: successes={successes}, n={n}, design_effect={design_effect}, freedom={freedom}"
         )
     if n == 0:
         return NotApplicable("there are no images")
-    share, effective = successes / n, n / design_effect
-    shrink = 1 + Z**2 / effective
-    center = (share + Z**2 / (2 * effective)) / shrink
-    half = Z / shrink * np.sqrt(share * (1 - share) / effective + Z**2 / (4 * effective**2))
+    # In images over the quantile's square, which is 0 where the quantile is infinite.
+    quantile = _quantile(freedom)
+    share, weight = successes / n, n / design_effect / quantile / quantile
+    center = (share * weight + 1 / 2) / (weight + 1)
+    half = float(np.sqrt(share * (1 - share) * weight + 1 / 4)) / (weight + 1)
     # At 0 and 1 the ends are exactly 0 and 1, up to rounding.
-    low = 0.0 if successes == 0 else max(0.0, float(center - half))
-    high = 1.0 if successes == n else min(1.0, float(center + half))
+    low = 0.0 if successes == 0 else max(0.0, center - half)
+    high = 1.0 if successes == n else min(1.0, center + half)
     return Estimate(value=share, low=low, high=high, n=n)
 
 
@@ -49,8 +61,8 @@ def design_effect(correct: NDArray[Any], patients: NDArray[Any]) -> float:
     """Design effect: number of images that are equivalent to one independent image, for a proportion.
 
     The variance of the ratio estimator (images that count by images, both summed over patients) divided by that of the
-    binomial, at least 1 (Rao and Scott 1992, Biometrics 48:577-585). It is 1 where each patient has one image, and
-    where it cannot be estimated because all images have the same value; a single patient counts as one image.
+    binomial, at least 1 (Rao and Scott 1992, Biometrics 48:577-585). It is 1 where each patient has one image. Where all
+    images have the same value, it cannot be estimated, and each patient counts as one image, as if all were alike.
 
     Args:
         correct: Whether each image counts, (n,), bool, n at least 1.
@@ -62,10 +74,10 @@ def design_effect(correct: NDArray[Any], patients: NDArray[Any]) -> float:
     counts, codes = np.asarray(correct, dtype=np.float64), patient_codes(patients, np.shape(correct))
     n, share = counts.size, float(counts.mean())
     clusters = int(codes.max()) + 1
-    if share in {0.0, 1.0} or clusters == n:
+    if share in {0.0, 1.0} or clusters == 1:
+        return n / clusters
+    if clusters == n:
         return 1.0
-    if clusters == 1:
-        return float(n)
     residual = np.bincount(codes, weights=counts - share)
     variance = clusters / (clusters - 1) * float(np.square(residual).sum()) / n**2
     return max(1.0, variance * n / (share * (1 - share)))
@@ -73,6 +85,11 @@ def design_effect(correct: NDArray[Any], patients: NDArray[Any]) -> float:
 
 def clustered_wilson(correct: NDArray[Any], patients: NDArray[Any]) -> Estimate | NotApplicable:
     """Wilson's interval of a proportion of images, with the patients' `design_effect`.
+
+    Where patients have several images, the design effect is an estimate, and Student's t replaces the normal quantile. Its
+    degrees of freedom are the effective number of patients less 1: n^2 / sum of m^2, with m images of a patient (Kish 1965,
+    Survey Sampling, section 11.7), which is the number of patients where all have equally many images and nears 1 where one
+    patient has almost all. `benchmarks.coverage` measures how often such intervals hold the truth.
 
     Args:
         correct: Whether each image counts, (n,), bool.
@@ -83,7 +100,10 @@ def clustered_wilson(correct: NDArray[Any], patients: NDArray[Any]) -> Estimate 
     """
     if not np.size(correct):
         return NotApplicable("there are no images")
-    return wilson(int(np.sum(correct)), int(np.size(correct)), design_effect=design_effect(correct, patients))
+    sizes = np.bincount(patient_codes(patients, np.shape(correct)))
+    n = int(sizes.sum())
+    freedom = np.inf if n == sizes.size else n**2 / float(np.square(sizes).sum()) - 1
+    return wilson(int(np.sum(correct)), n, design_effect=design_effect(correct, patients), freedom=freedom)
 
 
 def clustered_share(
@@ -108,8 +128,13 @@ def student_interval(value: float, error: float, freedom: float) -> tuple[float,
         error: Its standard error.
         freedom: Degrees of freedom of the error, above 0.
     """
-    half = float(stdtrit(freedom, 0.975)) * error
+    half = _quantile(freedom) * error
     return value - half, value + half
+
+
+def _quantile(freedom: float) -> float:
+    """The 97.5 % quantile of Student's t; infinite without a degree of freedom."""
+    return float(stdtrit(freedom, 0.975)) if freedom > 0 else np.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +154,7 @@ class AreaEstimates:
 
 def area_estimates(
     y_true: NDArray[Any],
-    probability: NDArray[Any],
+    logit: NDArray[Any],
     patients: NDArray[Any],
     *,
     replicates: int = REPLICATES,
@@ -138,32 +163,43 @@ def area_estimates(
 
     Args:
         y_true: Classes, (n,), 0 or 1.
-        probability: Probabilities of PNEUMONIA, (n,), in [0, 1].
+        logit: Logits, or other numbers of the same order, (n,), finite. Probabilities near 0 and 1 are rounded to ties.
         patients: Patient of each image, (n,).
         replicates: Bootstrap replicates.
 
     Returns:
-        Estimates; not applicable if a class has images of fewer than two patients or every draw of patients has the same
-        area, since their variation is then unknown; for an area of 1 or 0 see `certain_area`.
+        Estimates; not applicable if a class has fewer than `LEAST_PATIENTS` or every draw of patients has the same area,
+        since their variation is then unknown; for an area of 1 or 0 see `certain_area`.
 
     Raises:
         DataError: The arrays do not match or hold other values.
     """
-    labels, values = checked_pair(y_true, probability)
+    labels, values = checked_pair(y_true, logit)
     if missing := missing_class(labels):
         return AreaEstimates(missing, missing, ignored=0)
-    codes = patient_codes(patients, labels.shape)
-    for label in Label:
-        if len(np.unique(codes[labels == label])) < 2:
-            lonely = NotApplicable(f"an interval needs 2 patients of each class and {label.name} has 1")
-            return AreaEstimates(lonely, lonely, ignored=0)
-    ranking = rank(labels, values)
-    drawn = resample(lambda weights: np.column_stack(areas(ranking, weights)), codes, replicates=replicates)
+    codes, ranking = patient_codes(patients, labels.shape), rank(labels, values)
+    drawn = resample(
+        lambda weights: np.column_stack(areas(ranking, weights)), area_influence(ranking), codes, replicates=replicates
+    )
     found = [
-        estimate if isinstance(estimate, Estimate) else certain_area(value, labels, codes) or estimate
+        certain_area(value, labels, codes) or few_of_a_class(value, labels, codes) or estimate
         for value, (estimate, _) in zip(drawn.value.tolist(), bca_estimates(drawn, labels.size), strict=True)
     ]
     return AreaEstimates(auroc=found[0], auprc=found[1], ignored=int(np.isnan(drawn.replicates[:, 0]).sum()))
+
+
+def few_of_a_class(value: float, y_true: NDArray[Any], patients: NDArray[Any]) -> NotApplicable | None:
+    """Why a value that depends on both classes has no interval: a class has fewer than `LEAST_PATIENTS`; else None.
+
+    Args:
+        value: The value.
+        y_true: Classes, (n,), 0 or 1.
+        patients: Patient of each image, (n,).
+    """
+    for label in Label:
+        if (count := len(np.unique(np.asarray(patients)[np.asarray(y_true) == label]))) < LEAST_PATIENTS:
+            return no_interval(value, f"of each class, and {label.name} has {count}")
+    return None
 
 
 def certain_area(value: float, y_true: NDArray[Any], patients: NDArray[Any]) -> Estimate | None:
@@ -198,7 +234,7 @@ def mean_estimate(
         replicates: Bootstrap replicates.
 
     Returns:
-        The estimate; not applicable with fewer than two patients or if every draw of patients has the same mean, since
+        The estimate; not applicable with fewer than `LEAST_PATIENTS` or if every draw of patients has the same mean, since
         the variation is then unknown.
 
     Raises:
@@ -206,9 +242,11 @@ def mean_estimate(
     """
     if not values.size:
         return NotApplicable("there are no images")
-    if patient_codes(patients, values.shape).max() == 0:
-        return NotApplicable("an interval needs 2 patients and there is 1")
+    patient_codes(patients, values.shape)
     drawn = resample(
-        lambda weights: (weights @ values / weights.sum(axis=1))[:, np.newaxis], patients, replicates=replicates
+        lambda weights: (weights @ values / weights.sum(axis=1))[:, np.newaxis],
+        ((values - values.mean()) / values.size)[:, np.newaxis],
+        patients,
+        replicates=replicates,
     )
     return bca_estimates(drawn, values.size)[0][0]

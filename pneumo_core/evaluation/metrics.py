@@ -185,6 +185,37 @@ def areas(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, FloatArray
     return roc, pr
 
 
+def area_influence(ranking: Ranking) -> FloatArray:
+    """Derivatives of `areas` with respect to the weight of each image, where all weights are 1.
+
+    AUPRC is sum(G P / N) / T over the groups of equal probabilities, with G the group's own PNEUMONIA images, P and N the
+    PNEUMONIA and all images up to the group, and T all PNEUMONIA images.
+
+    Args:
+        ranking: The images, n of them.
+
+    Returns:
+        Derivatives of AUROC and AUPRC, (n, 2), float64, in the images' own order; each column sums to 0. NaN if a class has
+        no image.
+    """
+    influence = np.full((ranking.order.size, 2), np.nan)
+    if not 0 < ranking.positive.sum() < ranking.order.size:
+        return influence
+    ones = np.ones((1, ranking.order.size))
+    roc, pr = (float(area[0]) for area in areas(ranking, ones))
+    tp, fp = (rates[0] for rates in _cumulative(ranking, ones))
+    gained, fallout, called = np.diff(tp, prepend=0.0), np.diff(fp, prepend=0.0), tp + fp
+    # What an image adds to the terms of its own group and of all groups below it.
+    diluted = np.cumsum((gained * tp / called**2)[::-1])[::-1]
+    shared = np.cumsum((gained / called)[::-1])[::-1]
+    below, above = fp[-1] - fp + fallout / 2, tp - gained / 2
+    of_pneumonia = np.column_stack(((below / fp[-1] - roc) / tp[-1], (tp / called + shared - diluted - pr) / tp[-1]))
+    of_normal = np.column_stack(((above / tp[-1] - roc) / fp[-1], -diluted / tp[-1]))
+    group = np.repeat(np.arange(ranking.last.size), np.diff(ranking.last, prepend=-1))
+    influence[ranking.order] = np.where(ranking.positive[:, np.newaxis] == 1, of_pneumonia[group], of_normal[group])
+    return influence
+
+
 def auroc(y_true: Array, probability: Array, weights: Array | None = None) -> float | NotApplicable:
     """Area under the ROC curve: probability that a PNEUMONIA image ranks above a NORMAL one, ties counting one half.
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pneumo_core.evaluation import intervals, metrics
 from pneumo_core.evaluation.comparison import Evidence, Side
@@ -11,7 +13,7 @@ from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.evaluation.reliability import reliability
 from pneumo_core.evaluation.resampling import Resampled, bca_estimates, resample
 from pneumo_core.evaluation.significance import spread
-from pneumo_core.evaluation.weighted_metrics import measured, missing_reason, runs_of
+from pneumo_core.evaluation.weighted_metrics import influence, measured, missing_reason, runs_of
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
 
 _Interval = tuple[Estimate | NotApplicable, float | NotApplicable]
@@ -23,7 +25,7 @@ class DrawnFigures:
 
     Attributes:
         of_runs: On the images themselves, (runs, metrics); NaN where one is undefined.
-        over_patients: Their mean over the runs: on the images, on bootstrap draws of the patients and without each patient.
+        over_patients: Their mean over the runs: on the images, on bootstrap draws of the patients, and each patient's influence.
     """
 
     of_runs: FloatArray
@@ -41,7 +43,10 @@ def drawn_figures(evidence: Sequence[Evidence], replicates: int) -> DrawnFigures
     return DrawnFigures(
         of_runs=measured(runs, np.ones((1, len(patients))))[0],
         over_patients=resample(
-            lambda weights: np.asarray(measured(runs, weights).mean(axis=1)), patients, replicates=replicates
+            lambda weights: np.asarray(measured(runs, weights).mean(axis=1)),
+            influence(runs).mean(axis=1),
+            patients,
+            replicates=replicates,
         ),
     )
 
@@ -49,11 +54,12 @@ def drawn_figures(evidence: Sequence[Evidence], replicates: int) -> DrawnFigures
 def drawn_side(name: str, evidence: Sequence[Evidence], drawn: DrawnFigures) -> Side:
     """A side: figures with intervals over patients, their spread over runs, counts and curves."""
     y_true, patients = evidence[0].y_true, evidence[0].patients
-    figures = {metric: estimate for metric, (estimate, _) in estimates(drawn.over_patients, y_true).items()}
-    value = dict(zip(Metric, drawn.over_patients.value, strict=True))
+    figures = {
+        metric: estimate for metric, (estimate, _) in estimates(drawn.over_patients, y_true, patients).items()
+    }
+    value = dict(zip(Metric, drawn.over_patients.value.tolist(), strict=True))
     for metric in (Metric.AUROC, Metric.AUPRC):
-        if isinstance(figures[metric], NotApplicable):
-            figures[metric] = intervals.certain_area(value[metric], y_true, patients) or figures[metric]
+        figures[metric] = intervals.certain_area(value[metric], y_true, patients) or figures[metric]
     if len(evidence) == 1:
         figures |= _proportions(evidence[0])
     values = {
@@ -83,22 +89,31 @@ def drawn_side(name: str, evidence: Sequence[Evidence], drawn: DrawnFigures) -> 
     )
 
 
-def estimates(drawn: Resampled, y_true: IntArray) -> dict[Metric, _Interval]:
+_OF_ALL: Final = frozenset({Metric.ACCURACY, Metric.BRIER, Metric.LOG_LOSS})
+"""Figures of all images alike, where it does not matter how many patients each class has."""
+
+
+def estimates(drawn: Resampled, y_true: IntArray, patients: NDArray[Any]) -> dict[Metric, _Interval]:
     """Each figure with its interval over patients, and the level at which that interval touches 0.
 
     Args:
         drawn: Figures or their differences, in the order of `Metric`.
         y_true: Classes of the images, (n,).
+        patients: Patient of each image, (n,).
     """
     n = {
         Metric.SENSITIVITY: int((y_true == Label.PNEUMONIA).sum()),
         Metric.SPECIFICITY: int((y_true == Label.NORMAL).sum()),
     }
     found: dict[Metric, _Interval] = {}
-    for metric, value, (estimate, p) in zip(Metric, drawn.value, bca_estimates(drawn, len(y_true)), strict=True):
+    for metric, value, (estimate, p) in zip(
+        Metric, drawn.value.tolist(), bca_estimates(drawn, len(y_true)), strict=True
+    ):
         if np.isnan(value):
             missing = NotApplicable(missing_reason(metric, y_true))
             found[metric] = missing, missing
+        elif metric not in _OF_ALL and (few := intervals.few_of_a_class(value, y_true, patients)):
+            found[metric] = few, few
         elif isinstance(estimate, Estimate):
             found[metric] = replace(estimate, n=n.get(metric, len(y_true))), p
         else:

@@ -2,13 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Evidence
-from pneumo_core.evaluation.metrics import FloatArray, IntArray, Ranking, areas, brier_terms, log_loss_terms, rank
+from pneumo_core.evaluation.metrics import (
+    FloatArray,
+    IntArray,
+    Ranking,
+    area_influence,
+    areas,
+    brier_terms,
+    log_loss_terms,
+    rank,
+)
 from pneumo_core.records import Label, Metric
+
+_AREAS: Final = [list(Metric).index(metric) for metric in (Metric.AUROC, Metric.AUPRC)]
+
+_STEP: Final = 1e-3
+"""Step of the central differences, in images: their error is below 1e-6 of the derivative, and rounding is smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +76,29 @@ def measured(runs: Runs, weights: FloatArray) -> FloatArray:
     Returns:
         (k, runs, metrics), float64, metrics in the order of `Metric`; NaN if a figure is not defined.
     """
-    count = len(runs.rankings)
-    sums = (weights @ runs.hits).reshape(len(weights), count, 6)
+    under = [np.column_stack(areas(ranking, weights)) for ranking in runs.rankings]
+    return _figures(weights @ runs.hits, np.stack(under, axis=1))
+
+
+def influence(runs: Runs) -> FloatArray:
+    """Derivatives of all figures of all runs with respect to the weight of each image, where all weights are 1.
+
+    The areas' are exact. The others are quotients of sums, and central differences of them.
+
+    Returns:
+        (n, runs, metrics), float64; NaN if a figure is not defined.
+    """
+    under = np.stack([area_influence(ranking) for ranking in runs.rankings], axis=1)
+    totals, zero = runs.hits.sum(axis=0), np.zeros_like(under)
+    up, down = (_figures(totals + step * runs.hits, zero) for step in (_STEP, -_STEP))
+    changes = (up - down) / (2 * _STEP)
+    changes[..., _AREAS] = under
+    return changes
+
+
+def _figures(sums: FloatArray, under: FloatArray) -> FloatArray:
+    """All figures, (k, runs, metrics), from sums of `hits`, (k, 6 * runs), and the areas, (k, runs, 2)."""
+    sums = sums.reshape(len(sums), -1, 6)
     tp, fp, tn, fn = (sums[..., cell] for cell in range(4))
     total = tp + fp + tn + fn
     normal, pneumonia = tn + fp, tp + fn
@@ -83,7 +119,6 @@ def measured(runs: Runs, weights: FloatArray) -> FloatArray:
     macro_precision, weighted_precision = weighed(npv, ppv)
     macro_recall, weighted_recall = weighed(specificity, sensitivity)
     macro_f1, weighted_f1 = weighed(f1_normal, f1_pneumonia)
-    under = [areas(ranking, weights) for ranking in runs.rankings]
     values = {
         Metric.ACCURACY: share(tp + tn, total),
         Metric.SENSITIVITY: sensitivity,
@@ -98,8 +133,8 @@ def measured(runs: Runs, weights: FloatArray) -> FloatArray:
         Metric.WEIGHTED_PRECISION: weighted_precision,
         Metric.WEIGHTED_RECALL: weighted_recall,
         Metric.WEIGHTED_F1: weighted_f1,
-        Metric.AUROC: np.column_stack([area for area, _ in under]),
-        Metric.AUPRC: np.column_stack([area for _, area in under]),
+        Metric.AUROC: under[..., 0],
+        Metric.AUPRC: under[..., 1],
         Metric.BRIER: share(sums[..., 4], total),
         Metric.LOG_LOSS: share(sums[..., 5], total),
     }
