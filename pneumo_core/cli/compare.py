@@ -50,10 +50,10 @@ def _summary(comparison: "Comparison") -> dict[str, Any]:
         else:
             n = calls.both_right + calls.only_a + calls.only_b + calls.both_wrong
             result = (
-                f"{p_text(calls.p)}, n = {n:,}: both right {calls.both_right:,}, only A {calls.only_a:,}, "
+                f"{p_text(calls.larger_p)}, n = {n:,}: both right {calls.both_right:,}, only A {calls.only_a:,}, "
                 f"only B {calls.only_b:,}, both wrong {calls.both_wrong:,}"
             )
-        areas = or_reason(ranks) if isinstance(ranks, NotApplicable) else p_text(ranks.p)
+        areas = or_reason(ranks) if isinstance(ranks, NotApplicable) else p_text(ranks.larger_p)
         return {"A": pair.a, "B": pair.b, "McNemar": result, "DeLong": areas}
 
     a, b = comparison.a, comparison.b

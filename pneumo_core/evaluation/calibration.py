@@ -1,4 +1,4 @@
-"""Two methods of probability calibration: temperature scaling, or Platt scaling with slope and intercept.
+"""Calibration of probabilities: none, temperature scaling, or Platt scaling with slope and intercept.
 
 Arguments of all functions:
 
@@ -27,7 +27,7 @@ from pneumo_core.records import Label, NotApplicable, Split
 
 Array = NDArray[Any]
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Increased whenever the fields of a stored calibration or the meaning of its numbers change."""
 
 FOLDS: Final = 5
@@ -40,6 +40,7 @@ _SEED: Final = 0
 class CalibrationKind(StrEnum):
     """Method of calibration."""
 
+    IDENTITY = "identity"
     TEMPERATURE = "temperature"
     PLATT = "platt"
 
@@ -49,8 +50,9 @@ class Calibrator:
     """A line that maps a logit to a calibrated one; it is increasing, so the order of images is kept.
 
     Attributes:
-        kind: ``temperature``: the intercept is 0 and the slope 1 / T (Guo et al. 2017, arXiv:1706.04599, section 4.2);
-            ``platt``: both are fitted (Platt 1999, Advances in Large Margin Classifiers, 61-74).
+        kind: ``identity``: nothing is fitted, and the logit stays what it is; ``temperature``: the intercept is 0 and the slope
+            1 / T (Guo et al. 2017, arXiv:1706.04599, section 4.2); ``platt``: both are fitted (Platt 1999, Advances in Large
+            Margin Classifiers, 61-74).
         slope: Above 0.
         intercept: In logits.
         split: Split of the fit.
@@ -71,9 +73,9 @@ class Calibration:
     """A run's calibration on its validation images.
 
     Attributes:
-        chosen: The method with the lower log loss in cross-validation; in a tie, temperature.
-        temperature: Fitted on all validation images.
-        platt: Fitted on all validation images.
+        chosen: The method with the lowest log loss in cross-validation; in a tie, the one that fits fewer numbers. A
+            calibration that does not help is left out in this way: ``identity`` is one of them.
+        calibrators: Each method, fitted on all validation images.
         cross_validated: Log loss of each method on validation images it was not fitted on.
         folds: Number of folds; all images of a patient are in one.
         before: Reliability of the raw probabilities on validation.
@@ -81,8 +83,7 @@ class Calibration:
     """
 
     chosen: CalibrationKind
-    temperature: Calibrator | NotApplicable
-    platt: Calibrator | NotApplicable
+    calibrators: dict[CalibrationKind, Calibrator | NotApplicable]
     cross_validated: dict[CalibrationKind, float | NotApplicable]
     folds: int
     before: Reliability
@@ -95,17 +96,13 @@ class Calibration:
         Raises:
             DataError: It is not applicable, which `calibrate` never gives.
         """
-        chosen = _chosen(self)
+        chosen = self.calibrators[self.chosen]
         if isinstance(chosen, NotApplicable):
             raise DataError(
                 "the chosen calibrator must exist. "
                 f"Received: {self.chosen.value}, not applicable: {chosen.reason}; calibrate again"
             )
         return chosen
-
-
-def _chosen(calibration: Calibration) -> Calibrator | NotApplicable:
-    return calibration.temperature if calibration.chosen is CalibrationKind.TEMPERATURE else calibration.platt
 
 
 def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> Calibrator | NotApplicable:
@@ -115,7 +112,7 @@ def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> 
     the line stays finite if the logits separate the classes.
 
     Args:
-        kind: Temperature or Platt.
+        kind: The method.
         y_true: Classes, (n,).
         logit: Logits, (n,).
         patients: Patient of each image, (n,).
@@ -130,7 +127,9 @@ def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> 
     labels, values, codes = checked(y_true, logit, patients)
     if missing := metrics.missing_class(labels):
         return missing
-    if kind is CalibrationKind.TEMPERATURE:
+    if kind is CalibrationKind.IDENTITY:
+        slope, intercept = 1.0, 0.0
+    elif kind is CalibrationKind.TEMPERATURE:
         found = inverse_temperature(labels, values)
         if isinstance(found, NotApplicable):
             return found
@@ -162,21 +161,24 @@ def described(calibration: Calibration | NotApplicable) -> str:
     if isinstance(calibration, NotApplicable):
         return calibration.reason
     found = calibration.calibrator
+    of = f"{found.n:,} {found.split.value} images of {found.n_patients:,} patients"
+    if found.kind is CalibrationKind.IDENTITY:
+        return f"no calibration, since none lowers the cross-validated log loss of the raw probabilities on {of}"
     if found.kind is CalibrationKind.TEMPERATURE:
         how = f"temperature {1 / found.slope:.3g}"
     else:
         how = f"Platt's slope {found.slope:.3g} and intercept {found.intercept:.2g}"
-    return f"{how}, fitted on {found.n:,} {found.split.value} images of {found.n_patients:,} patients"
+    return f"{how}, fitted on {of}"
 
 
 def calibrate(predictions: pd.DataFrame) -> Calibration | NotApplicable:
-    """Calibrate a run on its validation images, and choose the method with the better cross-validation.
+    """Calibrate a run on its validation images, and choose the method with the best cross-validation.
 
     Args:
         predictions: The run's predictions: `image_id`, `patient_id`, `label`, `split`, `logit`.
 
     Returns:
-        The calibration; not applicable if there are no validation images or neither method can be fitted.
+        The calibration; not applicable if there are no validation images or a class has none.
 
     Raises:
         DataError: The predictions hold other values.
@@ -199,15 +201,11 @@ def calibrate(predictions: pd.DataFrame) -> Calibration | NotApplicable:
         for kind, logits in tried.items()
         if not isinstance(logits, NotApplicable) and isinstance(fitted[kind], Calibrator)
     }
-    if not held_out:
-        reasons = (part.reason for part in [*fitted.values(), *losses.values()] if isinstance(part, NotApplicable))
-        return NotApplicable(f"on validation, {'; '.join(dict.fromkeys(reasons))}")
-    # In a tie the first: temperature.
+    # In a tie the first, which fits fewer numbers. The raw logits are always there.
     chosen = min(held_out, key=lambda kind: float(metrics.log_loss_terms(labels, held_out[kind]).mean()))
     return Calibration(
         chosen=chosen,
-        temperature=fitted[CalibrationKind.TEMPERATURE],
-        platt=fitted[CalibrationKind.PLATT],
+        calibrators=fitted,
         cross_validated=losses,
         folds=FOLDS,
         before=measure(labels, values, codes),
@@ -232,10 +230,11 @@ def calibration_from_dict(data: dict[str, Any]) -> Calibration | NotApplicable:
     fields_only = {key: value for key, value in data.items() if key != "schema"}
     calibration: Calibration | NotApplicable = decode(Calibration | NotApplicable, fields_only, "calibration")
     if isinstance(calibration, Calibration):
-        for kind, found in zip(CalibrationKind, (calibration.temperature, calibration.platt), strict=True):
+        for kind, found in calibration.calibrators.items():
             fits = isinstance(found, NotApplicable) or (found.kind is kind and found.slope > 0)
             expect(fits, f"calibration.{kind}", "be of its method and increase", found)
-        expect(isinstance(_chosen(calibration), Calibrator), "calibration.chosen", "exist", calibration.chosen)
+        there = isinstance(calibration.calibrators.get(calibration.chosen), Calibrator)
+        expect(there, "calibration.chosen", "exist", calibration.chosen)
     return calibration
 
 
@@ -252,6 +251,8 @@ def _held_out(
     kind: CalibrationKind, labels: IntArray, values: FloatArray, codes: NDArray[np.intp], folds: NDArray[np.int64]
 ) -> FloatArray | NotApplicable:
     """Cross-validated calibrated logits: each calibrator is fitted without the image's patient."""
+    if kind is CalibrationKind.IDENTITY:
+        return values
     calibrated = np.empty_like(values)
     for fold in np.unique(folds):
         inside = folds == fold

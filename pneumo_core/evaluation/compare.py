@@ -137,8 +137,7 @@ def _tested(
     found = {}
     for metric, test in tests.items():
         if not isinstance(test, NotApplicable) and isinstance(differences[metric].estimate, Estimate):
-            clustered = test.p if isinstance(test.p_clustered, NotApplicable) else test.p_clustered
-            found[metric] = Difference(differences[metric].estimate, max(test.p, clustered))
+            found[metric] = Difference(differences[metric].estimate, test.larger_p)
     return found
 
 

@@ -158,7 +158,7 @@ class Pair:
         b: Run of B, of the same seed if there is one.
         mcnemar: McNemar's test of their predictions on the same images.
         delong: DeLong's test of their AUROC.
-        mcnemar_holm: McNemar's p, adjusted for several pairs (Holm).
+        mcnemar_holm: McNemar's larger p, adjusted for several pairs (Holm).
         delong_holm: DeLong's p, adjusted likewise.
     """
 

@@ -223,30 +223,34 @@ def certain_area(value: float, y_true: NDArray[Any], patients: NDArray[Any]) -> 
     return None if isinstance(found, NotApplicable) else Estimate(value, found.low, found.high, int(np.size(y_true)))
 
 
-def mean_estimate(
+def mean_estimates(
     values: FloatArray, patients: NDArray[Any], *, replicates: int = REPLICATES
-) -> Estimate | NotApplicable:
-    """Mean over images, such as a loss, with a BCa bootstrap interval over patients.
+) -> tuple[Estimate | NotApplicable, ...]:
+    """Means over images, such as losses, with BCa bootstrap intervals over patients.
 
     Args:
-        values: One number for each image, (n,), finite.
+        values: m numbers for each image, (n, m), finite.
         patients: Patient of each image, (n,).
         replicates: Bootstrap replicates.
 
     Returns:
-        The estimate; not applicable with fewer than `LEAST_PATIENTS` or if every draw of patients has the same mean, since
+        m estimates; not applicable with fewer than `LEAST_PATIENTS` or if every draw of patients has the same mean, since
         the variation is then unknown.
 
     Raises:
         DataError: The arrays do not match.
     """
-    if not values.size:
-        return NotApplicable("there are no images")
-    patient_codes(patients, values.shape)
-    drawn = resample(
-        lambda weights: (weights @ values / weights.sum(axis=1))[:, np.newaxis],
-        ((values - values.mean()) / values.size)[:, np.newaxis],
-        patients,
-        replicates=replicates,
-    )
-    return bca_estimates(drawn, values.size)[0][0]
+    if not len(values):
+        return (NotApplicable("there are no images"),) * values.shape[1]
+    codes = patient_codes(patients, values.shape[:1])
+    # Sums of each patient, so that a draw weights patients, of whom there are fewer.
+    columns = (np.ones(len(values)), *values.T)
+    sums = np.column_stack([np.bincount(codes, weights=column) for column in columns])
+
+    def means(weights: FloatArray) -> FloatArray:
+        drawn = weights @ sums
+        return np.asarray(drawn[:, 1:] / drawn[:, :1])
+
+    influence = (sums[:, 1:] - sums[:, :1] * values.mean(axis=0)) / len(values)
+    drawn = resample(means, influence, np.arange(len(sums)), replicates=replicates)
+    return tuple(estimate for estimate, _ in bca_estimates(drawn, len(values)))

@@ -130,6 +130,8 @@ def slope_estimate(labels: IntArray, values: FloatArray, codes: NDArray[np.intp]
     Returns:
         The estimate; not applicable where the logits separate the classes.
     """
+    if np.ptp(values) == 0:
+        return NotApplicable("all logits are equal, so they have no slope")
     normal, pneumonia = (values[labels == label] for label in Label)
     # The likelihood has a maximum only if the classes overlap (Albert and Anderson 1984, Biometrika 71:1-10).
     if not (pneumonia.min() < normal.max() and normal.min() < pneumonia.max()):

@@ -4,19 +4,20 @@ Arguments of all functions:
 
 * `y_true`: classes, (n,), integers 0 (NORMAL) and 1 (PNEUMONIA).
 * `probability`: probabilities of PNEUMONIA, (n,), in [0, 1]. ROC, precision-recall and their areas use only their
-  order and take any finite values.
+  order and take any finite values: logits, wherever there are some.
 * `weights`: weight of each image, (n,), at least 0; None: all equal.
 * ``y_pred`` is ``probability >= threshold``, and PNEUMONIA is the positive class.
 * Values that cannot be computed are `NotApplicable` with the reason: no images, a class without images.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.errors import DataError
+from pneumo_core.evaluation.probability import probability
 from pneumo_core.records import Label, NotApplicable
 
 Array = NDArray[Any]
@@ -124,6 +125,10 @@ class PrCurve:
     recall: tuple[float, ...]
     precision: tuple[float, ...]
     threshold: tuple[float, ...]
+
+
+Curve = TypeVar("Curve", RocCurve, PrCurve)
+"""A curve of one of both kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +259,19 @@ def pr_curve(y_true: Array, probability: Array) -> PrCurve | NotApplicable:
         return counts
     tp, fp, threshold = counts
     return PrCurve(tuple((tp / tp[-1]).tolist()), tuple((tp / (tp + fp)).tolist()), tuple(threshold.tolist()))
+
+
+def in_probabilities(curve: Curve | NotApplicable) -> Curve | NotApplicable:
+    """A curve of logits with its thresholds as probabilities.
+
+    Curves are made from logits, since probabilities near 0 and 1 are rounded to ties.
+    """
+    if isinstance(curve, NotApplicable):
+        return curve
+    thresholds = probability(np.array(curve.threshold))
+    if isinstance(curve, RocCurve):
+        thresholds[0] = np.nextafter(thresholds[1], np.inf)
+    return replace(curve, threshold=tuple(thresholds.tolist()))
 
 
 def brier_terms(y_true: Array, probability: Array) -> FloatArray:

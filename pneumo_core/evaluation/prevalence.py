@@ -63,7 +63,7 @@ def at_threshold(
         rates=found,
         values=at_prevalence(found, prevalence),
         benefit=benefit_at(curve, stake),
-        roc=metrics.roc_curve(run.y_true, run.probability),
+        roc=metrics.in_probabilities(metrics.roc_curve(run.y_true, run.logit)),
         curve=curve,
     )
 

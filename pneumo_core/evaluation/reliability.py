@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import metrics
-from pneumo_core.evaluation.intervals import clustered_wilson, mean_estimate
+from pneumo_core.evaluation.intervals import clustered_wilson, mean_estimates
 from pneumo_core.evaluation.logistic import shift_estimate, slope_estimate
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.evaluation.probability import probability
@@ -104,11 +104,9 @@ def reliability(y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any
 
 def probability_scores(y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any]) -> ProbabilityScores:
     """Quality of the probabilities of these logits; see `reliability` for the arrays and errors."""
-    return ProbabilityScores(
-        reliability=reliability(y_true, logit, patients),
-        brier=mean_estimate(metrics.brier_terms(y_true, probability(logit)), patients),
-        log_loss=mean_estimate(metrics.log_loss_terms(y_true, logit), patients),
-    )
+    terms = metrics.brier_terms(y_true, probability(logit)), metrics.log_loss_terms(y_true, logit)
+    brier, log_loss = mean_estimates(np.column_stack(terms), patients)
+    return ProbabilityScores(reliability(y_true, logit, patients), brier, log_loss)
 
 
 def measure(labels: IntArray, values: FloatArray, codes: NDArray[np.intp]) -> Reliability:

@@ -2,7 +2,7 @@
 
 import heapq
 from dataclasses import dataclass, fields
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -10,14 +10,14 @@ import pandas as pd
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import intervals, metrics
-from pneumo_core.evaluation.metrics import ClassificationRow, Confusion, FloatArray, IntArray, PrCurve, RocCurve
+from pneumo_core.evaluation.metrics import ClassificationRow, Confusion, Curve, FloatArray, IntArray, PrCurve, RocCurve
 from pneumo_core.evaluation.operating import RuleKind, ThresholdRule, choose, rates
 from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.resampling import REPLICATES, SEED
+from pneumo_core.evaluation.resampling import LEAST_PATIENTS, REPLICATES, SEED
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """Increased whenever the report's fields or the meaning of its numbers change."""
 
 COLUMNS: Final = ("image_id", "patient_id", "split", "label", "subtype", "logit")
@@ -28,14 +28,14 @@ _MOST_POINTS: Final = 200
 
 _METHODS: Final = (
     "95 % intervals, clustered by patient. Accuracy, sensitivity, specificity, PPV and NPV: Wilson (1927) with the "
-    "effective number of images of Rao and Scott (1992), design effect at least 1. AUROC, AUPRC (average precision), "
-    "Brier and log loss: bias-corrected and accelerated bootstrap over patients (BCa; DiCiccio and Efron 1996), "
+    "effective number of images of Rao and Scott (1992), design effect at least 1, and Student's t with the effective number "
+    "of patients (Kish 1965) less 1; where all images agree, each patient counts as one image. AUROC, AUPRC (average "
+    "precision), Brier and log loss: bias-corrected and accelerated bootstrap over patients (BCa; DiCiccio and Efron 1996), "
     f"{REPLICATES:,} replicates, seed {SEED}; replicates without one of the classes are left out of "
-    "AUROC and AUPRC and counted. Where every replicate is the same, as with an AUROC of 1 or 0, no interval can be told. "
+    f"AUROC and AUPRC and counted. With fewer than {LEAST_PATIENTS} patients, of each class for AUROC and AUPRC, there is no "
+    "interval; an AUROC of 1 or 0 has Wilson's, by patients of the rarer class. Images are ranked by their logits. "
     f"PNEUMONIA is called where the probability is at least the threshold. Report schema {SCHEMA}."
 )
-
-_Curve = TypeVar("_Curve", RocCurve, PrCurve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +265,11 @@ def _split_report(split: Split, rows: pd.DataFrame, threshold: float) -> SplitRe
     sick = y_true == Label.PNEUMONIA
     at_threshold = rates(y_true, values, patients, threshold)
     counts = metrics.confusion(y_true, values, threshold)
-    areas = intervals.area_estimates(y_true, values, patients)
+    areas = intervals.area_estimates(y_true, logits, patients)
+    # One bootstrap for both.
+    brier, log_loss = intervals.mean_estimates(
+        np.column_stack((metrics.brier_terms(y_true, values), metrics.log_loss_terms(y_true, logits))), patients
+    )
     return SplitReport(
         split=split,
         n=len(ordered),
@@ -278,17 +282,17 @@ def _split_report(split: Split, rows: pd.DataFrame, threshold: float) -> SplitRe
         npv=at_threshold.npv,
         auroc=areas.auroc,
         auprc=areas.auprc,
-        brier=intervals.mean_estimate(metrics.brier_terms(y_true, values), patients),
-        log_loss=intervals.mean_estimate(metrics.log_loss_terms(y_true, logits), patients),
+        brier=brier,
+        log_loss=log_loss,
         ignored_replicates=areas.ignored,
         confusion=counts,
         table=metrics.classification_table(counts),
-        roc=_thinned(metrics.roc_curve(y_true, values)),
-        pr=_thinned(metrics.pr_curve(y_true, values)),
+        roc=_thinned(metrics.in_probabilities(metrics.roc_curve(y_true, logits))),
+        pr=_thinned(metrics.in_probabilities(metrics.pr_curve(y_true, logits))),
     )
 
 
-def _thinned(curve: _Curve | NotApplicable) -> _Curve | NotApplicable:
+def _thinned(curve: Curve | NotApplicable) -> Curve | NotApplicable:
     if isinstance(curve, NotApplicable):
         return curve
     columns = [getattr(curve, field.name) for field in fields(curve)]

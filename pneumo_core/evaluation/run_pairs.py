@@ -35,4 +35,4 @@ def pairs_of(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pair
 
 
 def _adjusted(tests: Sequence[McNemar | DeLong | NotApplicable]) -> list[float | NotApplicable]:
-    return holm_of_known([test if isinstance(test, NotApplicable) else test.p for test in tests])
+    return holm_of_known([test if isinstance(test, NotApplicable) else test.larger_p for test in tests])

@@ -25,7 +25,7 @@ class DrawnFigures:
 
     Attributes:
         of_runs: On the images themselves, (runs, metrics); NaN where one is undefined.
-        over_patients: Their mean over the runs: on the images, on bootstrap draws of the patients, and each patient's influence.
+        over_patients: Their mean over the runs: on the images and on draws of the patients, and each patient's influence.
     """
 
     of_runs: FloatArray
@@ -54,9 +54,7 @@ def drawn_figures(evidence: Sequence[Evidence], replicates: int) -> DrawnFigures
 def drawn_side(name: str, evidence: Sequence[Evidence], drawn: DrawnFigures) -> Side:
     """A side: figures with intervals over patients, their spread over runs, counts and curves."""
     y_true, patients = evidence[0].y_true, evidence[0].patients
-    figures = {
-        metric: estimate for metric, (estimate, _) in estimates(drawn.over_patients, y_true, patients).items()
-    }
+    figures = {metric: estimate for metric, (estimate, _) in estimates(drawn.over_patients, y_true, patients).items()}
     value = dict(zip(Metric, drawn.over_patients.value.tolist(), strict=True))
     for metric in (Metric.AUROC, Metric.AUPRC):
         figures[metric] = intervals.certain_area(value[metric], y_true, patients) or figures[metric]
@@ -83,8 +81,8 @@ def drawn_side(name: str, evidence: Sequence[Evidence], drawn: DrawnFigures) -> 
             for metric, of_runs in spreads.items()
         },
         confusions=tuple(metrics.confusion(y_true, run.probability, run.threshold) for run in evidence),
-        roc=tuple(metrics.roc_curve(y_true, run.probability) for run in evidence),
-        pr=tuple(metrics.pr_curve(y_true, run.probability) for run in evidence),
+        roc=tuple(metrics.in_probabilities(metrics.roc_curve(y_true, run.logit)) for run in evidence),
+        pr=tuple(metrics.in_probabilities(metrics.pr_curve(y_true, run.logit)) for run in evidence),
         reliability=tuple(reliability(y_true, run.logit, patients) for run in evidence),
     )
 

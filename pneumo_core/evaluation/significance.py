@@ -39,6 +39,11 @@ class McNemar:
     p: float
     p_clustered: float | NotApplicable
 
+    @property
+    def larger_p(self) -> float:
+        """The larger of both p values, which conclusions rest on."""
+        return _larger(self.p, self.p_clustered)
+
 
 def mcnemar(right_a: NDArray[Any], right_b: NDArray[Any], patients: NDArray[Any]) -> McNemar:
     """Test whether one of two models is correct more often on the same images.
@@ -76,7 +81,7 @@ class DeLong:
     """Two areas under ROC curves, with tests of their difference.
 
     Attributes:
-        auroc_a: Area of a. All three intervals take images as independent.
+        auroc_a: Area of a. All three intervals are normal, from the larger of DeLong's and Obuchowski's variance.
         auroc_b: Area of b.
         difference: Area of b minus that of a.
         p: DeLong's test, images taken as independent; 1 where the areas are equal.
@@ -88,6 +93,11 @@ class DeLong:
     difference: Estimate
     p: float
     p_clustered: float | NotApplicable
+
+    @property
+    def larger_p(self) -> float:
+        """The larger of both p values, which conclusions rest on."""
+        return _larger(self.p, self.p_clustered)
 
 
 def delong(
@@ -116,7 +126,7 @@ def delong(
     if isinstance(b := _placed(y_true, logit_b, patients), NotApplicable):
         return b
     both = replace(a, counts=b.counts - a.counts)
-    return _compared(a, b, _area(both), _variance(both), _clustered_variance(both), a.labels.size)
+    return _compared(a, b, _area(both), (_variance(both), _clustered_variance(both)), a.labels.size)
 
 
 def delong_unpaired(
@@ -152,7 +162,7 @@ def delong_unpaired(
     if isinstance(b := _placed(y_b, logit_b, patients_b), NotApplicable):
         return b
     n = a.labels.size + b.labels.size
-    return _compared(a, b, _area(b) - _area(a), _variance(a) + _variance(b), _clustered_of_both(a, b), n)
+    return _compared(a, b, _area(b) - _area(a), (_variance(a) + _variance(b), _clustered_of_both(a, b)), n)
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
@@ -343,15 +353,17 @@ def _clustered_of_both(a: _Placed, b: _Placed) -> float | NotApplicable:
 
 
 def _compared(
-    a: _Placed, b: _Placed, difference: float, variance: float, clustered: float | NotApplicable, n: int
+    a: _Placed, b: _Placed, difference: float, variances: tuple[float, float | NotApplicable], n: int
 ) -> DeLong | NotApplicable:
-    p = _two_sided(difference, variance)
+    plain, clustered = variances
+    p = _two_sided(difference, plain)
     if isinstance(p, NotApplicable):
         return p
+    of_a, of_b = (_larger(_variance(side), _clustered_variance(side)) for side in (a, b))
     return DeLong(
-        auroc_a=_normal(_area(a), _variance(a), 0, a.labels.size),
-        auroc_b=_normal(_area(b), _variance(b), 0, b.labels.size),
-        difference=_normal(difference, variance, -1, n),
+        auroc_a=_normal(_area(a), of_a, 0, a.labels.size),
+        auroc_b=_normal(_area(b), of_b, 0, b.labels.size),
+        difference=_normal(difference, _larger(plain, clustered), -1, n),
         p=p,
         p_clustered=clustered if isinstance(clustered, NotApplicable) else _two_sided(difference, clustered),
     )
@@ -360,6 +372,10 @@ def _compared(
 def _normal(value: float, variance: float, least: int, n: int) -> Estimate:
     half = Z * variance**0.5
     return Estimate(value=value, low=max(float(least), value - half), high=min(1.0, value + half), n=n)
+
+
+def _larger(plain: float, clustered: float | NotApplicable) -> float:
+    return plain if isinstance(clustered, NotApplicable) else max(plain, clustered)
 
 
 def _two_sided(difference: float, variance: float) -> float | NotApplicable:

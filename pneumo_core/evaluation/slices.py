@@ -18,7 +18,7 @@ FACTS: Final = ("image_id", "width", "height", "mode", "sharpness")
 """Columns of the facts about images."""
 
 FEW: Final = 30
-"""Number of images below which a slice is uncertain: an observed 90 % of 30 has a 95 % interval from 74 to 97 %."""
+"""Number of patients, and so of images, below which a slice is uncertain: 90 % of 30 has a 95 % interval from 74 to 97 %."""
 
 GROUPS: Final = ("subtype", "images of the patient", "image size", "sharpness", "color")
 """Criteria for the parts of a split; the last three need facts about the images."""
@@ -43,7 +43,7 @@ class Slice:
         accuracy: Fraction of images classified correctly.
         auroc: Area under the ROC curve; in a subtype, of its images against all NORMAL ones.
         smallest: Whether no slice of its group has fewer images.
-        few: Whether it has fewer than `FEW` images.
+        few: Whether it has images of fewer than `FEW` patients.
     """
 
     group: str
@@ -153,10 +153,8 @@ def _facts_of(rows: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
 
 def _slice(rows: pd.DataFrame, group: str, name: str, part: NDArray[np.bool_], threshold: float, least: int) -> Slice:
     sick = (rows["label"] == Label.PNEUMONIA).to_numpy()
-    values = probability(rows["logit"].to_numpy())
-    patients = rows["patient_id"].to_numpy()
-    called = values >= threshold
-
+    logits, patients = rows["logit"].to_numpy(np.float64), rows["patient_id"].to_numpy()
+    called = probability(logits) >= threshold
     ranked = part | ~sick if group == "subtype" else part
     return Slice(
         group=group,
@@ -167,7 +165,7 @@ def _slice(rows: pd.DataFrame, group: str, name: str, part: NDArray[np.bool_], t
         sensitivity=clustered_share(called, part & sick, patients, "no image of the slice is PNEUMONIA"),
         specificity=clustered_share(~called, part & ~sick, patients, "no image of the slice is NORMAL"),
         accuracy=clustered_share(called == sick, part, patients, "the slice has no image"),
-        auroc=area_estimates(sick[ranked].astype(np.int64), values[ranked], patients[ranked]).auroc,
+        auroc=area_estimates(sick[ranked].astype(np.int64), logits[ranked], patients[ranked]).auroc,
         smallest=int(part.sum()) == least,
-        few=int(part.sum()) < FEW,
+        few=len(np.unique(patients[part])) < FEW,
     )

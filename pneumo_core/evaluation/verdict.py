@@ -50,7 +50,7 @@ def _sentence(comparison: Comparison, *, claimed: bool) -> str:
     figures = f"{'mean ' if _several(comparison) else ''}accuracy {_change(Metric.ACCURACY, estimate)}"
     seeds = comparison.seeds[Metric.ACCURACY]
     if isinstance(calls, McNemar):
-        figures += f", McNemar {p_text(calls.p)}"
+        figures += f", McNemar {p_text(calls.larger_p)}"
     elif isinstance(seeds, SeedDifference):
         _, ends = difference_parts(Metric.ACCURACY, seeds)
         figures += f" over patients, {ends} over seeds, Welch {p_text(seeds.p)}"
@@ -97,14 +97,22 @@ def _claimed(comparison: Comparison, metric: Metric) -> bool:
         return False
     if metric is Metric.ACCURACY and _mix_differs(comparison):
         return False
-    return _largest_p(comparison, metric) < LEVEL
+    return _decides(comparison, metric) < LEVEL
 
 
-def _largest_p(comparison: Comparison, metric: Metric) -> float:
-    """The p of a difference: over patients or over seeds, whichever is larger; 1 if there is none."""
-    p, seeds = comparison.differences[metric].p, comparison.seeds[metric]
-    over_patients = 1.0 if isinstance(p, NotApplicable) else p
-    return max(over_patients, seeds.p) if isinstance(seeds, SeedDifference) and _several(comparison) else over_patients
+def deciding_p(comparison: Comparison, metric: Metric) -> tuple[float | NotApplicable, str]:
+    """The p value that the conclusion on a metric is based on, the largest of those that apply, and its test's name."""
+    p, seeds, calls = comparison.differences[metric].p, comparison.seeds[metric], comparison.mcnemar
+    if isinstance(seeds, SeedDifference) and _several(comparison) and (isinstance(p, NotApplicable) or seeds.p >= p):
+        return (p if isinstance(p, NotApplicable) else seeds.p), "Welch over seeds"
+    if metric is Metric.ACCURACY and isinstance(calls, McNemar):
+        return p, "McNemar, exact" if calls.larger_p == calls.p else "McNemar, clustered"
+    return p, "bootstrap over patients" if comparison.paired else "unpaired intervals"
+
+
+def _decides(comparison: Comparison, metric: Metric) -> float:
+    p, _ = deciding_p(comparison, metric)
+    return 1.0 if isinstance(p, NotApplicable) else p
 
 
 def _mix_differs(comparison: Comparison) -> bool:
@@ -158,7 +166,7 @@ def _notes(comparison: Comparison, *, claimed: bool) -> list[str]:
 
 def _moved(comparison: Comparison) -> list[str]:
     """The kinds of error that changed, for people, adjusted for their number."""
-    adjusted = holm([_largest_p(comparison, metric) for metric in _KINDS])
+    adjusted = holm([_decides(comparison, metric) for metric in _KINDS])
     words = []
     for metric, p in zip(_KINDS, adjusted, strict=True):
         estimate = comparison.differences[metric].estimate

@@ -5,6 +5,7 @@ import io
 import pandas as pd
 
 from pneumo_core.errors import CorruptError, DataError, RunError
+from pneumo_core.evaluation import calibration
 from pneumo_core.evaluation.calibration import Calibration, calibrate, calibration_from_dict
 from pneumo_core.evaluation.report import SCHEMA, EvaluationReport, evaluate, report_from_dict
 from pneumo_core.records import NotApplicable
@@ -35,7 +36,7 @@ def read_predictions(run: RunDirectory) -> pd.DataFrame:
 
 
 def read_calibration(run: RunDirectory) -> Calibration | NotApplicable:
-    """A finished run's calibration; for older runs without a stored one, computed from the predictions.
+    """A finished run's calibration; computed from its predictions if there is none stored or it has an older schema.
 
     Raises:
         RunError: The run is not finished.
@@ -44,7 +45,10 @@ def read_calibration(run: RunDirectory) -> Calibration | NotApplicable:
     try:
         if run.calibration.name not in read_manifest(run)["files"]:
             return calibrate(read_predictions(run))
-        return calibration_from_dict(verified_json(run, run.calibration))
+        stored = verified_json(run, run.calibration)
+        if isinstance(stored, dict) and stored.get("schema") in range(1, calibration.SCHEMA):
+            return calibrate(read_predictions(run))
+        return calibration_from_dict(stored)
     except DataError as error:
         raise CorruptError(str(error)) from error
 

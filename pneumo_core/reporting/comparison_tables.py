@@ -97,7 +97,7 @@ def agreement(comparison: Comparison) -> Table:
         (
             (
                 "p is McNemar's exact test, images taken as independent; clustered allows for several images of a patient "
-                "(Obuchowski); Holm adjusts p for the number of pairs."
+                "(Obuchowski); Holm adjusts the larger of both for the number of pairs."
             ),
         ),
     )
@@ -123,6 +123,10 @@ def areas(comparison: Comparison) -> Table:
         ("A", "B", "AUROC A", "AUROC B", "B \N{MINUS SIGN} A (95 %)", "p", "p, clustered", "p, Holm"),
         ("a", "b", *ends, "p", "p_clustered", "p_holm"),
         map(row, comparison.pairs),
+        (
+            "p takes images as independent; clustered allows for several images of a patient (Obuchowski). The interval has the "
+            "larger of both variances; Holm adjusts the larger p for the number of pairs.",
+        ),
     )
 
 

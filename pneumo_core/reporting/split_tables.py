@@ -114,7 +114,7 @@ def named(parts: Parts) -> dict[str, dict[str, Slice]]:
 
 
 def marked(found: Iterable[Slice]) -> str:
-    """Mark of a slice: the smallest, or one with few images."""
+    """Mark of a slice: the smallest, or one with few patients."""
     there = list(found)
     smallest, few = any(one.smallest for one in there), any(one.few for one in there)
-    return (", smallest" if smallest else "") + (", few" if few else "")
+    return (", smallest" if smallest else "") + (", few patients" if few else "")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.evaluation.significance import McNemar, SeedDifference, holm_of_known
-from pneumo_core.evaluation.verdict import LEVEL
+from pneumo_core.evaluation.significance import holm_of_known
+from pneumo_core.evaluation.verdict import LEVEL, deciding_p
 from pneumo_core.evaluation.wording import difference_text, estimate_text, p_cell, p_text, plain
 from pneumo_core.records import Metric, NotApplicable
 from pneumo_core.reporting.comparison_document import comparison_blocks, limits, nested, provenance, unique
@@ -79,25 +79,9 @@ def study_document(compared: Sequence[Compared]) -> Document:
     return Document("Study of chest X-ray classifiers", f"{count}. Every difference is B minus A.", tuple(blocks))
 
 
-def accuracy_p(comparison: Comparison) -> tuple[float | NotApplicable, str]:
-    """The p value of the difference in accuracy that a comparison is based on, and the test's name.
-
-    For one run per side McNemar's, the larger of the exact and the clustered one, as the verdict needs both; for two or more
-    runs per side Welch's over seeds; else that of the bootstrap over patients.
-    """
-    calls, seeds = comparison.mcnemar, comparison.seeds[Metric.ACCURACY]
-    if isinstance(calls, McNemar):
-        clustered = calls.p_clustered
-        clusters = not isinstance(clustered, NotApplicable) and clustered > calls.p
-        return (clustered, "McNemar, clustered") if clusters else (calls.p, "McNemar, exact")
-    if isinstance(seeds, SeedDifference):
-        return seeds.p, "Welch over seeds"
-    return comparison.differences[Metric.ACCURACY].p, "bootstrap over patients"
-
-
 def _adjusted(comparisons: Sequence[Comparison]) -> list[float | NotApplicable]:
     """Each comparison's p, adjusted by Holm's method."""
-    return holm_of_known([accuracy_p(comparison)[0] for comparison in comparisons])
+    return holm_of_known([deciding_p(comparison, Metric.ACCURACY)[0] for comparison in comparisons])
 
 
 def _unheld(comparisons: Sequence[Comparison]) -> tuple[Bullets, ...]:
@@ -114,7 +98,7 @@ def _unheld(comparisons: Sequence[Comparison]) -> tuple[Bullets, ...]:
 
 def _summary(comparisons: Sequence[Comparison]) -> Table:
     def row(comparison: Comparison, holm_p: float | NotApplicable) -> tuple[Sequence[str], Sequence[Cell]]:
-        p, test = accuracy_p(comparison)
+        p, test = deciding_p(comparison, Metric.ACCURACY)
         sides = (comparison.a, comparison.b)
         figures = (estimate_text(Metric.ACCURACY, side.figures[Metric.ACCURACY]) for side in sides)
         moved = comparison.differences[Metric.ACCURACY].estimate

@@ -149,6 +149,9 @@ def test_what_cannot_be_fitted_says_why(
     kind: CalibrationKind, labels: list[int], logits: list[float], reason: str
 ) -> None:
     found = fit(kind, np.array(labels), np.array(logits), np.arange(len(labels)))
+    if kind is CalibrationKind.IDENTITY and sum(labels) < len(labels):
+        assert isinstance(found, Calibrator)
+        return
     assert isinstance(found, NotApplicable)
     assert any(word in found.reason for word in reason.split("|"))
 
@@ -179,7 +182,7 @@ def test_the_kind_is_chosen_by_images_it_was_not_fitted_on() -> None:
     assert found.chosen is min(losses, key=lambda kind: losses[kind])
     assert found.before == reliability(labels, logits, patients)
     assert found.calibrator == fitted(found.chosen, labels, logits, patients)
-    assert (found.temperature, found.platt) == tuple(fit(kind, labels, logits, patients) for kind in CalibrationKind)
+    assert found.calibrators == {kind: fit(kind, labels, logits, patients) for kind in CalibrationKind}
     assert found.after.log_loss < found.before.log_loss
     assert found.after.ece < found.before.ece
 
@@ -209,34 +212,52 @@ def test_separated_validation_images_are_calibrated_by_platt() -> None:
     frame = predictions(6)
     found = made(frame.assign(logit=(2 * frame["label"] - 1) * (1 + frame["logit"].abs())))
     assert found.chosen is CalibrationKind.PLATT
-    assert isinstance(found.temperature, NotApplicable)
+    assert isinstance(found.calibrators[CalibrationKind.TEMPERATURE], NotApplicable)
     assert isinstance(found.cross_validated[CalibrationKind.TEMPERATURE], NotApplicable)
 
 
-def test_logits_that_say_nothing_have_a_reason() -> None:
+def test_a_model_that_no_method_improves_is_left_alone() -> None:
+    # As many of each class at each logit as its probability says, up to rounding.
+    logits = np.repeat([-2.0, -1, 0, 1, 2], 40)
+    labels = np.concatenate([np.arange(40) < 40 / (1 + np.exp(-logit)) for logit in (-2, -1, 0, 1, 2)]).astype(int)
+    frame = predictions(n=200).assign(logit=logits, label=labels, patient_id=np.arange(200).astype(str))
+    found = made(frame)
+    assert found.chosen is CalibrationKind.IDENTITY
+    assert found.after == found.before
+    assert min(found.cross_validated, key=lambda kind: found.cross_validated[kind]) is CalibrationKind.IDENTITY  # type: ignore[arg-type,return-value]
+    assert (found.calibrator.slope, found.calibrator.intercept, found.calibrator.n) == (1.0, 0.0, 200)
+    assert apply(found.calibrator, logits).tolist() == logits.tolist()
+    assert described(found).startswith("no calibration, since none lowers")
+
+
+def test_logits_that_no_line_fits_are_left_alone() -> None:
     frame = predictions()
-    found = calibrate(frame.assign(logit=0.0))
-    assert isinstance(found, NotApplicable)
-    assert "equal" in found.reason
-    turned = calibrate(frame.assign(logit=-frame["logit"]))
-    assert isinstance(turned, NotApplicable)
-    assert "do not increase" in turned.reason
+    for found, reason in (
+        (made(frame.assign(logit=0.0)), "equal"),
+        (made(frame.assign(logit=-frame["logit"])), "do not increase"),
+    ):
+        assert found.chosen is CalibrationKind.IDENTITY
+        platt = found.calibrators[CalibrationKind.PLATT]
+        assert isinstance(platt, NotApplicable)
+        assert reason in platt.reason
 
 
 def test_two_patients_are_too_few_to_hold_any_out() -> None:
     frame = predictions(n=8)
-    found = calibrate(frame.assign(patient_id=np.where(frame["label"] == 1, "sick", "well")))
-    assert isinstance(found, NotApplicable)
-    assert "without a part of the patients" in found.reason
+    found = made(frame.assign(patient_id=np.where(frame["label"] == 1, "sick", "well")))
+    assert found.chosen is CalibrationKind.IDENTITY
+    platt = found.cross_validated[CalibrationKind.PLATT]
+    assert isinstance(platt, NotApplicable)
+    assert "without a part of the patients" in platt.reason
 
 
 def test_words_name_the_kind_and_the_images() -> None:
     found = made(predictions(7))
     temperature = replace(found, chosen=CalibrationKind.TEMPERATURE)
-    assert isinstance(found.temperature, Calibrator)
-    patients = found.temperature.n_patients
+    fitted = found.calibrators[CalibrationKind.TEMPERATURE]
+    assert isinstance(fitted, Calibrator)
     assert described(temperature) == (
-        f"temperature {1 / found.temperature.slope:.3g}, fitted on 300 val images of {patients} patients"
+        f"temperature {1 / fitted.slope:.3g}, fitted on 300 val images of {fitted.n_patients} patients"
     )
     assert described(replace(found, chosen=CalibrationKind.PLATT)).startswith("Platt's slope ")
 
@@ -251,9 +272,9 @@ def test_through_json_and_back(frame: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"schema": 2}, "schema=2"),
+        ({"schema": 3}, "schema=3"),
         ({"chosen": "isotonic"}, "calibration.chosen"),
-        ({"temperature": {"not_applicable": "gone"}, "chosen": "temperature"}, "calibration.chosen"),
+        ({"calibrators": {"temperature": {"not_applicable": "gone"}}, "chosen": "temperature"}, "calibration.chosen"),
         ({"more": 1}, "hold exactly"),
     ],
 )
@@ -266,8 +287,9 @@ def test_other_data_are_refused(change: dict[str, Any], words: str) -> None:
 def test_a_line_that_falls_or_is_of_another_kind_is_refused() -> None:
     data = json.loads(json.dumps(calibration_to_dict(made(predictions(9)))))
     for part in ({"slope": -1.0}, {"slope": 0.0}, {"kind": "temperature"}):
+        calibrators = {**data["calibrators"], "platt": {**data["calibrators"]["platt"], **part}}
         with pytest.raises(DataError, match=r"calibration\.platt"):
-            calibration_from_dict({**data, "platt": {**data["platt"], **part}})
+            calibration_from_dict({**data, "calibrators": calibrators})
     with pytest.raises(DataError, match="schema"):
         calibration_from_dict([])  # type: ignore[arg-type]
 
@@ -275,4 +297,6 @@ def test_a_line_that_falls_or_is_of_another_kind_is_refused() -> None:
 def test_a_chosen_calibrator_that_is_missing_is_an_error() -> None:
     found = made(predictions(9))
     with pytest.raises(DataError, match="must exist"):
-        _ = replace(found, chosen=CalibrationKind.PLATT, platt=NotApplicable("gone")).calibrator
+        _ = replace(
+            found, chosen=CalibrationKind.PLATT, calibrators={CalibrationKind.PLATT: NotApplicable("gone")}
+        ).calibrator

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm, sem, ttest_1samp
+from scipy.stats import binomtest, norm, sem, t, ttest_1samp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pneumo_core.errors import DataError
@@ -37,16 +37,24 @@ def copying_bootstrap(
 
 
 def slow_bca(
-    statistic: Callable[[np.ndarray], float], patient: np.ndarray, replicates: int, seed: int
+    statistic: Callable[[np.ndarray], float],
+    weighted: Callable[[np.ndarray], float],
+    patient: np.ndarray,
+    replicates: int,
+    seed: int = 0,
 ) -> tuple[float, float]:
-    """BCa interval of images that are really copied and left out, formula by formula (DiCiccio and Efron 1996)."""
+    """BCa interval of images that are really copied, formula by formula (DiCiccio and Efron 1996).
+
+    `weighted` is the statistic of all images with weights, whose change with a patient's weight gives the acceleration.
+    """
     drawn = copying_bootstrap(statistic, patient, replicates, seed)
     drawn = drawn[~np.isnan(drawn)]
     value = statistic(np.arange(patient.size))
     bias = norm.ppf(np.mean([(one < value) + (one == value) / 2 for one in drawn]))
-    without = np.array([statistic(np.flatnonzero(patient != name)) for name in np.unique(patient)])
-    fall = without.mean() - without
-    acceleration = (fall**3).sum() / (6 * (fall**2).sum() ** 1.5)
+    rise = np.array(
+        [weighted(1 + 1e-5 * (patient == name)) - weighted(1 - 1e-5 * (patient == name)) for name in np.unique(patient)]
+    )
+    acceleration = (rise**3).sum() / (6 * (rise**2).sum() ** 1.5)
     ends = []
     for z in (norm.ppf(0.025), norm.ppf(0.975)):
         level = norm.cdf(bias + (bias + z) / (1 - acceleration * (bias + z)))
@@ -126,7 +134,8 @@ def test_copies_of_an_image_add_no_information(copies: int) -> None:
         copies * 200 / 199
     )
     copied = intervals.clustered_wilson(np.repeat(correct, copies), np.repeat(patient, copies))
-    assert bounds(copied) == pytest.approx(bounds(intervals.clustered_wilson(correct, patient)), abs=5e-4)
+    # Student's t with 199 degrees of freedom is wider by .6 %.
+    assert bounds(copied) == pytest.approx(bounds(intervals.clustered_wilson(correct, patient)), abs=1e-3)
     assert isinstance(copied, Estimate)
     assert copied.n == 200 * copies
 
@@ -135,8 +144,8 @@ def test_copies_of_an_image_add_no_information(copies: int) -> None:
     ("correct", "patient", "effect"),
     [
         ([True, False, True], ["c", "a", "b"], 1.0),  # each patient has one image
-        ([True] * 4, [1, 1, 2, 2], 1.0),
-        ([False] * 4, [1, 1, 2, 2], 1.0),
+        ([True] * 4, [1, 1, 2, 2], 2.0),  # all alike: each patient counts once
+        ([False] * 6, [1, 1, 2, 2, 2, 3], 2.0),
         ([True, False, True, False], [1, 1, 2, 2], 1.0),  # patients alike: floored
         ([True, False, True, True], [5, 5, 5, 5], 4.0),  # one patient
         ([True], [9], 1.0),
@@ -195,12 +204,50 @@ def test_coverage_with_patients_of_several_images() -> None:
     assert naive / trials < 0.90
 
 
+def test_patients_of_several_images_take_student_s_t_and_count_once_where_all_agree() -> None:
+    correct, patients = np.arange(60) % 5 > 0, np.concatenate((np.zeros(20), 1 + np.arange(40) // 4))
+    # 60^2 / (20^2 + 10 * 4^2) = 6.43 patients of equal size.
+    quantile, n = t.ppf(0.975, 3600 / 560 - 1), 60 / intervals.design_effect(correct, patients)
+    center = (0.8 + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
+    half = quantile / (1 + quantile**2 / n) * np.sqrt(0.8 * 0.2 / n + quantile**2 / (4 * n**2))
+    assert bounds(intervals.clustered_wilson(correct, patients)) == pytest.approx((center - half, center + half))
+    certain = intervals.clustered_wilson(np.ones(200, dtype=bool), np.arange(200) // 2)
+    assert bounds(certain) == pytest.approx((100 / (100 + t.ppf(0.975, 99) ** 2), 1))
+
+
+@pytest.mark.parametrize("right", [0, 29, 30])
+def test_one_patient_tells_nothing_of_others(right: int) -> None:
+    found = intervals.clustered_wilson(np.arange(30) < right, np.zeros(30))
+    assert found == Estimate(right / 30, 0.0, 1.0, 30)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "least"),
+    [([10] * 10, 0.9), ([20] * 5, 0.88), ([50] * 2, 0.97), ([40] * 3, 0.9), ([200] + [1] * 20, 0.97)],
+)
+@pytest.mark.parametrize("truth", [0.8, 0.9])
+def test_coverage_with_few_patients(sizes: list[int], least: float, truth: float) -> None:
+    """As `benchmarks.coverage` measures it with more trials; with the normal quantile .02 to .93 were covered."""
+    rng = np.random.default_rng(20)
+    patients = np.repeat(np.arange(len(sizes)), sizes)
+    covered = 0
+    for _ in range(400):
+        rate = rng.beta(2 / 3 * truth, 2 / 3 * (1 - truth), len(sizes))  # intraclass correlation .6
+        low, high = bounds(intervals.clustered_wilson(rng.random(patients.size) < rate[patients], patients))
+        covered += low <= truth <= high
+    assert covered / 400 >= least
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_areas_of_replicates_are_those_of_copied_images(seed: int) -> None:
     y_true, probability, patient = clustered_sample(seed)
     ranking = metrics.rank(y_true, probability)
     fast = resampling.resample(
-        lambda weights: np.column_stack(metrics.areas(ranking, weights)), patient, replicates=60, seed=seed
+        lambda weights: np.column_stack(metrics.areas(ranking, weights)),
+        np.zeros((patient.size, 2)),
+        patient,
+        replicates=60,
+        seed=seed,
     ).replicates
     for column, area in enumerate((roc_auc_score, average_precision_score)):
 
@@ -218,26 +265,36 @@ def test_area_estimates_are_bca_intervals_of_copied_images() -> None:
         def of_copies(copies: np.ndarray, area: Callable[..., float] = area) -> float:
             return area(y_true[copies], probability[copies])
 
-        assert bounds(estimate) == pytest.approx(slow_bca(of_copies, patient, 80, 0), abs=1e-9)
+        def of_weights(weights: np.ndarray, area: Callable[..., float] = area) -> float:
+            return area(y_true, probability, sample_weight=weights)
+
+        assert bounds(estimate) == pytest.approx(slow_bca(of_copies, of_weights, patient, 80), abs=1e-7)
         assert isinstance(estimate, Estimate)
         assert estimate.value == pytest.approx(area(y_true, probability), abs=1e-12)
         assert estimate.n == y_true.size
     assert estimates.ignored == 0
 
 
-def test_mean_estimate_is_the_bca_interval_of_copied_images() -> None:
+def test_mean_estimates_are_the_bca_intervals_of_copied_images() -> None:
     _, values, patient = clustered_sample(4)
-    estimate = intervals.mean_estimate(values, patient, replicates=200)
-    slow = slow_bca(lambda copies: float(values[copies].mean()), patient, 200, 0)
-    assert bounds(estimate) == pytest.approx(slow, abs=1e-9)
-    assert isinstance(estimate, Estimate)
-    assert (estimate.value, estimate.n) == (pytest.approx(values.mean()), values.size)
+    both = np.column_stack((values, values**2))
+    for column, estimate in zip(both.T, intervals.mean_estimates(both, patient, replicates=200), strict=True):
+
+        def of_copies(copies: np.ndarray, column: np.ndarray = column) -> float:
+            return float(column[copies].mean())
+
+        def of_weights(weights: np.ndarray, column: np.ndarray = column) -> float:
+            return float(np.average(column, weights=weights))
+
+        assert bounds(estimate) == pytest.approx(slow_bca(of_copies, of_weights, patient, 200), abs=1e-7)
+        assert isinstance(estimate, Estimate)
+        assert (estimate.value, estimate.n) == (pytest.approx(column.mean()), column.size)
 
 
 def test_mean_estimate_of_single_images_is_about_the_normal_interval() -> None:
     values = np.random.default_rng(6).exponential(size=2000)
     half = 1.96 * values.std() / np.sqrt(values.size)
-    low, high = bounds(intervals.mean_estimate(values, np.arange(values.size)))
+    low, high = bounds(intervals.mean_estimates(values[:, np.newaxis], np.arange(values.size))[0])
     assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.15 * half)
 
 
@@ -250,7 +307,10 @@ def test_copied_images_do_not_narrow_the_bootstrap() -> None:
     assert bounds(tripled.auroc) == pytest.approx(bounds(single.auroc), abs=1e-12)
 
 
-def test_replicates_without_a_class_are_left_out_and_counted() -> None:
+def test_replicates_without_a_class_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    # With two patients of a class, whose interval is then not given, so the smallest number is lowered.
+    monkeypatch.setattr(intervals, "LEAST_PATIENTS", 2)
+    monkeypatch.setattr(resampling, "LEAST_PATIENTS", 2)
     y_true, probability = np.array([0, 0, 1, 1, 1]), np.array([0.2, 0.6, 0.4, 0.7, 0.9])
     patient = np.array([0, 1, 2, 3, 3])
     estimates = intervals.area_estimates(y_true, probability, patient, replicates=400)
@@ -258,11 +318,14 @@ def test_replicates_without_a_class_are_left_out_and_counted() -> None:
     def of_copies(copies: np.ndarray) -> float:
         return roc_auc_score(y_true[copies], probability[copies]) if 0 < y_true[copies].mean() < 1 else np.nan
 
+    def of_weights(weights: np.ndarray) -> float:
+        return roc_auc_score(y_true, probability, sample_weight=weights)
+
     slow = copying_bootstrap(of_copies, patient, 400, 0)
     assert estimates.ignored == np.isnan(slow).sum()
     # Four draws from four patients miss two given ones with probability 1/16, and either pair of them in 1/8.
     assert 25 < estimates.ignored < 75
-    assert bounds(estimates.auroc) == pytest.approx(slow_bca(of_copies, patient, 400, 0), abs=1e-9)
+    assert bounds(estimates.auroc) == pytest.approx(slow_bca(of_copies, of_weights, patient, 400), abs=1e-7)
 
 
 def test_memory_bound_does_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,8 +349,13 @@ def test_patients_alone_decide_the_draws() -> None:
         ([], [], "no images"),
         ([1], ["a"], "no image is NORMAL"),
         ([1, 1, 1], ["a", "b", "c"], "no image is NORMAL"),
-        ([0, 0, 1, 1], ["a", "a", "b", "c"], "NORMAL has 1"),
-        ([0, 0, 1, 1], ["a", "b", "c", "c"], "PNEUMONIA has 1"),
+        (
+            [0, 1, 0, 1],
+            ["a", "b", "a", "c"],
+            "without an interval: that needs 10 patients of each class, and NORMAL has 1",
+        ),
+        ([0] * 12 + [1] * 12, [*range(12), *[12] * 12], "PNEUMONIA has 1"),
+        ([*[0, 1] * 9, *[0] * 9], [*range(9), *range(9), *range(20, 29)], "PNEUMONIA has 9"),
     ],
 )
 def test_areas_without_enough_patients_are_not_applicable(y_true: list[int], patient: list[str], reason: str) -> None:
@@ -297,7 +365,6 @@ def test_areas_without_enough_patients_are_not_applicable(y_true: list[int], pat
     for area in (estimates.auroc, estimates.auprc):
         assert isinstance(area, NotApplicable)
         assert reason in area.reason
-    assert estimates.ignored == 0
 
 
 def test_scores_that_are_all_alike_have_no_interval() -> None:
@@ -319,7 +386,7 @@ def test_an_area_of_1_or_0_is_as_sure_as_the_rarer_class_has_patients(area: floa
 
 def test_means_that_no_draw_changes_have_no_interval() -> None:
     _, _, patient = clustered_sample(11)
-    found = intervals.mean_estimate(np.full(patient.size, 0.09), patient, replicates=50)
+    (found,) = intervals.mean_estimates(np.full((patient.size, 1), 0.09), patient, replicates=50)
     assert found == NotApplicable("it is 0.09, and redrawing the patients does not tell how it varies")
 
 
@@ -329,6 +396,6 @@ def test_areas_refuse_patients_that_do_not_fit() -> None:
 
 
 def test_means_without_enough_patients_are_not_applicable() -> None:
-    assert intervals.mean_estimate(np.array([]), np.array([])) == NotApplicable("there are no images")
-    lonely = intervals.mean_estimate(np.array([0.1, 0.2]), np.array(["a", "a"]))
-    assert lonely == NotApplicable("an interval needs 2 patients and there is 1")
+    assert intervals.mean_estimates(np.empty((0, 2)), np.array([])) == (NotApplicable("there are no images"),) * 2
+    (lonely,) = intervals.mean_estimates(np.array([[0.1], [0.2]]), np.array(["a", "a"]))
+    assert lonely == NotApplicable("it is 0.15, without an interval: that needs 10 patients and there is 1")

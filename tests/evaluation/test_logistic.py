@@ -166,6 +166,12 @@ def test_intervals_cover_the_truth() -> None:
     assert (inside <= 198).all()
 
 
+def test_equal_logits_have_no_slope_and_separate_nothing() -> None:
+    labels, _, codes = sample(0)
+    found = slope_estimate(labels, np.full(labels.size, 1.5), codes)
+    assert found == NotApplicable("all logits are equal, so they have no slope")
+
+
 @pytest.mark.parametrize("values", [[-1.0, 2.0, 1.0, -2.0], [0.0, 0.0, 1.0, -1.0], [2.0, -2.0, -1.0, 1.0]])
 def test_separated_classes_have_no_slope(values: list[float]) -> None:
     found = logistic.slope_estimate(np.array([0, 1, 1, 0]), np.array(values), np.arange(4))

@@ -140,7 +140,7 @@ def test_splits_do_not_touch_each_other(both: pd.DataFrame, report: EvaluationRe
 
 
 def test_methods_say_what_was_done(report: EvaluationReport) -> None:
-    for words in ("Wilson", "Rao and Scott", "BCa", "2,000 replicates", "seed 0", "patient", "schema 2"):
+    for words in ("Wilson", "Rao and Scott", "BCa", "2,000 replicates", "seed 0", "Student", "patient", "schema 3"):
         assert words in report.methods
 
 
@@ -250,7 +250,9 @@ def test_a_single_image() -> None:
     assert part.accuracy == intervals.wilson(1, 1)
     for area in (part.auroc, part.auprc, part.roc, part.pr):
         assert area == NotApplicable("both classes are needed and no image is NORMAL")
-    assert part.brier == part.log_loss == NotApplicable("an interval needs 2 patients and there is 1")
+    for loss, value_of in ((part.brier, (1 / (1 + np.exp(2))) ** 2), (part.log_loss, np.log1p(np.exp(-2)))):
+        reason = f"it is {value_of:.4g}, without an interval: that needs 10 patients and there is 1"
+        assert loss == NotApplicable(reason)
     assert part.specificity == NotApplicable("no image is NORMAL")
     assert part.npv == NotApplicable("no image is classified as NORMAL")
 
@@ -307,6 +309,21 @@ def test_short_curves_are_stored_whole(both: pd.DataFrame, report: EvaluationRep
     y_true, values = rows["label"].to_numpy(), probability(rows["logit"].to_numpy())
     assert report.splits[Split.TEST].roc == roc_curve(y_true, values)
     assert report.splits[Split.TEST].pr == pr_curve(y_true, values)
+
+
+def test_images_are_ranked_by_logits_where_probabilities_are_rounded_to_ties() -> None:
+    # The probabilities of 38 to 45 are all 1, those of -800 and -900 are 0.
+    logits = np.array([38.0, 39, 40, 45, -800, -900] * 12)
+    labels = np.array([0, 0, 1, 1, 1, 0] * 12)
+    report = half(predictions("test", labels, logits))
+    part = report.splits[Split.TEST]
+    assert value(part.auroc) == pytest.approx(oracle.roc_auc_score(labels, logits))
+    assert value(part.auroc) == pytest.approx(7 / 9)
+    assert value(part.auprc) == pytest.approx(oracle.average_precision_score(labels, logits))
+    assert isinstance(part.roc, RocCurve)
+    assert len(part.roc.tpr) == 7
+    assert part.roc.threshold[-1] == 0.0
+    assert part.roc.threshold[0] > 1
 
 
 # What is refused
@@ -438,7 +455,7 @@ def test_keys_are_exactly_those_of_a_report(report: EvaluationReport) -> None:
 @pytest.mark.parametrize(
     ("path", "new", "message"),
     [
-        (("schema",), 3, "schema 2. Received: schema=3; evaluate the run again"),
+        (("schema",), 4, "schema 3. Received: schema=4; evaluate the run again"),
         (("selected_on_test",), 1, "report.selected_on_test must be of type bool. Received: report.selected_on_test=1"),
         (("splits", "test", "n"), 3.0, "report.splits.test.n must be of type int"),
         (("splits", "test", "n"), True, "report.splits.test.n must be of type int"),
@@ -457,7 +474,7 @@ def test_messages_name_the_place(report: EvaluationReport, path: tuple[str, ...]
 
 @pytest.mark.parametrize("data", [None, [], "report", {}, {"schema": "1"}])
 def test_what_is_no_report_is_refused(data: Any) -> None:
-    with pytest.raises(DataError, match="a report must be of schema 2"):
+    with pytest.raises(DataError, match="a report must be of schema 3"):
         report_from_dict(data)
 
 

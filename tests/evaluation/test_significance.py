@@ -193,19 +193,22 @@ def test_delong_is_its_placement_values_pair_by_pair(seed: int, mixed: bool) -> 
     (v10_a, v01_a), (v10_b, v01_b) = placements(y_true, a), placements(y_true, b)
     s10, s01 = np.cov(v10_a, v10_b), np.cov(v01_a, v01_b)
     covariance = s10 / v10_a.size + s01 / v01_a.size
-    for place, (estimate, logit) in enumerate(((found.auroc_a, a), (found.auroc_b, b))):
+    for place, (estimate, logit, v10, v01) in enumerate(
+        ((found.auroc_a, a, v10_a, v01_a), (found.auroc_b, b, v10_b, v01_b))
+    ):
         area = roc_auc_score(y_true, logit)
-        half = 1.959963984540054 * np.sqrt(covariance[place, place])
+        clustered = slow_clustered_variance(y_true, patient, v10, v01, area)
+        half = 1.959963984540054 * np.sqrt(max(covariance[place, place], clustered))
         assert estimate.value == pytest.approx(area, abs=1e-12)
         assert (estimate.low, estimate.high) == pytest.approx((area - half, min(1, area + half)), abs=1e-12)
         assert estimate.n == y_true.size
     difference = found.auroc_b.value - found.auroc_a.value
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    half = 1.959963984540054 * np.sqrt(variance)
+    clustered = slow_clustered_variance(y_true, patient, v10_b - v10_a, v01_b - v01_a, difference)
+    half = 1.959963984540054 * np.sqrt(max(variance, clustered))
     expected = (difference, difference - half, difference + half)
     assert (found.difference.value, found.difference.low, found.difference.high) == pytest.approx(expected, abs=1e-12)
     assert found.p == pytest.approx(slow_p(difference, variance), abs=1e-10)
-    clustered = slow_clustered_variance(y_true, patient, v10_b - v10_a, v01_b - v01_a, difference)
     assert found.p_clustered == pytest.approx(slow_p(difference, clustered), abs=1e-10)
 
 

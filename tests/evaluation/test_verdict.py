@@ -50,7 +50,7 @@ def test_a_difference_between_two_runs_needs_the_interval_and_the_test(
     assert ("is more accurate" in sentence) == claims
     assert ("no difference can be shown" in sentence) != claims
     assert sentence.startswith("On 120 test images of 60 patients ")
-    assert p_text(TELLING.p) in sentence
+    assert p_text(TELLING.larger_p) in sentence
     assert any("about these models" in note for note in notes)
     assert any("excludes 0" in note for note in notes) == (difference.estimate == SHOWN.estimate and not claims)
 

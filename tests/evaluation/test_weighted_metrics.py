@@ -10,7 +10,7 @@ from sklearn import metrics as reference
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Evidence
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.weighted_metrics import measured, missing_reason, runs_of
+from pneumo_core.evaluation.weighted_metrics import influence, measured, missing_reason, runs_of
 from pneumo_core.records import Metric
 
 
@@ -88,3 +88,22 @@ def test_runs_of_a_group_must_have_the_same_images() -> None:
         runs_of([evidence(0), other])
     with pytest.raises(DataError, match="at least one run"):
         runs_of([])
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_influences_are_the_changes_with_each_image_s_weight(seed: int) -> None:
+    runs = runs_of([evidence(seed, threshold=0.4), evidence(seed + 50, threshold=0.6)])
+    step = 1e-5 * np.eye(40)
+    changes = (measured(runs, 1 + step) - measured(runs, 1 - step)) / 2e-5
+    found = influence(runs)
+    np.testing.assert_allclose(found, changes, atol=1e-8)
+    np.testing.assert_allclose(found.sum(axis=0), 0, atol=1e-8)
+
+
+def test_influences_on_a_figure_that_is_not_defined_are_nan() -> None:
+    run = evidence(0)
+    healthy = Evidence("a", 0, 0.5, False, run.predictions.assign(label=0))
+    found = influence(runs_of([healthy]))[:, 0]
+    undefined = np.isnan(measured(runs_of([healthy]), np.ones((1, 40)))[0, 0])
+    assert undefined.any()
+    assert (np.isnan(found) == undefined).all()

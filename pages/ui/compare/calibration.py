@@ -17,7 +17,7 @@ from pneumo_core.runs.store import find_run
 
 
 def calibration(comparison: Comparison, pair: Pair) -> None:
-    """Reliability of both runs' probabilities on the split, before and after the stored calibrator."""
+    """Reliability of both runs' probabilities on the split, before and after the stored calibrator, if it changes them."""
     sides = shown_sides(comparison, pair)
     name_sides(*sides)
     if comparison.split is Split.VAL:
@@ -28,7 +28,7 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
     measured: dict[str, ProbabilityScores] = {}
     for place, side, found in zip(st.columns(2, gap="large"), sides, stored, strict=True):
         kinds = {RAW: _scores_of(side, None)}
-        if isinstance(found, Calibration):
+        if isinstance(found, Calibration) and found.chosen is not CalibrationKind.IDENTITY:
             kinds[found.chosen.value] = _scores_of(side, found)
         measured |= {f"{side.letter}, {kind}, {side.where}": scores for kind, scores in kinds.items()}
         with place:
@@ -74,25 +74,18 @@ def _story(side: Shown, stored: Calibration | NotApplicable) -> None:
         )
         return
     found = stored.calibrator
-    line = (
-        f"temperature {1 / found.slope:.2f}"
-        if found.kind is CalibrationKind.TEMPERATURE
-        else f"Platt, logit × {found.slope:.2f} {'+' if found.intercept >= 0 else '-'} {abs(found.intercept):.2f}"
-    )
+    sign = "+" if found.intercept >= 0 else "\N{MINUS SIGN}"
+    line = {
+        CalibrationKind.IDENTITY: "no calibration, decided",
+        CalibrationKind.TEMPERATURE: f"temperature {1 / found.slope:.2f}, fitted",
+        CalibrationKind.PLATT: f"Platt, logit × {found.slope:.2f} {sign} {abs(found.intercept):.2f}, fitted",
+    }[found.kind]
     losses = ", ".join(
         f"{kind.value} n/a ({loss.reason})" if isinstance(loss, NotApplicable) else f"{kind.value} {loss:#.3g}"
         for kind, loss in stored.cross_validated.items()
     )
-    raw, calibrated = stored.before.log_loss, stored.after.log_loss
-    st.markdown(
-        f"**{side.letter}**: {line}, fitted on {found.n:,} images of {found.n_patients:,} patients of {found.split}."
-    )
+    st.markdown(f"**{side.letter}**: {line} on {found.n:,} images of {found.n_patients:,} patients of {found.split}.")
     st.caption(
-        f"Of the two methods it has the lower log loss in {stored.folds}-fold cross-validation there: {losses}; raw "
-        f"{raw:#.3g}."
+        f"Of the three methods it has the lowest log loss in {stored.folds}-fold cross-validation there: {losses}. The "
+        "identity leaves the raw probabilities as they are."
     )
-    if calibrated >= raw:
-        st.warning(
-            f"On validation, calibrating did not help {side.letter} (log loss {calibrated:#.3g} against raw {raw:#.3g}): use "
-            "the raw probabilities."
-        )

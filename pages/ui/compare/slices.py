@@ -47,7 +47,7 @@ def slices(comparison: Comparison, pair: Pair) -> None:
     measure = measure or RATES[0]
     st.caption(
         "Intervals are 95 %, clustered by patient, and not adjusted for the number of slices; some slices have low figures by "
-        f"chance. A slice of fewer than {evaluated.FEW} images is uncertain."
+        f"chance. A slice of fewer than {evaluated.FEW} patients is uncertain."
     )
     a, b = (_sliced_of(side) for side in sides)
     reasons = {group: missing.reason for _, lacking in (a, b) for group, missing in lacking}

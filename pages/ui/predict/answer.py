@@ -9,7 +9,7 @@ from pages.ui.charts import REFERENCE
 from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex, records
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.calibration import calibrated_threshold, described
+from pneumo_core.evaluation.calibration import CalibrationKind, calibrated_threshold, described
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import NAMES, interval_text, percent, value_text
 from pneumo_core.inference.classify import Classifier, Prediction
@@ -69,10 +69,15 @@ def show_probability(prediction: Prediction, raw: float, model: Classifier) -> t
         The run's threshold on the scale shown first, and that scale as text for a sentence.
     """
     threshold = model.operating_point.threshold
+    how = plain(described(model.calibration))
     if isinstance(prediction.calibrated, NotApplicable) or isinstance(model.calibration, NotApplicable):
-        shown, scale, reason = raw, "", plain(described(model.calibration))
+        shown, scale = raw, ""
         st.metric("Probability of PNEUMONIA", probability_text(raw))
-        st.caption(f"Not calibrated, so it ranks images but is not a frequency: {reason}.")
+        st.caption(f"Not calibrated, so it ranks images but is not a frequency: {how}.")
+    elif model.calibration.chosen is CalibrationKind.IDENTITY:
+        shown, scale = raw, ""
+        st.metric("Probability of PNEUMONIA", probability_text(raw))
+        st.caption(f"The raw probability, with {how}. With another prevalence or other imaging it may not be valid.")
     else:
         shown, scale = prediction.calibrated, f" after calibration, {threshold:.3f} before"
         threshold = calibrated_threshold(model.calibration.calibrator, threshold)
@@ -80,7 +85,7 @@ def show_probability(prediction: Prediction, raw: float, model: Classifier) -> t
         st.metric("Probability of PNEUMONIA", probability_text(shown))
         st.markdown(f"{plain(probability_text(raw))} before calibration.")
         st.caption(
-            f"Calibrated by {plain(described(model.calibration))}. On validation patients that it was not fitted on, log "
+            f"Calibrated by {how}. On validation patients that it was not fitted on, log "
             f"loss is {after.log_loss:.3f} with it and {before.log_loss:.3f} without. With another prevalence "
             "or other imaging it may not be valid."
         )
