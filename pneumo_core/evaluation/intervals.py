@@ -241,7 +241,7 @@ def mean_estimates(
         DataError: The arrays do not match.
     """
     if not len(values):
-        return (NotApplicable("there are no images"),) * values.shape[1]
+        return tuple(NotApplicable("there are no images") for _ in values.T)
     codes = patient_codes(patients, values.shape[:1])
     # Sums of each patient, so that a draw weights patients, of whom there are fewer.
     columns = (np.ones(len(values)), *values.T)

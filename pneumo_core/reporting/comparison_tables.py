@@ -124,8 +124,10 @@ def areas(comparison: Comparison) -> Table:
         ("a", "b", *ends, "p", "p_clustered", "p_holm"),
         map(row, comparison.pairs),
         (
-            "p takes images as independent; clustered allows for several images of a patient (Obuchowski). The interval has the "
-            "larger of both variances; Holm adjusts the larger p for the number of pairs.",
+            (
+                "p takes images as independent; clustered allows for several images of a patient (Obuchowski). The interval "
+                "has the larger of both variances; Holm adjusts the larger p for the number of pairs."
+            ),
         ),
     )
 

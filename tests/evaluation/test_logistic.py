@@ -168,7 +168,7 @@ def test_intervals_cover_the_truth() -> None:
 
 def test_equal_logits_have_no_slope_and_separate_nothing() -> None:
     labels, _, codes = sample(0)
-    found = slope_estimate(labels, np.full(labels.size, 1.5), codes)
+    found = logistic.slope_estimate(labels, np.full(labels.size, 1.5), codes)
     assert found == NotApplicable("all logits are equal, so they have no slope")
 
 
