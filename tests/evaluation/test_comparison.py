@@ -12,8 +12,7 @@ from scipy import stats
 
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation import intervals
-from pneumo_core.evaluation.compare import _unpaired, compare
+from pneumo_core.evaluation.compare import compare
 from pneumo_core.evaluation.comparison import Comparison, Evidence
 from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
@@ -162,17 +161,6 @@ def test_an_unpaired_difference_varies_as_both_sides_do() -> None:
     shares = [side.figures[Metric.ACCURACY] for side in (found.a, found.b)]
     variance = sum(share.value * (1 - share.value) / 600 for share in shares if isinstance(share, Estimate))
     assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * variance**0.5, rel=0.1)
-
-
-def test_an_unpaired_difference_of_proportions_is_newcombes() -> None:
-    """Newcombe 1998, Statistics in Medicine 17:873-890, table II, method 10: 56 of 70 against 48 of 80."""
-    a, b = intervals.wilson(48, 80), intervals.wilson(56, 70)
-    found = _unpaired(a, b)
-    assert isinstance(found.estimate, Estimate)
-    ends = (found.estimate.value, found.estimate.low, found.estimate.high)
-    assert ends == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
-    assert isinstance(found.p, float)
-    assert found.p < 0.05
 
 
 @pytest.mark.parametrize("n", [1, 20], ids=["one image", "twenty images, all right"])

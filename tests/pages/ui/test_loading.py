@@ -14,7 +14,7 @@ from pages.ui.loading import first_imports, pages_loaded
 async def serve():
     async with pages_loaded(None):
         missing = {*first_imports(), "pandas", "pyarrow"} - set(sys.modules)
-        frameworks = {"tensorflow", "keras", "jax", "sklearn"} & set(sys.modules)
+        frameworks = {"tensorflow", "keras", "jax", "sklearn", "scipy.stats"} & set(sys.modules)
         print(missing, frameworks)
 
 asyncio.run(serve())
