@@ -177,7 +177,10 @@ def area_estimates(
     labels, values = checked_pair(y_true, logit)
     if missing := missing_class(labels):
         return AreaEstimates(missing, missing, ignored=0)
-    codes, ranking = patient_codes(patients, labels.shape), rank(labels, values)
+    codes, order = patient_codes(patients, labels.shape), np.argsort(-values, kind="stable")
+    # In order of rank, so that each replicate reads its memory in order: half of the time of 200,000 images.
+    labels, codes = labels[order], codes[order]
+    ranking = rank(labels, values[order])
     drawn = resample(
         lambda weights: np.column_stack(areas(ranking, weights)), area_influence(ranking), codes, replicates=replicates
     )

@@ -177,16 +177,16 @@ def areas(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, FloatArray
     Returns:
         AUROC and AUPRC, each (replicates,), float64, in [0, 1]; NaN where a class has no weight in the replicate.
     """
-    tp, fp = _cumulative(ranking, weights)
-    pairs = tp[:, -1] * fp[:, -1]
-    both = pairs > 0
-    gained = np.diff(tp, axis=1, prepend=0.0)
-    fallout = np.diff(fp, axis=1, prepend=0.0)
-    called = tp + fp
+    tp, called = _cumulative(ranking, weights)
+    gained, added = (np.diff(total, axis=1, prepend=0.0) for total in (tp, called))
+    sick, well = tp[:, -1], called[:, -1] - tp[:, -1]
+    both = (sick > 0) & (well > 0)
     precision = np.divide(tp, called, out=np.zeros_like(tp), where=called > 0)
-    nan = np.full_like(pairs, np.nan)
-    roc = np.divide((fallout * (tp - gained / 2)).sum(axis=1), pairs, out=nan.copy(), where=both)
-    pr = np.divide((gained * precision).sum(axis=1), tp[:, -1], out=nan, where=both)
+    nan = np.full_like(sick, np.nan)
+    # With all images in place of the NORMAL ones the sum is too large by that of PNEUMONIA images among themselves.
+    ranked = np.einsum("ij,ij->i", added, tp - gained / 2) - np.square(sick) / 2
+    roc = np.divide(ranked, sick * well, out=nan.copy(), where=both)
+    pr = np.divide(np.einsum("ij,ij->i", gained, precision), sick, out=nan, where=both)
     return roc, pr
 
 
@@ -208,8 +208,9 @@ def area_influence(ranking: Ranking) -> FloatArray:
         return influence
     ones = np.ones((1, ranking.order.size))
     roc, pr = (float(area[0]) for area in areas(ranking, ones))
-    tp, fp = (rates[0] for rates in _cumulative(ranking, ones))
-    gained, fallout, called = np.diff(tp, prepend=0.0), np.diff(fp, prepend=0.0), tp + fp
+    tp, called = (total[0] for total in _cumulative(ranking, ones))
+    fp = called - tp
+    gained, fallout = np.diff(tp, prepend=0.0), np.diff(fp, prepend=0.0)
     # What an image adds to the terms of its own group and of all groups below it.
     diluted = np.cumsum((gained * tp / called**2)[::-1])[::-1]
     shared = np.cumsum((gained / called)[::-1])[::-1]
@@ -347,11 +348,12 @@ def missing_class(labels: IntArray) -> NotApplicable | None:
 
 
 def _cumulative(ranking: Ranking, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    # Weight of PNEUMONIA and of NORMAL classified as PNEUMONIA at each threshold, each (replicates, groups).
+    # Weight of PNEUMONIA images and of all images classified as PNEUMONIA at each threshold, each (replicates, groups).
     ordered = weights[:, ranking.order]
-    tp = np.cumsum(ordered * ranking.positive, axis=1)[:, ranking.last]
-    fp = np.cumsum(ordered * (1.0 - ranking.positive), axis=1)[:, ranking.last]
-    return tp, fp
+    totals = np.cumsum(ordered * ranking.positive, axis=1), np.cumsum(ordered, axis=1)
+    if ranking.last.size == ranking.order.size:  # No two images are equal.
+        return totals
+    return totals[0][:, ranking.last], totals[1][:, ranking.last]
 
 
 def _counts_along(y_true: Array, probability: Array) -> tuple[FloatArray, ...] | NotApplicable:
@@ -360,5 +362,5 @@ def _counts_along(y_true: Array, probability: Array) -> tuple[FloatArray, ...] |
     if missing := missing_class(labels):
         return missing
     ranking = rank(labels, values)
-    tp, fp = _cumulative(ranking, np.ones((1, labels.size)))
-    return tp[0], fp[0], ranking.threshold
+    tp, called = (total[0] for total in _cumulative(ranking, np.ones((1, labels.size))))
+    return tp, called - tp, ranking.threshold

@@ -100,7 +100,7 @@ def draws(codes: NDArray[np.intp], *, replicates: int = REPLICATES, seed: int = 
         rows = min(size, replicates - start)
         drawn = rng.integers(0, patients, size=(rows, patients)) + patients * np.arange(rows)[:, np.newaxis]
         times = np.bincount(drawn.ravel(), minlength=rows * patients).reshape(rows, patients)
-        yield times[:, codes].astype(np.float64)
+        yield times.astype(np.float64)[:, codes]
 
 
 def bca(value: FloatArray, replicates: FloatArray, influence: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

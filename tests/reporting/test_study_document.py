@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.significance import McNemar
+from pneumo_core.evaluation.verdict import deciding_p
 from pneumo_core.evaluation.wording import p_text
+from pneumo_core.records import Metric
 from pneumo_core.reporting.document import Bullets, Heading, Paragraph, Table, tables
 from pneumo_core.reporting.html import to_html
-from pneumo_core.reporting.study_document import Compared, accuracy_p, study_document
+from pneumo_core.reporting.study_document import Compared, study_document
 
 
 def slow_holm(values: list[float]) -> list[float]:
@@ -29,7 +30,7 @@ def test_summary_adjusts_over_all_comparisons(one_run: Compared, three_runs: Com
     assert summary.data is not None
     headings = "a b runs difference difference_low difference_high p p_holm test"
     assert " ".join(summary.data.columns) == headings
-    raw = [accuracy_p(one.comparison)[0] for one in compared]
+    raw = [deciding_p(one.comparison, Metric.ACCURACY)[0] for one in compared]
     numbers = [p for p in raw if isinstance(p, float)]
     assert len(numbers) == 3
     assert [row[6] for row in summary.data.rows] == numbers
@@ -59,13 +60,10 @@ def test_a_claim_that_does_not_outlast_the_adjustment_is_named_however_it_is_wor
     one_run: Compared, sentence: str
 ) -> None:
     comparison = one_run.comparison
-    calls = comparison.mcnemar
-    assert isinstance(calls, McNemar)
     verdict = replace(comparison.verdict, claimed=True, sentence=sentence)
-    claimed = replace(
-        one_run,
-        comparison=replace(comparison, mcnemar=replace(calls, p=0.03, p_clustered=0.02), verdict=verdict),
-    )
+    moved = replace(comparison.differences[Metric.ACCURACY], p=0.03)
+    differences = {**comparison.differences, Metric.ACCURACY: moved}
+    claimed = replace(one_run, comparison=replace(comparison, differences=differences, verdict=verdict))
     alone, twice = study_document([claimed]), study_document([claimed, claimed])
     assert not [block for block in alone.blocks[:4] if isinstance(block, Bullets)]
     (told,) = (block for block in twice.blocks[:5] if isinstance(block, Bullets))
