@@ -26,6 +26,17 @@ and Goldbaum (2018), doi:10.17632/rscbjbr9sj.2. (That page's text says 5,863 ima
 """
 
 
+COPIES: Final[dict[str, str]] = {
+    "17546df31226": "224-pixel copies of the training images and of about half of the test set (318 of 624, whole patients)"
+}
+"""What is known of a copy of the data set, by its data id: the published runs' copy is not the one that Kaggle serves."""
+
+
+def described_copy(data_id: str) -> str:
+    """A data id for people, with what is known of the copy."""
+    return f"{data_id}: {COPIES[data_id]}" if data_id in COPIES else data_id
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """Results and duration of an unchanged preset on the real X-rays, from a finished run.

@@ -12,14 +12,15 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from pneumo_core.cli.main import app
-from pneumo_core.config.classifier import Preset
-from pneumo_core.evaluation.significance import SeedDifference
-from pneumo_core.evaluation.wording import difference_text, estimate_text, p_cell
+from pneumo_core.config.classifier import Balance, Preset
+from pneumo_core.evaluation.significance import SeedDifference, holm
+from pneumo_core.evaluation.wording import difference_parts, difference_text, estimate_text, p_cell
 from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.inference.gan_measures import read_measures
-from pneumo_core.records import Estimate, Metric, Split
+from pneumo_core.records import Architecture, Estimate, Metric, Split
 from pneumo_core.runs.store import RunDirectory
+from pneumo_core.runs.submission import classifier_config
 from pneumo_core.settings import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -85,15 +86,26 @@ def test_every_preset_is_documented() -> None:
     }
 
 
-@pytest.mark.parametrize("text", [README, RESULTS], ids=["README", "results"])
-@pytest.mark.parametrize("split", [Split.VAL, Split.TEST])
-def test_the_published_runs_figures_are_the_tables(split: Split, text: str) -> None:
-    (row,) = re.findall(
-        rf"^\| baseline `sound`, published \| {split.value} \| (\d+) \| (.*) \|$", text, flags=re.MULTILINE
-    )
-    part = read_report(RunDirectory(PUBLISHED / "baseline-ecf6ed585dfd")).splits[split]
-    shown = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
-    assert row == (str(part.n), " | ".join(estimate_text(metric, part.figures[metric]) for metric in shown))
+def published_row(name: str, split: Split) -> str:
+    """The figures of a published run of seed 0, as the rest of its row; `name` is the row's first cell."""
+    (preset,) = re.findall(r"`(report|sound|quick)`", name)
+    architecture = Architecture.VGG16 if name.startswith("VGG16") else Architecture.BASELINE
+    for run in map(RunDirectory, PUBLISHED.glob(f"{architecture}-*")):
+        config = classifier_config(run)
+        if (config.preset, config.seed, config.balance is Balance.GAN) == (preset, 0, "gan:" in name):
+            part = read_report(run).splits[split]
+            shown = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
+            return " | ".join((str(part.n), *(estimate_text(metric, part.figures[metric]) for metric in shown)))
+    pytest.fail(f"no published run is {name!r}")
+
+
+@pytest.mark.parametrize(
+    "row", re.findall(r"^\| ((?:baseline|VGG16) .* \| (?:val|test) \| .*) \|$", RESULTS, flags=re.MULTILINE)
+)
+def test_each_row_of_the_results_follows_from_published_evidence(row: str) -> None:
+    name, split, figures = row.split(" | ", 2)
+    assert figures == published_row(name, Split(split))
+    assert ("selected on test" in name) == ("`report`" in name)
 
 
 def test_readme_s_results_are_rows_of_the_detailed_results() -> None:
@@ -121,6 +133,21 @@ def test_the_study_s_figures_are_the_tables() -> None:
         )
         assert f"| {' | '.join(cells)} |" in RESULTS.splitlines()
         assert "no difference can be shown" in found.verdict.sentence
+
+
+def test_the_pair_whose_kinds_of_error_move_is_described() -> None:
+    (pair,) = (pair for pair in balanced_pairs(groups()) if pair[0].name == "VGG16 · report")
+    found = compare_runs(*(side.run_ids for side in pair))
+    for metric in (Metric.SENSITIVITY, Metric.SPECIFICITY):
+        patients, seeds = found.differences[metric].estimate, found.seeds[metric]
+        assert isinstance(patients, Estimate)
+        assert isinstance(seeds, SeedDifference)
+        value, ends = difference_parts(metric, patients)
+        assert value[1:] in WITHOUT_BREAKS
+        assert f"({ends} over patients, {difference_parts(metric, seeds)[1]} over seeds)" in WITHOUT_BREAKS
+    three = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
+    welch = [difference.p for metric in three if isinstance(difference := found.seeds[metric], SeedDifference)]
+    assert f"(Welch p {p_cell(welch[2])}, {p_cell(holm(welch)[2])} by Holm's method)" in WITHOUT_BREAKS
 
 
 def test_the_published_dcgan_s_figures_are_the_tables() -> None:

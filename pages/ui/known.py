@@ -12,7 +12,7 @@ from pneumo_core.config.presets import preset_config
 from pneumo_core.data.source import default_folder
 from pneumo_core.evaluation.wording import percent, percent_text, score_text
 from pneumo_core.records import Label, Split
-from pneumo_core.reference import EXPECTED, OFFICIAL_COUNTS, REPORT_COUNTS
+from pneumo_core.reference import COPIES, EXPECTED, OFFICIAL_COUNTS, REPORT_COUNTS
 
 
 def official_counts() -> pd.DataFrame:
@@ -64,7 +64,8 @@ def show_preset_results() -> None:
     st.table(pd.DataFrame(rows), hide_index=True, alt="Results of each preset on the X-rays")
     machine = next(iter(EXPECTED.values())).machine
     st.caption(
-        f"One run each, on {machine}; 95 % intervals, clustered by patient. Figures selected on test are optimistic."
+        f"One run each, on {machine}; 95 % intervals, clustered by patient. Figures selected on test are optimistic. "
+        f"The images: {next(iter(COPIES.values()))}."
     )
 
 

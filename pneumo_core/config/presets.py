@@ -36,7 +36,7 @@ PRESETS: Final[dict[Preset, PresetNote]] = {
     Preset.SOUND: PresetNote(
         summary="Patients held out for validation, plausible augmentation, threshold chosen on validation.",
         caveats=(
-            "The test split differs from train in sharpness and compression, so held-out patients score higher than test.",
+            "Figures on held-out patients of train are higher than on test, where healthy children's images are softer.",
         ),
     ),
     Preset.QUICK: PresetNote(

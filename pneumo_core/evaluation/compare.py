@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Difference, Evidence, Side
-from pneumo_core.evaluation.resampling import REPLICATES, SEED, Resampled, Z
+from pneumo_core.evaluation.resampling import LEAST_PATIENTS, REPLICATES, SEED, Resampled, Z
 from pneumo_core.evaluation.run_pairs import pairs_of
 from pneumo_core.evaluation.sides import drawn_figures, drawn_side, estimates, known
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, mcnemar, seed_difference
@@ -25,15 +25,17 @@ from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 _METHODS: Final = (
     "Every difference is B minus A. Intervals are 95 %. Over patients: a bootstrap that draws patients with all their "
     f"images, {REPLICATES:,} replicates, seed {SEED}, bias-corrected and accelerated (BCa; DiCiccio and "
-    "Efron 1996), the same draw for both sides. p: of two runs on the same images McNemar's for accuracy, sensitivity and "
+    f"Efron 1996), the same draw for both sides; with fewer than {LEAST_PATIENTS} patients, of each class where both matter, "
+    "there is none. p: of two runs on the same images McNemar's for accuracy, sensitivity and "
     "specificity and DeLong's for AUROC, the larger of the plain and the clustered one; else the level at which the interval "
     "touches 0. On different images the interval of a difference is made from those of both sides (Zou and Donner 2008; of "
     "proportions Newcombe's method 10), as if no patient were in both. A single run's "
     "accuracy, sensitivity, specificity, PPV and NPV have Wilson's interval with the patients' design effect, as in its own "
     "report. Over seeds, kept apart: Welch's t test of the runs' figures. McNemar: exact, two-sided; its clustered p allows "
-    "for several images of a patient. DeLong: AUROC on the same images, likewise with a clustered p. Several pairs of runs: "
-    f"Holm's adjustment. A difference is claimed only where the interval over patients leaves out 0 and every other test "
-    f"that applies has p < .05. Comparison schema {SCHEMA}."
+    "for several images of a patient. DeLong: AUROC on the same images, likewise with a clustered p; its intervals have the "
+    "larger of both variances. Several pairs of runs: Holm's adjustment of the larger p. A comparison is not adjusted for "
+    "others that are looked at; a study's document adjusts for its own. A difference is claimed only where the interval over "
+    f"patients leaves out 0 and every other test that applies has p < .05. Comparison schema {SCHEMA}."
 )
 
 

@@ -14,7 +14,7 @@ from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, Spread
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """Increased whenever a comparison's fields or the meaning of its numbers change."""
 
 

@@ -21,7 +21,7 @@ SEED: Final = 0
 
 LEAST_PATIENTS: Final = 10
 """Fewest patients, of each class where both matter, of a bootstrap interval. In simulations 95 % intervals of AUROC held the
-truth in 80 to 89 % of cases with 4 patients of each class, in 85 to 94 % with 6 and in 87 to 96 % with 10
+truth in 73 to 87 % of cases with 4 patients of each class, in 85 to 93 % with 6 and in 91 to 97 % with 10
 (`benchmarks.coverage`)."""
 
 Z: Final = 1.959963984540054

@@ -97,10 +97,18 @@ def difference_text(metric: Metric, found: "Estimate | SeedDifference | NotAppli
 
 
 def difference_parts(metric: Metric, found: "Estimate | SeedDifference") -> tuple[str, str]:
-    """A difference and its interval as two texts, ``+1.3`` and ``-3.4 to +0.8``."""
+    """A difference and its interval as two texts, ``+1.3`` and ``-3.4 to +0.8``.
+
+    A number that would be rounded to 0 has three digits, ``-0.000412``, since its sign matters.
+    """
     decimals = 3 if metric in SCORES else 1
-    ends = (found.value, found.low, found.high)
-    value, low, high = (signed(f"{scaled(metric, number):+.{decimals}f}") for number in ends)
+    texts = []
+    for number in (found.value, found.low, found.high):
+        text = f"{scaled(metric, number):+.{decimals}f}"
+        if number and not float(text):
+            text = f"{scaled(metric, number):+.3g}"
+        texts.append(signed(text))
+    value, low, high = texts
     return value, f"{low} to {high}"
 
 

@@ -6,6 +6,7 @@ from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import score_text, signed
 from pneumo_core.records import NotApplicable, Split
+from pneumo_core.reference import described_copy
 from pneumo_core.reporting import run_tables
 from pneumo_core.reporting.comparison_document import LIMITS
 from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, Paragraph, Table
@@ -122,7 +123,7 @@ def _training(facts: RunFacts) -> KeyValues:
         "Training data",
         (
             ("data set", facts_text(facts.data.get("name"))),
-            ("data id", facts_text(facts.data.get("data_id"))),
+            ("data id", described_copy(facts_text(facts.data.get("data_id")))),
             *(
                 (f"images in {split.value}", facts_text(fact(facts.manifest, "images", split.value), ","))
                 for split in Split

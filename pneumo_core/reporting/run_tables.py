@@ -7,6 +7,7 @@ from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import RunConfig
 from pneumo_core.evaluation.curves import epochs
 from pneumo_core.records import Split
+from pneumo_core.reference import described_copy
 from pneumo_core.reporting.document import KeyValues, Table
 from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text
 from pneumo_core.runs.submission import RunData
@@ -81,7 +82,7 @@ def versions(facts: Sequence[RunFacts]) -> Table:
         device = fact(run.manifest, "device") or {}
         values = {
             "data set": facts_text(run.data.get("name")) + phantom,
-            "data id": facts_text(run.data.get("data_id")),
+            "data id": described_copy(facts_text(run.data.get("data_id"))),
             "processor": facts_text(device.get("name")),
             "system": facts_text(device.get("system")),
             "backend": facts_text(device.get("backend")),
@@ -109,7 +110,7 @@ def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Map
     versions = fact(manifest, "device", "versions")
     rows = {
         "run": run_id,
-        "data": facts_text(data.data_id or None) + (", phantoms" if data.is_phantom else ""),
+        "data": described_copy(facts_text(data.data_id or None)) + (", phantoms" if data.is_phantom else ""),
         "seed": recorded("seed"),
         "most epochs": facts_text(config.epochs if config else None),
         **{f"images in {split.value}": recorded("images", split.value, shape=",") for split in Split},

@@ -84,9 +84,15 @@ def test_p_values_in_sentences(p: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(-0.0004, "0.000"), (0.0004, "0.000"), (-0.0005001, f"{MINUS}0.001"), (0.012, "+0.012"), (0.0, "0.000")],
+    [
+        (-0.0004, f"{MINUS}0.0004"),
+        (0.00041234, "+0.000412"),
+        (-0.0005001, f"{MINUS}0.001"),
+        (0.012, "+0.012"),
+        (0.0, "0.000"),
+    ],
 )
-def test_a_difference_that_rounds_to_zero_has_no_sign(value: float, text: str) -> None:
+def test_a_difference_that_rounds_to_zero_keeps_three_digits_and_zero_has_no_sign(value: float, text: str) -> None:
     assert difference_parts(Metric.AUROC, Estimate(value, -1.0, 1.0, 9)) == (text, f"{MINUS}1.000 to +1.000")
     assert score_text(-0.0004) == "0.000"
     assert score_text(Estimate(0.5, -0.0301, 10.0, 9)) == f"0.500 ({MINUS}0.030 to 10.000)"

@@ -255,7 +255,10 @@ def test_validation_calibration(one_run: Compared) -> None:
     before = replace(found.before, brier=0.111, log_loss=0.222, ece=0.333)
     after = replace(found.after, brier=0.444, log_loss=0.555, ece=0.666)
     line = replace(found.calibrator, slope=0.789, intercept=-0.123, n=1234)
-    told = replace(facts, calibration=replace(found, temperature=line, platt=line, before=before, after=after))
+    told = replace(
+        facts,
+        calibration=replace(found, calibrators=dict.fromkeys(found.calibrators, line), before=before, after=after),
+    )
     table = comparison_tables.validation_calibration([told])
     assert table.data is not None
     kind = found.calibrator.kind.value

@@ -110,7 +110,7 @@ def test_cells_of_both_runs_slices() -> None:
     table = slices_beside(parts, Metric.SPECIFICITY, "caption")
     assert table.columns == ("", "images", "patients", "PNEUMONIA", "Specificity of A", "Specificity of B")
     assert table.rows == (
-        ("virus", "1,100 and 1,200, smallest, few", "90 and 80", "70 and 60", share(0.82), "n/a: no NORMAL"),
+        ("virus", "1,100 and 1,200, smallest, few patients", "90 and 80", "70 and 60", share(0.82), "n/a: no NORMAL"),
         ("bacteria", "1,100", "90", "70", "no such slice", share(0.82)),
     )
     numbers = slice_numbers(parts, "caption").data

@@ -46,7 +46,8 @@ def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
         best, name = max(telling, key=lambda pair: pair[0].value)
         st.warning(
             f"The files reveal the classes: ranking them by {name} alone, without any pixel, reaches an AUROC of "
-            f"{score_text(best)}. A model with good figures on these images may have learned this instead of the lungs.",
+            f"{score_text(best)}. A model with good figures on these images may have learned this instead of the lungs. If "
+            "the files were resized or saved again, this says nothing of how the images were acquired.",
             icon=":material/warning:",
         )
     rows = [
