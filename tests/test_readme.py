@@ -172,6 +172,9 @@ def test_the_published_dcgan_s_figures_are_the_tables() -> None:
         f"by pixels | {told(report.memorisation_pixels.share, '.1%')} | 1 % |",
         f"by features | {told(memory.share, '.1%')} | 1 % |",
         f"| {told(report.called_pneumonia, '.1%')} | {told(measures.real_called_pneumonia, '.1%')} |",
+        f"By features, {100 * memory.share.value:.1f} % of samples are nearer",
+        f"by pixels {100 * report.memorisation_pixels.share.value:.1f} %: no more",
+        f"KID is {features.kid_ratio.value:.0f} times the upper end of",
         f'"{features.space}"',
         f"`{run.name}`",
     ]

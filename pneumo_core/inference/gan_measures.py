@@ -41,6 +41,9 @@ SAMPLES: Final = {Preset.REPORT: 2534, Preset.SOUND: 2534, Preset.QUICK: 256}
 MEASURE_SEED: Final = 20200428
 """Seed of the measured samples: the report's date. Balancing arms use the seeds of their own runs."""
 
+SCHEMA: Final = 2
+"""Version of the record: 1, which is not stored, took every floor from ten halves of the real patients."""
+
 _PRESETS: Final = (Preset.SOUND, Preset.REPORT, Preset.QUICK)
 """Order of preference of the scoring classifier."""
 
@@ -58,6 +61,7 @@ class GanMeasures:
         classifier: Id of the classifier that scored them, or "" if there was none.
         real_called_pneumonia: Fraction of the real images, at the samples' size, that it classifies as PNEUMONIA.
         report: All measures.
+        schema: Version of the record.
     """
 
     run_id: str
@@ -65,6 +69,7 @@ class GanMeasures:
     classifier: str
     real_called_pneumonia: Estimate | NotApplicable
     report: GenerativeReport
+    schema: int = SCHEMA
 
 
 def measure_gan(
@@ -187,18 +192,25 @@ def learned_images(index: DataIndex, learned: pd.DataFrame, size: int) -> tuple[
 
 
 def read_measures(run: RunDirectory) -> GanMeasures:
-    """A finished DCGAN's measures.
+    """A finished DCGAN's measures, of this schema or of an older one with the same fields.
 
     Raises:
         RunError: The run is not finished.
-        CorruptError: The file does not match its hash.
+        CorruptError: The file does not match its hash, or is of another schema with other fields.
     """
     stored = verified_json(run, run.measures)
+    if isinstance(stored, dict):
+        stored = {"schema": 1, **stored}
     try:
         measures: GanMeasures = decode(GanMeasures, stored, "measures")
-        return measures
     except DataError as error:
-        raise CorruptError(str(error)) from error
+        raise CorruptError(f"{error}; `runs refresh {run.run_id}` measures its samples again") from error
+    if measures.schema not in range(1, SCHEMA + 1):
+        raise CorruptError(
+            f"measures must be of schema {SCHEMA} or older. Received: run_id={run.run_id!r}, schema={measures.schema}; "
+            f"`runs refresh {run.run_id}` measures its samples again"
+        )
+    return measures
 
 
 def _judge(index: DataIndex, named: str | None) -> Classifier | None:

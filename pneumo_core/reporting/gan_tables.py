@@ -51,8 +51,8 @@ def measures_table(run_id: str, report: GenerativeReport, real_called: Estimate 
     rows = [
         *_feature_rows(report.features),
         *_collapse_rows(report),
-        _copies_row("pixels", report.memorisation_pixels, report.n_real),
-        _copies_row("features", report.memorisation_features, report.n_real),
+        _near_row("pixels", report.memorisation_pixels, report.n_real),
+        _near_row("features", report.memorisation_features, report.n_real),
         _row("Called PNEUMONIA", called, report.called_pneumonia, "real images", real_called, is_share=True),
     ]
     space = "" if isinstance(report.features, NotApplicable) else report.features.space
@@ -103,13 +103,13 @@ def _collapse_rows(report: GenerativeReport) -> list[_Row]:
     ]
 
 
-def _copies_row(space: str, found: Memorisation | NotApplicable, n_real: int) -> _Row:
+def _near_row(space: str, found: Memorisation | NotApplicable, n_real: int) -> _Row:
     meaning = TERMS["memorization"]
-    name = f"Flagged as copies by {space}"
+    name = f"Near a training image, by {space}"
     if isinstance(found, NotApplicable):
         return _row(name, meaning, found)
     usual = Estimate(found.expected_share, found.expected_share, found.expected_share, n_real)
-    return _row(name, meaning, found.share, "without copying", usual, is_share=True)
+    return _row(name, meaning, found.share, "real images", usual, is_share=True)
 
 
 def words_of(value: Estimate | NotApplicable, *, is_share: bool = False) -> tuple[str, str]:

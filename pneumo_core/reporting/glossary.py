@@ -41,5 +41,5 @@ TERMS: Final[dict[str, str]] = {
     "floor": "KID between halves of the real images: the value due to chance alone.",
     "ratio to the floor": "KID divided by the upper end of the floor: at most 1 if generated images are as close as real ones.",
     "memorization": "Fraction of generated images that are nearer to a training image than 99 % of the training images are to "
-    "images of other patients, or equal to one: possible copies.",
+    "images of other patients, or equal to one. Of the real images it is 1 %.",
 }

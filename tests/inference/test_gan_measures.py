@@ -24,6 +24,7 @@ from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.gan_measures import (
     MEASURE_SEED,
     SAMPLES,
+    SCHEMA,
     GanMeasures,
     learned_images,
     measure_gan,
@@ -316,7 +317,7 @@ def test_what_is_kept_is_what_was_measured(kept: tuple[RunDirectory, GanMeasures
 
 
 def test_damaged_and_missing_records_are_told(kept: tuple[RunDirectory, GanMeasures]) -> None:
-    run, _ = kept
+    run, measures = kept
     whole = json.loads(run.measures.read_text())
 
     def refused(kind: type[PneumoError], *parts: str) -> None:
@@ -327,6 +328,10 @@ def test_damaged_and_missing_records_are_told(kept: tuple[RunDirectory, GanMeasu
     run.measures.write_bytes(run.measures.read_bytes()[:-3])
     refused(CorruptError, "measures.json", GAN_RUN)
     # What a manifest vouches for may still be another version's.
+    old = {key: value for key, value in whole.items() if key != "schema"}
+    write_json(run.measures, old)
+    write_manifest(run, {})
+    assert read_measures(run) == replace(measures, schema=1)
     wrong = (
         {},
         [],
@@ -334,11 +339,13 @@ def test_damaged_and_missing_records_are_told(kept: tuple[RunDirectory, GanMeasu
         {**whole, "sample_seed": "first"},
         {**whole, "real_called_pneumonia": None},
         {**whole, "more": 1},
+        {**old, "report": {}},
+        *({**whole, "schema": other} for other in (0, SCHEMA + 1, True, "2")),
     )
     for content in wrong:
         write_json(run.measures, content)
         write_manifest(run, {})
-        refused(CorruptError, "measures")
+        refused(CorruptError, "measures", f"runs refresh {GAN_RUN}")
     run.measures.unlink()
     write_manifest(run, {})
     refused(RunError, "must list measures.json", GAN_RUN)

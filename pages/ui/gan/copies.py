@@ -60,16 +60,18 @@ def _share(found: Memorisation) -> None:
         st.info(f"Not applicable: {share.reason}.")
         return
     st.caption(
-        f"{percent_text(share)}, 95 %, n = {share.n:,}; without memorization about {percent(expected, 0)} would be flagged."
+        f"{percent_text(share)}, 95 %, n = {share.n:,}; of the real images, {percent(expected, 0)} are as near to one of "
+        "another patient."
     )
     if share.low > expected:
         st.warning(
-            "More than without memorization: some samples may be copies of patients' images. Check the first pairs."
+            "More generated images than real images of other patients are that near to a training image: some samples may be "
+            "copies. Check the first pairs."
         )
     elif share.high < expected:
-        st.success("Fewer than without memorization: this measure shows no sign of copies.")
+        st.success("Fewer generated images than real images of other patients are that near to a training image.")
     else:
-        st.info("No difference from the expected number without memorization, for this number of samples.")
+        st.info("No difference from real images of other patients, for this number of samples.")
 
 
 def _distances(found: Memorisation, report: GenerativeReport, space: str, label: Label) -> None:

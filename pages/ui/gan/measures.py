@@ -9,7 +9,7 @@ from pages.ui.table import download, text_frame
 from pneumo_core.data.synthetic import MARK
 from pneumo_core.evaluation.generator.measures import FeatureMeasures
 from pneumo_core.evaluation.wording import percent_text
-from pneumo_core.inference.gan_measures import GanMeasures, read_measures
+from pneumo_core.inference.gan_measures import SCHEMA, GanMeasures, read_measures
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.reporting.document import table_csv
 from pneumo_core.reporting.gan_tables import measures_table, words_of
@@ -24,6 +24,11 @@ def measures_panel(run: RunDirectory) -> None:
     if measures is None:
         return
     report = measures.report
+    if measures.schema < SCHEMA:
+        st.warning(
+            "Measured by an older version, whose floors are of ten halves: another ten would give quite different ratios. "
+            f"`python -m pneumo_core runs refresh {run.run_id}` measures again."
+        )
     space = _space(report.features)
     st.caption(
         f"{report.n_generated:,} generated images (seed {measures.sample_seed}) against the {report.n_real:,} training images "
@@ -41,7 +46,8 @@ def measures_panel(run: RunDirectory) -> None:
     st.caption(
         "In brackets: 95 % intervals. A floor or ceiling is the value of halves of the real patients against each other: mean "
         "and the middle 95 % of random halves; rows 'at equal numbers' hold samples against such halves, and their intervals "
-        "are over the halves too. Ratios are to the upper end of a floor, and at most 1 where real images differ as much."
+        "are over the halves too. Ratios are to the upper end of a floor, and at most 1 where real images differ as much; "
+        "their intervals are the measured value's alone."
     )
     _classifier(measures)
     with st.expander("Methods"):
@@ -105,7 +111,10 @@ def kid_words(found: FeatureMeasures) -> str:
     if ratio.low <= 1:
         may = "" if ratio.high <= 1 else "may "
         return f"By KID the generated images {may}differ from the real ones no more than {halves}."
-    return f"By KID the generated images differ from the real ones about {ratio.value:,.3g} times as much as {halves} at most."
+    return (
+        f"By KID the generated images differ from the real ones about {ratio.value:,.3g} times as much as {halves} "
+        "at the upper end of its range."
+    )
 
 
 def _classifier(measures: GanMeasures) -> None:

@@ -9,14 +9,15 @@ from scipy.stats import t
 from sklearn.metrics.pairwise import polynomial_kernel
 
 from pneumo_core.errors import DataError
+from pneumo_core.evaluation.generator import discrepancy
 from pneumo_core.evaluation.generator.discrepancy import (
     LEAST,
     fid,
     frechet_distance,
     jackknife_groups,
     kid,
+    kid_of_halves,
     moments,
-    squared_mmd,
 )
 
 
@@ -27,19 +28,23 @@ def sides(seed: int, n: int = 60, m: int = 90, d: int = 5, shift: float = 0.3) -
     return rng.standard_normal((n, d)), shift + 1.2 * rng.standard_normal((m, d)), rng.permutation(patients)
 
 
-def slow_kid(first: np.ndarray, second: np.ndarray, patients: np.ndarray | None = None) -> float:
+def slow_kid(
+    first: np.ndarray,
+    second: np.ndarray,
+    patients: np.ndarray | None = None,
+    others: np.ndarray | None = None,
+) -> float:
     """The mean of the kernel over pairs, pair by pair."""
 
     def kernel(x: np.ndarray, y: np.ndarray) -> float:
         return (sum(x * y) / len(x) + 1) ** 3
 
-    codes = np.arange(len(first)) if patients is None else patients
-    within_first = [
-        kernel(x, y) for x, p in zip(first, codes, strict=True) for y, q in zip(first, codes, strict=True) if p != q
-    ]
-    within_second = [kernel(x, y) for i, x in enumerate(second) for j, y in enumerate(second) if i != j]
-    between = [kernel(x, y) for x in first for y in second]
-    return float(np.mean(within_first) + np.mean(within_second) - 2 * np.mean(between))
+    within = []
+    for side, names in ((first, patients), (second, others)):
+        codes = np.arange(len(side)) if names is None else names
+        pairs = [(x, y) for x, p in zip(side, codes, strict=True) for y, q in zip(side, codes, strict=True) if p != q]
+        within.append(np.mean([kernel(*pair) for pair in pairs]))
+    return float(sum(within) - 2 * np.mean([kernel(x, y) for x in first for y in second]))
 
 
 def slow_fid(first: np.ndarray, second: np.ndarray) -> float:
@@ -53,7 +58,22 @@ def test_kid_is_the_mean_over_pairs() -> None:
     real, generated, patients = sides(0, n=25, m=30)
     assert kid(real, generated).value == pytest.approx(slow_kid(real, generated), rel=1e-9)
     assert kid(real, generated, patients).value == pytest.approx(slow_kid(real, generated, patients), rel=1e-9)
-    assert squared_mmd(real, generated, patients) == pytest.approx(kid(real, generated, patients).value, rel=1e-12)
+
+
+@pytest.mark.parametrize("batch", [3, 512])
+def test_kid_of_halves_is_kid_of_each_two_sides(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All at once from one kernel matrix as pair by pair, for sides of any size."""
+    monkeypatch.setattr(discrepancy, "_CHUNK", batch)
+    features, _, names = sides(13, n=40)
+    patient = np.unique(names, return_inverse=True)[1]
+    patients = int(patient.max()) + 1
+    rng = np.random.default_rng(14)
+    in_first = np.stack([rng.permutation(patients) < size for size in (patients // 2, 2, patients - 2, patients // 3)])
+    for first, value in zip(in_first[:, patient], kid_of_halves(features, patient, in_first), strict=True):
+        both = (features[first], features[~first], names[first], names[~first])
+        assert value == pytest.approx(slow_kid(*both), rel=1e-9)
+        if min(len(np.unique(side)) for side in both[2:]) >= LEAST:
+            assert value == pytest.approx(kid(*both).value, rel=1e-9)
 
 
 def test_kid_is_the_published_estimator() -> None:
@@ -134,9 +154,17 @@ def test_identical_sets() -> None:
     assert fid(real, real).value == pytest.approx(0, abs=1e-6)
     # Without its diagonal the mean within is smaller than the mean between, by about trace / n.
     assert -0.2 < kid(real, real).value < 0
-    # More dimensions than images: covariances without full rank.
-    flat = np.random.default_rng(9).standard_normal((20, 64))
+    # More dimensions than images: covariances without full rank, and features that never vary.
+    flat, other = np.random.default_rng(9).standard_normal((2, 20, 64)) * (np.arange(64) % 3 > 0)
     assert frechet_distance(moments(flat), moments(flat)) == pytest.approx(0, abs=1e-5)
+    singular = frechet_distance(moments(flat), moments(other))
+    assert singular == pytest.approx(frechet_distance(moments(other), moments(flat)), rel=1e-6)
+    # The sum of the singular values of the centered tables' product is the trace of the root.
+    one, two = (side - side.mean(axis=0) for side in (flat, other))
+    overlap = np.linalg.svd(one @ two.T, compute_uv=False).sum()
+    apart = np.square(flat.mean(axis=0) - other.mean(axis=0)).sum()
+    spread = (np.square(one).sum() + np.square(two).sum() - 2 * overlap) / 19
+    assert singular == pytest.approx(apart + spread, rel=1e-6)
     constant = np.ones((10, 3))
     assert fid(constant, constant).value == kid(constant, constant).value == 0
 
@@ -149,8 +177,8 @@ def test_kid_is_unbiased_where_patients_have_several_images() -> None:
     for _ in range(200):
         real = np.sqrt(0.8) * rng.standard_normal((20, 4))[patients] + np.sqrt(0.2) * rng.standard_normal((80, 4))
         generated = rng.standard_normal((80, 4))
-        apart.append(squared_mmd(real, generated, patients))
-        published.append(squared_mmd(real, generated))
+        apart.append(kid(real, generated, patients).value)
+        published.append(kid(real, generated).value)
     error = np.std(apart) / np.sqrt(len(apart))
     assert abs(np.mean(apart)) < 3 * error
     assert np.mean(published) > 5 * error
