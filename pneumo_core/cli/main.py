@@ -25,11 +25,13 @@ from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.clean import OLD_DAYS, clean, leftovers
 from pneumo_core.records import Architecture, Label, RunState, Split, Subtype
-from pneumo_core.runs.store import find_run, read_manifest
+from pneumo_core.runs.store import find_run, finished_runs, read_manifest
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 data_app = typer.Typer(no_args_is_help=True, help="Create, download and index data sets.")
-runs_app = typer.Typer(no_args_is_help=True, help="List, show, cancel, resume, export, publish and clean runs.")
+runs_app = typer.Typer(
+    no_args_is_help=True, help="List, show, cancel, resume, export, refresh, publish and clean runs."
+)
 app.add_typer(compare_app)
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
@@ -301,6 +303,28 @@ def runs_clean(
 def runs_export(run: Run, wait: Wait = False, as_json: Json = False) -> None:
     """Finish a run that was trained elsewhere: export, predict, evaluate."""
     follow(jobs.export(run), wait=wait, as_json=as_json)
+
+
+@runs_app.command("refresh")
+def runs_refresh(
+    runs: Annotated[list[str] | None, typer.Argument(help="Run ids; default: all finished runs.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring finished runs, published ones included, up to the facts that this version stores."""
+    from pneumo_core.inference.refresh import line, refresh  # noqa: PLC0415
+
+    results = []
+    with progress_line("refreshing") as progress:
+        for run in finished_runs(runs or ()):
+            results.append(refresh(run, progress))
+            if not as_json:
+                typer.echo(line(results[-1]))
+    if as_json:
+        print_result([asdict(result) for result in results], as_json=True)
+    if failed := [result.run_id for result in results if result.error]:
+        raise RunError(
+            f"every run must be whole and writable. Received: {', '.join(failed)}, which are not; their lines give the reason"
+        )
 
 
 @runs_app.command("publish")

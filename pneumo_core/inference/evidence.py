@@ -4,7 +4,9 @@ import io
 
 import pandas as pd
 
+from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.errors import CorruptError, DataError, RunError
+from pneumo_core.evaluation import calibration
 from pneumo_core.evaluation.calibration import Calibration, calibrate, calibration_from_dict
 from pneumo_core.evaluation.report import SCHEMA, EvaluationReport, evaluate, report_from_dict
 from pneumo_core.records import NotApplicable
@@ -35,7 +37,7 @@ def read_predictions(run: RunDirectory) -> pd.DataFrame:
 
 
 def read_calibration(run: RunDirectory) -> Calibration | NotApplicable:
-    """A finished run's calibration; for older runs without a stored one, computed from the predictions.
+    """A finished run's calibration; recomputed from its predictions if none is stored, or one of an older schema.
 
     Raises:
         RunError: The run is not finished.
@@ -44,7 +46,10 @@ def read_calibration(run: RunDirectory) -> Calibration | NotApplicable:
     try:
         if run.calibration.name not in read_manifest(run)["files"]:
             return calibrate(read_predictions(run))
-        return calibration_from_dict(verified_json(run, run.calibration))
+        stored = verified_json(run, run.calibration)
+        if isinstance(stored, dict) and stored.get("schema") in range(1, calibration.SCHEMA):
+            return calibrate(read_predictions(run))
+        return calibration_from_dict(stored)
     except DataError as error:
         raise CorruptError(str(error)) from error
 
@@ -59,13 +64,12 @@ def read_report(run: RunDirectory) -> EvaluationReport:
     stored = verified_json(run, run.report)
     try:
         if isinstance(stored, dict) and stored.get("schema") in range(1, SCHEMA):
-            config = classifier_config(run)
-            return evaluate(
-                read_predictions(run),
-                run_id=run.run_id,
-                rule=config.operating_rule,
-                selected_on_test=config.selected_on_test,
-            )
+            return evaluated(run.run_id, classifier_config(run), read_predictions(run))
         return report_from_dict(stored)
     except DataError as error:
         raise CorruptError(str(error)) from error
+
+
+def evaluated(run_id: str, config: TrainConfig, predictions: pd.DataFrame) -> EvaluationReport:
+    """Evaluation of a run's predictions by its own config; see `evaluation.report.evaluate` for the errors."""
+    return evaluate(predictions, run_id=run_id, rule=config.operating_rule, selected_on_test=config.selected_on_test)

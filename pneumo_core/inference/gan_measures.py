@@ -17,7 +17,7 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, StoreError
 from pneumo_core.evaluation.generator.measures import Features, GenerativeReport, measure
 from pneumo_core.evaluation.intervals import wilson
-from pneumo_core.evaluation.plain import decode
+from pneumo_core.evaluation.plain import decode, encode, expect
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.inference.classify import Classifier, load_classifier
 from pneumo_core.inference.feature_space import (
@@ -34,6 +34,9 @@ from pneumo_core.records import Architecture, Estimate, NotApplicable
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import RunDirectory, find_run, list_runs, published_root, verified_file, verified_json
 from pneumo_core.runs.submission import read_submission
+
+SCHEMA: Final = 2
+"""Increased whenever the fields of stored measures or the meaning of their numbers change; 1 was stored without it."""
 
 SAMPLES: Final = {Preset.REPORT: 2534, Preset.SOUND: 2534, Preset.QUICK: 256}
 """Number of samples that are measured: as many as the report adds (section 5), or few for the preset ``quick``."""
@@ -186,19 +189,38 @@ def learned_images(index: DataIndex, learned: pd.DataFrame, size: int) -> tuple[
     return images[[row_of[sha256] for sha256 in learned["sha256"]]], learned["patient_id"].to_numpy()
 
 
+def measures_to_dict(measures: GanMeasures) -> dict[str, Any]:
+    """Plain data of measures, for JSON."""
+    return {"schema": SCHEMA, **encode(measures)}
+
+
 def read_measures(run: RunDirectory) -> GanMeasures:
-    """A finished DCGAN's measures.
+    """A finished DCGAN's measures; those of an older schema as far as their fields are still the same.
 
     Raises:
-        RunError: The run is not finished.
+        RunError: The run is not finished, or its measures are of an older schema with other fields.
         CorruptError: The file does not match its hash.
     """
     stored = verified_json(run, run.measures)
+    schema = _schema_of(stored)
+    fields_only = {key: value for key, value in stored.items() if key != "schema"} if schema else stored
     try:
-        measures: GanMeasures = decode(GanMeasures, stored, "measures")
+        expect(schema <= SCHEMA, "measures", f"be of schema {SCHEMA}", schema)
+        measures: GanMeasures = decode(GanMeasures, fields_only, "measures")
         return measures
     except DataError as error:
+        if 0 < schema < SCHEMA:
+            raise RunError(
+                f"measures must be of schema {SCHEMA}. Received: run_id={run.run_id!r}, schema={schema}; the command "
+                f"'runs refresh {run.run_id}' measures the samples again"
+            ) from error
         raise CorruptError(str(error)) from error
+
+
+def _schema_of(stored: Any) -> int:
+    """Schema of stored measures, 0 if they are none."""
+    schema = stored.get("schema", 1 if "report" in stored else 0) if isinstance(stored, dict) else 0
+    return schema if type(schema) is int else 0
 
 
 def _judge(index: DataIndex, named: str | None) -> Classifier | None:

@@ -18,8 +18,7 @@ from pneumo_core.config.gan import gan_config
 from pneumo_core.data.index import build_index
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import LICENSE, is_synthetic
-from pneumo_core.evaluation.plain import encode
-from pneumo_core.inference.gan_measures import learned_images, measure_gan
+from pneumo_core.inference.gan_measures import learned_images, measure_gan, measures_to_dict
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.records import Label
 from pneumo_core.runs.files import read_json, write_json
@@ -47,7 +46,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> RunDire
         run.model.write_bytes(linear_generator(real, 8))
         write_manifest(run, {})
         measures = measure_gan(run.run_id, load_generator(run), index, learned, count=20)
-        write_json(run.measures, encode(measures))
+        write_json(run.measures, measures_to_dict(measures))
         run.manifest.unlink()
         write_manifest(run, {})
     return run

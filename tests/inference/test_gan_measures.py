@@ -18,7 +18,6 @@ from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import synthetic_png
 from pneumo_core.errors import ConfigError, CorruptError, DataError, PneumoError, RunError, RunNotFoundError
-from pneumo_core.evaluation.plain import encode
 from pneumo_core.inference import gan_measures
 from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.gan_measures import (
@@ -27,6 +26,7 @@ from pneumo_core.inference.gan_measures import (
     GanMeasures,
     learned_images,
     measure_gan,
+    measures_to_dict,
     read_learned,
     read_measures,
 )
@@ -304,7 +304,7 @@ def kept(generator: Generator, index: DataIndex, learned: pd.DataFrame) -> tuple
     run = RunDirectory(runs_root() / GAN_RUN)
     write_submission(run, Submission(gan_config(Preset.QUICK), RunData(), 0.0))
     learned.to_parquet(run.learned, index=False)
-    write_json(run.measures, encode(measures))
+    write_json(run.measures, measures_to_dict(measures))
     write_manifest(run, {})
     return run, measures
 

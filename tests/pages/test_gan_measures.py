@@ -24,8 +24,7 @@ from pneumo_core.data.phantom import write_phantoms
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.evaluation.curves import gan_points
 from pneumo_core.evaluation.generator.measures import FeatureMeasures
-from pneumo_core.evaluation.plain import encode
-from pneumo_core.inference.gan_measures import GanMeasures, read_learned, read_measures
+from pneumo_core.inference.gan_measures import GanMeasures, measures_to_dict, read_learned, read_measures
 from pneumo_core.jobs.runs import view
 from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, RunState
 from pneumo_core.reporting.document import table_csv
@@ -98,7 +97,7 @@ def unfinished(run: RunDirectory, state: RunState, error: str = "") -> None:
 
 def rewritten(run: RunDirectory, measures: GanMeasures) -> None:
     """Put other measures into a finished run."""
-    write_json(run.measures, encode(measures))
+    write_json(run.measures, measures_to_dict(measures))
     facts = {name: value for name, value in read_json(run.manifest).items() if name not in {"files", "run_id"}}
     run.manifest.unlink()
     write_manifest(run, facts)
