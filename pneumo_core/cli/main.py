@@ -214,8 +214,13 @@ def evaluate(
 ) -> None:
     """Evaluate a finished run from its stored predictions; with --data, on the images of another data set."""
     from pneumo_core.inference.evaluate import evaluate_run  # noqa: PLC0415
+    from pneumo_core.inference.evidence import read_report  # noqa: PLC0415
+    from pneumo_core.reporting.evaluation_tables import rates_on_test  # noqa: PLC0415
 
     print_result(evaluate_run(find_run(run), split, index_of(data) if data else None), as_json=as_json)
+    if split is Split.VAL and data is None:
+        beside = rates_on_test(read_report(find_run(run)))
+        typer.echo(f"note: figures on val are optimistic, epoch and threshold were selected there; {beside}", err=True)
 
 
 @app.command()
