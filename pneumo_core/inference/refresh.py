@@ -160,13 +160,14 @@ def _gan(
     name = run.measures.name
     try:
         stored = verified_json(run, run.measures) if name in read_manifest(run)["files"] else None
+        judge = _judge_of(stored)
         files, facts = gan_facts(
             run.run_id,
             config,
             load_generator(run),
             load_index(read_data(run).data_id),
             gan_measures.read_learned(run),
-            classifier=_judge_of(stored),
+            classifier=judge,
             progress=progress,
         )
     except (DataError, RunError) as error:
