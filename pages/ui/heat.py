@@ -21,7 +21,7 @@ def show_color_bar(opacity: float) -> None:
     bar = overlay(np.full(ramp.shape, _GRAY, np.uint8), ramp, opacity=opacity)
     st.image(
         bar,
-        width="stretch",
+        width=ramp.shape[1],
         alt="Colors of the heat map, from no contribution to PNEUMONIA, left, to full color, right",
     )
 

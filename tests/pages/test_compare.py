@@ -239,7 +239,7 @@ def test_val_is_offered_where_both_have_it() -> None:
     page = opened(split="val")
     assert list(page.segmented_control(key="in_split").options) == ["test", "val"]
     assert compare_runs([a.run_id], [b.run_id], split=Split.VAL).verdict.sentence in texts(page)
-    assert "Figures on val are optimistic" in texts(page)
+    assert "figures are optimistic" in texts(page)
     for letter, run in (("A", a), ("B", b)):
         assert f"- {letter}, {run.run_id}, {rates_on_test(read_report(run))}" in texts(page)
     report = made_run(made_predictions(splits=("test",)), preset=Preset.REPORT)

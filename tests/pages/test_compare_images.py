@@ -1,6 +1,7 @@
 """The agreement table and the images behind it: counted again, with heat maps where there is a model, without where not."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,7 @@ def test_images_are_shown_with_the_heat_maps_there_are(with_finished_run: Finish
         in everything
     )
     assert f"A: probability {rows['probability A'].iloc[0]:.3f}, calls {rows['A calls'].iloc[0]}, right" in everything
+    assert re.search(r"Strongest spot: \d+ % of full color\.", everything)
     page = page.slider(key="heat").set_value(0.9).run()
     assert not page.exception
     assert len(page.get("image")) == 4 * 2 + 1

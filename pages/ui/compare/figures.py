@@ -53,13 +53,10 @@ def verdict(comparison: Comparison) -> None:
 
 
 def _beside_validation(comparison: Comparison) -> None:
-    """What figures on validation are, and each run's rates on test."""
+    """Each run's rates on test, where nothing was selected; the notes say that those on validation are optimistic."""
     runs = [(letter, run) for letter, side in (("A", comparison.a), ("B", comparison.b)) for run in side.run_ids]
     lines = [f"- {letter}, {run}, {plain(rates_on_test(report_of(run)))}" for letter, run in runs]
-    words = (
-        "Figures on val are optimistic: epoch, learning rates and threshold were selected there; report those on test."
-    )
-    st.info("\n".join([words, "", *lines]))
+    st.info("\n".join(["At the same thresholds:", "", *lines]))
 
 
 def _tile(comparison: Comparison, metric: Metric, interval: str) -> list[str]:

@@ -18,7 +18,8 @@ from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation.comparison import Pair
-from pneumo_core.inference.heatmap import HeatScale, heatmap, read_scale
+from pneumo_core.evaluation.wording import percent
+from pneumo_core.inference.heatmap import HeatScale, heatmap, read_scale, share_of_full
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.jobs.views import view
 from pneumo_core.records import NotApplicable
@@ -97,7 +98,11 @@ def _draw(
                 if letter in cams:
                     blended, is_empty = _blended(pixels, *cams[letter], opacity)
                     st.image(blended, width="stretch", alt=f"{name} with Grad-CAM of {words}")
-                    words += "  \nThe heat map is empty: no region contributes to PNEUMONIA." if is_empty else ""
+                    cam, scale = cams[letter]
+                    if is_empty:
+                        words += "  \nThe heat map is empty: no region contributes to PNEUMONIA."
+                    elif isinstance(scale, HeatScale):
+                        words += f"  \nStrongest spot: {percent(share_of_full(cam, scale), 0)} of full color."
                 st.caption(words)
 
 
