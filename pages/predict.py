@@ -6,16 +6,17 @@ from PIL import Image
 
 from pages.ui.cached import loaded_classifier, report_of
 from pages.ui.components import caveats, data_badge, disclaimer, pick_finished_run, show_error, shown_errors
+from pages.ui.heat import scale_text, show_color_bar
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import bounded, plain
-from pages.ui.predict.answer import pick_sample, show_probability, show_rates
+from pages.ui.predict.answer import pick_sample, show_operating_point, show_probability, show_rates
 from pages.ui.state import needed_index, require_frame
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
-from pneumo_core.evaluation.wording import percent, percent_text
+from pneumo_core.evaluation.wording import percent
 from pneumo_core.inference.classify import Answer, Classifier, Prediction, classify
+from pneumo_core.inference.heatmap import heatmap
 from pneumo_core.inference.overlay import overlay
-from pneumo_core.inference.session import heatmap
 from pneumo_core.records import Label, Split
 from pneumo_core.reporting.glossary import TERMS
 
@@ -31,7 +32,6 @@ def show(prediction: Prediction, data: bytes, name: str, model: Classifier, trut
         return
     if prediction.probability is None or prediction.label is None or prediction.cam is None:
         return
-    point = model.operating_point
     # What a page can show, and quick to blend and send.
     pixels = np.asarray(bounded(Image.fromarray(decode_gray(data, name)), _LONGEST_SIDE))
     picture, words = st.columns([3, 2], gap="large")
@@ -42,18 +42,15 @@ def show(prediction: Prediction, data: bytes, name: str, model: Classifier, trut
         st.markdown(
             f"At the run's operating point (threshold {threshold:.3f}{scale}) the prediction is **{prediction.label.name}**."
         )
-        st.caption(
-            f"Threshold rule '{point.rule.value}' on {point.split.value}: sensitivity {percent_text(point.sensitivity)}, "
-            f"specificity {percent_text(point.specificity)}, 95 % intervals."
-        )
+        show_operating_point(model)
         if truth is not None:
             st.markdown(f"The data set labels it **{truth.name}**.")
         opacity = st.slider("Heat map", 0.0, 1.0, 0.5, 0.05, help=TERMS["Grad-CAM"])
-        if not (prediction.cam > 0).any():
-            st.caption("The heat map is empty: no region of this image contributes to PNEUMONIA in this model.")
+        show_color_bar(opacity)
+        st.caption(plain(scale_text(model.heat_scale, prediction.cam)))
     with picture:
         height, width = pixels.shape
-        blended = overlay(pixels, heatmap(prediction.cam, width, height), opacity=opacity)
+        blended = overlay(pixels, heatmap(prediction.cam, model.heat_scale, width, height), opacity=opacity)
         st.image(blended, width="stretch", caption=f"{plain(name)}, Grad-CAM at {percent(opacity, 0)}")
 
 

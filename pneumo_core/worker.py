@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pneumo_core.errors import CancelledError, PneumoError, StoreError, TrainingError
 from pneumo_core.records import RunState
-from pneumo_core.runs.files import hold_lock, takes_lock, write_atomic, write_json
+from pneumo_core.runs.files import hold_lock, takes_lock, write_atomic
 from pneumo_core.runs.status import read_status, run_state, stop_if_cancelled, update_status
 from pneumo_core.runs.store import RunDirectory, find_run, list_runs, read_trained, slot_lock, write_manifest
 from pneumo_core.runs.submission import read_config, read_data
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pneumo_core.config.gan import GanConfig
     from pneumo_core.config.run import RunConfig
     from pneumo_core.data.index import DataIndex
-    from pneumo_core.inference.session import Session
+    from pneumo_core.inference.session import Outputs, Session
 
 _POLL_S = 0.5
 
@@ -164,8 +164,7 @@ def _finish_gan(run: RunDirectory, config: "GanConfig", index: "DataIndex") -> N
     import keras  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
-    from pneumo_core.evaluation.plain import encode  # noqa: PLC0415
-    from pneumo_core.inference.gan_measures import SAMPLES, measure_gan  # noqa: PLC0415
+    from pneumo_core.inference.finish import gan_facts  # noqa: PLC0415
     from pneumo_core.inference.generator import open_generator  # noqa: PLC0415
     from pneumo_core.models.dcgan import build_generator  # noqa: PLC0415
     from pneumo_core.models.export_generator import export_generator  # noqa: PLC0415
@@ -180,22 +179,26 @@ def _finish_gan(run: RunDirectory, config: "GanConfig", index: "DataIndex") -> N
     model.load_weights(run.weights)
     export_generator(model, run.model)
 
-    learned = pd.read_parquet(run.learned)
-    generator = open_generator(run.model)
-    measures = measure_gan(run.run_id, generator, index, learned, count=SAMPLES[config.preset], progress=_Progress(run))
-    write_json(run.measures, encode(measures))
-    collapse = measures.report.collapse
-    facts = {**trained, "collapse": "" if collapse.passes else collapse.reason}
-    _complete(run, config, started, facts, "" if collapse.passes else f", but collapsed: {collapse.reason}")
+    files, facts = gan_facts(
+        run.run_id,
+        config,
+        open_generator(run.model),
+        index,
+        pd.read_parquet(run.learned),
+        progress=_Progress(run),
+    )
+    for name, data in files.items():
+        write_atomic(run.path / name, data)
+    collapse = facts["collapse"]
+    _complete(run, config, started, {**trained, **facts}, f", but collapsed: {collapse}" if collapse else "")
 
 
 def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> None:
-    """Export a trained run, predict, evaluate, calibrate, and write the manifest."""
+    """Export a trained run, predict, make the facts of a finished run, and write the manifest."""
     import keras  # noqa: PLC0415
 
     from pneumo_core.config.architecture import LAST_BLOCK  # noqa: PLC0415
-    from pneumo_core.evaluation.calibration import calibrate, calibration_to_dict  # noqa: PLC0415
-    from pneumo_core.evaluation.report import evaluate, report_to_dict  # noqa: PLC0415
+    from pneumo_core.inference.finish import FACTS, Material  # noqa: PLC0415
     from pneumo_core.inference.session import load_session  # noqa: PLC0415
     from pneumo_core.models.export import export_onnx  # noqa: PLC0415
     from pneumo_core.training.classifier import build_classifier  # noqa: PLC0415
@@ -209,13 +212,11 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     export_onnx(model, LAST_BLOCK[config.architecture], run.model)
     del model  # Frees memory for the predictions of the exported model.
 
-    predictions = _predict(run, config, index, load_session(run.model))
+    predictions, own = _predict(run, config, index, load_session(run.model))
     write_atomic(run.predictions, predictions.to_parquet(index=False))
-    report = evaluate(
-        predictions, run_id=run.run_id, rule=config.operating_rule, selected_on_test=config.selected_on_test
-    )
-    write_json(run.report, report_to_dict(report))
-    write_json(run.calibration, calibration_to_dict(calibrate(predictions)))
+    material = Material(run.run_id, config, lambda: predictions, lambda: own)
+    for fact in FACTS:
+        write_atomic(run.path / fact.name, fact.make(material))
     _complete(run, config, started, trained)
 
 
@@ -234,20 +235,21 @@ def _complete(run: RunDirectory, config: "RunConfig", started: float, facts: dic
     write_manifest(run, {**facts, **export})
 
 
-def _predict(run: RunDirectory, config: "TrainConfig", index: "DataIndex", session: "Session") -> "pd.DataFrame":
-    """Predict each validation and test image once, and save the distribution of the validation features."""
+def _predict(
+    run: RunDirectory, config: "TrainConfig", index: "DataIndex", session: "Session"
+) -> "tuple[pd.DataFrame, Outputs]":
+    """Predict each validation and test image once; the outputs are those of the run's own images (`finish.Material`)."""
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
     from pneumo_core.data.splits import assign  # noqa: PLC0415
-    from pneumo_core.inference.distribution import fit_distribution, save_distribution  # noqa: PLC0415
     from pneumo_core.inference.session import run_batches  # noqa: PLC0415
     from pneumo_core.records import Split  # noqa: PLC0415
 
     images = index.pixels(config.image_size)
     rows = assign(index.table, config)
     parts = {Split.TEST: rows.test} if config.selected_on_test else {Split.VAL: rows.val, Split.TEST: rows.test}
-    frames = []
+    frames, outputs = [], []
     progress = _Progress(run)
     for split, chosen in parts.items():
         message = f"predicting {split.value}"
@@ -259,9 +261,8 @@ def _predict(run: RunDirectory, config: "TrainConfig", index: "DataIndex", sessi
             )
         part = index.table.iloc[chosen][["image_id", "patient_id", "label", "subtype"]]
         frames.append(part.assign(split=split.value, logit=output.logit.astype(np.float32)))
-        if split is Split.VAL or config.selected_on_test:
-            write_atomic(run.distribution, save_distribution(fit_distribution(output.features)))
-    return pd.concat(frames, ignore_index=True)
+        outputs.append(output)
+    return pd.concat(frames, ignore_index=True), outputs[0]
 
 
 if __name__ == "__main__":

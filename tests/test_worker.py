@@ -48,7 +48,7 @@ TUNED = replace(
 )
 KEPT = {
     *("config.json", "events.jsonl", "weights.weights.h5", "trained.json", "model.onnx"),
-    *("distribution.npz", "predictions.parquet", "report.json", "calibration.json"),
+    *("distribution.npz", "predictions.parquet", "report.json", "calibration.json", "heatmap.json"),
 }
 
 
@@ -224,7 +224,14 @@ class TestSteps:
     def test_a_trained_run_is_finished_without_training(self, run: RunDirectory) -> None:
         """What is left after training elsewhere, or after a kill while exporting."""
         before = {name: (run.path / name).read_bytes() for name in KEPT}
-        made = ("model.onnx", "distribution.npz", "predictions.parquet", "report.json", "calibration.json")
+        made = (
+            "model.onnx",
+            "distribution.npz",
+            "predictions.parquet",
+            "report.json",
+            "calibration.json",
+            "heatmap.json",
+        )
         for name in ("manifest.json", *made):
             (run.path / name).unlink()
         assert run_state(run) is RunState.TRAINED
@@ -262,6 +269,10 @@ class TestSteps:
         assert len(table) == len(assign(index.table, config).test)
         report = read_json(run.report)
         assert report["selected_on_test"] is True
+        assert read_json(run.heatmap_scale) == {
+            "schema": 1,
+            "not_applicable": "the run has no validation images of its own, and test images must not set its scale",
+        }
         # Test images chose it; they must not calibrate it too.
         calibration = calibration_from_dict(read_json(run.calibration))
         assert isinstance(calibration, NotApplicable)

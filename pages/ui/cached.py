@@ -15,9 +15,9 @@ from pneumo_core.data.source import default_folder
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Comparison, Evidence
 from pneumo_core.evaluation.report import EvaluationReport
-from pneumo_core.inference.evidence import read_report
+from pneumo_core.inference.evidence import log_losses_on_test, read_calibration, read_report
 from pneumo_core.jobs.preparing import index_at_once
-from pneumo_core.records import Split
+from pneumo_core.records import Estimate, NotApplicable, Split
 from pneumo_core.runs.store import find_run
 from pneumo_core.runs.submission import gan_run_config
 
@@ -147,6 +147,14 @@ def report_of(run_id: str) -> EvaluationReport:
         CorruptError: The report is not the one that was written.
     """
     return read_report(find_run(run_id))
+
+
+@of_runs(st.cache_data, max_entries=32, show_spinner=False)
+def log_losses_of(run_id: str) -> tuple[Estimate, Estimate] | NotApplicable:
+    """A finished run's log loss on test, raw and calibrated; see `inference.evidence.log_losses_on_test` for the errors."""
+    run = find_run(run_id)
+    found = read_calibration(run)
+    return found if isinstance(found, NotApplicable) else log_losses_on_test(run, found)
 
 
 @of_runs(st.cache_resource, max_entries=2, show_spinner="Loading the generator…")

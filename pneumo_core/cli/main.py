@@ -25,11 +25,13 @@ from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.clean import OLD_DAYS, clean, leftovers
 from pneumo_core.records import Architecture, Label, RunState, Split, Subtype
-from pneumo_core.runs.store import find_run, read_manifest
+from pneumo_core.runs.store import find_run, finished_runs, read_manifest
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 data_app = typer.Typer(no_args_is_help=True, help="Create, download and index data sets.")
-runs_app = typer.Typer(no_args_is_help=True, help="List, show, cancel, resume, export, publish and clean runs.")
+runs_app = typer.Typer(
+    no_args_is_help=True, help="List, show, cancel, resume, export, refresh, publish and clean runs."
+)
 app.add_typer(compare_app)
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
@@ -212,8 +214,13 @@ def evaluate(
 ) -> None:
     """Evaluate a finished run from its stored predictions; with --data, on the images of another data set."""
     from pneumo_core.inference.evaluate import evaluate_run  # noqa: PLC0415
+    from pneumo_core.inference.evidence import read_report  # noqa: PLC0415
+    from pneumo_core.reporting.evaluation_tables import rates_on_test  # noqa: PLC0415
 
     print_result(evaluate_run(find_run(run), split, index_of(data) if data else None), as_json=as_json)
+    if split is Split.VAL and data is None:
+        beside = rates_on_test(read_report(find_run(run)))
+        typer.echo(f"note: figures on val are optimistic, epoch and threshold were selected there; {beside}", err=True)
 
 
 @app.command()
@@ -301,6 +308,28 @@ def runs_clean(
 def runs_export(run: Run, wait: Wait = False, as_json: Json = False) -> None:
     """Finish a run that was trained elsewhere: export, predict, evaluate."""
     follow(jobs.export(run), wait=wait, as_json=as_json)
+
+
+@runs_app.command("refresh")
+def runs_refresh(
+    runs: Annotated[list[str] | None, typer.Argument(help="Run ids; default: all finished runs.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring finished runs, published ones included, up to the facts that this version stores."""
+    from pneumo_core.inference.refresh import line, refresh  # noqa: PLC0415
+
+    results = []
+    with progress_line("refreshing") as progress:
+        for run in finished_runs(runs or ()):
+            results.append(refresh(run, progress))
+            if not as_json:
+                typer.echo(line(results[-1]))
+    if as_json:
+        print_result([asdict(result) for result in results], as_json=True)
+    if failed := [result.run_id for result in results if result.error]:
+        raise RunError(
+            f"every run must be whole and writable. Received: {', '.join(failed)}, which are not; their lines give the reason"
+        )
 
 
 @runs_app.command("publish")

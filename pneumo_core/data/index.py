@@ -73,6 +73,20 @@ class DataIndex:
         ids = self.table["image_id"].tolist()
         return load_array(self.root, ids, data_id=self.data_id, size=size, progress=progress)
 
+    def rows_of(self, image_ids: "pd.Series[str]") -> NDArray[np.int64]:
+        """Rows of a run's images in the table.
+
+        Raises:
+            DataError: Some are missing.
+        """
+        rows: NDArray[np.int64] = pd.Index(self.table["image_id"]).get_indexer(pd.Index(image_ids)).astype(np.int64)
+        if (absent := rows < 0).any():
+            first = image_ids.iloc[int(np.argmax(absent))]
+            raise DataError(
+                f"the data set must have the run's images. Received: missing={absent.sum()}, the first {first!r}"
+            )
+        return rows
+
 
 def find_root(folder: Path) -> Path:
     """The folder that holds `train`, `val` and `test`: `folder` itself or its `chest_xray`.

@@ -17,6 +17,7 @@ from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint
 from pneumo_core.inference.distribution import FeatureDistribution, distance, load_distribution
 from pneumo_core.inference.evidence import read_calibration, read_report
+from pneumo_core.inference.heatmap import HeatScale, read_scale
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.records import Label, NotApplicable
 from pneumo_core.runs.files import is_there
@@ -79,6 +80,7 @@ class Classifier:
         report: Its evaluation, with the operating point.
         distribution: Distribution of its validation images' features.
         calibration: Calibration of its probabilities, or the reason why there is none.
+        heat_scale: Scale of its heat maps, or the reason why there is none.
     """
 
     run_id: str
@@ -86,6 +88,7 @@ class Classifier:
     report: EvaluationReport
     distribution: FeatureDistribution
     calibration: Calibration | NotApplicable
+    heat_scale: HeatScale | NotApplicable
 
     @property
     def operating_point(self) -> OperatingPoint:
@@ -108,7 +111,7 @@ def load_classifier(run: RunDirectory) -> Classifier:
         )
     session = load_session(verified_file(run, run.model))
     distribution = load_distribution(verified_file(run, run.distribution))
-    return Classifier(run.run_id, session, read_report(run), distribution, read_calibration(run))
+    return Classifier(run.run_id, session, read_report(run), distribution, read_calibration(run), read_scale(run))
 
 
 def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:

@@ -4,11 +4,13 @@ import io
 
 import pandas as pd
 
+from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation import calibration
 from pneumo_core.evaluation.calibration import Calibration, calibrate, calibration_from_dict
+from pneumo_core.evaluation.reliability import probability_scores
 from pneumo_core.evaluation.report import SCHEMA, EvaluationReport, evaluate, report_from_dict
-from pneumo_core.records import NotApplicable
+from pneumo_core.records import Estimate, NotApplicable, Split
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import RunDirectory, read_manifest, verified_file, verified_json
 from pneumo_core.runs.submission import classifier_config
@@ -36,7 +38,7 @@ def read_predictions(run: RunDirectory) -> pd.DataFrame:
 
 
 def read_calibration(run: RunDirectory) -> Calibration | NotApplicable:
-    """A finished run's calibration; computed from its predictions if there is none stored or it has an older schema.
+    """A finished run's calibration; recomputed from its predictions if none is stored, or one of an older schema.
 
     Raises:
         RunError: The run is not finished.
@@ -63,13 +65,34 @@ def read_report(run: RunDirectory) -> EvaluationReport:
     stored = verified_json(run, run.report)
     try:
         if isinstance(stored, dict) and stored.get("schema") in range(1, SCHEMA):
-            config = classifier_config(run)
-            return evaluate(
-                read_predictions(run),
-                run_id=run.run_id,
-                rule=config.operating_rule,
-                selected_on_test=config.selected_on_test,
-            )
+            return evaluated(run.run_id, classifier_config(run), read_predictions(run))
         return report_from_dict(stored)
     except DataError as error:
         raise CorruptError(str(error)) from error
+
+
+def evaluated(run_id: str, config: TrainConfig, predictions: pd.DataFrame) -> EvaluationReport:
+    """Evaluation of a run's predictions by its own config; see `evaluation.report.evaluate` for the errors."""
+    return evaluate(predictions, run_id=run_id, rule=config.operating_rule, selected_on_test=config.selected_on_test)
+
+
+def log_losses_on_test(run: RunDirectory, found: Calibration) -> tuple[Estimate, Estimate] | NotApplicable:
+    """Log loss of a finished run on test with 95 % intervals, raw and calibrated, or the reason why there is none.
+
+    Raises:
+        RunError: The run is not finished, or its predictions are missing.
+        CorruptError: A file does not match its hash.
+    """
+    predictions = read_predictions(run)
+    rows = predictions[predictions["split"] == Split.TEST.value]
+    if rows.empty:
+        return NotApplicable("this run has no test figures")
+    labels, patients = rows["label"].to_numpy(dtype="int64"), rows["patient_id"].to_numpy(dtype=str)
+    logit = rows["logit"].to_numpy()
+    raw, calibrated = (
+        probability_scores(labels, values, patients).log_loss
+        for values in (logit, calibration.apply(found.calibrator, logit))
+    )
+    if isinstance(raw, NotApplicable):
+        return raw
+    return calibrated if isinstance(calibrated, NotApplicable) else (raw, calibrated)

@@ -12,8 +12,9 @@ from pneumo_core.data.images import IMAGE_SUFFIXES, decode_gray
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.calibration import described
 from pneumo_core.inference.classify import Answer, Prediction, classify, load_classifier
+from pneumo_core.inference.heatmap import HeatScale, heatmap
+from pneumo_core.inference.heatmap import described as scale_described
 from pneumo_core.inference.overlay import overlay
-from pneumo_core.inference.session import heatmap
 from pneumo_core.records import NotApplicable
 from pneumo_core.runs.files import write_atomic
 from pneumo_core.runs.store import RunDirectory
@@ -37,7 +38,7 @@ def predict_files(
     Returns:
         Plain data: `path`, `status`, `reason`, `probability`, `calibrated_probability` (None where there is
         none), `calibration` (description, or why there is none), `label`, `threshold` (of `probability`), and
-        `heatmap` if requested.
+        `heatmap` (file, or None if refused) and `heatmap_scale` (what full color means) if requested.
 
     Raises:
         DataError: A path does not exist, or there is no image below them.
@@ -72,7 +73,8 @@ def predict_files(
         }
         if heatmaps is not None:
             target = _overlay_path(heatmaps, path, written)
-            result["heatmap"] = _write_overlay(target, path, data, prediction)
+            result["heatmap"] = _write_overlay(target, path, data, prediction, classifier.heat_scale)
+            result["heatmap_scale"] = scale_described(classifier.heat_scale)
         results.append(result)
         if progress:
             progress(done, len(files))
@@ -104,11 +106,13 @@ def _overlay_path(folder: Path, path: Path, written: set[Path]) -> Path:
     return target
 
 
-def _write_overlay(target: Path, path: Path, data: bytes, prediction: Prediction) -> str | None:
+def _write_overlay(
+    target: Path, path: Path, data: bytes, prediction: Prediction, scale: HeatScale | NotApplicable
+) -> str | None:
     if prediction.cam is None:
         return None
     pixels = decode_gray(data, path.name)
-    blended = overlay(pixels, heatmap(prediction.cam, pixels.shape[1], pixels.shape[0]), opacity=0.4)
+    blended = overlay(pixels, heatmap(prediction.cam, scale, pixels.shape[1], pixels.shape[0]), opacity=0.4)
     file = io.BytesIO()
     Image.fromarray(np.asarray(blended)).save(file, "PNG")
     write_atomic(target, file.getvalue())

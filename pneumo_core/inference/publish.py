@@ -10,13 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-import pandas as pd
 from onnx import numpy_helper
 
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.gan_arm import collapse_of
 from pneumo_core.data.index import load_index
-from pneumo_core.errors import CorruptError, DataError, RunError
+from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.evaluation.calibration import calibration_to_dict
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import report_to_dict
@@ -111,6 +110,8 @@ def publish(
         if small is not None:
             facts = _compare(run, small, data.data_id, progress)
             kept_files.append(run.distribution)
+            if run.heatmap_scale.name in read_manifest(run)["files"]:  # Older runs have none.
+                kept_files.append(run.heatmap_scale)
         made[run.report.name] = report_to_dict(read_report(run))
         made[run.calibration.name] = calibration_to_dict(read_calibration(run))
     made[run.config.name] = {**read_json(run.config), "data": asdict(replace(data, root=data.name))}
@@ -148,12 +149,7 @@ def _compare(
     index = load_index(data_id)
     session = load_session(small)
     predictions = read_predictions(run)
-    rows = pd.Index(index.table["image_id"]).get_indexer(predictions["image_id"])
-    if (absent := rows < 0).any():
-        first = predictions["image_id"][absent].iloc[0]
-        raise DataError(
-            f"the data set must have the run's images. Received: missing={absent.sum()}, the first {first!r}"
-        )
+    rows = index.rows_of(predictions["image_id"])
     images = index.pixels(session.image_size, progress)
     received, expected = run_batches(session, images, rows, progress).logit, predictions["logit"].to_numpy()
     threshold = read_report(run).operating_point.threshold

@@ -9,7 +9,6 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
-from PIL import Image
 
 from pneumo_core.errors import CorruptError
 
@@ -58,6 +57,21 @@ class Output:
 
     logit: NDArray[np.float32]
     cam: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What is kept of the model's outputs for many images.
+
+    Attributes:
+        logit: `(n,)` float32.
+        peak: `(n,)` float32: largest value of each image's `cam`.
+        features: `(n, d)` float32.
+    """
+
+    logit: NDArray[np.float32]
+    peak: NDArray[np.float32]
     features: NDArray[np.float32]
 
 
@@ -122,8 +136,8 @@ def run_batches(
     images: NDArray[np.uint8],
     rows: NDArray[np.int64],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Output:
-    """Run the model on selected rows of an array, in batches, so that memory does not grow with their number.
+) -> Outputs:
+    """Run the model on selected rows of an array, in batches, so that memory hardly grows with their number.
 
     Args:
         session: The model.
@@ -134,33 +148,11 @@ def run_batches(
     Returns:
         Outputs of length `n`, in the order of `rows`.
     """
-    outputs = []
+    logits, peaks, features = [], [], []
     for start in range(0, len(rows), _BATCH):
         progress(start, len(rows))
-        outputs.append(run_session(session, images[rows[start : start + _BATCH]]))
-    return Output(
-        logit=np.concatenate([output.logit for output in outputs]),
-        cam=np.concatenate([output.cam for output in outputs]),
-        features=np.concatenate([output.features for output in outputs]),
-    )
-
-
-def heatmap(cam: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
-    """Turn a raw Grad-CAM into a heat map of an image's size (Selvaraju 2017, section 3: ReLU, then upsampling).
-
-    Args:
-        cam: `(h, w)` float32, of any sign.
-        width: Width of the result, in pixels.
-        height: Height of the result, in pixels.
-
-    Returns:
-        `(height, width)` float32 in [0, 1], its maximum 1; all zeros if no region contributes to PNEUMONIA.
-    """
-    positive = np.maximum(cam, 0)
-    peak = float(positive.max())
-    if peak <= 0:
-        return np.zeros((height, width), np.float32)
-    scaled = Image.fromarray((positive / peak).astype(np.float32))
-    resized = np.asarray(scaled.resize((width, height), Image.Resampling.BILINEAR), dtype=np.float32)
-    scale: NDArray[np.float32] = np.clip(resized / max(float(resized.max()), 1e-12), 0, 1)
-    return scale
+        output = run_session(session, images[rows[start : start + _BATCH]])
+        logits.append(output.logit)
+        peaks.append(output.cam.max(axis=(1, 2)))
+        features.append(output.features)
+    return Outputs(np.concatenate(logits), np.concatenate(peaks), np.concatenate(features))

@@ -7,7 +7,7 @@ from typing import Final
 
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.evaluation.curves import epochs
-from pneumo_core.records import NotApplicable
+from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reporting import comparison_tables, plots, run_tables, split_tables
 from pneumo_core.reporting.document import Block, Bullets, Document, Heading, KeyValues, Paragraph, Picture, Table
 from pneumo_core.reporting.facts import RunFacts, fact
@@ -143,6 +143,11 @@ def limits(comparisons: Sequence[Comparison], facts: Sequence[RunFacts]) -> tupl
     found.append(f"The figures are based on as few as {fewest:,} images of {patients:,} patients.")
     if selected := sorted({side.name for side in every if side.selected_on_test}):
         found.append(f"Selected on test, so the test figures are optimistic: {'; '.join(selected)}.")
+    if any(comparison.split is Split.VAL for comparison in comparisons):
+        found.append(
+            "Figures on val are optimistic: epoch, learning rates and threshold were selected there. The model cards have "
+            "those on test."
+        )
     if seeds := min(len(side.run_ids) for side in every):
         found.append(f"As few as {seeds} training run{'s' * (seeds > 1)} per side.")
     return (*found, *LIMITS[1:])

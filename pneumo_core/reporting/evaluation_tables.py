@@ -1,8 +1,7 @@
 """One run's evaluation as tables of a document."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.comparison import Side
 from pneumo_core.evaluation.curves import estimate_numbers
 from pneumo_core.evaluation.metrics import ClassificationRow, Confusion
@@ -24,8 +23,21 @@ OPERATING = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.PPV, Metric.NPV)
 
 
 def place(report: EvaluationReport, split: Split) -> str:
-    """The split as shown with each figure: ``test``, or ``test, selected on test``."""
-    return split.value + (", selected on test" if report.selected_on_test and split is Split.TEST else "")
+    """The split as shown with each figure: ``test``; where epoch and threshold were selected, ``val, selected on val``."""
+    selected = Split.TEST if report.selected_on_test else Split.VAL
+    return split.value + (f", selected on {split.value}" if split is selected else "")
+
+
+def rates_on_test(report: EvaluationReport) -> str:
+    """Sensitivity and specificity on test at the run's threshold, with intervals and n, or that there are none."""
+    part = report.splits.get(Split.TEST)
+    if part is None:
+        return "this run has no test figures"
+    rates = (
+        f"{NAMES[metric].lower()} {estimate_text(metric, part.figures[metric], with_n=True)}"
+        for metric in OPERATING[:2]
+    )
+    return f"on {place(report, Split.TEST)}: {'; '.join(rates)} (95 % intervals)"
 
 
 def figures(report: EvaluationReport, split: Split) -> Table:
@@ -139,12 +151,12 @@ def confusion(counts: Confusion, caption: str) -> Table:
 
 
 def operating_point(report: EvaluationReport, split: Split) -> Table:
-    """Rates of the operating point on the split it was chosen on and on another one, with intervals and n."""
-    point, part = report.operating_point, report.splits[split]
-    chosen = "" if point.rule is OperatingRule.HALF else ", where it was chosen"
-    rates: Mapping[str, OperatingPoint | SplitReport] = {place(report, point.split) + chosen: point}
-    if split is not point.split:
-        rates = {**rates, place(report, split): part}
+    """Rates of the operating point on the split it was chosen on, on another one and on test, with intervals and n."""
+    point = report.operating_point
+    rates: dict[str, OperatingPoint | SplitReport] = {place(report, point.split): point}
+    for other in (split, Split.TEST):
+        if other is not point.split and other in report.splits:
+            rates[place(report, other)] = report.splits[other]
     rows = tuple(
         (NAMES[metric], *(estimate_text(metric, getattr(source, metric), with_n=True) for source in rates.values()))
         for metric in OPERATING

@@ -10,7 +10,7 @@ from pneumo_core.reference import described_copy
 from pneumo_core.reporting import run_tables
 from pneumo_core.reporting.comparison_document import LIMITS
 from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, Paragraph, Table
-from pneumo_core.reporting.evaluation_tables import figures
+from pneumo_core.reporting.evaluation_tables import figures, rates_on_test
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text
 
 _USE: Final = (
@@ -58,7 +58,8 @@ def model_card(facts: RunFacts, report: EvaluationReport) -> Document:
             Heading("Metrics"),
             Paragraph(
                 f"Images with a probability of at least {point.threshold:.3f} are classified as PNEUMONIA. The threshold "
-                f"follows the rule '{point.rule.value}' on split {point.split.value}. {report.methods}"
+                f"follows the rule '{point.rule.value}' on split {point.split.value}; at it, {rates_on_test(report)}. "
+                f"{report.methods}"
             ),
             Heading("Evaluation data"),
             Paragraph(
@@ -70,7 +71,7 @@ def model_card(facts: RunFacts, report: EvaluationReport) -> Document:
             Heading("Training data"),
             _training(facts),
             Heading("Quantitative analyses"),
-            *(figures(report, split) for split in report.splits),
+            *(figures(report, split) for split in sorted(report.splits, key=lambda split: split is not Split.TEST)),
             Heading("Calibration", 2),
             _calibration(facts.calibration),
             Heading("Ethical considerations"),

@@ -95,7 +95,12 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         StoreError: See `write_atomic`.
     """
-    write_atomic(path, json.dumps(value, indent=1) + "\n")
+    write_atomic(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Content of a JSON file."""
+    return (json.dumps(value, indent=1) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:

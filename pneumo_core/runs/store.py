@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -61,8 +63,13 @@ class RunDirectory:
 
     @property
     def is_published(self) -> bool:
-        """Whether the run ships with the project (and is never written to)."""
+        """Whether the run ships with the project; only `replacement` writes to it."""
         return self.path.parent == published_root()
+
+    @property
+    def replacement_lock(self) -> Path:
+        """Held while files of the finished run are replaced; beside the published runs, since a file in one would ship."""
+        return self.path.parent.with_suffix(".lock") if self.is_published else self.run_lock
 
     config = PathIn("config.json")
     """Submitted config and data set, written once by submit."""
@@ -102,6 +109,10 @@ class RunDirectory:
     """EvaluationReport as JSON."""
     calibration = PathIn("calibration.json")
     """Calibration on the validation images as JSON, or why there is none."""
+    heatmap_scale = PathIn("heatmap.json")
+    """Scale of the run's heat maps as JSON, or why there is none."""
+    refreshed = PathIn("refreshed")
+    """Folder of new files on the way to their places; see `replacement`."""
     manifest = PathIn("manifest.json")
     """Hashes and facts, written last: it exists = the run is complete."""
 
@@ -171,6 +182,27 @@ def list_runs() -> list[RunDirectory]:
     runs = [run for run in map(run_directory, ids) if is_there(run.config)]
     with store_errors(runs_root()):
         return sorted(runs, key=lambda run: (run.config.stat().st_mtime, run.run_id), reverse=True)
+
+
+def finished_runs(run_ids: Collection[str] = ()) -> list[RunDirectory]:
+    """Every finished run's directory, local and published; a run that is both is there twice.
+
+    Args:
+        run_ids: Ids of the only ones to return, or none for all.
+
+    Raises:
+        RunNotFoundError, RunError: A named run does not exist, or is not finished.
+        StoreError: The artifacts cannot be read.
+    """
+    for run_id in run_ids:
+        read_manifest(find_run(run_id))
+    with store_errors(runs_root()):
+        return [
+            RunDirectory(path.parent)
+            for root in (runs_root(), published_root())
+            for path in sorted(root.glob("*/manifest.json"))
+            if _RUN_ID.fullmatch(path.parent.name) and (not run_ids or path.parent.name in run_ids)
+        ]
 
 
 # --- The manifest -----------------------------------------------------------------------------------------------------
@@ -248,22 +280,35 @@ def read_trained(run: RunDirectory) -> dict[str, Any]:
 def verified_file(run: RunDirectory, path: Path) -> bytes:
     """Bytes of one of a finished run's files, checked against the manifest.
 
+    A file that is being replaced (see `replacement`) is found in its place or on the way there, so readers need no lock.
+
     Raises:
         RunError: The run is not finished, or has no such file.
         CorruptError: The file does not match its hash.
+        StoreError: The file cannot be read.
     """
-    expected = read_manifest(run)["files"].get(path.name)
-    if expected is None:
+    expected = None
+    # Again only if the manifest was replaced meanwhile.
+    while (listed := _listed_sha256(run, path)) != expected:
+        expected = listed
+        # The third look is for a file that moved between the first two.
+        for place in (path, run.refreshed / path.name, path):
+            with store_errors(place), suppress(FileNotFoundError):
+                data = place.read_bytes()
+                if hashlib.sha256(data).hexdigest() == expected:
+                    return data
+    received = file_sha256(path)
+    raise CorruptError(
+        f"{path.name} must have the SHA-256 of the manifest, {listed[:12]}. Received: run_id={run.run_id!r}, "
+        f"sha256={received[:12]}; {_how_to_mend(run)}"
+    )
+
+
+def _listed_sha256(run: RunDirectory, path: Path) -> str:
+    listed: str | None = read_manifest(run)["files"].get(path.name)
+    if listed is None:
         raise RunError(f"the run's manifest must list {path.name}. Received: run_id={run.run_id!r}, which has none")
-    with store_errors(path):
-        data = path.read_bytes()
-    received = hashlib.sha256(data).hexdigest()
-    if received != expected:
-        raise CorruptError(
-            f"{path.name} must have the SHA-256 of the manifest, {expected[:12]}. Received: run_id={run.run_id!r}, "
-            f"sha256={received[:12]}; {_how_to_mend(run)}"
-        )
-    return data
+    return listed
 
 
 def verified_json(run: RunDirectory, path: Path) -> Any:

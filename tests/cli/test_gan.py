@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +19,14 @@ from pneumo_core.config.gan import gan_config
 from pneumo_core.data.index import build_index
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import LICENSE, is_synthetic
+from pneumo_core.errors import RunError
 from pneumo_core.evaluation.plain import encode
-from pneumo_core.inference.gan_measures import learned_images, measure_gan
+from pneumo_core.inference import gan_measures
+from pneumo_core.inference.gan_measures import learned_images, measure_gan, read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.records import Label
 from pneumo_core.runs.files import read_json, write_json
-from pneumo_core.runs.store import RunDirectory, published_root, runs_root, write_manifest
+from pneumo_core.runs.store import RunDirectory, published_root, read_manifest, runs_root, write_manifest
 from tests.conftest import ROOT, ask_for_run
 from tests.hostile import assert_one_line
 from tests.pages.conftest import linear_generator
@@ -94,7 +97,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
     return refused
 
 
-def answer(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
+def answer(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object) -> Any:
     """The JSON document of a command that is run here."""
     monkeypatch.setattr(sys, "argv", ["python -m pneumo_core", *map(str, arguments), "--json"])
     capfd.readouterr()
@@ -188,6 +191,47 @@ def test_evaluate_with_an_option_measures_anew(
     shown = answer(capfd, monkeypatch, "gan", "evaluate", gan.run_id, "--data", tiny_data, "--count", 21, "--seed", 4)
     assert isinstance(shown, dict)
     assert (shown["sample_seed"], shown["report"]["n_generated"]) == (4, 21)
+    assert gan.measures.read_bytes() == before
+
+
+def test_a_refresh_measures_anew_what_is_older(
+    gan: RunDirectory,
+    tiny_data: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    no_published: Path,
+) -> None:
+    build_index(tiny_data)
+    before = read_json(gan.measures)
+    write_json(gan.measures, {**{name: value for name, value in before.items() if name != "schema"}, "report": {}})
+    write_manifest(gan, {"seed": 0, "collapse": "as it was"})
+    with pytest.raises(RunError, match=f"'runs refresh {gan.run_id}' measures the samples again"):
+        read_measures(gan)
+    monkeypatch.setattr(gan_measures, "SAMPLES", {Preset.QUICK: 20})
+    (told,) = answer(capfd, monkeypatch, "runs", "refresh", gan.run_id)
+    assert (told["made"], told["not_made"], told["error"]) == (["measures.json"], {}, "")
+    measures = read_measures(gan)
+    collapse = measures.report.collapse
+    assert read_manifest(gan)["collapse"] == ("" if collapse.passes else collapse.reason)
+    assert read_manifest(gan)["seed"] == 0
+    assert read_json(gan.measures)["report"]["memorisation_pixels"] == before["report"]["memorisation_pixels"]
+    (told,) = answer(capfd, monkeypatch, "runs", "refresh", gan.run_id)
+    assert (told["made"], told["current"]) == ([], ["measures.json"])
+
+
+def test_measures_in_a_space_that_is_not_here_are_kept(
+    gan: RunDirectory, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = read_json(gan.measures)
+    space = "VGG16 ImageNet 01234567, mean of block5_conv3 / 8 at 64 px"
+    write_json(
+        gan.measures, {"schema": 1, "classifier": "", "report": {**stored["report"], "features": {"space": space}}}
+    )
+    write_manifest(gan, {})
+    before = gan.measures.read_bytes()
+    (told,) = answer(capfd, monkeypatch, "runs", "refresh", gan.run_id)
+    assert (told["made"], told["error"]) == ([], "")
+    assert_one_line(told["not_made"]["measures.json"], space, "PNEUMO_VGG16_WEIGHTS")
     assert gan.measures.read_bytes() == before
 
 

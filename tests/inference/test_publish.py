@@ -18,6 +18,7 @@ from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.inference import publish as room
 from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
+from pneumo_core.inference.heatmap import read_scale
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import RunState
 from pneumo_core.runs.files import write_json
@@ -47,14 +48,15 @@ def test_the_copy_is_a_finished_run_of_its_own(published: RunDirectory, with_fin
     assert run_state(published) is RunState.SUCCEEDED
     assert published.is_published
     assert {path.name for path in published.path.iterdir()} == {
-        *("calibration.json", "config.json", "distribution.npz", "events.jsonl", "manifest.json", "model.onnx"),
-        *("predictions.parquet", "report.json"),
+        *("calibration.json", "config.json", "distribution.npz", "events.jsonl", "heatmap.json", "manifest.json"),
+        *("model.onnx", "predictions.parquet", "report.json"),
     }
     for name in json.loads(published.manifest.read_text())["files"]:
         verified_file(published, published.path / name)
     original = RunDirectory(with_finished_run.path)
     assert read_report(published) == read_report(original)
     assert read_calibration(published) == read_calibration(original)
+    assert read_scale(published) == read_scale(original)
     assert published.model.stat().st_size < 0.55 * original.model.stat().st_size
 
 

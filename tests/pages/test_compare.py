@@ -15,6 +15,7 @@ from pneumo_core.evaluation.wording import estimate_text
 from pneumo_core.inference.compared import compare_runs
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
+from pneumo_core.reporting.evaluation_tables import rates_on_test
 from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
 from tests.hostile import assert_one_line
@@ -238,6 +239,9 @@ def test_val_is_offered_where_both_have_it() -> None:
     page = opened(split="val")
     assert list(page.segmented_control(key="in_split").options) == ["test", "val"]
     assert compare_runs([a.run_id], [b.run_id], split=Split.VAL).verdict.sentence in texts(page)
+    assert "figures are optimistic" in texts(page)
+    for letter, run in (("A", a), ("B", b)):
+        assert f"- {letter}, {run.run_id}, {rates_on_test(read_report(run))}" in texts(page)
     report = made_run(made_predictions(splits=("test",)), preset=Preset.REPORT)
     page = opened(a=a.run_id, b=report.run_id, split="val")
     assert not page.exception

@@ -1,6 +1,7 @@
 """The agreement table and the images behind it: counted again, with heat maps where there is a model, without where not."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pneumo_core.config.run import config_from_dict, config_to_dict, run_id
 from pneumo_core.evaluation.compare import compare
 from pneumo_core.evaluation.comparison import Evidence
 from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.inference.heatmap import described, read_scale
 from pneumo_core.records import Split
 from pneumo_core.runs import store
 from pneumo_core.runs.files import write_atomic, write_json
@@ -96,15 +98,20 @@ def test_images_are_shown_with_the_heat_maps_there_are(with_finished_run: Finish
     assert len(rows) > 4
     assert (rows["A calls"] == rows["label"]).all()
     assert (rows["B calls"] == rows["label"]).all()
-    assert len(page.get("image")) == 4 * 2, "the X-ray and A's heat map: B has no model"
+    assert len(page.get("image")) == 4 * 2 + 1, "the X-ray and A's heat map, since B has no model, and the color bar"
     everything = texts(page)
     words = "B has no model on this machine, so its heat maps cannot be drawn here; train it again to have them."
     assert words in [info.value for info in page.info]
     assert "not for diagnosis" in everything
+    assert (
+        f"Full color, at the right of the bar, is for A, {described(read_scale(RunDirectory(with_finished_run.path)))}."
+        in everything
+    )
     assert f"A: probability {rows['probability A'].iloc[0]:.3f}, calls {rows['A calls'].iloc[0]}, right" in everything
+    assert re.search(r"Strongest spot: \d+ % of full color\.", everything)
     page = page.slider(key="heat").set_value(0.9).run()
     assert not page.exception
-    assert len(page.get("image")) == 4 * 2
+    assert len(page.get("image")) == 4 * 2 + 1
 
 
 def test_a_run_that_ships_as_evidence_is_told_in_a_sentence(with_finished_run: FinishedRun, monkeypatch) -> None:
@@ -116,7 +123,7 @@ def test_a_run_that_ships_as_evidence_is_told_in_a_sentence(with_finished_run: F
     page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
     assert not page.exception
     assert not page.error
-    assert len(page.get("image")) == 4 * 2
+    assert len(page.get("image")) == 4 * 2 + 1
     words = (
         "B ships as evidence, without its model, so its heat maps cannot be drawn here; train it again to have them."
     )
@@ -185,7 +192,7 @@ def test_a_file_that_changed_since_says_so_in_its_place(with_finished_run: Finis
     monkeypatch.setattr(gallery, "read_indexed", changed)
     page.run()
     assert not page.exception
-    assert len(page.get("image")) == 3 * 2
+    assert len(page.get("image")) == 3 * 2 + 1
     assert "changed since" in texts(page)
 
 

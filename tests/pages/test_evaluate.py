@@ -16,6 +16,7 @@ from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import config_to_dict, run_id
 from pneumo_core.data.index import build_index
 from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.inference.evidence import read_report
 from pneumo_core.records import Architecture, Split
 from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.status import append_event
@@ -211,8 +212,20 @@ def test_another_run_without_the_split_shows_test(sound_run: RunDirectory) -> No
 
 def test_figures_on_test_stand_beside_their_operating_point_on_val(sound_run: RunDirectory) -> None:
     page = opened(run=sound_run.run_id)
-    assert page.table[0].value.columns.tolist() == ["val, where it was chosen", "test"]
+    assert page.table[0].value.columns.tolist() == ["val, selected on val", "test"]
     assert "the threshold with the highest sensitivity + specificity on val" in texts(page)
+
+
+def test_each_figure_on_val_says_so_and_has_that_on_test_beside_it(sound_run: RunDirectory) -> None:
+    page = opened(run=sound_run.run_id, split="val")
+    assert not page.exception
+    cards = [caption.value for caption in page.caption if "  \nn = " in caption.value]
+    assert len(cards) == len(CARDS)
+    assert all("val  \nselected on val  \ntest: " in caption for caption in cards)
+    found = read_report(sound_run).splits[Split.TEST].specificity
+    expected = f"test: {100 * found.value:.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f})"
+    assert cards[CARDS.index("Specificity")].endswith(expected)
+    assert page.table[0].value.columns.tolist() == ["val, selected on val", "test"]
 
 
 def test_a_run_that_was_selected_on_test_says_so_at_every_figure(no_published: Path) -> None:

@@ -15,10 +15,15 @@ from pneumo_core.evaluation.calibration import (
     calibrated_threshold,
     calibration_to_dict,
 )
-from pneumo_core.inference.evidence import read_predictions, read_report
-from pneumo_core.records import NotApplicable
+from pneumo_core.evaluation.report import report_to_dict
+from pneumo_core.evaluation.wording import percent_text
+from pneumo_core.inference.evidence import evaluated, read_predictions, read_report
+from pneumo_core.inference.heatmap import described, read_scale
+from pneumo_core.records import NotApplicable, Split
+from pneumo_core.reporting.evaluation_tables import rates_on_test
 from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory, read_manifest, write_manifest
+from pneumo_core.runs.submission import classifier_config
 from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -53,6 +58,40 @@ def test_a_sample_gets_an_answer_at_the_operating_point(with_finished_run, monke
     assert "operating point" in texts(page)
     assert "Not a medical device" in texts(page)
     assert "synthetic phantoms" in texts(page)
+    report = read_report(RunDirectory(with_finished_run.path))
+    assert f"Threshold by the rule 'youden', chosen on val. At it, {rates_on_test(report)}." in texts(page)
+    val, test = (report.splits[split].specificity for split in (Split.VAL, Split.TEST))
+    assert val != test
+    assert f"specificity {percent_text(val)}" not in texts(page)
+    scale = read_scale(RunDirectory(with_finished_run.path))
+    assert f"Full color, at the right: {described(scale)}. The strongest spot of this image is at " in texts(page)
+
+
+def test_a_run_without_test_figures_says_so(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
+    run = RunDirectory(with_finished_run.path)
+    table = read_predictions(run)
+    table[table["split"] == "val"].to_parquet(run.predictions, index=False)
+    report = evaluated(run.run_id, classifier_config(run), table[table["split"] == "val"])
+    write_json(run.report, report_to_dict(report))
+    write_manifest(run, {name: value for name, value in read_manifest(run).items() if name != "files"})
+    page = opened(run=run.run_id)
+    assert not page.exception
+    assert "At it, this run has no test figures." in texts(page)
+    assert "This run has no test figures: how often it is right on new images is unknown." in texts(page)
+
+
+def test_a_run_from_before_the_scale_is_drawn_on_its_own_and_says_so(
+    with_finished_run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
+    run = RunDirectory(with_finished_run.path)
+    run.heatmap_scale.unlink()
+    write_manifest(run, {name: value for name, value in read_manifest(run).items() if name != "files"})
+    page = opened(run=run.run_id)
+    assert not page.exception
+    assert f"{described(read_scale(run))}. A weak map therefore looks as strong as a strong one." in texts(page)
+    assert f"'runs refresh {run.run_id}'" in texts(page)
 
 
 def recalibrated(run: RunDirectory, calibration: Calibration | NotApplicable) -> None:
@@ -79,6 +118,15 @@ def test_the_calibrated_probability_comes_first(with_finished_run, monkeypatch: 
     assert f"Platt's slope 0.01 and intercept 0.2, fitted on {line.n} val images" in texts(page)
     assert re.search(r"[\d.]+ % before calibration", texts(page))
     assert f"{calibration.after.log_loss:.3f} with it and {calibration.before.log_loss:.3f} without" in texts(page)
+    test = table[table["split"] == "test"]
+    losses = []
+    for logit in (0.01 * test["logit"] + 0.2, test["logit"]):
+        right = np.where(test["label"] == 1, logit, -logit)
+        losses.append(f"{np.log1p(np.exp(-right)).mean():.3f} (")
+    assert re.search(
+        rf"on test, {re.escape(losses[0])}[^)]+\) with it and {re.escape(losses[1])}[^)]+\) without \(n = {len(test)}, ",
+        texts(page),
+    )
     threshold = read_report(run).operating_point.threshold
     assert f"threshold {calibrated_threshold(line, threshold):.3f} after calibration, {threshold:.3f} before" in texts(
         page

@@ -24,6 +24,7 @@ from pneumo_core.reporting.evaluation_tables import (
     figures,
     mean_classification,
     operating_point,
+    rates_on_test,
 )
 from tests.reporting.conftest import predictions
 
@@ -106,9 +107,9 @@ def test_what_is_not_applicable_keeps_its_reason(evidence: pd.DataFrame) -> None
 @pytest.mark.parametrize(
     ("rule", "split", "columns"),
     [
-        (OperatingRule.YOUDEN, Split.TEST, ["val, where it was chosen", "test"]),
-        (OperatingRule.YOUDEN, Split.VAL, ["val, where it was chosen"]),
-        (OperatingRule.HALF, Split.TEST, ["val", "test"]),
+        (OperatingRule.YOUDEN, Split.TEST, ["val, selected on val", "test"]),
+        (OperatingRule.YOUDEN, Split.VAL, ["val, selected on val", "test"]),
+        (OperatingRule.HALF, Split.TEST, ["val, selected on val", "test"]),
     ],
 )
 def test_the_operating_point_stands_where_it_was_chosen_and_here(
@@ -118,7 +119,7 @@ def test_the_operating_point_stands_where_it_was_chosen_and_here(
     frame = rows_frame(operating_point(report, split))
     assert frame.columns.tolist() == columns
     here = report.splits[split].specificity
-    assert frame.loc["Specificity", columns[-1]] == (
+    assert frame.loc["Specificity", columns[split is Split.TEST]] == (
         f"{100 * here.value:.1f} % ({100 * here.low:.1f} to {100 * here.high:.1f}), n = {here.n}"
     )
 
@@ -168,3 +169,23 @@ def test_a_splits_figures_have_value_interval_and_n(evidence: pd.DataFrame) -> N
     assert table.data is not None
     assert table.data.rows[4] == ("npv", npv.value, npv.low, npv.high, npv.n)
     assert table.notes[0].startswith(f"TN {counts.tn}, FP {counts.fp}, FN {counts.fn}, TP {counts.tp};")
+
+
+@pytest.mark.parametrize("selected_on_test", [False, True])
+def test_the_rates_on_test_are_told_with_interval_and_n(evidence: pd.DataFrame, selected_on_test: bool) -> None:
+    report = report_on(evidence, OperatingRule.HALF, selected_on_test=selected_on_test)
+    rows = evidence[evidence["split"] == "test"]
+    called = 1 / (1 + np.exp(-rows["logit"].astype(float))) >= 0.5
+    sick = rows["label"] == 1
+    words = rates_on_test(report)
+    assert words.startswith("on test, selected on test: " if selected_on_test else "on test: ")
+    for name, right, of in (("sensitivity", called, sick), ("specificity", ~called, ~sick)):
+        assert f"{name} {100 * right[of].mean():.1f} % (" in words
+        assert f", n = {of.sum()}" in words
+    part = report.splits[Split.TEST]
+    assert f"({100 * part.specificity.low:.1f} to {100 * part.specificity.high:.1f})" in words
+
+
+def test_a_run_without_test_images_says_so(evidence: pd.DataFrame) -> None:
+    report = report_on(evidence[evidence["split"] == "val"], OperatingRule.HALF)
+    assert rates_on_test(report) == "this run has no test figures"

@@ -13,7 +13,12 @@ from pneumo_core.evaluation.significance import SeedDifference
 from pneumo_core.evaluation.wording import NAMES, SCORES, difference_parts, estimate_text, p_text
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 from pneumo_core.reporting import comparison_tables
-from pneumo_core.reporting.evaluation_tables import classification, confusion, mean_classification
+from pneumo_core.reporting.evaluation_tables import (
+    classification,
+    confusion,
+    mean_classification,
+    rates_on_test,
+)
 from pneumo_core.reporting.glossary import TERMS
 
 HEADLINE = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
@@ -31,6 +36,8 @@ def verdict(comparison: Comparison) -> None:
     """The verdict, its limitations, and the main figures."""
     st.info(plain(comparison.verdict.sentence), icon=":material/balance:")
     st.caption("\n".join(f"- {plain(note)}" for note in comparison.verdict.notes))
+    if comparison.split is Split.VAL:
+        _beside_validation(comparison)
     grid = st.grid(len(HEADLINE), min_column_width=180, border=True)
     for metric in HEADLINE:
         found = comparison.differences[metric].estimate
@@ -43,6 +50,13 @@ def verdict(comparison: Comparison) -> None:
                 help=f"B minus A, with the 95 % interval over patients. {TERMS[metric]}",
             )
             st.caption("  \n".join(_tile(comparison, metric, interval)))
+
+
+def _beside_validation(comparison: Comparison) -> None:
+    """Each run's rates on test, where nothing was selected; the notes say that those on validation are optimistic."""
+    runs = [(letter, run) for letter, side in (("A", comparison.a), ("B", comparison.b)) for run in side.run_ids]
+    lines = [f"- {letter}, {run}, {plain(rates_on_test(report_of(run)))}" for letter, run in runs]
+    st.info("\n".join(["At the same thresholds:", "", *lines]))
 
 
 def _tile(comparison: Comparison, metric: Metric, interval: str) -> list[str]:

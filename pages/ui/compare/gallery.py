@@ -12,13 +12,17 @@ from PIL import Image
 
 from pages.ui.cached import index_here, loaded_classifier, of_runs
 from pages.ui.components import images_elsewhere, show_error
+from pages.ui.heat import pair_text, show_color_bar
 from pages.ui.pictures import bounded, plain
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation.comparison import Pair
+from pneumo_core.evaluation.wording import percent
+from pneumo_core.inference.heatmap import HeatScale, heatmap, read_scale, share_of_full
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.jobs.views import view
+from pneumo_core.records import NotApplicable
 from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import find_run
@@ -53,12 +57,16 @@ def show_images(index: DataIndex, pair: Pair, rows: pd.DataFrame) -> None:
         except DataError as error:
             st.caption(plain(str(error)))
     files = tuple((row["image"], hashes[row["image"]]) for row, _ in shown)
-    maps = {letter: _maps_or_reason(letter, run, index, files) for letter, run in (("A", pair.a), ("B", pair.b))}
+    found = {letter: _maps_or_reason(letter, run, index, files) for letter, run in (("A", pair.a), ("B", pair.b))}
+    maps = {letter: drawn for letter, drawn in found.items() if drawn is not None}
+    if maps:
+        show_color_bar(opacity)
+        st.caption(plain(pair_text({letter: scale for letter, (_, scale) in maps.items()})))
     for place, (row, pixels) in enumerate(shown):
         _draw(
             row,
             pixels,
-            {letter: found[place] for letter, found in maps.items() if found is not None},
+            {letter: (cams[place], scale) for letter, (cams, scale) in maps.items()},
             opacity,
             is_large=side == _LARGE,
         )
@@ -67,7 +75,7 @@ def show_images(index: DataIndex, pair: Pair, rows: pd.DataFrame) -> None:
 def _draw(
     row: dict[Hashable, Any],
     pixels: NDArray[np.uint8],
-    cams: dict[str, NDArray[np.float32]],
+    cams: dict[str, tuple[NDArray[np.float32], HeatScale | NotApplicable]],
     opacity: float,
     *,
     is_large: bool,
@@ -88,24 +96,27 @@ def _draw(
             )
             with column:
                 if letter in cams:
-                    blended, is_empty = _blended(pixels, cams[letter], opacity)
+                    blended, is_empty = _blended(pixels, *cams[letter], opacity)
                     st.image(blended, width="stretch", alt=f"{name} with Grad-CAM of {words}")
-                    words += "  \nThe heat map is empty: no region contributes to PNEUMONIA." if is_empty else ""
+                    cam, scale = cams[letter]
+                    if is_empty:
+                        words += "  \nThe heat map is empty: no region contributes to PNEUMONIA."
+                    elif isinstance(scale, HeatScale):
+                        words += f"  \nStrongest spot: {percent(share_of_full(cam, scale), 0)} of full color."
                 st.caption(words)
 
 
-def _blended(pixels: NDArray[np.uint8], cam: NDArray[np.float32], opacity: float) -> tuple[NDArray[np.uint8], bool]:
-    # It imports ONNX Runtime, which the rest of the page does not need.
-    from pneumo_core.inference.session import heatmap
-
-    heat = heatmap(cam, pixels.shape[1], pixels.shape[0])
+def _blended(
+    pixels: NDArray[np.uint8], cam: NDArray[np.float32], scale: HeatScale | NotApplicable, opacity: float
+) -> tuple[NDArray[np.uint8], bool]:
+    heat = heatmap(cam, scale, pixels.shape[1], pixels.shape[0])
     return overlay(pixels, heat, opacity=opacity), not heat.any()
 
 
 def _maps_or_reason(
     letter: str, run_id: str, index: DataIndex, files: tuple[tuple[str, str], ...]
-) -> NDArray[np.float32] | None:
-    """Grad-CAM of each file, or None, with the reason on the page, if the run has no model."""
+) -> tuple[NDArray[np.float32], HeatScale | NotApplicable] | None:
+    """Grad-CAM of each file and the run's scale, or None, with the reason on the page, if the run has no model."""
     if not files:
         return None
     run = find_run(run_id)
@@ -114,7 +125,7 @@ def _maps_or_reason(
         st.info(f"{letter} {what}, so its heat maps cannot be drawn here; train it again to have them.")
         return None
     try:
-        return _maps(run_id, str(index.root), list(files))
+        return _maps(run_id, str(index.root), list(files)), read_scale(run)
     except (RunError, CorruptError) as error:
         show_error(error)
         return None

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.table import data_frame, show_rows
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.report import EvaluationReport
-from pneumo_core.evaluation.wording import NAMES, interval_text, value_text
+from pneumo_core.evaluation.wording import NAMES, estimate_text, interval_text, value_text
 from pneumo_core.records import Metric, NotApplicable, Split
 from pneumo_core.reporting import evaluation_tables
 from pneumo_core.reporting.evaluation_tables import place
@@ -31,11 +31,11 @@ def figures(report: EvaluationReport, split: Split) -> None:
             n = "" if isinstance(estimate, NotApplicable) else f"n = {estimate.n:,}, "
             with grid.cell():
                 st.metric(NAMES[metric], value_text(metric, estimate), help=TERMS[metric])
-                st.caption(
-                    f"{interval_text(metric, estimate)}  \n{n}{place(report, split)}".replace(
-                        ", selected", "  \nselected"
-                    )
-                )
+                words = f"{interval_text(metric, estimate)}  \n{n}{place(report, split)}"
+                # Beside a figure of validation the one that counts.
+                if split is Split.VAL and Split.TEST in report.splits:
+                    words += f"  \ntest: {estimate_text(metric, report.splits[Split.TEST].figures[metric])}"
+                st.caption(words.replace(", selected", "  \nselected"))
     if part.ignored_replicates:
         st.caption(f"{part.ignored_replicates} bootstrap replicates lacked a class: AUROC and AUPRC leave them out.")
     with st.expander("All figures of all splits as a table"):

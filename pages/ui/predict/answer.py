@@ -5,16 +5,19 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages.ui.cached import log_losses_of
 from pages.ui.charts import REFERENCE
 from pages.ui.pictures import plain
+from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.data.index import DataIndex, records
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.calibration import CalibrationKind, calibrated_threshold, described
 from pneumo_core.evaluation.report import EvaluationReport
-from pneumo_core.evaluation.wording import NAMES, interval_text, percent, value_text
+from pneumo_core.evaluation.wording import NAMES, interval_text, percent, score_text, value_text
 from pneumo_core.inference.classify import Classifier, Prediction
 from pneumo_core.records import ImageRecord, Label, Metric, NotApplicable, Split
 from pneumo_core.reporting.drawing import COLORS
+from pneumo_core.reporting.evaluation_tables import place, rates_on_test
 
 
 def pick_sample(index: DataIndex, split: Split) -> ImageRecord:
@@ -46,8 +49,10 @@ def pick_sample(index: DataIndex, split: Split) -> ImageRecord:
 
 def show_rates(report: EvaluationReport) -> None:
     """Error rates of the model on its test images."""
-    split = Split.TEST if Split.TEST in report.splits else next(iter(report.splits))
-    part = report.splits[split]
+    part = report.splits.get(Split.TEST)
+    if part is None:
+        st.info("This run has no test figures: how often it is right on new images is unknown.")
+        return
     rows = [
         {
             "figure": NAMES[metric],
@@ -56,10 +61,16 @@ def show_rates(report: EvaluationReport) -> None:
         }
         for metric in (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.ACCURACY, Metric.AUROC)
     ]
-    st.markdown(
-        f"**Performance of this model** ·  {split.value}, n = {part.n:,} images of {part.n_patients:,} patients"
-    )
-    st.table(pd.DataFrame(rows), hide_index=True, width="content", alt=f"Figures of this model on {split.value}")
+    where = f"{place(report, Split.TEST)}, n = {part.n:,} images of {part.n_patients:,} patients"
+    st.markdown(f"**Performance of this model** ·  {where}")
+    st.table(pd.DataFrame(rows), hide_index=True, width="content", alt="Figures of this model on test")
+
+
+def show_operating_point(model: Classifier) -> None:
+    """How the threshold was chosen, and its rates on test, which was not asked."""
+    point = model.operating_point
+    how = "fixed" if point.rule is OperatingRule.HALF else f"chosen on {point.split.value}"
+    st.caption(plain(f"Threshold by the rule '{point.rule.value}', {how}. At it, {rates_on_test(model.report)}."))
 
 
 def show_probability(prediction: Prediction, raw: float, model: Classifier) -> tuple[float, str]:
@@ -86,11 +97,20 @@ def show_probability(prediction: Prediction, raw: float, model: Classifier) -> t
         st.markdown(f"{plain(probability_text(raw))} before calibration.")
         st.caption(
             f"Calibrated by {how}. On validation patients that it was not fitted on, log "
-            f"loss is {after.log_loss:.3f} with it and {before.log_loss:.3f} without. With another prevalence "
-            "or other imaging it may not be valid."
+            f"loss is {after.log_loss:.3f} with it and {before.log_loss:.3f} without; {_losses(model.run_id)}. With another "
+            "prevalence or other imaging it may not be valid."
         )
     st.plotly_chart(probability_figure(shown, threshold), config={"displayModeBar": False})
     return threshold, scale
+
+
+def _losses(run_id: str) -> str:
+    """Log loss on test with and without the calibration, for a sentence."""
+    found = log_losses_of(run_id)
+    if isinstance(found, NotApplicable):
+        return plain(found.reason)
+    raw, calibrated = found
+    return f"on test, {score_text(calibrated)} with it and {score_text(raw)} without (n = {raw.n:,}, 95 % intervals)"
 
 
 def probability_text(probability: float) -> str:

@@ -1,0 +1,115 @@
+"""What a finished run stores besides its model and predictions, made here alone: by the worker and by `runs refresh`.
+
+A later version's fact of a classifier is one more entry of `FACTS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.gan import GanConfig
+from pneumo_core.data.index import DataIndex
+from pneumo_core.evaluation import calibration, report
+from pneumo_core.evaluation.plain import encode
+from pneumo_core.inference import gan_measures, heatmap
+from pneumo_core.inference.distribution import fit_distribution, save_distribution
+from pneumo_core.inference.evidence import evaluated
+from pneumo_core.inference.generator import Generator
+from pneumo_core.inference.session import Outputs
+from pneumo_core.runs.files import json_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the facts of a classifier are made from; its parts are functions, so that only what is needed is computed.
+
+    Attributes:
+        run_id: The run.
+        config: Its config.
+        predictions: Its predictions.
+        own: The model's outputs for the run's own images: validation, or test if it selected on test.
+    """
+
+    run_id: str
+    config: TrainConfig
+    predictions: Callable[[], pd.DataFrame]
+    own: Callable[[], Outputs]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A file of a finished classifier.
+
+    Attributes:
+        name: Its name.
+        schema: Schema of its content, or None if it has only one.
+        make: Its content.
+        needs_model: Whether it is of no use without the run's model.
+    """
+
+    name: str
+    schema: int | None
+    make: Callable[[Material], bytes]
+    needs_model: bool = False
+
+
+def _report(material: Material) -> bytes:
+    return json_bytes(report.report_to_dict(evaluated(material.run_id, material.config, material.predictions())))
+
+
+def _calibration(material: Material) -> bytes:
+    return json_bytes(calibration.calibration_to_dict(calibration.calibrate(material.predictions())))
+
+
+def _heat_scale(material: Material) -> bytes:
+    scale = heatmap.NO_PATIENTS if material.config.selected_on_test else heatmap.fit_scale(material.own().peak)
+    return json_bytes(heatmap.scale_to_dict(scale))
+
+
+def _distribution(material: Material) -> bytes:
+    return save_distribution(fit_distribution(material.own().features))
+
+
+FACTS: Final = (
+    Fact("report.json", report.SCHEMA, _report),
+    Fact("calibration.json", calibration.SCHEMA, _calibration),
+    Fact("heatmap.json", heatmap.SCHEMA, _heat_scale, needs_model=True),
+    Fact("distribution.npz", None, _distribution, needs_model=True),
+)
+"""Every fact of a finished classifier."""
+
+
+def gan_facts(
+    run_id: str,
+    config: GanConfig,
+    generator: Generator,
+    index: DataIndex,
+    learned: pd.DataFrame,
+    *,
+    classifier: str | None = None,
+    progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None,
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Facts of a finished DCGAN: its files by name, and what its manifest says of them.
+
+    Args:
+        run_id: The run.
+        config: Its config.
+        generator: Its generator.
+        index: The data set it was trained on.
+        learned: Its training images (`gan_measures.read_learned`).
+        classifier: Id of the classifier that scores the samples, or None for the best suited one.
+        progress: Called with the amount done, its total and the stage; may raise to stop.
+
+    Raises:
+        ConfigError, DataError, RunError, CorruptError: See `gan_measures.measure_gan`.
+    """
+    count = gan_measures.SAMPLES[config.preset]
+    measures = gan_measures.measure_gan(
+        run_id, generator, index, learned, count=count, classifier=classifier, progress=progress
+    )
+    collapse = measures.report.collapse
+    files = {"measures.json": json_bytes(encode(measures))}
+    return files, {"collapse": "" if collapse.passes else collapse.reason}

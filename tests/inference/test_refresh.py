@@ -1,0 +1,210 @@
+"""Finished runs brought up to this version's facts: what is made, what stays, what cannot be made, and what a kill leaves."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pneumo_core.config.classifier import Preset
+from pneumo_core.evaluation import calibration, report
+from pneumo_core.inference.classify import load_classifier
+from pneumo_core.inference.distribution import load_distribution
+from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
+from pneumo_core.inference.heatmap import NO_PATIENTS, HeatScale, read_scale
+from pneumo_core.inference.refresh import line, refresh
+from pneumo_core.records import NotApplicable
+from pneumo_core.runs.files import write_json
+from pneumo_core.runs.store import RunDirectory, datasets_root, read_manifest, verified_file, write_manifest
+from tests.conftest import FinishedRun
+from tests.hostile import assert_one_line
+from tests.made_runs import made_predictions, made_run
+
+FACTS = ("report.json", "calibration.json", "heatmap.json", "distribution.npz")
+
+
+@pytest.fixture
+def run(with_finished_run: FinishedRun) -> RunDirectory:
+    return RunDirectory(with_finished_run.path)
+
+
+def vouched_for(run: RunDirectory) -> None:
+    """Write the manifest anew, of the files that are there."""
+    write_manifest(run, {name: value for name, value in read_manifest(run).items() if name != "files"})
+
+
+def made_older(run: RunDirectory) -> dict[str, bytes]:
+    """A run of a first version: an older report, no calibration, scale or distribution. Returns what they were."""
+    before = {name: (run.path / name).read_bytes() for name in FACTS}
+    write_json(run.report, {"schema": report.SCHEMA - 1, "splits": {}, "fields": "of another time"})
+    for name in FACTS[1:]:
+        (run.path / name).unlink()
+    vouched_for(run)
+    return before
+
+
+def files_of(run: RunDirectory) -> dict[str, tuple[bytes, int]]:
+    return {
+        path.name: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in run.path.iterdir()
+        if path.is_file() and path.name != "run.lock"
+    }
+
+
+def test_a_current_run_is_left_alone(run: RunDirectory) -> None:
+    before = files_of(run)
+    result = refresh(run)
+    assert (result.made, result.current, result.not_made, result.error) == ((), FACTS, {}, "")
+    assert line(result) == f"{run.run_id}: current {', '.join(FACTS)}"
+    assert files_of(run) == before
+
+
+def test_an_older_run_gets_what_a_worker_writes_today(run: RunDirectory) -> None:
+    expected, manifest = made_older(run), read_manifest(run)
+    told: list[tuple[int, int, str]] = []
+    result = refresh(run, lambda *facts: told.append(facts))
+    assert (result.made, result.current, result.not_made, result.error) == (FACTS, (), {}, "")
+    assert line(result) == f"{run.run_id}: made {', '.join(FACTS)}"
+    for name in ("report.json", "calibration.json", "heatmap.json"):
+        assert (run.path / name).read_bytes() == expected[name]
+    ours, theirs = load_distribution(run.distribution.read_bytes()), load_distribution(expected["distribution.npz"])
+    np.testing.assert_allclose(ours.mean, theirs.mean, rtol=1e-5, atol=1e-6)
+    assert (ours.n, ours.limit) == (theirs.n, pytest.approx(theirs.limit, rel=1e-3))
+    after = read_manifest(run)
+    assert {**after, "files": None} == {**manifest, "files": None}
+    for name in after["files"]:
+        verified_file(run, run.path / name)
+    assert {name for _, _, name in told} >= {f"{run.run_id}, val images"}
+    assert refresh(run).made == ()
+    load_classifier(run)
+
+
+def test_a_calibration_of_an_older_schema_is_read_and_made_anew(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = read_calibration(run)
+    write_json(run.calibration, {"schema": calibration.SCHEMA, "fields": "of another time"})
+    vouched_for(run)
+    monkeypatch.setattr(calibration, "SCHEMA", calibration.SCHEMA + 1)
+    monkeypatch.setattr("pneumo_core.inference.refresh._SCHEMAS", {"calibration.json": calibration.SCHEMA})
+    assert read_calibration(run) == stored
+    assert refresh(run).made == ("calibration.json",)
+    assert read_calibration(run) == stored
+
+
+def test_without_its_images_the_rest_is_made_and_the_reason_told(run: RunDirectory) -> None:
+    made_older(run)
+    shutil.rmtree(datasets_root())
+    result = refresh(run)
+    assert (result.made, result.error) == (FACTS[:2], "")
+    assert set(result.not_made) == set(FACTS[2:])
+    (reason,) = set(result.not_made.values())
+    assert_one_line(reason, "data_id=", "data index FOLDER")
+    assert line(result).endswith(f"; not made heatmap.json, distribution.npz: {reason}")
+    assert isinstance(read_scale(run), NotApplicable)
+    assert read_report(run).run_id == run.run_id
+
+
+def test_a_run_that_selected_on_test_has_no_scale_and_needs_no_image_for_that(no_published: Path) -> None:
+    run = made_run(made_predictions(splits=("test",)), preset=Preset.REPORT)
+    run.model.write_bytes(b"not opened")
+    run.distribution.write_bytes(b"not opened")
+    vouched_for(run)
+    result = refresh(run)
+    assert (result.made, result.current) == (("calibration.json", "heatmap.json"), ("report.json", "distribution.npz"))
+    assert read_scale(run) == NO_PATIENTS
+
+
+class TestPublished:
+    @pytest.fixture
+    def published(self, run: RunDirectory, no_published: Path) -> RunDirectory:
+        """An older run as evidence."""
+        made_older(run)
+        target = RunDirectory(no_published / run.run_id)
+        shutil.move(run.path, target.path)
+        for name in ("model.onnx", "weights.weights.h5", "trained.json", "run.lock", "submit.lock", "status.json"):
+            (target.path / name).unlink()
+        vouched_for(target)
+        return target
+
+    def test_evidence_gets_its_figures(self, published: RunDirectory) -> None:
+        result = refresh(published)
+        assert (result.made, result.is_published, result.error) == (FACTS[:2], True, "")
+        assert line(result) == (
+            f"{published.run_id} (published): made report.json, calibration.json; not made heatmap.json, "
+            "distribution.npz: the run ships as evidence, without its model"
+        )
+        assert {path.name for path in published.path.iterdir() if path.is_file()} == {
+            *read_manifest(published)["files"],
+            "manifest.json",
+            "worker.log",
+        }
+
+    def test_a_checkout_that_is_read_only_is_told(
+        self, published: RunDirectory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("os.access", lambda *_: False)
+        result = refresh(published)
+        assert result.made == ()
+        assert_one_line(result.error, "the checkout", str(published.path))
+        monkeypatch.undo()
+        refresh(published)
+        monkeypatch.setattr("os.access", lambda *_: False)
+        assert refresh(published).error == "", "nothing is to be written"
+
+
+@pytest.mark.parametrize("name", ["report.json", "predictions.parquet"])
+def test_damage_is_told_and_nothing_is_written(run: RunDirectory, name: str) -> None:
+    made_older(run)
+    (run.path / name).write_bytes((run.path / name).read_bytes() + b" ")
+    before = files_of(run)
+    result = refresh(run)
+    assert_one_line(result.error, name, run.run_id)
+    assert line(result) == f"{run.run_id}: not refreshed: {result.error}"
+    assert files_of(run) == before
+
+
+class _KilledError(BaseException):
+    """Ends the process as far as the code can tell: nothing catches it."""
+
+
+@pytest.mark.slow
+def test_killed_before_any_rename_the_run_reads_as_whole_and_the_next_refresh_ends_it(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = read_report(run), read_calibration(run)
+    scale = read_scale(run)
+    made_older(run)
+    older = run.path.with_name("older")
+    shutil.copytree(run.path, older)
+    real = Path.replace
+    for survived in range(20):
+        left = [survived]
+
+        def replace(path: Path, target: Any, left: list[int] = left) -> Path:
+            if not left[0]:
+                raise _KilledError
+            left[0] -= 1
+            return real(path, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", replace)
+            try:
+                ended = refresh(run)
+            except _KilledError:
+                ended = None
+        assert (read_report(run), read_calibration(run)) == expected
+        assert read_predictions(run) is not None
+        has_scale = isinstance(found := read_scale(run), HeatScale)
+        assert not has_scale or found == scale
+        if ended is not None:
+            break
+        again = refresh(run)
+        assert again.error == ""
+        assert again.made == (() if has_scale else FACTS), "once the manifest is replaced, nothing is left to make"
+        load_classifier(run)
+        assert not run.refreshed.exists()
+        shutil.rmtree(run.path)
+        shutil.copytree(older, run.path)
+    assert survived == 2 * len(FACTS) + 1, "each file is written and moved, and the manifest written"
