@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from pneumo_core.cli.main import app
 from pneumo_core.config.classifier import Balance, Preset
+from pneumo_core.evaluation.calibration import Calibration, CalibrationKind
 from pneumo_core.evaluation.significance import SeedDifference, holm
 from pneumo_core.evaluation.wording import difference_parts, difference_text, estimate_text, p_cell
 from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
-from pneumo_core.inference.evidence import read_report
+from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.gan_measures import read_measures
 from pneumo_core.records import Architecture, Estimate, Metric, Split
 from pneumo_core.runs.store import RunDirectory
@@ -148,6 +149,19 @@ def test_the_pair_whose_kinds_of_error_move_is_described() -> None:
     three = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
     welch = [difference.p for metric in three if isinstance(difference := found.seeds[metric], SeedDifference)]
     assert f"(Welch p {p_cell(welch[2])}, {p_cell(holm(welch)[2])} by Holm's method)" in WITHOUT_BREAKS
+
+
+def test_calibrations_are_described() -> None:
+    calibrations = {
+        path.name: found
+        for path in PUBLISHED.iterdir()
+        if not path.name.startswith("dcgan") and isinstance(found := read_calibration(RunDirectory(path)), Calibration)
+    }
+    assert len(calibrations) == 7
+    assert sum(found.chosen is not CalibrationKind.IDENTITY for found in calibrations.values()) == 1
+    splits = read_report(RunDirectory(PUBLISHED / "baseline-ecf6ed585dfd")).splits
+    losses = [f"{loss.value:.2f}".lstrip("0") for split in (Split.VAL, Split.TEST) if (loss := splits[split].log_loss)]  # type: ignore[union-attr]
+    assert f"log loss is {losses[0]} on validation and {losses[1]} on test" in WITHOUT_BREAKS
 
 
 def test_the_published_dcgan_s_figures_are_the_tables() -> None:
