@@ -1,4 +1,4 @@
-"""Finished runs brought up to this version's facts: what is made, what stays, what cannot be made, and what a kill leaves."""
+"""Finished runs brought up to this version's facts, with `finish`: made, current, not makeable, and left by a kill."""
 
 import shutil
 from pathlib import Path
