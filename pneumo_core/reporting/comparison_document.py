@@ -150,7 +150,25 @@ def limits(comparisons: Sequence[Comparison], facts: Sequence[RunFacts]) -> tupl
         )
     if seeds := min(len(side.run_ids) for side in every):
         found.append(f"As few as {seeds} training run{'s' * (seeds > 1)} per side.")
+    if shared := _shared_by_seeds(facts):
+        found.append(f"The seeds share {' and '.join(shared)}, whose variation is not in the figures.")
     return (*found, *LIMITS[1:])
+
+
+def _shared_by_seeds(facts: Sequence[RunFacts]) -> list[str]:
+    """What runs of several seeds have in common although another seed could have given another."""
+    if len({fact(run.config, "seed") for run in facts}) < 2:
+        return []
+    configs = [run.config for run in facts]
+    # Without a seed of its own the split has the run's.
+    splits = {
+        config["seed"] if fact(config, "split_seed") is None else config["split_seed"]
+        for config in configs
+        if fact(config, "validation") == "patients"
+    }
+    generators = {gan for config in configs if (gan := fact(config, "gan_run"))}
+    one_split = ["one split of the patients"] if len(splits) == 1 else []
+    return one_split + [f"one DCGAN ({gan})" for gan in generators if len(generators) == 1]
 
 
 def nested(blocks: Sequence[Block], prefix: str) -> tuple[Block, ...]:

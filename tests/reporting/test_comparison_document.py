@@ -10,7 +10,7 @@ from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import gan_config
 from pneumo_core.config.run import config_to_dict
 from pneumo_core.records import NotApplicable
-from pneumo_core.reporting.comparison_document import comparison_document
+from pneumo_core.reporting.comparison_document import comparison_document, limits
 from pneumo_core.reporting.document import Bullets, Document, Heading, Paragraph, Table, pictures, tables
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.pdf import to_pdf
@@ -216,3 +216,19 @@ def test_headings_of_files(three_runs: Compared) -> None:
     found = tables(document_of(three_runs))
     headings = {one.name: " ".join(one.data.columns) for one in found if one.data and one.name in FILE_COLUMNS}
     assert headings == FILE_COLUMNS
+
+
+def test_limits_name_what_all_seeds_share(one_run: Compared) -> None:
+    (run,) = one_run.facts_a
+
+    def limits_of(*changes: dict[str, object]) -> str:
+        runs = [replace(run, config={**run.config, **change}) for change in changes]
+        return " ".join(limits((one_run.comparison,), runs))
+
+    gan = {"gan_run": "dcgan-000000000000"}
+    shared = limits_of({"seed": 0, **gan}, {"seed": 1, "split_seed": 0, **gan})
+    assert "The seeds share one split of the patients and one DCGAN (dcgan-000000000000)," in shared
+    assert "The seeds share" not in limits_of({"seed": 0}, {"seed": 1})
+    assert "The seeds share" not in limits_of({"seed": 0, **gan}, {"seed": 0})
+    one = limits_of({"seed": 0, "validation": "test", **gan}, {"seed": 1, "validation": "test"})
+    assert "The seeds share one DCGAN (dcgan-000000000000)," in one

@@ -35,7 +35,8 @@ def where(comparison: Comparison) -> str:
 def verdict(comparison: Comparison) -> None:
     """The verdict, its limitations, and the main figures."""
     st.info(plain(comparison.verdict.sentence), icon=":material/balance:")
-    st.caption("\n".join(f"- {plain(note)}" for note in comparison.verdict.notes))
+    alone = "No p value on this page is adjusted for other comparisons; the document of a study adjusts for its own."
+    st.caption("\n".join(f"- {plain(note)}" for note in (*comparison.verdict.notes, alone)))
     if comparison.split is Split.VAL:
         _beside_validation(comparison)
     grid = st.grid(len(HEADLINE), min_column_width=180, border=True)
