@@ -20,7 +20,7 @@ from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
 from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.gan_measures import read_measures
 from pneumo_core.records import Architecture, Estimate, Metric, Split
-from pneumo_core.runs.store import RunDirectory
+from pneumo_core.runs.store import RunDirectory, read_manifest
 from pneumo_core.runs.submission import classifier_config
 from pneumo_core.settings import Settings
 
@@ -149,6 +149,12 @@ def test_the_pair_whose_kinds_of_error_move_is_described() -> None:
     three = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
     welch = [difference.p for metric in three if isinstance(difference := found.seeds[metric], SeedDifference)]
     assert f"(Welch p {p_cell(welch[2])}, {p_cell(holm(welch)[2])} by Holm's method)" in WITHOUT_BREAKS
+
+
+def test_peak_memory_is_what_the_published_runs_recorded() -> None:
+    runs = (RunDirectory(PUBLISHED / name) for name in ("baseline-ecf6ed585dfd", "vgg16-97d3cb5e2e15"))
+    baseline, vgg16 = (f"{read_manifest(run)['peak_memory_bytes'] / 1e9:.1f} GB" for run in runs)
+    assert f"as the published runs recorded it: {baseline} for the baseline, {vgg16} for VGG16" in WITHOUT_BREAKS
 
 
 def test_calibrations_are_described() -> None:
