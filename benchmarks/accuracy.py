@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.table import Figure
-from pneumo_core.evaluation.intervals import area_estimates, clustered_wilson, mean_estimate
-from pneumo_core.evaluation.metrics import areas, rank
+from pneumo_core.evaluation.intervals import area_estimates, clustered_wilson, mean_estimates
+from pneumo_core.evaluation.metrics import area_influence, areas, rank
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.resampling import bca_estimates, resample
 from pneumo_core.inference.evidence import read_predictions
@@ -45,10 +45,12 @@ def differences(name: str, first: pd.DataFrame, second: pd.DataFrame) -> dict[st
     correct = [((score >= THRESHOLD) == label).astype(np.float64) for score in scores]
     first_rank, second_rank = (rank(label, score) for score in scores)
     drawn = resample(
-        lambda weights: (areas(second_rank, weights)[0] - areas(first_rank, weights)[0])[:, np.newaxis], patients
+        lambda weights: (areas(second_rank, weights)[0] - areas(first_rank, weights)[0])[:, np.newaxis],
+        (area_influence(second_rank) - area_influence(first_rank))[:, :1],
+        patients,
     )
     found = {
-        f"{name}_accuracy_difference": mean_estimate(correct[1] - correct[0], patients),
+        f"{name}_accuracy_difference": mean_estimates((correct[1] - correct[0])[:, np.newaxis], patients)[0],
         f"{name}_auroc_difference": bca_estimates(drawn, len(both))[0][0],
     }
     verdicts = {

@@ -18,11 +18,11 @@ from pneumo_core.data.index import build_index
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import sheet, synthetic_png
 from pneumo_core.evaluation.generator.measures import Features, measure
+from pneumo_core.evaluation.plain import encode
 from pneumo_core.inference.gan_measures import (
     MEASURE_SEED,
     GanMeasures,
     learned_images,
-    measures_to_dict,
     read_learned,
 )
 from pneumo_core.inference.generator import generate, latents, load_generator
@@ -127,7 +127,7 @@ def shared_gan(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Fin
             real, patients, samples, features=Features("a projection", *features), logits=NotApplicable("no classifier")
         )
         measures = GanMeasures(run.run_id, MEASURE_SEED, "", NotApplicable("no classifier"), report)
-        write_json(run.measures, measures_to_dict(measures))
+        write_json(run.measures, encode(measures))
         update_status(run, state=RunState.EXPORTING, epoch=config.epochs, epochs=config.epochs)
         run.manifest.unlink()
         write_manifest(run, {"parameters": 0, "device": {"name": "by hand", "precision": "float32"}})
