@@ -25,6 +25,10 @@ SIZES: Final = {
     "3 patients of 40": [40] * 3,
     "2 patients of 50": [50] * 2,
     "1 patient of 200, 20 of 1": [200] + [1] * 20,
+    "5 patients of 20, 20 of 1": [20] * 5 + [1] * 20,
+    "10 patients of 10, 50 of 1": [10] * 10 + [1] * 50,
+    "3 patients of 30, 30 of 1": [30] * 3 + [1] * 30,
+    "20 patients of 15": [15] * 20,
     "97 patients, 200 images": [2] * 60 + [1] * 20 + [3] * 14 + [6] * 3,
     "208 patients, 318 images": [1] * 130 + [2] * 55 + [3] * 14 + [4] * 9,
 }

@@ -1,8 +1,8 @@
 """What the report of a run costs as its rows grow: seconds and peak memory of `evaluate`.
 
-    python -m benchmarks.evaluation [--rows 5000 20000 200000] [--json FILE]
+    python -m benchmarks.evaluation [--rows 5000 20000 200000] [--images 2] [--json FILE]
 
-Random logits, two images a patient, one split.
+Random logits, one split.
 """
 
 import argparse
@@ -21,11 +21,12 @@ from pneumo_core.evaluation.report import evaluate
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[5000, 20_000, 200_000], help="images of the split")
+    parser.add_argument("--images", type=int, default=2, help="images of a patient")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
     figures: dict[str, Figure] = {}
     for rows in arguments.rows:
-        table = predictions(rows)
+        table = predictions(rows, arguments.images)
         started = time.perf_counter()
         evaluate(table, run_id="baseline-000000000000", rule=OperatingRule.HALF, selected_on_test=False)
         figures[f"rows_{rows}_s"] = time.perf_counter() - started
@@ -33,14 +34,14 @@ def main() -> None:
     tell(figures, arguments.json)
 
 
-def predictions(rows: int) -> pd.DataFrame:
+def predictions(rows: int, images: int) -> pd.DataFrame:
     """Predictions of a split of that many images."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, rows)
     return pd.DataFrame(
         {
             "image_id": [f"test/{row:07d}.jpeg" for row in range(rows)],
-            "patient_id": [f"{row // 2:07d}" for row in range(rows)],
+            "patient_id": [f"{row // images:07d}" for row in range(rows)],
             "split": "test",
             "label": labels,
             "subtype": "none",

@@ -17,6 +17,7 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.records import NotApplicable, RunState, Split
+from pneumo_core.reference import COPIES
 from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import is_there
 
@@ -107,6 +108,8 @@ def caveats(view: RunView) -> None:
         return
     if view.data.is_phantom:
         st.info("On synthetic phantoms: what this run says is about drawings, not about patients.")
+    elif copy := COPIES.get(view.data.data_id):
+        st.caption(f"Trained and evaluated on {copy} (data id {view.data.data_id}).")
     if isinstance(view.config, TrainConfig):
         summary = PRESETS[view.config.preset].summary
         words = PRESETS[view.config.preset].caveats_of(view.config.architecture)

@@ -141,7 +141,7 @@ def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> 
         target = np.where(labels == Label.PNEUMONIA, (sick + 1) / (sick + 2), 1 / (labels.size - sick + 2))
         best = line(values, target)
         slope, intercept = best.slope, best.intercept
-    if slope <= 0:
+    if not 0 < slope < np.inf:
         return NotApplicable("the logits do not increase with PNEUMONIA, so a calibration would reverse their order")
     return Calibrator(kind, slope, intercept, Split.VAL, labels.size, int(codes.max()) + 1)
 
@@ -161,8 +161,11 @@ def described(calibration: Calibration | NotApplicable) -> str:
     if isinstance(calibration, NotApplicable):
         return calibration.reason
     found = calibration.calibrator
-    of = f"{found.n:,} {found.split.value} images of {found.n_patients:,} patients"
+    of = f"{found.n:,} {found.split.value} images of {found.n_patients:,} patient{'s' if found.n_patients > 1 else ''}"
     if found.kind is CalibrationKind.IDENTITY:
+        tried = [loss for kind, loss in calibration.cross_validated.items() if kind is not CalibrationKind.IDENTITY]
+        if all(isinstance(loss, NotApplicable) for loss in tried):
+            return f"no calibration, since none can be fitted and cross-validated on {of}"
         return f"no calibration, since none lowers the cross-validated log loss of the raw probabilities on {of}"
     if found.kind is CalibrationKind.TEMPERATURE:
         how = f"temperature {1 / found.slope:.3g}"

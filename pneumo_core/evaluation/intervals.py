@@ -4,7 +4,7 @@ Proportions have Wilson's interval with an effective number of images; areas and
 `patients` is always the patient of each image, (n,), of any type that sorts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,9 @@ def clustered_wilson(correct: NDArray[Any], patients: NDArray[Any]) -> Estimate 
     Where patients have several images, the design effect is an estimate, and Student's t replaces the normal quantile. Its
     degrees of freedom are the effective number of patients less 1: n^2 / sum of m^2, with m images of a patient (Kish 1965,
     Survey Sampling, section 11.7), which is the number of patients where all have equally many images and nears 1 where one
-    patient has almost all. `benchmarks.coverage` measures how often such intervals hold the truth.
+    patient has almost all. With a few errors the design effect cannot be trusted, so an end is at least as far out as if that
+    effective number of patients had all agreed; one error more never raises the lower end. `benchmarks.coverage` measures how
+    often such intervals hold the truth.
 
     Args:
         correct: Whether each image counts, (n,), bool.
@@ -101,9 +103,17 @@ def clustered_wilson(correct: NDArray[Any], patients: NDArray[Any]) -> Estimate 
     if not np.size(correct):
         return NotApplicable("there are no images")
     sizes = np.bincount(patient_codes(patients, np.shape(correct)))
-    n = int(sizes.sum())
-    freedom = np.inf if n == sizes.size else n**2 / float(np.square(sizes).sum()) - 1
-    return wilson(int(np.sum(correct)), n, design_effect=design_effect(correct, patients), freedom=freedom)
+    n, right, effect = int(sizes.sum()), int(np.sum(correct)), design_effect(correct, patients)
+    if n == sizes.size:
+        return wilson(right, n, design_effect=effect)
+    effective = n**2 / float(np.square(sizes).sum())
+    found, agreeing = (
+        wilson(count, n, design_effect=max(1.0, each), freedom=effective - 1)
+        for count, each in ((right, effect), (n, n / effective))
+    )
+    if isinstance(found, NotApplicable) or isinstance(agreeing, NotApplicable) or right in {0, n}:
+        return found
+    return replace(found, low=min(found.low, agreeing.low), high=max(found.high, 1 - agreeing.low))
 
 
 def clustered_share(
@@ -185,24 +195,29 @@ def area_estimates(
         lambda weights: np.column_stack(areas(ranking, weights)), area_influence(ranking), codes, replicates=replicates
     )
     found = [
-        certain_area(value, labels, codes) or few_of_a_class(value, labels, codes) or estimate
+        certain_area(value, labels, codes) or few_for_area(value, labels, codes) or estimate
         for value, (estimate, _) in zip(drawn.value.tolist(), bca_estimates(drawn, labels.size), strict=True)
     ]
     return AreaEstimates(auroc=found[0], auprc=found[1], ignored=int(np.isnan(drawn.replicates[:, 0]).sum()))
 
 
-def few_of_a_class(value: float, y_true: NDArray[Any], patients: NDArray[Any]) -> NotApplicable | None:
-    """Why a value that depends on both classes has no interval: a class has fewer than `LEAST_PATIENTS`; else None.
+def few_of_a_class(y_true: NDArray[Any], patients: NDArray[Any]) -> str:
+    """What is missing where a class has fewer than `LEAST_PATIENTS`, for a reason; "" if both have enough.
 
     Args:
-        value: The value.
         y_true: Classes, (n,), 0 or 1.
         patients: Patient of each image, (n,).
     """
     for label in Label:
         if (count := len(np.unique(np.asarray(patients)[np.asarray(y_true) == label]))) < LEAST_PATIENTS:
-            return no_interval(value, f"of each class, and {label.name} has {count}")
-    return None
+            return f"{LEAST_PATIENTS} patients of each class, and {label.name} has {count}"
+    return ""
+
+
+def few_for_area(value: float, y_true: NDArray[Any], patients: NDArray[Any]) -> NotApplicable | None:
+    """Why a value that depends on both classes has no interval, if one of them has too few patients; else None."""
+    few = few_of_a_class(y_true, patients)
+    return no_interval(value, few) if few else None
 
 
 def certain_area(value: float, y_true: NDArray[Any], patients: NDArray[Any]) -> Estimate | None:

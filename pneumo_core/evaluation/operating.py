@@ -5,7 +5,7 @@ Arguments of all functions:
 * `y_true`: classes, (n,), integers 0 (NORMAL) and 1 (PNEUMONIA).
 * `probability`: probabilities of PNEUMONIA, (n,), in [0, 1]; raw or calibrated, a threshold belongs to the same scale.
 * `patients`: patient of each image, (n,), of any type that sorts.
-* * An image is classified as PNEUMONIA if ``probability >= threshold``.
+* An image is classified as PNEUMONIA if ``probability >= threshold``.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from pneumo_core.errors import ConfigError, DataError
-from pneumo_core.evaluation.intervals import clustered_share
+from pneumo_core.evaluation.intervals import clustered_share, few_of_a_class
 from pneumo_core.evaluation.metrics import FloatArray, IntArray, checked_pair
 from pneumo_core.evaluation.resampling import Z, draws, patient_codes
 from pneumo_core.records import Estimate, Label, NotApplicable
@@ -243,8 +244,7 @@ def decision_curve(
         prevalence: Prevalence of PNEUMONIA to weight to, in (0, 1), or None for the images' own.
 
     Returns:
-        The curve; not applicable with fewer than 2 patients of a required class, since the variation of the curve is then
-        unknown.
+        The curve; not applicable with fewer than `LEAST_PATIENTS` of a class, since its variation is then unknown.
 
     Raises:
         ConfigError: The prevalence is not between 0 and 1.
@@ -254,9 +254,8 @@ def decision_curve(
         _require_prevalence(prevalence)
     labels, values = _checked(y_true, probability)
     codes = patient_codes(patients, labels.shape)
-    for label in Label:
-        if np.unique(codes[labels == label]).size < 2:
-            return NotApplicable(f"an interval needs 2 patients of each class and {label.name} has fewer")
+    if few := few_of_a_class(labels, codes):
+        return NotApplicable(f"an interval needs {few}")
     grid = np.array(GRID)
     odds = grid / (1 - grid)
     called = values[:, np.newaxis] >= grid
@@ -322,9 +321,11 @@ def _predictive(right: Estimate, other: Estimate, share: float, reason: str) -> 
     if {hits, passes} & {0.0, 1.0}:
         hits, total = _adjusted(hits, total)
         passes, others = _adjusted(passes, others)
+    if not (total and others):
+        return Estimate(value=value, low=0.0, high=1.0, n=right.n + other.n)
     center = np.log(share * hits / ((1 - share) * (1 - passes)))
     half = Z * np.sqrt((1 - hits) / (hits * total) + passes / ((1 - passes) * others))
-    low, high = (float(1 / (1 + np.exp(-end))) for end in (center - half, center + half))
+    low, high = expit((center - half, center + half)).tolist()
     # An adjusted interval is not centered on the value, and may exclude a value of 0 or 1.
     return Estimate(value=value, low=min(low, value), high=max(high, value), n=right.n + other.n)
 
@@ -334,12 +335,11 @@ def _adjusted(rate: float, n: float) -> tuple[float, float]:
 
 
 def _effective(rate: Estimate) -> float:
-    """Effective number of independent images of Wilson's interval.
+    """Effective number of independent images of Wilson's interval, 0 where it says nothing.
 
     Its ends are the roots of (1 + z^2 / n) x^2 - (2 p + z^2 / n) x + p^2, so their product is p^2 / (1 + z^2 / n).
     """
-    if rate.value >= 0.5:
-        inflation = rate.value**2 / (rate.low * rate.high)
-    else:
-        inflation = (1 - rate.value) ** 2 / ((1 - rate.low) * (1 - rate.high))
-    return Z**2 / (inflation - 1)
+    value, ends = rate.value, rate.low * rate.high
+    if value < 0.5:
+        value, ends = 1 - value, (1 - rate.low) * (1 - rate.high)
+    return Z**2 / (value**2 / ends - 1) if ends else 0.0

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import metrics
-from pneumo_core.evaluation.intervals import clustered_wilson, mean_estimates
+from pneumo_core.evaluation.intervals import clustered_wilson, few_of_a_class, mean_estimates
 from pneumo_core.evaluation.logistic import shift_estimate, slope_estimate
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.evaluation.probability import probability
@@ -150,10 +150,9 @@ def _cox(
     """Slope of the logistic regression of the class on the logit, and intercept of the one with the slope fixed at 1."""
     if missing := metrics.missing_class(labels):
         return missing, missing
-    for label in Label:
-        if np.unique(codes[labels == label]).size < 2:
-            lonely = NotApplicable(f"an interval needs 2 patients of each class and {label.name} has 1")
-            return lonely, lonely
+    if few := few_of_a_class(labels, codes):
+        missing = NotApplicable(f"an interval needs {few}")
+        return missing, missing
     return slope_estimate(labels, values, codes), shift_estimate(labels, values, codes)
 
 

@@ -171,7 +171,8 @@ def bca_estimates(resampled: Resampled, n: int) -> tuple[tuple[Estimate | NotApp
         if np.isnan(value):
             missing = NotApplicable("it is undefined on these images")
         elif patients < LEAST_PATIENTS:
-            missing = no_interval(value, f"and there {'are' if patients > 1 else 'is'} {patients}")
+            there = f"there {'are' if patients > 1 else 'is'} {patients}"
+            missing = no_interval(value, f"{LEAST_PATIENTS} patients and {there}")
         elif np.isnan(low):
             missing = NotApplicable(f"it is {value:.4g}, and redrawing the patients does not tell how it varies")
         else:
@@ -181,9 +182,9 @@ def bca_estimates(resampled: Resampled, n: int) -> tuple[tuple[Estimate | NotApp
     return tuple(results)
 
 
-def no_interval(value: float, found: str) -> NotApplicable:
-    """The reason why a value has no bootstrap interval, with the number of patients that was `found`, in words."""
-    return NotApplicable(f"it is {value:.4g}, without an interval: that needs {LEAST_PATIENTS} patients {found}")
+def no_interval(value: float, needed: str) -> NotApplicable:
+    """The reason why a value has no interval: what one `needed` and what there is."""
+    return NotApplicable(f"it is {value:.4g}, without an interval: that needs {needed}")
 
 
 def patient_codes(patients: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.intp]:

@@ -110,7 +110,7 @@ def estimates(drawn: Resampled, y_true: IntArray, patients: NDArray[Any]) -> dic
         if np.isnan(value):
             missing = NotApplicable(missing_reason(metric, y_true))
             found[metric] = missing, missing
-        elif metric not in _OF_ALL and (few := intervals.few_of_a_class(value, y_true, patients)):
+        elif metric not in _OF_ALL and (few := intervals.few_for_area(value, y_true, patients)):
             found[metric] = few, few
         elif isinstance(estimate, Estimate):
             found[metric] = replace(estimate, n=n.get(metric, len(y_true))), p

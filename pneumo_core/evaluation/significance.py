@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtr, ndtr, stdtr
 
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.intervals import student_interval
+from pneumo_core.evaluation.intervals import few_of_a_class, student_interval
 from pneumo_core.evaluation.metrics import FloatArray, IntArray, checked_pair, missing_class
 from pneumo_core.evaluation.resampling import Z, patient_codes
 from pneumo_core.records import Estimate, Label, NotApplicable
@@ -85,7 +85,7 @@ class DeLong:
         auroc_b: Area of b.
         difference: Area of b minus that of a.
         p: DeLong's test, images taken as independent; 1 where the areas are equal.
-        p_clustered: Obuchowski's version, which allows for dependent images of a patient; needs 2 patients of each class.
+        p_clustered: Obuchowski's version, which allows for dependent images of a patient.
     """
 
     auroc_a: Estimate
@@ -116,7 +116,8 @@ def delong(
         patients: Patient of each image, (n,).
 
     Returns:
-        The comparison; not applicable where a class has fewer than 2 images, or where unequal areas have no variance.
+        The comparison; not applicable where a class has fewer than `LEAST_PATIENTS` patients, or where unequal areas have no
+        variance.
 
     Raises:
         DataError: The arrays do not match or hold other values.
@@ -151,8 +152,8 @@ def delong_unpaired(
         patients_b: Patient of each of b's images, (n_b,).
 
     Returns:
-        The comparison; not applicable where a class has fewer than 2 images in a set, or where unequal areas have no
-        variance.
+        The comparison; not applicable where a class has fewer than `LEAST_PATIENTS` patients in a set, or where unequal areas
+        have no variance.
 
     Raises:
         DataError: The arrays do not match or hold other values.
@@ -296,8 +297,8 @@ def _placed(y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any]) -
     if missing := missing_class(labels):
         return missing
     patient_codes(patients, labels.shape)
-    if alone := [label.name for label in Label if (labels == label).sum() == 1]:
-        return NotApplicable(f"DeLong's variance needs 2 images of each class and {alone[0]} has 1")
+    if few := few_of_a_class(labels, patients):
+        return NotApplicable(f"a test of areas needs {few}")
     counts = np.empty_like(values)
     for label, other, sign in ((Label.PNEUMONIA, Label.NORMAL, 1), (Label.NORMAL, Label.PNEUMONIA, -1)):
         own, others = sign * values[labels == label], np.sort(sign * values[labels == other])
@@ -324,7 +325,7 @@ def _variance(placed: _Placed) -> float:
     return float(sizes / (sizes - 1) @ np.bincount(placed.labels, weights=np.square(_added(placed))))
 
 
-def _clustered_variance(placed: _Placed) -> float | NotApplicable:
+def _clustered_variance(placed: _Placed) -> float:
     # Obuchowski 1997 with S10, S01 and S11: the sums over patients with images of a class, and of both.
     codes, added = patient_codes(placed.patients, placed.labels.shape), _added(placed)
     patients = int(codes.max()) + 1
@@ -332,40 +333,34 @@ def _clustered_variance(placed: _Placed) -> float | NotApplicable:
     variance = 2 * patients / max(1, patients - 1) * float(sums[0] @ sums[1])
     for label, by_patient in zip(Label, sums, strict=True):
         clusters = np.unique(codes[placed.labels == label]).size
-        if clusters < 2:
-            return NotApplicable(f"a test over patients needs 2 patients of each class and {label.name} has 1")
         variance += clusters / (clusters - 1) * float(by_patient @ by_patient)
     return variance
 
 
-def _clustered_of_both(a: _Placed, b: _Placed) -> float | NotApplicable:
+def _clustered_of_both(a: _Placed, b: _Placed) -> float:
     # Variance of the difference: both areas' variances minus twice the covariance through patients in both sets.
-    if isinstance(of_a := _clustered_variance(a), NotApplicable):
-        return of_a
-    if isinstance(of_b := _clustered_variance(b), NotApplicable):
-        return of_b
     everyone = np.concatenate([a.patients, b.patients])
     codes, count = patient_codes(everyone, everyone.shape), a.labels.size
     patients = int(codes.max()) + 1
     sums_a = np.bincount(codes[:count], weights=_added(a), minlength=patients)
     sums_b = np.bincount(codes[count:], weights=_added(b), minlength=patients)
-    return of_a + of_b - 2 * patients / (patients - 1) * float(sums_a @ sums_b)
+    return _clustered_variance(a) + _clustered_variance(b) - 2 * patients / (patients - 1) * float(sums_a @ sums_b)
 
 
 def _compared(
-    a: _Placed, b: _Placed, difference: float, variances: tuple[float, float | NotApplicable], n: int
+    a: _Placed, b: _Placed, difference: float, variances: tuple[float, float], n: int
 ) -> DeLong | NotApplicable:
     plain, clustered = variances
     p = _two_sided(difference, plain)
     if isinstance(p, NotApplicable):
         return p
-    of_a, of_b = (_larger(_variance(side), _clustered_variance(side)) for side in (a, b))
+    of_a, of_b = (max(_variance(side), _clustered_variance(side)) for side in (a, b))
     return DeLong(
         auroc_a=_normal(_area(a), of_a, 0, a.labels.size),
         auroc_b=_normal(_area(b), of_b, 0, b.labels.size),
-        difference=_normal(difference, _larger(plain, clustered), -1, n),
+        difference=_normal(difference, max(plain, clustered), -1, n),
         p=p,
-        p_clustered=clustered if isinstance(clustered, NotApplicable) else _two_sided(difference, clustered),
+        p_clustered=_two_sided(difference, clustered),
     )
 
 

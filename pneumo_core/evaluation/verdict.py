@@ -42,10 +42,10 @@ def _sentence(comparison: Comparison, *, claimed: bool) -> str:
     calls = comparison.mcnemar
     if isinstance(calls, McNemar) and calls.only_a == calls.only_b == 0 and calls.both_right + calls.both_wrong:
         return f"{where} {a.name} and {b.name} are correct and wrong on the same images: no difference in accuracy."
-    if min(a.n_patients, b.n_patients) < 2:
-        return f"{where} {a.name} and {b.name} cannot be compared: one patient does not represent others."
     if isinstance(difference.estimate, NotApplicable) or isinstance(difference.p, NotApplicable):
-        return f"{where} {a.name} and {b.name} cannot be compared: all bootstrap draws give the same difference."
+        reasons = (one.reason for one in (difference.estimate, difference.p) if isinstance(one, NotApplicable))
+        what = "the difference in accuracy" if comparison.paired else "an accuracy"
+        return f"{where} {a.name} and {b.name} cannot be compared by {what}: {next(reasons)}."
     estimate = difference.estimate
     figures = f"{'mean ' if _several(comparison) else ''}accuracy {_change(Metric.ACCURACY, estimate)}"
     seeds = comparison.seeds[Metric.ACCURACY]
@@ -55,7 +55,7 @@ def _sentence(comparison: Comparison, *, claimed: bool) -> str:
         _, ends = difference_parts(Metric.ACCURACY, seeds)
         figures += f" over patients, {ends} over seeds, Welch {p_text(seeds.p)}"
     else:
-        figures += f", unpaired {p_text(difference.p)}"
+        figures += f", {'bootstrap over patients' if comparison.paired else 'unpaired'} {p_text(difference.p)}"
     if not claimed:
         return f"{where} no difference can be shown between {a.name} and {b.name}: {figures}."
     return f"{where} {b.name} is {'more' if estimate.value > 0 else 'less'} accurate than {a.name}: {figures}."

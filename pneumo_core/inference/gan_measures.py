@@ -16,7 +16,7 @@ from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, StoreError
 from pneumo_core.evaluation.generator.measures import Features, GenerativeReport, measure
-from pneumo_core.evaluation.intervals import wilson
+from pneumo_core.evaluation.intervals import clustered_wilson
 from pneumo_core.evaluation.plain import decode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.inference.classify import Classifier, load_classifier
@@ -117,7 +117,7 @@ def measure_gan(
             features(space, real, lambda done, total: progress(done, total, "features of real images")),
             features(space, samples, lambda done, total: progress(done, total, "features of samples")),
         )
-    logits, real_called = _judged(judge, samples, real, progress)
+    logits, real_called = _judged(judge, samples, real, patients, progress)
     progress(0, 1, "distances")
     # OpenBLAS' threads wait for each other on a busy machine: 5 seconds become 46.
     with threadpool_limits(1, user_api="blas"):
@@ -136,6 +136,7 @@ def _judged(
     judge: Classifier | None,
     samples: NDArray[np.uint8],
     real: NDArray[np.uint8],
+    patients: NDArray[Any],
     progress: Callable[[int, int, str], None],
 ) -> tuple[NDArray[np.float32] | NotApplicable, Estimate | NotApplicable]:
     """What the classifier says of the samples, and the share of the real images that it calls PNEUMONIA."""
@@ -152,7 +153,7 @@ def _judged(
         for images in (samples, real)
     )
     called = probability(of_real) >= judge.operating_point.threshold
-    return logits, wilson(int(called.sum()), len(called))
+    return logits, clustered_wilson(called, patients)
 
 
 def read_learned(run: RunDirectory) -> pd.DataFrame:

@@ -97,10 +97,13 @@ def _is_current(run: RunDirectory, name: str, schema: int | None) -> bool:
     """Whether a fact is stored in this version's schema, or in a later version's; without a number it is of the first."""
     if name not in read_manifest(run)["files"]:
         return False
-    if schema is None:
-        verified_file(run, run.path / name)
-        return True
-    stored = verified_json(run, run.path / name)
+    try:
+        if schema is None:
+            verified_file(run, run.path / name)
+            return True
+        stored = verified_json(run, run.path / name)
+    except StoreError:  # Damaged or missing: made again, from what it was made from.
+        return False
     found = stored.get("schema", 1) if isinstance(stored, dict) else None
     return isinstance(found, int) and found >= schema
 

@@ -42,13 +42,16 @@ def complete_replacement(run: RunDirectory) -> None:
     Raises:
         RunError, CorruptError, StoreError: See `replace_files`.
     """
-    if is_there(run.refreshed):
+    if is_there(run.refreshed) or any(run.path.glob(f".{run.manifest.name}.*")):
         with hold_lock(run.replacement_lock):
             _settle(run)
 
 
 def _settle(run: RunDirectory) -> None:
     """Move the new files that the manifest lists to their places, and remove the others; the lock is held."""
+    with store_errors(run.path):
+        for path in run.path.glob(f".{run.manifest.name}.*"):  # Of a manifest that a kill left half written.
+            path.unlink()
     if not is_there(run.refreshed):
         return
     listed = read_manifest(run)["files"]

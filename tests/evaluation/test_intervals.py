@@ -210,9 +210,19 @@ def test_patients_of_several_images_take_student_s_t_and_count_once_where_all_ag
     quantile, n = t.ppf(0.975, 3600 / 560 - 1), 60 / intervals.design_effect(correct, patients)
     center = (0.8 + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
     half = quantile / (1 + quantile**2 / n) * np.sqrt(0.8 * 0.2 / n + quantile**2 / (4 * n**2))
-    assert bounds(intervals.clustered_wilson(correct, patients)) == pytest.approx((center - half, center + half))
+    # The lower end is no higher than that of as many patients who all agree.
+    agreeing = 3600 / 560 / (3600 / 560 + quantile**2)
+    assert agreeing < center - half
+    assert bounds(intervals.clustered_wilson(correct, patients)) == pytest.approx((agreeing, center + half))
     certain = intervals.clustered_wilson(np.ones(200, dtype=bool), np.arange(200) // 2)
     assert bounds(certain) == pytest.approx((100 / (100 + t.ppf(0.975, 99) ** 2), 1))
+
+
+@pytest.mark.parametrize("sizes", [[20] * 5, [10] * 10, [40] * 3, [2] * 60 + [1] * 80, [20] * 5 + [1] * 20])
+def test_one_more_error_never_raises_the_lower_end(sizes: list[int]) -> None:
+    patients = np.repeat(np.arange(len(sizes)), sizes)
+    lows = [bounds(intervals.clustered_wilson(np.arange(len(patients)) >= wrong, patients))[0] for wrong in range(4)]
+    assert lows == sorted(lows, reverse=True)
 
 
 @pytest.mark.parametrize("right", [0, 29, 30])
@@ -223,7 +233,14 @@ def test_one_patient_tells_nothing_of_others(right: int) -> None:
 
 @pytest.mark.parametrize(
     ("sizes", "least"),
-    [([10] * 10, 0.9), ([20] * 5, 0.88), ([50] * 2, 0.97), ([40] * 3, 0.9), ([200] + [1] * 20, 0.97)],
+    [
+        ([10] * 10, 0.93),
+        ([20] * 5, 0.95),
+        ([50] * 2, 0.97),
+        ([40] * 3, 0.95),
+        ([200] + [1] * 20, 0.97),
+        ([20] * 5 + [1] * 20, 0.93),
+    ],
 )
 @pytest.mark.parametrize("truth", [0.8, 0.9])
 def test_coverage_with_few_patients(sizes: list[int], least: float, truth: float) -> None:

@@ -240,12 +240,12 @@ def test_delong_of_copied_images_has_the_variance_of_the_images() -> None:
 
 @given(st.integers(0, 10**6))
 def test_delong_swaps_and_knows_only_the_order_of_the_logits(seed: int) -> None:
-    y_true, a, b, patient = scores(seed, patients=12)
+    y_true, a, b, patient = scores(seed, patients=25)
     y_true[:4] = [0, 1, 0, 1]
     found = delong(y_true, a, b, patient)
     assert delong(y_true, np.exp(a) - 3, 5 * b, patient) == found
     swapped, order = delong(y_true, b, a, patient), np.random.default_rng(seed).permutation(a.size)
-    renamed = np.array([f"person{(7 * code) % 12}" for code in patient])
+    renamed = np.array([f"person{(7 * code) % 25}" for code in patient])
     shuffled = delong(y_true[order], a[order], b[order], renamed[order])
     if isinstance(found, NotApplicable):
         assert swapped == shuffled == found
@@ -274,8 +274,8 @@ def test_delong_of_identical_and_of_constant_scores() -> None:
 
 
 def test_unequal_areas_without_variance_are_not_applicable() -> None:
-    y_true, perfect = np.array([0, 0, 1, 1]), np.array([0.0, 1.0, 2.0, 3.0])
-    found = delong(y_true, np.zeros(4), perfect, np.arange(4))
+    y_true, perfect = np.repeat([0, 1], 10), np.arange(20.0)
+    found = delong(y_true, np.zeros(20), perfect, np.arange(20))
     assert found == NotApplicable("the areas differ by 0.5 and their placement values do not vary")
 
 
@@ -286,10 +286,10 @@ def test_unequal_areas_without_variance_are_not_applicable() -> None:
         ([1], "no image is NORMAL"),
         ([0, 0, 0], "no image is PNEUMONIA"),
         ([0, 1, 1], "NORMAL has 1"),
-        ([0, 0, 1], "PNEUMONIA has 1"),
+        ([0] * 12 + [1], "PNEUMONIA has 1"),
     ],
 )
-def test_delong_needs_two_images_of_each_class(y_true: list[int], reason: str) -> None:
+def test_delong_needs_patients_of_each_class(y_true: list[int], reason: str) -> None:
     labels, logit = np.array(y_true, dtype=int), np.arange(len(y_true), dtype=float)
     patients = np.arange(len(y_true))
     for found in (
@@ -301,15 +301,17 @@ def test_delong_needs_two_images_of_each_class(y_true: list[int], reason: str) -
         assert reason in found.reason
 
 
-@pytest.mark.parametrize(("patients", "lonely"), [(["x"] * 6, "NORMAL"), (["a", "b", "c", "d", "d", "d"], "PNEUMONIA")])
-def test_clustered_delong_needs_two_patients_of_each_class(patients: list[str], lonely: str) -> None:
-    y_true, a = np.array([0, 0, 0, 1, 1, 1]), np.array([0.0, 2, 1, 3, 1, 4])
-    b, names = np.array([0.0, 1, 4, 3, 2, 2]), np.array(patients)
-    reason = NotApplicable(f"a test over patients needs 2 patients of each class and {lonely} has 1")
-    assert result(delong(y_true, a, b, names)).p_clustered == reason
-    y_other, other, _, patient = scores(1)
-    assert result(delong_unpaired(y_true, a, names, y_other, other, patient)).p_clustered == reason
-    assert result(delong_unpaired(y_other, other, patient, y_true, a, names)).p_clustered == reason
+@pytest.mark.parametrize("label", [0, 1])
+def test_areas_of_few_patients_are_not_compared(label: int) -> None:
+    y_true, a, b, patient = scores(4)
+    patient = np.where(y_true == label, patient % 9, 100 + patient)
+    reason = NotApplicable(
+        f"a test of areas needs 10 patients of each class, and {('NORMAL', 'PNEUMONIA')[label]} has 9"
+    )
+    assert delong(y_true, a, b, patient) == reason
+    y_other, other, _, patients = scores(1)
+    assert delong_unpaired(y_true, a, patient, y_other, other, patients) == reason
+    assert delong_unpaired(y_other, other, patients, y_true, a, patient) == reason
 
 
 def test_delong_refuses_what_does_not_fit() -> None:
@@ -348,7 +350,7 @@ def test_patients_of_both_sets_are_no_chance_of_their_own() -> None:
 
 def test_patients_of_both_sets_count_once_in_a_loop_over_them() -> None:
     sides = []
-    for seed, patients in ((8, 12), (9, 15)):
+    for seed, patients in ((8, 22), (9, 25)):
         y_true, logit, _, patient = scores(seed, patients=patients)
         v10, v01 = placements(y_true, logit)
         area = float(roc_auc_score(y_true, logit))
@@ -360,7 +362,7 @@ def test_patients_of_both_sets_count_once_in_a_loop_over_them() -> None:
         sides.append((y_true, logit, patient, area, variance, added))
     (y_a, a, patient_a, area_a, variance_a, added_a), (y_b, b, patient_b, area_b, variance_b, added_b) = sides
     everyone, shared = added_a.keys() | added_b.keys(), added_a.keys() & added_b.keys()
-    assert 5 < len(shared) < len(everyone) < 20
+    assert 15 < len(shared) < len(everyone) < 30
     covariance = sum(added_a[name] * added_b[name] for name in shared) * len(everyone) / (len(everyone) - 1)
     expected = slow_p(area_b - area_a, variance_a + variance_b - 2 * covariance)
     found = result(delong_unpaired(y_a, a, patient_a, y_b, b, patient_b))

@@ -154,7 +154,9 @@ def test_no_verdict_without_an_interval(two_runs: Comparison) -> None:
     assert (found.claimed, found.direction) == (False, Direction.NEITHER)
     assert "cannot be compared" in found.sentence
     one = said(two_runs, Difference(missing, missing), a=replace(two_runs.a, n=1, n_patients=1)).sentence
-    assert one == "On 1 test image of 1 patient A and B cannot be compared: one patient does not represent others."
+    assert one == (
+        "On 1 test image of 1 patient A and B cannot be compared by the difference in accuracy: there is one patient."
+    )
 
 
 def test_claims_about_nothing_are_rare() -> None:

@@ -12,6 +12,7 @@ from pneumo_core.evaluation.metrics import classification_table
 from pneumo_core.evaluation.significance import SeedDifference
 from pneumo_core.evaluation.wording import NAMES, SCORES, difference_parts, estimate_text, p_text
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
+from pneumo_core.reference import COPIES
 from pneumo_core.reporting import comparison_tables
 from pneumo_core.reporting.evaluation_tables import (
     classification,
@@ -20,6 +21,8 @@ from pneumo_core.reporting.evaluation_tables import (
     rates_on_test,
 )
 from pneumo_core.reporting.glossary import TERMS
+from pneumo_core.runs.store import find_run
+from pneumo_core.runs.submission import read_data
 
 HEADLINE = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
 
@@ -36,7 +39,7 @@ def verdict(comparison: Comparison) -> None:
     """The verdict, its limitations, and the main figures."""
     st.info(plain(comparison.verdict.sentence), icon=":material/balance:")
     alone = "No p value on this page is adjusted for other comparisons; the document of a study adjusts for its own."
-    st.caption("\n".join(f"- {plain(note)}" for note in (*comparison.verdict.notes, alone)))
+    st.caption("\n".join(f"- {plain(note)}" for note in (*comparison.verdict.notes, *_copies(comparison), alone)))
     if comparison.split is Split.VAL:
         _beside_validation(comparison)
     grid = st.grid(len(HEADLINE), min_column_width=180, border=True)
@@ -51,6 +54,12 @@ def verdict(comparison: Comparison) -> None:
                 help=f"B minus A, with the 95 % interval over patients. {TERMS[metric]}",
             )
             st.caption("  \n".join(_tile(comparison, metric, interval)))
+
+
+def _copies(comparison: Comparison) -> list[str]:
+    """What is known of the copies of the data that the runs are on."""
+    ids = {read_data(find_run(side.run_ids[0])).data_id for side in (comparison.a, comparison.b)}
+    return [f"Trained and evaluated on {COPIES[data_id]} (data id {data_id})." for data_id in ids & COPIES.keys()]
 
 
 def _beside_validation(comparison: Comparison) -> None:

@@ -88,7 +88,10 @@ def show_probability(prediction: Prediction, raw: float, model: Classifier) -> t
     elif model.calibration.chosen is CalibrationKind.IDENTITY:
         shown, scale = raw, ""
         st.metric("Probability of PNEUMONIA", probability_text(raw))
-        st.caption(f"The raw probability, with {how}. With another prevalence or other imaging it may not be valid.")
+        st.caption(
+            f"The raw probability, with {how}. Log loss is {model.calibration.before.log_loss:.3f} on validation and "
+            f"{_losses(model.run_id)}. With another prevalence or other imaging the probability may not be valid."
+        )
     else:
         shown, scale = prediction.calibrated, f" after calibration, {threshold:.3f} before"
         threshold = calibrated_threshold(model.calibration.calibrator, threshold)
@@ -105,11 +108,13 @@ def show_probability(prediction: Prediction, raw: float, model: Classifier) -> t
 
 
 def _losses(run_id: str) -> str:
-    """Log loss on test with and without the calibration, for a sentence."""
+    """Log loss on test, with and without the calibration if there is one, for a sentence."""
     found = log_losses_of(run_id)
     if isinstance(found, NotApplicable):
         return plain(found.reason)
     raw, calibrated = found
+    if raw == calibrated:
+        return f"{score_text(raw)} on test (n = {raw.n:,}, 95 % interval)"
     return f"on test, {score_text(calibrated)} with it and {score_text(raw)} without (n = {raw.n:,}, 95 % intervals)"
 
 
