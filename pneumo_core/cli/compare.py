@@ -41,6 +41,7 @@ def compare(
 
 
 def _summary(comparison: "Comparison") -> dict[str, Any]:
+    from pneumo_core.evaluation.significance import larger_p  # noqa: PLC0415
     from pneumo_core.evaluation.wording import NAMES, difference_text, estimate_text, or_reason, p_text  # noqa: PLC0415
 
     def test(pair: "Pair") -> dict[str, Any]:
@@ -50,10 +51,10 @@ def _summary(comparison: "Comparison") -> dict[str, Any]:
         else:
             n = calls.both_right + calls.only_a + calls.only_b + calls.both_wrong
             result = (
-                f"{p_text(calls.larger_p)}, n = {n:,}: both right {calls.both_right:,}, only A {calls.only_a:,}, "
+                f"{p_text(larger_p(calls))}, n = {n:,}: both right {calls.both_right:,}, only A {calls.only_a:,}, "
                 f"only B {calls.only_b:,}, both wrong {calls.both_wrong:,}"
             )
-        areas = or_reason(ranks) if isinstance(ranks, NotApplicable) else p_text(ranks.larger_p)
+        areas = or_reason(ranks) if isinstance(ranks, NotApplicable) else p_text(larger_p(ranks))
         return {"A": pair.a, "B": pair.b, "McNemar": result, "DeLong": areas}
 
     a, b = comparison.a, comparison.b

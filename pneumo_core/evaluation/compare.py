@@ -18,7 +18,7 @@ from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Difference, Ev
 from pneumo_core.evaluation.resampling import LEAST_PATIENTS, REPLICATES, SEED, Resampled, Z
 from pneumo_core.evaluation.run_pairs import pairs_of
 from pneumo_core.evaluation.sides import drawn_figures, drawn_side, estimates, known
-from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, mcnemar, seed_difference
+from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, larger_p, mcnemar, seed_difference
 from pneumo_core.evaluation.verdict import judge
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
@@ -139,7 +139,7 @@ def _tested(
     found = {}
     for metric, test in tests.items():
         if not isinstance(test, NotApplicable) and isinstance(differences[metric].estimate, Estimate):
-            found[metric] = Difference(differences[metric].estimate, test.larger_p)
+            found[metric] = Difference(differences[metric].estimate, larger_p(test))
     return found
 
 

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 
 from pneumo_core.evaluation.comparison import Evidence, Pair
-from pneumo_core.evaluation.significance import DeLong, McNemar, delong, delong_unpaired, holm_of_known, mcnemar
+from pneumo_core.evaluation.significance import (
+    DeLong,
+    McNemar,
+    delong,
+    delong_unpaired,
+    holm_of_known,
+    larger_p,
+    mcnemar,
+)
 from pneumo_core.records import NotApplicable
 
 
@@ -35,4 +43,4 @@ def pairs_of(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pair
 
 
 def _adjusted(tests: Sequence[McNemar | DeLong | NotApplicable]) -> list[float | NotApplicable]:
-    return holm_of_known([test if isinstance(test, NotApplicable) else test.larger_p for test in tests])
+    return holm_of_known([test if isinstance(test, NotApplicable) else larger_p(test) for test in tests])

@@ -39,11 +39,6 @@ class McNemar:
     p: float
     p_clustered: float | NotApplicable
 
-    @property
-    def larger_p(self) -> float:
-        """The larger of both p values, which conclusions rest on."""
-        return _larger(self.p, self.p_clustered)
-
 
 def mcnemar(right_a: NDArray[Any], right_b: NDArray[Any], patients: NDArray[Any]) -> McNemar:
     """Test whether one of two models is correct more often on the same images.
@@ -93,11 +88,6 @@ class DeLong:
     difference: Estimate
     p: float
     p_clustered: float | NotApplicable
-
-    @property
-    def larger_p(self) -> float:
-        """The larger of both p values, which conclusions rest on."""
-        return _larger(self.p, self.p_clustered)
 
 
 def delong(
@@ -164,6 +154,11 @@ def delong_unpaired(
         return b
     n = a.labels.size + b.labels.size
     return _compared(a, b, _area(b) - _area(a), (_variance(a) + _variance(b), _clustered_of_both(a, b)), n)
+
+
+def larger_p(test: McNemar | DeLong) -> float:
+    """The larger of the plain and the clustered p value, which conclusions are based on."""
+    return test.p if isinstance(test.p_clustered, NotApplicable) else max(test.p, test.p_clustered)
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
@@ -367,10 +362,6 @@ def _compared(
 def _normal(value: float, variance: float, least: int, n: int) -> Estimate:
     half = Z * variance**0.5
     return Estimate(value=value, low=max(float(least), value - half), high=min(1.0, value + half), n=n)
-
-
-def _larger(plain: float, clustered: float | NotApplicable) -> float:
-    return plain if isinstance(clustered, NotApplicable) else max(plain, clustered)
 
 
 def _two_sided(difference: float, variance: float) -> float | NotApplicable:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from pneumo_core.evaluation.comparison import Comparison, Direction, Side, Verdict
-from pneumo_core.evaluation.significance import McNemar, SeedDifference, holm
+from pneumo_core.evaluation.significance import McNemar, SeedDifference, holm, larger_p
 from pneumo_core.evaluation.wording import SCORES, difference_parts, p_text, percent
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 
@@ -50,7 +50,7 @@ def _sentence(comparison: Comparison, *, claimed: bool) -> str:
     figures = f"{'mean ' if _several(comparison) else ''}accuracy {_change(Metric.ACCURACY, estimate)}"
     seeds = comparison.seeds[Metric.ACCURACY]
     if isinstance(calls, McNemar):
-        figures += f", McNemar {p_text(calls.larger_p)}"
+        figures += f", McNemar {p_text(larger_p(calls))}"
     elif isinstance(seeds, SeedDifference):
         _, ends = difference_parts(Metric.ACCURACY, seeds)
         figures += f" over patients, {ends} over seeds, Welch {p_text(seeds.p)}"
@@ -106,7 +106,7 @@ def deciding_p(comparison: Comparison, metric: Metric) -> tuple[float | NotAppli
     if isinstance(seeds, SeedDifference) and _several(comparison) and (isinstance(p, NotApplicable) or seeds.p >= p):
         return (p if isinstance(p, NotApplicable) else seeds.p), "Welch over seeds"
     if metric is Metric.ACCURACY and isinstance(calls, McNemar):
-        return p, "McNemar, exact" if calls.larger_p == calls.p else "McNemar, clustered"
+        return p, "McNemar, exact" if larger_p(calls) == calls.p else "McNemar, clustered"
     return p, "bootstrap over patients" if comparison.paired else "unpaired intervals"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pneumo_core.evaluation.comparison import Comparison, Difference, Direction, Verdict
-from pneumo_core.evaluation.significance import McNemar, SeedDifference
+from pneumo_core.evaluation.significance import McNemar, SeedDifference, larger_p
 from pneumo_core.evaluation.verdict import judge
 from pneumo_core.evaluation.wording import p_text
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
@@ -50,7 +50,7 @@ def test_a_difference_between_two_runs_needs_the_interval_and_the_test(
     assert ("is more accurate" in sentence) == claims
     assert ("no difference can be shown" in sentence) != claims
     assert sentence.startswith("On 120 test images of 60 patients ")
-    assert p_text(TELLING.larger_p) in sentence
+    assert p_text(larger_p(TELLING)) in sentence
     assert any("about these models" in note for note in notes)
     assert any("excludes 0" in note for note in notes) == (difference.estimate == SHOWN.estimate and not claims)
 

@@ -173,7 +173,7 @@ def test_two_at_once_take_turns(run: RunDirectory, monkeypatch: pytest.MonkeyPat
 def _short(path: Path):
     from pneumo_core.runs.files import hold_lock
 
-    return hold_lock(path, timeout_s=0.1)
+    return hold_lock(path, timeout_s=0)
 
 
 def test_a_published_run_keeps_no_lock(no_published: Path) -> None:
