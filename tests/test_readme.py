@@ -157,6 +157,12 @@ def test_peak_memory_is_what_the_published_runs_recorded() -> None:
     assert f"as the published runs recorded it: {baseline} for the baseline, {vgg16} for VGG16" in WITHOUT_BREAKS
 
 
+def test_the_dcgan_s_duration_is_what_it_recorded() -> None:
+    (run,) = map(RunDirectory, PUBLISHED.glob("dcgan-*"))
+    minutes = read_manifest(run)["training_duration_s"] / 60
+    assert f"{minutes:.0f} minutes on two busy cores, as the run recorded" in WITHOUT_BREAKS
+
+
 def test_calibrations_are_described() -> None:
     calibrations = {
         path.name: found

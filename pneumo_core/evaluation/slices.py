@@ -43,7 +43,7 @@ class Slice:
         accuracy: Fraction of images classified correctly.
         auroc: Area under the ROC curve; in a subtype, of its images against all NORMAL ones.
         smallest: Whether no slice of its group has fewer images.
-        few: Whether it has images of fewer than `FEW` patients.
+        few: Whether a class that it has comes from fewer than `FEW` patients.
     """
 
     group: str
@@ -167,5 +167,5 @@ def _slice(rows: pd.DataFrame, group: str, name: str, part: NDArray[np.bool_], t
         accuracy=clustered_share(called == sick, part, patients, "the slice has no image"),
         auroc=area_estimates(sick[ranked].astype(np.int64), logits[ranked], patients[ranked]).auroc,
         smallest=int(part.sum()) == least,
-        few=len(np.unique(patients[part])) < FEW,
+        few=min(len(np.unique(patients[part & of])) for of in (sick, ~sick) if (part & of).any()) < FEW,
     )

@@ -115,10 +115,10 @@ def test_every_group_but_subtypes_holds_each_image_once() -> None:
 
 
 def test_few_images_are_marked() -> None:
-    frame = predicted(4, 90)
+    frame = predicted(4, 300)
     found, _ = slices(frame, known(frame), 0.5)
     assert {each.few for each in found} == {True, False}
-    assert all(each.few == (each.n_patients < FEW) for each in found)
+    assert all(each.few for each in found if each.n_patients < FEW)
     for group in GROUPS:
         parts = of_group(found, group).values()
         assert min(parts, key=lambda each: each.n).smallest
@@ -171,3 +171,12 @@ def test_other_data_are_refused() -> None:
         slices(frame, facts.drop(columns="sharpness"), 0.5)
     with pytest.raises(DataError, match=r"missing=1, the first 'test/0003\.jpeg'"):
         slices(frame, facts.drop(index=3), 0.5)
+
+
+@pytest.mark.parametrize(("normal", "few"), [(FEW, False), (FEW - 1, True), (0, False)])
+def test_few_patients_of_a_class_make_a_slice_uncertain(normal: int, few: bool) -> None:
+    frame = predicted(6, 121)
+    place = np.arange(len(frame))
+    frame = frame.assign(patient_id=place.astype(str), label=np.where(place < normal, 0, 1))
+    facts = known(frame).assign(mode=np.where(place < 120, "L", "RGB"))
+    assert of_group(slices(frame, facts, 0.5)[0], "color")["gray file"].few is few
