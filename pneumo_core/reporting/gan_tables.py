@@ -3,7 +3,7 @@
 from pneumo_core.evaluation.curves import estimate_numbers
 from pneumo_core.evaluation.generator.measures import FeatureMeasures, GenerativeReport
 from pneumo_core.evaluation.generator.memorisation import Memorisation
-from pneumo_core.evaluation.wording import percent
+from pneumo_core.evaluation.wording import percent, signed
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.reporting.document import Cell, Table, numbered
 from pneumo_core.reporting.glossary import TERMS
@@ -123,4 +123,4 @@ def words_of(value: Estimate | NotApplicable, *, is_share: bool = False) -> tupl
 
 def three_digits(value: float) -> str:
     """A number with three significant digits, trailing zeros included."""
-    return f"{value:#.3g}".rstrip(".")
+    return signed(f"{value:#.3g}".rstrip("."))

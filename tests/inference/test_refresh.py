@@ -154,15 +154,31 @@ class TestPublished:
         assert refresh(published).error == "", "nothing is to be written"
 
 
-@pytest.mark.parametrize("name", ["report.json", "predictions.parquet"])
-def test_damage_is_told_and_nothing_is_written(run: RunDirectory, name: str) -> None:
+def test_damaged_evidence_is_told_and_nothing_is_written(run: RunDirectory) -> None:
     made_older(run)
-    (run.path / name).write_bytes((run.path / name).read_bytes() + b" ")
+    run.predictions.write_bytes(run.predictions.read_bytes() + b" ")
     before = files_of(run)
     result = refresh(run)
-    assert_one_line(result.error, name, run.run_id)
+    assert_one_line(result.error, "predictions.parquet", run.run_id)
     assert line(result) == f"{run.run_id}: not refreshed: {result.error}"
     assert files_of(run) == before
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["damaged", "missing"])
+def test_what_follows_from_the_evidence_is_made_again(run: RunDirectory, is_there: bool) -> None:
+    expected = read_report(run)
+    if is_there:
+        run.report.write_bytes(run.report.read_bytes()[:-9])
+    else:
+        run.report.unlink()
+    assert refresh(run).made == ("report.json",)
+    assert read_report(run) == expected
+
+
+def test_a_half_written_manifest_of_a_kill_is_removed(run: RunDirectory) -> None:
+    (run.path / ".manifest.json.abc").write_text("{")
+    assert refresh(run).made == ()
+    assert not list(run.path.glob(".*"))
 
 
 class _KilledError(BaseException):

@@ -83,7 +83,8 @@ def test_phantoms_are_prepared_apart_and_then_shown(monkeypatch: pytest.MonkeyPa
     page.run()
     assert not page.get("progress")
     assert page.metric[0].value == "600"
-    assert len(opened("predict", source="Sample from the data set").get("image")) == 1
+    # The phantom with its heat map, and the map's color bar.
+    assert len(opened("predict", source="Sample from the data set").get("image")) == 2
 
 
 @pytest.mark.usefixtures("drawn_phantoms")

@@ -127,9 +127,9 @@ def test_measures_show_every_number_of_the_report_in_its_space(finished_gan: Run
     table = page.table[0].value.map(lambda words: words.replace("\\", ""))
     row = table.set_index("measure").loc["KID"]
     kid = report.features.kid
-    assert [float(number) for number in re.findall(r"-?[\d.]+", row["value"])] == pytest.approx(
-        [kid.value, kid.low, kid.high], rel=0.005
-    )
+    assert [
+        float(number) for number in re.findall(r"-?[\d.]+", row["value"].replace("\N{MINUS SIGN}", "-"))
+    ] == pytest.approx([kid.value, kid.low, kid.high], rel=0.005)
     assert row["n"] == f"{report.features.kid.n:,}"
     assert row["beside it"].startswith(f"floor: {report.features.kid_floor.value:#.3g} (")
     assert f"The check for collapse {'passes' if report.collapse.passes else 'fails'}" in texts(page)
