@@ -19,7 +19,7 @@ from pneumo_core.config.gan import gan_config
 from pneumo_core.data.index import build_index
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import LICENSE, is_synthetic
-from pneumo_core.errors import RunError
+from pneumo_core.errors import CorruptError
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.inference import gan_measures
 from pneumo_core.inference.gan_measures import learned_images, measure_gan, read_measures
@@ -205,7 +205,7 @@ def test_a_refresh_measures_anew_what_is_older(
     before = read_json(gan.measures)
     write_json(gan.measures, {**{name: value for name, value in before.items() if name != "schema"}, "report": {}})
     write_manifest(gan, {"seed": 0, "collapse": "as it was"})
-    with pytest.raises(RunError, match=f"'runs refresh {gan.run_id}' measures the samples again"):
+    with pytest.raises(CorruptError, match=f"`runs refresh {gan.run_id}` measures its samples again"):
         read_measures(gan)
     monkeypatch.setattr(gan_measures, "SAMPLES", {Preset.QUICK: 20})
     (told,) = answer(capfd, monkeypatch, "runs", "refresh", gan.run_id)

@@ -509,10 +509,11 @@ def test_a_refresh_tells_a_line_a_run(with_finished_run: FinishedRun, invoke: In
             }
         ],
     )
-    run.report.write_text("{}")
+    run.report.unlink()
+    run.predictions.write_bytes(b"damaged")
     damaged = invoke("runs", "refresh")
     assert damaged.status == 1
-    assert damaged.output.startswith(f"{run.run_id}: not refreshed: report.json must have the SHA-256")
+    assert damaged.output.startswith(f"{run.run_id}: not refreshed: predictions.parquet must have the SHA-256")
     assert damaged.errors.startswith("error: every run must be whole and writable. Received: ")
     assert damaged.errors.count("\n") == damaged.output.count("\n") == 1
 
