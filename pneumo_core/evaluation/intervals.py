@@ -202,14 +202,14 @@ def area_estimates(
 
 
 def few_of_a_class(y_true: NDArray[Any], patients: NDArray[Any]) -> str:
-    """What is missing where a class has fewer than `LEAST_PATIENTS`, for a reason; "" if both have enough.
+    """What is missing where a class has fewer than `LEAST_PATIENTS`, for a reason; "" if each that is there has enough.
 
     Args:
         y_true: Classes, (n,), 0 or 1.
         patients: Patient of each image, (n,).
     """
     for label in Label:
-        if (count := len(np.unique(np.asarray(patients)[np.asarray(y_true) == label]))) < LEAST_PATIENTS:
+        if 0 < (count := len(np.unique(np.asarray(patients)[np.asarray(y_true) == label]))) < LEAST_PATIENTS:
             return f"{LEAST_PATIENTS} patients of each class, and {label.name} has {count}"
     return ""
 

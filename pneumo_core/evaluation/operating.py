@@ -19,7 +19,7 @@ from scipy.special import expit
 
 from pneumo_core.errors import ConfigError, DataError
 from pneumo_core.evaluation.intervals import clustered_share, few_of_a_class
-from pneumo_core.evaluation.metrics import FloatArray, IntArray, checked_pair
+from pneumo_core.evaluation.metrics import FloatArray, IntArray, checked_pair, missing_class
 from pneumo_core.evaluation.resampling import Z, draws, patient_codes
 from pneumo_core.records import Estimate, Label, NotApplicable
 
@@ -254,6 +254,8 @@ def decision_curve(
         _require_prevalence(prevalence)
     labels, values = _checked(y_true, probability)
     codes = patient_codes(patients, labels.shape)
+    if missing := missing_class(labels):
+        return missing
     if few := few_of_a_class(labels, codes):
         return NotApplicable(f"an interval needs {few}")
     grid = np.array(GRID)

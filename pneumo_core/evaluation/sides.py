@@ -90,6 +90,9 @@ def drawn_side(name: str, evidence: Sequence[Evidence], drawn: DrawnFigures) -> 
 _OF_ALL: Final = frozenset({Metric.ACCURACY, Metric.BRIER, Metric.LOG_LOSS})
 """Figures of all images alike, where it does not matter how many patients each class has."""
 
+_OF_CLASS: Final = {Metric.SENSITIVITY: Label.PNEUMONIA, Metric.SPECIFICITY: Label.NORMAL}
+"""Figures of the images of one class."""
+
 
 def estimates(drawn: Resampled, y_true: IntArray, patients: NDArray[Any]) -> dict[Metric, _Interval]:
     """Each figure with its interval over patients, and the level at which that interval touches 0.
@@ -110,13 +113,20 @@ def estimates(drawn: Resampled, y_true: IntArray, patients: NDArray[Any]) -> dic
         if np.isnan(value):
             missing = NotApplicable(missing_reason(metric, y_true))
             found[metric] = missing, missing
-        elif metric not in _OF_ALL and (few := intervals.few_for_area(value, y_true, patients)):
+        elif few := _few(metric, value, y_true, patients):
             found[metric] = few, few
         elif isinstance(estimate, Estimate):
             found[metric] = replace(estimate, n=n.get(metric, len(y_true))), p
         else:
             found[metric] = estimate, p
     return found
+
+
+def _few(metric: Metric, value: float, y_true: IntArray, patients: NDArray[Any]) -> NotApplicable | None:
+    if metric in _OF_ALL:
+        return None
+    among = y_true == _OF_CLASS[metric] if metric in _OF_CLASS else np.ones_like(y_true, dtype=bool)
+    return intervals.few_for_area(value, y_true[among], patients[among])
 
 
 def known(values: Sequence[float | NotApplicable]) -> list[float] | NotApplicable:

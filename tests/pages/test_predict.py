@@ -107,8 +107,8 @@ def test_the_calibrated_probability_comes_first(with_finished_run, monkeypatch: 
     calibration = calibrate(table.assign(logit=3 * table["label"] - 1 + rng.normal(0, 2, len(table))))
     assert isinstance(calibration, Calibration)
     line = replace(calibration.calibrator, slope=0.01, intercept=0.2)
-    kind = {"chosen": CalibrationKind.PLATT, "platt": replace(line, kind=CalibrationKind.PLATT)}
-    recalibrated(run, replace(calibration, **kind))
+    calibrators = {**calibration.calibrators, CalibrationKind.PLATT: replace(line, kind=CalibrationKind.PLATT)}
+    recalibrated(run, replace(calibration, chosen=CalibrationKind.PLATT, calibrators=calibrators))
     page = opened(run=run.run_id)
     assert not page.exception
     (first,) = page.metric
