@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import synthetic_png
 from pneumo_core.errors import ConfigError, CorruptError, DataError, PneumoError, RunError, RunNotFoundError
+from pneumo_core.evaluation.generator import measures as measures_module
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.inference import gan_measures
 from pneumo_core.inference.classify import load_classifier
@@ -44,6 +46,13 @@ from tests.pages.conftest import linear_generator
 GAN_RUN = "dcgan-0123456789ab"
 COUNT = 24
 SIZE = 64
+
+
+@pytest.fixture(autouse=True)
+def few_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many halves give a floor without noise is tested with the measures themselves."""
+    few = partial(measures_module.feature_measures, kid_splits=50, splits=10)
+    monkeypatch.setattr(measures_module, "feature_measures", few)
 
 
 @pytest.fixture(autouse=True)
