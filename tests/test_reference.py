@@ -16,6 +16,7 @@ from pneumo_core.evaluation.claims import check_claim
 from pneumo_core.evaluation.metrics import Confusion, classification_table
 from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, Split
 from pneumo_core.reference import (
+    COPIES,
     EXPECTED,
     FINDINGS,
     INCONSISTENCIES,
@@ -27,6 +28,7 @@ from pneumo_core.reference import (
     REPORT_RUNS,
     ReportFigure,
     ReportRun,
+    described_copy,
 )
 from pneumo_core.runs.store import RunDirectory, published_root
 
@@ -204,3 +206,11 @@ def test_which_published_accuracies_are_whole_numbers_of_the_official_images() -
     assert odd == {88.4, 85.5, 87.4, 91.1, 91.6, 97.09}
     assert [result.accuracy for result in PUBLISHED if not result.comparable] == [97.09]
     assert all(finding.url.startswith("https://") for finding in FINDINGS)
+
+
+def test_a_copy_of_the_data_is_described_where_it_is_known() -> None:
+    (data_id,) = COPIES
+    assert described_copy(data_id) == f"{data_id}: {COPIES[data_id]}"
+    assert described_copy("0123456789ab") == "0123456789ab"
+    runs = map(RunDirectory, published_root().glob("*-*"))
+    assert {json.loads(run.config.read_text())["data"]["data_id"] for run in runs} == {data_id}

@@ -249,6 +249,9 @@ def test_two_patients_are_too_few_to_hold_any_out() -> None:
     platt = found.cross_validated[CalibrationKind.PLATT]
     assert isinstance(platt, NotApplicable)
     assert "without a part of the patients" in platt.reason
+    assert (
+        described(found) == "no calibration, since none can be fitted and cross-validated on 8 val images of 2 patients"
+    )
 
 
 def test_words_name_the_kind_and_the_images() -> None:

@@ -18,7 +18,7 @@ from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, larger_p, mcnemar
-from pneumo_core.records import Estimate, Metric, NotApplicable, Split
+from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
 
 def run(
@@ -258,3 +258,22 @@ def test_an_empty_side_is_refused() -> None:
 def test_plain_data_and_back() -> None:
     found = compared([run("a")], [run("b")])
     assert decode(Comparison, encode(found), "comparison") == found
+
+
+@pytest.mark.parametrize(
+    ("label", "own", "other"), [(0, "specificity", "sensitivity"), (1, "sensitivity", "specificity")]
+)
+def test_few_patients_of_a_class_take_only_the_figures_that_depend_on_it(label: int, own: str, other: str) -> None:
+    """Nine patients of one class and many of the other."""
+    whole = [run("a", shift=1.0), run("b", shift=2.0)]
+    few = whole[0].predictions
+    names = few.loc[few["label"] == label, "patient_id"].unique()[9:]
+    kept = ~((few["label"] == label) & few["patient_id"].isin(names))
+    a, b = (replace(one, predictions=one.predictions[kept].reset_index(drop=True)) for one in whole)
+    found = {metric: difference.estimate for metric, difference in compared([a], [b]).differences.items()}
+    for metric in (Metric(other), Metric.ACCURACY, Metric.BRIER, Metric.LOG_LOSS):
+        assert isinstance(found[metric], Estimate)
+    for metric in (Metric(own), Metric.AUROC, Metric.AUPRC, Metric.MACRO_F1):
+        missing = found[metric]
+        assert isinstance(missing, NotApplicable)
+        assert missing.reason.endswith(f"10 patients of each class, and {Label(label).name} has 9")

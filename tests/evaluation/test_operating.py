@@ -366,3 +366,12 @@ def test_one_patient_of_a_class_is_too_few() -> None:
     found = decision_curve(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9]), np.array([0, 0, 1, 2]))
     assert isinstance(found, NotApplicable)
     assert "NORMAL" in found.reason
+
+
+def test_rates_of_one_patient_tell_nothing_of_predictive_values() -> None:
+    unknown, known = Estimate(0.9, 0.0, 1.0, 30), wilson(80, 100)
+    assert isinstance(known, Estimate)
+    for rates_of in ((unknown, known), (known, unknown)):
+        for found in predictive_values(*rates_of, 0.2):
+            assert isinstance(found, Estimate)
+            assert (found.low, found.high, found.n) == (0.0, 1.0, 130)

@@ -180,3 +180,11 @@ def test_few_patients_of_a_class_make_a_slice_uncertain(normal: int, few: bool) 
     frame = frame.assign(patient_id=place.astype(str), label=np.where(place < normal, 0, 1))
     facts = known(frame).assign(mode=np.where(place < 120, "L", "RGB"))
     assert of_group(slices(frame, facts, 0.5)[0], "color")["gray file"].few is few
+
+
+def test_images_of_a_slice_are_ranked_by_logits() -> None:
+    frame = predicted(7)
+    frame = frame.assign(logit=50 + frame["logit"].astype(float))  # Probabilities that are all 1.
+    for name, each in of_group(slices(frame, None, 0.5)[0], "subtype").items():
+        part = frame[(frame["subtype"] == name) | (frame["label"] == 0)]
+        assert value(each.auroc) == pytest.approx(roc_auc_score(part["label"], part["logit"]))

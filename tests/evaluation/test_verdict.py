@@ -82,6 +82,9 @@ def test_several_runs_against_one_claim_nothing() -> None:
     assert estimate.low > 0
     assert isinstance(found.mcnemar, NotApplicable)
     assert "no difference can be shown" in found.verdict.sentence
+    # On the same images, although no pair of runs has a test of its own.
+    assert "bootstrap over patients p" in found.verdict.sentence
+    assert "unpaired" not in found.verdict.sentence
 
 
 def test_two_seeds_are_told_to_say_little() -> None:

@@ -20,6 +20,7 @@ from pneumo_core.data.splits import gan_rows
 from pneumo_core.data.synthetic import synthetic_png
 from pneumo_core.errors import ConfigError, CorruptError, DataError, PneumoError, RunError, RunNotFoundError
 from pneumo_core.evaluation.generator import measures as measures_module
+from pneumo_core.evaluation.intervals import clustered_wilson
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.inference import gan_measures
 from pneumo_core.inference.classify import load_classifier
@@ -146,12 +147,12 @@ def test_the_seed_and_the_number_decide(generator: Generator, index: DataIndex, 
     assert other.report.memorisation_pixels.distance[:COUNT] != first.report.memorisation_pixels.distance
 
 
-def called_pneumonia(run: RunDirectory, files: list[bytes]) -> int:
-    """How many files a run calls PNEUMONIA, one by one as uploads."""
+def called_pneumonia(run: RunDirectory, files: list[bytes]) -> list[bool]:
+    """Whether a run calls each file PNEUMONIA, one by one as uploads."""
     classifier = load_classifier(run)
     pixels = (decode_gray(data, "x.png", size=150) for data in files)
     logits = [float(run_session(classifier.session, image[None]).logit[0]) for image in pixels]
-    return sum(1 / (1 + np.exp(-logit)) >= classifier.operating_point.threshold for logit in logits)
+    return [bool(1 / (1 + np.exp(-logit)) >= classifier.operating_point.threshold) for logit in logits]
 
 
 def test_a_classifier_of_the_same_data_judges(
@@ -162,11 +163,14 @@ def test_a_classifier_of_the_same_data_judges(
     assert measures.report.features.space.startswith(f"{with_finished_run.run_id}, mean of block4_bn")
     run = RunDirectory(with_finished_run.path)
     samples = generate(generator, latents(16, MEASURE_SEED, 0, COUNT))
-    real, _ = learned_images(index, learned, SIZE)
+    real, patients = learned_images(index, learned, SIZE)
     for images, estimate in ((samples, measures.report.called_pneumonia), (real, measures.real_called_pneumonia)):
         called = called_pneumonia(run, [synthetic_png(image, {}) for image in images])
         assert isinstance(estimate, Estimate)
-        assert (estimate.value, estimate.n) == (pytest.approx(called / len(images)), len(images))
+        assert (estimate.value, estimate.n) == (pytest.approx(np.mean(called)), len(images))
+    # The last are the real images, of which a patient has several.
+    assert len(set(patients)) < len(patients)
+    assert measures.real_called_pneumonia == clustered_wilson(np.array(called), patients)
 
 
 @pytest.fixture
