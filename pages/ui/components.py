@@ -20,6 +20,7 @@ from pneumo_core.records import NotApplicable, RunState, Split
 from pneumo_core.reference import COPIES
 from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import is_there
+from pneumo_core.runs.recommended import recommended
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure  # Half a second, which pages that draw no chart save.
@@ -179,18 +180,18 @@ def pick_finished_run(label: str = "Run", *, with_model: bool = False) -> RunVie
         st.warning(plain(f"{requested} is published without its model and cannot predict; showing another run."))
         requested = None
     runs = sorted((view for view in runs if has_model(view) or not with_model), key=has_model, reverse=True)
+    usual = recommended().classifier
     if not runs:
         st.info("No finished run yet. Train one first: the quick preset takes about a minute.")
         st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")
         st.stop()
     ids = [view.run_id for view in runs]
     if requested is not None and requested not in ids:
-        st.warning(
-            plain(f"There is no finished run {requested!r}; showing the newest. The list shows all finished runs.")
-        )
+        st.warning(plain(f"There is no finished run {requested!r}; showing another. The list shows all finished runs."))
         requested = None
-    names = {view.run_id: run_name(view) for view in runs}
-    chosen = st.selectbox(label, ids, index=ids.index(requested) if requested else 0, format_func=names.__getitem__)
+    first = requested or (usual if usual in ids else ids[0])
+    names = {view.run_id: run_name(view) + " · recommended" * (view.run_id == usual) for view in runs}
+    chosen = st.selectbox(label, ids, index=ids.index(first), format_func=names.__getitem__)
     st.session_state["chosen_run"] = chosen
     if st.query_params.get("run") != chosen:
         st.query_params["run"] = chosen

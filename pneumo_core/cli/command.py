@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pneumo_core.cli.terminal import detachable, left, print_result, progress_line
+from pneumo_core.config.classifier import Balance, parse_balance
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import default_data
@@ -16,13 +17,34 @@ from pneumo_core.inference.evidence import read_report
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.cost import remaining_s
 from pneumo_core.records import RunState
+from pneumo_core.runs.recommended import recommended
 from pneumo_core.runs.store import verified_json
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Data = Annotated[Path | None, typer.Option(help="Data set; default: $PNEUMO_DATA, the Kaggle copy, or the phantoms.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; an interrupt does not stop the run.")]
 Run = Annotated[str, typer.Argument(help="Run id, such as baseline-0123456789ab.")]
+RunOrUsual = Annotated[str | None, typer.Argument(help="Run id; default: the recommended run.")]
 Where = Annotated[jobs.Executor, typer.Option("--executor", help="Where to train; ray: at $PNEUMO_RAY_ADDRESS.")]
+
+
+def or_recommended(run: str | None, *, is_gan: bool = False) -> str:
+    """The named run, or the recommended classifier or DCGAN.
+
+    Raises:
+        RunError: No run is named, and none is recommended.
+    """
+    usual = recommended()
+    chosen = run or (usual.dcgan if is_gan else usual.classifier)
+    if chosen is None:
+        raise RunError("a run is required where none is recommended. Received: none; 'runs list' shows the known ones")
+    return chosen
+
+
+def balance_of(text: str) -> tuple[Balance, str | None]:
+    """A balancing arm of the command line; `gan` alone takes the recommended DCGAN. See `parse_balance` for the errors."""
+    gan = Balance.GAN.value
+    return parse_balance(f"{gan}:{or_recommended(None, is_gan=True)}" if text == gan else text)
 
 
 def index_of(folder: Path | None) -> DataIndex:

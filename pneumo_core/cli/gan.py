@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pneumo_core.cli.command import Data, Json, Run, Wait, Where, follow, index_of
+from pneumo_core.cli.command import Data, Json, RunOrUsual, Wait, Where, follow, index_of, or_recommended
 from pneumo_core.cli.terminal import print_result, progress_line
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import GAN_SIZES, gan_config, usual_gan_size
@@ -70,8 +70,8 @@ def gan_train(
 
 @gan_app.command("sample")
 def gan_sample(
-    run: Run,
     out: Annotated[Path, typer.Option(help="Folder to write the samples to.")],
+    run: RunOrUsual = None,
     count: Annotated[int, typer.Option(help="Number of samples.")] = 64,
     seed: Annotated[int, typer.Option(help="Random seed; seed and number determine a sample.")] = 0,
     first: Annotated[int, typer.Option(help="Index of the first sample.")] = 0,
@@ -84,16 +84,17 @@ def gan_sample(
     """Generate samples as PNG files that are marked as synthetic, with a manifest.json."""
     from pneumo_core.inference.samples import sample_to_folder  # noqa: PLC0415
 
+    found = find_run(or_recommended(run, is_gan=True))
     with progress_line("drawing") as progress:
-        sample_to_folder(
-            find_run(run), out, count=count, seed=seed, first=first, truncation=truncation, progress=progress
-        )
-    print_result({"run_id": run, "out": str(out), "count": count, "seed": seed, "first": first}, as_json=as_json)
+        sample_to_folder(found, out, count=count, seed=seed, first=first, truncation=truncation, progress=progress)
+    print_result(
+        {"run_id": found.run_id, "out": str(out), "count": count, "seed": seed, "first": first}, as_json=as_json
+    )
 
 
 @gan_app.command("evaluate")
 def gan_evaluate(
-    run: Run,
+    run: RunOrUsual = None,
     count: Annotated[
         int | None, typer.Option(help="Number of samples to measure; default: as stored with the run.")
     ] = None,
@@ -115,7 +116,7 @@ def gan_evaluate(
     )
     from pneumo_core.inference.generator import load_generator  # noqa: PLC0415
 
-    gan = find_run(run)
+    gan = find_run(or_recommended(run, is_gan=True))
     generator = load_generator(gan)
     measures = read_measures(gan)
     if any(option is not None for option in (count, seed, classifier, data)):

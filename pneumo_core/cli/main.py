@@ -12,12 +12,25 @@ from typing import Annotated
 
 import typer
 
-from pneumo_core.cli.command import Data, Json, Run, Wait, Where, figures, follow, index_of, run_facts
+from pneumo_core.cli.command import (
+    Data,
+    Json,
+    Run,
+    RunOrUsual,
+    Wait,
+    Where,
+    balance_of,
+    figures,
+    follow,
+    index_of,
+    or_recommended,
+    run_facts,
+)
 from pneumo_core.cli.compare import compare_app
 from pneumo_core.cli.gan import gan_app
 from pneumo_core.cli.terminal import detachable, left, print_result, progress_line
 from pneumo_core.config.augment_file import named_augmentation
-from pneumo_core.config.classifier import AUGMENTATIONS, Balance, FineTuneConfig, Preset, parse_balance
+from pneumo_core.config.classifier import AUGMENTATIONS, Balance, FineTuneConfig, Preset
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.gan_arm import collapse_of, follow_gan
 from pneumo_core.data.source import kaggle_folder
@@ -41,7 +54,7 @@ Augment = Annotated[
     str | None,
     typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}, or a settings file; default: that of the preset."),
 ]
-ARMS = ", ".join("gan:RUN" if arm is Balance.GAN else arm.value for arm in Balance)
+ARMS = ", ".join("gan, gan:RUN" if arm is Balance.GAN else arm.value for arm in Balance)
 Gap = Annotated[
     int, typer.Option(help="Percentage of the gap between the class sizes that added images close.", min=1, max=100)
 ]
@@ -137,7 +150,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model in the background; a finished run of the same config is returned, not repeated."""
-    arm, gan_run = parse_balance(balance)
+    arm, gan_run = balance_of(balance)
     config = preset_config(
         architecture,
         preset,
@@ -180,7 +193,7 @@ def study(
 
     configs = studies.grid(
         architectures,
-        [parse_balance(arm) for arm in arms or ["none"]],
+        [balance_of(arm) for arm in arms or ["none"]],
         preset,
         first_seed=first_seed,
         seed_count=seeds,
@@ -207,7 +220,7 @@ def study(
 
 @app.command()
 def evaluate(
-    run: Run,
+    run: RunOrUsual = None,
     split: Annotated[Split, typer.Option(help="Part of the data set.")] = Split.TEST,
     data: Data = None,
     as_json: Json = False,
@@ -217,25 +230,29 @@ def evaluate(
     from pneumo_core.inference.evidence import read_report  # noqa: PLC0415
     from pneumo_core.reporting.evaluation_tables import rates_on_test  # noqa: PLC0415
 
-    print_result(evaluate_run(find_run(run), split, index_of(data) if data else None), as_json=as_json)
+    found = find_run(or_recommended(run))
+    print_result(evaluate_run(found, split, index_of(data) if data else None), as_json=as_json)
     if split is Split.VAL and data is None:
-        beside = rates_on_test(read_report(find_run(run)))
+        beside = rates_on_test(read_report(found))
         typer.echo(f"note: figures on val are optimistic, epoch and threshold were selected there; {beside}", err=True)
 
 
 @app.command()
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="PNG or JPEG files, or folders of them.")],
-    run: Annotated[str, typer.Option(help="Finished run that predicts.")],
+    run: Annotated[
+        str | None, typer.Option(help="Finished run that predicts; default: the recommended classifier.")
+    ] = None,
     heatmaps: Annotated[Path | None, typer.Option(help="Folder to write Grad-CAM overlays to.")] = None,
     as_json: Json = False,
 ) -> None:
     """Classify X-rays. Research and education only: not a medical device."""
     from pneumo_core.inference.files import predict_files  # noqa: PLC0415
 
+    found = find_run(or_recommended(run))
     with progress_line("predicting") as progress:
-        results = predict_files(find_run(run), paths, heatmaps=heatmaps, progress=progress)
-    print_result({"run_id": run, "results": results}, as_json=as_json)
+        results = predict_files(found, paths, heatmaps=heatmaps, progress=progress)
+    print_result({"run_id": found.run_id, "results": results}, as_json=as_json)
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------

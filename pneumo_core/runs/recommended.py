@@ -1,0 +1,45 @@
+"""The runs that pages and commands open with, named by one file beside the published runs."""
+
+from dataclasses import dataclass
+
+from pneumo_core.errors import CorruptError
+from pneumo_core.runs import store
+from pneumo_core.runs.files import is_there, read_json
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """Ids of the recommended runs, or None where nothing is recommended.
+
+    Attributes:
+        classifier: It was chosen on validation.
+        dcgan: It generates images for the `gan` arm.
+    """
+
+    classifier: str | None = None
+    dcgan: str | None = None
+
+
+def recommended() -> Recommended:
+    """The recommended runs that are published; none without the file ``recommended.json``.
+
+    Raises:
+        CorruptError: The file does not name runs.
+        StoreError: It cannot be read.
+    """
+    path = store.published_root() / "recommended.json"
+    if not is_there(path):
+        return Recommended()
+    content = read_json(path)
+    names = {"classifier", "dcgan"}
+    if not (
+        isinstance(content, dict) and set(content) == names and all(isinstance(one, str) for one in content.values())
+    ):
+        raise CorruptError(
+            f"recommended.json must name a run for each of {sorted(names)}. Received: {str(content)[:200]}; restore it with "
+            "git checkout"
+        )
+    there = {
+        name: run if is_there(store.published_root() / run / "manifest.json") else None for name, run in content.items()
+    }
+    return Recommended(**there)
