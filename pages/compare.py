@@ -17,8 +17,6 @@ VIEWS = (
     "Operating point",
     "Calibration",
     "Slices",
-    "Against the report",
-    "Published and claims",
     "Take away",
 )
 
@@ -60,15 +58,6 @@ with shown_errors():
                 from pages.ui.compare.slices import slices
 
                 slices(comparison, pick_pair(comparison, "slices"))
-            case "Against the report":
-                from pages.ui.compare.report import ours_against_report
-
-                ours_against_report(comparison)
-            case "Published and claims":
-                from pages.ui.compare.claims import claim_checker, published
-
-                published(comparison)
-                claim_checker()
             case "Take away":
                 from pages.ui.compare.files import files_panel
 

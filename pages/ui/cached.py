@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from pneumo_core.data.index import DataIndex, find_root, index_changed_ns, load_index
 from pneumo_core.data.source import default_folder
 from pneumo_core.errors import DataError
-from pneumo_core.evaluation.comparison import Comparison, Evidence
+from pneumo_core.evaluation.comparison import Comparison, Evidence, Side
+from pneumo_core.evaluation.findings import Findings
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.inference.evidence import log_losses_on_test, read_calibration, read_report
+from pneumo_core.inference.findings import findings
 from pneumo_core.jobs.preparing import index_at_once
 from pneumo_core.records import Estimate, NotApplicable, Split
-from pneumo_core.runs.store import find_run
+from pneumo_core.runs.store import find_run, published_root
 from pneumo_core.runs.submission import gan_run_config
 
 if TYPE_CHECKING:
@@ -157,6 +159,16 @@ def log_losses_of(run_id: str) -> tuple[Estimate, Estimate] | NotApplicable:
     return found if isinstance(found, NotApplicable) else log_losses_on_test(run, found)
 
 
+@st.cache_data(max_entries=1, show_spinner="Comparing the published runs…")
+def _findings(_changed: float) -> Findings:
+    return findings()
+
+
+def findings_of_study() -> Findings:
+    """The findings of the published runs; see `inference.findings.findings` for the errors."""
+    return _findings(published_root().stat().st_mtime)
+
+
 @of_runs(st.cache_resource, max_entries=2, show_spinner="Loading the generator…")
 def loaded_generator(run_id: str) -> "Generator":
     """A finished DCGAN's generator, loaded for sampling.
@@ -214,6 +226,14 @@ def comparison_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> Compa
     from pneumo_core.inference.compared import compare_runs
 
     return compare_runs(a, b, split=split)
+
+
+@of_runs(st.cache_data, max_entries=16, show_spinner="Measuring…")
+def side_of_runs(run_ids: tuple[str, ...]) -> Side:
+    """Test figures of a run or a group of runs; see `inference.compared.side_of` for the errors."""
+    from pneumo_core.inference.compared import side_of
+
+    return side_of(run_ids)
 
 
 @of_runs(st.cache_data, max_entries=2, show_spinner="Creating the documents…")

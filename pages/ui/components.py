@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 import streamlit as st
@@ -45,6 +45,27 @@ STATE_COLORS = {
 def show_error(error: PneumoError | str) -> None:
     """An error as it is: what it quotes may come from an address or a file, and must not be read as Markdown."""
     st.error(plain(str(error)))
+
+
+def bad_link(what: str, requested: str, there: str, *, button: str, names: Sequence[str]) -> NoReturn:
+    """Answer an address that names what is not there: what was requested, what is there, and a button; ends the page.
+
+    Args:
+        what: Kind of what is missing, such as ``finished run``.
+        requested: Its name in the address.
+        there: What there is instead, in a sentence.
+        button: Label of the button that opens it.
+        names: Query parameters that the button removes.
+    """
+    st.warning(plain(f"There is no {what} {requested[:60]!r}. {there}"), icon=":material/link_off:")
+    st.button(button, type="primary", key=f"instead of {what}", on_click=_forget, args=(tuple(names),))
+    st.stop()
+
+
+def _forget(names: Sequence[str]) -> None:
+    for name in names:
+        st.query_params.pop(name, None)
+        st.session_state.pop(f"chosen_{name}", None)
 
 
 @contextmanager
@@ -134,8 +155,9 @@ def pick_split(known: Sequence[Split], key: str, words: Callable[[Split], str] =
     remembered = f"chosen {key}"
     if st.session_state.get(key) not in known:
         requested = st.query_params.get("split", st.session_state.get(remembered))
-        if requested is not None and requested not in known:
-            st.warning(f"There are no figures on {plain(repr(requested[:40]))}; showing {known[0].value}.")
+        if "split" in st.query_params and requested is not None and requested not in known:
+            there = f"There are figures on {' and '.join(split.value for split in known)}."
+            bad_link("split with figures", requested, there, button=f"Show {known[0].value}", names=["split"])
         st.session_state[key] = next((split for split in known if split == requested), known[0])
     chosen = st.segmented_control("Split", known, required=True, format_func=words, key=key) or known[0]
     st.session_state[remembered] = st.query_params["split"] = chosen.value
@@ -158,27 +180,15 @@ def pick_finished_run(label: str = "Run", *, with_model: bool = False) -> RunVie
 
     With `with_model`, only runs with their model are offered; otherwise those come first.
 
-    Ends the page with what to do next where there is none, or where the address names a DCGAN.
+    Opens with the recommended run. Ends the page with what to do next where there is none, or where the address names another.
     """
     everything = views()
     known = [view for view in everything if not view.is_gan]
     requested = st.query_params.get("run") or st.session_state.get("chosen_run")
-    if gan := next((view for view in everything if view.run_id == requested and view.is_gan), None):
-        st.query_params.pop("run", None)
-        st.warning(
-            plain(
-                f"{gan.run_id} is a DCGAN: it generates images and does not classify. Reload the page to choose a classifier."
-            )
-        )
-        gan_link(gan)
-        st.stop()
     if problem := next((view.problem for view in known if view.run_id == requested), ""):
         show_error(problem)
         st.stop()
     runs = [view for view in known if view.state is RunState.SUCCEEDED and not view.problem]
-    if with_model and any(view.run_id == requested and not has_model(view) for view in runs):
-        st.warning(plain(f"{requested} is published without its model and cannot predict; showing another run."))
-        requested = None
     runs = sorted((view for view in runs if has_model(view) or not with_model), key=has_model, reverse=True)
     usual = recommended().classifier
     if not runs:
@@ -186,9 +196,10 @@ def pick_finished_run(label: str = "Run", *, with_model: bool = False) -> RunVie
         st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")
         st.stop()
     ids = [view.run_id for view in runs]
+    if "run" not in st.query_params and requested not in ids:
+        requested = None  # A choice of another page, which this one does not have.
     if requested is not None and requested not in ids:
-        st.warning(plain(f"There is no finished run {requested!r}; showing another. The list shows all finished runs."))
-        requested = None
+        _no_such_run(requested, everything, len(ids), with_model=with_model)
     first = requested or (usual if usual in ids else ids[0])
     names = {view.run_id: run_name(view) + " · recommended" * (view.run_id == usual) for view in runs}
     chosen = st.selectbox(label, ids, index=ids.index(first), format_func=names.__getitem__)
@@ -196,6 +207,22 @@ def pick_finished_run(label: str = "Run", *, with_model: bool = False) -> RunVie
     if st.query_params.get("run") != chosen:
         st.query_params["run"] = chosen
     return runs[ids.index(chosen)]
+
+
+def _no_such_run(requested: str, everything: Sequence[RunView], count: int, *, with_model: bool) -> NoReturn:
+    """Answer a link to a run that this page cannot show."""
+    view = next((view for view in everything if view.run_id == requested), None)
+    why = ""
+    if view is not None and view.is_gan:
+        why = "It is a DCGAN: it generates images and does not classify. "
+        gan_link(view)
+    elif view is not None and view.state is RunState.SUCCEEDED:
+        why = "It is published without its model and cannot predict. "
+    elif view is not None:
+        why = f"Its state is '{view.state.value}'; Train shows it. "
+    what = "run with a model" if with_model else "finished classifier"
+    there = f"{why}There {'is one' if count == 1 else f'are {count}'} to choose from."
+    bad_link(what, requested, there, button="Open the usual one", names=["run"])
 
 
 def choose_preset(key: str, captions: Sequence[str]) -> Preset:

@@ -333,6 +333,7 @@ def runs_refresh(
     as_json: Json = False,
 ) -> None:
     """Bring finished runs, published ones included, up to the facts that this version stores."""
+    from pneumo_core.inference.findings import store_findings  # noqa: PLC0415
     from pneumo_core.inference.refresh import line, refresh  # noqa: PLC0415
 
     results = []
@@ -341,6 +342,8 @@ def runs_refresh(
             results.append(refresh(run, progress))
             if not as_json:
                 typer.echo(line(results[-1]))
+    if any(result.is_published and result.made for result in results):
+        store_findings()
     if as_json:
         print_result([asdict(result) for result in results], as_json=True)
     if failed := [result.run_id for result in results if result.error]:
@@ -358,10 +361,12 @@ def runs_publish(
     as_json: Json = False,
 ) -> None:
     """Copy a finished run to artifacts/published, small enough for git: float16 weights, no images, no paths."""
+    from pneumo_core.inference.findings import store_findings  # noqa: PLC0415
     from pneumo_core.inference.publish import publish  # noqa: PLC0415
 
     with progress_line("comparing decisions") as progress:
         published = publish(find_run(run), evidence_only=evidence_only, progress=progress)
+    store_findings()
     print_result({"run_id": run, "path": str(published.path)}, as_json=as_json)
 
 

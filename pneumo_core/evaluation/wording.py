@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from pneumo_core.records import Estimate, Metric, NotApplicable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pneumo_core.evaluation.metrics import ClassificationRow
     from pneumo_core.evaluation.significance import SeedDifference
 
@@ -115,6 +117,25 @@ def difference_parts(metric: Metric, found: "Estimate | SeedDifference") -> tupl
 def spread_text(metric: Metric, mean: float, sd: float) -> str:
     """A mean with its standard deviation over seeds."""
     return f"{mean:.3f} ± {sd:.3f}" if metric in SCORES else f"{100 * mean:.1f} ± {percent(sd)}"
+
+
+def folded_text(metric: Metric, estimates: "Sequence[Estimate | NotApplicable]") -> tuple[float | None, str]:
+    """A metric of runs that differ in their seed, for a table that sorts by it.
+
+    Returns:
+        The value of a single run or the mean of several, in percent for shares; and, as text, the 95 % interval of a single
+        run, or the least and the greatest of several. None, and the reason, if one of them has no value.
+    """
+    values = []
+    for found in estimates:
+        if isinstance(found, NotApplicable):
+            return None, or_reason(found)
+        values.append(found.value)
+    single = estimates[0] if len(values) == 1 else None
+    low, high = (single.low, single.high) if isinstance(single, Estimate) else (min(values), max(values))
+    decimals = 3 if metric in SCORES else 1
+    ends = (f"{scaled(metric, end):.{decimals}f}" for end in (low, high))
+    return scaled(metric, sum(values) / len(values)), " to ".join(ends)
 
 
 def p_cell(p: float | NotApplicable) -> str:

@@ -1,7 +1,7 @@
 """Comparison of finished runs, from the evidence of each."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -9,9 +9,11 @@ from pneumo_core.config.classifier import Balance, TrainConfig, Validation
 from pneumo_core.config.run import fingerprint, setting_name
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.evaluation.compare import compare
-from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Evidence
+from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Evidence, Side
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.report import require_predictions, threshold_of
+from pneumo_core.evaluation.resampling import REPLICATES
+from pneumo_core.evaluation.sides import drawn_figures, drawn_side
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.records import Architecture, Split
 from pneumo_core.runs.files import is_there
@@ -83,10 +85,10 @@ def side_ids(text: str) -> tuple[str, ...]:
     return ids
 
 
-def groups() -> tuple[Group, ...]:
-    """All finished classifiers, grouped by everything but the seed; runs that cannot be read are left out."""
+def groups(runs: Iterable[RunDirectory] | None = None) -> tuple[Group, ...]:
+    """All finished classifiers, or those among `runs`, grouped by everything but the seed, without what cannot be read."""
     found: dict[str, list[_Submitted]] = defaultdict(list)
-    for run in list_runs():
+    for run in list_runs() if runs is None else runs:
         if run.architecture is Architecture.DCGAN or not is_there(run.manifest):
             continue
         try:
@@ -94,7 +96,7 @@ def groups() -> tuple[Group, ...]:
         except PneumoError:
             continue  # The Train page reports the problem.
         found[submitted.key].append(submitted)
-    return tuple(_group(runs) for runs in found.values())
+    return tuple(map(_group, found.values()))
 
 
 def balanced_pairs(known: Sequence[Group]) -> tuple[tuple[Group, Group], ...]:
@@ -174,6 +176,13 @@ def compare_runs(a: Sequence[str], b: Sequence[str], *, split: Split = Split.TES
         names=(names[0], names[1]),
         same_patients=described[0].is_phantom == described[1].is_phantom,
     )
+
+
+def side_of(run_ids: Sequence[str], split: Split = Split.TEST) -> Side:
+    """Figures of one run, or the mean of several that differ only in their seed; see `compare_runs` for the errors."""
+    side = [_submitted(find_run(run_id)) for run_id in run_ids]
+    evidence = [_evidence(submitted.run, submitted.config, split) for submitted in side]
+    return drawn_side(_side_name(_group(side)), evidence, drawn_figures(evidence, REPLICATES))
 
 
 def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:

@@ -93,6 +93,12 @@ def views() -> list[RunView]:
     return sorted(map(view_of, list_runs()), key=lambda item: item.submitted_at, reverse=True)
 
 
+def live_views() -> list[RunView]:
+    """The runs that work or wait, newest first; much cheaper than `views` where most runs are finished."""
+    found = [view_of(run) for run in list_runs() if not is_there(run.manifest)]
+    return [item for item in found if item.state.is_live]
+
+
 def queue_places(known: Iterable[RunView]) -> dict[str, int]:
     """Position in the queue of each waiting run, from 1.
 

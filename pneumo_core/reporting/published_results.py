@@ -1,5 +1,6 @@
 """Published results on the same data set beside both sides of a comparison."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from pneumo_core.evaluation.claims import check_claim
@@ -17,33 +18,33 @@ _METRICS: Final = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metr
 
 def published_blocks(comparison: Comparison, is_phantom: tuple[bool, bool]) -> tuple[Block, ...]:
     """The table, and published findings on the report's question."""
+    sides = (("A, ours", comparison.a, is_phantom[0]), ("B, ours", comparison.b, is_phantom[1]))
     return (
         Heading("Published results"),
-        published_table(comparison, is_phantom),
+        published_table(sides, comparison.split),
         Bullets(tuple(f"{one.source}: {one.words} {one.url}" for one in FINDINGS)),
     )
 
 
-def published_table(comparison: Comparison, is_phantom: tuple[bool, bool]) -> Table:
-    """Published results beside both sides, in percent, each with its comparability.
+def published_table(ours: Sequence[tuple[str, Side, bool]], split: Split) -> Table:
+    """Published results beside ours, in percent, each with its comparability and what it was selected on.
 
     Args:
-        comparison: The comparison.
-        is_phantom: Whether A's and B's images are phantoms.
+        ours: Name, figures, and whether its images are phantoms, of each of ours.
+        split: Split of ours.
     """
-    sides = (("A", comparison.a, is_phantom[0]), ("B", comparison.b, is_phantom[1]))
-    rows = (*(_ours(*side, comparison.split) for side in sides), *map(_theirs, PUBLISHED))
+    rows = (*(_ours(*side, split) for side in ours), *map(_theirs, PUBLISHED))
     columns = ("source", "model", "accuracy", "sensitivity", "specificity", "AUROC")
     return Table(
         "published",
         f"Published results, in percent; official: on the {OFFICIAL_IMAGES} official test images",
-        (*columns, "comparable", "note"),
-        tuple((*row[:6], row[7], f"{row[9]} {row[10]}".strip()) for row in rows),
-        data=Data((*columns, "n", "comparable", "accuracy is", "note", "link"), rows),
+        (*columns, "comparable", "selected on", "note"),
+        tuple((*row[:6], row[7], row[9], f"{row[10]} {row[11]}".strip()) for row in rows),
+        data=Data((*columns, "n", "comparable", "accuracy is", "selected on", "note", "link"), rows),
     )
 
 
-def _ours(letter: str, side: Side, is_phantom: bool, split: Split) -> tuple[str, ...]:
+def _ours(name: str, side: Side, is_phantom: bool, split: Split) -> tuple[str, ...]:
     figures = (side.figures[metric] for metric in _METRICS)
     shown = ("n/a" if isinstance(one, NotApplicable) else percent_text(one).replace(" %", "") for one in figures)
     if is_phantom:
@@ -54,8 +55,9 @@ def _ours(letter: str, side: Side, is_phantom: bool, split: Split) -> tuple[str,
         comparable = f"no: {side.n:,} images, not {OFFICIAL_IMAGES}"
     else:
         comparable = "official"
-    note = "Selected on test: optimistic." if side.selected_on_test and split is Split.TEST else ""
-    return (f"{letter}, ours", side.name, *shown, f"{side.n:,}", comparable, "", note, "")
+    selected = "test" if side.selected_on_test else "validation"
+    note = "Optimistic." if side.selected_on_test and split is Split.TEST else ""
+    return (name, side.name, *shown, f"{side.n:,}", comparable, "", selected, note, "")
 
 
 def _theirs(result: PublishedResult) -> tuple[str, ...]:
@@ -64,4 +66,4 @@ def _theirs(result: PublishedResult) -> tuple[str, ...]:
     found = check_claim(n=OFFICIAL_IMAGES, accuracy=f"{shown[0]} %").multiples[0]
     share = f"{found.nearest} / {OFFICIAL_IMAGES}" if found.fits else f"not k / {OFFICIAL_IMAGES}"
     of = (str(OFFICIAL_IMAGES), "official", share) if result.comparable else ("", "no", "")
-    return (result.source, result.model, *shown, *of, result.note, result.url)
+    return (result.source, result.model, *shown, *of, result.selected_on, result.note, result.url)

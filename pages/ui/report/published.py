@@ -1,18 +1,19 @@
-"""Compare's published results, and the claim checker: are the figures of a paper possible for its images?"""
+"""Published results beside ours, and the claim checker: are the figures of a paper possible for its images?"""
 
 from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
+from pages.ui.cached import findings_of_study, side_of_runs
 from pages.ui.components import show_error
 from pages.ui.pictures import plain
 from pages.ui.table import data_frame, download_table
+from pneumo_core.config.classifier import Balance
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.claims import EXAMPLES, MOST_IMAGES, ClaimCheck, Multiple, check_claim
-from pneumo_core.evaluation.comparison import Comparison, Side
+from pneumo_core.evaluation.findings import Arm
 from pneumo_core.evaluation.wording import interval_text, percent
-from pneumo_core.jobs.runs import view
 from pneumo_core.records import Label, Metric, NotApplicable, Split
 from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS
 from pneumo_core.reporting.published_results import OFFICIAL_IMAGES, published_table
@@ -20,16 +21,15 @@ from pneumo_core.reporting.published_results import OFFICIAL_IMAGES, published_t
 _PNEUMONIA = OFFICIAL_COUNTS[Split.TEST, Label.PNEUMONIA]
 
 
-def published(comparison: Comparison) -> None:
-    """Published results beside both sides, each with its comparability."""
-    st.subheader("Published results")
+def published_panel() -> None:
+    """Published results beside ours, each with its comparability and what it was selected on."""
     st.caption(
         f"In percent. Official: measured on the {OFFICIAL_IMAGES} official test images, {_PNEUMONIA} of them PNEUMONIA, where "
         f"always predicting PNEUMONIA gives {percent(_PNEUMONIA / OFFICIAL_IMAGES)}. One training's accuracy there is a whole "
         f"number of {OFFICIAL_IMAGES}ths; a mean of several need not be. Figures of 96 to 99 % almost always come from a new "
-        "random split and cannot be compared with these."
+        "random split or from an epoch picked on test, and cannot be compared with the others."
     )
-    table = published_table(comparison, (_is_phantom(comparison.a), _is_phantom(comparison.b)))
+    table = published_table([("ours", side_of_runs(arm.run_ids), False) for arm in _ours()], Split.TEST)
     shown = data_frame(table).map(plain)
     links = [row[-1] for row in table.data.rows] if table.data else []
     shown["source"] = [f"[{name}]({url})" if url else name for name, url in zip(shown["source"], links, strict=True)]
@@ -39,9 +39,13 @@ def published(comparison: Comparison) -> None:
         st.markdown("\n".join(f"- [{plain(item.source)}]({item.url}): {plain(item.words)}" for item in FINDINGS))
 
 
+def _ours() -> list[Arm]:
+    """The published runs on original images."""
+    return [arm for arm in findings_of_study().arms if arm.balance is Balance.NONE]
+
+
 def claim_checker() -> None:
     """Input of a claim, and whether it is possible; the claim is in the address."""
-    st.subheader("Claim checker")
     st.caption(
         "Enter figures as printed in a paper: their digits determine their precision. Empty means not claimed. The initial "
         "values are the claim of the paper that published the data set (Kermany et al. 2018)."
@@ -142,7 +146,3 @@ def _count(text: str) -> int | None:
     if not (digits.isascii() and digits.isdigit()):
         raise DataError(f"PNEUMONIA images must be a whole number, or empty. Received: n_pneumonia={text[:20]!r}")
     return int(digits)
-
-
-def _is_phantom(side: Side) -> bool:
-    return view(side.run_ids[0]).data.is_phantom

@@ -1,0 +1,85 @@
+"""The report's claims with our verdicts, and the contradictions within it."""
+
+from typing import Final
+
+import streamlit as st
+
+from pages.ui.cached import findings_of_study
+from pages.ui.pictures import plain
+from pages.ui.table import download_table
+from pneumo_core.evaluation.findings import Contrast, Findings
+from pneumo_core.reference import INCONSISTENCIES
+from pneumo_core.reporting.reference_blocks import inconsistencies
+from pneumo_core.reporting.report_claims import Evidence, ReportClaim, Standing, claims_table, report_claims
+from pneumo_core.runs.recommended import recommended
+
+_BADGES: Final = {
+    Standing.HOLDS: "green-badge[:material/check: holds]",
+    Standing.PARTLY: "orange-badge[:material/contrast: holds in part]",
+    Standing.FAILS: "red-badge[:material/close: does not hold]",
+    Standing.OPEN: "gray-badge[:material/help: not shown]",
+    Standing.UNKNOWN: "gray-badge[:material/block: cannot be checked]",
+}
+
+
+def claims_panel() -> None:
+    """Each claim, where it stands in the report, our verdict, and its evidence."""
+    found = findings_of_study()
+    claims = report_claims(found)
+    counts = ", ".join(
+        f"{count} {standing.value}"
+        for standing in Standing
+        if (count := sum(one.standing is standing for one in claims))
+    )
+    st.caption(
+        f"{len(claims)} claims: {counts}. 'Not shown': the evidence does not decide it. Ours are published runs on half of the "
+        "test images, with 95 % intervals over patients."
+    )
+    for claim in claims:
+        _show(claim, found)
+    download_table(claims_table(found))
+
+
+def contradictions_panel() -> None:
+    """Contradictions within the report, or between it and its data or software."""
+    st.caption(
+        "Each was verified: counts by adding, tables by enumerating every 2x2 table, parameters by the layers' sizes."
+    )
+    for item in INCONSISTENCIES:
+        with st.expander(item.title):
+            st.markdown(
+                f"**It says.** {plain(item.says)}\n\n**Facts.** {plain(item.so)}\n\n**Consequence.** {plain(item.matters)}"
+            )
+    download_table(inconsistencies())
+
+
+def _show(claim: ReportClaim, found: Findings) -> None:
+    with st.container(border=True, gap="xsmall"):
+        st.markdown(f"**“{plain(claim.claim)}”** :{_BADGES[claim.standing]}")
+        st.markdown(plain(claim.reason))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(plain(claim.place))
+            page, query = _link(claim.evidence, found)
+            icon = ":material/arrow_forward:"
+            st.page_link(page, label=f"Evidence: {claim.evidence.value}", icon=icon, query_params=query)
+
+
+def _link(evidence: Evidence, found: Findings) -> tuple[str, dict[str, str]]:
+    """Page and query of a verdict's evidence."""
+    run = recommended().classifier
+    return {
+        Evidence.FIGURES: ("pages/report.py", {"show": "Its figures beside ours"}),
+        Evidence.CONTRADICTIONS: ("pages/report.py", {"show": "Contradictions"}),
+        Evidence.BALANCING: ("pages/compare.py", _sides(found.balancing)),
+        Evidence.NETWORKS: ("pages/compare.py", _sides(found.networks)),
+        Evidence.DATA: ("pages/dataset.py", {}),
+        Evidence.NETWORK: ("pages/train.py", {"show": "The network"}),
+        Evidence.MODEL: ("pages/evaluate.py", {"run": run} if run else {}),
+    }[evidence]
+
+
+def _sides(contrasts: tuple[Contrast, ...]) -> dict[str, str]:
+    if not contrasts:
+        return {}
+    first = contrasts[0]
+    return {"a": ",".join(first.a.run_ids), "b": ",".join(first.b.run_ids)}
