@@ -61,11 +61,11 @@ def forest_figure(marks: Sequence[Mark], *, title: str, zero: bool = False, comp
         )
     if zero:
         figure.add_vline(x=0, line={"dash": "dot", "color": REFERENCE})
-    names = [row.replace(", ", "<br>") for row in rows]
+    names = rows if compact else [row.replace(", ", "<br>") for row in rows]
     figure.update_yaxes(
         tickvals=list(range(len(rows))), ticktext=names, range=[len(rows) - 0.5, -0.5], showgrid=False, zeroline=False
     )
-    figure.update_xaxes(title_text=title, zeroline=False)
+    figure.update_xaxes(title_text=title, zeroline=False, nticks=5 if compact else 10)
     lines = len(rows) * max(1, len(series))
     # On a card each entry of the legend has a line of its own.
     above = (20 * len(series) if compact else 30) if len(series) > 1 else 0

@@ -12,7 +12,7 @@ from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.evaluation.findings import SCHEMA, Arm, Contrast, Findings, Source, Transfer
 from pneumo_core.evaluation.plain import decode, encode
-from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
+from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups, side_of
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.records import Architecture, Estimate, Metric, NotApplicable, Split
 from pneumo_core.runs import store
@@ -74,7 +74,9 @@ def _computed(sources: tuple[Source, ...]) -> Findings:
         sides = _arm(comparison.a), _arm(comparison.b)
         arms |= {side.run_ids: side for side in sides}
         balancing.append(_contrast(comparison, *sides))
-    arms |= {ids: _single(store.find_run(ids[0])) for ids in known if ids not in arms and len(ids) == 1}
+    # One run's figures as its own report has them.
+    alone = [ids for ids in known if ids not in arms]
+    arms |= {ids: _arm(side_of(ids)) if len(ids) > 1 else _single(store.find_run(ids[0])) for ids in alone}
     first, second = (
         next((arm for arm in arms.values() if _key(arm) == (network, Preset.REPORT, Balance.NONE)), None)
         for network in (Architecture.BASELINE, Architecture.VGG16)

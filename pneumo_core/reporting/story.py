@@ -103,9 +103,8 @@ def reproduction(findings: Findings) -> Card | NotApplicable:
         title,
         value_text(Metric.ACCURACY, found),
         interval_text(Metric.ACCURACY, found),
-        f"accuracy of the {_runs(first)} by the report's procedure, {_where(first)}",
+        f"accuracy of the {_runs(first)} by the report's procedure; {_where(first)}",
         tuple(marks),
-        "The report gives no intervals. The procedure with held-out patients, 'sound', also differs in other settings.",
     )
 
 
@@ -122,17 +121,15 @@ def balancing(findings: Findings) -> Card | NotApplicable:
     elif claimed:
         title = f"Generated images lower accuracy{some}"
     unsure = [_row(one.a) for one in findings.balancing if not one.claimed and _leaves_out_0(one.accuracy)]
-    note = (
-        f"{' and '.join(unsure)}: the interval over patients leaves out 0, that over seeds does not." if unsure else ""
-    )
+    note = f"{' and '.join(unsure)}: the interval leaves out 0 over patients, but not over seeds." if unsure else ""
     marks = [
         Mark(_row(one.a), DIFFERENCE, replace(one.accuracy, **{end: 100 * getattr(one.accuracy, end) for end in _ENDS}))
         for one in findings.balancing
         if isinstance(one.accuracy, Estimate)
     ]
     words = (
-        f"accuracy of the {NETWORKS[first.a.architecture]}: {len(first.b.run_ids)} runs with DCGAN images against "
-        f"{len(first.a.run_ids)} without, {_where(first.b)}"
+        f"accuracy of the {NETWORKS[first.a.architecture]}, {len(first.b.run_ids)} runs with DCGAN images against "
+        f"{len(first.a.run_ids)} without; {_where(first.b)}"
     )
     value, interval = "n/a", ""
     if isinstance(first.accuracy, Estimate):
@@ -157,7 +154,7 @@ def transfer(findings: Findings, recommended: str | None) -> Card | NotApplicabl
     first = known[0]
     which = "the recommended model" if first.run_id == recommended else f"the {NETWORKS[first.architecture]}"
     n = f", n = {first.test.n:,}" if isinstance(first.test, Estimate) else ""
-    words = f"of normal X-rays are called NORMAL by {which}, test{n}; on validation {percent_text(first.val)}"
+    words = f"of normal X-rays are called NORMAL by {which}; test{n}. On validation, {percent_text(first.val)}"
     value, interval = value_text(Metric.SPECIFICITY, first.test), interval_text(Metric.SPECIFICITY, first.test)
     return Card(title, value, interval, words, tuple(marks))
 

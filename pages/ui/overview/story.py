@@ -41,13 +41,14 @@ def show_forest() -> None:
         return
     st.header("Accuracy on test, with and without generated images")
     chart(
-        forest_figure(marks, title="accuracy on test, %"),
+        forest_figure(marks, title="accuracy, %"),
         forest_table(marks),
         title="Accuracy on test",
         where="test, published runs, 95 % intervals over patients",
         caption="Means over the runs, which differ in their seed. 'report' repeats the procedure of 2020, which selects its "
-        "epoch on the test images, so its figures are optimistic; 'sound' selects everything on held-out patients. Intervals "
-        "that overlap do not prove that two procedures are equal.",
+        "epoch on the test images, so its figures are optimistic; 'sound' selects everything on held-out patients, and differs "
+        "in other settings too. The report gives no intervals. Intervals that overlap do not prove that two procedures are "
+        "equal.",
     )
 
 
@@ -59,8 +60,8 @@ def _links(found: Findings) -> tuple[_Link, ...]:
         sides = {"a": ",".join(first.a.run_ids), "b": ",".join(first.b.run_ids)}
     run = recommended().classifier
     return (
-        _Link("pages/report.py", "The report, claim by claim", {}, "accuracy on test, %"),
-        _Link("pages/compare.py", "Compare them", sides, "difference in accuracy, points", zero=True),
+        _Link("pages/report.py", "The report, claim by claim", {}, "accuracy, %"),
+        _Link("pages/compare.py", "Compare them", sides, "points", zero=True),
         _Link("pages/evaluate.py", "See the model's figures", {"run": run} if run else {}, "specificity, %"),
     )
 
@@ -68,7 +69,7 @@ def _links(found: Findings) -> tuple[_Link, ...]:
 def _show_card(card: Card, link: _Link) -> None:
     st.subheader(card.title, anchor=False)
     st.metric(card.title, card.value, label_visibility="collapsed")
-    st.caption(plain(f"95 % interval {card.interval}: {card.words}. {card.note}"))
+    st.caption(plain(f"95 % interval {card.interval}; {card.words}. {card.note}"))
     figure = forest_figure(card.marks, title=link.axis, zero=link.zero, compact=True)
     st.plotly_chart(figure, config={"displayModeBar": False}, key=link.axis, alt=f"{card.title}. {_alt(card)}")
     st.page_link(link.page, label=link.label, icon=":material/arrow_forward:", query_params=link.query)

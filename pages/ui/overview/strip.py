@@ -9,7 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pages.ui.cached import loaded_classifier, samples_of
+from pages.ui.cached import loaded_classifier, of_runs, samples_of
 from pages.ui.known import phantom_sample
 from pages.ui.pictures import bounded, plain
 from pages.ui.state import current_index
@@ -26,9 +26,16 @@ def show_strip() -> None:
     """Three pictures of what the app works with; what cannot be shown is left out."""
     named = recommended()
     images = [*_image_and_heatmap(named), *_generated(named)]
-    grid = st.grid(len(images) or 1, min_column_width=150, gap="small")
-    for pixels, caption in images:
-        grid.image(pixels, caption=plain(caption), alt=caption, width=_SIDE)
+    with st.container(horizontal=True, gap="small"):
+        for pixels, caption in images:
+            st.image(_square(pixels), caption=plain(caption), alt=caption, width=_SIDE)
+
+
+def _square(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The middle of an image, so that all stand at one height."""
+    side = min(pixels.shape[:2])
+    top, left = ((length - side) // 2 for length in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side]
 
 
 def _image_and_heatmap(named: Recommended) -> list[tuple[NDArray[np.uint8], str]]:
@@ -45,7 +52,7 @@ def _image_and_heatmap(named: Recommended) -> list[tuple[NDArray[np.uint8], str]
             what = "X-ray of the test split, labeled PNEUMONIA"
         found = [(pixels, what)]
         if named.classifier:
-            found.append(_heatmap(named.classifier, content, pixels, is_phantom=row is None))
+            found.append(_heatmap(named.classifier, hash(content), content, pixels, is_phantom=row is None))
     except PneumoError:  # The pages that need images say what is wrong with them.
         return []
     return found
@@ -57,23 +64,29 @@ def _first_sick(index: DataIndex) -> "pd.Series[Any] | None":
     return None if rows.empty else rows.iloc[0]
 
 
+@of_runs(st.cache_data, max_entries=2, show_spinner=False)
 def _heatmap(
-    run_id: str, content: bytes, pixels: NDArray[np.uint8], *, is_phantom: bool
+    run_id: str,
+    key: int,  # noqa: ARG001  Stands for the image in the cache's key.
+    _content: bytes,
+    _pixels: NDArray[np.uint8],
+    *,
+    is_phantom: bool,
 ) -> tuple[NDArray[np.uint8], str]:
-    """Grad-CAM of the recommended model over the image, and its caption."""
+    """Grad-CAM of the recommended model over an image of the data set, and its caption."""
     from pneumo_core.inference.classify import classify
     from pneumo_core.inference.heatmap import heatmap
     from pneumo_core.inference.overlay import overlay
 
     model = loaded_classifier(run_id)
-    cam = classify(model, content, "image.png").cam
+    cam = classify(model, _content, "image.png").cam
     if cam is None:
-        return pixels, "no heat map: the recommended model refuses this image"
+        return _pixels, "no heat map: the recommended model refuses this image"
     # A model of X-rays finds little in a drawing, so the map is stretched to be seen.
     scale = NotApplicable("a phantom is no X-ray") if is_phantom else model.heat_scale
-    height, width = pixels.shape
+    height, width = _pixels.shape
     words = "what the recommended model looks at (Grad-CAM)" + ", stretched to its own maximum" * is_phantom
-    return overlay(pixels, heatmap(cam, scale, width, height), opacity=0.5), words
+    return overlay(_pixels, heatmap(cam, scale, width, height), opacity=0.5), words
 
 
 def _generated(named: Recommended) -> list[tuple[NDArray[np.uint8], str]]:

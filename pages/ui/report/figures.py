@@ -1,6 +1,6 @@
 """The report's figures beside ours, its other numbers, and the two protocols."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
@@ -13,7 +13,7 @@ from pneumo_core.evaluation.against_report import against_report, counterpart, m
 from pneumo_core.evaluation.comparison import Side
 from pneumo_core.inference.compared import Group, groups
 from pneumo_core.records import Architecture, NotApplicable
-from pneumo_core.reference import REPORT_FIGURES, ReportRun
+from pneumo_core.reference import REPORT_FIGURES, REPORT_RUNS, ReportRun
 from pneumo_core.reporting.published_results import OFFICIAL_IMAGES
 from pneumo_core.reporting.reference_blocks import parameters_table, report_table
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
@@ -33,7 +33,7 @@ def figures_panel() -> None:
         st.info("No finished run reproduces a training of the report. Train one on X-rays with the preset 'report'.")
         st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")
         return
-    chosen = _choose(list(known))
+    chosen = _choose(known)
     show_beside_report(side_of_runs(chosen), known[chosen], find_run(chosen[0]))
 
 
@@ -57,7 +57,7 @@ def show_beside_report(side: Side, run: ReportRun, directory: RunDirectory) -> N
     st.markdown("\n".join(f"- {plain(note)}" for note in notes))
 
 
-def _choose(known: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+def _choose(known: Mapping[tuple[str, ...], ReportRun]) -> tuple[str, ...]:
     """The runs to show, in the address (``?ours=ID,ID``)."""
     names = {group.run_ids: _name(group) for group in groups()}
     texts = {",".join(ids): ids for ids in known}
@@ -65,9 +65,9 @@ def _choose(known: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     if requested is not None and requested not in texts:
         there = f"There are {len(texts)} runs or groups of runs that reproduce a training of the report."
         bad_link("such group of runs", requested, there, button="Show the first", names=["ours"])
-    first = min(known, key=lambda ids: "report" not in names[ids])
+    first = min(known, key=lambda ids: ("report" not in names[ids], REPORT_RUNS.index(known[ids])))
     place = list(known).index(texts[requested] if requested else first)
-    chosen = st.selectbox("Our runs", known, index=place, format_func=names.__getitem__)
+    chosen = st.selectbox("Our runs", list(known), index=place, format_func=names.__getitem__)
     st.query_params["ours"] = ",".join(chosen)
     return chosen
 

@@ -41,6 +41,7 @@ def test_both_sides_lead_the_table_and_say_whether_they_may_be_compared(no_publi
 
     def section(a: str, b: str) -> None:
         from pages.ui.compare.claims import published
+
         from pneumo_core.inference.compared import compare_runs
 
         published(compare_runs([a], [b]))

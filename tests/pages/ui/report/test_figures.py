@@ -24,6 +24,7 @@ GAN_RUN = "dcgan-0123456789ab"
 def opened(a: list[str], b: list[str], split: str = "test") -> AppTest:
     def section(a: list[str], b: list[str], split: str) -> None:
         from pages.ui.compare.report import ours_against_report
+
         from pneumo_core.inference.compared import compare_runs
         from pneumo_core.records import Split
 
