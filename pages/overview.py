@@ -39,7 +39,7 @@ with shown_errors():
         st.page_link("pages/dataset.py", label="Explore the data", icon=":material/photo_library:")
         st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
     st.caption(DISCLAIMER)
-    pictures = st.container()
+    show_strip()
     show_forest()
 
     st.header("Runs")
@@ -53,5 +53,3 @@ with shown_errors():
     else:
         data_badge(index)
         show_counts(index)
-    with pictures:  # Last, as the model must be loaded first.
-        show_strip()

@@ -25,9 +25,8 @@ from tests.waiting import app_test
 
 TABS = {
     # All but Images, whose heat maps ask the models.
-    "compare.py": (
-        "Curves", "Operating point", "Calibration", "Slices", "Against the report", "Published and claims", "Take away"
-    ),
+    "compare.py": ("Curves", "Operating point", "Calibration", "Slices", "Take away"),
+    "report.py": ("Its figures beside ours", "Contradictions", "Published results", "Claim checker"),
     "evaluate.py": ("Right and wrong calls", "Curves", "Training", "Images", "Take away"),
 }
 page = app_test(Path("app.py").resolve()).run()
@@ -53,7 +52,7 @@ for name in sorted(names, key=lambda name: name == "predict.py"):
         one.switch_page(f"pages/{name}").run()
         assert not one.exception, (tab, one.exception)
         # The claim checker's example is one that cannot be true, told as an error.
-        assert name == "compare.py" or not one.error, (tab, [error.value for error in one.error])
+        assert tab == "Claim checker" or not one.error, (tab, [error.value for error in one.error])
         told["loaded"][name] = sorted(sys.modules)
 print(json.dumps(told))
 """

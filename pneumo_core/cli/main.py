@@ -333,6 +333,7 @@ def runs_refresh(
     as_json: Json = False,
 ) -> None:
     """Bring finished runs, published ones included, up to the facts that this version stores."""
+    from pneumo_core.inference.examples import store_examples  # noqa: PLC0415
     from pneumo_core.inference.findings import store_findings  # noqa: PLC0415
     from pneumo_core.inference.refresh import line, refresh  # noqa: PLC0415
 
@@ -342,8 +343,9 @@ def runs_refresh(
             results.append(refresh(run, progress))
             if not as_json:
                 typer.echo(line(results[-1]))
-    if any(result.is_published and result.made for result in results):
+    if not runs:
         store_findings()
+        store_examples()
     if as_json:
         print_result([asdict(result) for result in results], as_json=True)
     if failed := [result.run_id for result in results if result.error]:

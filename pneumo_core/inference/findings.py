@@ -43,7 +43,8 @@ def findings() -> Findings:
 def store_findings() -> Findings:
     """Compute the findings if the runs have changed, and store them beside the runs; see `findings` for the errors."""
     found = findings()
-    write_json(_path(), encode(found))
+    if not is_there(_path()) or read_json(_path()) != encode(found):
+        write_json(_path(), encode(found))
     return found
 
 

@@ -1,10 +1,15 @@
 """The runs that pages and commands open with, named by one file beside the published runs."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
 
 from pneumo_core.errors import CorruptError
 from pneumo_core.runs import store
 from pneumo_core.runs.files import is_there, read_json
+
+EXAMPLES: Final = ("phantom", "heatmap", "generated")
+"""Pictures that show what the recommended runs do, all synthetic; `inference.examples` makes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +48,21 @@ def recommended() -> Recommended:
         name: run if is_there(store.published_root() / run / "manifest.json") else None for name, run in content.items()
     }
     return Recommended(**there)
+
+
+def examples_root() -> Path:
+    """Folder of the pictures."""
+    return store.published_root() / "examples"
+
+
+def example_pictures() -> tuple[Path, ...]:
+    """Files of the recommended runs' pictures, in the order of `EXAMPLES`; none where they were not made for these runs.
+
+    Raises:
+        CorruptError: Their list, or that of the recommended runs, is damaged.
+        StoreError: It cannot be read.
+    """
+    made = examples_root() / "examples.json"
+    if not is_there(made) or read_json(made) != asdict(recommended()):
+        return ()
+    return tuple(examples_root() / f"{name}.png" for name in EXAMPLES)

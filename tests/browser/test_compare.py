@@ -22,8 +22,6 @@ TABS = (
     "Operating point",
     "Calibration",
     "Slices",
-    "Against the report",
-    "Published and claims",
     "Take away",
 )
 

@@ -33,8 +33,6 @@ TABS = (
     "Operating point",
     "Calibration",
     "Slices",
-    "Against the report",
-    "Published and claims",
     "Take away",
 )
 TABS_OF_ONE_PAIR = ("Curves", "Images", "Operating point", "Calibration", "Slices")

@@ -1,9 +1,22 @@
-"""Overview in its states: nothing there yet, a finished run, a damaged one."""
+"""Overview: the study's findings from the published evidence, runs by group, and its states without them."""
 
 from pathlib import Path
 
+import numpy as np
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.presets import preset_config
+from pneumo_core.evaluation.report import report_from_dict
+from pneumo_core.evaluation.wording import percent
+from pneumo_core.inference.findings import findings
+from pneumo_core.records import Architecture, NotApplicable, RunState, Split
+from pneumo_core.reporting.story import cards
+from pneumo_core.runs.files import read_json
+from pneumo_core.runs.recommended import recommended
+from pneumo_core.runs.store import find_run, run_directory
+from tests.pages.ui.finished_runs import finish
 from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -13,24 +26,84 @@ def opened() -> AppTest:
     return app_test(ROOT / "app.py").run()
 
 
-def test_with_nothing_set_up_it_shows_phantoms_and_says_what_to_do(no_published: Path) -> None:
+def plain(text: str) -> str:
+    return text.replace("\\", "")
+
+
+def test_with_nothing_connected_it_tells_the_three_findings() -> None:
     page = opened()
     assert not page.exception
     assert not page.error
-    assert any("phantom" in badge.value for badge in page.markdown)
-    assert [info.value for info in page.info] == ["No run yet. On Train, the quick preset takes about a minute."]
-    assert "Not a medical device" in " ".join(caption.value for caption in page.caption)
+    said = cards(findings(), recommended().classifier)
+    assert [heading.value for heading in page.subheader][:3] == [card.title for card in said]
+    assert [metric.value for metric in page.metric][:3] == [card.value for card in said]
+    captions = plain("\n".join(caption.value for caption in page.caption))
+    for card in said:
+        assert f"95 % interval {card.interval}; {card.words}" in captions
+    assert len(page.get("plotly_chart")) == 4
+    assert "Not a medical device" in captions
+    primary = [button.label for button in page.button if button.proto.type == "primary"]
+    assert primary == ["Try it on an X-ray"]
 
 
-def test_a_finished_run_is_shown_with_interval_n_and_what_chose_it(with_finished_run) -> None:
+def test_the_strip_shows_a_phantom_its_heat_map_and_a_generated_image() -> None:
+    pictures = [image for block in opened().get("image") for image in block.proto.imgs]
+    captions = [plain(image.caption) for image in pictures]
+    assert [caption.split(" ", 1)[0] for caption in captions] == ["phantom", "what", "generated"]
+    assert all("synthetic" in captions[place] for place in (0, 2))
+
+
+def test_the_button_leads_to_predict() -> None:
+    page = opened()
+    next(button for button in page.button if button.label == "Try it on an X-ray").click()
+    assert page.run().title[0].value == "Predict"
+
+
+def test_with_nothing_at_all_it_says_what_to_do(no_published: Path) -> None:
+    page = opened()
+    assert not page.exception
+    assert not page.error
+    infos = [plain(info.value) for info in page.info]
+    assert infos[:3] == [
+        "Not applicable: no run by the report's procedure is published.",
+        "Not applicable: no pair of runs without and with generated images is published.",
+        "Not applicable: no run with validation patients is published.",
+    ]
+    assert infos[3] == "No run yet. On Train, the quick preset takes about a minute."
+    assert any("phantom" in plain(markdown.value) for markdown in page.markdown)
+
+
+def test_a_finished_run_is_a_row_with_interval_n_and_what_it_was_selected_on(with_finished_run) -> None:
     page = opened()
     assert not page.exception
     (row,) = page.dataframe[0].value.to_dict("records")
-    assert row["state"] == "succeeded"
-    assert " to " in row["test accuracy"]
+    report = report_from_dict(read_json(find_run(with_finished_run.run_id).report))
+    accuracy, auroc = report.splits[Split.TEST].accuracy, report.splits[Split.TEST].auroc
+    assert list(row["state"]) == ["succeeded"]
+    assert row["seeds"] == 1
+    assert row["accuracy, %"] == pytest.approx(100 * accuracy.value)
+    assert (
+        row["from to"] == f"{percent(accuracy.low).removesuffix(' %')} to {percent(accuracy.high).removesuffix(' %')}"
+    )
+    assert isinstance(auroc, NotApplicable), "too few patients"
+    assert row["AUROC"] is None or np.isnan(row["AUROC"])
+    assert row["AUROC, from to"] == f"n/a: {auroc.reason}"
     images = [path for path in with_finished_run.data.glob("test/*/*") if path.is_file()]
     assert row["n"] == f"{len(images)}"
-    assert row["selected on"] == "validation patients"
+    assert row["selected on"] == "validation"
+
+
+def test_seeds_are_folded_to_their_mean_least_and_greatest(no_published: Path) -> None:
+    runs = [finish(preset_config(Architecture.BASELINE, Preset.REPORT, seed=seed)) for seed in range(3)]
+    finish(preset_config(Architecture.BASELINE, Preset.SOUND))
+    values = [report_from_dict(read_json(run_directory(run).report)).splits[Split.TEST].accuracy.value for run in runs]
+    table = opened().dataframe[0].value
+    row = table[table["seeds"] == 3].iloc[0]
+    assert len(table) == 2
+    assert row["accuracy, %"] == pytest.approx(100 * sum(values) / 3)
+    assert row["from to"] == f"{100 * min(values):.1f} to {100 * max(values):.1f}"
+    assert min(values) != max(values)
+    assert row["selected on"] == "test"
 
 
 def test_a_damaged_run_is_told_in_its_row(with_finished_run) -> None:
@@ -39,5 +112,10 @@ def test_a_damaged_run_is_told_in_its_row(with_finished_run) -> None:
     page = opened()
     assert not page.exception
     (row,) = page.dataframe[0].value.to_dict("records")
-    assert "SHA-256" in row["state"]
-    assert row["test accuracy"] == ""
+    assert list(row["state"]) == ["damaged"]
+
+
+def test_every_state_has_a_color() -> None:
+    from pages.ui.overview.runs import STATE_OPTIONS
+
+    assert set(STATE_OPTIONS) == {state.value for state in RunState} | {"damaged"}

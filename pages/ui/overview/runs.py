@@ -15,7 +15,8 @@ from pneumo_core.inference.compared import Group, groups
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.records import Metric, RunState, Split
 
-_COLORS = {"green": "green", "blue": "blue", "gray": "gray", "violet": "violet", "orange": "orange", "red": "red"}
+STATE_OPTIONS = {state.value: STATE_COLORS[state] for state in RunState} | {"damaged": "red"}
+"""States of the table with their colors."""
 
 
 def show_runs() -> None:
@@ -41,8 +42,6 @@ def _show_table(known: Sequence[RunView], classifiers: Sequence[RunView]) -> Non
         if view.run_id not in grouped:
             rows.append({"runs": run_name(view), "state": [view.state.value], "seeds": 1})
             members.append((view.run_id,))
-    states = [state.value for state in RunState] + ["damaged"]
-    colors = [_COLORS[STATE_COLORS[state]] for state in RunState] + ["red"]
     number = st.column_config.NumberColumn
     picked = st.dataframe(
         pd.DataFrame(rows),
@@ -52,7 +51,9 @@ def _show_table(known: Sequence[RunView], classifiers: Sequence[RunView]) -> Non
         on_select="rerun",
         selection_mode="single-row",
         column_config={
-            "state": st.column_config.MultiselectColumn(options=states, color=colors),
+            "state": st.column_config.MultiselectColumn(
+                options=list(STATE_OPTIONS), color=list(STATE_OPTIONS.values())
+            ),
             "accuracy, %": number(format="%.1f"),
             "AUROC": number(format="%.3f"),
         },

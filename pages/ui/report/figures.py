@@ -19,7 +19,7 @@ from pneumo_core.reporting.reference_blocks import parameters_table, report_tabl
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
 from pneumo_core.runs.submission import classifier_config
 
-_MODELS = {Architecture.BASELINE: "baseline CNN", Architecture.VGG16: "VGG16"}
+_MODELS = {Architecture.BASELINE: "Baseline CNN", Architecture.VGG16: "VGG16"}
 
 
 def figures_panel() -> None:
@@ -106,4 +106,5 @@ def others_frame(run: ReportRun, side: Side) -> pd.DataFrame:
 
 
 def _counterpart(group: Group) -> ReportRun | NotApplicable:
+    """The training of the report that a group reproduces; see `against_report.counterpart`."""
     return counterpart(classifier_config(find_run(group.run_ids[0])), is_phantom=group.is_phantom)

@@ -1,4 +1,4 @@
-"""Ours against the report: both sides, one side without a counterpart, phantoms, validation images, a group of seeds."""
+"""Our runs beside the report's: each training, a group of seeds, runs without a counterpart, phantoms."""
 
 import io
 from pathlib import Path
@@ -12,25 +12,30 @@ from pneumo_core.config.presets import preset_config
 from pneumo_core.evaluation.against_report import against_report
 from pneumo_core.inference.compared import compare_runs
 from pneumo_core.records import Architecture, Estimate
-from pneumo_core.reference import INCONSISTENCIES, REPORT_RUNS
+from pneumo_core.reference import REPORT_RUNS
 from pneumo_core.reporting.document import table_csv
 from pneumo_core.reporting.reference_blocks import parameters_table, report_table
 from tests.pages.ui.finished_runs import finish
 from tests.waiting import app_test
 
+ROOT = Path(__file__).resolve().parents[4]
 GAN_RUN = "dcgan-0123456789ab"
 
 
-def opened(a: list[str], b: list[str], split: str = "test") -> AppTest:
-    def section(a: list[str], b: list[str], split: str) -> None:
-        from pages.ui.compare.report import ours_against_report
+def opened(*runs: str) -> AppTest:
+    """The panel with these runs in the address."""
 
-        from pneumo_core.inference.compared import compare_runs
-        from pneumo_core.records import Split
+    def section() -> None:
+        from pages.ui.report.figures import figures_panel
 
-        ours_against_report(compare_runs(a, b, split=Split(split)))
+        figures_panel()
 
-    return app_test(section, args=(a, b, split)).run()
+    page = app_test(section)
+    if runs:
+        page.query_params["ours"] = ",".join(runs)
+    page.run()
+    assert not page.exception
+    return page
 
 
 def texts(page: AppTest) -> str:
@@ -43,29 +48,32 @@ def original(no_published: Path) -> str:
     return finish(preset_config(Architecture.BASELINE, Preset.REPORT))
 
 
-def test_both_sides_stand_beside_their_training_of_the_report(original: str) -> None:
-    balanced = finish(preset_config(Architecture.BASELINE, Preset.SOUND, balance=Balance.GAN, gan_run=GAN_RUN))
-    page = opened([original], [balanced])
-    assert not page.exception
-    first, others, second, _ = (frame.value for frame in page.dataframe)
-    assert first["figure"].tolist()[:2] == ["accuracy", "precision 0"]
-    assert first["report"].tolist()[:2] == ["0.90", "0.95"]
-    assert first["figure"].iloc[-1] == "loss"
-    assert second["report"].iloc[0] == "0.88"
-    assert set(second["place"]) == {"section 5, Figure 9"}
+def test_a_run_stands_beside_its_training_of_the_report(original: str) -> None:
+    page = opened(original)
+    figures, others = (frame.value for frame in page.dataframe)
+    assert figures["figure"].tolist()[:2] == ["accuracy", "precision 0"]
+    assert figures["report"].tolist()[:2] == ["0.90", "0.95"]
+    assert figures["figure"].iloc[-1] == "loss"
     ours = dict(zip(others["number"], others["ours"], strict=True))
     assert (ours["support 0"], ours["support 1"], ours["support"]) == ("20", "40", "60")
     assert int(ours["true 0"]) + int(ours["false 1"]) == 20
     said = texts(page)
-    assert "baseline CNN, original images" in said
-    assert "original and generated images" in said
+    assert "Baseline CNN, original images" in said
     assert "test, selected on test" in said
     assert "n = 60 test images" in said
-    assert "Notes on A" in said, "one was selected on test and the other was not"
-    assert "Notes on B" in said
-    for item in INCONSISTENCIES:
-        assert item.title in said
-    assert [table.value["equal"].tolist() for table in page.table] == [["yes"] * 3] * 2
+    assert "Ours did the same, so both are optimistic" in said
+    assert [table.value["equal"].tolist() for table in page.table] == [["yes"] * 3]
+    assert len(page.get("download_button")) == 1
+
+
+def test_a_balanced_run_stands_beside_the_balanced_training(no_published: Path) -> None:
+    page = opened(finish(preset_config(Architecture.BASELINE, Preset.SOUND, balance=Balance.GAN, gan_run=GAN_RUN)))
+    figures = page.dataframe[0].value
+    assert figures["report"].iloc[0] == "0.88"
+    assert set(figures["place"]) == {"section 5, Figure 9"}
+    said = texts(page)
+    assert "original and generated images" in said
+    assert "Ours selected everything on patients held out of training" in said
 
 
 def test_the_file_holds_the_numbers_of_the_table(original: str) -> None:
@@ -92,47 +100,32 @@ def test_parameters_are_told_apart() -> None:
     assert rows["not trainable"] == ("448", "677,329", "no")
 
 
-def test_notes_that_hold_for_both_sides_stand_once(original: str) -> None:
-    page = opened([original], [finish(preset_config(Architecture.BASELINE, Preset.REPORT, seed=1))])
-    assert "Notes on A and B" in texts(page)
-    assert len(page.get("download_button")) == 2
+def test_original_baseline_runs_of_the_reports_procedure_come_first(original: str) -> None:
+    finish(preset_config(Architecture.VGG16, Preset.REPORT))
+    finish(preset_config(Architecture.BASELINE, Preset.SOUND))
+    page = opened()
+    assert page.selectbox[0].value == (original,)
+    assert len(page.selectbox[0].options) == 3
 
 
 @pytest.mark.parametrize("arm", [Balance.CLASS_WEIGHT, Balance.OVERSAMPLE])
-def test_an_arm_that_the_report_has_not_says_so(original: str, arm: Balance) -> None:
-    page = opened([original], [finish(preset_config(Architecture.BASELINE, Preset.REPORT, balance=arm))])
-    assert not page.exception
-    (words,) = [info.value for info in page.info]
-    assert "B has no counterpart" in words
-    assert arm.value.split("-")[0] in words
-    assert len(page.dataframe) == 2
-    assert len(page.table) == 1
+def test_an_arm_that_the_report_has_not_is_not_offered(original: str, arm: Balance) -> None:
+    finish(preset_config(Architecture.BASELINE, Preset.REPORT, balance=arm))
+    assert len(opened().selectbox[0].options) == 1
 
 
 def test_phantoms_have_no_counterpart(no_published: Path) -> None:
-    runs = [finish(preset_config(Architecture.BASELINE, Preset.REPORT, seed=seed), is_phantom=True) for seed in (0, 1)]
-    page = opened(runs[:1], runs[1:])
-    assert not page.exception
-    assert len(page.info) == 2
-    assert all("phantoms" in info.value for info in page.info)
+    finish(preset_config(Architecture.BASELINE, Preset.REPORT), is_phantom=True)
+    page = app_test(ROOT / "app.py")
+    page.query_params["show"] = "Its figures beside ours"
+    page.switch_page("pages/report.py").run()
+    (info,) = page.info
+    assert "Train one on X-rays" in info.value
     assert not page.dataframe
-    assert not page.get("download_button")
-    assert INCONSISTENCIES[0].title in texts(page)
-
-
-def test_on_validation_images_no_figure_is_set_beside_the_reports(no_published: Path) -> None:
-    runs = [finish(preset_config(Architecture.BASELINE, Preset.SOUND, seed=seed)) for seed in (0, 1)]
-    page = opened(runs[:1], runs[1:], "val")
-    assert not page.exception
-    assert any("are from test images" in info.value for info in page.info)
-    assert not page.dataframe
-    assert len(page.table) == 2, "parameters do not depend on the images"
 
 
 def test_a_group_of_seeds_is_a_mean_and_has_no_one_confusion_matrix(original: str) -> None:
-    seeds = [original, finish(preset_config(Architecture.BASELINE, Preset.REPORT, seed=1))]
-    page = opened(seeds, [finish(preset_config(Architecture.BASELINE, Preset.SOUND))])
-    assert not page.exception
+    page = opened(original, finish(preset_config(Architecture.BASELINE, Preset.REPORT, seed=1)))
     assert "n = 60 test images, mean of 2 runs" in texts(page)
     others = page.dataframe[1].value
     assert others.loc[others["number"] == "true 0", "ours"].tolist() == [""]

@@ -7,15 +7,17 @@ from streamlit.testing.v1 import AppTest
 
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.presets import preset_config
-from pneumo_core.records import Architecture
+from pneumo_core.inference.compared import side_of
+from pneumo_core.records import Architecture, Split
 from pneumo_core.reference import FINDINGS, PUBLISHED
+from pneumo_core.reporting.published_results import published_table
 from tests.pages.ui.finished_runs import finish
 from tests.waiting import app_test
 
 
 def checker() -> AppTest:
     def section() -> None:
-        from pages.ui.compare.claims import claim_checker
+        from pages.ui.report.published import claim_checker
 
         claim_checker()
 
@@ -33,35 +35,37 @@ def plain(text: str) -> str:
 
 
 @pytest.mark.parametrize("is_phantom", [False, True])
-def test_both_sides_lead_the_table_and_say_whether_they_may_be_compared(no_published: Path, is_phantom: bool) -> None:
-    runs = [
-        finish(preset_config(Architecture.BASELINE, preset), is_phantom=is_phantom)
-        for preset in (Preset.REPORT, Preset.SOUND)
-    ]
-
-    def section(a: str, b: str) -> None:
-        from pages.ui.compare.claims import published
-
-        from pneumo_core.inference.compared import compare_runs
-
-        published(compare_runs([a], [b]))
-
-    page = app_test(section, args=tuple(runs)).run()
-    assert not page.exception
-    table = page.table[0].value.map(plain)
-    assert len(table) == 2 + len(PUBLISHED)
-    assert "(https://doi.org/10.1016/j.cell.2018.02.010)" in page.table[0].value["source"].iloc[2]
-    assert table["source"].tolist()[:2] == ["A, ours", "B, ours"]
+def test_ours_lead_the_table_and_say_whether_they_may_be_compared(no_published: Path, is_phantom: bool) -> None:
+    runs = [finish(preset_config(Architecture.BASELINE, preset)) for preset in (Preset.REPORT, Preset.SOUND)]
+    sides = [(name, side_of([run]), is_phantom) for name, run in zip(("A", "B"), runs, strict=True)]
+    table = published_table(sides, Split.TEST)
     expected = "no: phantoms" if is_phantom else "no: 60 images, not 624"
-    assert table["comparable"].tolist()[:2] == [expected] * 2
-    assert "optimistic" in table["note"].iloc[0]
-    assert table["note"].iloc[1] == ""
-    assert "(" in table["accuracy"].iloc[0], "ours have intervals"
-    kermany = table[table["source"].str.startswith("[Kermany et al. 2018]")].iloc[0]
-    assert kermany[["accuracy", "sensitivity", "specificity", "AUROC", "comparable", "accuracy is"]].tolist() == [
+    first, second = (dict(zip(table.data.columns, row, strict=True)) for row in table.data.rows[:2])
+    assert (first["source"], second["source"]) == ("A", "B")
+    assert first["comparable"] == second["comparable"] == expected
+    assert (first["selected on"], second["selected on"]) == ("test", "validation")
+    assert (first["note"], second["note"]) == ("Optimistic.", "")
+    assert "(" in first["accuracy"], "ours have intervals"
+    theirs = [dict(zip(table.data.columns, row, strict=True)) for row in table.data.rows[2:]]
+    assert len(theirs) == len(PUBLISHED)
+    kermany = theirs[0]
+    assert [
+        kermany[name] for name in ("accuracy", "sensitivity", "specificity", "AUROC", "comparable", "accuracy is")
+    ] == [
         *("92.8", "93.2", "90.1", "96.8", "official", "579 / 624"),
     ]
-    assert (table["comparable"] == "official").sum() == sum(result.comparable for result in PUBLISHED)
+    assert sum(row["comparable"] == "official" for row in theirs) == sum(result.comparable for result in PUBLISHED)
+
+
+def test_the_panel_links_its_sources_and_quotes_findings(no_published: Path) -> None:
+    def section() -> None:
+        from pages.ui.report.published import published_panel
+
+        published_panel()
+
+    page = app_test(section).run()
+    assert not page.exception
+    assert "(https://doi.org/10.1016/j.cell.2018.02.010)" in page.table[0].value["source"].iloc[0]
     said = plain("\n".join(item.value for item in page.markdown))
     assert all(finding.words in said for finding in FINDINGS)
 

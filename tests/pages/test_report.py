@@ -1,0 +1,88 @@
+"""The report's page: claims with verdicts and links, contradictions, figures, published results, claim checker."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pneumo_core.inference.findings import findings
+from pneumo_core.reference import INCONSISTENCIES, PUBLISHED
+from pneumo_core.reporting.report_claims import report_claims
+from tests.waiting import app_test
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def opened(**query: str) -> AppTest:
+    page = app_test(ROOT / "app.py")
+    page.query_params.update(query)
+    page = page.switch_page("pages/report.py").run()
+    assert not page.exception
+    return page
+
+
+def said(page: AppTest) -> str:
+    kinds = ("markdown", "caption", "info", "warning")
+    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
+
+
+def test_each_claim_has_its_place_verdict_reason_and_evidence() -> None:
+    page = opened()
+    text = said(page)
+    claims = report_claims(findings())
+    assert len(claims) == 10
+    for claim in claims:
+        assert claim.claim in text
+        assert claim.reason in text
+        assert claim.place in text
+    badges = [item.value for item in page.markdown if "-badge[" in item.value]
+    assert len(badges) == len(claims)
+    for claim, badge in zip(claims, badges, strict=True):
+        assert badge.endswith(f"{claim.standing.value}]")
+    links = [link.proto.label for link in page.get("page_link") if link.proto.label.startswith("Evidence")]
+    assert links == [f"Evidence: {claim.evidence.value}" for claim in claims]
+
+
+def test_contradictions_are_all_there() -> None:
+    page = opened(show="Contradictions")
+    assert [expander.label for expander in page.expander] == [item.title for item in INCONSISTENCIES]
+    assert len(INCONSISTENCIES) == 11
+
+
+def test_its_figures_stand_beside_the_published_runs() -> None:
+    page = opened(show="Its figures beside ours")
+    table = page.dataframe[0].value
+    assert table["report"].tolist()[:2] == ["0.90", "0.95"]
+    assert "test, selected on test" in said(page)
+    assert str(page.query_params["ours"]).count(",") == 2
+
+
+def test_a_link_to_unknown_runs_says_what_is_there_and_offers_it() -> None:
+    page = opened(show="Its figures beside ours", ours="baseline-000000000000")
+    (warning,) = [item.value.replace("\\", "") for item in page.warning]
+    assert "'baseline-000000000000'" in warning
+    assert "There are" in warning
+    assert not page.dataframe
+    page.button(key="instead of such group of runs").click()
+    page.run()
+    assert not page.warning
+    assert len(page.dataframe)
+
+
+def test_published_results_say_what_each_was_selected_on() -> None:
+    page = opened(show="Published results")
+    table = page.table[0].value.map(lambda text: text.replace("\\", ""))
+    theirs = table[~table["source"].eq("ours")]
+    assert theirs["selected on"].tolist() == [result.selected_on for result in PUBLISHED]
+    medvit = theirs[theirs["source"].str.contains("MedViTV2")]
+    assert medvit["accuracy"].tolist() == ["95.1", "96.5", "96.9", "97.3"]
+    assert set(medvit["selected on"]) == {"test"}
+    ours = table[table["source"].eq("ours")]
+    assert set(ours["selected on"]) == {"test", "validation"}
+    assert all("(" in text for text in ours["accuracy"])
+
+
+@pytest.mark.parametrize("show", ["Claims", "Its figures beside ours", "Published results"])
+def test_nothing_published_is_no_error(no_published: Path, show: str) -> None:
+    page = opened(show=show)
+    assert not page.error
