@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pages.ui.error_text import error_text
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import Preset, TrainConfig
 from pneumo_core.config.gan import GAN_PRESETS
@@ -43,8 +44,8 @@ STATE_COLORS = {
 
 
 def show_error(error: PneumoError | str) -> None:
-    """An error as it is: what it quotes may come from an address or a file, and must not be read as Markdown."""
-    st.error(plain(str(error)))
+    """An error; what it quotes may come from an address or a file, and is not read as Markdown."""
+    st.error(error_text(error))
 
 
 def bad_link(what: str, requested: str, there: str, *, button: str, names: Sequence[str]) -> NoReturn:

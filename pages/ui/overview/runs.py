@@ -7,8 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cached import report_of
-from pages.ui.components import STATE_COLORS, run_name
-from pages.ui.pictures import plain
+from pages.ui.components import STATE_COLORS, run_name, show_error
 from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.wording import folded_text
 from pneumo_core.inference.compared import Group, groups
@@ -94,7 +93,7 @@ def _show_members(opened: Sequence[RunView]) -> None:
             try:
                 part = report_of(view.run_id).splits.get(Split.TEST) if view.state is RunState.SUCCEEDED else None
             except PneumoError as error:
-                st.error(plain(str(error)))
+                show_error(error)
                 continue
             page = "pages/train.py" if part is None else "pages/evaluate.py"
             st.page_link(page, label=run_name(view), icon=":material/arrow_forward:", query_params={"run": view.run_id})

@@ -1,0 +1,42 @@
+"""Expected errors as people read them in the browser."""
+
+import re
+from pathlib import Path
+
+from pages.ui.pictures import plain
+from pneumo_core.errors import ConfigError, PneumoError
+from pneumo_core.settings import settings
+
+_PROJECT = Path(__file__).resolve().parents[2]
+_FILE = re.compile(r"[\w-]+\.\w+\b")
+
+
+def error_text(error: PneumoError | str) -> str:
+    """An error as Markdown: a capital first, no folder of the server, and what it quotes is not read as Markdown."""
+    return plain(_capital(without_folders(str(error))))
+
+
+def without_folders(text: str) -> str:
+    """Text in which the server's own folders have short names: where they lie is nobody's business but the host's."""
+    named: list[tuple[Path, str]] = [(_PROJECT, "."), (Path.home(), "~")]
+    try:
+        known = settings()
+    except ConfigError:  # It is the error that is shown.
+        known = None
+    if known is not None:
+        named.insert(0, (known.artifacts, "artifacts"))
+        if known.data is not None:
+            named.insert(0, (known.data, known.data.name))
+    for folder, name in named:
+        if len(folder.parts) > 1:
+            text = re.sub(rf"{re.escape(str(folder))}(?=/|['\"\s,;:)]|$)", name, text)
+    return text
+
+
+def _capital(text: str) -> str:
+    first = text.split(" ", 1)[0]
+    if _FILE.fullmatch(first):
+        return f"The file {text}"
+    if re.fullmatch(r"[a-z]+(_[a-z]+)+", first):
+        text = text.replace("_", " ", first.count("_"))
+    return text[:1].upper() + text[1:]
