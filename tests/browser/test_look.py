@@ -1,0 +1,131 @@
+"""Every page in both themes and at four widths: accessible by axe-core's rules, nothing cut off, nothing scrolls sideways."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Server
+from tests.browser.test_server import opened, settled
+from tests.waiting import PATIENCE_S
+
+pytestmark = pytest.mark.browser
+
+PAGES: Final = ("", "dataset", "augmentation", "train", "gan", "evaluate", "compare", "report", "predict")
+WIDTHS: Final = (390, 820, 1280, 1920)
+AXE: Final = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+
+STREAMLITS_OWN: Final = {}
+"""Violations in what Streamlit draws by itself and no setting changes, by rule, with a part of each element's HTML."""
+
+CUT_OFF = """
+() => {
+    const main = document.querySelector('[data-testid=stMain]');
+    const found = [];
+    const shown = (element) => element.checkVisibility() && element.getClientRects().length > 0;
+    const name = (element) => `${element.dataset.testid || element.tagName}: ${element.innerText.slice(0, 60)}`;
+    for (const whole of [document.documentElement, main]) {
+        if (whole.scrollWidth > whole.clientWidth + 1) found.push(`scrolls sideways by ${whole.scrollWidth - whole.clientWidth} px`);
+    }
+    const figures = '[data-testid=stMetricValue], [data-testid=stMetricLabel], [data-testid=stMetricValue] *, [data-testid=stMetricLabel] *';
+    for (const element of main.querySelectorAll(figures)) {
+        if (shown(element) && element.clientWidth && element.scrollWidth > element.clientWidth + 1) found.push(`cut off: ${name(element)}`);
+    }
+    for (const button of main.querySelectorAll('button[data-testid^=stBaseButton], a[data-testid^=stPageLink]')) {
+        if (!shown(button) || !button.innerText.trim()) continue;
+        const outer = button.getBoundingClientRect();
+        for (const text of button.querySelectorAll('p, span')) {
+            if (!shown(text) || !text.innerText.trim()) continue;
+            const inner = text.getBoundingClientRect();
+            const outside = inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.width < 2;
+            if (outside || text.scrollWidth > text.clientWidth + 1 && getComputedStyle(text).overflowX !== 'visible')
+                found.push(`clipped: ${name(button)}`);
+        }
+    }
+    return [...new Set(found)];
+}
+"""
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def themed(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(color_scheme=request.param, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(1000 * PATIENCE_S)
+    yield context.new_page()
+    context.close()
+
+
+def violations(page: Page) -> list[str]:
+    """Serious and critical violations of axe-core's rules, without Streamlit's own."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    result: dict[str, Any] = page.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        f"{rule['id']} ({rule['impact']}): {node['html'][:200]} {node['failureSummary'][:300]}"
+        for rule in result["violations"]
+        if rule["impact"] in {"serious", "critical"}
+        for node in rule["nodes"]
+        if not any(part in node["html"] for part in STREAMLITS_OWN.get(rule["id"], ()))
+    ]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_has_a_serious_barrier_or_cuts_anything_off(server: Server, themed: Page, name: str) -> None:
+    page = opened(themed, server, f"/{name}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert violations(page) == []
+    cut = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        settled(page)
+        cut |= {f"{width} px": found} if (found := _stable(page)) else {}
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert cut == {}
+
+
+def _stable(page: Page) -> list[str]:
+    """What is cut off once the layout has stopped moving."""
+    before, height = None, -1
+    while (
+        now := page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    ) != height or before is None:
+        height = now
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        before = True
+    return page.evaluate(CUT_OFF)
+
+
+def test_each_page_has_its_title_in_the_browser(server: Server, page: Page) -> None:
+    titles = {"": "Pneumo Study", "gan": "GAN lab · Pneumo Study", "report": "The report · Pneumo Study"}
+    for name in PAGES:
+        opened(page, server, f"/{name}")
+        expect(page).to_have_title(titles.get(name, f"{name.capitalize()} · Pneumo Study"))
+
+
+def test_every_link_of_the_overview_leads_somewhere(server: Server, page: Page) -> None:
+    opened(page, server, "/")
+    links = page.get_by_test_id("stMain").get_by_test_id("stPageLink-NavLink")
+    expect(links.first).to_be_visible()
+    places = {link.get_attribute("href") for link in links.all()}
+    assert len(places) >= 5
+    for place in places:
+        page.goto(page_url(server, place))
+        settled(page)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+        expect(page.get_by_test_id("stAlertContentWarning").filter(has_text="There is no")).to_have_count(0)
+
+
+def page_url(server: Server, place: str | None) -> str:
+    """Address of a link, which may be relative."""
+    return f"{server.url}/{(place or '').removeprefix(server.url).lstrip('/')}"
+
+
+def test_about_names_license_source_and_uploads(server: Server, page: Page) -> None:
+    opened(page, server, "/compare")
+    page.get_by_role("button", name="About").click()
+    dialog = page.get_by_role("dialog")
+    for words in ("CC BY 4.0", "10.17632/rscbjbr9sj.2", "never written to disk", "Version"):
+        expect(dialog).to_contain_text(words)
