@@ -9,7 +9,8 @@ from pages.ui.components import caveats, data_badge, disclaimer, pick_finished_r
 from pages.ui.heat import scale_text, show_color_bar
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import bounded, plain
-from pages.ui.predict.answer import pick_sample, show_operating_point, show_probability, show_rates
+from pages.ui.predict.answer import show_operating_point, show_probability, show_rates
+from pages.ui.predict.samples import pick_sample
 from pages.ui.state import needed_index, require_frame
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -166,7 +167,7 @@ def test_the_dcgan_s_duration_is_what_it_recorded() -> None:
 def test_calibrations_are_described() -> None:
     calibrations = {
         path.name: found
-        for path in PUBLISHED.iterdir()
+        for path in PUBLISHED.glob("*-*")
         if not path.name.startswith("dcgan") and isinstance(found := read_calibration(RunDirectory(path)), Calibration)
     }
     helped = [name for name, found in calibrations.items() if found.chosen is not CalibrationKind.IDENTITY]
@@ -221,9 +222,17 @@ def test_make_targets_exist() -> None:
     assert {name for name in targets if not re.search(rf"^{name}:", makefile, flags=re.MULTILINE)} == set()
 
 
-def test_readme_fits_on_two_screens_with_one_picture() -> None:
+def test_readme_fits_on_two_screens_and_opens_with_the_overview_and_a_walk() -> None:
     assert len(README.splitlines()) <= 100
-    assert len(pictures(README)) == 1
+    assert pictures(README) == ["docs/screenshots/overview-light.png", "docs/screenshots/walk.webp"]
+    assert README.index("walk.webp") < README.index("## Start")
+
+
+def test_the_walk_moves_and_is_small() -> None:
+    path = PROJECT / "docs" / "screenshots" / "walk.webp"
+    assert path.stat().st_size < 2e6
+    with Image.open(path) as walk:
+        assert walk.n_frames >= 5
 
 
 def links(text: str) -> list[str]:

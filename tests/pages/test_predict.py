@@ -41,6 +41,11 @@ def texts(page: AppTest) -> str:
     return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
 
 
+def captions(page: AppTest) -> str:
+    """Captions of the pictures."""
+    return "\n".join(image.caption.replace("\\", "") for block in page.get("image") for image in block.proto.imgs)
+
+
 def test_without_a_model_it_says_what_to_do(no_published: Path) -> None:
     page = opened()
     assert not page.exception
@@ -151,19 +156,54 @@ def test_the_address_chooses_the_sample(with_finished_run, monkeypatch: pytest.M
     wanted = f"test/PNEUMONIA/{images[3].name}"
     page = opened(run=with_finished_run.run_id, image=wanted)
     assert not page.exception
-    assert next(box for box in page.selectbox if box.label == "Image").value == wanted
+    assert f"{wanted}, Grad-CAM" in captions(page)
     assert "labels it **PNEUMONIA**" in texts(page)
 
 
+def test_samples_are_thumbnails_of_which_a_click_opens_one(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
+    page = opened(run=with_finished_run.run_id)
+    buttons = [button for button in page.button if (button.key or "").startswith("sample ")]
+    assert [button.label for button in buttons] == [f"Image {number}" for number in range(1, 7)]
+    assert [button.disabled for button in buttons] == [True] + [False] * 5
+    first = captions(page)
+    buttons[3].click()
+    page.run()
+    assert captions(page) != first
+    assert page.query_params["image"]
+    assert [button.disabled for button in page.button if (button.key or "").startswith("sample ")].index(True) == 3
+    page.radio(key="sample_class").set_value("NORMAL").run()
+    page.button(key="another").click()
+    page.run()
+    assert "labels it **NORMAL**" in texts(page)
+    assert "image" not in page.query_params
+
+
+def test_an_unknown_image_is_answered_with_what_is_there(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
+    page = opened(run=with_finished_run.run_id, image="test/NORMAL/none.jpeg")
+    assert not page.exception
+    (warning,) = [item.value.replace("\\", "") for item in page.warning if "There is no" in item.value]
+    assert "'test/NORMAL/none.jpeg'" in warning
+    page.button(key="instead of image of test").click()
+    page.run()
+    assert page.metric[0].label == "Probability of PNEUMONIA"
+
+
 @pytest.mark.parametrize("run", ["baseline-000000000000", "../../etc"])
-def test_an_unknown_run_falls_back_to_the_newest_and_says_so(
+def test_an_unknown_run_is_answered_with_what_is_there(
     with_finished_run, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     page = opened(run=run)
     assert not page.exception
     assert repr(run) in texts(page)
+    assert "There is one to choose from" in texts(page)
+    assert not page.metric
+    page.button(key="instead of run with a model").click()
+    page.run()
     assert page.selectbox[0].value == with_finished_run.run_id
+    assert page.metric
 
 
 def test_a_damaged_model_is_refused_in_one_line(with_finished_run) -> None:

@@ -1,6 +1,5 @@
 """Parts of the Predict page: samples, and the probability on a scale."""
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -9,42 +8,13 @@ from pages.ui.cached import log_losses_of
 from pages.ui.charts import REFERENCE
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import OperatingRule
-from pneumo_core.data.index import DataIndex, records
-from pneumo_core.errors import DataError
 from pneumo_core.evaluation.calibration import CalibrationKind, calibrated_threshold, described
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import NAMES, interval_text, percent, score_text, value_text
 from pneumo_core.inference.classify import Classifier, Prediction
-from pneumo_core.records import ImageRecord, Label, Metric, NotApplicable, Split
+from pneumo_core.records import Label, Metric, NotApplicable, Split
 from pneumo_core.reporting.drawing import COLORS
 from pneumo_core.reporting.evaluation_tables import place, rates_on_test
-
-
-def pick_sample(index: DataIndex, split: Split) -> ImageRecord:
-    """Navigation through a split's images; the choice is in the address (``?image=``).
-
-    Raises:
-        DataError: The split has no image.
-    """
-    left, middle, right = st.columns([4, 3, 2], vertical_alignment="bottom")
-    wanted = left.radio("Class", ["any", *Label.__members__], horizontal=True, key="sample_class")
-    table = index.table[index.table["split"] == split.value]
-    if wanted != "any":
-        table = table[table["label"] == Label[wanted].value]
-    ids = table["image_id"].tolist()
-    if not ids:
-        raise DataError(
-            f"samples come from {split.value}. Received: no image there of class {wanted}; connect other data"
-        )
-    requested = st.query_params.get("image")
-    position = ids.index(requested) if requested in ids else st.session_state.get("sample_position", 0) % len(ids)
-    if right.button("Another one", icon=":material/shuffle:", key="another"):
-        position = int(np.random.default_rng().integers(len(ids)))
-    chosen = middle.selectbox("Image", ids, index=position, format_func=lambda name: name.rsplit("/", 1)[-1])
-    st.session_state["sample_position"] = ids.index(chosen)
-    if requested is not None or chosen != ids[0]:
-        st.query_params["image"] = chosen
-    return records(table[table["image_id"] == chosen])[0]
 
 
 def show_rates(report: EvaluationReport) -> None:
