@@ -12,9 +12,10 @@ from PIL import Image
 from pneumo_core.config.run import config_from_dict, run_id
 from pneumo_core.data.images import decode_gray
 from pneumo_core.evaluation.calibration import Calibration, calibrate
+from pneumo_core.evaluation.comparison import Contrast
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate
-from pneumo_core.inference.compared import balanced_pairs, groups
+from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.gan_measures import read_learned, read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
@@ -49,9 +50,15 @@ def test_a_fresh_clone_has_a_run_to_predict_with() -> None:
 def test_a_fresh_clone_has_the_study_of_both_networks_over_three_seeds() -> None:
     pairs = balanced_pairs(groups())
     assert {(a.name, b.name, a.seeds, b.seeds) for a, b in pairs} == {
-        (f"{name}", f"{name} · gan", (0, 1, 2), (0, 1, 2))
-        for name in ("baseline · report", "VGG16 · report", "VGG16 · sound")
+        (f"{name} · original", f"{name} · with DCGAN images", (0, 1, 2), (0, 1, 2))
+        for name in ("Baseline CNN · report", "VGG16 · report", "VGG16 · sound")
     }
+
+
+def test_the_study_s_pairs_differ_in_what_is_compared_alone() -> None:
+    """Their seeds held out the same patients on both sides."""
+    for a, b in balanced_pairs(groups()):
+        assert compare_runs(a.run_ids, b.run_ids).contrast == Contrast("balancing arm")
 
 
 @RUNS

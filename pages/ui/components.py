@@ -12,6 +12,7 @@ from pages.ui.error_text import error_text
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import Preset, TrainConfig
 from pneumo_core.config.gan import GAN_PRESETS
+from pneumo_core.config.naming import model_name
 from pneumo_core.config.presets import PRESETS
 from pneumo_core.config.run import setting_name
 from pneumo_core.data.index import DataIndex
@@ -108,7 +109,8 @@ def run_name(view: RunView) -> str:
         return view.run_id
     data = "phantoms" if view.data.is_phantom else "X-rays"
     config = view.config
-    return f"{config.architecture.value} · {setting_name(config)} · seed {config.seed} · {data} · {view.run_id[-6:]}"
+    network = model_name(config.architecture)
+    return f"{network} · {setting_name(config)} · seed {config.seed} · {data} · {view.run_id[-6:]}"
 
 
 def gan_link(view: RunView, label: str = "Open it in the GAN lab") -> None:

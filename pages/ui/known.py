@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pages.ui.components import duration
 from pages.ui.pictures import plain
-from pages.ui.train.architecture import NETWORKS
+from pneumo_core.config.naming import NETWORKS
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.source import default_folder
 from pneumo_core.evaluation.wording import percent, percent_text, score_text

@@ -42,6 +42,7 @@ def compare(
 
 def _summary(comparison: "Comparison") -> dict[str, Any]:
     from pneumo_core.evaluation.significance import larger_p  # noqa: PLC0415
+    from pneumo_core.evaluation.verdict import figure_p  # noqa: PLC0415
     from pneumo_core.evaluation.wording import NAMES, difference_text, estimate_text, or_reason, p_text  # noqa: PLC0415
 
     def test(pair: "Pair") -> dict[str, Any]:
@@ -58,7 +59,9 @@ def _summary(comparison: "Comparison") -> dict[str, Any]:
         return {"A": pair.a, "B": pair.b, "McNemar": result, "DeLong": areas}
 
     a, b = comparison.a, comparison.b
+    warning = {"warning": comparison.contrast.warning} if comparison.contrast.warning else {}
     return {
+        **warning,
         "verdict": comparison.verdict.sentence,
         "notes": list(comparison.verdict.notes),
         "A": f"{a.name}: {', '.join(a.run_ids)}, n = {a.n:,} images of {a.n_patients:,} patients",
@@ -67,7 +70,7 @@ def _summary(comparison: "Comparison") -> dict[str, Any]:
             NAMES[
                 metric
             ]: f"A {estimate_text(metric, a.figures[metric])}, B {estimate_text(metric, b.figures[metric])}, "
-            f"B - A {difference_text(metric, difference.estimate)}, {p_text(difference.p)}"
+            f"B - A {difference_text(metric, difference.estimate)}, {p_text(figure_p(comparison, metric))}"
             for metric, difference in comparison.differences.items()
         },
         "pairs": list(map(test, comparison.pairs)),

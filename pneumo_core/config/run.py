@@ -22,6 +22,7 @@ from pneumo_core.config.classifier import (
     Validation,
 )
 from pneumo_core.config.gan import GAN_SIZES, GanConfig
+from pneumo_core.config.naming import arm_name, departures
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture, Label
 
@@ -106,16 +107,13 @@ def run_id(config: RunConfig, data_id: str) -> str:
 
 
 def setting_name(config: RunConfig) -> str:
-    """Short name: the preset and the most common differences from it."""
+    """Short name: preset, balancing arm, and what departs from the preset."""
     parts = [config.preset.value]
     if isinstance(config, TrainConfig):
-        if config.balance is not Balance.NONE:
-            parts.append(config.balance.value + (f" {config.gap_percent} %" if config.gap_percent != 100 else ""))
-        if config.fine_tune is not None:
-            parts.append("fine-tuned")
+        parts.append(arm_name(config))
     else:
         if config.label is not Label.NORMAL:
             parts.append(config.label.name)
         if config.image_size != GAN_SIZES[0]:
             parts.append(f"{config.image_size} px")
-    return " · ".join(parts)
+    return " · ".join((*parts, *departures(config)))

@@ -33,8 +33,8 @@ _METHODS: Final = (
     "accuracy, sensitivity, specificity, PPV and NPV have Wilson's interval with the patients' design effect, as in its own "
     "report. Over seeds, kept apart: Welch's t test of the runs' figures. McNemar: exact, two-sided; its clustered p allows "
     "for several images of a patient. DeLong: AUROC on the same images, likewise with a clustered p; its intervals have the "
-    "larger of both variances. Several pairs of runs: Holm's adjustment of the larger p. A comparison is not adjusted for "
-    "others that are looked at; a study's document adjusts for its own. A difference is claimed only where the interval over "
+    "larger of both variances. Several pairs of runs: Holm's adjustment of the larger p. The p value shown "
+    "with a figure is the largest of these, over patients or over seeds. A difference is claimed only where the interval over "
     f"patients leaves out 0 and every other test that applies has p < .05. Comparison schema {SCHEMA}."
 )
 

@@ -14,7 +14,7 @@ from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, Spread
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """Increased whenever a comparison's fields or the meaning of its numbers change."""
 
 
@@ -76,23 +76,73 @@ class Direction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Conclusion on the accuracy.
+class Finding:
+    """Conclusion on one figure.
 
     Attributes:
+        metric: The figure.
         claimed: Whether a difference is claimed: every applicable interval and test shows it.
+        p: Its one p value, the largest of the tests that apply; of figures besides accuracy adjusted for their number.
+        test: The test that it is of.
+    """
+
+    metric: Metric
+    claimed: bool
+    p: float | NotApplicable
+    test: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Conclusion on the accuracy, and on the figures beside it.
+
+    Attributes:
+        claimed: Whether a difference in accuracy is claimed: every applicable interval and test shows it.
         direction: Direction of the measured difference, claimed or not; neither if there is none.
         sentence: The conclusion in one sentence.
         notes: Limitations of that sentence, and other changes.
+        findings: Conclusions on the main figures, accuracy first.
     """
 
     claimed: bool
     direction: Direction
     sentence: str
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 _UNDECIDED: Final = Verdict(claimed=False, direction=Direction.NEITHER, sentence="")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingDifference:
+    """A setting that differs between A and B.
+
+    Attributes:
+        name: The setting, for people.
+        a: Its value in A's runs, for people.
+        b: Its value in B's.
+    """
+
+    name: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """In what the runs of A and B were made differently; `inference.contrast` has the rule.
+
+    Attributes:
+        compared: What is compared: ``network``, ``preset`` or ``balancing arm``; "" for seeds of the same settings, and where
+            no single difference is.
+        further: What differs besides, or, without one that is compared, everything that differs.
+        warning: The further differences in a sentence or two, with both values, or "" if there is none.
+    """
+
+    compared: str = ""
+    further: tuple[SettingDifference, ...] = ()
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +238,7 @@ class Comparison:
         delong: Test of a single pair; several pairs have their own.
         methods: Description of the methods, for people.
         verdict: Conclusion on the accuracy, from all of the above.
+        contrast: In what the runs of both sides were made differently.
     """
 
     split: Split
@@ -203,3 +254,4 @@ class Comparison:
     delong: DeLong | NotApplicable
     methods: str
     verdict: Verdict = _UNDECIDED
+    contrast: Contrast = Contrast()

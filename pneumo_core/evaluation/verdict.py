@@ -1,8 +1,12 @@
-"""The conclusion of a comparison in one sentence, no stronger than its statistics allow, and its limitations."""
+"""The conclusion of a comparison in one sentence, no stronger than its statistics allow, and its limitations.
 
+Each figure has one p value, wherever it is shown: `figure_p`.
+"""
+
+from collections.abc import Sequence
 from typing import Final
 
-from pneumo_core.evaluation.comparison import Comparison, Direction, Side, Verdict
+from pneumo_core.evaluation.comparison import Comparison, Direction, Finding, Side, Verdict
 from pneumo_core.evaluation.significance import McNemar, SeedDifference, holm, larger_p
 from pneumo_core.evaluation.wording import SCORES, difference_parts, p_text, percent
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
@@ -14,8 +18,18 @@ _MIX: Final = 0.05
 """Maximum difference of two test sets' prevalences at which their accuracies are still compared: at a sensitivity of .95 and a
 specificity of .75 it changes the accuracy by one point."""
 
-_KINDS: Final = {Metric.SENSITIVITY: "sensitivity", Metric.SPECIFICITY: "specificity", Metric.AUROC: "AUROC"}
+_BESIDES: Final = {Metric.SENSITIVITY: "sensitivity", Metric.SPECIFICITY: "specificity", Metric.AUROC: "AUROC"}
 """Figures considered besides accuracy: the two kinds of error, and the ranking of the images."""
+
+HEADLINE: Final = (Metric.ACCURACY, *_BESIDES)
+"""The main figures of a comparison."""
+
+MULTIPLICITY: Final = (
+    "Each figure has one p value, the largest of the tests that apply. Accuracy is the main figure, so its p is as it is; p of "
+    f"{', '.join(list(_BESIDES.values())[:-1])} and {list(_BESIDES.values())[-1]} is adjusted for {len(_BESIDES)} figures by "
+    "Holm's method. None is adjusted for other comparisons that are looked at; the document of a study adjusts for its own."
+)
+"""What is to be known of every p value, said once."""
 
 
 def judge(comparison: Comparison) -> Verdict:
@@ -25,14 +39,22 @@ def judge(comparison: Comparison) -> Verdict:
     clustered (one run per side, same images); Welch's over seeds (several runs per side; with a single run on one of them,
     nothing is claimed). Between images of different prevalence no difference in accuracy is claimed.
     """
-    claimed, estimate = _claimed(comparison, Metric.ACCURACY), comparison.differences[Metric.ACCURACY].estimate
+    findings, estimate = _findings(comparison), comparison.differences[Metric.ACCURACY].estimate
+    claimed = findings[0].claimed
     value = 0.0 if isinstance(estimate, NotApplicable) else estimate.value
     return Verdict(
         claimed=claimed,
         direction=Direction.HIGHER if value > 0 else Direction.LOWER if value < 0 else Direction.NEITHER,
         sentence=_sentence(comparison, claimed=claimed),
-        notes=tuple(_notes(comparison, claimed=claimed)),
+        notes=(_besides(comparison, findings), *_notes(comparison, claimed=claimed), MULTIPLICITY),
+        findings=findings,
     )
+
+
+def figure_p(comparison: Comparison, metric: Metric) -> float | NotApplicable:
+    """The one p value of a figure: a main figure's as in the verdict, of others that of `deciding_p`, not adjusted."""
+    found = {finding.metric: finding.p for finding in comparison.verdict.findings}
+    return found[metric] if metric in found else deciding_p(comparison, metric)[0]
 
 
 def _sentence(comparison: Comparison, *, claimed: bool) -> str:
@@ -41,41 +63,38 @@ def _sentence(comparison: Comparison, *, claimed: bool) -> str:
     difference = comparison.differences[Metric.ACCURACY]
     calls = comparison.mcnemar
     if isinstance(calls, McNemar) and calls.only_a == calls.only_b == 0 and calls.both_right + calls.both_wrong:
-        return f"{where} {a.name} and {b.name} are correct and wrong on the same images: no difference in accuracy."
+        return f"No difference in accuracy: {a.name} and {b.name} are correct and wrong on the same images, {where}."
     if isinstance(difference.estimate, NotApplicable) or isinstance(difference.p, NotApplicable):
         reasons = (one.reason for one in (difference.estimate, difference.p) if isinstance(one, NotApplicable))
         what = "the difference in accuracy" if comparison.paired else "an accuracy"
-        return f"{where} {a.name} and {b.name} cannot be compared by {what}: {next(reasons)}."
+        return f"{a.name} and {b.name} cannot be compared by {what}, {where}: {next(reasons)}."
     estimate = difference.estimate
-    figures = f"{'mean ' if _several(comparison) else ''}accuracy {_change(Metric.ACCURACY, estimate)}"
-    seeds = comparison.seeds[Metric.ACCURACY]
-    if isinstance(calls, McNemar):
-        figures += f", McNemar {p_text(larger_p(calls))}"
-    elif isinstance(seeds, SeedDifference):
-        _, ends = difference_parts(Metric.ACCURACY, seeds)
-        figures += f" over patients, {ends} over seeds, Welch {p_text(seeds.p)}"
-    else:
-        figures += f", {'bootstrap over patients' if comparison.paired else 'unpaired'} {p_text(difference.p)}"
+    figures = f"{'mean ' if _several(comparison) else ''}{_change(comparison, Metric.ACCURACY, estimate)}"
+    p, test = deciding_p(comparison, Metric.ACCURACY)
+    words = f"{figures}, {p_text(p)} ({test}), {where}."
     if not claimed:
-        return f"{where} no difference can be shown between {a.name} and {b.name}: {figures}."
-    return f"{where} {b.name} is {'more' if estimate.value > 0 else 'less'} accurate than {a.name}: {figures}."
+        return f"No difference in accuracy is shown between {a.name} and {b.name}: {words}"
+    return f"{b.name} is {'more' if estimate.value > 0 else 'less'} accurate than {a.name}: {words}"
 
 
-def _change(metric: Metric, estimate: Estimate) -> str:
+def _change(comparison: Comparison, metric: Metric, estimate: Estimate) -> str:
+    """A difference with its interval over patients and, of several runs, over seeds."""
     value, interval = difference_parts(metric, estimate)
-    return f"{value}{'' if metric in SCORES else ' points'}, 95 % interval {interval}"
+    seeds = comparison.seeds[metric]
+    over_seeds = (
+        f" over patients, {difference_parts(metric, seeds)[1]} over seeds" if isinstance(seeds, SeedDifference) else ""
+    )
+    return f"{value}{'' if metric in SCORES else ' points'}, 95 % interval {interval}{over_seeds}"
 
 
 def _where(comparison: Comparison) -> str:
     a, b = comparison.a, comparison.b
     if comparison.paired:
         of = f"{a.n_patients:,} patient{'s' if a.n_patients > 1 else ''}"
-        where = f"On {a.n:,} {comparison.split.value} image{'s' if a.n > 1 else ''} of {of}"
+        where = f"on {a.n:,} {comparison.split.value} image{'s' if a.n > 1 else ''} of {of}"
     else:
-        where = f"On {comparison.split.value} images that are not paired ({a.n:,} of A, {b.n:,} of B)"
-    if _several(comparison):
-        where = f"{where}, over {_runs(a)} of A and {_runs(b)} of B,"
-    return where
+        where = f"on {comparison.split.value} images that are not paired ({a.n:,} of A, {b.n:,} of B)"
+    return f"{where}, over {_runs(a)} of A and {_runs(b)} of B" if _several(comparison) else where
 
 
 def _runs(side: Side) -> str:
@@ -124,8 +143,6 @@ def _mix_differs(comparison: Comparison) -> bool:
 def _notes(comparison: Comparison, *, claimed: bool) -> list[str]:
     a, b = comparison.a, comparison.b
     notes = []
-    if moved := _moved(comparison):
-        notes.append(f"Besides accuracy: {'; '.join(moved)} (p adjusted for {len(_KINDS)} figures by Holm's method).")
     accuracy = comparison.differences[Metric.ACCURACY].estimate
     leaves_out_0 = isinstance(accuracy, Estimate) and (accuracy.low > 0 or accuracy.high < 0)
     if leaves_out_0 and not claimed:
@@ -164,12 +181,26 @@ def _notes(comparison: Comparison, *, claimed: bool) -> list[str]:
     return notes
 
 
-def _moved(comparison: Comparison) -> list[str]:
-    """The kinds of error that changed, for people, adjusted for their number."""
-    adjusted = holm([_decides(comparison, metric) for metric in _KINDS])
+def _findings(comparison: Comparison) -> tuple[Finding, ...]:
+    """Conclusions on the main figures; those besides accuracy are adjusted for their number."""
+    adjusted = holm([_decides(comparison, metric) for metric in _BESIDES])
+    found = []
+    for metric, p in zip(HEADLINE, (_decides(comparison, Metric.ACCURACY), *adjusted), strict=True):
+        own, test = deciding_p(comparison, metric)
+        claimed = p < LEVEL and _claimed(comparison, metric)
+        found.append(Finding(metric, claimed, own if isinstance(own, NotApplicable) else p, test))
+    return tuple(found)
+
+
+def _besides(comparison: Comparison, findings: Sequence[Finding]) -> str:
+    """The differences that are shown besides accuracy."""
     words = []
-    for metric, p in zip(_KINDS, adjusted, strict=True):
-        estimate = comparison.differences[metric].estimate
-        if isinstance(estimate, Estimate) and p < LEVEL and _claimed(comparison, metric):
-            words.append(f"{_KINDS[metric]} {_change(metric, estimate)}, {p_text(p)}")
-    return words
+    for finding in findings[1:]:
+        estimate = comparison.differences[finding.metric].estimate
+        if finding.claimed and isinstance(estimate, Estimate):
+            change = _change(comparison, finding.metric, estimate)
+            words.append(f"{_BESIDES[finding.metric]} {change}, {p_text(finding.p)} ({finding.test})")
+    if words:
+        return f"Besides accuracy a difference is shown in {'; in '.join(words)}."
+    *first, last = _BESIDES.values()
+    return f"Besides accuracy no difference is shown in {', '.join(first)} or {last}."

@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
-from pneumo_core.config.classifier import Balance, TrainConfig, Validation
+from pneumo_core.config.classifier import Balance, TrainConfig
+from pneumo_core.config.naming import NETWORKS
 from pneumo_core.config.run import fingerprint, setting_name
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.evaluation.compare import compare
@@ -14,6 +15,7 @@ from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.report import require_predictions, threshold_of
 from pneumo_core.evaluation.resampling import REPLICATES
 from pneumo_core.evaluation.sides import drawn_figures, drawn_side
+from pneumo_core.inference.contrast import Made, contrast, held_out_by
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.records import Architecture, Split
 from pneumo_core.runs.files import is_there
@@ -30,6 +32,7 @@ class Group:
         run_ids: The runs, by seed.
         seeds: Their seeds.
         balance: How they handled class imbalance.
+        splits: Seeds of the choice of their held-out patients: one, or each run's own; empty if none are held out.
         untreated: Key that they share with runs of the same settings that handle class imbalance otherwise, or not at all.
         data_id: The data set they were trained on.
         is_phantom: Whether that is the built-in phantom set.
@@ -40,6 +43,7 @@ class Group:
     run_ids: tuple[str, ...]
     seeds: tuple[int, ...]
     balance: Balance
+    splits: frozenset[int]
     untreated: str
     data_id: str
     is_phantom: bool
@@ -54,23 +58,21 @@ class _Submitted:
 
     @property
     def key(self) -> str:
-        """Key of the runs that differ only in their seed."""
-        # Among runs that hold out a DCGAN's held-out patients, the run with the DCGAN's own seed has no `split_seed`.
-        held_out = self.config.balance is Balance.GAN and self.config.validation is Validation.PATIENTS
-        split_seed = self.config.seed if self.config.split_seed is None else self.config.split_seed
-        return self._fingerprint(split_seed=split_seed if held_out else None)
+        """Key of the runs that differ only in their seed and in the choice of held-out patients."""
+        return self._fingerprint()
 
     @property
     def untreated(self) -> str:
-        """Key of the runs that differ only in their seed and in how they handle class imbalance."""
-        return self._fingerprint(balance=Balance.NONE, gan_run=None, gap_percent=100, split_seed=None)
+        """Key of the runs that differ only in that and in how they handle class imbalance."""
+        return self._fingerprint(balance=Balance.NONE, gan_run=None, gap_percent=100)
+
+    @property
+    def split(self) -> int | None:
+        """Seed of the choice of held-out patients; None if none are held out."""
+        return held_out_by(self.config)
 
     def _fingerprint(self, **changes: Any) -> str:
-        # An unused seed, so that no `split_seed` equals it and is dropped.
-        return fingerprint(replace(self.config, seed=_NO_SEED, **changes), self.data.data_id)
-
-
-_NO_SEED: Final = 2**31 - 1
+        return fingerprint(replace(self.config, seed=0, split_seed=None, **changes), self.data.data_id)
 
 
 def side_ids(text: str) -> tuple[str, ...]:
@@ -96,11 +98,13 @@ def groups(runs: Iterable[RunDirectory] | None = None) -> tuple[Group, ...]:
         except PneumoError:
             continue  # The Train page reports the problem.
         found[submitted.key].append(submitted)
-    return tuple(map(_group, found.values()))
+    return _told_apart([_group(runs) for alike in found.values() for runs in _by_split(alike)])
 
 
 def balanced_pairs(known: Sequence[Group]) -> tuple[tuple[Group, Group], ...]:
     """The question of the 2020 report: each group on original data beside those that handled class imbalance.
+
+    Where a group has a counterpart that held out the same patients, only such counterparts stand beside it.
 
     Returns:
         Pairs, those with generated images first, then those not selected on test, then those with most seeds on both
@@ -111,6 +115,13 @@ def balanced_pairs(known: Sequence[Group]) -> tuple[tuple[Group, Group], ...]:
         for original in known
         for balanced in known
         if original.balance is Balance.NONE is not balanced.balance and original.untreated == balanced.untreated
+    ]
+
+    with_equal_splits = {balanced.run_ids for original, balanced in pairs if original.splits == balanced.splits}
+    pairs = [
+        (original, balanced)
+        for original, balanced in pairs
+        if original.splits == balanced.splits or balanced.run_ids not in with_equal_splits
     ]
 
     def rank(pair: tuple[Group, Group]) -> tuple[bool, bool, bool, int, str, str]:
@@ -159,23 +170,23 @@ def compare_runs(a: Sequence[str], b: Sequence[str], *, split: Split = Split.TES
         for ids in (a, b)
     ]
     for side in sides:
-        if odd := [submitted.run.run_id for submitted in side if submitted.key != side[0].key]:
-            raise RunError(
-                "runs of one group must differ only in their seed. "
-                f"Received: {side[0].run.run_id} and {odd[0]}, which differ in more; compare them with each other"
-            )
+        _require_group(side)
     described = [_group(side) for side in sides]
     names = [_side_name(group) for group in described]
     if names[0] == names[1]:
+        names = [_side_name(group) for group in _told_apart(described)]
+    if names[0] == names[1]:
         names = [f"{name} · {group.run_ids[0][-6:]}" for name, group in zip(names, described, strict=True)]
     evidence = [[_evidence(submitted.run, submitted.config, split) for submitted in side] for side in sides]
-    return compare(
+    found = compare(
         evidence[0],
         evidence[1],
         split=split,
         names=(names[0], names[1]),
         same_patients=described[0].is_phantom == described[1].is_phantom,
     )
+    made_a, made_b = (Made(tuple(submitted.config for submitted in side), side[0].data) for side in sides)
+    return replace(found, contrast=contrast(made_a, made_b))
 
 
 def side_of(run_ids: Sequence[str], split: Split = Split.TEST) -> Side:
@@ -194,15 +205,58 @@ def _submitted(run: RunDirectory) -> _Submitted:
     return _Submitted(run, classifier_config(run), read_data(run))
 
 
+def _require_group(side: Sequence[_Submitted]) -> None:
+    """Check that runs differ only in their seed, or in that and in the patients that each holds out by its own seed."""
+    one_split = len({submitted.split for submitted in side}) == 1
+    own_splits = all(submitted.config.split_seed is None for submitted in side)
+    odd = [submitted.run.run_id for submitted in side if submitted.key != side[0].key]
+    if not one_split and not own_splits:
+        odd += [submitted.run.run_id for submitted in side if submitted.split != side[0].split]
+    if odd:
+        raise RunError(
+            "runs of one group must differ only in their seed. "
+            f"Received: {side[0].run.run_id} and {odd[0]}, which differ in more; compare them with each other"
+        )
+
+
+def _by_split(alike: Sequence[_Submitted]) -> list[list[_Submitted]]:
+    """Groups of runs that differ in their seeds alone: on one split each, and those that each drew their own split.
+
+    A run whose own seed draws the split of others is in their group, and only there if no run with another split of its own is
+    left.
+    """
+    own = [submitted for submitted in alike if submitted.config.split_seed is None]
+    shared = dict.fromkeys(one.split for one in alike if one.config.split_seed is not None)
+    made = [[submitted for submitted in alike if submitted.split == split] for split in shared]
+    lone = [submitted for submitted in own if submitted.split not in shared]
+    return [*made, *([own] if lone else [])]
+
+
+def _told_apart(made: Sequence[Group]) -> tuple[Group, ...]:
+    """Groups of one name with their splits in it, where these differ."""
+    splits: dict[str, set[frozenset[int]]] = defaultdict(set)
+    for group in made:
+        splits[group.name].add(group.splits)
+    return tuple(
+        replace(group, name=f"{group.name} · {_split_words(group)}") if len(splits[group.name]) > 1 else group
+        for group in made
+    )
+
+
+def _split_words(group: Group) -> str:
+    return "a split per seed" if len(group.splits) > 1 else f"split {', '.join(map(str, group.splits))}"
+
+
 def _group(runs: Sequence[_Submitted]) -> Group:
     ordered = sorted(runs, key=lambda submitted: (submitted.config.seed, submitted.run.run_id))
     first = ordered[0]
-    name = f"{_ARCHITECTURES[first.config.architecture]} · {setting_name(first.config)}"
+    name = f"{NETWORKS[first.config.architecture]} · {setting_name(first.config)}"
     return Group(
         name=f"{name} · phantoms" if first.data.is_phantom else name,
         run_ids=tuple(submitted.run.run_id for submitted in ordered),
         seeds=tuple(submitted.config.seed for submitted in ordered),
         balance=first.config.balance,
+        splits=frozenset(split for submitted in runs if (split := submitted.split) is not None),
         untreated=first.untreated,
         data_id=first.data.data_id,
         is_phantom=first.data.is_phantom,
@@ -232,6 +286,3 @@ def _evidence(run: RunDirectory, config: TrainConfig, split: Split) -> Evidence:
         selected_on_test=config.selected_on_test,
         predictions=rows.sort_values("image_id").reset_index(drop=True),
     )
-
-
-_ARCHITECTURES = {Architecture.BASELINE: "baseline", Architecture.VGG16: "VGG16"}

@@ -74,6 +74,7 @@ def comparison_blocks(
     facts = unique(facts_a, facts_b)
     return (
         Heading("Verdict"),
+        *warned(comparison),
         Paragraph(comparison.verdict.sentence, lead=True),
         *((Bullets(comparison.verdict.notes),) if comparison.verdict.notes else ()),
         Heading("The question"),
@@ -121,6 +122,12 @@ def comparison_blocks(
         *_history("B", b, facts_b),
         *against_blocks(comparison, facts_a, facts_b),
     )
+
+
+def warned(comparison: Comparison) -> tuple[Paragraph, ...]:
+    """The warning of a comparison whose sides differ in more than what is compared, to stand above its verdict."""
+    warning = comparison.contrast.warning
+    return (Paragraph(f"Warning: {warning}", lead=True),) if warning else ()
 
 
 def provenance(facts: Sequence[RunFacts]) -> tuple[Block, ...]:

@@ -6,6 +6,7 @@ from pneumo_core.evaluation.comparison import Comparison, Pair, Side
 from pneumo_core.evaluation.curves import each_run
 from pneumo_core.evaluation.metrics import classification_table
 from pneumo_core.evaluation.reliability import ProbabilityScores, Reliability
+from pneumo_core.evaluation.verdict import figure_p
 from pneumo_core.evaluation.wording import (
     NAMES,
     classification_cells,
@@ -51,11 +52,11 @@ def sides(comparison: Comparison) -> Table:
 
 
 def figures(comparison: Comparison) -> Table:
-    """Each figure of A and B with its interval, the difference with its interval, and p."""
+    """Each figure of A and B with its interval, the difference with its interval, and its one p."""
 
     def row(metric: Metric) -> Row:
         a, b = comparison.a.figures[metric], comparison.b.figures[metric]
-        moved, p = comparison.differences[metric].estimate, comparison.differences[metric].p
+        moved, p = comparison.differences[metric].estimate, figure_p(comparison, metric)
         texts = (estimate_text(metric, a), estimate_text(metric, b), difference_text(metric, moved), p_cell(p))
         numbers = (*estimate_cells(a), *estimate_cells(b), *estimate_cells(moved), plain(p))
         return (NAMES[metric], *texts), (metric.value, *numbers)
@@ -70,8 +71,9 @@ def figures(comparison: Comparison) -> Table:
         (
             (
                 f"n = {comparison.a.n:,} images of {comparison.a.n_patients:,} patients (A), {comparison.b.n:,} of "
-                f"{comparison.b.n_patients:,} (B). Differences of shares are in percentage points. Intervals and p are over "
-                "patients; the variation over seeds is reported separately below."
+                f"{comparison.b.n_patients:,} (B). Differences of shares are in percentage points. Intervals are over "
+                "patients; the variation over seeds is reported separately below. p is as in the verdict; that of figures that "
+                "it does not name is not adjusted for their number."
             ),
         ),
     )

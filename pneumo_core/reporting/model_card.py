@@ -2,10 +2,11 @@
 
 from typing import Final
 
+from pneumo_core.config.naming import model_name
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import score_text, signed
-from pneumo_core.records import NotApplicable, Split
+from pneumo_core.records import Architecture, NotApplicable, Split
 from pneumo_core.reference import described_copy
 from pneumo_core.reporting import run_tables
 from pneumo_core.reporting.comparison_document import LIMITS
@@ -39,13 +40,14 @@ def model_card(facts: RunFacts, report: EvaluationReport) -> Document:
         facts: The run's records.
         report: Its evaluation.
     """
-    architecture = facts_text(fact(facts.config, "architecture"))
+    architecture = fact(facts.config, "architecture")
+    network = facts_text(None) if architecture is None else model_name(Architecture(architecture))
     phantom = bool(facts.data.get("is_phantom"))
     images = "phantoms, drawn by a program" if phantom else "chest X-rays of children"
     point = report.operating_point
     return Document(
         f"Model card: {facts.run_id}",
-        f"{architecture}, preset {facts_text(fact(facts.config, 'preset'))}, trained on {images}",
+        f"{network}, preset {facts_text(fact(facts.config, 'preset'))}, trained on {images}",
         (
             Paragraph("Research and education only. Not a medical device; not for diagnosis.", lead=True),
             Heading("Model details"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.naming import NETWORKS
 from pneumo_core.config.run import config_from_dict
 from pneumo_core.evaluation.against_report import Row, against_parameters, against_report, counterpart, protocol_notes
 from pneumo_core.evaluation.comparison import Comparison, Side
@@ -55,7 +56,7 @@ def report_table(letter: str, side: Side, run: ReportRun) -> Table:
     runs = "" if len(side.run_ids) == 1 else f", mean of {len(side.run_ids)} runs"
     return numbered(
         f"against-report-{letter.lower()}",
-        f"{letter}, {side.name}, beside the report's {run.architecture.value}, "
+        f"{letter}, {side.name}, beside the report's {NETWORKS[run.architecture]}, "
         f"{'balanced' if run.balanced else 'original'} data",
         ("figure", "place", "report", "ours (95 %)", "ours \N{MINUS SIGN} report", "the report's value is"),
         ("figure", "place", "report", "ours", "ours_low", "ours_high", "n", "difference", "inside"),

@@ -9,7 +9,7 @@ from pneumo_core.evaluation.significance import holm_of_known
 from pneumo_core.evaluation.verdict import LEVEL, deciding_p
 from pneumo_core.evaluation.wording import difference_text, estimate_text, p_cell, p_text, plain
 from pneumo_core.records import Metric, NotApplicable
-from pneumo_core.reporting.comparison_document import comparison_blocks, limits, nested, provenance, unique
+from pneumo_core.reporting.comparison_document import comparison_blocks, limits, nested, provenance, unique, warned
 from pneumo_core.reporting.document import (
     Block,
     Bullets,
@@ -53,7 +53,11 @@ def study_document(compared: Sequence[Compared]) -> Document:
     facts = unique(*(group for one in compared for group in (one.facts_a, one.facts_b)))
     blocks: list[Block] = [
         Heading("Verdicts"),
-        *(Paragraph(comparison.verdict.sentence, lead=True) for comparison in comparisons),
+        *(
+            block
+            for comparison in comparisons
+            for block in (*warned(comparison), Paragraph(comparison.verdict.sentence, lead=True))
+        ),
         Paragraph(
             "Each verdict is for its comparison alone; p adjusted for "
             f"{len(comparisons)} comparison{'s' * (len(comparisons) > 1)} is in the table."

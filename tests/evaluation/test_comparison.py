@@ -148,7 +148,7 @@ def test_different_images_are_compared_unpaired(first: int) -> None:
     estimate = found.differences[Metric.ACCURACY].estimate
     assert isinstance(estimate, Estimate)
     assert estimate.low < estimate.value < estimate.high
-    assert "unpaired p" in found.verdict.sentence
+    assert "(unpaired intervals)" in found.verdict.sentence
     assert "that are not paired" in found.verdict.sentence
     assert any("Not paired" in note for note in found.verdict.notes)
 
@@ -174,7 +174,7 @@ def test_a_side_that_never_varies_is_not_taken_for_sure(n: int) -> None:
     assert isinstance(estimate, Estimate)
     assert estimate.low < 0
     assert "more accurate" not in found.verdict.sentence
-    assert not any("Besides accuracy" in note for note in found.verdict.notes)
+    assert not any("a difference is shown in" in note for note in found.verdict.notes)
 
 
 def test_the_p_of_a_pair_is_the_tests_that_is_made_for_it() -> None:
@@ -242,7 +242,7 @@ def test_constant_scores() -> None:
     found = compared([a], [b])
     auroc = found.a.figures[Metric.AUROC]
     assert isinstance(auroc, NotApplicable) or auroc.value == 0.5
-    assert "no difference in accuracy" in found.verdict.sentence
+    assert "No difference in accuracy" in found.verdict.sentence
     npv = found.a.figures[Metric.NPV]
     assert isinstance(npv, NotApplicable)
     assert npv.reason == "no image is classified as NORMAL"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pneumo_core.evaluation.comparison import Comparison, Difference, Direction, Verdict
-from pneumo_core.evaluation.significance import McNemar, SeedDifference, larger_p
-from pneumo_core.evaluation.verdict import judge
+from pneumo_core.evaluation.significance import McNemar, SeedDifference, holm
+from pneumo_core.evaluation.verdict import HEADLINE, MULTIPLICITY, deciding_p, figure_p, judge
 from pneumo_core.evaluation.wording import p_text
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 from tests.evaluation.test_comparison import compared, run
@@ -48,9 +48,11 @@ def test_a_difference_between_two_runs_needs_the_interval_and_the_test(
     sentence, notes = found.sentence, found.notes
     assert (found.claimed, found.direction) == (claims, Direction.HIGHER)
     assert ("is more accurate" in sentence) == claims
-    assert ("no difference can be shown" in sentence) != claims
-    assert sentence.startswith("On 120 test images of 60 patients ")
-    assert p_text(larger_p(TELLING)) in sentence
+    assert ("No difference in accuracy is shown" in sentence) != claims
+    assert sentence.endswith(", on 120 test images of 60 patients.")
+    # The one p of the figure, with its test: McNemar's, whose larger version the comparison has.
+    assert f", {p_text(difference.p)} (McNemar, clustered), on" in sentence
+    assert sentence.count("p\N{NO-BREAK SPACE}") == 1
     assert any("about these models" in note for note in notes)
     assert any("excludes 0" in note for note in notes) == (difference.estimate == SHOWN.estimate and not claims)
 
@@ -65,7 +67,8 @@ def test_a_difference_between_groups_needs_patients_and_seeds(
     assert found.claimed == claims
     assert ("is more accurate" in sentence) == claims
     assert "over 3 runs of A and 3 runs of B" in sentence
-    assert f"Welch {p_text(p)}" in sentence
+    assert f"{p_text(max(p, 0.01))} (Welch over seeds)" in sentence
+    assert sentence.count("p\N{NO-BREAK SPACE}") == 1
     assert claims or any("not every test" in note for note in notes)
 
 
@@ -81,9 +84,9 @@ def test_several_runs_against_one_claim_nothing() -> None:
     assert isinstance(estimate, Estimate)
     assert estimate.low > 0
     assert isinstance(found.mcnemar, NotApplicable)
-    assert "no difference can be shown" in found.verdict.sentence
+    assert "No difference in accuracy is shown" in found.verdict.sentence
     # On the same images, although no pair of runs has a test of its own.
-    assert "bootstrap over patients p" in found.verdict.sentence
+    assert "(bootstrap over patients)" in found.verdict.sentence
     assert "unpaired" not in found.verdict.sentence
 
 
@@ -131,12 +134,36 @@ def test_seeds_speak_in_what_is_told_beside_accuracy(two_groups: Comparison) -> 
     differences |= {Metric.AUROC: Difference(Estimate(-0.013, -0.024, -0.005, 120), 0.001)}
     seeds = SeedDifference(value=-0.013, low=-0.023, high=-0.003, p=0.022, k_a=3, k_b=3)
     changed = replace(two_groups, differences=differences, seeds=two_groups.seeds | {Metric.AUROC: seeds})
-    assert not any("Besides accuracy" in note for note in judge(changed).notes)
+    assert judge(changed).notes[0] == "Besides accuracy no difference is shown in sensitivity, specificity or AUROC."
     surer = replace(changed, seeds=changed.seeds | {Metric.AUROC: replace(seeds, p=0.01)})
     assert (
-        "AUROC \N{MINUS SIGN}0.013, 95 % interval \N{MINUS SIGN}0.024 to \N{MINUS SIGN}0.005, " + p_text(0.030)
+        "AUROC \N{MINUS SIGN}0.013, 95 % interval \N{MINUS SIGN}0.024 to \N{MINUS SIGN}0.005 over patients, "
+        f"\N{MINUS SIGN}0.023 to \N{MINUS SIGN}0.003 over seeds, {p_text(0.030)} (Welch over seeds)"
         in judge(surer).notes[0]
     )
+
+
+def test_every_main_figure_has_one_p_and_the_adjustment_is_said_once(
+    two_runs: Comparison, two_groups: Comparison
+) -> None:
+    for comparison in (two_runs, two_groups):
+        findings = comparison.verdict.findings
+        assert tuple(finding.metric for finding in findings) == HEADLINE
+        raw = [deciding_p(comparison, metric)[0] for metric in HEADLINE]
+        assert all(isinstance(p, float) for p in raw)
+        assert [finding.p for finding in findings] == [raw[0], *holm(raw[1:])]  # type: ignore[arg-type]
+        assert findings[0].claimed == comparison.verdict.claimed
+        assert comparison.verdict.notes.count(MULTIPLICITY) == 1
+        for metric in Metric:
+            expected = dict(zip(HEADLINE, [finding.p for finding in findings], strict=True))
+            assert figure_p(comparison, metric) == expected.get(metric, deciding_p(comparison, metric)[0])
+
+
+def test_a_finding_without_a_p_has_its_reason(two_runs: Comparison) -> None:
+    missing = NotApplicable("no image is NORMAL")
+    found = judge(replace(two_runs, differences=two_runs.differences | {Metric.AUROC: Difference(missing, missing)}))
+    assert found.findings[-1].p == missing
+    assert not found.findings[-1].claimed
 
 
 def test_validation_is_told_to_flatter(two_runs: Comparison) -> None:
@@ -147,7 +174,7 @@ def test_another_mix_of_classes_claims_nothing_of_accuracy() -> None:
     a, b = run("a", n=600, shift=1.0), run("b", n=600, shift=1.0, first=5000)
     few = b.predictions[(b.predictions["label"] == 0) | (np.arange(600) % 12 == 1)].reset_index(drop=True)
     found = compared([a], [replace(b, predictions=few)])
-    assert "no difference can be shown" in found.verdict.sentence
+    assert "No difference in accuracy is shown" in found.verdict.sentence
     assert any("differ in prevalence: 67 % and 20 % are PNEUMONIA" in note for note in found.verdict.notes)
 
 
@@ -158,7 +185,7 @@ def test_no_verdict_without_an_interval(two_runs: Comparison) -> None:
     assert "cannot be compared" in found.sentence
     one = said(two_runs, Difference(missing, missing), a=replace(two_runs.a, n=1, n_patients=1)).sentence
     assert one == (
-        "On 1 test image of 1 patient A and B cannot be compared by the difference in accuracy: there is one patient."
+        "A and B cannot be compared by the difference in accuracy, on 1 test image of 1 patient: there is one patient."
     )
 
 

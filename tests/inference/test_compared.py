@@ -30,7 +30,10 @@ def test_two_runs_are_compared_at_their_own_thresholds() -> None:
     assert found.a.thresholds == (read_report(a).operating_point.threshold,)
     assert found.paired
     assert isinstance(found.mcnemar, McNemar)
-    assert (found.a.name, found.b.name) == ("baseline · sound · seed 0", "baseline · sound · oversample · seed 0")
+    assert (found.a.name, found.b.name) == (
+        "Baseline CNN · sound · original · seed 0",
+        "Baseline CNN · sound · oversampled · seed 0",
+    )
     own, here = read_report(a).splits[Split.TEST].auroc, found.a.figures[Metric.AUROC]
     assert isinstance(own, Estimate)
     assert isinstance(here, Estimate)
@@ -53,10 +56,10 @@ def test_groups_are_runs_that_differ_in_their_seed_alone() -> None:
     found = {group.run_ids: group for group in groups()}
     assert found[tuple(run.run_id for run in (none[1], none[2], none[0]))].seeds == (0, 1, 2)
     assert {(other.run_id,), (shorter.run_id,), (phantoms.run_id,)} < set(found)
-    assert found[phantoms.run_id,].name == "baseline · sound · phantoms"
+    assert found[phantoms.run_id,].name == "Baseline CNN · sound · original · phantoms"
     compared = compare_runs([none[0].run_id, none[1].run_id], [other.run_id])
     assert compared.a.seeds == (0, 2)
-    assert compared.a.name == "baseline · sound · 2 seeds"
+    assert compared.a.name == "Baseline CNN · sound · original · 2 seeds"
 
 
 @pytest.mark.parametrize("preset", [Preset.SOUND, Preset.REPORT])
@@ -75,10 +78,46 @@ def test_seeds_on_generated_images_are_one_group_beside_those_on_original_ones(p
     ]
 
 
-def test_sides_of_one_name_are_told_apart() -> None:
-    a, b = made_run(made_predictions()), made_run(made_predictions(skill=2.0), epochs=3)
+def test_what_departs_from_the_preset_is_in_the_name() -> None:
+    a, b = made_run(made_predictions()), made_run(made_predictions(skill=2.0), epochs=3, image_size=96)
     found = compare_runs([a.run_id], [b.run_id])
-    assert {found.a.name, found.b.name} == {f"baseline · sound · seed 0 · {run.run_id[-6:]}" for run in (a, b)}
+    assert found.a.name == "Baseline CNN · sound · original · seed 0"
+    assert found.b.name == "Baseline CNN · sound · original · 3 epochs · 96 px · seed 0"
+
+
+def test_sides_of_one_name_are_told_apart() -> None:
+    a, b = (made_run(made_predictions(skill=skill), data_id=str(place) * 12) for place, skill in enumerate((1.2, 2.0)))
+    found = compare_runs([a.run_id], [b.run_id])
+    name = "Baseline CNN · sound · original · seed 0"
+    assert [found.a.name, found.b.name] == [f"{name} · {run.run_id[-6:]}" for run in (a, b)]
+
+
+def test_runs_on_one_split_are_a_group_and_those_with_a_split_each_are_another() -> None:
+    own = [made_run(made_predictions(seed=seed), seed=seed).run_id for seed in range(3)]
+    on_first = [made_run(made_predictions(seed=seed), seed=seed, split_seed=0).run_id for seed in (1, 2)]
+    found = {group.run_ids: group for group in groups()}
+    assert found.keys() == {tuple(own), (own[0], *on_first)}
+    assert found[tuple(own)].splits == {0, 1, 2}
+    assert found[tuple(own)].name == "Baseline CNN · sound · original · a split per seed"
+    assert found[own[0], *on_first].name == "Baseline CNN · sound · original · split 0"
+    other = made_run(made_predictions(skill=2.0), balance=Balance.OVERSAMPLE).run_id
+    assert compare_runs([own[0], *on_first], [other]).a.seeds == (0, 1, 2)
+    with pytest.raises(RunError, match="differ only in their seed"):
+        compare_runs([own[1], *on_first], [other])
+
+
+def test_an_arm_stands_beside_the_originals_that_held_out_the_same_patients() -> None:
+    own = [made_run(made_predictions(seed=seed), seed=seed).run_id for seed in range(2)]
+    arm = {"balance": Balance.GAN, "gan_run": "dcgan-" + "a" * 12, "split_seed": 7}
+    gan = tuple(made_run(made_predictions(), seed=seed, **arm).run_id for seed in range(2))
+    (pair,) = balanced_pairs(groups())
+    assert (pair[0].run_ids, pair[1].run_ids) == (tuple(own), gan)
+    warning = compare_runs(own, gan).contrast.warning
+    assert "patients held out (A by seeds 0, 1, B by seed 7)" in warning
+    same = tuple(made_run(made_predictions(), seed=seed, split_seed=7).run_id for seed in range(2))
+    (pair,) = balanced_pairs(groups())
+    assert (pair[0].run_ids, pair[1].run_ids) == (same, gan)
+    assert compare_runs(same, gan).contrast.warning == ""
 
 
 def test_runs_of_one_group_must_not_differ_in_more() -> None:

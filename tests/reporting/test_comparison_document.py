@@ -9,12 +9,13 @@ from dataclasses import replace
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import gan_config
 from pneumo_core.config.run import config_to_dict
+from pneumo_core.evaluation.comparison import Contrast
 from pneumo_core.records import NotApplicable
 from pneumo_core.reporting.comparison_document import comparison_document, limits
 from pneumo_core.reporting.document import Bullets, Document, Heading, Paragraph, Table, pictures, tables
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.pdf import to_pdf
-from pneumo_core.reporting.study_document import Compared
+from pneumo_core.reporting.study_document import Compared, study_document
 
 
 def document_of(compared: Compared) -> Document:
@@ -29,6 +30,17 @@ def test_the_verdict_stands_first_and_the_methods_last(one_run: Compared) -> Non
     blocks = document_of(one_run).blocks
     assert blocks[:2] == (Heading("Verdict"), Paragraph(one_run.comparison.verdict.sentence, lead=True))
     assert blocks[-2:] == (Heading("Methods"), Paragraph(one_run.comparison.methods))
+
+
+def test_what_else_differs_stands_above_the_verdict(one_run: Compared) -> None:
+    warning = "A and B differ in more than the balancing arm: epochs (A 6, B 2)."
+    comparison = replace(one_run.comparison, contrast=Contrast("balancing arm", (), warning))
+    warned = Paragraph(f"Warning: {warning}", lead=True)
+    blocks = comparison_document(comparison, one_run.facts_a, one_run.facts_b).blocks
+    assert blocks[:3] == (Heading("Verdict"), warned, Paragraph(comparison.verdict.sentence, lead=True))
+    study = study_document([one_run, replace(one_run, comparison=comparison)]).blocks
+    sentence = Paragraph(one_run.comparison.verdict.sentence, lead=True)
+    assert study[:4] == (Heading("Verdicts"), sentence, warned, sentence)
 
 
 def test_agreement_counts_are_mcnemars(three_runs: Compared) -> None:
@@ -119,7 +131,7 @@ def test_limits_tell_what_flatters_and_what_is_no_xray(one_run: Compared) -> Non
 def test_report_of_2020_stands_beside_each_side(one_run: Compared) -> None:
     document = document_of(one_run)
     against = table(document, "against-report-a")
-    assert against.caption == "A, VGG16 · original, beside the report's vgg16, original data"
+    assert against.caption == "A, VGG16 · original, beside the report's VGG16, original data"
     rows = {row[0]: row for row in against.rows}
     assert rows["accuracy"][2] == "0.92"
     assert {row[4] for row in table(document, "against-parameters-b").rows} == {"yes"}

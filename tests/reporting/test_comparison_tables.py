@@ -12,6 +12,7 @@ from pneumo_core.evaluation.comparison import Comparison, Difference, Pair, Side
 from pneumo_core.evaluation.metrics import Confusion
 from pneumo_core.evaluation.reliability import ProbabilityScores, Reliability, reliability
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, Spread
+from pneumo_core.evaluation.verdict import figure_p
 from pneumo_core.records import Estimate, Metric, NotApplicable
 from pneumo_core.reporting import comparison_tables
 from pneumo_core.reporting.comparison_tables import probabilities
@@ -134,9 +135,10 @@ def test_figures(compared: Comparison) -> None:
         assert isinstance(a, Estimate)
         assert isinstance(b, Estimate)
         assert isinstance(found.estimate, Estimate)
-        assert isinstance(found.p, float)
-        assert row[1:] == (shown(metric, a), shown(metric, b), moved(metric, found.estimate), p(found.p))
-        assert data[1:] == (*cells(a), *cells(b), *cells(found.estimate), found.p)
+        one_p = figure_p(compared, metric)
+        assert isinstance(one_p, float)
+        assert row[1:] == (shown(metric, a), shown(metric, b), moved(metric, found.estimate), p(one_p))
+        assert data[1:] == (*cells(a), *cells(b), *cells(found.estimate), one_p)
 
 
 def test_agreement_and_areas(compared: Comparison) -> None:

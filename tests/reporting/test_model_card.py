@@ -38,7 +38,7 @@ def card(one_run: Compared, *, selected_on_test: bool = False) -> Document:
 def test_subtitle_tells_what_it_was_trained_on(one_run: Compared, is_phantom: bool, images: str) -> None:
     run = replace(one_run.facts_a[0], data={"is_phantom": is_phantom})
     report = evaluate(predictions(0), run_id="r", rule=OperatingRule.YOUDEN, selected_on_test=False)
-    assert model_card(run, report).subtitle == f"vgg16, preset sound, trained on {images}"
+    assert model_card(run, report).subtitle == f"VGG16, preset sound, trained on {images}"
 
 
 def test_sections_are_those_of_the_paper(one_run: Compared) -> None:

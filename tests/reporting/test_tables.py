@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pneumo_core.evaluation.plain import encode
+from pneumo_core.evaluation.verdict import figure_p
 from pneumo_core.records import Estimate, Metric
 from pneumo_core.reporting.comparison_document import comparison_document
 from pneumo_core.reporting.document import Data, Table, pictures, table_csv, tables
@@ -44,7 +45,7 @@ def test_table_of_figures_has_the_numbers_in_full(made: dict[str, bytes], one_ru
             assert isinstance(estimate, Estimate)
             told = (float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]), int(row[f"{name}_n"]))
             assert told == (estimate.value, estimate.low, estimate.high, estimate.n)
-        assert float(row["p"]) == difference.p
+        assert float(row["p"]) == figure_p(one_run.comparison, metric)
 
 
 def test_json_is_the_comparison(made: dict[str, bytes], one_run: Compared) -> None:

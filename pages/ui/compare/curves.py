@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.compare.charts import pr_overlay, roc_overlay
-from pages.ui.compare.figures import HEADLINE, where
+from pages.ui.compare.figures import where
 from pages.ui.compare.forest import forest, seed_dots
 from pages.ui.compare.histories import histories, histories_caption
 from pages.ui.compare.pick import pick_pair
@@ -18,6 +18,7 @@ from pneumo_core.evaluation.curves import (
     roc_points,
     seed_points,
 )
+from pneumo_core.evaluation.verdict import HEADLINE
 from pneumo_core.evaluation.wording import NAMES
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import find_run

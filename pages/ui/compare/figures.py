@@ -7,11 +7,12 @@ from pages.ui.cached import report_of
 from pages.ui.pictures import plain
 from pages.ui.table import show_rows, show_table
 from pneumo_core.errors import PneumoError
-from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.evaluation.comparison import Comparison, Finding
 from pneumo_core.evaluation.metrics import classification_table
 from pneumo_core.evaluation.significance import SeedDifference
+from pneumo_core.evaluation.verdict import HEADLINE
 from pneumo_core.evaluation.wording import NAMES, SCORES, difference_parts, estimate_text, p_text
-from pneumo_core.records import Estimate, Metric, NotApplicable, Split
+from pneumo_core.records import Estimate, NotApplicable, Split
 from pneumo_core.reference import COPIES
 from pneumo_core.reporting import comparison_tables
 from pneumo_core.reporting.evaluation_tables import (
@@ -24,7 +25,8 @@ from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import find_run
 from pneumo_core.runs.submission import read_data
 
-HEADLINE = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
+_TILE = 200
+"""Least width of a main figure's tile, in pixels: room for its longest line."""
 
 
 def where(comparison: Comparison) -> str:
@@ -36,24 +38,17 @@ def where(comparison: Comparison) -> str:
 
 
 def verdict(comparison: Comparison) -> None:
-    """The verdict, its limitations, and the main figures."""
+    """What else differs, the verdict, the main figures, and the limitations of it all."""
+    if comparison.contrast.warning:
+        st.warning(plain(comparison.contrast.warning), icon=":material/difference:")
     st.info(plain(comparison.verdict.sentence), icon=":material/balance:")
-    alone = "No p value on this page is adjusted for other comparisons; the document of a study adjusts for its own."
-    st.caption("\n".join(f"- {plain(note)}" for note in (*comparison.verdict.notes, *_copies(comparison), alone)))
+    grid = st.grid(len(HEADLINE), min_column_width=_TILE, border=True)
+    for finding in comparison.verdict.findings:
+        with grid.cell():
+            _tile(comparison, finding)
+    st.caption("\n".join(f"- {plain(note)}" for note in (*comparison.verdict.notes, *_copies(comparison))))
     if comparison.split is Split.VAL:
         _beside_validation(comparison)
-    grid = st.grid(len(HEADLINE), min_column_width=180, border=True)
-    for metric in HEADLINE:
-        found = comparison.differences[metric].estimate
-        value, interval = ("n/a", "") if isinstance(found, NotApplicable) else difference_parts(metric, found)
-        with grid.cell():
-            unit = "" if metric in SCORES else ", points"
-            st.metric(
-                f"{NAMES[metric]}, B - A{unit}",
-                value,
-                help=f"B minus A, with the 95 % interval over patients. {TERMS[metric]}",
-            )
-            st.caption("  \n".join(_tile(comparison, metric, interval)))
 
 
 def _copies(comparison: Comparison) -> list[str]:
@@ -69,18 +64,36 @@ def _beside_validation(comparison: Comparison) -> None:
     st.info("\n".join(["At the same thresholds:", "", *lines]))
 
 
-def _tile(comparison: Comparison, metric: Metric, interval: str) -> list[str]:
-    """Text below a difference: its interval and p, the same over seeds, and both sides."""
-    difference, seeds = comparison.differences[metric], comparison.seeds[metric]
-    words = [f"{interval} over patients, {p_text(difference.p)}" if interval else "not applicable"]
-    if isinstance(seeds, SeedDifference):
-        words.append(f"{difference_parts(metric, seeds)[1]} over seeds, {p_text(seeds.p)}")
+def _tile(comparison: Comparison, finding: Finding) -> None:
+    """The difference of a main figure, large; below it the conclusion, interval and p, and both sides."""
+    metric = finding.metric
+    found = comparison.differences[metric].estimate
+    value, interval = ("n/a", "") if isinstance(found, NotApplicable) else difference_parts(metric, found)
+    unit = "" if metric in SCORES else " points"
+    st.metric(
+        f"{NAMES[metric]}, B \N{MINUS SIGN} A",
+        value,
+        help=f"B minus A{', in percentage points' if unit else ''}, with the 95 % interval over patients and one p value: "
+        f"{finding.test}. {TERMS[metric]}",
+    )
+    lines = [f"**{'Difference' if finding.claimed else 'No difference'} shown**, {p_text(finding.p)}"]
+    if not interval:
+        lines = ["Not applicable"]
+    else:
+        lines.append(f"{interval}{unit} over patients")
+    if isinstance(seeds := comparison.seeds[metric], SeedDifference):
+        lines.append(f"{difference_parts(metric, seeds)[1]}{unit} over seeds")
     for letter, side in (("A", comparison.a), ("B", comparison.b)):
         estimate = side.figures[metric]
-        words.append(f"{letter} {'n/a' if isinstance(estimate, NotApplicable) else estimate_text(metric, estimate)}")
-    if isinstance(difference.estimate, Estimate) and comparison.paired:
-        return [*words, f"{where(comparison).rpartition(',')[0]}, n = {difference.estimate.n:,}"]
-    return [*words, where(comparison)]
+        lines.append(f"{letter} {'n/a' if isinstance(estimate, NotApplicable) else estimate_text(metric, estimate)}")
+    st.caption("  \n".join((*lines, _place(comparison, found))))
+
+
+def _place(comparison: Comparison, found: Estimate | NotApplicable) -> str:
+    """Split and n of one figure's difference."""
+    if isinstance(found, Estimate) and comparison.paired:
+        return f"{where(comparison).rpartition(',')[0]}, n = {found.n:,}"
+    return where(comparison)
 
 
 def own_figures(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> None:

@@ -13,6 +13,9 @@ from pneumo_core.records import Split
 
 Ids = tuple[str, ...]
 
+_SIDE = 340
+"""Least width of a side's list, in pixels: a run's name is read as a whole."""
+
 
 def options(found: Sequence[Group]) -> dict[Ids, str]:
     """Possible sides with their names: groups of two or more seeds first, then every single run."""
@@ -61,14 +64,24 @@ def pick_sides() -> tuple[Ids, Ids]:
         st.stop()
     if sides[0] == sides[1]:
         sides[1] = next(side for side in usual if side != sides[0])
-    left, middle, right = st.columns([8, 1, 8], vertical_alignment="bottom")
+    grid = st.grid(2, min_column_width=_SIDE, gap="small")
+    places = {name: grid.cell() for name in ("a", "b")}
     # The keys hold the address's choice: a link opened in the same session takes precedence over an earlier choice.
-    if middle.button("⇄", key="swap", help="Swap A and B", width="stretch"):
+    if st.button("Swap A and B", key="swap", icon=":material/swap_horiz:"):
         sides.reverse()
     for name, side in zip(("a", "b"), sides, strict=True):
         st.session_state[f"side_{name}"] = side
-    a = left.selectbox("A", known, format_func=known.__getitem__, key="side_a", on_change=_remember, args=("a",))
-    b = right.selectbox("B", known, format_func=known.__getitem__, key="side_b", on_change=_remember, args=("b",))
+    a, b = (
+        place.selectbox(
+            name.upper(),
+            known,
+            format_func=known.__getitem__,
+            key=f"side_{name}",
+            on_change=_remember,
+            args=(name,),
+        )
+        for name, place in places.items()
+    )
     for name, side in (("a", a), ("b", b)):
         st.session_state[f"compared_{name}"] = st.query_params[name] = ",".join(side)
     if set(a) & set(b):

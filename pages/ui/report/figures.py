@@ -9,18 +9,16 @@ from pages.ui.cached import side_of_runs
 from pages.ui.components import bad_link
 from pages.ui.pictures import plain
 from pages.ui.table import download_table, show_table, text_frame
+from pneumo_core.config.naming import NETWORKS
 from pneumo_core.evaluation.against_report import against_report, counterpart, metric_of, protocol_notes
 from pneumo_core.evaluation.comparison import Side
 from pneumo_core.inference.compared import Group, groups
-from pneumo_core.records import Architecture, NotApplicable
+from pneumo_core.records import NotApplicable
 from pneumo_core.reference import REPORT_FIGURES, REPORT_RUNS, ReportRun
 from pneumo_core.reporting.published_results import OFFICIAL_IMAGES
 from pneumo_core.reporting.reference_blocks import parameters_table, report_table
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
 from pneumo_core.runs.submission import classifier_config
-
-_MODELS = {Architecture.BASELINE: "Baseline CNN", Architecture.VGG16: "VGG16"}
-
 
 def figures_panel() -> None:
     """Runs of ours beside the training of the report that they reproduce, and the two protocols."""
@@ -80,7 +78,7 @@ def _name(group: Group) -> str:
 def run_words(run: ReportRun) -> str:
     """Name of a training of the report."""
     images = "original and generated images (section 5)" if run.balanced else "original images"
-    return f"{_MODELS[run.architecture]}, {images}"
+    return f"{NETWORKS[run.architecture]}, {images}"
 
 
 def others_frame(run: ReportRun, side: Side) -> pd.DataFrame:

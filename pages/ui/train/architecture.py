@@ -8,9 +8,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pneumo_core.config.architecture import LayerSpec, baseline_layers, vgg16_layers
+from pneumo_core.config.naming import NETWORKS
 from pneumo_core.records import Architecture
-
-NETWORKS = {Architecture.BASELINE: "Baseline CNN", Architecture.VGG16: "VGG16 transfer"}
 
 _COLORS = {
     "Conv2D": "#0F766E",

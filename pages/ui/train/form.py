@@ -6,10 +6,10 @@ import streamlit as st
 
 from pages.ui.components import KEPT, choose_preset, seed_number, whole_number
 from pages.ui.notes import expected
-from pages.ui.train.architecture import NETWORKS
 from pages.ui.train.balance import choose_balance
 from pneumo_core.config.augment_file import read_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.naming import NETWORKS
 from pneumo_core.config.presets import PRESETS, preset_config
 from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex

@@ -1,0 +1,132 @@
+"""Names for people: of networks, balancing arms and settings, and of what a config changes in its preset."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any, Final
+
+from pneumo_core.config.classifier import (
+    AugmentConfig,
+    Balance,
+    FineTuneConfig,
+    PlateauConfig,
+    TrainConfig,
+    Validation,
+    augmentation_name,
+)
+from pneumo_core.config.gan import GanConfig, gan_config
+from pneumo_core.config.presets import preset_config
+from pneumo_core.records import Architecture
+
+NETWORKS: Final[dict[Architecture, str]] = {Architecture.BASELINE: "Baseline CNN", Architecture.VGG16: "VGG16"}
+"""The classifiers' networks."""
+
+ARMS: Final[dict[Balance, str]] = {
+    Balance.NONE: "original",
+    Balance.CLASS_WEIGHT: "class weights",
+    Balance.OVERSAMPLE: "oversampled",
+    Balance.CLASSICAL: "classical augmentation",
+    Balance.GAN: "with DCGAN images",
+}
+"""The balancing arms: what a network is trained on."""
+
+SETTINGS: Final[dict[str, str]] = {
+    "epochs": "epochs",
+    "batch_size": "batch size",
+    "learning_rate": "learning rate",
+    "bn_momentum": "momentum of batch normalization",
+    "augment": "augmentation",
+    "validation": "validation images",
+    "val_fraction": "validation share",
+    "operating_rule": "threshold rule",
+    "plateau": "learning rate schedule",
+    "early_stopping_patience": "patience of early stopping",
+    "max_images": "most images per split",
+    "image_size": "image size",
+    "scaling": "scaling of pixels",
+    "feature_views": "feature views",
+    "fine_tune": "fine-tuning",
+}
+"""Settings of a classifier that its preset has for its network; its other fields say who it is: network, preset, arm, seeds."""
+
+_VALIDATION: Final = {Validation.TEST: "test images", Validation.PATIENTS: "held-out patients"}
+_OF_A_GAN: Final = {"preset", "seed", "label", "image_size"}
+
+
+def model_name(architecture: Architecture) -> str:
+    """A network's name, or ``DCGAN``."""
+    return NETWORKS.get(architecture, "DCGAN")
+
+
+def arm_name(config: TrainConfig) -> str:
+    """A config's balancing arm: ``original``, ``with DCGAN images (50 % of the gap)``."""
+    gap = "" if config.gap_percent == 100 else f" ({config.gap_percent} % of the gap)"
+    return ARMS[config.balance] + gap
+
+
+def departures(config: TrainConfig | GanConfig) -> tuple[str, ...]:
+    """What a config changes in its preset, in short phrases: ``6 epochs``, ``224 px``."""
+    if isinstance(config, GanConfig):
+        return tuple(_phrase(name, value) for name, value in _changed(config, gan_config(config.preset)))
+    preset = preset_config(config.architecture, config.preset)
+    return tuple(_phrase(name, value) for name, value in _changed(config, preset))
+
+
+def setting_text(value: Any) -> str:
+    """The value of a setting: ``20``, ``15 %`` for a share, ``sound`` for a known augmentation."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case Validation():
+            return _VALIDATION[value]
+        case AugmentConfig():
+            return augmentation_name(value)
+        case PlateauConfig():
+            return f"{value.mode}, patience {value.patience}, factor {value.factor:g}"
+        case FineTuneConfig():
+            return f"{_epochs(value.epochs)} at {value.learning_rate:g}"
+        case float():
+            return f"{value:g}"
+    return str(value)
+
+
+def named_text(name: str, value: Any) -> str:
+    """The value of the setting with this name, with its unit."""
+    match name:
+        case "val_fraction":
+            return f"{100 * value:g} %"
+        case "image_size":
+            return f"{value} px"
+        case "max_images" if value is None:
+            return "all"
+    return setting_text(value)
+
+
+def _changed(config: TrainConfig | GanConfig, preset: TrainConfig | GanConfig) -> Iterator[tuple[str, Any]]:
+    for field in fields(config):
+        name, value = field.name, getattr(config, field.name)
+        counts = name not in _OF_A_GAN if isinstance(config, GanConfig) else name in SETTINGS
+        if counts and value != getattr(preset, name):
+            yield name, value
+
+
+def _phrase(name: str, value: Any) -> str:
+    """A changed setting as part of a run's name."""
+    text = named_text(name, value)
+    match name:
+        case "epochs":
+            return _epochs(value)
+        case "image_size":
+            return text
+        case "augment":
+            return f"{text} augmentation"
+        case "fine_tune":
+            return "fine-tuned"
+        case "max_images":
+            return f"{text} images per split"
+    return f"{SETTINGS.get(name, name.replace('_', ' '))} {text}"
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"

@@ -1,0 +1,124 @@
+"""In what two sides of a comparison were made differently, and how much of that is compared.
+
+The rule. What is compared is the network, the preset or the balancing arm, whichever is the only one of them to differ: a
+preset with all that it sets, a network with all that the preset sets for it, an arm with its DCGAN and the share of the gap
+that it closes. Every other difference is a further one: a setting that departs from its preset, the patients held out for
+validation, the data set. Where several of the three differ, none explains the result alone, and all are further ones. The
+seeds of the trainings never count; what they do is in the spread over runs. A split of the patients that each run draws with
+its own seed belongs to the seed between runs of the same settings, and counts elsewhere.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from pneumo_core.config.classifier import Balance, TrainConfig, Validation
+from pneumo_core.config.naming import NETWORKS, SETTINGS, arm_name, named_text, setting_text
+from pneumo_core.config.presets import preset_config
+from pneumo_core.evaluation.comparison import Contrast, SettingDifference
+from pneumo_core.runs.submission import RunData
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How the runs of one side were made.
+
+    Attributes:
+        configs: Their configs, which differ only in their seeds.
+        data: Their data set.
+    """
+
+    configs: tuple[TrainConfig, ...]
+    data: RunData
+
+    @property
+    def config(self) -> TrainConfig:
+        """The config of one of them, for what they have in common."""
+        return self.configs[0]
+
+
+def held_out_by(config: TrainConfig) -> int | None:
+    """Seed of the choice of held-out patients; None if none are held out."""
+    if config.validation is not Validation.PATIENTS:
+        return None
+    return config.seed if config.split_seed is None else config.split_seed
+
+
+def contrast(a: Made, b: Made) -> Contrast:
+    """In what the runs of A and B differ, and a warning if that is more than what is compared."""
+    main = list(_main(a.config, b.config))
+    settings = [*_data(a, b), *_settings(a.config, b.config)]
+    splits = () if not main and not settings and _own(a) and _own(b) else _splits(a, b)
+    further = (*(main if len(main) > 1 else ()), *settings, *splits)
+    compared = main[0].name if len(main) == 1 else ""
+    return Contrast(compared, further, _warning(compared, further, several=len(main) > 1))
+
+
+def _main(a: TrainConfig, b: TrainConfig) -> Iterator[SettingDifference]:
+    if a.architecture is not b.architecture:
+        yield SettingDifference("network", NETWORKS[a.architecture], NETWORKS[b.architecture])
+    if a.preset is not b.preset:
+        yield SettingDifference("preset", a.preset.value, b.preset.value)
+    if (a.balance, a.gap_percent, a.gan_run) != (b.balance, b.gap_percent, b.gan_run):
+        both_gan = a.balance is b.balance is Balance.GAN and a.gan_run != b.gan_run
+        of_a, of_b = (f"{arm_name(one)}{f' of {one.gan_run}' if both_gan else ''}" for one in (a, b))
+        yield SettingDifference("balancing arm", of_a, of_b)
+
+
+def _data(a: Made, b: Made) -> Iterator[SettingDifference]:
+    of_a, of_b = (f"{'phantoms' if one.data.is_phantom else 'X-rays'}, id {one.data.data_id}" for one in (a, b))
+    if of_a != of_b:
+        yield SettingDifference("data", of_a, of_b)
+
+
+def _settings(a: TrainConfig, b: TrainConfig) -> Iterator[SettingDifference]:
+    """Settings that differ, but for those that both have from their presets."""
+    usual_a, usual_b = (preset_config(one.architecture, one.preset) for one in (a, b))
+    for name, label in SETTINGS.items():
+        of_a, of_b = getattr(a, name), getattr(b, name)
+        from_presets = of_a == getattr(usual_a, name) and of_b == getattr(usual_b, name)
+        unused = name == "val_fraction" and Validation.PATIENTS not in (a.validation, b.validation)
+        if of_a == of_b or from_presets or unused:
+            continue
+        texts = named_text(name, of_a), named_text(name, of_b)
+        if texts[0] != texts[1]:
+            yield SettingDifference(label, *texts)
+        elif is_dataclass(of_a):
+            yield from _parts(label, of_a, of_b)
+
+
+def _parts(label: str, a: Any, b: Any) -> Iterator[SettingDifference]:
+    """Fields that differ in two values of one name, as of two augmentations that are both custom."""
+    for field in fields(a):
+        of_a, of_b = getattr(a, field.name), getattr(b, field.name)
+        if of_a != of_b:
+            name = field.name.replace("_", " ")
+            yield SettingDifference(f"{label}, {name}", setting_text(of_a), setting_text(of_b))
+
+
+def _own(made: Made) -> bool:
+    """Whether each run draws its split, if it has one, with its own seed."""
+    return all(config.split_seed is None for config in made.configs)
+
+
+def _splits(a: Made, b: Made) -> Iterator[SettingDifference]:
+    of_a, of_b = ({held_out_by(config) for config in made.configs} for made in (a, b))
+    # Where one side holds no patients out, its preset or its validation images say so.
+    if of_a != of_b and None not in of_a | of_b:
+        yield SettingDifference("patients held out", _seeds(of_a), _seeds(of_b))
+
+
+def _seeds(splits: set[int | None]) -> str:
+    numbers = ", ".join(str(split) for split in sorted(split for split in splits if split is not None))
+    return f"by seed{'s' * (len(splits) > 1)} {numbers}"
+
+
+def _warning(compared: str, further: Sequence[SettingDifference], *, several: bool) -> str:
+    if not further:
+        return ""
+    listed = "; ".join(f"{one.name} (A {one.a}, B {one.b})" for one in further)
+    if compared:
+        return f"A and B differ in more than the {compared}: {listed}. The difference may come from any of these."
+    if several:
+        return f"A and B differ in several things at once: {listed}. None of them explains the difference alone."
+    return f"A and B have the same network, preset and balancing arm and differ in: {listed}."

@@ -1,0 +1,119 @@
+"""What two sides differ in besides what is compared is told with both values, and nothing else is."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from pneumo_core.config.classifier import AUGMENTATIONS, Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.naming import SETTINGS
+from pneumo_core.config.presets import preset_config
+from pneumo_core.evaluation.comparison import Contrast, SettingDifference
+from pneumo_core.inference.contrast import Made, contrast
+from pneumo_core.records import Architecture
+from pneumo_core.runs.submission import RunData
+
+DATA = RunData("0" * 12, "/nowhere")
+GAN = {"balance": Balance.GAN, "gan_run": "dcgan-" + "a" * 12}
+
+
+def made(
+    *seeds: int,
+    architecture: Architecture = Architecture.BASELINE,
+    preset: Preset = Preset.SOUND,
+    data: RunData = DATA,
+    **changes: object,
+) -> Made:
+    preset_s = preset_config(architecture, preset)
+    return Made(tuple(replace(preset_s, seed=seed, **changes) for seed in seeds or (0,)), data)  # type: ignore[arg-type]
+
+
+def further(a: Made, b: Made) -> list[tuple[str, str, str]]:
+    return [(one.name, one.a, one.b) for one in contrast(a, b).further]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "compared"),
+    [
+        (made(), made(balance=Balance.OVERSAMPLE), "balancing arm"),
+        (made(preset=Preset.REPORT), made(preset=Preset.REPORT, **GAN, gap_percent=50), "balancing arm"),
+        (made(**GAN), made(balance=Balance.GAN, gan_run="dcgan-" + "b" * 12), "balancing arm"),
+        (made(0, 1, 2), made(0, 1, 2, architecture=Architecture.VGG16), "network"),
+        (made(preset=Preset.QUICK), made(preset=Preset.QUICK, architecture=Architecture.VGG16), "network"),
+        (made(), made(preset=Preset.REPORT), "preset"),
+        (made(), made(preset=Preset.QUICK), "preset"),
+        (made(0), made(1), ""),
+        (made(0, 1), made(2, 3, 4), ""),
+    ],
+    ids=str,
+)
+def test_what_is_compared_is_no_further_difference(a: Made, b: Made, compared: str) -> None:
+    assert contrast(a, b) == Contrast(compared)
+    assert contrast(b, a) == Contrast(compared)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"epochs": 2}, ("epochs", "20", "2")),
+        ({"val_fraction": 0.2}, ("validation share", "15 %", "20 %")),
+        ({"image_size": 96}, ("image size", "150 px", "96 px")),
+        ({"max_images": 300}, ("most images per split", "all", "300")),
+        ({"augment": AUGMENTATIONS["none"]}, ("augmentation", "sound", "none")),
+        ({"split_seed": 4}, ("patients held out", "by seed 0", "by seed 4")),
+        ({"data": RunData("1" * 12, "/nowhere")}, ("data", f"X-rays, id {'0' * 12}", f"X-rays, id {'1' * 12}")),
+        ({"data": RunData("0" * 12, "/x", True)}, ("data", f"X-rays, id {'0' * 12}", f"phantoms, id {'0' * 12}")),
+    ],
+)
+def test_every_other_setting_is_told_with_both_values(changes: dict[str, object], expected: tuple[str, ...]) -> None:
+    alike = made(**changes)  # type: ignore[arg-type]
+    assert further(made(), alike) == [expected]
+    name, of_a, of_b = expected
+    assert contrast(made(), alike).warning == (
+        f"A and B have the same network, preset and balancing arm and differ in: {name} (A {of_a}, B {of_b})."
+    )
+    other_arm = made(balance=Balance.OVERSAMPLE, **changes)  # type: ignore[arg-type]
+    found = contrast(made(), other_arm)
+    assert found == Contrast("balancing arm", (SettingDifference(*expected),), found.warning)
+    assert found.warning == (
+        f"A and B differ in more than the balancing arm: {name} (A {of_a}, B {of_b}). "
+        "The difference may come from any of these."
+    )
+
+
+def test_between_presets_and_networks_a_setting_counts_where_it_departs_from_either() -> None:
+    assert further(made(), made(preset=Preset.QUICK, epochs=3)) == [("epochs", "20", "3")]
+    assert further(made(), made(architecture=Architecture.VGG16, fine_tune=FineTuneConfig(5))) == [
+        ("fine-tuning", "none", "5 epochs at 1e-05")
+    ]
+    # Equal values are none, whether they depart or not.
+    assert further(made(epochs=6), made(preset=Preset.QUICK)) == []
+
+
+def test_several_main_differences_explain_nothing_alone() -> None:
+    found = contrast(made(), made(architecture=Architecture.VGG16, balance=Balance.CLASS_WEIGHT, epochs=3))
+    assert found.compared == ""
+    assert found.warning == (
+        "A and B differ in several things at once: network (A Baseline CNN, B VGG16); balancing arm (A original, B class "
+        "weights); epochs (A 20, B 3). None of them explains the difference alone."
+    )
+
+
+def test_the_patients_held_out_count_between_arms_whatever_drew_them() -> None:
+    arm = made(0, 1, 2, **GAN, split_seed=0)
+    assert contrast(made(0, 1, 2, split_seed=0), arm).warning == ""
+    assert further(made(0, 1, 2), arm) == [("patients held out", "by seeds 0, 1, 2", "by seed 0")]
+    assert further(made(1), made(1, balance=Balance.OVERSAMPLE)) == []
+    assert further(made(0), made(1, balance=Balance.OVERSAMPLE)) == [("patients held out", "by seed 0", "by seed 1")]
+    # Nobody is held out by the report's procedure.
+    report = {"preset": Preset.REPORT}
+    assert further(made(0, **report), made(1, **report, balance=Balance.OVERSAMPLE)) == []  # type: ignore[arg-type]
+
+
+def test_two_settings_of_one_name_are_told_field_by_field() -> None:
+    one, other = (replace(AUGMENTATIONS["sound"], zoom=zoom) for zoom in (0.2, 0.3))
+    assert further(made(augment=one), made(augment=other)) == [("augmentation, zoom", "0.2", "0.3")]
+
+
+def test_every_setting_is_one_that_a_config_has() -> None:
+    who = {"architecture", "preset", "seed", "split_seed", "balance", "gan_run", "gap_percent"}
+    assert set(SETTINGS) | who == {field.name for field in fields(TrainConfig)}
