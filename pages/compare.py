@@ -22,8 +22,10 @@ VIEWS = (
 
 st.title("Compare")
 with shown_errors():
-    a, b = pick_sides()
-    split = pick_compared_split(splits_of((*a, *b)))
+    lists, row = st.container(), st.container(horizontal=True, vertical_alignment="bottom")
+    a, b = pick_sides(lists, row)
+    with row:
+        split = pick_compared_split(splits_of((*a, *b)))
     meanwhile = st.empty()
     if (a, b, split) != st.session_state.get("compared"):
         with meanwhile.container():

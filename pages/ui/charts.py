@@ -28,6 +28,11 @@ SIDE_A = MODEL
 SIDE_B = "#DB2777"
 """The two sides of a comparison, the second always dashed too: neither is a class's color, and both read on either theme."""
 
+RIGHT, WRONG = "#15803D", "#DC2626"
+"""Calls that are right and wrong."""
+
+_SIGNS = {True: "\N{CHECK MARK}", False: "\N{MULTIPLICATION X}"}
+
 DASHED: dict[str, Any] = {"color": REFERENCE, "dash": "dash", "width": 2}
 DOTTED: dict[str, Any] = {"color": REFERENCE, "dash": "dot", "width": 2}
 
@@ -35,7 +40,10 @@ ROC_HOVER = "threshold %{customdata:.3f}<br>1 - specificity %{x:.3f}<br>sensitiv
 PR_HOVER = "threshold %{customdata:.3f}<br>recall %{x:.3f}<br>precision %{y:.3f}"
 
 _FEW = "#94A3B8"
-"""A cell of the confusion matrix that holds none of its row: neither theme's background, so that it is seen on both."""
+"""What a cell of the confusion matrix is mixed with, the fewer of its row it holds: seen on either theme's background."""
+
+_LEAST = 0.4
+"""How much color a cell has that holds none of its row: few wrong calls still look wrong."""
 
 _CURVE: dict[str, Any] = {"color": MODEL, "width": 2.5}
 
@@ -90,32 +98,42 @@ def pr(part: SplitReport) -> go.Figure | NotApplicable:
 
 
 def confusion(counts: Confusion) -> go.Figure:
-    """Confusion matrix: counts, and the share of each true class, which is also how far a cell has its class's color."""
+    """Confusion matrix: what each cell is, its count, and its share of the true class; the larger it is, the deeper its color.
+
+    Colors say right or wrong, and so do a sign and a word in each cell.
+    """
     columns = [f"predicted {label.name}" for label in Label]
-    rows = {Label.PNEUMONIA: (counts.fn, counts.tp), Label.NORMAL: (counts.tn, counts.fp)}
-    shares = {label: [count / max(1, sum(row)) for count in row] for label, row in rows.items()}
-    # One scale serves both rows: down to -1 is NORMAL's, up to 1 PNEUMONIA's.
-    signs = {Label.NORMAL: -1, Label.PNEUMONIA: 1}
-    figure = go.Figure(
-        go.Heatmap(
-            z=[[signs[label] * share for share in shares[label]] for label in rows],
-            x=columns,
-            y=[label.name for label in rows],
-            customdata=np.dstack([list(rows.values()), 100 * np.array(list(shares.values()))]),
-            colorscale=[[0, COLORS[Label.NORMAL]], [0.5, _FEW], [1, COLORS[Label.PNEUMONIA]]],
-            zmin=-1,
-            zmax=1,
-            showscale=False,
-            xgap=3,
-            ygap=3,
-            hovertemplate="%{y}, %{x}: %{customdata[0]:,} (%{customdata[1]:.1f} %)<extra></extra>",
-        )
-    )
+    rows = {
+        Label.PNEUMONIA: ((counts.fn, "missed", False), (counts.tp, "found", True)),
+        Label.NORMAL: ((counts.tn, "recognized", True), (counts.fp, "false alarms", False)),
+    }
+    signed, hover = [], []
+    figure = go.Figure()
     for label, row in rows.items():
-        for column, count, share in zip(columns, row, shares[label], strict=True):
-            of_row = f"{percent(share)} of {sum(row):,}" if sum(row) else "no image"
-            text, font = f"<b>{count:,}</b><br>{of_row}", {"size": 15, "color": _ink(COLORS[label], share)}
+        total = sum(count for count, *_ in row)
+        shares = [count / max(1, total) for count, *_ in row]
+        depths = [_LEAST + (1 - _LEAST) * share for share in shares]
+        # One scale serves both kinds: down to -1 is wrong, up to 1 right.
+        signed.append([depth if right else -depth for depth, (*_, right) in zip(depths, row, strict=True)])
+        hover.append([(count, 100 * share) for share, (count, *_) in zip(shares, row, strict=True)])
+        for column, share, depth, (count, word, right) in zip(columns, shares, depths, row, strict=True):
+            of_row = f"{percent(share)} of {total:,}" if total else "no image"
+            text = f"{_SIGNS[right]} {word}<br><b>{count:,}</b><br>{of_row}"
+            font = {"size": 15, "color": _ink(RIGHT if right else WRONG, depth)}
             figure.add_annotation(x=column, y=label.name, text=text, showarrow=False, font=font)
+    figure.add_heatmap(
+        z=signed,
+        x=columns,
+        y=[label.name for label in rows],
+        customdata=hover,
+        colorscale=[[0, WRONG], [0.5, _FEW], [1, RIGHT]],
+        zmin=-1,
+        zmax=1,
+        showscale=False,
+        xgap=3,
+        ygap=3,
+        hovertemplate="%{y}, %{x}: %{customdata[0]:,} (%{customdata[1]:.1f} %)<extra></extra>",
+    )
     figure.update_xaxes(side="top", showgrid=False)
     figure.update_yaxes(title="labeled", showgrid=False)
     return figure.update_layout(height=320, margin={"l": 8, "r": 8, "t": 32, "b": 8})
@@ -174,7 +192,7 @@ def vertical(figure: go.Figure, x: float, name: str) -> None:
 
 
 def _ink(color: str, share: float) -> str:
-    """What reads better on a cell that has so much of its class's color."""
+    """What reads better on a cell that has so much of a color."""
     few, full = ([int(code[start : start + 2], 16) / 255 for start in (1, 3, 5)] for code in (_FEW, color))
     return ink((1 - share) * np.array(few) + share * np.array(full))
 

@@ -62,6 +62,18 @@ def figures(report: EvaluationReport, split: Split) -> Table:
     )
 
 
+def some_figures(report: EvaluationReport, split: Split, metrics: Sequence[Metric]) -> Table:
+    """Some figures of a split with intervals and n; where they are of validation, beside those of test."""
+    shown = {place(report, split): report.splits[split]}
+    if split is Split.VAL and Split.TEST in report.splits:
+        shown[place(report, Split.TEST)] = report.splits[Split.TEST]
+    rows = tuple(
+        (NAMES[metric], *(estimate_text(metric, part.figures[metric], with_n=True) for part in shown.values()))
+        for metric in metrics
+    )
+    return Table("some-figures", f"Figures on split {place(report, split)} with 95 % intervals", ("", *shown), rows)
+
+
 def every_figure(report: EvaluationReport) -> Table:
     """Every figure of every split; its data are numbers, or the reason why there is none."""
     found = [

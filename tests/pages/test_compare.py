@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from pneumo_core.config.classifier import Balance, Preset
 from pneumo_core.config.gan import gan_config
 from pneumo_core.config.run import config_to_dict, run_id
-from pneumo_core.evaluation.wording import estimate_text
+from pneumo_core.evaluation.wording import estimate_text, p_text
 from pneumo_core.inference.compared import compare_runs
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
@@ -123,7 +123,12 @@ def test_every_number_of_the_headline_is_the_comparison_s() -> None:
         difference = expected.differences[metric].estimate
         assert isinstance(difference, Estimate)
         assert numbers(shown.value) == [round(scale * difference.value, digits)]
-        interval, of_a, of_b, place = words.split("\n")
+        shown_or_not, interval, of_a, of_b, place = words.split("\n")
+        (finding,) = [one for one in expected.verdict.findings if one.metric is metric]
+        assert (
+            shown_or_not.strip()
+            == f"**{'Difference' if finding.claimed else 'No difference'} shown**, {p_text(finding.p)}"
+        )
         assert numbers(interval)[:2] == [round(scale * end, digits) for end in (difference.low, difference.high)]
         for line, side in ((of_a, expected.a), (of_b, expected.b)):
             found = side.figures[metric]
@@ -274,7 +279,7 @@ def test_different_test_sets_are_not_paired_and_it_is_said_why(tab: str) -> None
     page = opened(a=a.run_id, b=b.run_id, show=tab)
     assert not page.exception
     everything = texts(page)
-    assert "On test images that are not paired (90 of A, 60 of B)" in everything
+    assert "on test images that are not paired (90 of A, 60 of B)" in everything
     assert "McNemar's test does not apply" in everything
     assert re.search(r"(n/a|Not applicable): [^\n]*90 of A, 60 of B, 60 of them in both", everything + cells(page))
 

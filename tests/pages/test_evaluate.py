@@ -16,15 +16,17 @@ from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import config_to_dict, run_id
 from pneumo_core.data.index import build_index
 from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.evaluation.wording import estimate_text
 from pneumo_core.inference.evidence import read_report
-from pneumo_core.records import Architecture, Split
+from pneumo_core.records import Architecture, Metric, Split
 from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.status import append_event
 from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
 from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CARDS = ["Accuracy", "Sensitivity", "Specificity", "AUROC", "AUPRC", "PPV", "NPV", "Brier score", "Log loss"]
+CARDS = ["Sensitivity", "Specificity", "AUROC"]
+OTHERS = ["Accuracy", "AUPRC", "PPV", "NPV", "Brier score", "Log loss"]
 
 
 def opened(**query: str) -> AppTest:
@@ -100,7 +102,12 @@ def test_a_finished_run_shows_its_figures_first(with_finished_run) -> None:
     test = report["splits"]["test"]
     assert [card.label for card in page.metric] == CARDS
     shown = dict(zip(CARDS, (card.value for card in page.metric), strict=True))
-    assert shown["Accuracy"] == f"{100 * test['accuracy']['value']:.1f} %"
+    assert shown["Specificity"] == f"{100 * test['specificity']['value']:.1f} %"
+    others = page.table[0].value
+    assert others.index.tolist() == OTHERS
+    accuracy, low, high = (100 * test["accuracy"][name] for name in ("value", "low", "high"))
+    expected = f"{accuracy:.1f} % ({low:.1f} to {high:.1f}), n = {test['accuracy']['n']:,}"
+    assert others.loc["Accuracy"].tolist() == [expected]
     # The small set has fewer than 10 test patients of a class.
     assert shown["AUROC"] == "n/a"
     everything = texts(page)
@@ -214,7 +221,7 @@ def test_another_run_without_the_split_shows_test(sound_run: RunDirectory) -> No
 
 def test_figures_on_test_stand_beside_their_operating_point_on_val(sound_run: RunDirectory) -> None:
     page = opened(run=sound_run.run_id)
-    assert page.table[0].value.columns.tolist() == ["val, selected on val", "test"]
+    assert page.table[1].value.columns.tolist() == ["val, selected on val", "test"]
     assert "the threshold with the highest sensitivity + specificity on val" in texts(page)
 
 
@@ -227,7 +234,12 @@ def test_each_figure_on_val_says_so_and_has_that_on_test_beside_it(sound_run: Ru
     found = read_report(sound_run).splits[Split.TEST].specificity
     expected = f"test: {100 * found.value:.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f})"
     assert cards[CARDS.index("Specificity")].endswith(expected)
-    assert page.table[0].value.columns.tolist() == ["val, selected on val", "test"]
+    others, point = (table.value for table in page.table)
+    assert others.columns.tolist() == point.columns.tolist() == ["val, selected on val", "test"]
+    assert others.loc["Accuracy"].tolist() == [
+        estimate_text(Metric.ACCURACY, read_report(sound_run).splits[split].accuracy, with_n=True)
+        for split in (Split.VAL, Split.TEST)
+    ]
 
 
 def test_a_run_that_was_selected_on_test_says_so_at_every_figure(no_published: Path) -> None:

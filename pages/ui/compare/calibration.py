@@ -6,6 +6,7 @@ import streamlit as st
 from pages.ui.compare.calibration_charts import RAW, bins_frame, reliability_figure
 from pages.ui.compare.sides import Shown, name_sides, shown_sides
 from pages.ui.components import chart
+from pages.ui.places import beside
 from pages.ui.table import show_rows
 from pneumo_core.evaluation.calibration import Calibration, CalibrationKind, apply
 from pneumo_core.evaluation.comparison import Comparison, Pair
@@ -26,7 +27,7 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
         )
     stored = [read_calibration(find_run(side.evidence.run_id)) for side in sides]
     measured: dict[str, ProbabilityScores] = {}
-    for place, side, found in zip(st.columns(2, gap="large"), sides, stored, strict=True):
+    for place, side, found in zip(beside(gap="large"), sides, stored, strict=True):
         kinds = {RAW: _scores_of(side, None)}
         if isinstance(found, Calibration) and found.chosen is not CalibrationKind.IDENTITY:
             kinds[found.chosen.value] = _scores_of(side, found)

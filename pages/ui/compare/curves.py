@@ -9,6 +9,7 @@ from pages.ui.compare.histories import histories, histories_caption
 from pages.ui.compare.pick import pick_pair
 from pages.ui.compare.reliability import reliability_overlay
 from pages.ui.components import chart
+from pages.ui.places import beside
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.curves import (
     forest_points,
@@ -37,7 +38,7 @@ def curves_panel(comparison: Comparison) -> None:
         words = "Each dot is a training run. If the dots of both sides overlap, the seed matters as much as the balancing arm."
         dots = seed_dots(comparison, metric or HEADLINE[0])
         chart(dots, seed_points(comparison, metric or HEADLINE[0]), title="Runs by seed", where=here, caption=words)
-    left, right = st.columns(2, gap="large")
+    left, right = beside(gap="large")
     with left:
         words = "The closer to the top left, the better the ranking. Marks are the runs' own thresholds."
         chart(roc_overlay(comparison), roc_points(comparison), title="ROC curves", where=here, caption=words)

@@ -5,6 +5,7 @@ import streamlit as st
 
 from pages.ui.cached import report_of
 from pages.ui.pictures import plain
+from pages.ui.places import beside, four_tiles
 from pages.ui.table import show_rows, show_table
 from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.comparison import Comparison, Finding
@@ -25,8 +26,8 @@ from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import find_run
 from pneumo_core.runs.submission import read_data
 
-_TILE = 200
-"""Least width of a main figure's tile, in pixels: room for its longest line."""
+_TILE = 180
+"""Least width of a main figure's tile, in pixels."""
 
 
 def where(comparison: Comparison) -> str:
@@ -42,9 +43,8 @@ def verdict(comparison: Comparison) -> None:
     if comparison.contrast.warning:
         st.warning(plain(comparison.contrast.warning), icon=":material/difference:")
     st.info(plain(comparison.verdict.sentence), icon=":material/balance:")
-    grid = st.grid(len(HEADLINE), min_column_width=_TILE, border=True)
-    for finding in comparison.verdict.findings:
-        with grid.cell():
+    for place, finding in zip(four_tiles(_TILE), comparison.verdict.findings, strict=True):
+        with place:
             _tile(comparison, finding)
     st.caption("\n".join(f"- {plain(note)}" for note in (*comparison.verdict.notes, *_copies(comparison))))
     if comparison.split is Split.VAL:
@@ -132,7 +132,7 @@ def figures_panel(comparison: Comparison) -> None:
 
 
 def _classification(comparison: Comparison) -> None:
-    for column, name, side in zip(st.columns(2, gap="large"), "AB", (comparison.a, comparison.b), strict=True):
+    for column, name, side in zip(beside(gap="large"), "AB", (comparison.a, comparison.b), strict=True):
         with column:
             runs = len(side.run_ids)
             of = "" if runs == 1 else f", mean of {runs} runs"

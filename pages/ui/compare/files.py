@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.ui.cached import comparison_files_of
 from pages.ui.compare.figures import where
+from pages.ui.places import beside
 from pages.ui.table import download, download_table
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.reporting import comparison_tables
@@ -40,7 +41,7 @@ def files_panel(comparison: Comparison) -> None:
         return
     st.session_state[key] = True
     made = comparison_files_of(a, b, comparison.split)
-    left, right = st.columns(2, gap="large", vertical_alignment="bottom")
+    left, right = beside(gap="large", vertical_alignment="bottom")
     with left:
         name = st.selectbox("One file", list(made), key="one_file")
         kind = _KINDS[name.rpartition(".")[2]]

@@ -14,6 +14,7 @@ from pages.ui.cached import index_here, loaded_classifier, of_runs
 from pages.ui.components import images_elsewhere, show_error
 from pages.ui.heat import pair_text, show_color_bar
 from pages.ui.pictures import bounded, plain
+from pages.ui.places import beside
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import CorruptError, DataError, RunError
@@ -31,6 +32,7 @@ PAGE_SIZE = 4
 """Images per page: each is drawn three times."""
 
 _SMALL, _LARGE = 480, 1024  # Pixels of the longest side.
+_LEAST = 140  # Least width of one of three images beside each other.
 
 
 def data_of(pair: Pair) -> DataIndex | None:
@@ -85,7 +87,7 @@ def _draw(
         subtype = "" if row["subtype"] == "none" else f", {row['subtype']}"
         st.markdown(f"**{plain(name)}** · {row['label']}{plain(subtype)} · patient {plain(str(row['patient']))}")
         # A single image in halves of the page, the heat maps beside each other below it.
-        columns = [st.columns(2)[0], *st.columns(2)] if is_large else st.columns(3)
+        columns = [beside()[0], *beside()] if is_large else beside(3, _LEAST)
         with columns[0]:
             st.image(pixels, width="stretch", alt=f"{name}, X-ray")
             st.caption(f"labeled {row['label']}")

@@ -4,17 +4,16 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.components import pick_split, show_error
+from pages.ui.places import beside
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.inference.compared import Group, balanced_pairs, groups, side_ids
 from pneumo_core.records import Split
 
 Ids = tuple[str, ...]
-
-_SIDE = 340
-"""Least width of a side's list, in pixels: a run's name is read as a whole."""
 
 
 def options(found: Sequence[Group]) -> dict[Ids, str]:
@@ -43,8 +42,12 @@ def usual_sides(found: Sequence[Group]) -> tuple[Ids, Ids] | None:
     return (everything[0], everything[1]) if len(everything) > 1 else None
 
 
-def pick_sides() -> tuple[Ids, Ids]:
+def pick_sides(lists: DeltaGenerator, row: DeltaGenerator) -> tuple[Ids, Ids]:
     """Let the reader choose both sides; the choice is in the address (``?a=ID,ID&b=ID``).
+
+    Args:
+        lists: Place of the lists.
+        row: Place of the button that swaps them.
 
     Ends the page with what to do next where there are not two runs to compare, or where the address names an unknown one.
     """
@@ -64,10 +67,10 @@ def pick_sides() -> tuple[Ids, Ids]:
         st.stop()
     if sides[0] == sides[1]:
         sides[1] = next(side for side in usual if side != sides[0])
-    grid = st.grid(2, min_column_width=_SIDE, gap="small")
-    places = {name: grid.cell() for name in ("a", "b")}
+    with lists:
+        places = dict(zip(("a", "b"), beside(gap="small"), strict=True))
     # The keys hold the address's choice: a link opened in the same session takes precedence over an earlier choice.
-    if st.button("Swap A and B", key="swap", icon=":material/swap_horiz:"):
+    if row.button("Swap A and B", key="swap", icon=":material/swap_horiz:"):
         sides.reverse()
     for name, side in zip(("a", "b"), sides, strict=True):
         st.session_state[f"side_{name}"] = side

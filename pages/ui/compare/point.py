@@ -18,6 +18,7 @@ from pages.ui.compare.point_pick import (
 )
 from pages.ui.compare.sides import Shown, name_sides, shown_sides, validation_of
 from pages.ui.components import chart
+from pages.ui.places import beside
 from pages.ui.table import show_rows
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
 from pneumo_core.evaluation.operating import DecisionCurve, RuleKind, decision_curve
@@ -82,7 +83,7 @@ def _decision_curve(rows: pd.DataFrame, prevalence: float) -> DecisionCurve | No
 
 
 def _results(points: Points, prevalence: float, stake: float) -> None:
-    for place, (side, point) in zip(st.columns(2, gap="large"), points, strict=True):
+    for place, (side, point) in zip(beside(gap="large"), points, strict=True):
         counts, letter = point.confusion, side.letter
         words = f"Confusion matrix of {letter} at a threshold of {score_text(point.rates.threshold)}"
         with place:
@@ -90,7 +91,7 @@ def _results(points: Points, prevalence: float, stake: float) -> None:
             st.plotly_chart(charts.confusion(counts), key=f"point {letter}", alt=words)
             st.caption(f"{counts.fn:,} PNEUMONIA images missed, {counts.fp:,} false alarms.")
     show_rows(rates_table({f"{side.letter}, {side.where}": point for side, point in points}, prevalence, stake))
-    left, right = st.columns(2, gap="large")
+    left, right = beside(gap="large")
     where = " and ".join(dict.fromkeys(f"{side.where}, n = {point.rates.n:,}" for side, point in points))
     with left:
         words = "Moving a threshold moves its point along its curve: higher sensitivity means lower specificity."

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui.compare.sides import Shown
 from pages.ui.components import show_error
+from pages.ui.places import beside
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Evidence
 from pneumo_core.evaluation.operating import GRID, RuleKind, ThresholdRule, choose
@@ -38,14 +39,15 @@ _VALUES: Final = {  # Label, least, most, usual, step.
 }
 _PREVALENCE: Final = (0.5, 90.0)
 _STAKE: Final = 0.5
+_NUMBER: Final = 360  # Pixels, as of the next: room for their labels.
+_SLIDER: Final = 260
 
 
 def pick_rule(offered: list[str]) -> tuple[str, float | None]:
     if st.session_state.get("point_rule") not in offered:
         requested = st.query_params.get("rule")
         st.session_state["point_rule"] = requested if requested in offered else OWN
-    left, right = st.columns([3, 1], vertical_alignment="bottom")
-    rule = left.segmented_control("Rule", offered, required=True, format_func=RULES.__getitem__, key="point_rule")
+    rule = st.segmented_control("Rule", offered, required=True, format_func=RULES.__getitem__, key="point_rule")
     rule = rule or OWN
     st.caption(_MEANING[rule])
     value = None
@@ -53,7 +55,7 @@ def pick_rule(offered: list[str]) -> tuple[str, float | None]:
         label, low, high, usual, step = _VALUES[rule]
         key = f"point_value_{rule}"
         _unless_set(key, _requested("value", low, high) if st.query_params.get("rule") == rule else None, usual)
-        value = right.number_input(label, low, high, step=step, key=key)
+        value = st.number_input(label, low, high, step=step, key=key, width=_NUMBER)
     _keep("rule", None if rule == OWN else rule)
     _keep("value", None if value is None else f"{value:g}")
     return rule, value
@@ -125,7 +127,7 @@ def pick_thresholds(sides: tuple[Shown, Shown], start: tuple[float, ...], rule: 
 
     if changed:
         reset()
-    *places, last = st.columns([4, 4, 1], vertical_alignment="bottom")
+    places = beside(2, _SLIDER)
     found = []
     for place, side, key, first in zip(places, sides, keys, start, strict=True):
         _unless_set(key, _requested(key, 0.0, 1.0), first)
@@ -133,7 +135,7 @@ def pick_thresholds(sides: tuple[Shown, Shown], start: tuple[float, ...], rule: 
         threshold = place.slider(words, 0.0, 1.0, step=0.001, format="%.3f", key=key)
         _keep(key, None if threshold == first else f"{threshold:g}")
         found.append(threshold)
-    last.button("Reset", on_click=reset, disabled=tuple(found) == start, key="point_reset", width="stretch")
+    st.button("Reset thresholds", on_click=reset, disabled=tuple(found) == start, key="point_reset")
     return tuple(found)
 
 

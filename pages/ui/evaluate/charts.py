@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.ui import charts
 from pages.ui.components import chart
+from pages.ui.places import beside
 from pages.ui.table import data_frame, show_rows
 from pneumo_core.evaluation.curves import best_epoch, curve_points, epoch_points
 from pneumo_core.evaluation.report import EvaluationReport
@@ -19,7 +20,7 @@ def calls(report: EvaluationReport, split: Split) -> None:
     """The confusion matrix and the classification table."""
     part = report.splits[split]
     where, counts = f"{place(report, split)}, n = {part.n:,}", part.confusion
-    left, right = st.columns(2, gap="large")
+    left, right = beside(gap="large")
     with left:
         caption = (
             f"{counts.fn:,} of {counts.fn + counts.tp:,} PNEUMONIA images are missed; "
@@ -50,7 +51,7 @@ def curves(report: EvaluationReport, split: Split) -> None:
             "The dashed line is the prevalence, the precision of random predictions.",
         ),
     )
-    for column, (kind, title, metric, words) in zip(st.columns(2, gap="large"), kinds, strict=True):
+    for column, (kind, title, metric, words) in zip(beside(gap="large"), kinds, strict=True):
         figure = charts.roc(part) if kind == "roc" else charts.pr(part)
         with column:
             table = curve_points(getattr(part, kind))

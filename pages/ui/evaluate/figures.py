@@ -11,10 +11,8 @@ from pneumo_core.reporting import evaluation_tables
 from pneumo_core.reporting.evaluation_tables import place
 from pneumo_core.reporting.glossary import TERMS
 
-_CARDS = (
-    (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC, Metric.AUPRC),
-    (Metric.PPV, Metric.NPV, Metric.BRIER, Metric.LOG_LOSS),
-)
+_TILES = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
+_OTHERS = (Metric.ACCURACY, Metric.AUPRC, Metric.PPV, Metric.NPV, Metric.BRIER, Metric.LOG_LOSS)
 _RULES = {
     OperatingRule.HALF: "fixed at 0.5, so nothing was chosen.",
     OperatingRule.YOUDEN: "the threshold with the highest sensitivity + specificity on {split}.",
@@ -22,25 +20,31 @@ _RULES = {
 
 
 def figures(report: EvaluationReport, split: Split) -> None:
-    """Figures as cards, each with its interval, n and split, and all of them as a table."""
+    """The three main figures large, each with its interval, n and split; the others as a table, and all of them folded."""
     part = report.splits[split]
-    for metrics in _CARDS:
-        grid = st.grid(len(metrics), min_column_width=180, border=True)
-        for metric in metrics:
-            estimate = part.figures[metric]
-            n = "" if isinstance(estimate, NotApplicable) else f"n = {estimate.n:,}, "
-            with grid.cell():
-                st.metric(NAMES[metric], value_text(metric, estimate), help=TERMS[metric])
-                words = f"{interval_text(metric, estimate)}  \n{n}{place(report, split)}"
-                # Beside a figure of validation the one that counts.
-                if split is Split.VAL and Split.TEST in report.splits:
-                    words += f"  \ntest: {estimate_text(metric, report.splits[Split.TEST].figures[metric])}"
-                st.caption(words.replace(", selected", "  \nselected"))
+    # Not a grid: three columns are a row or, on a phone, three rows, and never two and one.
+    for column, metric in zip(st.columns(len(_TILES), border=True), _TILES, strict=True):
+        with column:
+            _tile(report, split, metric)
+    show_rows(evaluation_tables.some_figures(report, split, _OTHERS))
     if part.ignored_replicates:
         st.caption(f"{part.ignored_replicates} bootstrap replicates lacked a class: AUROC and AUPRC leave them out.")
     with st.expander("All figures of all splits as a table"):
         table = evaluation_tables.every_figure(report)
         st.dataframe(data_frame(table), hide_index=True, height="content", alt=table.caption)
+    with st.expander("What the figures mean"):
+        st.markdown("\n".join(f"- **{NAMES[metric]}**: {TERMS[metric]}" for metric in (*_TILES, *_OTHERS)))
+
+
+def _tile(report: EvaluationReport, split: Split, metric: Metric) -> None:
+    estimate = report.splits[split].figures[metric]
+    n = "" if isinstance(estimate, NotApplicable) else f"n = {estimate.n:,}, "
+    st.metric(NAMES[metric], value_text(metric, estimate), help=TERMS[metric])
+    words = f"{interval_text(metric, estimate)}  \n{n}{place(report, split)}"
+    # Beside a figure of validation the one that counts.
+    if split is Split.VAL and Split.TEST in report.splits:
+        words += f"  \ntest: {estimate_text(metric, report.splits[Split.TEST].figures[metric])}"
+    st.caption(words.replace(", selected", "  \nselected"))
 
 
 def operating_point(report: EvaluationReport, split: Split) -> None:

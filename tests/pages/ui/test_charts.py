@@ -67,7 +67,9 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("color", [*charts.COLORS.values(), charts.SYNTHETIC, charts.MODEL, charts.REFERENCE])
+@pytest.mark.parametrize(
+    "color", [*charts.COLORS.values(), charts.SYNTHETIC, charts.MODEL, charts.REFERENCE, charts.RIGHT, charts.WRONG]
+)
 def test_every_color_can_be_seen_in_both_themes(color: str, theme: str) -> None:
     assert contrast(color, THEME[theme]["backgroundColor"]) >= 3
 
@@ -126,26 +128,27 @@ def test_confusion_cells_hold_counts_and_shares_of_their_row() -> None:
     figure = charts.confusion(Confusion(tn=8, fp=2, fn=5, tp=15))
     cells = {(note.y, note.x): note.text for note in figure.layout.annotations}
     assert cells == {
-        ("NORMAL", "predicted NORMAL"): "<b>8</b><br>80.0 % of 10",
-        ("NORMAL", "predicted PNEUMONIA"): "<b>2</b><br>20.0 % of 10",
-        ("PNEUMONIA", "predicted NORMAL"): "<b>5</b><br>25.0 % of 20",
-        ("PNEUMONIA", "predicted PNEUMONIA"): "<b>15</b><br>75.0 % of 20",
+        ("NORMAL", "predicted NORMAL"): "\N{CHECK MARK} recognized<br><b>8</b><br>80.0 % of 10",
+        ("NORMAL", "predicted PNEUMONIA"): "\N{MULTIPLICATION X} false alarms<br><b>2</b><br>20.0 % of 10",
+        ("PNEUMONIA", "predicted NORMAL"): "\N{MULTIPLICATION X} missed<br><b>5</b><br>25.0 % of 20",
+        ("PNEUMONIA", "predicted PNEUMONIA"): "\N{CHECK MARK} found<br><b>15</b><br>75.0 % of 20",
     }
     (heatmap,) = figure.data
     by_cell = {(row, column): heatmap.z[i][j] for i, row in enumerate(heatmap.y) for j, column in enumerate(heatmap.x)}
     assert by_cell == {
-        ("NORMAL", "predicted NORMAL"): -0.8,
-        ("NORMAL", "predicted PNEUMONIA"): -0.2,
-        ("PNEUMONIA", "predicted NORMAL"): 0.25,
-        ("PNEUMONIA", "predicted PNEUMONIA"): 0.75,
+        ("NORMAL", "predicted NORMAL"): pytest.approx(0.88),
+        ("NORMAL", "predicted PNEUMONIA"): pytest.approx(-0.52),
+        ("PNEUMONIA", "predicted NORMAL"): pytest.approx(-0.55),
+        ("PNEUMONIA", "predicted PNEUMONIA"): pytest.approx(0.85),
     }
-    assert (heatmap.colorscale[0][1], heatmap.colorscale[-1][1]) == tuple(charts.COLORS[label] for label in Label)
+    assert (heatmap.colorscale[0][1], heatmap.colorscale[-1][1]) == (charts.WRONG, charts.RIGHT)
+    assert not {charts.WRONG, charts.RIGHT} & {*charts.COLORS.values(), charts.SIDE_A, charts.SIDE_B, charts.SYNTHETIC}
 
 
 def test_a_class_without_images_has_no_share() -> None:
     figure = charts.confusion(Confusion(tn=3, fp=1, fn=0, tp=0))
     texts = [note.text for note in figure.layout.annotations if note.y == "PNEUMONIA"]
-    assert texts == ["<b>0</b><br>no image"] * 2
+    assert [text.partition("<br>")[2] for text in texts] == ["<b>0</b><br>no image"] * 2
 
 
 @given(st.integers(0, 1000), st.sampled_from(list(Label)))
@@ -156,8 +159,9 @@ def test_text_on_a_cell_reads_at_any_share(of_thousand: int, label: Label) -> No
         counts = Confusion(tn=1, fp=1, fn=of_thousand, tp=1000 - of_thousand)
     figure = charts.confusion(counts)
     (note,) = [n for n in figure.layout.annotations if n.y == label.name and n.x == "predicted NORMAL"]
-    few, full = figure.data[0].colorscale[1][1], charts.COLORS[label]
-    share = of_thousand / 1000
+    few, full = figure.data[0].colorscale[1][1], charts.RIGHT if label is Label.NORMAL else charts.WRONG
+    share = abs(figure.data[0].z[list(figure.data[0].y).index(label.name)][0])
+    assert share == pytest.approx(0.4 + 0.6 * of_thousand / 1000)
     mixed = [round((1 - share) * int(few[at : at + 2], 16) + share * int(full[at : at + 2], 16)) for at in (1, 3, 5)]
     # 4.5 is what WCAG 2.2 asks of text; the color is rounded to whole steps here.
     assert contrast("#" + "".join(f"{channel:02x}" for channel in mixed), note.font.color) >= 4.49
