@@ -70,7 +70,7 @@ def _summary(comparison: "Comparison") -> dict[str, Any]:
             NAMES[
                 metric
             ]: f"A {estimate_text(metric, a.figures[metric])}, B {estimate_text(metric, b.figures[metric])}, "
-            f"B - A {difference_text(metric, difference.estimate)}, {p_text(figure_p(comparison, metric))}"
+            f"B \N{MINUS SIGN} A {difference_text(metric, difference.estimate)}, {p_text(figure_p(comparison, metric))}"
             for metric, difference in comparison.differences.items()
         },
         "pairs": list(map(test, comparison.pairs)),

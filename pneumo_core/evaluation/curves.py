@@ -12,6 +12,7 @@ from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.evaluation.metrics import Confusion, PrCurve, RocCurve
 from pneumo_core.evaluation.operating import DecisionCurve
 from pneumo_core.evaluation.reliability import Reliability
+from pneumo_core.evaluation.verdict import figure_p
 from pneumo_core.evaluation.wording import NAMES, SCORES
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
 
@@ -158,20 +159,21 @@ _FOREST_ENDS: Final = ["B - A", "low", "high", "over seeds", "seeds low", "seeds
 
 
 def forest_points(comparison: Comparison) -> pd.DataFrame:
-    """Every difference as a row of numbers, over patients and over seeds; with fractions as such, and reasons as text."""
+    """Every difference over patients, with its one p, and over seeds, as a row of numbers; what is missing has its reason."""
     rows = []
     for metric in Metric:
         found, seeds = comparison.differences[metric], comparison.seeds[metric]
         one = estimate_numbers(found.estimate)
-        p = None if isinstance(found.estimate, NotApplicable) or isinstance(found.p, NotApplicable) else found.p
+        tested = figure_p(comparison, metric)
+        p = None if isinstance(found.estimate, NotApplicable) or isinstance(tested, NotApplicable) else tested
         row = {"figure": NAMES[metric], "B - A": one.pop("value"), **one, "p": p}
         if isinstance(seeds, NotApplicable):
             row["over seeds not applicable"] = seeds.reason
         else:
-            row |= {"over seeds": seeds.value, "seeds low": seeds.low, "seeds high": seeds.high, "seeds p": seeds.p}
+            row |= {"over seeds": seeds.value, "seeds low": seeds.low, "seeds high": seeds.high}
             row["over seeds not applicable"] = ""
         rows.append(row)
-    numbers = ["B - A", "low", "high", "p", "n", "over seeds", "seeds low", "seeds high", "seeds p"]
+    numbers = ["B - A", "low", "high", "p", "n", "over seeds", "seeds low", "seeds high"]
     columns = ["figure", *numbers, "not applicable", "over seeds not applicable"]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(numbers, float) | {"n": "Int64"})
 

@@ -75,7 +75,7 @@ def test_the_address_follows_the_choice_and_a_reload_keeps_it(
     settled(page)
     assert_address(page, a=a, b=other, split="test")
     expect(verdict(page)).to_have_text(changed, use_inner_text=True)
-    page.get_by_role("button", name="⇄").click()
+    page.get_by_role("button", name="Swap A and B").click()
     assert_address(page, a=other, b=a)
     expect(verdict(page)).not_to_have_text(changed, use_inner_text=True)
     copied = opened(new_page(), server, f"/compare{page.evaluate('location.search')}")

@@ -79,6 +79,22 @@ def test_compare_in_words_begins_with_the_verdict(invoke: Invoke) -> None:
     assert "n = 90 images of 45 patients" in output
 
 
+def test_what_else_differs_is_told_before_the_verdict(invoke: Invoke) -> None:
+    a, b = made_run(made_predictions()), made_run(made_predictions(skill=1.6), balance=Balance.OVERSAMPLE, epochs=2)
+    warning = (
+        "A and B differ in more than the balancing arm: epochs (A 20, B 2). The difference may come from any of these."
+    )
+    status, output, _ = invoke("compare", a.run_id, b.run_id)
+    assert status == 0
+    assert output.startswith(f"warning: {warning}\nverdict: ")
+    found = told(invoke("compare", a.run_id, b.run_id, "--json"))["contrast"]
+    assert found == {
+        "compared": "balancing arm",
+        "further": [{"name": "epochs", "a": "20", "b": "2"}],
+        "warning": warning,
+    }
+
+
 def test_compare_groups_with_commas_and_on_validation(invoke: Invoke) -> None:
     none = [made_run(made_predictions(seed=seed), seed=seed).run_id for seed in range(2)]
     more = [

@@ -136,6 +136,20 @@ def test_every_number_of_the_headline_is_the_comparison_s() -> None:
         assert place == f"test, n = {difference.n}"
 
 
+def test_what_else_differs_stands_above_the_verdict() -> None:
+    a, b = made_run(made_predictions()), made_run(made_predictions(skill=1.6), balance=Balance.OVERSAMPLE, epochs=2)
+    page = opened(a=a.run_id, b=b.run_id)
+    assert not page.exception
+    warning, sentence = compare_runs([a.run_id], [b.run_id]).contrast.warning, page.info[0].value
+    alerts = [node.value for node in page.main if node.type in {"warning", "info"}]
+    assert [text.replace("\\", "") for text in alerts[:2]] == [warning, sentence.replace("\\", "")]
+    assert "epochs (A 20, B 2)" in warning
+    names = page.selectbox(key="side_b").options
+    assert f"Baseline CNN · sound · oversampled · 2 epochs · seed 0 · {b.run_id[-6:]}" in names
+    alike = opened(a=a.run_id, b=two_runs()[1].run_id)
+    assert not alike.warning
+
+
 def test_groups_over_seeds_are_chosen_by_default_original_against_balanced() -> None:
     none = [made_run(made_predictions(seed=seed), seed=seed).run_id for seed in range(2)]
     more = [

@@ -30,12 +30,20 @@ def curves_panel(comparison: Comparison) -> None:
     here = where(comparison)
     st.caption(f"A is solid, B dashed. A: {comparison.a.name}. B: {comparison.b.name}.")
     words = "Values to the right of 0 are higher for B. A bar that crosses 0 shows no difference."
-    chart(forest(comparison), forest_points(comparison), title="Differences, B - A", where=here, caption=words)
+    chart(
+        forest(comparison),
+        forest_points(comparison),
+        title="Differences, B \N{MINUS SIGN} A",
+        where=here,
+        caption=words,
+    )
     if len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1:
         metric = st.segmented_control(
             "Figure", HEADLINE, required=True, default=HEADLINE[0], format_func=NAMES.__getitem__, key="seed_metric"
         )
-        words = "Each dot is a training run. If the dots of both sides overlap, the seed matters as much as the balancing arm."
+        what = comparison.contrast.compared
+        words = "Each dot is a training run. If the dots of both sides overlap, the seed matters as much as "
+        words += f"the {what}." if what else "what differs between them."
         dots = seed_dots(comparison, metric or HEADLINE[0])
         chart(dots, seed_points(comparison, metric or HEADLINE[0]), title="Runs by seed", where=here, caption=words)
     left, right = beside(gap="large")

@@ -64,7 +64,9 @@ def forest(comparison: Comparison) -> go.Figure | NotApplicable:
         unit = "" if metrics[0] in SCORES else ", points"
         reach, beyond = _reach(panel)
         words = " (thin bars that reach the edge continue beyond it)" if beyond else ""
-        figure.update_xaxes(title_text=f"B - A{unit}{words}", zeroline=False, range=[-reach, reach], row=row)
+        figure.update_xaxes(
+            title_text=f"B \N{MINUS SIGN} A{unit}{words}", zeroline=False, range=[-reach, reach], row=row
+        )
         names = [NAMES[metric] + (" (lower is better)" if metric in _LESS_IS_BETTER else "") for metric in metrics]
         figure.update_yaxes(
             tickvals=list(range(len(panel))), ticktext=names, range=[len(panel) - 0.5, -0.5], showgrid=False, row=row

@@ -14,7 +14,7 @@ from pages.ui.pictures import plain
 from pages.ui.table import download
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.significance import McNemar
+from pneumo_core.evaluation.significance import McNemar, larger_p
 from pneumo_core.evaluation.wording import p_text, percent
 from pneumo_core.records import Label, NotApplicable
 
@@ -137,10 +137,7 @@ def _words(pair: Pair) -> str:
     if isinstance(pair.mcnemar, NotApplicable):
         return plain(f"Not applicable: {pair.mcnemar.reason}.")
     calls: McNemar = pair.mcnemar
-    clustered = (
-        "" if isinstance(calls.p_clustered, NotApplicable) else f", clustered by patient {p_text(calls.p_clustered)}"
-    )
     return plain(
         f"Of {calls.only_a + calls.only_b:,} images on which they disagree, A is correct on {calls.only_a:,} and B on "
-        f"{calls.only_b:,}: McNemar {p_text(calls.p)}{clustered}. Each run uses its own threshold."
+        f"{calls.only_b:,}: McNemar {p_text(larger_p(calls))}. Each run uses its own threshold."
     )
