@@ -7,7 +7,7 @@ from pages.ui.components import caveats, has_model, open_tab, pick_finished_run,
 from pages.ui.evaluate.figures import figures, operating_point
 from pages.ui.run_parts import facts
 from pages.ui.state import require_frame
-from pages.ui.table import text_frame
+from pages.ui.table import show_rows
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Split
 from pneumo_core.runs.status import read_events
@@ -65,7 +65,6 @@ with shown_errors():
 
                 downloads(view, predictions_of(view, report), report, split)
                 st.subheader("Details of the run")
-                table = facts(view)
-                st.dataframe(text_frame(table), hide_index=True, height="content", alt=table.caption)
+                show_rows(facts(view))
                 st.subheader("Methods")
                 st.markdown(report.methods)

@@ -138,7 +138,7 @@ def test_a_run_can_be_taken_away_with_its_facts(with_finished_run) -> None:
         "Report (JSON)",
         "Classification table, test (CSV)",
     ]
-    facts = dict(page.dataframe[-1].value.itertuples(index=False))
+    facts = page.table[-1].value["value"]
     assert facts["parameters"] == "5,677,329"
     assert facts["parameters not trainable"] == "448"
 

@@ -395,7 +395,7 @@ def test_the_runs_table_and_the_queue_list_it_with_a_link(finished_gan: RunDirec
     table = page.dataframe[0].value.set_index("run")
     assert table.loc[finished_gan.run_id, "setting"] == "quick · PNEUMONIA"
     assert table.loc[asked.run_id, "seed"] == 3
-    assert "dcgan · quick · seed 3" in texts(page)
+    assert "DCGAN · quick · seed 3" in texts(page)
     assert ("GAN lab", "gan", f"run={asked.run_id}&show=Train") in links(page)
     page = opened("train", run=finished_gan.run_id)
     assert not page.exception

@@ -510,7 +510,7 @@ def test_a_second_phase_is_marked_and_its_run_s_facts_are_told(index: DataIndex)
         "resume": "resumed: as in one session",
         "peak memory": "3,072 MiB",
     }
-    assert "vgg16 · quick · fine-tuned · seed 0" in texts(page)
+    assert "VGG16 · quick · original · fine-tuned · seed 0" in texts(page)
 
 
 def test_a_failed_run_shows_its_error_and_hands_out_its_log(index: DataIndex) -> None:

@@ -111,22 +111,24 @@ def own_figures(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> None:
 
 
 def figures_panel(comparison: Comparison) -> None:
-    """Tables of both sides in the report's layout, all figures, and the tests."""
+    """Tables of both sides in the report's layout; folded, all figures and the tests."""
+    here = where(comparison)
     st.subheader("Confusion matrices")
     _classification(comparison)
     several = len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1
     if several:
-        show_table(comparison_tables.confusions(comparison), where(comparison))
-    st.subheader("Every figure")
-    show_table(comparison_tables.figures(comparison), where(comparison))
+        show_table(comparison_tables.confusions(comparison), here)
+    with st.expander("Every figure"):
+        show_table(comparison_tables.figures(comparison), here)
     if several:
-        st.caption(
-            "The variation over patients and over seeds is reported separately: they are two sources of uncertainty."
-        )
-        show_table(comparison_tables.seeds(comparison), where(comparison))
-    st.subheader("Tests, run by run")
-    show_table(comparison_tables.agreement(comparison), where(comparison))
-    show_table(comparison_tables.areas(comparison), where(comparison))
+        with st.expander("Spread over seeds"):
+            st.caption(
+                "The variation over patients and over seeds is reported separately: they are two sources of uncertainty."
+            )
+            show_table(comparison_tables.seeds(comparison), here)
+    with st.expander("Tests, run by run"):
+        show_table(comparison_tables.agreement(comparison), here)
+        show_table(comparison_tables.areas(comparison), here)
     with st.expander("Methods"):
         st.markdown(plain(comparison.methods))
 
