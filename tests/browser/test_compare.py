@@ -1,6 +1,7 @@
 """The Compare page in a real browser: the address follows the choice, and every tab opens by click and by key."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -101,6 +102,28 @@ def test_every_tab_opens_and_asks_no_other_host(made: tuple[Server, tuple[str, .
     assert_address(page, show="Take away")
     assert hosts - {""} == {urlsplit(server.url).netloc}
     assert not problems
+
+
+@pytest.mark.parametrize("width", [390, 820, 1280, 1920])
+def test_no_tile_is_alone_in_a_row_and_nothing_is_cut_off(
+    made: tuple[Server, tuple[str, ...]], new_page: Callable[..., Page], width: int
+) -> None:
+    server, (a, b, _) = made
+    page = opened(new_page(), server, f"/compare?a={a}&b={b}")
+    page.set_viewport_size({"width": width, "height": 900})
+    settled(page)
+    tiles = page.get_by_test_id("stMetric")
+    expect(tiles).to_have_count(4)
+    rows = Counter(round(tile["y"]) for tile in (tiles.nth(place).bounding_box() for place in range(4)) if tile)
+    assert rows.total() == 4
+    assert len(set(rows.values())) == 1, f"rows of {sorted(rows.values())} tiles"
+    wide = "element => element.scrollWidth > element.clientWidth"
+    labels = page.get_by_test_id("stMetricLabel")
+    assert not any(labels.nth(place).evaluate(wide) for place in range(4))
+    swap = page.get_by_role("button", name="Swap A and B")
+    expect(swap).to_contain_text("Swap A and B")
+    assert not swap.evaluate(wide)
+    assert not page.get_by_test_id("stMain").evaluate(wide)
 
 
 def test_tabs_are_reached_by_keyboard(made: tuple[Server, tuple[str, ...]], page: Page) -> None:
