@@ -7,11 +7,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.ui.charts import MODEL, REFERENCE, SIDE_B, laid_out
+from pneumo_core.config.classifier import Balance
+from pneumo_core.config.naming import ARMS
 from pneumo_core.records import Estimate
 from pneumo_core.reporting import story
 from pneumo_core.reporting.story import Mark
 
-_ORIGINAL, _GENERATED = story.ARMS.values()
+_ORIGINAL, _GENERATED = (ARMS[arm] for arm in (Balance.NONE, Balance.GAN))
 _LOOKS: Final[dict[str, tuple[str, str]]] = {
     story.REPORT: (REFERENCE, "diamond-open"),
     f"{story.REPORT}, {_ORIGINAL}": (MODEL, "diamond-open"),

@@ -7,13 +7,14 @@ from typing import Final
 
 from pneumo_core.config.architecture import baseline_layers, vgg16_layers
 from pneumo_core.config.classifier import Balance, Preset
+from pneumo_core.config.naming import NETWORKS
 from pneumo_core.evaluation.comparison import Direction
 from pneumo_core.evaluation.findings import Arm, Contrast, Findings
 from pneumo_core.evaluation.wording import difference_text, percent_text
 from pneumo_core.records import Architecture, Estimate, Label, Metric, NotApplicable, Split
 from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS, REPORT_PARAMETERS
 from pneumo_core.reporting.document import Table
-from pneumo_core.reporting.story import NETWORKS, is_inside, reported, transfer
+from pneumo_core.reporting.story import is_inside, reported, transfer
 
 
 class Standing(StrEnum):

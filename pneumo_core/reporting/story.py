@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pneumo_core.config.classifier import Balance, Preset
+from pneumo_core.config.naming import ARMS, NETWORKS
 from pneumo_core.evaluation.against_report import against_report
 from pneumo_core.evaluation.comparison import Direction
 from pneumo_core.evaluation.findings import Arm, Findings, Transfer
@@ -17,9 +18,6 @@ from pneumo_core.evaluation.wording import (
 )
 from pneumo_core.records import Architecture, Estimate, Metric, NotApplicable
 from pneumo_core.reference import REPORT_FIGURES, ReportRun
-
-NETWORKS: Final = {Architecture.BASELINE: "Baseline CNN", Architecture.VGG16: "VGG16"}
-ARMS: Final = {Balance.NONE: "original", Balance.GAN: "with DCGAN images"}
 
 
 @dataclass(frozen=True, slots=True)

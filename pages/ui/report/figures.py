@@ -20,6 +20,7 @@ from pneumo_core.reporting.reference_blocks import parameters_table, report_tabl
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
 from pneumo_core.runs.submission import classifier_config
 
+
 def figures_panel() -> None:
     """Runs of ours beside the training of the report that they reproduce, and the two protocols."""
     st.caption(
