@@ -7,6 +7,7 @@ import pandas as pd
 
 from pneumo_core.config.run import config_to_dict
 from pneumo_core.data.index import load_index
+from pneumo_core.data.patients import shared_patients
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.against_report import against_parameters, against_report
 from pneumo_core.evaluation.calibration import Calibration, apply
@@ -20,8 +21,8 @@ from pneumo_core.evaluation.slices import slices
 from pneumo_core.inference.compared import compare_runs, comparison_to_dict, evidence_of
 from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.image_facts import image_facts
-from pneumo_core.records import NotApplicable, Split
-from pneumo_core.reference import FINDINGS, INCONSISTENCIES, PUBLISHED
+from pneumo_core.records import NotApplicable, SharedPatients, Split
+from pneumo_core.reference import COPY_PATIENTS, FINDINGS, INCONSISTENCIES, PUBLISHED
 from pneumo_core.reporting.claim import claim_checklist
 from pneumo_core.reporting.comparison_document import comparison_document, unique
 from pneumo_core.reporting.document import Document, table_csv, tables
@@ -62,6 +63,7 @@ def run_facts(run_id: str, split: Split | None = None) -> RunFacts:
         data={"data_id": data.data_id, "name": data.name, "is_phantom": data.is_phantom},
         events=tuple(read_events(run)),
         calibration=calibration,
+        shared_patients=_shared_patients(data.data_id),
         on_split=measured,
     )
 
@@ -207,6 +209,16 @@ def _image_facts(run: RunDirectory, evidence: Evidence) -> pd.DataFrame | None:
         return image_facts(index, evidence.predictions["image_id"].tolist())
     except DataError:
         return None
+
+
+def _shared_patients(data_id: str) -> SharedPatients | NotApplicable:
+    """Counted in the data set's index, or known of the published runs' copy."""
+    if data_id in COPY_PATIENTS:
+        return COPY_PATIENTS[data_id]
+    try:
+        return shared_patients(load_index(data_id).table)
+    except DataError:
+        return NotApplicable("the index of the run's data set is not on this machine")
 
 
 def _against(side: Side, facts: RunFacts) -> Any:

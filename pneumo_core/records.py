@@ -123,6 +123,23 @@ class UnreadableFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedPatients:
+    """Patients of a data set's test split that are in train as well, in both readings of the file names' numbers.
+
+    Attributes:
+        patients: How many, with the numbers' prefix.
+        of_patients: Patients of test, with the prefix.
+        pooled: How many, with the prefix dropped.
+        of_pooled: Patients of test, with the prefix dropped.
+    """
+
+    patients: int
+    of_patients: int
+    pooled: int
+    of_pooled: int
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """A number with its 95 % interval.
 

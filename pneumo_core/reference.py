@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pneumo_core.config.classifier import Preset
-from pneumo_core.records import Architecture, Estimate, Label, Split
+from pneumo_core.records import Architecture, Estimate, Label, SharedPatients, Split
 
 OFFICIAL_COUNTS: Final[dict[tuple[Split, Label], int]] = {
     (Split.TRAIN, Label.NORMAL): 1341,
@@ -30,6 +30,11 @@ COPIES: Final[dict[str, str]] = {
     "17546df31226": "224-pixel copies of the training images and of about half of the test set (318 of 624, whole patients)"
 }
 """What is known of a copy of the data set, by its data id: the published runs' copy is not the one that Kaggle serves."""
+
+COPY_PATIENTS: Final[dict[str, SharedPatients]] = {
+    "17546df31226": SharedPatients(patients=0, of_patients=208, pooled=159, of_pooled=177)
+}
+"""`data.patients.shared_patients` of such a copy, for the model cards of published runs where the copy itself is missing."""
 
 
 def described_copy(data_id: str) -> str:

@@ -2,10 +2,13 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pneumo_core.config.classifier import Balance
+from pneumo_core.data.index import build_index
+from pneumo_core.data.patients import shared_patients
 from pneumo_core.documents import compared, comparison_record, run_facts
 from pneumo_core.errors import DataError, RunNotFoundError
 from pneumo_core.evaluation.against_report import against_report, counterpart
@@ -13,8 +16,8 @@ from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.inference.compared import compare_runs, evidence_of
 from pneumo_core.inference.evidence import read_calibration, read_report
-from pneumo_core.records import NotApplicable, Split
-from pneumo_core.reference import FINDINGS, INCONSISTENCIES
+from pneumo_core.records import NotApplicable, SharedPatients, Split
+from pneumo_core.reference import COPY_PATIENTS, FINDINGS, INCONSISTENCIES
 from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.store import RunDirectory, read_manifest
 from pneumo_core.runs.submission import classifier_config
@@ -40,6 +43,21 @@ def test_facts_name_the_data_folder_and_not_where_it_lies(root: str, name: str) 
     assert facts.manifest == read_manifest(run)
     assert facts.calibration == read_calibration(run)
     assert [event["epoch"] for event in facts.events] == [0, 1, 2]
+
+
+def test_shared_patients_are_counted_in_the_runs_data_set_or_known_of_the_published_one(tiny_data: Path) -> None:
+    run, _ = two_runs()
+    asked = read_json(run.config)
+
+    def found_for(data_id: str) -> SharedPatients | NotApplicable:
+        write_json(run.config, {**asked, "data": {**asked["data"], "data_id": data_id}})
+        return run_facts(run.run_id).shared_patients
+
+    index = build_index(tiny_data)
+    assert found_for(index.data_id) == shared_patients(index.table)
+    ((copy, known),) = COPY_PATIENTS.items()
+    assert found_for(copy) == known
+    assert isinstance(found_for("fedcba987654"), NotApplicable)
 
 
 def test_facts_of_no_run() -> None:

@@ -1,10 +1,12 @@
-"""Patient, in both readings of the numbers, and subtype from a file's name."""
+"""Patient, in both readings of the numbers, and subtype from a file's name; patients that test shares with train."""
 
 import re
 from pathlib import PurePosixPath
 from typing import Final
 
-from pneumo_core.records import Label, Subtype
+import pandas as pd
+
+from pneumo_core.records import Label, NotApplicable, SharedPatients, Split, Subtype
 
 # Kaggle (Mendeley versions 1 and 2): person23_bacteria_78.jpeg, person447_virus_921_1.jpeg, IM-0115-0001.jpeg,
 # IM-0011-0001-0002.jpeg, NORMAL2-IM-1427-0001.jpeg, NORMAL2-person12_virus_3.jpeg.
@@ -45,3 +47,45 @@ def _subtype(label: Label, cause: str) -> Subtype:
     if label is Label.NORMAL:
         return Subtype.NONE
     return Subtype(cause) if cause in {Subtype.BACTERIA, Subtype.VIRUS} else Subtype.UNKNOWN
+
+
+def shared_patients(table: pd.DataFrame) -> SharedPatients:
+    """How many patients of test are in train too: the one rule of pages and documents.
+
+    The validation folder does not count: its images are never trained on beside a patient's own (`splits.assign`).
+
+    Args:
+        table: An index's table, or rows with `split`, `patient_id` and `pooled_id`.
+    """
+
+    def count(column: str) -> tuple[int, int]:
+        train, test = (set(table.loc[table["split"] == split.value, column]) for split in (Split.TRAIN, Split.TEST))
+        return len(train & test), len(test)
+
+    return SharedPatients(*count("patient_id"), *count("pooled_id"))
+
+
+def shared_by_prefix(found: SharedPatients) -> str:
+    """Patients of test that are in train, as one sentence: by their numbers with the prefix, which the study goes by."""
+    if not found.patients:
+        return f"None of the {found.of_patients:,} patients of test is in train (numbers with their prefix)."
+    return (
+        f"{found.patients:,} of {found.of_patients:,} patients of test are also in train (numbers with their prefix)."
+    )
+
+
+def shared_without_prefix(found: SharedPatients) -> str:
+    """The same with the prefix dropped, the pessimistic reading."""
+    if not found.pooled:
+        return f"With the prefix dropped, none of the {found.of_pooled:,} patient numbers of test is in train either."
+    return (
+        f"With the prefix dropped, {found.pooled:,} of {found.of_pooled:,} patient numbers of test are in train: the "
+        "pessimistic reading, since the prefixes almost certainly have separate numbers."
+    )
+
+
+def shared_words(found: SharedPatients | NotApplicable) -> str:
+    """Both readings, or why they are not known."""
+    if isinstance(found, NotApplicable):
+        return f"Whether patients of test are in train too is not known: {found.reason}."
+    return f"{shared_by_prefix(found)} {shared_without_prefix(found)}"

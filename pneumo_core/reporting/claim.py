@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
+from pneumo_core.data.patients import shared_words
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.records import Split
+from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reporting.document import Document, Heading, Paragraph, Table
 from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text
 
@@ -153,7 +154,7 @@ def _study(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Section
 def _method(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Sections:
     every = partial(_every, facts)
     images = "; ".join(f"{split.value} {every('images', split.value, of='manifest', shape=',')}" for split in Split)
-    disjoint, selection = (_DONE, "patient, from file names"), "lowest loss on validation patients"
+    disjoint, selection = _disjoint(facts), "lowest loss on validation patients"
     if on_test := ", ".join(run.run_id for run in facts if fact(run.config, "validation") == "test"):
         disjoint = _NOT_DONE, f"validation is the test set itself: {on_test}"
         selection = f"lowest loss on validation, which was the test set, so test figures are optimistic: {on_test}"
@@ -223,6 +224,14 @@ def _method(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Sectio
             ("Testing on external data", _NOT_DONE, "no external data: one hospital's images alone"),
         ),
     }
+
+
+def _disjoint(facts: Sequence[RunFacts]) -> tuple[Answer, str]:
+    """At which level train and test are disjoint, by the rule of the model cards."""
+    found = dict.fromkeys(run.shared_patients for run in facts)
+    known = [one for one in found if not isinstance(one, NotApplicable)]
+    answer = _NOT_DONE if any(one.patients for one in known) else _DONE if len(known) == len(found) else _PARTLY
+    return answer, " ".join(("patient, from file names.", *map(shared_words, found)))
 
 
 def _results(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Sections:

@@ -9,7 +9,7 @@ from pneumo_core.evaluation.operating import DecisionCurve, ThresholdRates
 from pneumo_core.evaluation.prevalence import PredictiveValues
 from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.slices import Slice
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.records import Estimate, NotApplicable, SharedPatients, Split
 
 UNRECORDED: Final = "not recorded"
 """Text for a value that is missing in a run's files."""
@@ -53,6 +53,7 @@ class RunFacts:
         data: The data set: `data_id`, `name`, `is_phantom`.
         events: Lines of its events.jsonl.
         calibration: Its calibration on validation images.
+        shared_patients: Patients that the data set's test split shares with train.
         on_split: Results on the split of a comparison, or None without one.
     """
 
@@ -62,6 +63,7 @@ class RunFacts:
     data: Mapping[str, Any]
     events: Sequence[Mapping[str, Any]]
     calibration: Calibration | NotApplicable
+    shared_patients: SharedPatients | NotApplicable
     on_split: SplitFacts | None = None
 
 

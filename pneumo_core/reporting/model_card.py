@@ -3,6 +3,7 @@
 from typing import Final
 
 from pneumo_core.config.naming import model_name
+from pneumo_core.data.patients import shared_words
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import score_text, signed
@@ -64,11 +65,8 @@ def model_card(facts: RunFacts, report: EvaluationReport) -> Document:
                 f"{report.methods}"
             ),
             Heading("Evaluation data"),
-            Paragraph(
-                "Patients of the test split are in no other split."
-                if not report.selected_on_test
-                else "Selected on test: epoch and learning rates were chosen on test images, so test figures are optimistic."
-            ),
+            *_selection(report),
+            Paragraph(shared_words(facts.shared_patients)),
             _splits(report),
             Heading("Training data"),
             _training(facts),
@@ -109,6 +107,13 @@ def _details(facts: RunFacts) -> KeyValues:
             ("SHA-256 of model.onnx", facts_text(fact(facts.manifest, "files", "model.onnx"))),
         ),
     )
+
+
+def _selection(report: EvaluationReport) -> tuple[Paragraph, ...]:
+    if not report.selected_on_test:
+        return ()
+    words = "Selected on test: epoch and learning rates were chosen on test images, so test figures are optimistic."
+    return (Paragraph(words),)
 
 
 def _splits(report: EvaluationReport) -> Table:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pneumo_core.data.audit import Finding, audit
+from pneumo_core.data.audit import Finding, Severity, audit
 from pneumo_core.data.index import DataIndex
+from pneumo_core.data.patients import shared_by_prefix, shared_patients, shared_without_prefix
 from pneumo_core.records import Label, Split, UnreadableFile
 
 OFFICIAL = {
@@ -39,6 +40,8 @@ def findings(table: pd.DataFrame, unreadable: Iterable[UnreadableFile] = ()) -> 
     found = audit(DataIndex("0" * 12, Path("/data"), table, tuple(unreadable), {}))
     assert all(finding.message == " ".join(finding.message.split()) for finding in found)
     assert all(finding.message.endswith(".") for finding in found)
+    ranks = [list(Severity).index(finding.severity) for finding in found]
+    assert ranks == sorted(ranks), "the worst first"
     return {f"{finding.code}{number or ''}": finding for number, finding in _numbered(found)}
 
 
@@ -55,7 +58,9 @@ def test_the_official_data_set_has_no_findings() -> None:
 def test_generated_images_among_the_real_ones_are_severe() -> None:
     table = rows()
     table.loc[0, "image_id"] = "train/NORMAL/synthetic-dcgan-0123456789ab-seed0-0000007.png"
-    assert {name: finding.severe for name, finding in findings(table).items()} == {"generated": True}
+    found = findings(table)
+    assert {name: finding.severity for name, finding in found.items()} == {"generated": Severity.MISLEADING}
+    assert "removed" in found["generated"].consequence
 
 
 def test_other_counts_are_said_split_by_split() -> None:
@@ -66,7 +71,7 @@ def test_other_counts_are_said_split_by_split() -> None:
     assert "official 1,341/3,875" in found["counts-differ"].message
     assert "test differs" in found["counts-differ1"].message
     assert "118/200, official 234/390" in found["counts-differ1"].message
-    assert not any(finding.severe for finding in found.values())
+    assert {finding.severity for finding in found.values()} == {Severity.CAUTION}
 
 
 @pytest.mark.parametrize(("split", "severe"), [("train", True), ("val", False), ("test", True)])
@@ -74,7 +79,9 @@ def test_other_counts_are_said_split_by_split() -> None:
 def test_an_empty_part_is_said(split: str, name: str, severe: bool) -> None:
     found = findings(rows({key: count for key, count in OFFICIAL.items() if key != (split, name)}))
     assert set(found) == {"counts-differ", "empty"}
-    assert found["empty"] == Finding("empty", f"{split} has no {name} image.", severe)
+    assert found["empty"].message == f"{split} has no {name} image."
+    assert found["empty"].severity is (Severity.MISLEADING if severe else Severity.NOTE)
+    assert bool(found["empty"].consequence) is severe
 
 
 def test_unreadable_files_are_counted() -> None:
@@ -96,7 +103,7 @@ def test_duplicates_within_a_class_are_counted() -> None:
     )
     found = findings(table)
     assert list(found) == ["duplicates"]
-    assert not found["duplicates"].severe
+    assert found["duplicates"].severity is Severity.NOTE
     assert found["duplicates"].message.startswith("3 files")
     assert "in 1 groups" in found["duplicates"].message
 
@@ -110,11 +117,12 @@ def test_duplicates_across_splits_and_labels_are_severe() -> None:
             ["val/NORMAL/2.jpeg", "test/PNEUMONIA/2.jpeg"],
         )
     )
-    assert list(found) == ["duplicates", "duplicates-span-splits", "duplicates-span-labels"]
+    assert list(found) == ["duplicates-span-splits", "duplicates-span-labels", "duplicates"]
     assert found["duplicates"].message.startswith("6 files")
     for code in ("duplicates-span-splits", "duplicates-span-labels"):
-        assert found[code].severe
-        assert found[code].message.startswith("2 of these")
+        assert found[code].severity is Severity.MISLEADING
+        assert found[code].message.startswith("2 of 3 groups of byte-identical files are in ")
+        assert found[code].consequence
 
 
 def test_patients_in_train_and_test_are_severe_and_pooled_numbers_are_not() -> None:
@@ -126,10 +134,19 @@ def test_patients_in_train_and_test_are_severe_and_pooled_numbers_are_not() -> N
     table.loc["val/NORMAL/0.jpeg", "patient_id"] = table.loc["train/NORMAL/1.jpeg", "patient_id"]
     found = findings(table.reset_index())
     assert list(found) == ["patients-span-splits", "pooled-patients-span-splits"]
-    assert found["patients-span-splits"].severe
-    assert found["patients-span-splits"].message.startswith("1 patients")
-    assert not found["pooled-patients-span-splits"].severe
-    assert found["pooled-patients-span-splits"].message.startswith("5 patient numbers")
+    assert found["patients-span-splits"].severity is Severity.MISLEADING
+    assert found["pooled-patients-span-splits"].severity is Severity.CAUTION
+    shared = shared_patients(table.reset_index())
+    assert (shared.patients, shared.pooled) == (1, 5)
+    assert found["patients-span-splits"].message == shared_by_prefix(shared)
+    assert found["pooled-patients-span-splits"].message == shared_without_prefix(shared)
+
+
+def test_what_misleads_stands_above_what_is_only_noted() -> None:
+    table = same_content(rows(OFFICIAL | {("test", "NORMAL"): 1}), ["train/NORMAL/1.jpeg", "test/NORMAL/0.jpeg"])
+    bad = [UnreadableFile("train/NORMAL/x.jpeg", "damaged", "message")]
+    severities = [finding.severity for finding in findings(table, bad).values()]
+    assert severities == [Severity.MISLEADING, Severity.CAUTION, Severity.NOTE, Severity.NOTE]
 
 
 def test_phantoms_are_said_and_not_held_against_the_official_counts() -> None:
@@ -137,13 +154,13 @@ def test_phantoms_are_said_and_not_held_against_the_official_counts() -> None:
     table["image_id"] = table["image_id"].str.replace("/(?=[0-9])", "/PHANTOM-X-", regex=True)
     found = findings(table)
     assert list(found) == ["phantoms", "empty", "empty1"]
-    assert "figures from them do not apply to patients" in found["phantoms"].message
+    assert found["phantoms"].consequence == "Figures from them do not apply to patients."
 
 
 def test_the_real_data_set(real_index: DataIndex) -> None:
     """Half of the official test split is kept elsewhere: that is said, and no patient is on both sides."""
     found = audit(real_index)
-    assert not any(finding.severe for finding in found), found
+    assert not any(finding.severity is Severity.MISLEADING for finding in found), found
     differing = [finding.message for finding in found if finding.code == "counts-differ"]
     counts = real_index.counts()
     received = [counts[Split.TEST, label] for label in Label]

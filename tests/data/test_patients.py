@@ -1,11 +1,20 @@
 """What file names say: both schemes, both readings of the numbers, and names of neither scheme."""
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumo_core.data.patients import parse_name
-from pneumo_core.records import Label, Subtype
+from pneumo_core.data.index import DataIndex
+from pneumo_core.data.patients import (
+    parse_name,
+    shared_by_prefix,
+    shared_patients,
+    shared_without_prefix,
+    shared_words,
+)
+from pneumo_core.records import Label, NotApplicable, SharedPatients, Subtype
+from pneumo_core.reference import COPIES, COPY_PATIENTS
 
 # Name, patient with its prefix, subtype where the folder says PNEUMONIA.
 NAMES = [
@@ -85,3 +94,36 @@ def test_prefixes_are_numbered_apart_but_pooled_alike(number: int) -> None:
     keys = [parse_name(f"train/NORMAL/{name}.jpeg", Label.NORMAL) for name in names]
     assert len({patient_id for patient_id, _, _ in keys}) == len(names)
     assert {pooled_id for _, pooled_id, _ in keys} == {str(number)}
+
+
+def test_shared_patients_are_those_of_test_that_are_in_train_whatever_is_in_val() -> None:
+    rows = [
+        ("train", "im-1", "1"),
+        ("train", "im-2", "2"),
+        ("train", "im-2", "2"),
+        ("val", "im-3", "3"),
+        ("test", "im-2", "2"),
+        ("test", "im-2", "2"),
+        ("test", "im-3", "3"),
+        ("test", "virus-1", "1"),
+        ("test", "virus-2", "2"),
+    ]
+    table = pd.DataFrame(rows, columns=["split", "patient_id", "pooled_id"])
+    found = shared_patients(table)
+    assert found == SharedPatients(patients=1, of_patients=4, pooled=2, of_pooled=3)
+    assert shared_patients(table[table["split"] == "train"]) == SharedPatients(0, 0, 0, 0)
+    assert shared_by_prefix(found).startswith("1 of 4 patients of test are also in train")
+    assert "2 of 3 patient numbers of test are in train" in shared_without_prefix(found)
+    assert shared_words(found) == f"{shared_by_prefix(found)} {shared_without_prefix(found)}"
+    assert "not known: no index." in shared_words(NotApplicable("no index"))
+    nobody = SharedPatients(0, 4, 0, 3)
+    assert shared_words(nobody) == (
+        "None of the 4 patients of test is in train (numbers with their prefix). "
+        "With the prefix dropped, none of the 3 patient numbers of test is in train either."
+    )
+
+
+def test_what_is_known_of_a_copy_is_what_its_images_have(real_index: DataIndex) -> None:
+    assert COPY_PATIENTS.keys() == COPIES.keys()
+    if real_index.data_id in COPY_PATIENTS:
+        assert COPY_PATIENTS[real_index.data_id] == shared_patients(real_index.table)

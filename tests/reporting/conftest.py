@@ -15,7 +15,7 @@ from pneumo_core.documents import split_facts
 from pneumo_core.evaluation.calibration import calibrate
 from pneumo_core.evaluation.compare import compare
 from pneumo_core.evaluation.comparison import Evidence
-from pneumo_core.records import Architecture, Split
+from pneumo_core.records import Architecture, SharedPatients, Split
 from pneumo_core.reporting.facts import RunFacts
 from pneumo_core.reporting.study_document import Compared
 
@@ -59,7 +59,8 @@ def facts(run_id: str, seed: int, table: pd.DataFrame, **data: Any) -> RunFacts:
     device = {"kind": "cpu", "name": "processor", "versions": {"keras": "3.15.1"}}
     manifest = {"parameters": 23_760_705, "trainable_parameters": 9_046_017, "device": device, "images": {"test": 60}}
     data = {"data_id": "0123456789ab", "name": "made up", "is_phantom": False, **data}
-    return RunFacts(run_id, config_to_dict(config), manifest, data, events, calibrate(table))
+    shared = SharedPatients(patients=0, of_patients=60, pooled=11, of_pooled=54)
+    return RunFacts(run_id, config_to_dict(config), manifest, data, events, calibrate(table), shared)
 
 
 @pytest.fixture(scope="session")

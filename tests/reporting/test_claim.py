@@ -4,6 +4,8 @@ import csv
 import io
 from dataclasses import replace
 
+from pneumo_core.data.patients import shared_words
+from pneumo_core.records import NotApplicable, SharedPatients
 from pneumo_core.reporting.claim import Answer, claim_checklist, claim_items
 from pneumo_core.reporting.document import table_csv, tables
 from pneumo_core.reporting.study_document import Compared
@@ -74,6 +76,19 @@ def test_a_run_validated_on_test_has_no_disjoint_parts(one_run: Compared) -> Non
     assert sound.answer is Answer.DONE
     assert flattered.answer is Answer.NOT_DONE
     assert run.run_id in flattered.where
+
+
+def test_the_level_of_the_parts_goes_by_the_patients_that_test_shares_with_train(one_run: Compared) -> None:
+    (run,) = one_run.facts_a
+    shared = SharedPatients(patients=2, of_patients=60, pooled=11, of_pooled=54)
+    for found, answer in (
+        (replace(shared, patients=0), Answer.DONE),
+        (shared, Answer.NOT_DONE),
+        (NotApplicable("no index"), Answer.PARTLY),
+    ):
+        item = claim_items([replace(run, shared_patients=found)])[20]
+        assert item.answer is answer
+        assert shared_words(found) in item.where
 
 
 def test_answers_follow_the_records(one_run: Compared) -> None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from pneumo_core.config.classifier import OperatingRule
+from pneumo_core.data.patients import shared_words
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import evaluate
-from pneumo_core.records import Estimate, NotApplicable
-from pneumo_core.reporting.document import Document, Heading, tables
+from pneumo_core.records import Estimate, NotApplicable, SharedPatients
+from pneumo_core.reporting.document import Document, Heading, Paragraph, tables
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.model_card import model_card
 from pneumo_core.reporting.study_document import Compared
@@ -45,6 +46,22 @@ def test_sections_are_those_of_the_paper(one_run: Compared) -> None:
     blocks = card(one_run).blocks
     assert [block.text for block in blocks if isinstance(block, Heading) and block.level == 1] == MITCHELL
     assert [block for block in blocks if isinstance(block, Heading) and block.level > 1] == [Heading("Calibration", 2)]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        SharedPatients(patients=0, of_patients=208, pooled=159, of_pooled=177),
+        SharedPatients(patients=3, of_patients=208, pooled=0, of_pooled=177),
+        NotApplicable("its index is not here"),
+    ],
+)
+def test_patients_of_test_that_train_has_too_are_told_as_on_the_dataset_page(
+    one_run: Compared, found: SharedPatients | NotApplicable
+) -> None:
+    report = evaluate(predictions(0), run_id="r", rule=OperatingRule.YOUDEN, selected_on_test=False)
+    document = model_card(replace(one_run.facts_a[0], shared_patients=found), report)
+    assert Paragraph(shared_words(found)) in document.blocks
 
 
 def test_figures_are_the_reports(one_run: Compared) -> None:
