@@ -34,8 +34,8 @@ if index is not None:
     data_badge(index)
 if index is not None and not index.root.is_dir():
     st.error(
-        f"The connected folder must not be moved. Received: {plain(str(index.root))}, which is missing. Put it back, or "
-        "connect a data set under 'Connect data'. Counts are from the stored index; images cannot be shown."
+        f"The connected folder must not be moved. Received: folder={plain(repr(index.root.name))}, which is missing. Put it "
+        "back, or connect a data set under 'Connect data'. Counts are from the stored index; images cannot be shown."
     )
 with shown_errors():
     shown, tab = open_tab("view", VIEWS)

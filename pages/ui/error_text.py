@@ -1,6 +1,7 @@
 """Expected errors as people read them in the browser."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from pages.ui.pictures import plain
@@ -16,20 +17,23 @@ def error_text(error: PneumoError | str) -> str:
     return plain(_capital(without_folders(str(error))))
 
 
-def without_folders(text: str) -> str:
-    """Text in which the server's own folders have short names: where they lie is nobody's business but the host's."""
-    named: list[tuple[Path, str]] = [(_PROJECT, "."), (Path.home(), "~")]
-    try:
+def without_folders(text: str, *others: Path) -> str:
+    """Text in which the server's own folders have short names: where they lie is nobody's business but the host's.
+
+    Args:
+        text: The message, before its Markdown is escaped.
+        others: More folders, which are replaced by their names: a data set's root.
+    """
+    named: list[tuple[Path, str]] = [*((folder, folder.name) for folder in others), (_PROJECT, "."), (Path.home(), "~")]
+    with suppress(ConfigError):  # It is the error that is shown.
         known = settings()
-    except ConfigError:  # It is the error that is shown.
-        known = None
-    if known is not None:
-        named.insert(0, (known.artifacts, "artifacts"))
+        kept = {known.artifacts, known.artifacts.resolve()}
+        named = [*((folder, "artifacts") for folder in kept), *named]
         if known.data is not None:
             named.insert(0, (known.data, known.data.name))
-    for folder, name in named:
+    for folder, name in sorted(named, key=lambda pair: -len(str(pair[0]))):
         if len(folder.parts) > 1:
-            text = re.sub(rf"{re.escape(str(folder))}(?=/|['\"\s,;:)]|$)", name, text)
+            text = name.join(re.split(rf"(?<![\w.~/-]){re.escape(str(folder))}(?![\w.-])", text))
     return text
 
 

@@ -18,7 +18,9 @@ from pneumo_core.errors import DownloadError
 from pneumo_core.runs.files import make_directory, store_errors
 
 _DATASET: Final = "paultimothymooney/chest-xray-pneumonia"
-_SETTINGS_PAGE: Final = "https://www.kaggle.com/settings"
+SETTINGS_PAGE: Final = "https://www.kaggle.com/settings"
+"""Web page where a token is created, in its section API."""
+
 _POLL_S: Final = 0.2
 """Seconds between two checks of the growing file."""
 
@@ -52,7 +54,7 @@ def credentials_hint() -> str | None:
     if any(os.access(file, os.R_OK) for file in files):
         return None
     return (
-        f"Kaggle requires credentials. Received: none; create a token at {_SETTINGS_PAGE} (section API), "
+        f"Kaggle requires credentials. Received: none; create a token at {SETTINGS_PAGE} (section API), "
         f"then set KAGGLE_API_TOKEN to it, or save it as {home / 'access_token'}, or use a legacy key: save it as "
         f"{folder / 'kaggle.json'}, or set KAGGLE_USERNAME and KAGGLE_KEY. Without any of these: {_BROWSER_WAY}"
     )
@@ -169,14 +171,14 @@ def _refusal(kind: str, status: int, reason: str) -> DownloadError:
         return DownloadError(
             credentials_hint()
             or "Kaggle must accept the credentials. Received: a refusal of the ones set up; create new ones at "
-            f"{_SETTINGS_PAGE}, or {_BROWSER_WAY}"
+            f"{SETTINGS_PAGE}, or {_BROWSER_WAY}"
         )
     if kind == "package":
         return DownloadError(f"the kaggle package must be installed. Received: {reason}; run 'pip install kaggle'")
     if kind == "http":
         advice = {
-            401: f"Kaggle does not know these credentials: create new ones at {_SETTINGS_PAGE}, or {_BROWSER_WAY}",
-            403: f"sign in, open {DATASET_PAGE} and accept its terms, or create new ones at {_SETTINGS_PAGE}",
+            401: f"Kaggle does not know these credentials: create new ones at {SETTINGS_PAGE}, or {_BROWSER_WAY}",
+            403: f"sign in, open {DATASET_PAGE} and accept its terms, or create new ones at {SETTINGS_PAGE}",
             404: f"update the client with 'pip install --upgrade kaggle', or {_BROWSER_WAY}",
             429: "Kaggle limits the rate of requests: wait some minutes and download again",
         }.get(status, "download again later")

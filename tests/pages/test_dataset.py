@@ -21,8 +21,10 @@ from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile
 from pages.ui.dataset.filters import Filters, matching
 from pages.ui.pictures import picture, plain, thumbnail
 from pneumo_core.data import phantom
+from pneumo_core.data.audit import Severity, audit
 from pneumo_core.data.download import DownloadProgress, DownloadStage
 from pneumo_core.data.index import DataIndex, build_index
+from pneumo_core.data.patients import shared_by_prefix, shared_patients, shared_without_prefix
 from pneumo_core.data.source import connect, connected_id, kaggle_folder
 from pneumo_core.errors import DataError
 from pneumo_core.records import Estimate, Label, NotApplicable
@@ -133,20 +135,23 @@ def shown_image(at: AppTest) -> str:
 
 def test_summary_counts_every_split_class_and_patient(index: DataIndex, odd: Path) -> None:
     at = page()
-    shown = at.dataframe[0].value.set_index("split")
+    shown = at.table[0].value
+    assert shown.columns.tolist() == ["train", "val", "test", "all"]
     for split in ("train", "val", "test"):
         counted = {
             label: sum(1 for path in (odd / split / label).glob("*.jpeg") if path.stat().st_size > 100)
             for label in ("NORMAL", "PNEUMONIA")
         }
-        assert {label: shown.loc[split, label] for label in counted} == counted
-        assert shown.loc[split, "images"] == sum(counted.values())
-    assert shown.loc["all", "images"] == 72
-    assert shown.loc["train", ["of it bacteria", "of it virus", "of it unknown"]].tolist() == [20, 10, 0]
-    assert shown.loc["test", ["of it bacteria", "of it virus", "of it unknown"]].tolist() == [0, 5, 2]
-    assert shown.loc["val", "PNEUMONIA, share"] == "0.0 %"
+        assert {label: shown.loc[label, split] for label in counted} == {
+            label: str(number) for label, number in counted.items()
+        }
+        assert shown.loc["images", split] == str(sum(counted.values()))
+    assert shown.loc["images", "all"] == "72"
+    assert shown.loc[["of it bacteria", "of it virus", "of it unknown"], "train"].tolist() == ["20", "10", "0"]
+    assert shown.loc[["of it bacteria", "of it virus", "of it unknown"], "test"].tolist() == ["0", "5", "2"]
+    assert shown.loc["PNEUMONIA, share", "val"] == "0.0 %"
     # By the file names: IM 0 to 14 and the odd one, persons 0 to 19 by cause, one number for all three prefixes.
-    assert shown.loc["train", "patients"] == 15 + 1 + 20 + 10
+    assert shown.loc["patients", "train"] == str(15 + 1 + 20 + 10)
     assert [metric.value for metric in at.metric] == [
         "72",
         str(index.table["patient_id"].nunique()),
@@ -155,18 +160,40 @@ def test_summary_counts_every_split_class_and_patient(index: DataIndex, odd: Pat
     ]
 
 
-def test_severe_findings_are_warnings_with_advice_and_the_rest_a_list(index: DataIndex) -> None:
+def test_findings_are_shown_in_the_order_of_the_audit_severe_ones_as_warnings(index: DataIndex) -> None:
     at = page()
-    warned = [said(element) for element in at.warning]
-    assert any("1 of these groups span splits" in text and "optimistic" in text for text in warned)
-    assert any("1 patients (with its prefix) are in train and in test" in text for text in warned)
-    assert not any("differs from the official" in text for text in warned)
-    assert "differs from the official" in texts(at, "markdown")
-    assert "2 files are byte-identical" in texts(at, "markdown")
+    found = audit(index)
+    severe = [finding for finding in found if finding.severity is Severity.MISLEADING]
+    assert [said(element) for element in at.warning] == [f"{one.message} {one.consequence}" for one in severe]
+    assert [one.code for one in severe] == ["duplicates-span-splits", "patients-span-splits"]
+    (lines,) = (
+        said(element).splitlines() for element in at.markdown if "badge" in element.value and "- " in element.value
+    )
+    rest = found[len(severe) :]
+    for finding, line in zip(rest, lines, strict=False):
+        assert f" {finding.severity.value}] {finding.message}" in line
+    assert "'Images' shows them" in next(line for line in lines if "byte-identical" in line)
+    assert len(lines) == len(rest) + 1
+    assert "'Sizes and modes'" in lines[-1]
+    assert "fine" not in texts(at, "markdown")
+
+
+def test_the_page_counts_shared_patients_as_the_model_card_does(index: DataIndex, tmp_path: Path) -> None:
+    assert shared_by_prefix(shared_patients(index.table)) in texts(page(), "warning")
+    for split, name in (("train", "IM-0001-0001"), ("test", "IM-0002-0001")):
+        write_image(tmp_path / f"apart/{split}/NORMAL/{name}.jpeg", int(name[6]))
+        write_image(
+            tmp_path / f"apart/{split}/PNEUMONIA/person1_{'virus' if split == 'train' else 'bacteria'}_1.jpeg", 9
+        )
+    connect(build_index(tmp_path / "apart"))
+    shared = shared_patients(build_index(tmp_path / "apart").table)
+    assert (shared.patients, shared.pooled) == (0, 1)
+    assert shared_by_prefix(shared) in texts(page(), "markdown")
+    assert shared_without_prefix(shared) in texts(page(), "markdown")
 
 
 def test_files_that_were_left_out_are_listed_with_reasons(index: DataIndex) -> None:
-    left_out, ignored = page().dataframe[1].value, page().dataframe[2].value
+    left_out, ignored = (table.value for table in page().dataframe)
     assert dict(zip(left_out["file"], left_out["reason"], strict=True)) == {
         "train/NORMAL/empty.jpeg": "empty",
         "train/NORMAL/words.jpeg": "not an image",
@@ -403,7 +430,8 @@ def test_file_that_changed_since_is_told_and_the_rest_is_shown(index: DataIndex,
 def test_folder_that_is_gone_is_told_with_what_to_do(index: DataIndex, odd: Path) -> None:
     shutil.rmtree(odd)
     at = page()
-    assert "which is missing" in said(at.error[0])
+    assert "Received: folder='odd', which is missing" in said(at.error[0])
+    assert str(odd) not in texts(at)
     assert "Connect data" in said(at.error[0])
     assert at.metric[0].value == "72"
     assert page("Images").get("image") == []
@@ -686,17 +714,46 @@ def test_damaged_status_is_told_and_can_be_replaced(index: DataIndex, credential
 
 def test_missing_credentials_are_explained_before_and_after_a_try(index: DataIndex, no_credentials: None) -> None:
     at = page("Connect data")
-    hint = texts(at, "info")
-    assert "Kaggle requires credentials" in hint
-    assert at.code[0].value == str(kaggle_folder().resolve())
+    assert "Create a token at [kaggle.com/settings]" in texts(at, "caption")
+    assert "datasets/kaggle" in texts(at, "markdown")
     whole(button(at, "Download").click().run())
     for _ in range(100):
         if at.error:
             break
         whole(at.run())
-    assert [said(error) for error in at.error] == [hint]
-    assert texts(at, "info") == "", "said once is enough"
+    assert [said(error) for error in at.error] == ["The last try ended without a token: see step 1."]
     assert button(at, "Try again").disabled is False
+
+
+def steps(at: AppTest) -> list[str]:
+    """State of each of the three steps."""
+    titles = [said(element) for element in at.markdown if re.match(r"\*\*\d · ", element.value)]
+    return [re.search(r" (\w+)\]$", title)[1] for title in titles]  # type: ignore[index]
+
+
+def test_the_steps_to_kaggles_data_say_how_far_they_are(
+    index: DataIndex, no_credentials: None, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert steps(page("Connect data")) == ["now", "waiting", "waiting"]
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "made up")
+    assert steps(page("Connect data")) == ["done", "now", "waiting"]
+    shutil.copytree(tiny_data, kaggle_folder() / "chest_xray")
+    at = page("Connect data")
+    assert steps(at) == ["done", "done", "now"]
+    whole(button(at, "Connect the downloaded copy").click().run())
+    assert steps(page("Connect data")) == ["done", "done", "done"]
+    build_index(tiny_data)  # Last, because the index's folder is now the other one.
+
+
+@pytest.mark.parametrize("folder", ["artifacts", "home"])
+def test_no_folder_of_the_server_is_shown(index: DataIndex, no_credentials: None, tmp_path: Path, folder: str) -> None:
+    place = datasets_root() if folder == "artifacts" else tmp_path / "home/x"
+    write_status("downloading", 5, 10, error=f"{place} must have room. Received: {str(place)!r}; free some")
+    at = page("Connect data")
+    named = "artifacts/datasets" if folder == "artifacts" else "~/x"
+    assert said(at.error[0]) == f"{named} must have room. Received: '{named}'; free some"
+    assert str(tmp_path) not in texts(at)
+    assert not at.code
 
 
 @pytest.mark.parametrize(

@@ -33,17 +33,15 @@ def connect_panel(current: DataIndex | None) -> None:
             "This server does not accept other data: PNEUMO_ALLOW_TRAINING is 0. Clone the project and run it on your own "
             "machine to work on your own X-rays."
         )
-    st.caption("A data set connected here is used on all pages, by all users of this server.")
-    kaggle, folder, phantoms = st.columns([5, 4, 3], gap="medium")
-    with kaggle.container(border=True, height="stretch"):
-        st.markdown("##### Kaggle's data set")
-        st.caption(
-            "The report's data: 5,856 chest X-rays of children (Kermany et al. 2018, CC BY 4.0). The download of about 2.3 GB "
-            "continues when you leave this page; if it stops, the received part is kept."
-        )
-        download_panel(current)
-    with folder.container(border=True, height="stretch"):
-        st.markdown("##### A folder")
+    st.subheader("Kaggle's data set", anchor=False)
+    st.caption(
+        "The report's data: 5,856 chest X-rays of children (Kermany et al. 2018, CC BY 4.0). What is connected here is used on "
+        "all pages, by all users of this server."
+    )
+    download_panel(current)
+    cards = st.grid(2, min_column_width=260, border=True)
+    with cards.cell():
+        st.markdown("**A folder**")
         st.caption(
             "On the machine this app runs on, with train, val and test in it, each with NORMAL and PNEUMONIA. Images are read "
             "in place and never changed."
@@ -53,8 +51,8 @@ def connect_panel(current: DataIndex | None) -> None:
             requested = st.form_submit_button("Index and connect", disabled=not allowed)
         if requested and allowed:
             _shown(lambda: _connect_folder(_folder_of(typed)))
-    with phantoms.container(border=True, height="stretch"):
-        st.markdown("##### Built-in phantoms")
+    with cards.cell():
+        st.markdown("**Built-in phantoms**")
         st.caption(
             "Synthetic chest radiographs, drawn on this machine in seconds. They show how everything works; figures from "
             "them do not apply to patients."

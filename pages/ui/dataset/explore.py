@@ -3,30 +3,28 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import groupby
-from operator import itemgetter
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui.charts import laid_out
 from pages.ui.table import download
-from pneumo_core.data.audit import Finding, audit
+from pneumo_core.data.audit import Finding, Severity, audit
 from pneumo_core.data.index import DataIndex
+from pneumo_core.data.patients import shared_by_prefix, shared_patients
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Label, Split, Subtype
 from pneumo_core.reporting.drawing import COLORS
 from pneumo_core.reporting.glossary import TERMS
 
-_ADVICE = {
-    "empty": "Training needs both classes in train and in test.",
-    "duplicates-span-splits": "A model may be tested on its training images: test figures are optimistic.",
-    "duplicates-span-labels": "One of the two labels is wrong.",
-    "patients-span-splits": "A model may recognize the child instead of the disease: test figures are optimistic.",
-}
-"""Consequence of a severe finding for figures."""
 _POINTERS = {"duplicates": "'Images' shows them: turn on 'Only byte-identical copies'."}
+"""Where the page has more about a finding."""
+_BADGES = {
+    Severity.CAUTION: ":orange-badge[:material/info: caution]",
+    Severity.NOTE: ":gray-badge[:material/notes: note]",
+}
 _PATTERNS = {Subtype.NONE: "", Subtype.BACTERIA: "", Subtype.VIRUS: "/", Subtype.UNKNOWN: "x"}
 
 
@@ -83,31 +81,23 @@ def count_figure(table: pd.DataFrame, *, as_shares: bool) -> go.Figure:
     figure.update_xaxes(title=what[0], tickformat=what[1])
     figure.update_yaxes(autorange="reversed")
     figure.update_layout(barmode="stack", legend_traceorder="normal")
-    return laid_out(figure, 240, 1.05, top=8)
+    return laid_out(figure, 200, 1.05, top=8)
+
+
+def count_rows(counts: pd.DataFrame) -> pd.DataFrame:
+    """`count_table` for reading: a row for each count, a column for each split, so that it fits on a phone."""
+    shown = counts.loc[:, [bool(np.any(counts[name] != 0)) for name in counts]]
+    texts = shown.set_index("split").map(lambda value: value if isinstance(value, str) else f"{value:,}")
+    return texts.T.rename_axis(None)
 
 
 def show_summary(index: DataIndex) -> None:
-    """Counts, patients, pitfalls, and excluded files."""
-    table = index.table
-    totals = (
-        ("Images", len(table), "Files that could be read."),
-        ("Patients", table["patient_id"].nunique(), TERMS["patient"]),
-        ("Patients, prefix dropped", table["pooled_id"].nunique(), TERMS["patient, prefix dropped"]),
-        (
-            "Unreadable files",
-            len(index.unreadable),
-            "Files that are not usable images; listed below with their reasons.",
-        ),
-    )
-    for column, (name, value, words) in zip(st.columns(4), totals, strict=True):
-        column.metric(name, f"{value:,}", help=words)
-
-    findings = audit(index)
-    _show_findings(findings)
+    """What affects how far figures can be trusted, the worst first; then the counts; the rest is folded."""
+    table, findings = index.table, audit(index)
+    _show_findings(index, findings)
     counts = count_table(table)
-    _show_counts(table, counts)
+    _show_counts(table, counts, len(index.unreadable))
     _show_left_out(index)
-
     facts = {
         "data_id": index.data_id,
         "is_phantom": index.is_phantom,
@@ -116,57 +106,68 @@ def show_summary(index: DataIndex) -> None:
         "unreadable": [asdict(file) for file in index.unreadable],
         "ignored": index.ignored,
     }
-    left, right = st.columns([1, 3])
-    with left:
+    with st.container(horizontal=True):
         download("This summary (JSON)", json.dumps(facts, indent=2), f"{index.data_id}.json", "application/json")
-    with right:
         download("Every record (CSV)", lambda: table.to_csv(index=False), f"{index.data_id}.csv", "text/csv")
 
 
-def _show_findings(findings: Sequence[Finding]) -> None:
-    st.subheader("Pitfalls")
-    said = []
-    for finding in findings:
-        advice = _ADVICE.get(finding.code, "") if finding.severe else _POINTERS.get(finding.code, "")
-        said.append((f"{finding.message} {advice}".strip(), finding.severe))
-    if not findings:
-        said.append(("The official counts, no duplicates, and no patient in both train and test.", False))
-    said.append(("The files themselves may reveal the class: see 'Sizes and modes'.", False))
-    # In the audit's order, because a finding may refer to the previous one.
-    for is_severe, group in groupby(said, key=itemgetter(1)):
-        if is_severe:
-            for message, _ in group:
-                st.warning(message, icon=":material/warning:")
-        else:
-            st.markdown("\n".join(f"- {message}" for message, _ in group))
+def _show_findings(index: DataIndex, findings: Sequence[Finding]) -> None:
+    """The findings in the audit's order, and where nothing is wrong, that."""
+    st.subheader("Can figures from these images be trusted?", anchor=False)
+    severe = [finding for finding in findings if finding.severity is Severity.MISLEADING]
+    for finding in severe:
+        st.warning(f"{finding.message} {finding.consequence}".strip(), icon=":material/warning:")
+    said = [] if severe else [":green-badge[:material/check: fine] Nothing found that makes figures misleading."]
+    shared = shared_patients(index.table)
+    if not shared.patients and shared.of_patients:
+        said.append(f":green-badge[:material/check: fine] {shared_by_prefix(shared)}")
+    for finding in findings[len(severe) :]:
+        words = (finding.message, finding.consequence, _POINTERS.get(finding.code, ""))
+        said.append(" ".join(part for part in (_BADGES[finding.severity], *words) if part))
+    said.append(f"{_BADGES[Severity.NOTE]} The files themselves may reveal the class: see 'Sizes and modes'.")
+    st.markdown("\n".join(f"- {words}" for words in said))
 
 
-def _show_counts(table: pd.DataFrame, counts: pd.DataFrame) -> None:
-    st.subheader("Images by split, class and subtype")
-    as_shares = st.segmented_control("Show", ["counts", "shares"], default="counts", required=True) == "shares"
+def _show_counts(table: pd.DataFrame, counts: pd.DataFrame, unreadable: int) -> None:
+    st.subheader("Images by split, class and subtype", anchor=False)
+    totals = (
+        ("Images", len(table), "Files that could be read."),
+        ("Patients", table["patient_id"].nunique(), TERMS["patient"]),
+        ("Patients, prefix dropped", table["pooled_id"].nunique(), TERMS["patient, prefix dropped"]),
+        ("Unreadable files", unreadable, "Files that are not usable images; listed below with their reasons."),
+    )
+    grid = st.grid(len(totals), min_column_width=190)
+    for name, value, words in totals:
+        grid.metric(name, f"{value:,}", help=words)
+    as_shares = (
+        st.segmented_control(
+            "Show", ["counts", "shares"], default="counts", required=True, label_visibility="collapsed"
+        )
+        == "shares"
+    )
     st.plotly_chart(
         count_figure(table, as_shares=as_shares),
         config={"displayModeBar": False},
         alt="Stacked bars of the images of each split by class and subtype; the table below has the numbers.",
     )
-    numbers = {str(name): st.column_config.NumberColumn(format="localized") for name in counts.select_dtypes("number")}
-    st.dataframe(counts, hide_index=True, column_config=numbers, alt="Images and patients per split")
-    st.caption(
-        "Subtypes and patients are taken from the file names. PPV and NPV depend on the prevalence of PNEUMONIA, which differs "
-        "between the splits."
-    )
+    with st.expander("The numbers as a table"):
+        st.table(count_rows(counts), alt="Images and patients per split")
+        st.caption(
+            "Subtypes and patients are taken from the file names. PPV and NPV depend on the prevalence of PNEUMONIA, which "
+            "differs between the splits."
+        )
 
 
 def _show_left_out(index: DataIndex) -> None:
-    st.subheader("Files left out")
+    """Files that are not in the counts; nothing where there are none."""
     if index.unreadable:
-        st.dataframe(
-            pd.DataFrame([asdict(file) for file in index.unreadable]).rename(columns={"image_id": "file"}),
-            hide_index=True,
-            alt="Unreadable files with their reasons",
-        )
-    else:
-        st.caption("Every file in the class folders could be read.")
+        with st.expander(f"Unreadable files ({len(index.unreadable):,})"):
+            st.dataframe(
+                pd.DataFrame([asdict(file) for file in index.unreadable]).rename(columns={"image_id": "file"}),
+                hide_index=True,
+                alt="Unreadable files with their reasons",
+            )
     if index.ignored:
-        ignored = pd.DataFrame({"left out on purpose": list(index.ignored), "files": list(index.ignored.values())})
-        st.dataframe(ignored, hide_index=True, width="content", alt="Files left out on purpose, by reason")
+        with st.expander(f"Files left out on purpose ({sum(index.ignored.values()):,})"):
+            ignored = pd.DataFrame({"left out on purpose": list(index.ignored), "files": list(index.ignored.values())})
+            st.dataframe(ignored, hide_index=True, width="content", alt="Files left out on purpose, by reason")

@@ -26,6 +26,8 @@ _NONE: dict[str, Any] = {
 }
 """The widgets by their names in the address, and what they hold when everything is shown."""
 
+_ALL = "Where none is chosen, all are shown."
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -80,9 +82,9 @@ def chosen_filters(index: DataIndex) -> Filters:
     present = set(index.table["subtype"])
     causes = [subtype.value for subtype in Subtype if subtype is not Subtype.NONE and subtype.value in present]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        splits = st.segmented_control("Split", [split.value for split in Split], key="split", **multi)
-        labels = st.segmented_control("Class", list(Label.__members__), key="class", **multi)
-        subtypes = st.segmented_control("Subtype", causes, key="subtype", **multi) if causes else []
+        splits = st.segmented_control("Split", [split.value for split in Split], key="split", help=_ALL, **multi)
+        labels = st.segmented_control("Class", list(Label.__members__), key="class", help=_ALL, **multi)
+        subtypes = st.segmented_control("Subtype", causes, key="subtype", help=_ALL, **multi) if causes else []
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         label = "Patient or file name contains"
         text = st.text_input(label, max_chars=100, key="patient", icon=":material/search:", width=320, **kept)

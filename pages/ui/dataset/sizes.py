@@ -15,11 +15,6 @@ _TELLING = 0.6
 
 def show_sizes(index: DataIndex) -> None:
     """How well the classes can be distinguished by the files alone."""
-    st.markdown(
-        "If the files of the two classes differ in size, shape or compression, a model can learn that instead of the "
-        "disease, and figures on images from the same source will be too high. Resizing all images to one size "
-        "hides their sizes, but not the effect of compression on the pixels."
-    )
     splits = ["all", *(split.value for split in Split)]
     chosen = st.segmented_control("Split", splits, default="all", required=True, key="files_of", bind="query-params")
     table = index.table if chosen == "all" else index.table[index.table["split"] == chosen]
@@ -32,12 +27,14 @@ def show_sizes(index: DataIndex) -> None:
     )
     _show_giveaways(index.data_id, chosen, table)
     _show_distribution(table, where)
-    _show_shapes(table, where)
-    _show_modes(table, where)
+    with st.expander("Width and height"):
+        _show_shapes(table, where)
+    with st.expander("Modes"):
+        _show_modes(table, where)
 
 
 def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
-    st.subheader("Classification by file features alone")
+    st.subheader("Can the classes be told apart by the files alone?", anchor=False)
     found = giveaways(data_id, chosen, table)
     telling = [
         (estimate, name) for name, _, estimate in found if isinstance(estimate, Estimate) and estimate.low > _TELLING
@@ -62,12 +59,14 @@ def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="AUROC of each feature alone")
     st.caption(
-        "0.5 is chance, 1 is perfect; 95 % intervals over patients. The direction is estimated on the same images."
+        "0.5 is chance, 1 is perfect; 95 % intervals over patients. The direction is estimated on the same images. A model can "
+        "learn such a difference instead of the disease, and figures on images from the same source are then too high. "
+        "Resizing all images to one size hides their sizes, but not the effect of compression on the pixels."
     )
 
 
 def _show_distribution(table: pd.DataFrame, where: str) -> None:
-    st.subheader("Distribution by class")
+    st.subheader("Distribution by class", anchor=False)
     values = features(table)
     feature = st.selectbox("Feature", list(values), key="feature", bind="query-params")
     numbers = {label: values[feature][table["label"] == label].to_numpy(dtype=np.float64) for label in Label}
@@ -87,7 +86,6 @@ def _show_distribution(table: pd.DataFrame, where: str) -> None:
 
 
 def _show_shapes(table: pd.DataFrame, where: str) -> None:
-    st.subheader("Width and height")
     if table["width"].nunique() == 1 and table["height"].nunique() == 1:
         first = table.iloc[0]
         st.info(f"Every image is {first['width']} × {first['height']} pixels ({where}): they were resized to one size.")
@@ -99,7 +97,6 @@ def _show_shapes(table: pd.DataFrame, where: str) -> None:
 
 
 def _show_modes(table: pd.DataFrame, where: str) -> None:
-    st.subheader("Modes")
     modes = pd.crosstab(table["mode"], table["label"]).reindex(columns=[int(label) for label in Label], fill_value=0)
     modes.columns = pd.Index([label.name for label in Label])
     st.dataframe(modes.reset_index(), hide_index=True, width="content", alt="Images of each mode by class")

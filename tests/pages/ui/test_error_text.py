@@ -46,3 +46,22 @@ def test_settings_that_cannot_be_used_are_still_told(monkeypatch: pytest.MonkeyP
 
 def test_markdown_is_escaped() -> None:
     assert error_text("x *a*") == r"X \*a\*"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("'/srv/app/artifacts/runs/x' is gone", "'artifacts/runs/x' is gone"),
+        ("save it as /home/me/.kaggle/token.", "save it as ~/.kaggle/token."),
+        ("Received: '/data/chest', which lacks 3", "Received: 'chest', which lacks 3"),
+        ("/data/chest and /home/me", "chest and ~"),
+        # Neither a folder whose name only begins alike nor a part of another path.
+        ("/home/mean/x and /data/chest2", "/home/mean/x and /data/chest2"),
+        ("/mnt/home/me/x", "/mnt/home/me/x"),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)
+def test_folders_become_names(text: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_ARTIFACTS", "/srv/app/artifacts")
+    monkeypatch.setenv("HOME", "/home/me")
+    assert without_folders(text, Path("/data/chest")) == shown
