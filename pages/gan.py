@@ -22,6 +22,10 @@ with shown_errors():
     if index is not None:
         data_badge(index)
     view = choose_gan(index)
+    if view:
+        from pages.ui.gan.findings import show_findings
+
+        show_findings(view.run)
     shown, tab = open_tab("show", VIEWS)
     if view is None and shown != "Train":
         st.info("No DCGAN yet. Train one under 'Train': the quick preset takes about a minute.")

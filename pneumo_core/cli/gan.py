@@ -115,6 +115,7 @@ def gan_evaluate(
         read_measures,
     )
     from pneumo_core.inference.generator import load_generator  # noqa: PLC0415
+    from pneumo_core.reporting.gan_findings import finding_text, gan_findings  # noqa: PLC0415
 
     gan = find_run(or_recommended(run, is_gan=True))
     generator = load_generator(gan)
@@ -131,4 +132,4 @@ def gan_evaluate(
                 classifier=classifier,
                 progress=progress,
             )
-    print_result(encode(measures), as_json=as_json)
+    print_result({"findings": [*map(finding_text, gan_findings(measures.report))], **encode(measures)}, as_json=as_json)

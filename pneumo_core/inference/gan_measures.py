@@ -41,8 +41,9 @@ SAMPLES: Final = {Preset.REPORT: 2534, Preset.SOUND: 2534, Preset.QUICK: 256}
 MEASURE_SEED: Final = 20200428
 """Seed of the measured samples: the report's date. Balancing arms use the seeds of their own runs."""
 
-SCHEMA: Final = 2
-"""Version of the record: 1, which is not stored, took every floor from ten halves of the real patients."""
+SCHEMA: Final = 3
+"""Version of the record: 1, which is not stored, took every floor from ten halves of the real patients; 2 had no distances of
+the real images, only their quantiles."""
 
 _PRESETS: Final = (Preset.SOUND, Preset.REPORT, Preset.QUICK)
 """Order of preference of the scoring classifier."""
@@ -202,6 +203,8 @@ def read_measures(run: RunDirectory) -> GanMeasures:
     stored = verified_json(run, run.measures)
     if isinstance(stored, dict):
         stored = {"schema": 1, **stored}
+        if stored["schema"] in (1, 2):
+            stored = _without_distances(stored)
     try:
         measures: GanMeasures = decode(GanMeasures, stored, "measures")
     except DataError as error:
@@ -212,6 +215,20 @@ def read_measures(run: RunDirectory) -> GanMeasures:
             f"`runs refresh {run.run_id}` measures its samples again"
         )
     return measures
+
+
+def _without_distances(stored: dict[str, Any]) -> dict[str, Any]:
+    """A record of an older schema with the distances that it lacks, empty."""
+    report = stored.get("report")
+    if isinstance(report, dict):
+        parts = {name: part for name, part in report.items() if name.startswith("memorisation_")}
+        known = {
+            name: {"real_distance": [], **part}
+            for name, part in parts.items()
+            if isinstance(part, dict) and "distance" in part
+        }
+        return {**stored, "report": {**report, **known}}
+    return stored
 
 
 def _judge(index: DataIndex, named: str | None) -> Classifier | None:

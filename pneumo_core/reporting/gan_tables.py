@@ -1,5 +1,7 @@
 """A DCGAN's measures as a table of a document."""
 
+from typing import Final
+
 from pneumo_core.evaluation.curves import estimate_numbers
 from pneumo_core.evaluation.generator.measures import FeatureMeasures, GenerativeReport
 from pneumo_core.evaluation.generator.memorisation import Memorisation
@@ -9,6 +11,9 @@ from pneumo_core.reporting.document import Cell, Table, numbered
 from pneumo_core.reporting.glossary import TERMS
 
 _Value = Estimate | NotApplicable
+
+NEARER: Final = "Nearer to a training image than 1 % of other patients' images are"
+"""What is measured of each sample for copies, in the words of every page and document."""
 
 
 _Row = tuple[tuple[str, ...], tuple[Cell, ...]]
@@ -105,7 +110,7 @@ def _collapse_rows(report: GenerativeReport) -> list[_Row]:
 
 def _near_row(space: str, found: Memorisation | NotApplicable, n_real: int) -> _Row:
     meaning = TERMS["memorization"]
-    name = f"Near a training image, by {space}"
+    name = f"{NEARER}, by {space}"
     if isinstance(found, NotApplicable):
         return _row(name, meaning, found)
     usual = Estimate(found.expected_share, found.expected_share, found.expected_share, n_real)

@@ -25,6 +25,7 @@ from pneumo_core.inference import gan_measures
 from pneumo_core.inference.gan_measures import learned_images, measure_gan, read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.records import Label
+from pneumo_core.reporting.gan_findings import finding_text, gan_findings
 from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.store import RunDirectory, published_root, read_manifest, runs_root, write_manifest
 from tests.conftest import ROOT, ask_for_run
@@ -181,7 +182,9 @@ def test_ten_million_end_a_process_with_1_and_a_line(gan: RunDirectory, tmp_path
 def test_evaluate_prints_the_measures_of_the_run(
     gan: RunDirectory, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert answer(capfd, monkeypatch, "gan", "evaluate", gan.run_id) == read_json(gan.measures)
+    shown = answer(capfd, monkeypatch, "gan", "evaluate", gan.run_id)
+    assert shown.pop("findings") == [*map(finding_text, gan_findings(read_measures(gan).report))]
+    assert shown == read_json(gan.measures)
 
 
 def test_evaluate_with_an_option_measures_anew(

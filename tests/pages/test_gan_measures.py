@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.gan.measures import kid_words
+from pages.ui.gan.copies import distance_figure
 from pages.ui.run_parts import facts as facts_table
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig
 from pneumo_core.config.gan import COLLAPSE_LIMIT, GanConfig, gan_config
@@ -29,6 +29,7 @@ from pneumo_core.inference.gan_measures import GanMeasures, read_learned, read_m
 from pneumo_core.jobs.runs import view
 from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, RunState
 from pneumo_core.reporting.document import table_csv
+from pneumo_core.reporting.gan_findings import gan_findings
 from pneumo_core.reporting.gan_tables import measures_table
 from pneumo_core.runs.files import hold_lock, read_json, write_json
 from pneumo_core.runs.status import Status, append_event, read_status, update_status, write_status
@@ -131,6 +132,8 @@ def test_measures_show_every_number_of_the_report_in_its_space(finished_gan: Run
         float(number) for number in re.findall(r"-?[\d.]+", row["value"].replace("\N{MINUS SIGN}", "-"))
     ] == pytest.approx([kid.value, kid.low, kid.high], rel=0.005)
     assert row["n"] == f"{report.features.kid.n:,}"
+    assert "meaning" not in table.columns
+    assert all(f"**{name}**" in texts(page) for name in table["measure"])
     assert row["beside it"].startswith(f"floor: {report.features.kid_floor.value:#.3g} (")
     assert f"The check for collapse {'passes' if report.collapse.passes else 'fails'}" in texts(page)
     assert "Not applicable: no classifier." in texts(page)
@@ -165,29 +168,35 @@ def _means(features: FeatureMeasures) -> dict[str, NotApplicable]:
 
 def test_measures_of_an_older_version_say_so(finished_gan: RunDirectory) -> None:
     assert "older version" not in texts(opened(show="Measures"))
-    rewritten(finished_gan, replace(read_measures(finished_gan), schema=1))
-    page = opened(show="Measures")
-    assert not page.exception
-    assert f"runs refresh {finished_gan.run_id}" in page.warning[0].value
+    for schema, lacks in ((1, "ten halves"), (2, "only some quantiles")):
+        rewritten(finished_gan, replace(read_measures(finished_gan), schema=schema))
+        page = opened(show="Measures")
+        assert not page.exception
+        assert f"runs refresh {finished_gan.run_id}" in page.warning[0].value
+        assert lacks in page.warning[0].value
 
 
-@pytest.mark.parametrize(
-    ("ratio", "words"),
-    [
-        (Estimate(14.6, 12.0, 17.2, 100), "about 14.6 times as much"),
-        (Estimate(1.4, 0.9, 1.9, 100), "may differ from the real ones no more"),
-        (Estimate(0.5, 0.2, 0.9, 100), "images differ from the real ones no more"),
-        (NotApplicable("the floor is 0"), "the floor is 0"),
-    ],
-)
-def test_kid_is_said_in_one_sentence(shared_gan: Any, ratio: Estimate | NotApplicable, words: str) -> None:
-    found = read_measures_of(shared_gan).report.features
-    assert isinstance(found, FeatureMeasures)
-    assert words in kid_words(replace(found, kid_ratio=ratio))
+def test_the_three_findings_stand_above_the_tabs_in_the_words_of_the_core(finished_gan: RunDirectory) -> None:
+    findings = gan_findings(read_measures(finished_gan).report)
+    for tab in ("Samples", "Measures", "Copies"):
+        page = opened(show=tab)
+        assert not page.exception
+        said = texts(page)
+        for finding in findings:
+            assert finding.headline in said
+            assert finding.evidence in said
+        assert said.count("**Quality**") == said.count("**Variety**") == said.count("**Copies**") == 1
 
 
-def read_measures_of(shared: Any) -> GanMeasures:
-    return read_measures(RunDirectory(shared.path))
+def test_an_unfinished_dcgan_has_no_findings_yet(finished_gan: RunDirectory) -> None:
+    unfinished(finished_gan, RunState.FAILED, "samples must differ from each other")
+    assert "**Quality**" not in texts(opened())
+
+
+def test_percent_signs_stay_beside_their_numbers(finished_gan: RunDirectory) -> None:
+    cells = opened(show="Measures").table[0].value.to_numpy().ravel().tolist()
+    assert any("\N{NO-BREAK SPACE}%" in cell for cell in cells)
+    assert not any(" %" in cell for cell in cells)
 
 
 def test_a_collapsed_generator_a_classifier_and_no_features_are_told(finished_gan: RunDirectory) -> None:
@@ -233,6 +242,7 @@ def test_damaged_measures_are_one_clear_line(finished_gan: RunDirectory, tab: st
     finished_gan.measures.write_text(finished_gan.measures.read_text().replace("0.", "1.", 1))
     page = opened(show=tab)
     assert not page.exception
+    assert "'Measures' says why" in texts(page)
     (error,) = page.error
     assert "SHA-256" in error.value.replace("\\", "")
 
@@ -268,8 +278,32 @@ def test_flagged_pairs_are_marked_and_the_share_is_judged(finished_gan: RunDirec
     rewritten(finished_gan, replace(measures, report=replace(measures.report, memorisation_pixels=flagged)))
     page = opened(show="Copies")
     assert not page.exception
-    assert texts(page).count(":red-badge[flagged]") == 8
-    assert "some samples may be copies" in page.warning[0].value
+    assert texts(page).count(":red-badge[nearer to a training image than 1 % of other patients' images]") == 8
+    assert "may be copies" in page.warning[0].value
+    assert "flagged" not in texts(page)
+
+
+def test_the_cumulative_curves_have_a_step_for_each_image(finished_gan: RunDirectory) -> None:
+    found = read_measures(finished_gan).report.memorisation_pixels
+    assert len(found.real_distance) == len(read_learned(finished_gan))
+    generated, real = distance_figure(found, "#000000", "unit").data[:2]
+    for trace, distances in ((generated, found.distance), (real, found.real_distance)):
+        assert list(trace.x) == sorted(distances)
+        at_most = [sum(other <= one for other in distances) / len(distances) for one in trace.x]
+        assert list(trace.y) == pytest.approx(at_most)
+        assert trace.line.shape == "hv"
+    older = distance_figure(replace(found, real_distance=()), "#000000", "unit").data[1]
+    assert (list(older.x), older.line.shape) == (list(found.real_quantiles), "linear")
+
+
+def test_measures_without_all_distances_say_so_under_the_curve(finished_gan: RunDirectory) -> None:
+    assert "only the quantiles" not in texts(opened(show="Copies"))
+    measures = read_measures(finished_gan)
+    older = replace(measures.report.memorisation_pixels, real_distance=())
+    rewritten(finished_gan, replace(measures, schema=2, report=replace(measures.report, memorisation_pixels=older)))
+    page = opened(show="Copies")
+    assert not page.exception
+    assert "Of the real images only the quantiles in the table are known" in texts(page)
 
 
 def test_without_the_data_set_the_nearest_are_named(

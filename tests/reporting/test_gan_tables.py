@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pneumo_core.records import Estimate, NotApplicable
-from pneumo_core.reporting.gan_tables import measures_table, three_digits, words_of
+from pneumo_core.reporting.gan_tables import NEARER, measures_table, three_digits, words_of
 
 
 class Numbered(SimpleNamespace):
@@ -48,13 +48,13 @@ def test_each_measure_stands_beside_its_own_reference() -> None:
         ("MS-SSIM of pairs", collapse.ms_ssim, "real pairs", collapse.real_ms_ssim, None),
         ("Twins", collapse.twins, "", None, None),
         (
-            "Near a training image, by pixels",
+            f"{NEARER}, by pixels",
             made.memorisation_pixels.share,
             "real images",
             Estimate(0.01, 0.01, 0.01, 77),
             None,
         ),
-        ("Near a training image, by features", made.memorisation_features, "", None, None),
+        (f"{NEARER}, by features", made.memorisation_features, "", None, None),
         ("Called PNEUMONIA", made.called_pneumonia, "real images", real, None),
     ]
 
@@ -69,8 +69,8 @@ def test_each_measure_stands_beside_its_own_reference() -> None:
     assert len(table.data.columns) == len(table.data.rows[0])
     texts = {row[0]: row[1:5] for row in table.rows}
     assert texts["Called PNEUMONIA"] == ("80.0 % (79.0 to 82.0 %)", "80", "real images: 70.0 % (69.0 to 72.0 %)", "")
-    assert texts["Near a training image, by pixels"][2] == "real images: 1.0 %"
-    assert texts["Near a training image, by features"] == ("n/a (no features)", "", "", "")
+    assert texts[f"{NEARER}, by pixels"][2] == "real images: 1.0 %"
+    assert texts[f"{NEARER}, by features"] == ("n/a (no features)", "", "", "")
     assert texts["KID"][3] == "{} ({})".format(*words_of(found.kid_ratio))
 
 

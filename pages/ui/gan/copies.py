@@ -14,13 +14,19 @@ from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_im
 from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.generator.measures import GenerativeReport
-from pneumo_core.evaluation.generator.memorisation import Memorisation, nearest_pairs, quantile_points
+from pneumo_core.evaluation.generator.memorisation import (
+    Memorisation,
+    cumulative,
+    nearest_pairs,
+    quantile_points,
+)
 from pneumo_core.evaluation.wording import percent, percent_text
 from pneumo_core.inference.gan_measures import GanMeasures, read_learned
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.records import Label, NotApplicable
 from pneumo_core.reporting.drawing import COLORS
-from pneumo_core.reporting.gan_tables import three_digits
+from pneumo_core.reporting.gan_findings import COPIES_WORDS, Level, copies_level
+from pneumo_core.reporting.gan_tables import NEARER, three_digits
 from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import gan_run_config
@@ -28,10 +34,12 @@ from pneumo_core.runs.submission import gan_run_config
 _SPACES = ("pixels", "features")
 _PAGE_SIZE = 8
 _SIDE = 256
+_MARK = NEARER[0].lower() + NEARER[1:].removesuffix(" are")
+"""Mark of a pair: what was measured of it."""
 
 
 def copies_panel(run: RunDirectory, index: DataIndex | None) -> None:
-    """The share that is flagged, the distances, and the pairs themselves."""
+    """The share of samples that are that near to a training image, the distances, and the pairs themselves."""
     measures = finished_measures(run)
     if measures is None:
         return
@@ -45,33 +53,23 @@ def copies_panel(run: RunDirectory, index: DataIndex | None) -> None:
         return
     _share(found)
     _distances(found, report, space, gan_run_config(run).label)
-    st.subheader("Nearest pairs")
+    st.subheader("Nearest pairs", anchor=False)
     _pairs(run, index, measures, nearest_pairs(found))
 
 
 def _share(found: Memorisation) -> None:
-    share, expected = found.share, found.expected_share
-    st.metric(
-        "Generated images that are flagged",
-        "n/a" if isinstance(share, NotApplicable) else percent(share.value),
-        help=TERMS["memorization"],
-    )
+    share, expected, level = found.share, found.expected_share, copies_level(found)
+    st.markdown(f"**{NEARER}**", help=TERMS["memorization"])
     if isinstance(share, NotApplicable):
         st.info(f"Not applicable: {share.reason}.")
         return
+    st.metric(NEARER, percent(share.value), label_visibility="collapsed")
     st.caption(
-        f"{percent_text(share)}, 95 %, n = {share.n:,}; of the real images, {percent(expected, 0)} are as near to one of "
-        "another patient."
+        f"{percent_text(share)} of the generated images, 95 %, n = {share.n:,}; of the real images, {percent(expected, 0)} are "
+        "as near to one of another patient."
     )
-    if share.low > expected:
-        st.warning(
-            "More generated images than real images of other patients are that near to a training image: some samples may be "
-            "copies. Check the first pairs."
-        )
-    elif share.high < expected:
-        st.success("Fewer generated images than real images of other patients are that near to a training image.")
-    else:
-        st.info("No difference from real images of other patients, for this number of samples.")
+    if not isinstance(level, NotApplicable):
+        {Level.WORSE: st.warning, Level.AS_REAL: st.success}.get(level, st.info)(COPIES_WORDS[level])
 
 
 def _distances(found: Memorisation, report: GenerativeReport, space: str, label: Label) -> None:
@@ -82,32 +80,43 @@ def _distances(found: Memorisation, report: GenerativeReport, space: str, label:
     unit = (
         "root-mean-square difference of pixels in [0, 1]" if space == _SPACES[0] else "Euclidean distance of features"
     )
-    table = quantile_points(found)
+    known = (
+        "" if found.real_distance else " Of the real images only the quantiles in the table are known, joined by lines."
+    )
     chart(
-        distance_figure(table, found.threshold, COLORS[label], unit),
-        table,
+        distance_figure(found, COLORS[label], unit),
+        quantile_points(found),
         title=f"Distances to the nearest training image, by {space}",
         where=f"train, n = {report.n_generated:,} generated and {report.n_real:,} real images",
         caption="Of a generated image to its nearest training image, and of a training image to the nearest one of another "
-        "patient. If the curve of the generated images lies to the left, they are nearer to the training images than "
-        "real images of other patients; samples to the left of the dashed line are flagged.",
+        "patient, a step for each image. If the curve of the generated images lies to the left, they are nearer to the "
+        "training images than real images of other patients; the dashed line is the distance below which 1 % of the real "
+        f"images are.{known}",
     )
 
 
-def distance_figure(table: pd.DataFrame, threshold: float, color: str, unit: str) -> go.Figure:
-    """Shares of images that are at most so far, straight between the known quantiles, and the flag's threshold."""
+def distance_figure(found: Memorisation, color: str, unit: str) -> go.Figure:
+    """Share of images that are at most so far, a step for each image, and the distance of the nearest 1 % of real ones."""
     figure = go.Figure()
-    for name, of, line in (
-        ("generated", "generated images", SYNTHETIC),
-        ("real", "real images, to other patients", color),
+    for distances, quantiles, name, line in (
+        (found.distance, found.sample_quantiles, "generated images", SYNTHETIC),
+        (found.real_distance, found.real_quantiles, "real images, to other patients", color),
     ):
+        points = cumulative(distances)
+        if points.empty:
+            points = pd.DataFrame({"distance": quantiles, "share of images": found.levels})
         figure.add_scatter(
-            x=table[name], y=table["share of images"], mode="lines+markers", name=of, line={"color": line, "width": 2.5}
+            x=points["distance"],
+            y=points["share of images"],
+            mode="lines",
+            name=name,
+            line={"color": line, "width": 2, "shape": "hv" if distances else "linear"},
+            hovertemplate="%{y:.1%} are at most %{x:.4g} away",
         )
-    vertical(figure, threshold, f"flagged below {three_digits(threshold)}")
+    vertical(figure, found.threshold, f"1 % of real images are nearer: {three_digits(found.threshold)}")
     figure.update_xaxes(title_text=unit, rangemode="tozero")
     figure.update_yaxes(title_text="share of images", range=[-0.02, 1.02], tickformat=".0%")
-    return laid_out(figure, 380, -0.2)
+    return laid_out(figure, 320, -0.25)
 
 
 def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pairs: pd.DataFrame) -> None:
@@ -118,11 +127,11 @@ def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pa
     shown = pairs.iloc[(page - 1) * _PAGE_SIZE : page * _PAGE_SIZE]
     st.caption(
         f"Pairs {shown.index[0] + 1:,} to {shown.index[-1] + 1:,} of {len(pairs):,}, the nearest first, all "
-        f"{measures.report.image_size} pixels wide and enlarged without smoothing. "
-        f"{int(pairs['flagged'].sum()):,} are flagged. Sample numbers are of seed {measures.sample_seed}."
+        f"{measures.report.image_size} pixels wide and enlarged without smoothing. {int(pairs['flagged'].sum()):,} are "
+        f"{_MARK}. Sample numbers are of seed {measures.sample_seed}."
     )
     samples = _drawn(loaded_generator(run.run_id), measures.sample_seed, shown["sample"].tolist())
-    grid = st.grid(4, min_column_width=280, border=True)
+    grid = st.grid(4, min_column_width=190, border=True)
     for sample, row in zip(samples, shown.to_dict("records"), strict=True):
         nearest = learned.iloc[row["nearest"]]
         with grid.cell():
@@ -137,7 +146,7 @@ def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pa
                         st.caption("not in the connected data set")
                     else:
                         _image(real[row["nearest"]], f"its nearest training image, {nearest['image_id']}")
-            flag = "  \n:red-badge[flagged]" if row["flagged"] else ""
+            flag = f"  \n:red-badge[{_MARK}]" if row["flagged"] else ""
             st.caption(
                 f"sample {row['sample']:,} · distance {three_digits(row['distance'])}  \n{_nearness(row['quantile'])}  \n"
                 f"{plain(nearest['image_id'])}, patient {plain(nearest['patient_id'])}{flag}"

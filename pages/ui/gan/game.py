@@ -9,7 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.cached import samples_of
-from pages.ui.gan.pictures import enlarged, real_images
+from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
 from pages.ui.gan.runs import is_finished
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.intervals import wilson
@@ -22,6 +22,7 @@ ROUNDS = (10, 20, 50, 100)
 
 _BLOCK = 64  # Samples that are drawn at once, so that a round that shows one takes no longer than another.
 _SIDE = 384
+_SMALL = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Answer:
 
     is_generated: bool
     called_generated: bool
+    image: int = 0  # Number of its image in the game, by which it is drawn again.
 
     @property
     def is_right(self) -> bool:
@@ -53,7 +55,7 @@ class Game:
 
     def answered(self, *, called_generated: bool) -> "Game":
         """The game after an answer."""
-        answer = Answer(self.is_generated, called_generated)
+        answer = Answer(self.is_generated, called_generated, self.shown)
         return replace(self, shown=self.shown + 1, answers=(*self.answers, answer))
 
     def taken_back(self) -> "Game":
@@ -108,7 +110,7 @@ def game_panel(run: RunDirectory, index: DataIndex | None) -> None:
     if game is None:
         _before(run, key, len(real))
     elif len(game.answers) == game.rounds:
-        _after(key, game)
+        _after(run, key, game, real)
     else:
         _play(run, key, game, real)
 
@@ -132,7 +134,7 @@ def _play(run: RunDirectory, key: str, game: Game, real: NDArray[np.uint8]) -> N
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown(f"**Round {len(game.answers) + 1} of {game.rounds}:** is this image real or generated?")
-        shown = enlarged(_image(run, game, real), _SIDE)
+        shown = enlarged(_image(run, game, game.shown, real, is_generated=game.is_generated), _SIDE)
         st.image(shown, width=_SIDE, output_format="PNG", alt="The image in question")
         with st.container(horizontal=True):
             st.button("Real", shortcut="1", on_click=_put, args=(key, game.answered(called_generated=False)))
@@ -170,22 +172,41 @@ def _controls(key: str, game: Game) -> None:
         st.button("Start over", icon=":material/restart_alt:", on_click=_put, args=(key, None))
 
 
-def _after(key: str, game: Game) -> None:
+def _after(run: RunDirectory, key: str, game: Game, real: NDArray[np.uint8]) -> None:
     _feedback(game.answers)
-    st.subheader("Result")
+    st.subheader("Result", anchor=False)
     st.markdown(verdict(game.answers))
     st.table(error_table(game.answers), hide_index=True, alt="Mistakes by kind")
     if back := game.shown - len(game.answers):
         st.caption(f"Undone answers: {back}. The score is fair only if they were accidental.")
     _controls(key, game)
+    _pictures(run, game, real)
 
 
-def _image(run: RunDirectory, game: Game, real: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A round's image. Both kinds are prepared before one is chosen, so that the delay does not reveal the kind."""
-    block, place = divmod(game.shown, _BLOCK)
+def _pictures(run: RunDirectory, game: Game, real: NDArray[np.uint8]) -> None:
+    """Which picture was which, in the order of the rounds."""
+    st.subheader("Which picture was which", anchor=False)
+    grid = st.grid(8, min_column_width=110, gap="small")
+    for number, answer in enumerate(game.answers, start=1):
+        shown = _image(run, game, answer.image, real, is_generated=answer.is_generated)
+        kind, said = ("generated" if made else "real" for made in (answer.is_generated, answer.called_generated))
+        judged = "correct" if answer.is_right else f"you said {said}"
+        with grid.container(gap="xxsmall"):
+            alt = f"Round {number}, {kind}, {judged}"
+            st.image(enlarged(shown, _SMALL), width="stretch", output_format="PNG", alt=alt)
+            generated_badge() if answer.is_generated else real_badge()
+            mark = ":material/check:" if answer.is_right else ":material/close:"
+            st.caption(f"{mark} {number}: {judged}")
+
+
+def _image(
+    run: RunDirectory, game: Game, number: int, real: NDArray[np.uint8], *, is_generated: bool
+) -> NDArray[np.uint8]:
+    """An image of the game. Both kinds are prepared before one is chosen, so that the delay does not reveal the kind."""
+    block, place = divmod(number, _BLOCK)
     samples = samples_of(run.run_id, game.seed, block * _BLOCK, _BLOCK)
     order = np.random.default_rng(game.seed).permutation(len(real))
-    found: NDArray[np.uint8] = samples[place] if game.is_generated else real[order[game.shown % len(real)]]
+    found: NDArray[np.uint8] = samples[place] if is_generated else real[order[number % len(real)]]
     return found
 
 

@@ -12,22 +12,27 @@ from pneumo_core.evaluation.wording import percent_text
 from pneumo_core.inference.gan_measures import SCHEMA, GanMeasures, read_measures
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.reporting.document import table_csv
-from pneumo_core.reporting.gan_tables import measures_table, words_of
-from pneumo_core.reporting.glossary import TERMS
+from pneumo_core.reporting.gan_tables import measures_table
 from pneumo_core.runs.store import RunDirectory, find_run, verified_file
 from pneumo_core.runs.submission import gan_run_config
 
+_OLDER = {
+    1: "whose floors are of ten halves: another ten would give quite different ratios",
+    2: "which kept of the real images' distances only some quantiles",
+}
+"""What each older schema of the measures lacks."""
+
 
 def measures_panel(run: RunDirectory) -> None:
-    """The headline, all measures as a table, the classifier's predictions, and downloads."""
+    """All measures as a table, the classifier's predictions, and downloads."""
     measures = finished_measures(run)
     if measures is None:
         return
     report = measures.report
     if measures.schema < SCHEMA:
         st.warning(
-            "Measured by an older version, whose floors are of ten halves: another ten would give quite different ratios. "
-            f"`python -m pneumo_core runs refresh {run.run_id}` measures again."
+            f"Measured by an older version, {_OLDER[measures.schema]}. `python -m pneumo_core runs refresh {run.run_id}` "
+            "measures again."
         )
     space = _space(report.features)
     st.caption(
@@ -35,20 +40,28 @@ def measures_panel(run: RunDirectory) -> None:
         f"of {report.n_patients:,} patients that the DCGAN was trained on, {report.image_size} × {report.image_size} pixels. "
         "The real images are training images; these measures do not involve test images."
     )
-    st.markdown(
+    st.caption(
         f"Feature space: **{plain(space)}**. KID, FID, precision and recall are measured in it. Numbers in another feature "
         "space, such as in papers or other runs, are not comparable with these."
     )
-    _headline(measures)
+    collapse = report.collapse
+    verdict = "passes" if collapse.passes else "fails"
+    (st.success if collapse.passes else st.error)(plain(f"The check for collapse {verdict}: {collapse.reason}."))
     table = measures_table(run.run_id, report, measures.real_called_pneumonia)
-    st.subheader("Every measure")
-    st.table(text_frame(table).map(plain), hide_index=True, alt=f"{table.caption}; feature space {space}")
+    st.subheader("Every measure", anchor=False)
+    texts = text_frame(table).map(lambda text: plain(unbroken(text)))
+    meaning = texts.columns[-1]
+    st.table(texts.drop(columns=meaning), hide_index=True, alt=f"{table.caption}; feature space {space}")
     st.caption(
         "In brackets: 95 % intervals. A floor or ceiling is the value of halves of the real patients against each other: mean "
         "and the middle 95 % of random halves; rows 'at equal numbers' hold samples against such halves, and their intervals "
         "are over the halves too. Ratios are to the upper end of a floor, and at most 1 where real images differ as much; "
         "their intervals are the measured value's alone."
     )
+    with st.expander("What each measure means"):
+        st.markdown(
+            "\n".join(f"- **{name}**: {words}" for name, words in zip(texts["measure"], texts[meaning], strict=True))
+        )
     _classifier(measures)
     with st.expander("Methods"):
         st.markdown(plain(report.methods))
@@ -64,61 +77,30 @@ def finished_measures(run: RunDirectory) -> GanMeasures | None:
     Raises:
         CorruptError: They are not what was written.
     """
-    return _read(run.run_id) if is_finished(run, "Measuring samples") else None
+    return read_once(run.run_id) if is_finished(run, "Measuring samples") else None
 
 
 @of_runs(st.cache_resource, max_entries=4, show_spinner=False)
-def _read(run_id: str) -> GanMeasures:
+def read_once(run_id: str) -> GanMeasures:
+    """A finished DCGAN's measures.
+
+    Raises:
+        CorruptError: They are not what was written.
+    """
     return read_measures(find_run(run_id))
+
+
+def unbroken(text: str) -> str:
+    """A text whose percent signs stay beside their numbers in a narrow cell."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _space(features: FeatureMeasures | NotApplicable) -> str:
     return f"none, because {features.reason}" if isinstance(features, NotApplicable) else features.space
 
 
-def _headline(measures: GanMeasures) -> None:
-    features, collapse = measures.report.features, measures.report.collapse
-    if not isinstance(features, NotApplicable):
-        cards = (
-            (
-                "KID",
-                features.kid,
-                "95 %",
-                TERMS["KID"],
-            ),
-            ("KID of real against real", features.kid_floor, "range of halves", TERMS["floor"]),
-            ("Ratio of KID to its floor", features.kid_ratio, "95 %", TERMS["ratio to the floor"]),
-        )
-        grid = st.grid(len(cards), min_column_width=200, border=True)
-        for title, estimate, kind, words in cards:
-            value, interval = words_of(estimate)
-            with grid.cell():
-                st.metric(title, value, help=words)
-                st.caption(
-                    f"{interval}, {kind}" + (f"  \nn = {estimate.n:,}" if isinstance(estimate, Estimate) else "")
-                )
-        st.markdown(kid_words(features))
-    verdict = "passes" if collapse.passes else "fails"
-    (st.success if collapse.passes else st.error)(plain(f"The check for collapse {verdict}: {collapse.reason}."))
-
-
-def kid_words(found: FeatureMeasures) -> str:
-    """KID against its floor in one sentence."""
-    ratio = found.kid_ratio
-    if isinstance(ratio, NotApplicable):
-        return f"KID cannot be compared with its floor: {ratio.reason}."
-    halves = "halves of the real ones differ from each other"
-    if ratio.low <= 1:
-        may = "" if ratio.high <= 1 else "may "
-        return f"By KID the generated images {may}differ from the real ones no more than {halves}."
-    return (
-        f"By KID the generated images differ from the real ones about {ratio.value:,.3g} times as much as {halves} "
-        "at the upper end of its range."
-    )
-
-
 def _classifier(measures: GanMeasures) -> None:
-    st.subheader("A classifier's view")
+    st.subheader("A classifier's view", anchor=False)
     ours, theirs = measures.report.called_pneumonia, measures.real_called_pneumonia
     if isinstance(ours, NotApplicable):
         st.info(f"Not applicable: {ours.reason}.")

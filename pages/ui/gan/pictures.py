@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pages.ui.cached import learned_of, loaded_generator, samples_of
 from pages.ui.pictures import plain
+from pages.ui.places import without_folders
 from pages.ui.state import needed_index
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.source import default_folder
@@ -112,7 +113,7 @@ def real_images(run: RunDirectory, index: DataIndex | None) -> NDArray[np.uint8]
     try:
         return learned_of(run.run_id, index or needed_index())[0]
     except DataError as error:
-        st.info(plain(f"No real images to compare with: {error}"))
+        st.info(plain(without_folders(f"No real images to compare with: {error}", *([index.root] if index else []))))
         return None
 
 

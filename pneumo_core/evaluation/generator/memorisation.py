@@ -1,5 +1,6 @@
 """Memorization: distances of a generator's samples to its training images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,6 +35,8 @@ class Memorisation:
         nearest: Index of each sample's nearest training image.
         distance: Distance to it: root-mean-square difference of pixels in [0, 1], or Euclidean in feature space.
         flagged: Whether each sample is flagged.
+        real_distance: Distance of each training image to the nearest one of another patient; empty in measures of an older
+            schema.
     """
 
     threshold: float
@@ -45,6 +48,7 @@ class Memorisation:
     nearest: tuple[int, ...]
     distance: tuple[float, ...]
     flagged: tuple[bool, ...]
+    real_distance: tuple[float, ...] = ()
 
 
 def memorisation(
@@ -80,6 +84,7 @@ def memorisation(
         nearest=tuple(indices.tolist()),
         distance=tuple(distances.tolist()),
         flagged=tuple(flagged.tolist()),
+        real_distance=tuple(np.asarray(real_distances, dtype=np.float64).tolist()),
     )
 
 
@@ -90,19 +95,30 @@ def quantile_points(found: Memorisation) -> pd.DataFrame:
     )
 
 
+def cumulative(distances: Sequence[float]) -> pd.DataFrame:
+    """Share of images that are at most so far, a row for each image: the empirical distribution function, unthinned."""
+    ordered = np.sort(np.asarray(distances, dtype=np.float64))
+    at_most = np.searchsorted(ordered, ordered, side="right")
+    return pd.DataFrame({"distance": ordered, "share of images": at_most / max(1, ordered.size)})
+
+
 def nearest_pairs(found: Memorisation) -> pd.DataFrame:
     """Samples and their nearest training images, the nearest pair first.
 
-    `quantile` is the share of training images that are nearer than that to one of another patient, between known levels by
-    a straight line.
+    `quantile` is the share of training images that are nearer than that to one of another patient; in measures of an older
+    schema, between known levels by a straight line.
     """
     distance = np.asarray(found.distance)
+    if found.real_distance:
+        nearer = np.searchsorted(np.sort(found.real_distance), distance, side="left") / len(found.real_distance)
+    else:
+        nearer = np.interp(distance, found.real_quantiles, found.levels, left=0.0)
     frame = pd.DataFrame(
         {
             "sample": np.arange(len(distance)),
             "nearest": found.nearest,
             "distance": distance,
-            "quantile": np.interp(distance, found.real_quantiles, found.levels, left=0.0),
+            "quantile": nearer,
             "flagged": found.flagged,
         }
     )

@@ -1,5 +1,7 @@
 """Planted copies are found, and fresh draws are flagged as often as the percentile says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from pneumo_core.evaluation.generator.memorisation import (
     EXPECTED_SHARE,
     LEVELS,
     Memorisation,
+    cumulative,
     memorisation,
     nearest_pairs,
 )
@@ -120,3 +123,16 @@ def test_pairs_come_nearest_first_with_their_quantile() -> None:
     assert frame["distance"].tolist() == [0.05, 0.05, 0.4, 0.6]
     assert frame["quantile"].tolist() == pytest.approx([0.0, 0.0, 0.75, 1.0])
     assert frame["flagged"].tolist() == [True, True, False, False]
+    # Where every distance of the real images is known, the share is counted and not interpolated.
+    counted = nearest_pairs(replace(found, real_distance=(0.5, 0.05, 0.4, 0.3)))
+    assert counted["quantile"].tolist() == [0.0, 0.0, 0.5, 1.0]
+
+
+def test_the_cumulative_share_has_a_row_for_each_image() -> None:
+    found = memorisation(draws(1, 7), draws(2, 9), np.arange(9))
+    np.testing.assert_allclose(np.quantile(found.real_distance, found.levels), found.real_quantiles)
+    table = cumulative(found.real_distance)
+    assert len(table) == 9
+    for distance, share in table.itertuples(index=False):
+        assert share == pytest.approx(sum(one <= distance for one in found.real_distance) / 9)
+    assert cumulative(()).empty

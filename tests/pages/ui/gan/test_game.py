@@ -45,7 +45,7 @@ def test_what_is_shown_depends_on_no_answer(seed: int, calls: list[bool | None])
         before = game
         game = game.taken_back() if call is None else game.answered(called_generated=call)
         if call is not None:
-            assert game.answers == (*before.answers, Answer(before.is_generated, call))
+            assert game.answers == (*before.answers, Answer(before.is_generated, call, before.shown))
     shown = sum(call is not None for call in calls)
     assert (game.shown, game.is_generated) == (shown, Game(seed, 100, shown).is_generated)
 
