@@ -4,16 +4,20 @@ import json
 import re
 import shutil
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.augmentation import SLIDERS, TOGGLES, augmented, description, gray_figure, gray_levels
+from pages.ui.augmentation.effect import augmented, description, gray_figure, gray_levels
+from pages.ui.augmentation.history import History
+from pages.ui.augmentation.settings import SLIDERS, TOGGLES
 from pneumo_core.augmentation.plausibility import plausibility
 from pneumo_core.augmentation.transform import augment, draw_parameters
 from pneumo_core.config.augment_file import read_augmentation, write_augmentation
@@ -26,7 +30,7 @@ from pneumo_core.records import Architecture
 from tests.waiting import app_test
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
-PICTURES = 4 * (1 + 3)  # Of each setting: an original and three views of four images.
+PICTURES = 4 * (1 + 3)  # Of a setting: an original and three views of four images.
 CUSTOM = AugmentConfig(zoom=0.1234, rotation_deg=33.0, vertical_flip=True, blur_sigma=0.123)
 
 
@@ -56,10 +60,10 @@ def setting(at: AppTest) -> AugmentConfig:
 
 
 def own(at: AppTest) -> list[Any]:
-    """The pictures of the visitor's own setting, which come last."""
+    """The pictures of the setting that is shown."""
     pictures = at.get("image")
-    assert len(pictures) == 3 * PICTURES
-    return pictures[-PICTURES:]
+    assert len(pictures) == PICTURES
+    return pictures
 
 
 def notes(at: AppTest) -> list[str]:
@@ -71,7 +75,7 @@ def expected_notes(*configs: AugmentConfig) -> list[tuple[str, str, str]]:
 
 
 def assert_notes(at: AppTest, *configs: AugmentConfig) -> None:
-    """Every operation in use has its name, its verdict as a word and its reason, presets first."""
+    """Every operation in use has its name, its verdict as a word and its reason."""
     shown = [re.fullmatch(r"- \*\*(.+)\*\* :\w+-badge\[(\w+)\] (.+)", note) for note in notes(at)]
     assert [match.groups() for match in shown if match] == expected_notes(*configs)
 
@@ -94,12 +98,12 @@ def upload(at: AppTest, content: bytes) -> AppTest:
 # --- What is shown ----------------------------------------------------------------------------------------------------
 
 
-def test_presets_stand_side_by_side_and_the_own_setting_starts_with_nothing() -> None:
+def test_the_own_setting_is_open_first_and_starts_with_nothing() -> None:
     at = page()
     assert not at.error
-    assert [item.value for item in at.subheader] == ["As the report did", "Sound", "Your settings (none)"]
-    assert_notes(at, AUGMENTATIONS["report"], AUGMENTATIONS["sound"])
-    assert any("Vertical flip" in note and "implausible" in note for note in notes(at))
+    assert [tab.label for tab in at.tabs] == ["My own", "Report", "Sound"]
+    assert [item.value for item in at.subheader] == ["Your settings (none)"]
+    assert notes(at) == []
     assert setting(at) == AUGMENTATIONS["none"]
     assert "Nothing is changed" in said(at)
     assert "phantoms" in at.markdown[0].value
@@ -107,14 +111,28 @@ def test_presets_stand_side_by_side_and_the_own_setting_starts_with_nothing() ->
     assert "--augment augmentation.json" in at.code[0].value
 
 
+@pytest.mark.parametrize(
+    ("tab", "title", "name"), [("Report", "As the report did", "report"), ("Sound", "Sound", "sound")]
+)
+def test_each_preset_has_a_tab_with_its_verdicts_and_pictures(tab: str, title: str, name: str) -> None:
+    at = page(setting=tab)
+    assert not at.error
+    assert [item.value for item in at.subheader] == [title]
+    assert_notes(at, AUGMENTATIONS[name])
+    assert len(own(at)) == PICTURES
+    assert not at.slider
+    assert "train, n = 64 images" in "\n".join(item.value for item in at.markdown)
+    assert any("Vertical flip" in note and "implausible" in note for note in notes(at)) is (name == "report")
+
+
 def test_every_picture_says_what_it_shows() -> None:
-    texts = [item.proto.imgs[0].alt or item.proto.alt for item in page().get("image")]
-    assert len(set(texts[:PICTURES])) == PICTURES
-    assert all(re.match(r"Image \d, (NORMAL|PNEUMONIA), (original|view \d: .+)", text) for text in texts)
-    assert {text.split(", ")[1] for text in texts} == {"NORMAL", "PNEUMONIA"}
-    assert all(text.endswith("unchanged") for text in texts[2 * PICTURES :] if "view" in text)
-    assert any("upside down" in text for text in texts[:PICTURES])
-    assert not any("upside down" in text for text in texts[PICTURES:])
+    for query, is_changed in (({"setting": "Report"}, True), ({}, False)):
+        texts = [item.proto.imgs[0].alt or item.proto.alt for item in page(**query).get("image")]
+        assert len(set(texts)) == PICTURES
+        assert all(re.match(r"Image \d, (NORMAL|PNEUMONIA), (original|view \d: .+)", text) for text in texts)
+        assert {text.split(", ")[1] for text in texts} == {"NORMAL", "PNEUMONIA"}
+        assert any("upside down" in text for text in texts) is is_changed
+        assert all(text.endswith("unchanged") for text in texts if "view" in text) is not is_changed
 
 
 def test_pictures_are_what_training_would_get(tiny_data: Path) -> None:
@@ -150,7 +168,7 @@ def test_originals_are_squared_as_every_preset_trains_on_them(tiny_data: Path) -
 def test_own_views_of_a_preset_are_the_preset_s() -> None:
     at = page(zoom="0.3", vertical_flip="true")
     assert setting(at) == AUGMENTATIONS["report"]
-    report = [item.value for item in at.get("image")[:PICTURES]]
+    report = [item.value for item in own(page(setting="Report"))]
     assert [item.value for item in own(at)] == report
     assert "Your settings (report)" in said(at)
     other = page(zoom="0.3", vertical_flip="true", draw="1")
@@ -196,20 +214,80 @@ def test_each_control_changes_the_pictures_and_the_notes(name: str) -> None:
     assert getattr(config, name) == value
     assert [item.value for item in own(at)] != before
     assert [item.value for item in own(at)][::4] == before[::4]
-    assert_notes(at, AUGMENTATIONS["report"], AUGMENTATIONS["sound"], config)
+    assert_notes(at, config)
 
 
-def test_starting_from_a_preset_can_be_undone_and_done_again() -> None:
+def enabled(at: AppTest) -> tuple[bool, bool]:
+    """Whether there is something to undo, and to redo."""
+    undo, redo = (next(item for item in at.button if item.label == label) for label in ("Undo", "Redo"))
+    return not undo.disabled, not redo.disabled
+
+
+def test_undo_takes_back_one_step_at_a_time_and_redo_does_them_again() -> None:
     at = page(contrast="0.4")
     mine = setting(at)
-    undo = next(item for item in at.button if item.label == "Undo")
-    assert undo.disabled
-    assert setting(press(at, "sound")) == AUGMENTATIONS["sound"]
-    assert setting(press(at, "report")) == AUGMENTATIONS["report"]
-    assert setting(press(at, "Undo")) == AUGMENTATIONS["sound"]
-    assert setting(press(at, "Undo")) == AUGMENTATIONS["report"]
-    at = page(contrast="0.4")
-    assert setting(press(press(at, "sound"), "Undo")) == mine
+    assert enabled(at) == (False, False)
+    press(at, "sound")
+    whole(at.slider(key="blur_sigma").set_value(2.0).run())
+    moved = setting(at)
+    press(at, "report")
+    steps = [mine, AUGMENTATIONS["sound"], moved, AUGMENTATIONS["report"]]
+    assert setting(at) == steps[-1]
+    for place in (2, 1, 0):
+        assert setting(press(at, "Undo")) == steps[place]
+        assert enabled(at) == (place > 0, True)
+    for place in (1, 2, 3):
+        assert setting(press(at, "Redo")) == steps[place]
+        assert enabled(at) == (True, place < 3)
+
+
+def test_what_was_undone_is_dropped_by_another_change() -> None:
+    at = press(press(page(), "report"), "Undo")
+    whole(at.toggle(key="horizontal_flip").set_value(True).run())
+    assert enabled(at) == (True, False)
+    assert setting(press(at, "Undo")) == AugmentConfig()
+    assert setting(press(at, "Redo")) == AugmentConfig(horizontal_flip=True)
+
+
+def test_a_preset_that_is_set_already_is_no_step() -> None:
+    at = press(press(page(), "report"), "report")
+    assert setting(press(at, "Undo")) == AugmentConfig()
+    assert enabled(at) == (False, True)
+
+
+def test_undo_and_redo_have_keys() -> None:
+    keys = {item.label: item.proto.shortcut for item in page().button}
+    assert (keys["Undo"].lower(), keys["Redo"].lower()) == ("ctrl+z", "ctrl+shift+z")
+
+
+@given(st.lists(st.integers(0, 4) | st.sampled_from(["undo", "redo"]), max_size=40))
+def test_the_history_is_that_of_two_stacks(actions: list[int | str]) -> None:
+    history, past, now, future = History((AugmentConfig(),)), [], AugmentConfig(), []
+    for action in actions:
+        if action == "undo":
+            history = history.moved(-1)
+            if past:
+                future.append(now)
+                now = past.pop()
+        elif action == "redo":
+            history = history.moved(1)
+            if future:
+                past.append(now)
+                now = future.pop()
+        else:
+            other = AugmentConfig(zoom=int(action) / 10)
+            history = history.noted(other)
+            if other != now:
+                past, now, future = [*past, now], other, []
+        assert (history.current, history.can_undo, history.can_redo) == (now, bool(past), bool(future))
+
+
+def test_a_history_keeps_its_newest_steps() -> None:
+    history = History((AugmentConfig(),))
+    for number in range(500):
+        history = history.noted(AugmentConfig(rotation_deg=float(number % 100 + 1)))
+    assert len(history.steps) == 200
+    assert history.current == AugmentConfig(rotation_deg=100.0)
 
 
 def test_the_setting_survives_a_change_of_page() -> None:
@@ -283,7 +361,7 @@ def test_a_refused_value_is_told_once() -> None:
 
 def test_the_address_follows_presets_undo_and_files() -> None:
     at = page(contrast="0.4")
-    steps = [lambda: press(at, "sound"), lambda: press(at, "report"), lambda: press(at, "Undo")]
+    steps = [partial(press, at, name) for name in ("sound", "report", "Undo", "Redo")]
     for step in (*steps, lambda: upload(at, write_augmentation(CUSTOM)), lambda: press(at, "Undo")):
         step()
         assert setting(page(**at.query_params)) == setting(at)
@@ -314,6 +392,7 @@ def test_an_opened_file_becomes_the_setting_and_can_be_undone() -> None:
     # The file stays, and what is moved afterwards stays moved.
     whole(at.slider(key="contrast").set_value(0.5).run())
     assert setting(at).contrast == 0.5
+    assert setting(press(at, "Undo")) == CUSTOM
     assert setting(press(at, "Undo")) == AugmentConfig(shift=0.2)
 
 

@@ -1,0 +1,115 @@
+"""The effect of augmentation settings on a sample: images, verdicts on plausibility, gray levels."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from numpy.typing import NDArray
+
+from pages.ui.augmentation.sample import SHOWN, Sample
+from pages.ui.charts import MODEL, REFERENCE, laid_out
+from pages.ui.components import chart
+from pneumo_core.augmentation.plausibility import Verdict, plausibility
+from pneumo_core.augmentation.transform import AugmentParameters, apply, draw_parameters
+from pneumo_core.config.classifier import AugmentConfig
+
+_COLORS = {Verdict.PLAUSIBLE: "green", Verdict.QUESTIONABLE: "orange", Verdict.IMPLAUSIBLE: "red"}
+
+_VIEWS = 3
+_WIDEST = 560  # Pixels of the preview: on a wide screen it still fits into the window's height.
+_BINS = 32  # Of gray levels, 8 each.
+
+
+def show_preview(config: AugmentConfig, sample: Sample, seed: int) -> None:
+    """A few images and views of each, in columns that stay beside each other at any width."""
+    changed = [augmented(sample.images[:SHOWN], config, seed, view) for view in range(_VIEWS)]
+    with st.container(width=_WIDEST):
+        grid = st.grid(1 + _VIEWS, min_column_width=32, wrap=False, gap="xxsmall")
+    for heading in ("original", *(f"view {view}" for view in range(1, _VIEWS + 1))):
+        grid.caption(heading)
+    for i, label in enumerate(sample.labels[:SHOWN]):
+        image = f"Image {i + 1}, {label.name}"
+        with grid.cell():
+            st.image(sample.images[i], width="stretch", alt=f"{image}, original", caption=label.name)
+        for view, (images, parameters) in enumerate(changed, start=1):
+            words = description(parameters, i)
+            grid.image(images[i], width="stretch", alt=f"{image}, view {view}: {words}")
+
+
+def show_verdicts(config: AugmentConfig) -> None:
+    """Whether each change can occur in X-rays, and why."""
+    notes = plausibility(config)
+    if not notes:
+        st.info("Nothing is changed: every epoch sees the same images. Move a slider, or start from a preset.")
+        return
+    lines = (f"- **{note.operation}** :{_COLORS[note.verdict]}-badge[{note.verdict}] {note.reason}" for note in notes)
+    st.markdown("\n".join(lines))
+
+
+def show_gray_levels(name: str, config: AugmentConfig, sample: Sample, seed: int) -> None:
+    """Gray levels before and after, folded."""
+    with st.expander("Gray levels before and after"):
+        levels = gray_levels(sample.images, augmented(sample.images, config, seed, 0)[0])
+        chart(
+            gray_figure(levels),
+            levels,
+            title=f"Gray levels, {name}",
+            where=f"train, n = {len(sample.images):,} images",
+            caption="Share of the pixels, before and after, one view of each image. Flips move pixels and change no share.",
+        )
+
+
+def augmented(
+    images: NDArray[np.uint8], config: AugmentConfig, seed: int, view: int
+) -> tuple[NDArray[np.uint8], AugmentParameters]:
+    """A view of each image, rounded for the screen, and its parameters.
+
+    The draws are the same whatever the setting, and those for the first images the same however many there are.
+    """
+    parameters = draw_parameters(config, len(images), np.random.default_rng([seed, view]))
+    return np.rint(apply(images, parameters)).astype(np.uint8), parameters
+
+
+def description(parameters: AugmentParameters, i: int) -> str:
+    """Description of an image's changes, for users who cannot see it."""
+    zoom_x, zoom_y, angle = parameters.zoom_x[i], parameters.zoom_y[i], parameters.rotation_deg[i]
+    across, down, blur = -parameters.shift_x[i], -parameters.shift_y[i], parameters.blur_sigma[i]
+    contrast, brightness = parameters.contrast[i], parameters.brightness[i]
+    said = {
+        f"magnified {1 / zoom_x:.2f} times across and {1 / zoom_y:.2f} down": zoom_x != 1 or zoom_y != 1,
+        f"turned {abs(angle):.0f}° {'counter' if angle > 0 else ''}clockwise": angle != 0,
+        f"moved {100 * across:+.0f} % across and {100 * down:+.0f} % down": bool(across or down),
+        "mirrored": parameters.flip_horizontal[i],
+        "upside down": parameters.flip_vertical[i],
+        f"contrast times {contrast:.2f}": contrast != 1,
+        f"{brightness:+.0f} gray levels": brightness != 0,
+        f"blurred by {blur:.1f} pixels": blur != 0,
+    }
+    return ", ".join(words for words, holds in said.items() if holds) or "unchanged"
+
+
+def gray_levels(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> pd.DataFrame:
+    """Share of the pixels in each bin of gray levels, before and after."""
+    width = 256 // _BINS
+    first = np.arange(_BINS) * width
+    shares = [np.bincount(pixels.ravel() // width, minlength=_BINS) / pixels.size for pixels in (before, after)]
+    return pd.DataFrame({"from": first, "to": first + width - 1, "before": shares[0], "after": shares[1]})
+
+
+def gray_figure(levels: pd.DataFrame) -> go.Figure:
+    """Shares of `gray_levels` as two stepped lines."""
+    figure = go.Figure()
+    styles = {"before": {"color": REFERENCE, "dash": "dash"}, "after": {"color": MODEL}}
+    for name, style in styles.items():
+        figure.add_scatter(
+            x=(levels["from"] + levels["to"]) / 2,
+            y=levels[name],
+            mode="lines",
+            name=name,
+            line={"shape": "hvh", "width": 2, **style},
+            customdata=levels[["from", "to"]],
+            hovertemplate="%{customdata[0]} to %{customdata[1]}: %{y:.1%}",
+        )
+    figure.update_xaxes(title_text="gray level", range=[0, 255], dtick=64)
+    figure.update_yaxes(title_text="share of the pixels", tickformat=".0%", rangemode="tozero")
+    return laid_out(figure, 260, 1.02, top=8, hovermode="x unified")
