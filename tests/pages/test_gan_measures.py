@@ -50,7 +50,8 @@ def opened(page: str = "gan", **query: str) -> AppTest:
 
 def texts(page: AppTest) -> str:
     kinds = ("markdown", "caption", "info", "success", "warning", "error")
-    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
+    said = "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
+    return said.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def labels(page: AppTest) -> list[str]:
@@ -133,7 +134,7 @@ def test_measures_show_every_number_of_the_report_in_its_space(finished_gan: Run
     ] == pytest.approx([kid.value, kid.low, kid.high], rel=0.005)
     assert row["n"] == f"{report.features.kid.n:,}"
     assert "meaning" not in table.columns
-    assert all(f"**{name}**" in texts(page) for name in table["measure"])
+    assert all(f"**{name}**".replace("\N{NO-BREAK SPACE}", " ") in texts(page) for name in table["measure"])
     assert row["beside it"].startswith(f"floor: {report.features.kid_floor.value:#.3g} (")
     assert f"The check for collapse {'passes' if report.collapse.passes else 'fails'}" in texts(page)
     assert "Not applicable: no classifier." in texts(page)
@@ -278,7 +279,7 @@ def test_flagged_pairs_are_marked_and_the_share_is_judged(finished_gan: RunDirec
     rewritten(finished_gan, replace(measures, report=replace(measures.report, memorisation_pixels=flagged)))
     page = opened(show="Copies")
     assert not page.exception
-    assert texts(page).count(":red-badge[nearer to a training image than 1 % of other patients' images]") == 8
+    assert texts(page).count(":red[**nearer to a training image than 1 % of other patients' images**]") == 8
     assert "may be copies" in page.warning[0].value
     assert "flagged" not in texts(page)
 

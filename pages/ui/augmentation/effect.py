@@ -29,8 +29,9 @@ def show_preview(config: AugmentConfig, sample: Sample, seed: int) -> None:
         grid.caption(heading)
     for i, label in enumerate(sample.labels[:SHOWN]):
         image = f"Image {i + 1}, {label.name}"
-        with grid.cell():
-            st.image(sample.images[i], width="stretch", alt=f"{image}, original", caption=label.name)
+        with grid.cell(column_span="all"):  # A column of a narrow preview is too narrow for a class's name.
+            st.caption(label.name)
+        grid.image(sample.images[i], width="stretch", alt=f"{image}, original")
         for view, (images, parameters) in enumerate(changed, start=1):
             words = description(parameters, i)
             grid.image(images[i], width="stretch", alt=f"{image}, view {view}: {words}")

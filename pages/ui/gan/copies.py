@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pages.ui.cached import loaded_generator
 from pages.ui.charts import SYNTHETIC, laid_out, vertical
 from pages.ui.components import chart
-from pages.ui.gan.measures import finished_measures
+from pages.ui.gan.measures import finished_measures, unbroken
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
 from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
@@ -65,8 +65,10 @@ def _share(found: Memorisation) -> None:
         return
     st.metric(NEARER, percent(share.value), label_visibility="collapsed")
     st.caption(
-        f"{percent_text(share)} of the generated images, 95 %, n = {share.n:,}; of the real images, {percent(expected, 0)} are "
-        "as near to one of another patient."
+        unbroken(
+            f"{percent_text(share)} of the generated images, 95 %, n = {share.n:,}; of the real images, {percent(expected, 0)} "
+            "are as near to one of another patient."
+        )
     )
     if not isinstance(level, NotApplicable):
         {Level.WORSE: st.warning, Level.AS_REAL: st.success}.get(level, st.info)(COPIES_WORDS[level])
@@ -146,10 +148,12 @@ def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pa
                         st.caption("not in the connected data set")
                     else:
                         _image(real[row["nearest"]], f"its nearest training image, {nearest['image_id']}")
-            flag = f"  \n:red-badge[{_MARK}]" if row["flagged"] else ""
+            flag = f"  \n:red[**{_MARK}**]" if row["flagged"] else ""
             st.caption(
-                f"sample {row['sample']:,} · distance {three_digits(row['distance'])}  \n{_nearness(row['quantile'])}  \n"
-                f"{plain(nearest['image_id'])}, patient {plain(nearest['patient_id'])}{flag}"
+                unbroken(
+                    f"sample {row['sample']:,} · distance {three_digits(row['distance'])}  \n{_nearness(row['quantile'])}  \n"
+                    f"{plain(nearest['image_id'])}, patient {plain(nearest['patient_id'])}{flag}"
+                )
             )
 
 

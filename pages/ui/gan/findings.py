@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.gan.measures import read_once
+from pages.ui.gan.measures import read_once, unbroken
 from pages.ui.pictures import plain
 from pneumo_core.errors import StoreError
 from pneumo_core.records import NotApplicable
@@ -35,6 +35,6 @@ def show_findings(run: RunDirectory) -> None:
             icon, color = LEVELS[finding.level]
             badge = f":{color}-badge[{icon} {finding.level.value}]"
         with grid.cell():
-            st.markdown(f"**{finding.aspect.value.capitalize()}** {badge}  \n{plain(finding.headline)}")
+            st.markdown(f"**{finding.aspect.value.capitalize()}** {badge}  \n{plain(unbroken(finding.headline))}")
             if finding.evidence:
-                st.caption(plain(finding.evidence))
+                st.caption(plain(unbroken(finding.evidence)))

@@ -46,7 +46,8 @@ def measures_panel(run: RunDirectory) -> None:
     )
     collapse = report.collapse
     verdict = "passes" if collapse.passes else "fails"
-    (st.success if collapse.passes else st.error)(plain(f"The check for collapse {verdict}: {collapse.reason}."))
+    said = plain(unbroken(f"The check for collapse {verdict}: {collapse.reason}."))
+    (st.success if collapse.passes else st.error)(said)
     table = measures_table(run.run_id, report, measures.real_called_pneumonia)
     st.subheader("Every measure", anchor=False)
     texts = text_frame(table).map(lambda text: plain(unbroken(text)))
@@ -91,7 +92,7 @@ def read_once(run_id: str) -> GanMeasures:
 
 
 def unbroken(text: str) -> str:
-    """A text whose percent signs stay beside their numbers in a narrow cell."""
+    """A text whose percent signs stay beside their numbers where it wraps."""
     return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
@@ -107,9 +108,11 @@ def _classifier(measures: GanMeasures) -> None:
         return
     label = gan_run_config(find_run(measures.run_id)).label.name
     st.markdown(
-        f"The classifier {measures.classifier} calls these PNEUMONIA: **{percent_text(ours)}** of {ours.n:,} generated images, "
-        f"and **{percent_text(theirs)}** of the real images"
-        + (f", n = {theirs.n:,}," if isinstance(theirs, Estimate) else "")
-        + f" at the same size. Both are of class {label}; the real ones may have trained the classifier."
+        unbroken(
+            f"The classifier {measures.classifier} calls these PNEUMONIA: **{percent_text(ours)}** of {ours.n:,} generated "
+            f"images, and **{percent_text(theirs)}** of the real images"
+            + (f", n = {theirs.n:,}," if isinstance(theirs, Estimate) else "")
+            + f" at the same size. Both are of class {label}; the real ones may have trained the classifier."
+        )
     )
     st.page_link("pages/evaluate.py", label="Evaluate that classifier", query_params={"run": measures.classifier})
