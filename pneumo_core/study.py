@@ -90,6 +90,12 @@ class Study:
         return all(member.state == RunState.SUCCEEDED.value for member in self.members)
 
     @property
+    def sides(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Ids of the runs on original images, and of those that handle class imbalance: the sides of a comparison."""
+        original = tuple(member.run_id for member in self.members if member.config.balance is Balance.NONE)
+        return original, tuple(member.run_id for member in self.members if member.run_id not in original)
+
+    @property
     def remaining_s(self) -> float:
         """Expected seconds until all runs are finished, `parallel` at a time; at least those of the longest run."""
         left = [member.remaining_s for member in self.members]
@@ -105,6 +111,35 @@ def seeds(config: TrainConfig, count: int) -> tuple[TrainConfig, ...]:
     if not 1 <= count <= MAX_RUNS:
         raise ConfigError(f"a study has 1 to {MAX_RUNS} seeds. Received: seeds={count}")
     return tuple(replace(config, seed=config.seed + number) for number in range(count))
+
+
+def balancing_pair(config: TrainConfig, count: int) -> tuple[TrainConfig, ...]:
+    """The question of this project as runs: `count` seeds on original images, each beside the same seed on balanced ones.
+
+    Both hold out the same patients: a DCGAN's held-out ones with the arm ``gan``, else those of the seed. Ordered by seed, the
+    original first, so that the comparison has its first pair early.
+
+    Args:
+        config: The balanced run of the first seed.
+        count: Number of seeds.
+
+    Raises:
+        ConfigError: The config has no balancing arm, the number is out of range, or the DCGAN was trained on all patients.
+        RunNotFoundError: There is no such DCGAN.
+        RunError: The run of an arm ``gan`` is a classifier's.
+    """
+    if config.balance is Balance.NONE:
+        raise ConfigError("a pair needs a balancing arm beside original images. Received: balance='none'")
+    if 2 * count > MAX_RUNS:
+        raise ConfigError(f"a study has 1 to {MAX_RUNS} runs. Received: {2 * count} runs; choose fewer seeds")
+    # After the seeds: a DCGAN determines the held-out patients of all of them.
+    balanced = map(follow_gan, seeds(config, count))
+    return tuple(each for one in balanced for each in (original_of(one), one))
+
+
+def original_of(config: TrainConfig) -> TrainConfig:
+    """The same run on original images: same seed, same held-out patients, no balancing arm."""
+    return replace(config, balance=Balance.NONE, gan_run=None, gap_percent=100)
 
 
 def grid(

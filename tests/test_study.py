@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config.classifier import AUGMENTATIONS, Balance, FineTuneConfig, Preset
+from pneumo_core.config.classifier import AUGMENTATIONS, Balance, FineTuneConfig, Preset, TrainConfig
 from pneumo_core.config.gan import gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import config_to_dict, run_id
@@ -17,14 +17,17 @@ from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
 from pneumo_core.errors import ConfigError, RunNotFoundError
+from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
 from pneumo_core.jobs.cost import estimate_cost
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.runs.files import hold_lock, write_json
 from pneumo_core.runs.status import update_status
-from pneumo_core.runs.store import runs_root
-from pneumo_core.study import MAX_RUNS, grid, progress, seeds, to_dict
+from pneumo_core.runs.store import list_runs, runs_root
+from pneumo_core.runs.submission import classifier_config
+from pneumo_core.study import MAX_RUNS, balancing_pair, grid, progress, seeds, to_dict
 from tests.conftest import ROOT, FinishedRun, ask_for_run
 from tests.hostile import assert_one_line
+from tests.made_runs import DATA_ID, made_predictions, made_run
 from tests.waiting import PATIENCE_S
 
 BOTH = (Architecture.BASELINE, Architecture.VGG16)
@@ -149,6 +152,83 @@ def test_the_share_of_the_gap_is_for_arms_that_add_images(percent: int) -> None:
     configs = grid(BOTH, [dcgan(FIRST), *PLAIN], Preset.SOUND, gap_percent=percent)
     for config in configs:
         assert config.gap_percent == (percent if config.balance.adds_images else 100)
+
+
+# --- Pairs ------------------------------------------------------------------------------------------------------------
+
+
+def sound(**changes: object) -> TrainConfig:
+    return replace(preset_config(Architecture.BASELINE, Preset.SOUND), **changes)
+
+
+@pytest.mark.parametrize("arm", [arm for arm in Balance if arm is not Balance.NONE])
+@pytest.mark.parametrize("preset", [Preset.SOUND, Preset.QUICK, Preset.REPORT])
+def test_a_pair_holds_out_the_same_patients_seed_by_seed(tiny_data: Path, arm: Balance, preset: Preset) -> None:
+    frame = build_index(tiny_data).table
+    gan_run = dcgan(FIRST, seed=3, val_fraction=0.3)[1] if arm is Balance.GAN else None
+    asked = preset_config(Architecture.BASELINE, preset, seed=2, balance=arm, gan_run=gan_run)
+    if arm is Balance.GAN and preset is Preset.REPORT:
+        assert follow_gan(asked) == asked  # Nobody is held out.
+    configs = balancing_pair(asked, 3)
+    assert [(config.seed, config.balance) for config in configs] == [
+        (seed, each) for seed in (2, 3, 4) for each in (Balance.NONE, arm)
+    ]
+    for original, balanced in zip(configs[::2], configs[1::2], strict=True):
+        assert original == replace(balanced, balance=Balance.NONE, gan_run=None, gap_percent=100)
+        rows, others = assign(frame, original), assign(frame, balanced)
+        for part in ("train", "val", "test"):
+            assert getattr(rows, part).tolist() == getattr(others, part).tolist()
+        assert follow_gan(balanced) == balanced
+    validated = {assign(frame, config).val.tobytes() for config in configs}
+    # A DCGAN's patients are held out whatever the seed; else each seed has its own, and the report's way none.
+    assert len(validated) == (1 if arm is Balance.GAN or preset is Preset.REPORT else 3)
+
+
+def test_the_published_study_is_this_pair() -> None:
+    """Their ids follow from the settings: what ships is found, not trained again."""
+    known = {run.run_id: run for run in list_runs()}
+    for architecture, preset in ((Architecture.VGG16, Preset.SOUND), (Architecture.BASELINE, Preset.REPORT)):
+        asked = preset_config(architecture, preset, balance=Balance.GAN, gan_run="dcgan-68e3d311dd7c")
+        for config in balancing_pair(asked, 3):
+            name = run_id(config, "17546df31226")
+            assert known[name].is_published
+            assert classifier_config(known[name]) == config
+
+
+def test_a_pair_is_recognized_as_one(no_published: Path) -> None:
+    """Also beside runs that are no part of it."""
+    made_run(made_predictions(), preset=Preset.QUICK)
+    arm, gan_run = dcgan(FIRST, seed=1)
+    configs = balancing_pair(preset_config(Architecture.BASELINE, Preset.QUICK, balance=arm, gan_run=gan_run), 3)
+    fields_kept = ("balance", "gan_run", "split_seed", "val_fraction")
+    for config in configs:
+        changes = {name: getattr(config, name) for name in fields_kept}
+        made_run(made_predictions(seed=config.seed), preset=Preset.QUICK, seed=config.seed, **changes)
+    ((original, balanced),) = balanced_pairs(groups())
+    ids = [run_id(config, DATA_ID) for config in configs]
+    assert (original.run_ids, balanced.run_ids) == (tuple(ids[::2]), tuple(ids[1::2]))
+    assert compare_runs(original.run_ids, balanced.run_ids).a.seeds == (0, 1, 2)
+
+
+def test_the_sides_of_a_pair(tiny_data: Path) -> None:
+    index = build_index(tiny_data)
+    configs = balancing_pair(sound(balance=Balance.OVERSAMPLE), 2)
+    ids = [run_id(config, index.data_id) for config in configs]
+    assert progress(configs, index).sides == ((ids[0], ids[2]), (ids[1], ids[3]))
+
+
+def test_a_pair_has_limits(no_published: Path) -> None:
+    assert len(balancing_pair(sound(balance=Balance.CLASS_WEIGHT), MAX_RUNS // 2)) == MAX_RUNS
+    for config, count, words in (
+        (sound(), 1, "a pair needs a balancing arm"),
+        (sound(balance=Balance.OVERSAMPLE), MAX_RUNS // 2 + 1, "Received: 202 runs; choose fewer seeds"),
+        (sound(balance=Balance.OVERSAMPLE), 0, "Received: seeds=0"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            balancing_pair(config, count)
+        assert_one_line(caught.value, words)
+    with pytest.raises(RunNotFoundError, match=FIRST):
+        balancing_pair(sound(balance=Balance.GAN, gan_run=FIRST), 1)
 
 
 # --- Progress ---------------------------------------------------------------------------------------------------------
