@@ -37,13 +37,14 @@ from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.clean import OLD_DAYS, clean, leftovers
+from pneumo_core.jobs.delete import delete, deletion
 from pneumo_core.records import Architecture, Label, RunState, Split, Subtype
 from pneumo_core.runs.store import find_run, finished_runs, read_manifest
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 data_app = typer.Typer(no_args_is_help=True, help="Create, download and index data sets.")
 runs_app = typer.Typer(
-    no_args_is_help=True, help="List, show, cancel, resume, export, refresh, publish and clean runs."
+    no_args_is_help=True, help="List, show, cancel, resume, export, refresh, publish, delete and clean runs."
 )
 app.add_typer(compare_app)
 app.add_typer(data_app, name="data")
@@ -319,6 +320,21 @@ def runs_clean(
     print_result(
         {"removed": yes, "size_bytes": sum(each.size_bytes for each in found), "files": files}, as_json=as_json
     )
+
+
+@runs_app.command("delete")
+def runs_delete(
+    run: Run,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it; without it, only what would go is shown.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a run of your own, or show what that would remove and which runs refer to it. Published runs cannot be deleted."""
+    found = (delete if yes else deletion)(run)
+    shown = {"run_id": run, "deleted": yes, "path": str(found.path), "size_bytes": found.size_bytes}
+    references = [{"run_id": each.run_id, "how": each.words} for each in found.references]
+    print_result({**shown, "references": references, "published_run_stays": found.is_published_too}, as_json=as_json)
+    if not yes:
+        typer.echo("note: nothing was deleted; --yes deletes the run", err=True)
 
 
 @runs_app.command("export")

@@ -1,4 +1,4 @@
-"""Cleanup of unused files: backups of stopped runs, partial files that a kill left, and stored features."""
+"""Cleanup of unused files: backups of stopped runs, stored features, and what a kill left."""
 
 import shutil
 import time
@@ -11,10 +11,13 @@ from pneumo_core.errors import ConfigError
 from pneumo_core.jobs.views import view
 from pneumo_core.runs.files import lock_is_held, store_errors, takes_lock
 from pneumo_core.runs.status import run_state
-from pneumo_core.runs.store import RunDirectory, datasets_root, list_runs
+from pneumo_core.runs.store import RunDirectory, datasets_root, list_runs, runs_root
 
 OLD_DAYS: Final = 30.0
 """Days after which unused backups of stopped runs and stored features are removed; both are recreated when needed."""
+
+REMOVED_PREFIX: Final = ".deleted-"
+"""Beginning of the name that a run's directory has while it is being deleted; no run id begins so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Leftover:
     """A file or folder that may be removed.
 
     Attributes:
-        run_id: The run it belongs to, or "" for stored features, which runs share.
+        run_id: The run it belongs to, or "" for stored features, which runs share, and for what was a run.
         path: File or folder.
         size_bytes: Disk space it takes.
         locks: Locks that must be free for it to be removed.
@@ -36,6 +39,8 @@ class Leftover:
 
 def leftovers(older_than_days: float = OLD_DAYS) -> list[Leftover]:
     """Backups and partial files of runs that are not live, and stored features, if they have not changed for long.
+
+    Also, whatever its age, what a kill left of a run that was being deleted.
 
     Args:
         older_than_days: Minimum age in days of the system's clock; a time in the future counts as now.
@@ -55,8 +60,8 @@ def leftovers(older_than_days: float = OLD_DAYS) -> list[Leftover]:
             age_s = time.time() - max((_touched(path) for path in [*paths, run.status]), default=0.0)
             if paths and age_s >= older_than_days * 86_400 and not view(run.run_id).state.is_live:
                 locks = (run.submit_lock, run.run_lock)
-                found += [Leftover(run.run_id, path, _size(path), locks) for path in paths]
-    return found + _old_features(older_than_days * 86_400)
+                found += [Leftover(run.run_id, path, size_of(path), locks) for path in paths]
+    return found + _old_features(older_than_days * 86_400) + _half_deleted()
 
 
 def clean(older_than_days: float = OLD_DAYS) -> list[Leftover]:
@@ -87,7 +92,18 @@ def _remove(item: Leftover) -> None:
             if part not in item.locks:
                 part.unlink(missing_ok=True)
     else:
-        shutil.rmtree(item.path)
+        remove_folder(item.path)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder that nobody uses; another process may be removing it too."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(path)
+
+
+def _half_deleted() -> list[Leftover]:
+    with store_errors(runs_root()):
+        return [Leftover("", path, size_of(path), ()) for path in sorted(runs_root().glob(f"{REMOVED_PREFIX}*"))]
 
 
 def _removable(run: RunDirectory) -> list[Path]:
@@ -118,5 +134,6 @@ def _touched(path: Path) -> float:
     return max((each.stat().st_mtime for each in (path, *path.rglob("*")) if each.exists()), default=0.0)
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
     return sum(each.stat().st_size for each in (path, *path.rglob("*")) if each.is_file())

@@ -134,11 +134,15 @@ def run_directory(run_id: str) -> RunDirectory:
         raise RunNotFoundError(
             f"a run id looks like 'baseline-0123456789ab'. Received: run_id={run_id!r}; 'runs list' shows the known ones"
         )
-    local = RunDirectory(runs_root() / run_id)
-    published = RunDirectory(published_root() / run_id)
+    local, published = RunDirectory(runs_root() / run_id), published_run(run_id)
     if is_there(local.manifest) or not is_there(published.manifest):
         return local
     return published if is_there(published.model) or not is_there(local.config) else local
+
+
+def published_run(run_id: str) -> RunDirectory:
+    """Directory that a run id has among the published ones, existing or not."""
+    return RunDirectory(published_root() / run_id)
 
 
 def directory_to_train(run_id: str) -> RunDirectory:

@@ -457,6 +457,35 @@ def test_old_backups_are_listed_before_they_are_removed(with_finished_run: Finis
     assert_refused(invoke("runs", "clean", "--older-than", "-1"), "older_than_days=-1")
 
 
+def test_a_run_is_deleted_after_saying_what_refers_to_it(with_finished_run: FinishedRun, invoke: Invoke) -> None:
+    run_id = with_finished_run.run_id
+    size = sum(path.stat().st_size for path in with_finished_run.path.rglob("*") if path.is_file())
+    listed = invoke("runs", "delete", run_id, "--json")
+    assert listed.document == {
+        "run_id": run_id,
+        "deleted": False,
+        "path": str(with_finished_run.path),
+        "size_bytes": size,
+        "references": [],
+        "published_run_stays": False,
+    }
+    assert listed.errors == "note: nothing was deleted; --yes deletes the run\n"
+    assert (with_finished_run.path / "manifest.json").exists()
+    asked = ("train", "--preset", "quick", "--seed", 1, "--data", with_finished_run.data, "--json")
+    with hold_lock(slot_lock()):
+        other = invoke(*asked).document["run_id"]
+        invoke("runs", "cancel", other)
+        wait_for("cancelling", lambda: not run_state(run_directory(other)).is_live)
+    # Of the same study only with the same settings: the finished run has fewer epochs.
+    assert invoke("runs", "delete", run_id, "--json").document["references"] == []
+    removed = invoke("runs", "delete", run_id, "--yes", "--json")
+    assert removed.document == {**listed.document, "deleted": True, "size_bytes": removed.document["size_bytes"]}
+    assert removed.errors == ""
+    assert not with_finished_run.path.exists()
+    assert [row["run_id"] for row in invoke("runs", "list", "--json").document] == [other]
+    assert_refused(invoke("runs", "delete", run_id, "--yes"), run_id)
+
+
 def test_ray_is_refused_where_none_is_set(
     invoke: Invoke, tiny_data: Path, no_published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -474,7 +503,7 @@ def test_no_runs(invoke: Invoke, no_published: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["show", "logs", "cancel", "resume", "export", "refresh", "publish", "evaluate", "predict"]
+    "verb", ["show", "logs", "cancel", "resume", "export", "refresh", "publish", "delete", "evaluate", "predict"]
 )
 @pytest.mark.parametrize("run", ["baseline-0123456789ab", "../x", "..", "x/../../x", "runs"])
 def test_unknown_runs(invoke: Invoke, no_published: Path, tiny_data: Path, verb: str, run: str) -> None:
