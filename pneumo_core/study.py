@@ -16,7 +16,9 @@ from pneumo_core.config.run import run_id
 from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, RunNotFoundError
-from pneumo_core.jobs.cost import Cost, estimate_cost, remaining_s
+from pneumo_core.jobs.cost import Cost, estimate_cost
+from pneumo_core.jobs.remaining import remaining, remaining_s
+from pneumo_core.jobs.speed import Span
 from pneumo_core.jobs.views import RunView, view
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.settings import settings
@@ -35,12 +37,14 @@ class Member:
         view: The run, or None if it was never submitted.
         remaining_s: Expected remaining seconds, export and predictions included; measured for a live run, estimated
             otherwise.
+        remaining: Range of the same.
     """
 
     config: TrainConfig
     run_id: str
     view: RunView | None
     remaining_s: float
+    remaining: Span
 
     @property
     def state(self) -> str:
@@ -98,8 +102,16 @@ class Study:
     @property
     def remaining_s(self) -> float:
         """Expected seconds until all runs are finished, `parallel` at a time; at least those of the longest run."""
-        left = [member.remaining_s for member in self.members]
-        return max(sum(left) / self.parallel, *left)
+        return self._all_s([member.remaining_s for member in self.members])
+
+    @property
+    def remaining(self) -> Span:
+        """Range of the same: the ends of all runs together, as if each were at that end of its own range."""
+        left = [member.remaining for member in self.members]
+        return Span(self._all_s([span.low_s for span in left]), self._all_s([span.high_s for span in left]))
+
+    def _all_s(self, seconds: Sequence[float]) -> float:
+        return max(sum(seconds) / self.parallel, *seconds)
 
 
 def seeds(config: TrainConfig, count: int) -> tuple[TrainConfig, ...]:
@@ -260,6 +272,7 @@ def _member(config: TrainConfig, index: DataIndex, cost: Cost) -> Member:
     except RunNotFoundError:
         found = None
     if found is not None and found.state is RunState.SUCCEEDED:
-        return Member(config, name, found, 0.0)
-    measured = None if found is None else remaining_s(found)
-    return Member(config, name, found, cost.finish_s + (cost.duration_s if measured is None else measured))
+        return Member(config, name, found, 0.0, Span(0.0, 0.0))
+    left_s, left = (None, None) if found is None else (remaining_s(found), remaining(found))
+    training_s = cost.duration_s if left_s is None else left_s
+    return Member(config, name, found, cost.finish_s + training_s, cost.finish + (left or cost.training))

@@ -279,6 +279,7 @@ def test_time_left_counts_finishing_and_places(tiny_data: Path, monkeypatch: pyt
             assert [member.remaining_s for member in study.members] == [0.0, cost.finish_s, one_s, one_s]
             assert study.parallel == min(places, 4)
             assert study.remaining_s == pytest.approx(expected)
+            assert study.remaining.low_s < study.remaining_s < study.remaining.high_s
             assert to_dict(study)["remaining_s"] == round(study.remaining_s)
 
 

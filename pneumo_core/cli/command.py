@@ -15,7 +15,7 @@ from pneumo_core.errors import RunError
 from pneumo_core.evaluation.report import report_to_dict
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.jobs import runs as jobs
-from pneumo_core.jobs.cost import remaining_s
+from pneumo_core.jobs.remaining import remaining_s
 from pneumo_core.records import RunState
 from pneumo_core.runs.recommended import recommended
 from pneumo_core.runs.store import verified_json

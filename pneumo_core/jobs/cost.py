@@ -1,46 +1,31 @@
-"""Expected time and disk space of a training, estimated from earlier trainings on this machine."""
+"""Expected time and disk space of a training, before it starts; while it works, `remaining` corrects the time."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from math import prod
-from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from pneumo_core.config.architecture import baseline_layers, vgg16_layers
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
 from pneumo_core.config.gan import GanConfig
-from pneumo_core.config.hardware import training_hardware
 from pneumo_core.config.run import RunConfig
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import expected_held_out, expected_training
-from pneumo_core.errors import ConfigError, StoreError
-from pneumo_core.jobs.views import RunView
-from pneumo_core.records import Architecture, Label, RunState, Split
-from pneumo_core.runs.files import is_there, read_json
-from pneumo_core.runs.status import read_events
-from pneumo_core.runs.store import list_runs
-from pneumo_core.runs.submission import read_config
+from pneumo_core.jobs.speed import (
+    MEASURED_FACTOR,
+    SLOWEST_SHARE,
+    TYPICAL,
+    Measured,
+    Span,
+    Speed,
+    device_kind,
+    fastest_share,
+    measured_speed,
+)
+from pneumo_core.records import Architecture, Label, Split
+from pneumo_core.runs.files import is_there
 from pneumo_core.settings import keras_backend
-
-
-@dataclass(frozen=True, slots=True)
-class _Speed:
-    """Images per second: of an epoch, validation included, and of the feature computation before the first epoch."""
-
-    epoch: float
-    features: float
-
-
-_TYPICAL: Final = {
-    # Two cores of a server CPU with bfloat16 and AMX; docs/results.md names the runs.
-    (Architecture.BASELINE, False): _Speed(117.0, math.inf),
-    (Architecture.VGG16, True): _Speed(1000.0, 140.0),
-    (Architecture.VGG16, False): _Speed(115.0, math.inf),
-}
-"""Key: the architecture, and whether the head trains on stored features."""
 
 GAN_FINISH_S: Final = {Preset.REPORT: 150.0, Preset.SOUND: 150.0, Preset.QUICK: 30.0}
 """Seconds to load Keras, export a generator and measure its samples, on two cores without other work."""
@@ -57,13 +42,15 @@ _PREDICT_S: Final = {Architecture.BASELINE: 0.004, Architecture.VGG16: 0.06}
 _SMALL_FILES_BYTES = 20_000_000
 """Log, events, predictions and report: a few megabytes in each published run."""
 
-_EPOCHS = 3
-"""Number of last epochs that predict the next: few, because a resumed run may be on another machine."""
-
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a training is expected to take at most; early stopping may end it sooner.
+    """What a training is expected to take.
+
+    The ranges are between two runs. The fast one stops as early as early stopping can, finds its features stored, and works
+    at the upper end of the speed; the slow one takes all epochs at the lower end. Before anything was measured on this
+    machine, those ends are the published runs' (`speed.SLOWEST_SHARE`); afterwards they follow from what was measured
+    (`speed.Measured.shares`), usually a factor of two to either side.
 
     Attributes:
         train_images: Images per epoch, including those that a balancing arm adds.
@@ -71,6 +58,8 @@ class Cost:
         duration_s: Expected time for all of them, in seconds.
         finish_s: Expected time to load Keras, export the model and predict validation and test images, in seconds.
         is_measured: Whether the speed was measured on this machine; otherwise it is a typical one.
+        training: Range of the training's time.
+        finish: Range of the time to finish.
     """
 
     train_images: int
@@ -78,6 +67,13 @@ class Cost:
     duration_s: float
     finish_s: float
     is_measured: bool
+    training: Span
+    finish: Span
+
+    @property
+    def total(self) -> Span:
+        """Range of the time from the start to the results."""
+        return self.training + self.finish
 
 
 def estimate_cost(config: RunConfig, index: DataIndex) -> Cost:
@@ -90,22 +86,48 @@ def estimate_cost(config: RunConfig, index: DataIndex) -> Cost:
     Raises:
         ConfigError: `KERAS_BACKEND` names an unknown backend.
     """
+    measured = measured_speed(config)
     if isinstance(config, GanConfig):
         images = expected_training(index.counts()[Split.TRAIN, config.label], config)
-        known = _measured_gan_speed(config)
-        typical = 1 / (_GAN_IMAGE_S + _GAN_FILTERS_S * (config.filters / 64) ** 2 * (config.image_size / 64) ** 2)
-        duration_s = images * config.epochs / (known or typical)
-        return Cost(images, config.epochs, duration_s, GAN_FINISH_S[config.preset], known is not None)
-    images, added = _train_images(config, index)
-    images += added
-    measured = _measured_speed(config)
-    speed = measured or _TYPICAL[config.architecture, config.feature_views > 0]
-    epochs = config.epochs
+        typical = Speed(
+            1 / (_GAN_IMAGE_S + _GAN_FILTERS_S * (config.filters * config.image_size / 64**2) ** 2), math.inf
+        )
+        duration_s = images * config.epochs / (measured.speed if measured else typical).epoch
+        spans = _spans((duration_s, duration_s), finish_s := GAN_FINISH_S[config.preset], measured, typical)
+        return Cost(images, config.epochs, duration_s, finish_s, measured is not None, *spans)
+    images = sum(_train_images(config, index))
+    typical = TYPICAL[config.architecture, config.feature_views > 0]
+    speed = measured.speed if measured else typical
+    epochs, fewest = config.epochs, fewest_epochs(config, config.epochs)
     duration_s = images * epochs / speed.epoch + images * config.feature_views / speed.features
+    fastest_s = images * fewest / speed.epoch  # Another run may have stored the features.
     if config.fine_tune is not None:
         epochs += config.fine_tune.epochs
-        duration_s += images * config.fine_tune.epochs / _TYPICAL[config.architecture, False].epoch
-    return Cost(images, epochs, duration_s, _finish_s(config, index), measured is not None)
+        tuning_s = images / TYPICAL[config.architecture, False].epoch
+        duration_s += config.fine_tune.epochs * tuning_s
+        fastest_s += fewest_epochs(config, config.fine_tune.epochs) * tuning_s
+    spans = _spans((fastest_s, duration_s), finish_s := _finish_s(config, index), measured, typical)
+    return Cost(images, epochs, duration_s, finish_s, measured is not None, *spans)
+
+
+def fewest_epochs(config: TrainConfig, epochs: int) -> int:
+    """The least number of epochs that a phase of at most `epochs` can have: early stopping waits from the first on."""
+    return min(epochs, config.early_stopping_patience + 1)
+
+
+def _spans(
+    durations_s: tuple[float, float], finish_s: float, measured: Measured | None, typical: Speed
+) -> tuple[Span, Span]:
+    """Ranges of training and finishing, from the durations of the fewest epochs and of all at the expected speed."""
+    fastest_s, duration_s = durations_s
+    if measured:
+        slow, fast = measured.shares(typical.epoch)
+        return Span(fastest_s / fast, duration_s / slow), Span(finish_s / MEASURED_FACTOR, finish_s * MEASURED_FACTOR)
+    fast = fastest_share()
+    finish = Span(finish_s / fast, finish_s / SLOWEST_SHARE)
+    if device_kind(keras_backend()) == "gpu":
+        fast = math.inf  # No published run tells its speed.
+    return Span(fastest_s / fast, duration_s / SLOWEST_SHARE), finish
 
 
 def required_bytes(config: RunConfig, index: DataIndex) -> int:
@@ -151,66 +173,6 @@ def _classifier_bytes(config: TrainConfig, index: DataIndex) -> int:
     return total
 
 
-def remaining_s(view: RunView) -> float | None:
-    """Maximum remaining time of a run's training, in seconds, estimated from its own measured speed.
-
-    The speed is the median of the last epochs of the phase, validation included; before the first has ended, the median of
-    the batches, and for a second phase a typical speed. Only durations are used, because the clock can be set back.
-
-    Args:
-        view: The run.
-
-    Returns:
-        Seconds, 0 once the training is over; None before anything has been measured.
-
-    Raises:
-        ConfigError: `KERAS_BACKEND` names an unknown backend.
-        StoreError: The run's events exist but cannot be read.
-    """
-    if view.state in {RunState.EXPORTING, RunState.TRAINED, RunState.SUCCEEDED}:
-        return 0.0
-    status, config = view.status, view.config
-    if status is None or status.epochs == 0:  # Not started, or waiting to be resumed.
-        return None
-    events = read_events(view.run)
-    if events and events[-1].get("kind") == "features":
-        return _features_left_s(view, events[-1])
-    first_s, second_s = (_median(_epoch_durations(events, phase)[-_EPOCHS:]) for phase in (1, 2))
-    if first_s is None and config is not None:
-        # The first batch of a session is slower, because the network is compiled in it.
-        batches = [event for event in events if event.get("kind") == "batch" and event.get("step") != 1]
-        speed = _median([event.get("images_per_s") for event in batches])
-        first_s = None if speed is None else status.steps * config.batch_size / speed
-    second = 0
-    if isinstance(config, TrainConfig) and config.fine_tune is not None:
-        second = config.fine_tune.epochs
-        if second_s is None and status.steps:
-            second_s = status.steps * config.batch_size / _TYPICAL[config.architecture, False].epoch
-    # `status.epochs` includes the second phase from the start.
-    left = (1 - status.fraction) * status.epochs
-    phases = ((max(0.0, left - second), first_s), (min(left, second), second_s))
-    if any(epochs > 0 and epoch_s is None for epochs, epoch_s in phases):
-        return None
-    return sum(epochs * (epoch_s or 0.0) for epochs, epoch_s in phases)
-
-
-def _features_left_s(view: RunView, event: dict[str, Any]) -> float | None:
-    """Time for the features of this view and of the later ones, and for all epochs at a measured or typical speed."""
-    config = view.config
-    if not isinstance(config, TrainConfig):
-        return None
-    try:
-        speed, total = float(event["images_per_s"]), int(event["total"])
-        if not 0 < speed < math.inf:
-            return None
-        features_s = (total - int(event["done"]) + int(event["views_left"]) * total) / speed
-    except (KeyError, TypeError, ValueError):
-        return None
-    known = _measured_speed(config) or _TYPICAL[config.architecture, True]
-    tuning_s = 0.0 if config.fine_tune is None else config.fine_tune.epochs / _TYPICAL[config.architecture, False].epoch
-    return features_s + total * (config.epochs / known.epoch + tuning_s)
-
-
 def _train_images(config: TrainConfig, index: DataIndex) -> tuple[int, int]:
     """Number of training images, and of images that a balancing arm adds; approximate, as whole patients are held out."""
     counts = [index.counts()[Split.TRAIN, label] for label in Label]
@@ -230,69 +192,3 @@ def _finish_s(config: TrainConfig, index: DataIndex) -> float:
         parts.append(sizes[Split.VAL] + expected_held_out(sizes[Split.TRAIN], config))
     images = sum(min(part, config.max_images or part) for part in parts)
     return _LOAD_S + images * _PREDICT_S[config.architecture]
-
-
-def _epoch_durations(events: list[dict[str, Any]], phase: int) -> list[Any]:
-    """Durations of a phase's epochs, from the events; events of older runs without a phase count as the first."""
-    return [
-        event.get("duration_s") for event in events if event.get("kind") == "epoch" and event.get("phase", 1) == phase
-    ]
-
-
-def _median(values: list[Any]) -> float | None:
-    """Median of the positive numbers among values read from a file, or None."""
-    numbers = [
-        value
-        for value in values
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
-    ]
-    return median(numbers) if numbers else None
-
-
-def _measured_speed(config: TrainConfig) -> _Speed | None:
-    """Speed of the local run with the same architecture, use of stored features and kind of device, or None.
-
-    Of several runs, the one with the most training images counts: the constant cost of an epoch weighs least in it.
-    """
-    most, best = 0, None
-    for submitted, images, events in _local_trainings(config.architecture):
-        if not isinstance(submitted, TrainConfig) or (submitted.feature_views > 0) != (config.feature_views > 0):
-            continue
-        # Without the first epoch, in which the network is compiled.
-        epoch_s = _median(_epoch_durations(events, phase=1)[1:])
-        if epoch_s is not None and images > most:
-            features = _median([event.get("images_per_s") for event in events if event.get("kind") == "features"])
-            typical = _TYPICAL[config.architecture, config.feature_views > 0].features
-            most, best = images, _Speed(images / epoch_s, features or typical)
-    return best
-
-
-def _measured_gan_speed(config: GanConfig) -> float | None:
-    """Real images per second of the newest local training of networks of this size on this kind of device, or None."""
-    size = ("filters", "image_size", "batch_size")
-    for submitted, images, events in _local_trainings(Architecture.DCGAN):
-        epoch_s = _median(_epoch_durations(events, phase=1)[1:])
-        if epoch_s and all(getattr(submitted, name, None) == getattr(config, name) for name in size):
-            return images / epoch_s
-    return None
-
-
-def _local_trainings(architecture: Architecture) -> Iterator[tuple[RunConfig, int, list[dict[str, Any]]]]:
-    """Config, number of training images and events of the trainings on this machine's kind of device, the newest first."""
-    for run in list_runs():
-        if run.is_published or run.architecture is not architecture or not is_there(run.trained):
-            continue
-        try:
-            facts, submitted, events = read_json(run.trained), read_config(run), read_events(run)
-            images = int(facts["images"]["train"]) + int(facts.get("images_added", 0))
-            device = facts["device"]["backend"], facts["device"]["kind"]
-        except (StoreError, ConfigError, KeyError, TypeError, ValueError):  # A damaged run has no usable speed.
-            continue
-        if device == _device(keras_backend()):
-            yield submitted, images, events
-
-
-@cache
-def _device(backend: str) -> tuple[str, str]:
-    """Backend and kind of device of a training on this machine; cached, because the driver's program takes a moment."""
-    return backend, training_hardware().kind

@@ -1,7 +1,10 @@
 import json
 import shutil
-from dataclasses import replace
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -11,12 +14,15 @@ from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
-from pneumo_core.jobs.cost import estimate_cost, remaining_s, required_bytes
+from pneumo_core.jobs.cost import estimate_cost, required_bytes
+from pneumo_core.jobs.remaining import EPOCHS_FACTORS, remaining, remaining_s
+from pneumo_core.jobs.speed import FASTEST_SHARE, MEASURED_FACTOR, SLOWEST_SHARE, TYPICAL, Span
 from pneumo_core.jobs.views import RunView, view
 from pneumo_core.records import Architecture, Label, RunState, Split
 from pneumo_core.runs.files import write_json
 from pneumo_core.runs.status import Status, append_event, read_events, update_status
-from pneumo_core.runs.store import RunDirectory, run_directory
+from pneumo_core.runs.store import RunDirectory, finished_runs, read_manifest, run_directory
+from pneumo_core.runs.submission import classifier_config
 from tests.conftest import FinishedRun, ask_for_run
 
 
@@ -142,6 +148,112 @@ def test_published_runs_were_measured_elsewhere(
     assert not estimate_cost(config(Preset.QUICK), index).is_measured
 
 
+# --- Ranges -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a published classifier says of speed."""
+
+    config: TrainConfig
+    share: float  # Of the typical speed, by its median epoch.
+    epochs_s: tuple[float, ...]
+
+
+def published() -> list[Published]:
+    found = []
+    for run in finished_runs():
+        if run.architecture is Architecture.DCGAN:
+            continue
+        asked, facts = classifier_config(run), read_manifest(run)
+        durations = tuple(event["duration_s"] for event in read_events(run) if event["kind"] == "epoch")
+        images = facts["images"]["train"] + facts.get("images_added", 0)
+        typical = TYPICAL[asked.architecture, asked.feature_views > 0].epoch
+        found.append(Published(asked, images / median(durations[1:]) / typical, durations))
+    return found
+
+
+def test_the_range_before_anything_was_measured_is_that_of_the_published_runs() -> None:
+    slowest, *others = sorted(run.share for run in published())
+    assert len(others) == 20
+    assert slowest < SLOWEST_SHARE <= others[0] < 1.1 * SLOWEST_SHARE
+    assert FASTEST_SHARE / 1.1 < others[-1] <= FASTEST_SHARE
+
+
+def test_runs_of_one_machine_differ_by_less_than_what_is_told() -> None:
+    medians: dict[TrainConfig, list[float]] = defaultdict(list)
+    for run in published():
+        medians[replace(run.config, seed=0, split_seed=None)].append(median(run.epochs_s[1:]))
+    ratios = [max(pair) / min(pair) for same in medians.values() for pair in combinations(same, 2)]
+    assert len(ratios) == 18
+    assert 1.9 < max(ratios) < MEASURED_FACTOR
+
+
+def test_what_remained_of_published_runs_is_what_is_told() -> None:
+    ratios = [
+        sum(run.epochs_s[done:]) / (median(run.epochs_s[max(0, done - 3) : done]) * (len(run.epochs_s) - done))
+        for run in published()
+        for done in range(1, len(run.epochs_s))
+    ]
+    assert len(ratios) > 200
+    low, high = EPOCHS_FACTORS
+    assert 0.95 <= sum(low <= ratio <= high for ratio in ratios) / len(ratios) < 1
+
+
+@pytest.mark.parametrize("cores", [1, 2, 16])
+def test_before_a_run_the_range_is_wide_and_holds_the_estimate(
+    no_published: Path, index: DataIndex, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    cost = estimate_cost(config(Preset.SOUND), index)
+    images = cost.train_images
+    # Early stopping waits for five epochs without a better one; more than two cores may be faster.
+    assert cost.training.low_s == pytest.approx(images * 6 / (117 * 1.5 * max(1, cores / 2)))
+    assert cost.training.high_s == pytest.approx(images * 20 / 117 * 14)
+    assert cost.total.low_s < cost.duration_s + cost.finish_s < cost.total.high_s
+    assert cost.total == Span(cost.training.low_s + cost.finish.low_s, cost.training.high_s + cost.finish.high_s)
+
+
+def test_no_published_run_tells_how_fast_a_gpu_is(
+    no_published: Path, index: DataIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pneumo_core.jobs.cost.device_kind", lambda _backend: "gpu")
+    assert estimate_cost(config(Preset.SOUND), index).training.low_s == 0.0
+    assert estimate_cost(config(Preset.SOUND), index).finish.low_s > 0
+
+
+@pytest.mark.parametrize("speed", [70.0, 117.0, 900.0])
+def test_the_range_is_narrower_once_measured(no_published: Path, index: DataIndex, speed: float) -> None:
+    before = estimate_cost(config(Preset.SOUND), index).training
+    made(index, 60.0, 2000 / speed, images=2000, seed=1)
+    after = estimate_cost(config(Preset.SOUND), index)
+    assert after.training.low_s == pytest.approx(after.train_images * 6 / (2 * speed))
+    assert after.training.high_s == pytest.approx(after.train_images * 20 / (speed / 2))
+    assert after.training.high_s / after.training.low_s < before.high_s / before.low_s / 2
+
+
+def test_runs_that_differ_here_widen_the_range(no_published: Path, index: DataIndex) -> None:
+    for seed, epoch_s in enumerate((20.0, 4.0, 20.0, 100.0, 1.0)):
+        made(index, 60.0, epoch_s, images=900 if epoch_s == 1 else 2000 + 500 * (seed == 0), seed=seed)
+    cost = estimate_cost(config(Preset.SOUND), index)
+    # The smallest, of less than half the images, says nothing.
+    assert cost.training.low_s == pytest.approx(cost.train_images * 6 / 500)
+    assert cost.training.high_s == pytest.approx(cost.train_images * 20 / 20)
+
+
+def test_a_machine_that_was_busy_may_be_idle_now(no_published: Path, index: DataIndex) -> None:
+    """Told once: 2,125 s, where the run took 49 s, since the only run before it had three images a second."""
+    for seed in range(3):
+        quick = estimate_cost(config(Preset.QUICK), index)
+        if seed:
+            assert quick.training.low_s == pytest.approx(quick.train_images * 6 / 117)
+            assert quick.training.high_s == pytest.approx(quick.train_images * 6 / 1.5)
+        made(index, 60.0, 200.0, images=600, seed=seed)
+    # Three runs that agree: such is this machine.
+    quick = estimate_cost(config(Preset.QUICK), index)
+    assert quick.training.low_s == pytest.approx(quick.train_images * 6 / 6)
+
+
 # --- Disk -------------------------------------------------------------------------------------------------------------
 
 
@@ -242,6 +354,41 @@ def test_each_phase_goes_at_its_own_speed(run: RunDirectory) -> None:
     assert left(3, epochs=3) == 0.0
 
 
+def test_the_range_of_what_is_left_narrows_as_the_run_goes(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert remaining(going(run)) is None
+    append_event(run, batch(2, 1.5))  # The machine is busy, or the network still being compiled.
+    first = remaining(going(run, step=2))
+    assert first is not None
+    # 3,200 images an epoch; ten of them, or six where it stops early, the fastest at one and a half times the typical speed.
+    assert first.high_s == pytest.approx(2 * 9.98 * 3200 / 1.5)
+    assert first.low_s == pytest.approx(6 * 3200 / (117 * 1.5))
+    append_event(run, {**epoch(0, 20.0), "val_loss": 0.5})
+    second = remaining(going(run, epoch=1))
+    assert second == Span(pytest.approx(5 * 20.0 * 0.5), pytest.approx(9 * 20.0 * 1.8))
+    assert second.high_s / second.low_s < first.high_s / first.low_s
+    append_event(run, {**epoch(1, 20.0), "val_loss": 0.4})
+    append_event(run, {**epoch(2, 20.0), "val_loss": 0.6})
+    # The second epoch is the best so far: five more after it at least, of which one is done.
+    assert remaining(going(run, epoch=3)) == Span(pytest.approx(4 * 20.0 * 0.5), pytest.approx(7 * 20.0 * 1.8))
+    assert remaining(going(run, epoch=10)) == Span(0.0, 0.0)
+
+
+def test_the_range_of_two_phases_is_of_both(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    asked = replace(preset_config(Architecture.VGG16, Preset.SOUND), epochs=8, fine_tune=FineTuneConfig(2))
+
+    def left(number: int, epochs: int = 10) -> Span | None:
+        return remaining(replace(going(run, epoch=number, epochs=epochs), config=asked))
+
+    typical_s = 3200 / 115
+    append_event(run, {**epoch(0, 4.0), "phase": 1, "val_loss": 0.5})
+    high_s = 7 * 4.0 * 1.8 + 2 * typical_s * 14
+    assert left(1) == Span(pytest.approx(5 * 4.0 * 0.5 + 2 * typical_s / 1.5), pytest.approx(high_s))
+    append_event(run, {**epoch(1, 40.0), "phase": 2, "val_loss": 0.5})
+    assert left(2, epochs=3) == Span(pytest.approx(20.0), pytest.approx(72.0))
+
+
 @pytest.mark.parametrize("damage", ["soon", None, True, -3.0, 0, float("inf"), float("nan"), [], {}])
 def test_damaged_events_are_passed_over(run: RunDirectory, damage: object) -> None:
     append_event(run, epoch(0, damage))
@@ -297,6 +444,10 @@ def test_time_left_while_features_are_computed(index: DataIndex, no_published: P
     append_event(run, event)
     # 400 images of this view, two more views, and ten epochs of the head.
     assert remaining_s(view(run.run_id)) == pytest.approx(1400 / 10, rel=0.1)
+    span = remaining(view(run.run_id))
+    assert span is not None
+    assert span.high_s == pytest.approx(2 * 1400 / 10, rel=0.1)
+    assert span.low_s < 500 * 6 / 1000
     append_event(run, {**event, "views_left": 0, "done": 500})
     assert remaining_s(view(run.run_id)) == pytest.approx(5000 / 1000)
     tuned_view = replace(view(run.run_id), config=tuned(asked))

@@ -14,7 +14,8 @@ from pneumo_core.data.images import array_path, load_array
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import gan_rows
 from pneumo_core.errors import ConfigError
-from pneumo_core.jobs.cost import GAN_FINISH_S, estimate_cost, remaining_s, required_bytes
+from pneumo_core.jobs.cost import GAN_FINISH_S, estimate_cost, required_bytes
+from pneumo_core.jobs.remaining import remaining_s
 from pneumo_core.jobs.runs import submit
 from pneumo_core.jobs.views import RunView, views
 from pneumo_core.records import Label, RunState

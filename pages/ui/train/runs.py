@@ -21,7 +21,7 @@ from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import setting_name
 from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.curves import event_number
-from pneumo_core.jobs.cost import remaining_s
+from pneumo_core.jobs.remaining import remaining_s
 from pneumo_core.jobs.runs import RunView, cancel, queue_places, resume, view, views
 from pneumo_core.records import RunState
 from pneumo_core.runs.status import read_events

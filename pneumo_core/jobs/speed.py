@@ -1,0 +1,183 @@
+"""Speed of a training on this machine: measured in earlier trainings here, or the range of the published ones."""
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from statistics import median
+from typing import Any, Final
+
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.gan import GanConfig
+from pneumo_core.config.hardware import training_hardware
+from pneumo_core.config.run import RunConfig
+from pneumo_core.errors import ConfigError, StoreError
+from pneumo_core.records import Architecture
+from pneumo_core.runs.files import is_there, read_json
+from pneumo_core.runs.status import read_events
+from pneumo_core.runs.store import list_runs
+from pneumo_core.runs.submission import read_config
+from pneumo_core.settings import keras_backend
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of seconds.
+
+    Attributes:
+        low_s: Its lower end.
+        high_s: Its upper end.
+    """
+
+    low_s: float
+    high_s: float
+
+    def __add__(self, other: "Span") -> "Span":
+        return Span(self.low_s + other.low_s, self.high_s + other.high_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Images per second.
+
+    Attributes:
+        epoch: Of an epoch, validation included.
+        features: Of the feature computation before the first epoch.
+    """
+
+    epoch: float
+    features: float
+
+
+TYPICAL: Final = {
+    # Two cores of a server CPU with bfloat16 and AMX; docs/results.md names the runs.
+    (Architecture.BASELINE, False): Speed(117.0, math.inf),
+    (Architecture.VGG16, True): Speed(1000.0, 140.0),
+    (Architecture.VGG16, False): Speed(115.0, math.inf),
+}
+"""Key: the architecture, and whether the head trains on stored features."""
+
+SLOWEST_SHARE: Final = 1 / 14
+FASTEST_SHARE: Final = 1.5
+"""All published classifiers but one had at least and at most these shares of `TYPICAL`. They are of two cores, idle or shared
+with other work. Work is divided among cores at best evenly, so `fastest_share` grows with their number. No published run
+is of a GPU: there, nothing limits the speed upward."""
+
+MEASURED_FACTOR: Final = 2.0
+"""Two runs on one machine: in the 18 pairs of published runs that differ in their seed alone, the median epoch of one took at
+most 1.94 times as long as the other's."""
+
+
+def fastest_share() -> float:
+    """The greatest plausible share of `TYPICAL` on this machine's CPU, from the published runs."""
+    return FASTEST_SHARE * max(1.0, (os.cpu_count() or 1) / 2)
+
+
+_ENOUGH: Final = 3
+"""Runs that were measured here, from which on the typical speed says nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What earlier trainings on this machine say of the next.
+
+    Attributes:
+        speed: The most telling one's.
+        slowest: Images per second of the slowest comparable one's median epoch.
+        fastest: The same of the fastest.
+        runs: Number of comparable ones.
+    """
+
+    speed: Speed
+    slowest: float
+    fastest: float
+    runs: int
+
+    def shares(self, typical: float) -> tuple[float, float]:
+        """Lower and upper end of the next run's speed, as shares of `speed`.
+
+        They are a factor `MEASURED_FACTOR` to either side, and at least the whole range of what was measured here. A machine
+        that was busy then may be idle now (one was forty times too slow): before `_ENOUGH` runs were measured, the range
+        therefore reaches to the typical speed.
+
+        Args:
+            typical: Images per second of an epoch that are typical.
+        """
+        epoch = self.speed.epoch
+        fast = max(MEASURED_FACTOR, self.fastest / epoch)
+        if self.runs < _ENOUGH:
+            fast = max(fast, typical / epoch)
+        return min(1 / MEASURED_FACTOR, self.slowest / epoch), fast
+
+
+def measured_speed(config: RunConfig) -> Measured | None:
+    """Speed of local runs on this kind of device, or None.
+
+    A classifier's are those with the same architecture and use of stored features. The one with the most training images is
+    the most telling, as the constant cost of an epoch weighs least in it; those with at least half as many are comparable. A
+    DCGAN's have networks of the same size and batches, and the newest is the most telling.
+    """
+    known: list[tuple[int, Speed]] = []
+    for submitted, images, events in _local_trainings(config.architecture):
+        # Without the first epoch, in which the network is compiled.
+        epoch_s = median_of(epoch_durations(events, phase=1)[1:])
+        if epoch_s is not None and images > 0 and _is_alike(submitted, config):
+            features = median_of([event.get("images_per_s") for event in events if event.get("kind") == "features"])
+            known.append((images, Speed(images / epoch_s, features or _typical_features(config))))
+    if not known:
+        return None
+    best = known[0] if isinstance(config, GanConfig) else max(known, key=lambda each: each[0])
+    alike = [speed.epoch for images, speed in known if 2 * images >= best[0]]
+    return Measured(best[1], min(alike), max(alike), len(alike))
+
+
+def _is_alike(submitted: RunConfig, config: RunConfig) -> bool:
+    if isinstance(submitted, TrainConfig) and isinstance(config, TrainConfig):
+        return (submitted.feature_views > 0) == (config.feature_views > 0)
+    size = ("filters", "image_size", "batch_size")
+    return isinstance(submitted, GanConfig) and all(getattr(submitted, name) == getattr(config, name) for name in size)
+
+
+def _typical_features(config: RunConfig) -> float:
+    return (
+        TYPICAL[config.architecture, config.feature_views > 0].features if isinstance(config, TrainConfig) else math.inf
+    )
+
+
+def epoch_durations(events: list[dict[str, Any]], phase: int) -> list[Any]:
+    """Durations of a phase's epochs, from the events; events of older runs without a phase count as the first."""
+    return [
+        event.get("duration_s") for event in events if event.get("kind") == "epoch" and event.get("phase", 1) == phase
+    ]
+
+
+def median_of(values: list[Any]) -> float | None:
+    """Median of the positive numbers among values read from a file, or None."""
+    numbers = [
+        value
+        for value in values
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    ]
+    return median(numbers) if numbers else None
+
+
+def _local_trainings(architecture: Architecture) -> Iterator[tuple[RunConfig, int, list[dict[str, Any]]]]:
+    """Config, number of training images and events of the trainings on this machine's kind of device, the newest first."""
+    for run in list_runs():
+        if run.is_published or run.architecture is not architecture or not is_there(run.trained):
+            continue
+        try:
+            facts, submitted, events = read_json(run.trained), read_config(run), read_events(run)
+            images = int(facts["images"]["train"]) + int(facts.get("images_added", 0))
+            device = facts["device"]["backend"], facts["device"]["kind"]
+        except (StoreError, ConfigError, KeyError, TypeError, ValueError):  # A damaged run has no usable speed.
+            continue
+        if device == (keras_backend(), device_kind(keras_backend())):
+            yield submitted, images, events
+
+
+@cache
+def device_kind(backend: str) -> str:  # noqa: ARG001  Part of the key.
+    """Kind of device of a training on this machine; cached, because the driver's program takes a moment."""
+    return training_hardware().kind
