@@ -6,9 +6,11 @@ from pages.ui.components import data_badge, open_tab, shown_errors
 from pages.ui.known import show_preset_results
 from pages.ui.state import current_index, needed_index, require_frame
 from pages.ui.train.architecture import network_panel
+from pages.ui.train.chosen import chosen_panel
 from pages.ui.train.launch import launch_panel, take_started
-from pages.ui.train.queue import queue_panel
-from pages.ui.train.runs import run_panel, runs_table
+from pages.ui.train.queue import live_panel
+from pages.ui.train.remove import deletion_message
+from pages.ui.train.runs import runs_table
 from pneumo_core.jobs.runs import views
 
 require_frame()
@@ -23,6 +25,9 @@ with shown_errors():
     index = current_index()
     if index is not None:
         data_badge(index)
+    deletion_message()
+    known = views()
+    live_panel(known)
     opened, tab = open_tab("show", VIEWS)
     with tab:
         match opened:
@@ -34,13 +39,12 @@ with shown_errors():
                     launch_panel(index)
                     show_preset_results()
             case "Runs":
-                if known := views():
-                    queue_panel(known, shown)
+                if shown:
+                    chosen_panel(shown, known)
+                if known:
                     st.subheader("All runs")
                     runs_table(known)
                 else:
                     st.info("No run yet. Start one under 'New run': the quick preset takes about a minute.")
-                if shown:
-                    run_panel(shown)
             case "The network":
                 network_panel()

@@ -262,6 +262,7 @@ def to_dict(study: Study) -> dict[str, Any]:
         "states": study.states,
         "fraction": round(study.fraction, 3),
         "remaining_s": round(study.remaining_s),
+        "remaining_range_s": [round(study.remaining.low_s), round(study.remaining.high_s)],
     }
 
 

@@ -281,6 +281,8 @@ def test_time_left_counts_finishing_and_places(tiny_data: Path, monkeypatch: pyt
             assert study.remaining_s == pytest.approx(expected)
             assert study.remaining.low_s < study.remaining_s < study.remaining.high_s
             assert to_dict(study)["remaining_s"] == round(study.remaining_s)
+            ends = [round(study.remaining.low_s), round(study.remaining.high_s)]
+            assert to_dict(study)["remaining_range_s"] == ends
 
 
 def command(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ from pneumo_core.errors import RunError
 from pneumo_core.evaluation.report import report_to_dict
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.jobs import runs as jobs
-from pneumo_core.jobs.remaining import remaining_s
+from pneumo_core.jobs.remaining import remaining
 from pneumo_core.records import RunState
 from pneumo_core.runs.recommended import recommended
 from pneumo_core.runs.store import verified_json
@@ -81,7 +81,7 @@ def follow(view: jobs.RunView, *, wait: bool, as_json: bool) -> None:
         while wait and view.state.is_live:
             status = view.status
             if status:
-                where = f"epoch {status.epoch} of {status.epochs}{left(remaining_s(view))}"
+                where = f"epoch {status.epoch} of {status.epochs}{left(remaining(view))}"
                 progress(status.fraction, 1, f"{status.message}, {where}")
             time.sleep(0.5)
             view = jobs.view(view.run_id)

@@ -211,7 +211,7 @@ def study(
             jobs.submit(config, index, executor=executor)
     with progress_line("training") as show, detachable("study ... --status"):
         while (state := studies.progress(configs, index)).is_live and wait:
-            message = f"{state.states.get('succeeded', 0)} of {len(configs)} runs finished{left(state.remaining_s)}"
+            message = f"{state.states.get('succeeded', 0)} of {len(configs)} runs finished{left(state.remaining)}"
             show(state.fraction, 1, message)
             time.sleep(2)
     print_result(studies.to_dict(state), as_json=as_json)

@@ -11,11 +11,15 @@ from typing import Any
 import typer
 
 from pneumo_core.evaluation.wording import percent
+from pneumo_core.jobs.speed import Span
 
 
-def left(seconds: float | None) -> str:
-    """Remaining time as the end of a message; empty if it is unknown."""
-    return f", {timedelta(seconds=round(seconds))} left" if seconds else ""
+def left(span: Span | None) -> str:
+    """Range of the remaining time as the end of a message; empty if it is unknown, or nothing is left."""
+    if span is None or not span.high_s:
+        return ""
+    low, high = (timedelta(seconds=round(end)) for end in (span.low_s, span.high_s))
+    return f", {low} to {high} left"
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pneumo_core.jobs.speed import (
     SLOWEST_SHARE,
     TYPICAL,
     Span,
+    Speed,
     epoch_durations,
     fastest_share,
     measured_speed,
@@ -99,8 +100,9 @@ def remaining(view: RunView) -> Span | None:
     events = read_events(view.run)
     config = view.config
     if _computes_features(view, events) and isinstance(config, TrainConfig):
-        images = int(events[-1]["total"])
-        least_s = images * fewest_epochs(config, config.epochs) / (_typical(config) * fastest_share())
+        least_s = (
+            _features_s(config, events[-1], fewest_epochs(config, config.epochs), _typical(config)) / fastest_share()
+        )
         return Span(min(least_s, most_s / MEASURED_FACTOR), most_s * MEASURED_FACTOR)
     parts = _parts(view, events) or ()
     low_s = sum(part.fewest * (part.epoch_s or 0.0) * part.factors[0] for part in parts)
@@ -146,7 +148,7 @@ def _first(status: Status, config: RunConfig | None, events: _Events) -> tuple[f
         return None, EPOCHS_FACTORS
     least = 1 / MEASURED_FACTOR
     if isinstance(config, TrainConfig):
-        least = min(least, speed / (_typical(config) * fastest_share()))
+        least = min(least, speed / (_typical(config).epoch * fastest_share()))
     return status.steps * config.batch_size / speed, (least, MEASURED_FACTOR)
 
 
@@ -182,8 +184,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _typical(config: TrainConfig) -> float:
-    return TYPICAL[config.architecture, config.feature_views > 0].epoch
+def _typical(config: TrainConfig) -> Speed:
+    return TYPICAL[config.architecture, config.feature_views > 0]
 
 
 def _features_left_s(view: RunView, event: dict[str, Any]) -> float | None:
@@ -191,14 +193,19 @@ def _features_left_s(view: RunView, event: dict[str, Any]) -> float | None:
     config = view.config
     if not isinstance(config, TrainConfig):
         return None
+    known = measured_speed(config)
     try:
-        speed, total = float(event["images_per_s"]), int(event["total"])
+        speed = float(event["images_per_s"])
         if not 0 < speed < math.inf:
             return None
-        features_s = (total - int(event["done"]) + int(event["views_left"]) * total) / speed
+        epoch = known.speed.epoch if known else TYPICAL[config.architecture, True].epoch
+        return _features_s(config, event, config.epochs, Speed(epoch, speed))
     except (KeyError, TypeError, ValueError):
         return None
-    known = measured_speed(config)
-    epoch = known.speed.epoch if known else TYPICAL[config.architecture, True].epoch
+
+
+def _features_s(config: TrainConfig, event: dict[str, Any], epochs: int, speed: Speed) -> float:
+    total = int(event["total"])
+    features_s = (total - int(event["done"]) + int(event["views_left"]) * total) / speed.features
     tuning_s = 0.0 if config.fine_tune is None else config.fine_tune.epochs / TYPICAL[config.architecture, False].epoch
-    return features_s + total * (config.epochs / epoch + tuning_s)
+    return features_s + total * (epochs / speed.epoch + tuning_s)

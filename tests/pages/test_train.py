@@ -11,22 +11,28 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.notes import balance_note, expected
+from pages.ui.notes import balance_note, expected, span_words
 from pages.ui.train.architecture import architecture_figure
 from pneumo_core.config.architecture import baseline_layers, vgg16_layers
 from pneumo_core.config.augment_file import write_augmentation
 from pneumo_core.config.classifier import AugmentConfig, Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.gan import gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex, build_index
-from pneumo_core.data.splits import assign, gap
+from pneumo_core.data.splits import assign, gan_rows, gap
+from pneumo_core.evaluation.wording import interval_text, value_text
+from pneumo_core.inference.evidence import read_report
 from pneumo_core.jobs.runs import views
-from pneumo_core.records import Architecture, Label, RunState
+from pneumo_core.jobs.speed import Span
+from pneumo_core.records import Architecture, Label, Metric, RunState, Split
 from pneumo_core.reference import EXPECTED
-from pneumo_core.runs.files import hold_lock, write_json
+from pneumo_core.runs.files import file_sha256, hold_lock, read_json, write_json
 from pneumo_core.runs.status import Status, append_event, read_status, update_status, write_status
 from pneumo_core.runs.store import RunDirectory, slot_lock
+from pneumo_core.study import balancing_pair
 from pneumo_core.training.balance import balanced
 from tests.conftest import FinishedRun, ask_for_run
+from tests.made_runs import made_predictions, made_run
 from tests.waiting import app_test, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -237,7 +243,8 @@ def test_what_the_form_says_is_what_is_asked_for(index: DataIndex) -> None:
     page.number_input(key="views vgg16 sound").set_value(0)
     page.toggle(key="fine-tune vgg16 sound").set_value(True).run()
     page.number_input(key="fine-tune epochs vgg16 sound").set_value(2)
-    page.radio(key="balance").set_value(Balance.CLASSICAL)
+    page.radio(key="balance").set_value(Balance.CLASSICAL).run()
+    page.toggle(key="pair").set_value(False)
     page.file_uploader[0].set_value(("mine.json", write_augmentation(augment), "application/json")).run()
     assert not page.exception
     assert "Different from the preset: epochs, augment, balance, feature views, fine tune" in texts(page)
@@ -275,7 +282,7 @@ def test_what_vgg16_needs_is_said_before(index: DataIndex, tmp_path: Path, monke
 def test_too_large_a_seed_for_so_many_runs_is_told(index: DataIndex) -> None:
     page = opened()
     page.number_input(key="seed").set_value(2**31 - 2)
-    page.segmented_control(key="seeds").set_value(5).run()
+    page.number_input(key="seeds").set_value(5).run()
     assert not page.exception
     (error,) = page.error
     assert "seed must be" in error.value.replace("\\", "")
@@ -314,7 +321,7 @@ def test_a_server_that_does_not_train_says_so(
     page = opened()
     assert "does not train" in texts(page)
     assert not {"Start training", "Resume training"} & set(labels(page))
-    page.segmented_control(key="seeds").set_value(3).run()
+    page.number_input(key="seeds").set_value(3).run()
     assert "does not train" in texts(page)
     assert not [label for label in labels(page) if label.startswith("Start")]
     for seed in (1, 2):
@@ -331,12 +338,12 @@ def test_several_seeds_are_counted_by_what_is_there(index: DataIndex, alive: Exi
     working(replace(BASELINE, seed=12), index, alive)
     page = opened()
     page.number_input(key="seed").set_value(10)
-    page.segmented_control(key="seeds").set_value(5).run()
+    page.number_input(key="seeds").set_value(5).run()
     assert not page.exception
     ((done, words),) = bars(page)
     assert done == 20
-    assert words.startswith("5 runs, seeds 10 to 14: 1 finished, 1 failed, 1 queued, 2 new · about ")
-    assert words.endswith(" for the rest, one after another")
+    left = r"5 runs, seeds 10 to 14: 1 finished, 1 failed, 1 queued, 2 new · .+ to .+ for the rest, one after another"
+    assert re.fullmatch(left, words)
     assert "Start or resume 3 runs" in labels(page)
 
 
@@ -344,7 +351,7 @@ def test_several_seeds_that_are_all_there_need_no_button(index: DataIndex, alive
     for seed in range(3):
         finished(replace(BASELINE, seed=seed), index)
     page = opened()
-    page.segmented_control(key="seeds").set_value(3).run()
+    page.number_input(key="seeds").set_value(3).run()
     assert bars(page) == [(100, "3 runs, seeds 0 to 2: 3 finished")]
     assert "All are trained." in texts(page)
     assert not [label for label in labels(page) if label.startswith("Start")]
@@ -354,18 +361,19 @@ def test_several_seeds_that_are_all_there_need_no_button(index: DataIndex, alive
 def test_three_seeds_are_started_and_cancelled_by_a_click_each(index: DataIndex) -> None:
     with hold_lock(slot_lock(0)):  # As if another run were working: real workers start, and wait.
         page = opened()
-        page.segmented_control(key="seeds").set_value(3).run()
+        page.number_input(key="seeds").set_value(3).run()
         press(page, "Start 3 runs")
         started = views()
         assert sorted(item.config.seed for item in started if item.config) == [0, 1, 2]
         assert {item.state for item in started} == {RunState.QUEUED}
-        for words in ("waits: next", "waits: place 2", "waits: place 3"):
+        for words in ("Next in the queue", "waits: place 2", "waits: place 3"):
             assert words in texts(page)
         press(page, "Cancel all 3 that wait")
         wait_for("cancelling", lambda: {item.state for item in views()} == {RunState.CANCELLED})
     assert {item.state for item in views()} == {RunState.CANCELLED}
     page.run()
-    assert "Queue" not in [heading.value for heading in page.subheader]
+    assert "Next in the queue" not in texts(page)
+    assert "Start or resume 3 runs" in labels(page)
 
 
 def test_a_cluster_that_does_not_answer_is_told(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,18 +391,32 @@ def test_a_cluster_that_does_not_answer_is_told(index: DataIndex, monkeypatch: p
 # --- The queue --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("show", ["New run", "Runs", "The network"])
+def test_the_run_that_works_is_on_top_of_each_view(index: DataIndex, alive: ExitStack, show: str) -> None:
+    runs = [working(replace(BASELINE, seed=seed), index, alive) for seed in range(4)]
+    update_status(runs[0], state=RunState.RUNNING, epoch=1, epochs=6, steps=9, message="training")
+    add_epoch(runs[0], 0)
+    page = opened(show=show)
+    assert not page.exception
+    (card,) = [text.value for text in page.markdown if text.value.startswith("### ")]
+    assert "seed 0" in card
+    assert "badge[running]" in card
+    # Before the tabs: progress with the time left, curves, and a button to cancel.
+    assert bars(page)[0] == (16, "training: epoch 2 of 6 · 4 to 15 min of training left")
+    assert len(page.get("plotly_chart")) >= 1
+    assert page.get("expander")[0].label == "3 runs wait"
+    page.button(key=f"cancel {runs[0].run_id}").click().run()
+    assert [run.cancel.exists() for run in runs] == [True, False, False, False]
+
+
 def test_the_queue_is_in_order_and_one_click_cancels_one(index: DataIndex, alive: ExitStack) -> None:
     runs = [working(replace(BASELINE, seed=seed), index, alive) for seed in range(4)]
     update_status(runs[0], state=RunState.RUNNING, epoch=1, epochs=6, steps=9, message="training")
     page = opened(show="Runs")
+    assert bars(page)[0][1] == "training: epoch 2 of 6"
     rows = [text.value for text in page.markdown if text.value.startswith("**")]
-    assert [f"seed {seed}" in row for seed, row in enumerate(rows)] == [True] * 4
-    assert [row.partition("  \n")[2].replace("\\", "") for row in rows] == [
-        "training: epoch 2 of 6",
-        "waits: next",
-        "waits: place 2",
-        "waits: place 3",
-    ]
+    assert [f"seed {seed}" in row for seed, row in enumerate(rows, start=1)] == [True] * 3
+    assert [row.partition("  \n")[2] for row in rows] == ["waits: next", "waits: place 2", "waits: place 3"]
     table = page.dataframe[0].value.set_index("run")
     assert [table["state"][run.run_id] for run in runs] == [
         "running",
@@ -402,12 +424,21 @@ def test_the_queue_is_in_order_and_one_click_cancels_one(index: DataIndex, alive
         "queued, place 2",
         "queued, place 3",
     ]
-    page.button(key=f"cancel {runs[2].run_id}").click().run()
+    page.button(key=f"cancel waiting {runs[2].run_id}").click().run()
     assert not page.exception
     assert [run.cancel.exists() for run in runs] == [False, False, True, False]
-    assert f"cancelling {runs[2].run_id}" in [button.key for button in page.button]
+    assert f"cancelling waiting {runs[2].run_id}" in [button.key for button in page.button]
     press(page, "Cancel all 2 that wait")
     assert [run.cancel.exists() for run in runs] == [False, True, True, True]
+
+
+def test_a_run_that_waits_behind_others_can_be_opened(index: DataIndex, alive: ExitStack) -> None:
+    second = [working(replace(BASELINE, seed=seed), index, alive) for seed in (0, 1)][1]
+    page = opened(run=second.run_id)
+    assert not page.exception
+    assert "Next in the queue" in texts(page)  # The first, on top.
+    assert "Place 2 in the queue" in texts(page)
+    assert "Delete this run…" not in labels(page)
 
 
 def test_a_run_that_ended_before_the_click_spares_none_of_the_others(index: DataIndex, alive: ExitStack) -> None:
@@ -443,8 +474,9 @@ def test_the_features_that_are_computed_first_have_a_bar_of_their_own(index: Dat
     assert not page.exception
     ((done, told),) = bars(page)
     assert done == 25
-    # 90 images of this view and two whole views at 2 images a second are 165 s, to which the epochs add seconds.
-    assert re.fullmatch(re.escape(f"{words} · 2 images/s · at most ") + "3 min left", told)
+    # 90 images of this view and two whole views at 2 images a second are 165 s, to which the epochs add seconds, and twice
+    # that at most; the fastest published run would take 2 s.
+    assert re.fullmatch(re.escape(f"{words} · 2 images/s · ") + r"\d s to 6 min of training left", told)
 
 
 @pytest.mark.parametrize(
@@ -482,8 +514,9 @@ def test_a_run_that_trains_says_how_long_it_will_take(index: DataIndex, alive: E
     append_event(run, {"kind": "batch", "epoch": 2, "step": 5, "steps": 10, "loss": 0.25, "images_per_s": 99.6})
     page = opened(run=run.run_id)
     assert not page.exception
-    # Two and a half of six epochs, and 100 seconds for each of the other three and a half.
-    assert bars(page) == [(41, "training: epoch 3 of 6 · at most 6 min left")]
+    # Two and a half of six epochs: 50 to 180 seconds for each of the other three and a half, as neither loss is lower than
+    # the first: it may stop after six.
+    assert bars(page) == [(41, "training: epoch 3 of 6 · 3 to 10 min of training left")]
     assert "batch 5 of 10 · loss 0.250 · 100 images/s" in texts(page)
     assert len(page.get("plotly_chart")) == 1
     append_event(run, {"kind": "batch", "loss": "high"})
@@ -603,3 +636,175 @@ def test_an_address_that_means_nothing_still_opens_the_page(
     page = opened(**query)
     assert not page.exception
     assert page.title[0].value == "Train"
+
+
+# --- Pairs, results, deletion -----------------------------------------------------------------------------------------
+
+
+def chosen_arm(page: AppTest, arm: Balance) -> AppTest:
+    return page.radio(key="balance").set_value(arm).run()
+
+
+def test_the_balancing_arm_is_a_first_choice(index: DataIndex) -> None:
+    page = opened()
+    first = [radio.label for radio in page.radio]
+    assert first == ["Preset", "Training images"]
+    assert page.radio(key="balance").options == [
+        "Original",
+        "Class weights",
+        "Oversampled",
+        "Classical augmentation",
+        "With DCGAN images",
+    ]
+    (advanced,) = [block for block in page.get("expander") if block.label.startswith("Advanced")]
+    assert [radio.key for radio in advanced.radio] == []
+    assert "to train a pair: original and balanced" in texts(page)
+
+
+def test_a_pair_is_offered_as_one_click_with_its_cost(index: DataIndex) -> None:
+    page = opened()
+    page.number_input(key="seeds").set_value(3)
+    chosen_arm(page, Balance.OVERSAMPLE)
+    assert not page.exception
+    assert "Start 6 runs" in labels(page)
+    ((done, words),) = bars(page)
+    assert done == 0
+    assert re.fullmatch(r"6 runs, seeds 0 to 2: 6 new · .+ to .+ for the rest, one after another", words)
+    for side in ("Original", "Balanced"):
+        assert re.search(side + r": At most 6 epochs of \d+ images: each .+ to .+ \(by published runs", texts(page))
+    page.toggle(key="pair").set_value(False).run()
+    assert "Start 3 runs" in labels(page)
+
+
+def test_a_finished_pair_opens_in_compare_with_all_its_seeds(index: DataIndex) -> None:
+    asked = replace(BASELINE, balance=Balance.OVERSAMPLE)
+    configs = balancing_pair(asked, 2)
+    ids = [made_run(made_predictions(), preset=Preset.QUICK, data_id=index.data_id, **as_changes(each)).run_id
+           for each in configs]  # fmt: skip
+    page = opened()
+    page.number_input(key="seeds").set_value(2)
+    chosen_arm(page, Balance.OVERSAMPLE)
+    assert "All are trained." in texts(page)
+    press(page, "Open the pair in Compare")
+    assert page.title[0].value == "Compare"
+    assert page.query_params["a"] == [f"{ids[0]},{ids[2]}"] or page.query_params["a"] == f"{ids[0]},{ids[2]}"
+    assert f"{ids[1]},{ids[3]}" in page.query_params["b"]
+
+
+def as_changes(config: TrainConfig) -> dict[str, object]:
+    return {"seed": config.seed, "balance": config.balance}
+
+
+def test_a_pair_with_a_dcgan_is_on_the_patients_that_it_has_not_seen(index: DataIndex) -> None:
+    asked = gan_config(Preset.QUICK, seed=5)
+    gan = finished(asked, index)
+    learned = index.table.iloc[gan_rows(index.table, asked)][["image_id", "patient_id", "sha256"]]
+    learned.to_parquet(gan.learned, index=False)
+    content = read_json(gan.manifest)
+    write_json(gan.manifest, {**content, "files": {"learned.parquet": file_sha256(gan.learned)}})
+    page = opened()
+    page.radio(key="preset").set_value(Preset.SOUND).run()
+    page.number_input(key="seeds").set_value(2)
+    chosen_arm(page, Balance.GAN)
+    assert not page.exception
+    if page.error:  # The phantoms' smaller class is what the DCGAN must generate.
+        pytest.fail(page.error[0].value)
+    assert "Start 4 runs" in labels(page)
+    sound = replace(preset_config(Architecture.BASELINE, Preset.SOUND), split_seed=5, val_fraction=asked.val_fraction)
+    for seed in (0, 1):
+        finished(replace(sound, seed=seed), index)
+    page.run()
+    assert bars(page)[0][1].startswith("4 runs, seeds 0 to 1: 2 finished, 2 new")
+
+
+def test_more_runs_than_a_study_may_have_are_told(index: DataIndex) -> None:
+    page = opened()
+    page.number_input(key="seeds").set_value(101)
+    chosen_arm(page, Balance.OVERSAMPLE)
+    (error,) = page.error
+    assert "202 runs; choose fewer seeds" in error.value.replace("\\", "")
+    page.toggle(key="pair").set_value(False).run()
+    assert "Start 101 runs" in labels(page)
+
+
+def links(page: AppTest) -> dict[str, str]:
+    return {link.proto.label: f"{link.proto.page}?{link.proto.query_string}" for link in page.get("page_link")}
+
+
+def test_a_finished_run_shows_its_figures_and_where_to_go_on(index: DataIndex) -> None:
+    original, balanced = (
+        made_run(made_predictions(skill=skill), preset=Preset.QUICK, data_id=index.data_id, balance=balance)
+        for skill, balance in ((1.2, Balance.NONE), (1.6, Balance.OVERSAMPLE))
+    )
+    page = opened(run=balanced.run_id)
+    assert not page.exception
+    part = read_report(balanced).splits[Split.TEST]
+    assert [(metric.label, metric.value) for metric in page.metric] == [
+        ("Accuracy", value_text(Metric.ACCURACY, part.accuracy)),
+        ("AUROC", value_text(Metric.AUROC, part.auroc)),
+    ]
+    for metric, estimate in ((Metric.ACCURACY, part.accuracy), (Metric.AUROC, part.auroc)):
+        assert f"{interval_text(metric, estimate)}  \nn = 90, test" in texts(page)
+    shown = links(page)
+    assert balanced.run_id in shown["Evaluate"]
+    assert f"a={original.run_id}&b={balanced.run_id}" in shown["Compare"]
+    assert balanced.run_id in shown["Predict"]
+
+
+def test_a_run_is_deleted_after_saying_what_refers_to_it(index: DataIndex) -> None:
+    run, other = finished(BASELINE, index), finished(replace(BASELINE, seed=1), index)
+    page = press(opened(run=run.run_id), "Delete this run…")
+    assert run.path.exists()
+    assert run.run_id in texts(page)
+    assert f"- {other.run_id} is of the same study: seed 1, original images" in texts(page)
+    press(page, "Keep it")
+    assert run.path.exists()
+    press(press(page, "Delete this run…"), "Delete")
+    assert not run.path.exists()
+    assert other.path.exists()
+    assert "Deleted: baseline · quick · seed 0" in texts(page)
+    assert "run" not in page.query_params
+    assert list(page.dataframe[0].value["run"]) == [other.run_id]
+    page.run()
+    assert "Deleted" not in texts(page)
+    assert not page.error
+
+
+def test_a_run_that_has_started_meanwhile_is_not_deleted(index: DataIndex, alive: ExitStack) -> None:
+    run = failed(BASELINE, index, "no luck")
+    page = press(opened(run=run.run_id), "Delete this run…")
+    update_status(run, state=RunState.RUNNING)
+    alive.enter_context(hold_lock(run.run_lock))
+    press(page, "Delete")
+    assert run.path.exists()
+    assert "a live run cannot be deleted" in texts(page)
+
+
+def test_published_and_live_runs_cannot_be_deleted(
+    index: DataIndex, no_published: Path, alive: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = working(replace(BASELINE, seed=1), index, alive)
+    assert "Delete this run…" not in labels(opened(run=live.run_id))
+    run = made_run(made_predictions(), preset=Preset.QUICK, data_id=index.data_id)
+    run.path.rename(no_published / run.run_id)
+    (button,) = [button for button in opened(run=run.run_id).button if button.label == "Delete this run…"]
+    assert button.disabled
+    assert "ships with the project" in button.help
+    own = failed(BASELINE, index, "no luck")
+    monkeypatch.setenv("PNEUMO_ALLOW_TRAINING", "0")
+    assert "Delete this run…" not in labels(opened(run=own.run_id))
+
+
+@pytest.mark.parametrize(
+    ("low_s", "high_s", "words"),
+    [
+        (40, 360, "40 s to 6 min"),
+        (120, 360, "2 to 6 min"),
+        (61.2, 61.4, "about 61 s"),
+        (0.2, 200, "up to 3 min"),
+        (3600, 7200, "60 min to 2.0 h"),
+        (5400, 7200, "1.5 to 2.0 h"),
+    ],
+)
+def test_a_range_of_time_in_words(low_s: float, high_s: float, words: str) -> None:
+    assert span_words(Span(low_s, high_s)) == words

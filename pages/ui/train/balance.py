@@ -1,11 +1,11 @@
-"""The form's controls for class imbalance, and the choice of a DCGAN."""
+"""The form's controls for class imbalance: the arm, whether its original runs beside it, and the choice of a DCGAN."""
 
 from dataclasses import replace
 
 import streamlit as st
 
 from pages.ui.components import KEPT, run_name
-from pages.ui.notes import balance_note
+from pages.ui.notes import ARMS, balance_note
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import Balance, TrainConfig
 from pneumo_core.config.gan import GanConfig
@@ -28,11 +28,11 @@ def choose_balance(config: TrainConfig, index: DataIndex) -> TrainConfig:
     """
     share = st.session_state.get("gap", 100)  # Its control is below the captions that need it.
     arm: Balance = st.radio(
-        "Unequal classes",
+        "Training images",
         list(Balance),
-        format_func=lambda arm: arm.value,
+        format_func=lambda arm: ARMS[arm].capitalize() if arm is not Balance.GAN else "With DCGAN images",
         captions=[balance_note(arm, config, index, share if share in _SHARES else 100) for arm in Balance],
-        help=TERMS["balancing"],
+        help=f"The classes are of unequal size. {TERMS['balancing']}",
         key="balance",
         **KEPT,
     )
@@ -56,16 +56,30 @@ def choose_balance(config: TrainConfig, index: DataIndex) -> TrainConfig:
     return config
 
 
+def choose_pair(arm: Balance) -> bool:
+    """Whether the same runs on original images are trained beside a balancing arm's; only offered for an arm."""
+    if arm is Balance.NONE:
+        st.caption("Choose one of the other four to train a pair: original and balanced, to be compared.")
+        return False
+    words = (
+        "Each seed twice, with and without balancing, on the same split of the patients: the question of this project. "
+        "Runs that exist already are not repeated."
+    )
+    return st.toggle("As a pair: the same on original images, too", value=True, help=words, key="pair", **KEPT)
+
+
 def _gan(index: DataIndex) -> str:
     """Id of one of the data set's finished DCGANs; without any, the page ends with advice."""
-    names = {
-        view.run_id: run_name(view)
+    known = [
+        view
         for view in views()
         if isinstance(view.config, GanConfig)
         and view.state is RunState.SUCCEEDED
         and not view.problem
         and view.data.data_id == index.data_id
-    }
+    ]
+    # The published one first: it has been measured and looked at.
+    names = {view.run_id: run_name(view) for view in sorted(known, key=lambda view: not view.run.is_published)}
     if not names:
         st.info(
             "No DCGAN has been trained on these data yet. Train one in the GAN lab, under 'Train', and it appears here."

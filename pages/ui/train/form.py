@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.components import KEPT, choose_preset, seed_number, whole_number
 from pages.ui.notes import expected
-from pages.ui.train.balance import choose_balance
+from pages.ui.train.balance import choose_balance, choose_pair
 from pneumo_core.config.augment_file import read_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, FineTuneConfig, Preset, TrainConfig
 from pneumo_core.config.naming import NETWORKS
@@ -17,7 +18,7 @@ from pneumo_core.jobs.runs import Executor
 from pneumo_core.records import Architecture
 from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.settings import settings
-from pneumo_core.study import seeds
+from pneumo_core.study import MAX_RUNS, balancing_pair, seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +26,16 @@ class Choice:
     """The values of the form.
 
     Attributes:
-        configs: Runs, alike but for their seeds.
+        configs: Runs: seeds of one config, or of a pair, each original before its balanced run.
         usual: The first of them as its preset has it.
         executor: Where they are to work.
+        is_pair: Whether they are a pair.
     """
 
     configs: tuple[TrainConfig, ...]
     usual: TrainConfig
     executor: Executor
+    is_pair: bool
 
 
 def choose(index: DataIndex) -> Choice:
@@ -41,50 +44,57 @@ def choose(index: DataIndex) -> Choice:
     Raises:
         PneumoError: A value is out of its range, the setting file holds no setting, or a DCGAN does not suit the run.
     """
-    left, right = st.columns([2, 1], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
-        architecture = st.segmented_control(
-            "Network",
-            list(NETWORKS),
-            default=Architecture.BASELINE,
-            required=True,
-            format_func=NETWORKS.__getitem__,
-            key="network",
-            **KEPT,
-        )
-        captions = [f"{PRESETS[preset].summary}  \n{expected(architecture, preset, index)}" for preset in Preset]
-        preset = choose_preset("preset", captions)
+        usual = _usual(index)
     with right:
-        count = st.segmented_control(
-            "Number of seeds",
-            (1, 3, 5, 10, 20),
-            default=1,
-            required=True,
-            help="Runs that differ only in their seed. A single run says little about a procedure; five show its variation.",
-            key="seeds",
-            **KEPT,
-        )
-        seed = seed_number("Seed" if count == 1 else "First seed", "seed")
+        config = choose_balance(usual, index)
+        is_pair = choose_pair(config.balance)
+    count, first = _seeds(left)
+    usual, config = replace(usual, seed=first), replace(config, seed=first)
+    with st.expander("Advanced: epochs and augmentation"):
+        config = replace(_phases(config, usual), augment=_augmentation(usual))
+        executor = choose_executor()
+    if is_pair:
+        return Choice(balancing_pair(config, count), usual, executor, is_pair=True)
+    # After the seeds: a DCGAN determines the held-out patients of all of them.
+    return Choice(tuple(map(follow_gan, seeds(config, count))), usual, executor, is_pair=False)
+
+
+def _usual(index: DataIndex) -> TrainConfig:
+    """Network and preset, as a config of the preset."""
+    architecture = st.segmented_control(
+        "Network",
+        list(NETWORKS),
+        default=Architecture.BASELINE,
+        required=True,
+        format_func=NETWORKS.__getitem__,
+        key="network",
+        **KEPT,
+    )
+    captions = [f"{PRESETS[preset].summary}  \n{expected(architecture, preset, index)}" for preset in Preset]
+    preset = choose_preset("preset", captions)
     with st.expander(f"About the preset '{preset.value}'"):
         st.markdown("\n".join(f"- {caveat}" for caveat in PRESETS[preset].caveats_of(architecture)))
-    usual = preset_config(architecture, preset, seed=seed)
-    with st.expander("Advanced: epochs, augmentation, class imbalance"):
-        left, right = st.columns(2, gap="large")
-        with left:
-            config = replace(_phases(usual), augment=_augmentation(usual))
-        with right:
-            config = choose_balance(config, index)
-            executor = choose_executor()
-    # After the seeds: a DCGAN determines the held-out patients of all of them.
-    return Choice(tuple(map(follow_gan, seeds(config, count))), usual, executor)
+    return preset_config(architecture, preset)
 
 
-def _phases(usual: TrainConfig) -> TrainConfig:
+def _seeds(place: DeltaGenerator) -> tuple[int, int]:
+    """Number of seeds, and the first."""
+    with place.container(horizontal=True):
+        words = (
+            "Runs that differ only in their seed. A single run says little about a procedure; five show its variation."
+        )
+        count = whole_number("Number of seeds", 1, MAX_RUNS, 1, key="seeds", words=words)
+        return count, seed_number("Seed" if count == 1 else "First seed", "seed")
+
+
+def _phases(config: TrainConfig, usual: TrainConfig) -> TrainConfig:
     """Epochs, and for VGG16 feature views and fine-tuning; each preset of each network keeps its own values."""
     own = f"{usual.architecture.value} {usual.preset.value}"
     words = "Training stops earlier if the validation loss no longer decreases."
     epochs = whole_number("Most epochs", 1, 1000, usual.epochs, key=f"epochs {own}", words=words)
-    config = replace(usual, epochs=epochs)
+    config = replace(config, epochs=epochs)
     if usual.architecture is not Architecture.VGG16:
         return config
     words = TERMS["feature views"]

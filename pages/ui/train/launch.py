@@ -1,15 +1,13 @@
 """Start of the form's runs: cost, device, and the button for the state of the runs."""
 
-from collections.abc import Sequence
 from dataclasses import fields
 
 import streamlit as st
 
-from pages.ui.components import duration
+from pages.ui.notes import span_words
 from pages.ui.pictures import plain
 from pages.ui.state import may_train
 from pages.ui.train.form import Choice, choose
-from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.hardware import Hardware, training_hardware
 from pneumo_core.config.run import RunConfig, run_id
@@ -39,13 +37,14 @@ def launch_panel(index: DataIndex) -> None:
     """
     require_trainable(index)
     choice = choose(index)
-    _show_cost(choice, index)
     study = progress(choice.configs, index)
-    if len(study.members) == 1:
-        run_button(choice.configs[0], index, choice.executor)
-    else:
-        st.fragment(_show_study, run_every="3s" if study.is_live else None)(choice.configs, index)
-        _several(choice, index, study)
+    with st.container(border=True):
+        _show_cost(choice, index)
+        if len(study.members) == 1:
+            run_button(choice.configs[0], index, choice.executor)
+        else:
+            st.fragment(_show_study, run_every="3s" if study.is_live else None)(choice, index)
+            _several(choice, index, study)
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
@@ -55,8 +54,12 @@ def hardware() -> Hardware:
 
 
 def _show_cost(choice: Choice, index: DataIndex) -> None:
-    config = choice.configs[0]
-    lines = cost_lines(config, index, choice.executor, each="" if len(choice.configs) == 1 else "each ")
+    config = choice.configs[int(choice.is_pair)]
+    each = "" if len(choice.configs) == 1 else "each "
+    lines = cost_lines(config, index, choice.executor, each=each)
+    if choice.is_pair:
+        # The side on original images, which has fewer of them.
+        lines = [f"Original: {work_line(choice.configs[0], index, each=each)}", f"Balanced: {lines[0]}", *lines[1:]]
     changed = [item.name for item in fields(config) if getattr(config, item.name) != getattr(choice.usual, item.name)]
     if changed:
         lines.append(f"Different from the preset: {', '.join(changed).replace('_', ' ')}.")
@@ -67,17 +70,20 @@ def _show_cost(choice: Choice, index: DataIndex) -> None:
 
 def cost_lines(config: RunConfig, index: DataIndex, executor: Executor, *, each: str = "") -> list[str]:
     """Cost of a run, and its device."""
+    return [work_line(config, index, each=each), _where(executor)]
+
+
+def work_line(config: RunConfig, index: DataIndex, *, each: str = "") -> str:
+    """Epochs, images, time and disk of a run."""
     cost = estimate_cost(config, index)
-    source = "measured on this machine" if cost.is_measured else "typical for two cores; none measured here yet"
-    most, last = ("", "measure samples") if isinstance(config, GanConfig) else ("At most ", "predict")
+    source = "by runs on this machine" if cost.is_measured else "by published runs on two cores; none measured here yet"
+    most, last = ("", "measuring samples") if isinstance(config, GanConfig) else ("At most ", "predictions")
     disk = required_bytes(config, index)
     space = f"{disk / 1e9:.1f} GB" if disk > 1e8 else f"{disk / 1e6:.0f} MB"
-    work = (
-        f"{most}{cost.epochs} epochs of {cost.train_images:,} images: {each}about "
-        f"{duration(cost.duration_s + cost.finish_s)} ({source}), of which {duration(cost.finish_s)} to load, export and "
-        f"{last}, and up to {space} of disk."
+    return (
+        f"{most}{cost.epochs} epochs of {cost.train_images:,} images: {each}{span_words(cost.total)} ({source}), with "
+        f"loading, export and {last} ({span_words(cost.finish)}), and up to {space} of disk."
     )
-    return [work, _where(executor)]
 
 
 def _where(executor: Executor) -> str:
@@ -133,22 +139,29 @@ def _show(run_id: str) -> None:
     st.rerun()
 
 
-def _show_study(configs: Sequence[TrainConfig], index: DataIndex) -> None:
+def _show_study(choice: Choice, index: DataIndex) -> None:
     """Live progress of the runs of several seeds."""
-    study = progress(configs, index)
+    study = progress(choice.configs, index)
     states = {"succeeded": "finished"}
     counts = ", ".join(f"{count} {states.get(state, state)}" for state, count in study.states.items())
     pace = "one after another" if study.parallel == 1 else f"{study.parallel} at a time"
-    left = "" if study.is_finished else f" · about {duration(study.remaining_s)} for the rest, {pace}"
-    first, last = configs[0].seed, configs[-1].seed
-    st.progress(study.fraction, f"{len(configs)} runs, seeds {first} to {last}: {counts}{left}")
+    left = "" if study.is_finished else f" · {span_words(study.remaining)} for the rest, {pace}"
+    first, last = choice.configs[0].seed, choice.configs[-1].seed
+    chosen = f"seed {first}" if first == last else f"seeds {first} to {last}"
+    st.progress(study.fraction, f"{len(study.members)} runs, {chosen}: {counts}{left}")
 
 
 def _several(choice: Choice, index: DataIndex, study: Study) -> None:
-    """The button of several runs: start what is new and resume what stopped."""
+    """The button of several runs: start what is new and resume what stopped, or compare what is finished."""
     missing = [member for member in study.members if member.view is None or member.view.is_resumable]
-    if not missing:
-        st.success("All are trained." if study.is_finished else "All are trained or in progress: see 'Runs'.")
+    if study.is_finished:
+        st.success("All are trained.")
+        if choice.is_pair and st.button("Open the pair in Compare", type="primary", icon=":material/compare_arrows:"):
+            a, b = study.sides
+            st.switch_page("pages/compare.py", query_params={"a": ",".join(a), "b": ",".join(b)})
+    elif not missing:
+        later = " Once they are trained, the button to compare them appears here." if choice.is_pair else ""
+        st.info(f"All are trained or in progress.{later}")
     elif not may_train():
         st.info(_HERE)
     else:
@@ -159,4 +172,4 @@ def _several(choice: Choice, index: DataIndex, study: Study) -> None:
             for number, member in enumerate(missing, start=1):
                 submit(member.config, index, executor=choice.executor)
                 bar.progress(number / len(missing), f"Started {number} of {len(missing)}")
-            _show(missing[0].run_id)
+            st.rerun()  # Their card is on top of the page.

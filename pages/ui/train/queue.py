@@ -1,28 +1,32 @@
-"""Working and waiting runs, in order, with a button to cancel each."""
+"""What is going on, on top of the page: the runs that work, each as a card, and those that wait for their turn."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
 from pages.ui.components import gan_link, run_name, show_error
-from pages.ui.pictures import plain
 from pages.ui.state import may_train
-from pages.ui.train.runs import stage
+from pages.ui.train.runs import run_card
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, cancel, queue_places, views
-from pneumo_core.runs.status import read_events
 
 _SHOWN = 20
 
 
-def queue_panel(known: Sequence[RunView], shown: str | None) -> None:
+def on_top(known: Sequence[RunView]) -> list[RunView]:
+    """The live runs that have a card: those that work, or else the first that waits."""
+    places = queue_places(known)
+    working = [item for item in reversed(known) if item.state.is_live and item.run_id not in places]
+    return working or [item for item in known if places.get(item.run_id) == 1]
+
+
+def live_panel(known: Sequence[RunView]) -> None:
     """The live runs, redrawn every two seconds; when a state changes, the whole page is redrawn once.
 
     Args:
         known: Every run.
-        shown: The run whose own panel the page has: if it is the only live one, there is no queue to show.
     """
-    if {item.run_id for item in known if item.state.is_live} <= {shown}:
+    if not any(item.state.is_live for item in known):
         return
     drawn = {item.run_id: item.state for item in known}
 
@@ -37,39 +41,40 @@ def queue_panel(known: Sequence[RunView], shown: str | None) -> None:
             return
         st.rerun()
 
-    st.subheader("Queue")
     st.fragment(panel, run_every="2s")()
 
 
 def _draw(known: Sequence[RunView]) -> None:
+    cards = on_top(known)
+    for item in cards:
+        with st.container(border=True):
+            run_card(item)
     places = queue_places(known)
-    working = [item for item in reversed(known) if item.state.is_live and item.run_id not in places]
+    shown = {item.run_id for item in cards}
     waiting = sorted((item for item in known if item.run_id in places), key=lambda item: places[item.run_id])
-    with st.container(border=True):
-        for item in [*working, *waiting][:_SHOWN]:
-            _row(item, places.get(item.run_id))
-        if (more := len(working) + len(waiting) - _SHOWN) > 0:
+    behind = [item for item in waiting if item.run_id not in shown]
+    if not behind:
+        return
+    with st.expander(f"{len(behind)} {'run waits' if len(behind) == 1 else 'runs wait'}"):
+        for item in behind[:_SHOWN]:
+            _row(item, places[item.run_id])
+        if (more := len(behind) - _SHOWN) > 0:
             st.caption(f"and {more} more that wait behind these.")
         to_cancel = [item for item in waiting if not item.run.cancel.exists()]
         if len(to_cancel) > 1 and may_train() and st.button(f"Cancel all {len(to_cancel)} that wait", key="cancel_all"):
             _cancel(to_cancel)
 
 
-def _row(item: RunView, place: int | None) -> None:
+def _row(item: RunView, place: int) -> None:
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{run_name(item)}**  \n{plain(_words(item, place))}", width="stretch")
+        words = "waits: next" if place == 1 else f"waits: place {place}"
+        st.markdown(f"**{run_name(item)}**  \n{words}", width="stretch")
         if item.is_gan:
             gan_link(item, "GAN lab")
         if item.run.cancel.exists():
-            st.button("Cancelling…", disabled=True, key=f"cancelling {item.run_id}")
-        elif may_train() and st.button("Cancel", key=f"cancel {item.run_id}"):
+            st.button("Cancelling…", disabled=True, key=f"cancelling waiting {item.run_id}")
+        elif may_train() and st.button("Cancel", key=f"cancel waiting {item.run_id}"):
             _cancel([item])
-
-
-def _words(item: RunView, place: int | None) -> str:
-    if place is not None:
-        return "waits: next" if place == 1 else f"waits: place {place}"
-    return stage(item, read_events(item.run))[1]
 
 
 def _cancel(items: Sequence[RunView]) -> None:

@@ -7,21 +7,16 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.charts import history
-from pages.ui.components import (
-    STATE_COLORS,
-    caveats,
-    duration,
-    gan_link,
-    run_name,
-    show_error,
-)
+from pages.ui.components import STATE_COLORS, caveats, gan_link, run_name, show_error
+from pages.ui.notes import span_words
 from pages.ui.run_parts import show_batch, show_facts, show_files
 from pages.ui.state import may_train
+from pages.ui.train.result import show_result
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import setting_name
 from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.curves import event_number
-from pneumo_core.jobs.remaining import remaining_s
+from pneumo_core.jobs.remaining import remaining
 from pneumo_core.jobs.runs import RunView, cancel, queue_places, resume, view, views
 from pneumo_core.records import RunState
 from pneumo_core.runs.status import read_events
@@ -76,7 +71,9 @@ def run_panel(run_id: str, curves: Curves | None = None) -> None:
     def panel() -> None:
         try:
             item = view(run_id)
-            _draw(item, curves or (_link if item.is_gan else _history))
+            with st.container(border=True):
+                run_card(item, curves)
+            run_details(item)
         except PneumoError as error:
             show_error(error)
             return
@@ -102,8 +99,8 @@ def stage(item: RunView, events: Sequence[Mapping[str, Any]]) -> tuple[float, st
         done, total, speed = (event_number(last, name) for name in ("done", "total", "images_per_s"))
         fraction = done / total if done is not None and total and 0 <= done <= total else 0.0
         words = status.message + (f" · {speed:,.0f} images/s" if speed and speed > 0 else "")
-    left_s = remaining_s(item)
-    return fraction, words + (f" · at most {duration(left_s)} left" if left_s else "")
+    left = remaining(item)
+    return fraction, words + (f" · {span_words(left)} of training left" if left and left.high_s else "")
 
 
 def _link(item: RunView, _events: Sequence[Mapping[str, Any]]) -> None:
@@ -119,8 +116,9 @@ def _history(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
         st.caption("Curves appear after the first epoch.")
 
 
-def _draw(item: RunView, curves: Curves) -> None:
-    st.markdown(f"#### {run_name(item)} :{STATE_COLORS[item.state]}-badge[{item.state.value}]")
+def run_card(item: RunView, curves: Curves | None = None) -> None:
+    """A run's state with its progress, what can be done with it, its result and its curves."""
+    st.markdown(f"### {run_name(item)} :{STATE_COLORS[item.state]}-badge[{item.state.value}]")
     if item.problem:
         show_error(item.problem)
     events = read_events(item.run)
@@ -135,30 +133,30 @@ def _draw(item: RunView, curves: Curves) -> None:
         show_error(item.status.error or "The run failed without an error message; its log is below.")
     elif item.state is RunState.INTERRUPTED:
         st.warning("The worker was stopped from outside. Resume continues from the last saved epoch.")
+    if item.state is RunState.SUCCEEDED and not item.is_gan:
+        show_result(item)
     _actions(item)
-    curves(item, events)
+    (curves or (_link if item.is_gan else _history))(item, events)
     if item.state is RunState.RUNNING and events and events[-1].get("kind") == "batch":
         show_batch(events[-1])
-    if item.state is RunState.SUCCEEDED and not item.problem:
-        show_facts(item)
+
+
+def run_details(item: RunView) -> None:
+    """What a run's figures must be read with, its device, and its files."""
     caveats(item)
+    if item.state is RunState.SUCCEEDED and not item.problem:
+        with st.expander("Device, precision and duration"):
+            show_facts(item)
     show_files(item)
 
 
 def _actions(item: RunView) -> None:
-    if item.state is RunState.SUCCEEDED:
-        if item.is_gan:
-            return
-        with st.container(horizontal=True):
-            st.page_link("pages/evaluate.py", label="Evaluate it", query_params={"run": item.run_id})
-            st.page_link("pages/predict.py", label="Classify an X-ray with it", query_params={"run": item.run_id})
-        return
-    if not may_train():
+    if item.state is RunState.SUCCEEDED or not may_train():
         return
     try:
         if item.state.is_live and item.run.cancel.exists():
-            st.button("Cancelling…", disabled=True, key="cancelling")
-        elif item.state.is_live and st.button("Cancel", key="cancel"):
+            st.button("Cancelling…", disabled=True, key=f"cancelling {item.run_id}")
+        elif item.state.is_live and st.button("Cancel", key=f"cancel {item.run_id}"):
             cancel(item.run_id)
             st.rerun()
         elif item.is_resumable and st.button("Resume", type="primary", key="resume"):
