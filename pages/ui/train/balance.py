@@ -65,7 +65,7 @@ def choose_pair(arm: Balance) -> bool:
         "Each seed twice, with and without balancing, on the same split of the patients: the question of this project. "
         "Runs that exist already are not repeated."
     )
-    return st.toggle("As a pair: the same on original images, too", value=True, help=words, key="pair", **KEPT)
+    return st.toggle("As a pair with the original", value=True, help=words, key="pair", **KEPT)
 
 
 def _gan(index: DataIndex) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.components import KEPT, choose_preset, seed_number, whole_number
 from pages.ui.notes import expected
@@ -44,13 +43,13 @@ def choose(index: DataIndex) -> Choice:
     Raises:
         PneumoError: A value is out of its range, the setting file holds no setting, or a DCGAN does not suit the run.
     """
-    left, right = st.columns(2, gap="large")
-    with left:
+    grid = st.grid(2, min_column_width=300, gap=("small", "medium"))
+    with grid.cell():
         usual = _usual(index)
-    with right:
+    with grid.cell():
         config = choose_balance(usual, index)
         is_pair = choose_pair(config.balance)
-    count, first = _seeds(left)
+    count, first = _seeds()
     usual, config = replace(usual, seed=first), replace(config, seed=first)
     with st.expander("Advanced: epochs and augmentation"):
         config = replace(_phases(config, usual), augment=_augmentation(usual))
@@ -79,9 +78,9 @@ def _usual(index: DataIndex) -> TrainConfig:
     return preset_config(architecture, preset)
 
 
-def _seeds(place: DeltaGenerator) -> tuple[int, int]:
+def _seeds() -> tuple[int, int]:
     """Number of seeds, and the first."""
-    with place.container(horizontal=True):
+    with st.container(horizontal=True):
         words = (
             "Runs that differ only in their seed. A single run says little about a procedure; five show its variation."
         )

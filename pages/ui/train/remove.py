@@ -34,6 +34,8 @@ def delete_button(item: RunView) -> None:
 
 @st.dialog("Delete this run?")
 def _ask(item: RunView) -> None:
+    if _OUTCOME in st.session_state:
+        st.rerun()  # The page says it.
     try:
         found = deletion(item.run_id)
     except PneumoError as error:
@@ -42,8 +44,8 @@ def _ask(item: RunView) -> None:
     st.markdown(f"**{run_name(item)}**  \n{plain(item.run_id)}, {found.size_bytes / 1e6:,.1f} MB of disk.")
     _say_references(found)
     with st.container(horizontal=True):
-        is_over = st.button("Delete", type="primary", key="delete_now", on_click=_delete, args=(item,))
-        if st.button("Keep it", key="delete_not") or is_over:
+        st.button("Delete", type="primary", key="delete_now", on_click=_delete, args=(item,))
+        if st.button("Keep it", key="delete_not"):
             st.rerun()
 
 
