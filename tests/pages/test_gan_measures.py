@@ -331,7 +331,7 @@ def test_the_form_tells_the_cost_and_finds_what_is_trained(finished_gan: RunDire
     page.segmented_control(key="gan_label").set_value(Label.PNEUMONIA).run()
     assert not page.exception
     assert "120 epochs of" in texts(page)
-    assert "to load, export and measure samples" in texts(page)
+    assert "with loading, export and measuring samples" in texts(page)
     assert "It runs on the CPU" in texts(page)
     assert "Already trained" in texts(page)
     page.number_input(key="gan_seed").set_value(1).run()
@@ -431,7 +431,7 @@ def test_the_runs_table_and_the_queue_list_it_with_a_link(finished_gan: RunDirec
     assert table.loc[finished_gan.run_id, "setting"] == "quick · PNEUMONIA"
     assert table.loc[asked.run_id, "seed"] == 3
     assert "DCGAN · quick · seed 3" in texts(page)
-    assert ("GAN lab", "gan", f"run={asked.run_id}&show=Train") in links(page)
+    assert ("Open it in the GAN lab", "gan", f"run={asked.run_id}&show=Train") in links(page)
     page = opened("train", run=finished_gan.run_id)
     assert not page.exception
     assert ("Open it in the GAN lab", "gan", f"run={finished_gan.run_id}") in links(page)
@@ -529,6 +529,7 @@ def test_a_share_of_the_gap_counts_for_every_arm_that_adds_images(index: DataInd
     finished(config, index)
     page = arm(opened("train"), Balance.OVERSAMPLE)
     assert "Already trained" not in texts(page)
+    page.toggle(key="pair").set_value(False)
     page.segmented_control(key="gap").set_value(50).run()
     assert not page.exception
     assert "Already trained" in texts(page)
