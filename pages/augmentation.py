@@ -53,7 +53,7 @@ def own_setting(sample: Sample, seed: int) -> None:
         with sides.cell():
             config = choose_setting()
         with sides.cell():
-            st.subheader(f"Your settings ({augmentation_name(config)})", anchor=False)
+            st.header(f"Your settings ({augmentation_name(config)})", anchor=False)
             show_preview(config, sample, seed)
         show_verdicts(config)
         show_gray_levels("your setting", config, sample, seed)
@@ -65,7 +65,7 @@ def preset(name: str, sample: Sample, seed: int) -> None:
     """What a preset changes, beside its effect."""
     sides = st.grid(2, min_column_width=_NARROWEST, gap="small")
     with sides.cell():
-        st.subheader(PRESETS[name], anchor=False)
+        st.header(PRESETS[name], anchor=False)
         show_verdicts(AUGMENTATIONS[name])
     with sides.cell():
         show_preview(AUGMENTATIONS[name], sample, seed)

@@ -40,7 +40,7 @@ with shown_errors():
         match shown:
             case "Figures":
                 figures(report, split)
-                st.subheader("Operating point")
+                st.header("Operating point")
                 operating_point(report, split)
             case "Right and wrong calls":
                 from pages.ui.evaluate.charts import calls
@@ -64,7 +64,7 @@ with shown_errors():
                 from pages.ui.evaluate.mistakes import downloads, predictions_of
 
                 downloads(view, predictions_of(view, report), report, split)
-                st.subheader("Details of the run")
+                st.header("Details of the run")
                 show_rows(facts(view))
-                st.subheader("Methods")
+                st.header("Methods")
                 st.markdown(report.methods)

@@ -42,7 +42,7 @@ with shown_errors():
                 if shown:
                     chosen_panel(shown, known)
                 if known:
-                    st.subheader("All runs")
+                    st.header("All runs")
                     runs_table(known)
                 else:
                     st.info("No run yet. Start one under 'New run': the quick preset takes about a minute.")

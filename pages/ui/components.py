@@ -49,8 +49,8 @@ def show_error(error: PneumoError | str) -> None:
     st.error(error_text(error))
 
 
-def bad_link(what: str, requested: str, there: str, *, button: str, names: Sequence[str]) -> NoReturn:
-    """Answer an address that names what is not there: what was requested, what is there, and a button; ends the page.
+def not_there(what: str, requested: str, there: str, *, button: str, names: Sequence[str]) -> None:
+    """Answer an address that names what is not there: what was requested, what is there, and a button.
 
     Args:
         what: Kind of what is missing, such as ``finished run``.
@@ -61,13 +61,19 @@ def bad_link(what: str, requested: str, there: str, *, button: str, names: Seque
     """
     st.warning(plain(f"There is no {what} {requested[:60]!r}. {there}"), icon=":material/link_off:")
     st.button(button, type="primary", key=f"instead of {what}", on_click=_forget, args=(tuple(names),))
+
+
+def bad_link(what: str, requested: str, there: str, *, button: str, names: Sequence[str]) -> NoReturn:
+    """The same, and the page ends there: see `not_there`."""
+    not_there(what, requested, there, button=button, names=names)
     st.stop()
 
 
 def _forget(names: Sequence[str]) -> None:
     for name in names:
         st.query_params.pop(name, None)
-        st.session_state.pop(f"chosen_{name}", None)
+        for key in (f"chosen_{name}", f"compared_{name}"):
+            st.session_state.pop(key, None)
 
 
 @contextmanager

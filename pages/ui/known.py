@@ -36,7 +36,7 @@ def official_counts() -> pd.DataFrame:
 
 def show_official_counts() -> None:
     """The report's data set as a table."""
-    st.subheader("The report's data set")
+    st.header("The report's data set")
     # Plain tables: they appear with the page, before the browser has loaded the library for sortable tables.
     st.table(official_counts(), hide_index=True, alt="Images of the report's data set per split")
     st.caption(
@@ -60,7 +60,7 @@ def show_preset_results() -> None:
         }
         for (architecture, preset), known in EXPECTED.items()
     ]
-    st.subheader("Results of each preset on the X-rays")
+    st.header("Results of each preset on the X-rays")
     st.table(pd.DataFrame(rows), hide_index=True, alt="Results of each preset on the X-rays")
     machine = next(iter(EXPECTED.values())).machine
     st.caption(
@@ -81,7 +81,7 @@ def show_phantom_sample() -> None:
     """The first phantoms as pictures."""
     labels, images = phantom_sample()
     labels, images = labels[:8], images[:8]
-    st.subheader("The first phantoms")
+    st.header("The first phantoms")
     grid = st.grid(len(images), min_column_width=110, gap="xsmall")
     for number, (label, pixels) in enumerate(zip(labels, images, strict=True), start=1):
         grid.image(pixels, caption=label.name, width="stretch", alt=f"Phantom {number}, {label.name}")

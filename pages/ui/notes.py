@@ -9,15 +9,6 @@ from pneumo_core.jobs.speed import Span
 from pneumo_core.records import Architecture, Label, Split
 from pneumo_core.reference import EXPECTED
 
-ARMS = {
-    Balance.NONE: "original",
-    Balance.CLASS_WEIGHT: "class weights",
-    Balance.OVERSAMPLE: "oversampled",
-    Balance.CLASSICAL: "classical augmentation",
-    Balance.GAN: "with DCGAN images",
-}
-"""The balancing arms in words: what a network is trained on."""
-
 
 def span_words(span: Span) -> str:
     """A range of time: ``40 s to 6 min``, ``2 to 6 min``, ``up to 3 min``; about one time if both ends are written alike."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pneumo_core.config.classifier import Balance, TrainConfig
+from pneumo_core.config.naming import arm_name
 from pneumo_core.errors import RunError, StoreError
 from pneumo_core.jobs.clean import REMOVED_PREFIX, remove_folder, size_of
 from pneumo_core.jobs.views import RunView, view_of, views
@@ -135,8 +136,7 @@ def _references(found: RunView, known: Iterable[RunView]) -> Iterator[Reference]
         elif other.is_gan and _names(_content(other.run.measures).get("classifier"), found.run_id):
             yield Reference(other.run_id, "has samples that it scored")
         elif settings and settings == _study_of(other) and isinstance(other.config, TrainConfig):
-            arm = "original images" if other.config.balance is Balance.NONE else f"balance {other.config.balance.value}"
-            yield Reference(other.run_id, f"is of the same study: seed {other.config.seed}, {arm}")
+            yield Reference(other.run_id, f"is of the same study: seed {other.config.seed}, {arm_name(other.config)}")
 
 
 def _study_of(found: RunView) -> tuple[TrainConfig, str] | None:

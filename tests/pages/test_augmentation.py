@@ -81,7 +81,7 @@ def assert_notes(at: AppTest, *configs: AugmentConfig) -> None:
 
 
 def said(at: AppTest) -> str:
-    kinds = ("error", "info", "success", "subheader", "caption")
+    kinds = ("error", "info", "success", "header", "caption")
     return "\n".join(str(item.value).replace("\\", "") for kind in kinds for item in at.get(kind))
 
 
@@ -102,7 +102,7 @@ def test_the_own_setting_is_open_first_and_starts_with_nothing() -> None:
     at = page()
     assert not at.error
     assert [tab.label for tab in at.tabs] == ["My own", "Report", "Sound"]
-    assert [item.value for item in at.subheader] == ["Your settings (none)"]
+    assert [item.value for item in at.header] == ["Your settings (none)"]
     assert notes(at) == []
     assert setting(at) == AUGMENTATIONS["none"]
     assert "Nothing is changed" in said(at)
@@ -117,7 +117,7 @@ def test_the_own_setting_is_open_first_and_starts_with_nothing() -> None:
 def test_each_preset_has_a_tab_with_its_verdicts_and_pictures(tab: str, title: str, name: str) -> None:
     at = page(setting=tab)
     assert not at.error
-    assert [item.value for item in at.subheader] == [title]
+    assert [item.value for item in at.header] == [title]
     assert_notes(at, AUGMENTATIONS[name])
     assert len(own(at)) == PICTURES
     assert not at.slider

@@ -35,7 +35,7 @@ def test_with_nothing_connected_it_tells_the_three_findings() -> None:
     assert not page.exception
     assert not page.error
     said = cards(findings(), recommended().classifier)
-    assert [heading.value for heading in page.subheader][:3] == [card.title for card in said]
+    assert [heading.value for heading in page.header][:3] == [card.title for card in said]
     assert [metric.value for metric in page.metric][:3] == [card.value for card in said]
     captions = plain("\n".join(caption.value for caption in page.caption))
     for card in said:

@@ -456,7 +456,7 @@ def test_a_run_that_ended_before_the_click_spares_none_of_the_others(index: Data
 def test_the_only_run_that_works_has_no_queue_but_its_own_panel(index: DataIndex, alive: ExitStack) -> None:
     run = working(BASELINE, index, alive)
     page = opened(run=run.run_id)
-    assert [heading.value for heading in page.subheader] == ["All runs"]
+    assert [heading.value for heading in page.header] == ["All runs"]
     assert "Next in the queue" in texts(page)
     press(page, "Cancel")
     assert run.cancel.exists()

@@ -58,7 +58,7 @@ def curves_panel(comparison: Comparison) -> None:
     chart(
         reliability_overlay(comparison), reliability_points(comparison), title="Calibration", where=here, caption=words
     )
-    st.subheader("Training histories")
+    st.header("Training histories")
     pair = pick_pair(comparison, "histories")
     events = read_events(find_run(pair.a)), read_events(find_run(pair.b))
     table = history_points(*events)

@@ -113,7 +113,7 @@ def own_figures(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> None:
 def figures_panel(comparison: Comparison) -> None:
     """Tables of both sides in the report's layout; folded, all figures and the tests."""
     here = where(comparison)
-    st.subheader("Confusion matrices")
+    st.header("Confusion matrices")
     _classification(comparison)
     several = len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1
     if several:

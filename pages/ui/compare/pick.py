@@ -6,11 +6,10 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui.components import pick_split, show_error
+from pages.ui.components import bad_link, pick_split
 from pages.ui.places import beside
-from pneumo_core.errors import RunError
 from pneumo_core.evaluation.comparison import Comparison, Pair
-from pneumo_core.inference.compared import Group, balanced_pairs, groups, side_ids
+from pneumo_core.inference.compared import Group, balanced_pairs, groups
 from pneumo_core.records import Split
 
 Ids = tuple[str, ...]
@@ -58,13 +57,7 @@ def pick_sides(lists: DeltaGenerator, row: DeltaGenerator) -> tuple[Ids, Ids]:
         st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")
         st.stop()
     known = options(found)
-    try:
-        sides = [_requested(known, name) or fallback for name, fallback in zip(("a", "b"), usual, strict=True)]
-    except RunError as error:
-        # The address is kept, so that a mistyped link can be corrected there.
-        show_error(error)
-        st.button("Show the default comparison", on_click=_forget, key="usual")
-        st.stop()
+    sides = [_requested(known, name) or fallback for name, fallback in zip(("a", "b"), usual, strict=True)]
     if sides[0] == sides[1]:
         sides[1] = next(side for side in usual if side != sides[0])
     with lists:
@@ -116,28 +109,20 @@ def _remember(name: str) -> None:
     st.query_params[name] = ",".join(st.session_state[f"side_{name}"])
 
 
-def _forget() -> None:
-    for name in ("a", "b"):
-        st.query_params.pop(name, None)
-        st.session_state.pop(f"compared_{name}", None)
-
-
 def _requested(known: dict[Ids, str], name: str) -> Ids | None:
     """The side in the address; a group that is given run by run is added to the options.
 
-    Raises:
-        RunError: It names no run, or one that is not known.
+    Ends the page where it names no run, or one that is not known.
     """
     text = st.query_params.get(name) or st.session_state.get(f"compared_{name}")
     if not text:
         return None
-    ids = side_ids(text)
+    # The same id twice is one run.
+    ids = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     single = {run_id for side in known for run_id in side}
-    if unknown := [run_id for run_id in ids if run_id not in single]:
-        raise RunError(
-            f"{name} in the address must name finished classifiers. Received: {unknown[0]!r:.80}, which is none; correct the "
-            "address or show the default comparison"
-        )
+    if unknown := [run_id for run_id in ids or (text,) if run_id not in single]:
+        there = f"There are {len(single)} runs to compare; the address has it as {name}."
+        bad_link("finished classifier", unknown[0], there, button="Show the usual comparison", names=["a", "b"])
     match = next((side for side in known if set(side) == set(ids)), None)
     if match is None:
         known[ids] = f"{len(ids)} runs: {', '.join(run_id[-6:] for run_id in ids)}"

@@ -33,7 +33,7 @@ def connect_panel(current: DataIndex | None) -> None:
             "This server does not accept other data: PNEUMO_ALLOW_TRAINING is 0. Clone the project and run it on your own "
             "machine to work on your own X-rays."
         )
-    st.subheader("Kaggle's data set", anchor=False)
+    st.header("Kaggle's data set", anchor=False)
     st.caption(
         "The report's data: 5,856 chest X-rays of children (Kermany et al. 2018, CC BY 4.0). What is connected here is used on "
         "all pages, by all users of this server."

@@ -113,7 +113,7 @@ def show_summary(index: DataIndex) -> None:
 
 def _show_findings(index: DataIndex, findings: Sequence[Finding]) -> None:
     """The findings in the audit's order, and where nothing is wrong, that."""
-    st.subheader("Can figures from these images be trusted?", anchor=False)
+    st.header("Can figures from these images be trusted?", anchor=False)
     severe = [finding for finding in findings if finding.severity is Severity.MISLEADING]
     for finding in severe:
         st.warning(f"{finding.message} {finding.consequence}".strip(), icon=":material/warning:")
@@ -129,7 +129,7 @@ def _show_findings(index: DataIndex, findings: Sequence[Finding]) -> None:
 
 
 def _show_counts(table: pd.DataFrame, counts: pd.DataFrame, unreadable: int) -> None:
-    st.subheader("Images by split, class and subtype", anchor=False)
+    st.header("Images by split, class and subtype", anchor=False)
     totals = (
         ("Images", len(table), "Files that could be read."),
         ("Patients", table["patient_id"].nunique(), TERMS["patient"]),

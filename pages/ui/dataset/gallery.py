@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 import streamlit as st
 
+from pages.ui.components import not_there
 from pages.ui.dataset.filters import chosen_filters, matching
 from pages.ui.pictures import picture, plain, thumbnail
 from pages.ui.table import download
@@ -47,11 +48,8 @@ def _show_detail(index: DataIndex, found: pd.DataFrame, requested: str) -> None:
     # Only files in the index are opened, whatever the address holds.
     rows = index.table[index.table["image_id"] == requested]
     if rows.empty:
-        received = repr(requested if len(requested) <= 100 else f"{requested[:100]}…")
-        st.error(
-            "The address must name an image of the connected data set. Received: "
-            f"{plain(f'image={received}')}; go back to the grid and choose one."
-        )
+        there = f"The connected data set has {len(index.table):,} images."
+        not_there("image", requested, there, button="Show all images", names=["image"])
         return
     record = records(rows)[0]
     left, right = st.columns([3, 2], gap="large")
@@ -65,10 +63,10 @@ def _show_detail(index: DataIndex, found: pd.DataFrame, requested: str) -> None:
         st.table(_facts(record), hide_header=True, hide_index=True, alt="Record of the image")
         st.caption("SHA-256 of the file")
         st.code(record.sha256, language=None, wrap_lines=True)
-    st.subheader("Other images of this patient")
+    st.header("Other images of this patient")
     _related(index, record, "patient_id", "None: the file names give this patient one image.")
     if (index.table["sha256"] == record.sha256).sum() > 1:
-        st.subheader("Byte-identical copies")
+        st.header("Byte-identical copies")
         _related(index, record, "sha256", "")
 
 

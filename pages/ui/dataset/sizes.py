@@ -34,7 +34,7 @@ def show_sizes(index: DataIndex) -> None:
 
 
 def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
-    st.subheader("Can the classes be told apart by the files alone?", anchor=False)
+    st.header("Can the classes be told apart by the files alone?", anchor=False)
     found = giveaways(data_id, chosen, table)
     telling = [
         (estimate, name) for name, _, estimate in found if isinstance(estimate, Estimate) and estimate.low > _TELLING
@@ -66,7 +66,7 @@ def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
 
 
 def _show_distribution(table: pd.DataFrame, where: str) -> None:
-    st.subheader("Distribution by class", anchor=False)
+    st.header("Distribution by class", anchor=False)
     values = features(table)
     feature = st.selectbox("Feature", list(values), key="feature", bind="query-params")
     numbers = {label: values[feature][table["label"] == label].to_numpy(dtype=np.float64) for label in Label}

@@ -53,7 +53,7 @@ def copies_panel(run: RunDirectory, index: DataIndex | None) -> None:
         return
     _share(found)
     _distances(found, report, space, gan_run_config(run).label)
-    st.subheader("Nearest pairs", anchor=False)
+    st.header("Nearest pairs", anchor=False)
     _pairs(run, index, measures, nearest_pairs(found))
 
 

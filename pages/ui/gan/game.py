@@ -117,7 +117,7 @@ def game_panel(run: RunDirectory, index: DataIndex | None) -> None:
 
 def _before(run: RunDirectory, key: str, n_real: int) -> None:
     config = gan_run_config(run)
-    st.subheader("Which is real?")
+    st.header("Which is real?")
     st.markdown(
         f"Each round shows one image: one of the {n_real:,} real training images of class {config.label.name} that the DCGAN "
         "was trained on, or a new generated one, with equal probability. Both are "
@@ -174,7 +174,7 @@ def _controls(key: str, game: Game) -> None:
 
 def _after(run: RunDirectory, key: str, game: Game, real: NDArray[np.uint8]) -> None:
     _feedback(game.answers)
-    st.subheader("Result", anchor=False)
+    st.header("Result", anchor=False)
     st.markdown(verdict(game.answers))
     st.table(error_table(game.answers), hide_index=True, alt="Mistakes by kind")
     if back := game.shown - len(game.answers):
@@ -185,7 +185,7 @@ def _after(run: RunDirectory, key: str, game: Game, real: NDArray[np.uint8]) -> 
 
 def _pictures(run: RunDirectory, game: Game, real: NDArray[np.uint8]) -> None:
     """Which picture was which, in the order of the rounds."""
-    st.subheader("Which picture was which", anchor=False)
+    st.header("Which picture was which", anchor=False)
     grid = st.grid(8, min_column_width=110, gap="small")
     for number, answer in enumerate(game.answers, start=1):
         shown = _image(run, game, answer.image, real, is_generated=answer.is_generated)

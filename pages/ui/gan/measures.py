@@ -49,7 +49,7 @@ def measures_panel(run: RunDirectory) -> None:
     said = plain(unbroken(f"The check for collapse {verdict}: {collapse.reason}."))
     (st.success if collapse.passes else st.error)(said)
     table = measures_table(run.run_id, report, measures.real_called_pneumonia)
-    st.subheader("Every measure", anchor=False)
+    st.header("Every measure", anchor=False)
     texts = text_frame(table).map(lambda text: plain(unbroken(text)))
     meaning = texts.columns[-1]
     st.table(texts.drop(columns=meaning), hide_index=True, alt=f"{table.caption}; feature space {space}")
@@ -101,7 +101,7 @@ def _space(features: FeatureMeasures | NotApplicable) -> str:
 
 
 def _classifier(measures: GanMeasures) -> None:
-    st.subheader("A classifier's view", anchor=False)
+    st.header("A classifier's view", anchor=False)
     ours, theirs = measures.report.called_pneumonia, measures.real_called_pneumonia
     if isinstance(ours, NotApplicable):
         st.info(f"Not applicable: {ours.reason}.")

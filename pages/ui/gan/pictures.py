@@ -7,8 +7,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.cached import learned_of, loaded_generator, samples_of
+from pages.ui.error_text import without_folders
 from pages.ui.pictures import plain
-from pages.ui.places import without_folders
 from pages.ui.state import needed_index
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.source import default_folder

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from pages.ui.components import STATE_COLORS, run_name
+from pages.ui.components import STATE_COLORS, bad_link, run_name
 from pages.ui.pictures import plain
 from pneumo_core.data.gan_arm import collapse_of
 from pneumo_core.data.index import DataIndex
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.records import RunState
 from pneumo_core.runs.files import is_there
+from pneumo_core.runs.recommended import recommended
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory
 
@@ -25,10 +26,8 @@ def choose_gan(index: DataIndex | None) -> RunView | None:
     known = {item.run_id: item for item in views() if item.is_gan}
     requested = st.query_params.get("run")
     if requested is not None and requested not in known:
-        st.warning(
-            plain(f"There is no DCGAN run {requested!r}. The list shows all DCGANs; classifiers are under Train.")
-        )
-        requested = None
+        there = f"There {'is one' if len(known) == 1 else f'are {len(known)}'}; classifiers are under Train."
+        bad_link("DCGAN run", requested, there, button="Open the usual one", names=["run"])
     if not known:
         return None
     usual = min(known, key=lambda name: _rank(known[name], index))
@@ -59,7 +58,7 @@ def is_finished(run: RunDirectory, what: str) -> bool:
     return finished
 
 
-def _rank(item: RunView, index: DataIndex | None) -> tuple[bool, bool, bool]:
-    """Order: finished before unfinished, then the connected data set's own, then X-rays before phantoms, then the newest."""
+def _rank(item: RunView, index: DataIndex | None) -> tuple[bool, ...]:
+    """Order: the recommended one, finished ones, those of the connected data set, those of X-rays, the newest."""
     is_other = index is None or item.data.data_id != index.data_id
-    return item.state is not RunState.SUCCEEDED, is_other, item.data.is_phantom
+    return item.run_id != recommended().dcgan, item.state is not RunState.SUCCEEDED, is_other, item.data.is_phantom

@@ -31,7 +31,7 @@ from pneumo_core.runs.store import RunDirectory
 
 def train_panel(index: DataIndex) -> None:
     """The form of a new DCGAN, its cost, and the button that starts, resumes, follows or opens it."""
-    st.subheader("New DCGAN")
+    st.header("New DCGAN")
     try:
         config = _choose(index)
         require_learnable(index, config)
@@ -44,7 +44,7 @@ def train_panel(index: DataIndex) -> None:
 
 def live_panel(run_id: str) -> None:
     """A DCGAN's run, live while it works: progress, curves, and samples."""
-    st.subheader("The chosen DCGAN")
+    st.header("The chosen DCGAN")
     run_panel(run_id, _curves)
 
 

@@ -67,7 +67,7 @@ def _links(found: Findings) -> tuple[_Link, ...]:
 
 
 def _show_card(card: Card, link: _Link) -> None:
-    st.subheader(card.title, anchor=False)
+    st.header(card.title, anchor=False)
     st.metric(card.title, card.value, label_visibility="collapsed")
     st.caption(plain(f"95 % interval {card.interval}; {card.words}. {card.note}"))
     figure = forest_figure(card.marks, title=link.axis, zero=link.zero, compact=True)

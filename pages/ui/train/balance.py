@@ -5,16 +5,18 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.ui.components import KEPT, run_name
-from pages.ui.notes import ARMS, balance_note
+from pages.ui.notes import balance_note
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import Balance, TrainConfig
 from pneumo_core.config.gan import GanConfig
+from pneumo_core.config.naming import ARMS
 from pneumo_core.data.gan_arm import collapse_of, follow_gan, require_gan
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.jobs.runs import views
 from pneumo_core.records import RunState
 from pneumo_core.reporting.glossary import TERMS
+from pneumo_core.runs.recommended import recommended
 from pneumo_core.runs.store import find_run
 
 _SHARES = (25, 50, 100)  # Percentages of the gap between the classes.
@@ -78,8 +80,8 @@ def _gan(index: DataIndex) -> str:
         and not view.problem
         and view.data.data_id == index.data_id
     ]
-    # The published one first: it has been measured and looked at.
-    names = {view.run_id: run_name(view) for view in sorted(known, key=lambda view: not view.run.is_published)}
+    usual = recommended().dcgan
+    names = {view.run_id: run_name(view) for view in sorted(known, key=lambda view: view.run_id != usual)}
     if not names:
         st.info(
             "No DCGAN has been trained on these data yet. Train one in the GAN lab, under 'Train', and it appears here."

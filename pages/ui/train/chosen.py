@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from pages.ui.components import show_error
+from pages.ui.components import not_there, show_error
 from pages.ui.train.queue import on_top
 from pages.ui.train.remove import delete_button
 from pages.ui.train.runs import run_details, run_panel
-from pneumo_core.errors import PneumoError
+from pneumo_core.errors import PneumoError, RunNotFoundError
 from pneumo_core.jobs.runs import RunView, view
 
 
@@ -19,8 +19,11 @@ def chosen_panel(run_id: str, known: Sequence[RunView]) -> None:
     """
     try:
         item = view(run_id)
+    except RunNotFoundError:
+        not_there("run", run_id, f"There are {len(known):,} runs.", button="Show all runs", names=["run"])
+        return
     except PneumoError as error:
-        show_error(error)  # The table below has the runs that there are.
+        show_error(error)
         return
     if run_id in {each.run_id for each in on_top(known)}:
         run_details(item)
