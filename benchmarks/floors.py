@@ -26,7 +26,8 @@ from pneumo_core.evaluation.generator.measures import (
     feature_measures,
 )
 from pneumo_core.inference.feature_space import features, imagenet_space
-from pneumo_core.inference.gan_measures import learned_images, read_learned, read_measures
+from pneumo_core.inference.gan_measures import learned_images, read_learned
+from pneumo_core.inference.gan_record import read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.models.vgg16_weights import found_file
 from pneumo_core.records import Estimate

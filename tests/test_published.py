@@ -17,7 +17,8 @@ from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate
 from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
-from pneumo_core.inference.gan_measures import read_learned, read_measures
+from pneumo_core.inference.gan_measures import read_learned
+from pneumo_core.inference.gan_record import read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import NotApplicable

@@ -19,7 +19,7 @@ from pneumo_core.evaluation.significance import SeedDifference, holm
 from pneumo_core.evaluation.wording import difference_parts, difference_text, estimate_text, p_cell
 from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
 from pneumo_core.inference.evidence import read_calibration, read_report
-from pneumo_core.inference.gan_measures import read_measures
+from pneumo_core.inference.gan_record import read_measures
 from pneumo_core.records import Architecture, Estimate, Metric, Split
 from pneumo_core.runs.store import RunDirectory, read_manifest
 from pneumo_core.runs.submission import classifier_config

@@ -19,7 +19,8 @@ from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign, gap
 from pneumo_core.data.synthetic import is_synthetic
 from pneumo_core.errors import RunError
-from pneumo_core.inference.gan_measures import SAMPLES, read_learned, read_measures
+from pneumo_core.inference.gan_measures import SAMPLES, read_learned
+from pneumo_core.inference.gan_record import read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.inference.publish import publish
 from pneumo_core.jobs.runs import logs, resume, submit, view

@@ -109,11 +109,8 @@ def gan_evaluate(
 ) -> None:
     """Fidelity, diversity and memorization of a DCGAN's samples: the stored measures, or with an option, new ones."""
     from pneumo_core.evaluation.plain import encode  # noqa: PLC0415
-    from pneumo_core.inference.gan_measures import (  # noqa: PLC0415
-        measure_gan,
-        read_learned,
-        read_measures,
-    )
+    from pneumo_core.inference.gan_measures import measure_gan, read_learned  # noqa: PLC0415
+    from pneumo_core.inference.gan_record import read_measures  # noqa: PLC0415
     from pneumo_core.inference.generator import load_generator  # noqa: PLC0415
     from pneumo_core.reporting.gan_findings import finding_text, gan_findings  # noqa: PLC0415
 

@@ -1,9 +1,8 @@
-"""Measures of a DCGAN's samples against its training images, and their stored record."""
+"""Measures of a DCGAN's samples against its training images."""
 
 import io
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -14,10 +13,9 @@ from threadpoolctl import threadpool_limits
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
-from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, StoreError
-from pneumo_core.evaluation.generator.measures import Features, GenerativeReport, measure
+from pneumo_core.errors import ConfigError, DataError, RunError, StoreError
+from pneumo_core.evaluation.generator.measures import Features, measure
 from pneumo_core.evaluation.intervals import clustered_wilson
-from pneumo_core.evaluation.plain import decode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.inference.classify import Classifier, load_classifier
 from pneumo_core.inference.feature_space import (
@@ -27,12 +25,13 @@ from pneumo_core.inference.feature_space import (
     features,
     imagenet_space,
 )
+from pneumo_core.inference.gan_record import GanMeasures
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.inference.session import run_batches
 from pneumo_core.models.vgg16_weights import found_file
 from pneumo_core.records import Architecture, Estimate, NotApplicable
 from pneumo_core.runs.files import is_there
-from pneumo_core.runs.store import RunDirectory, find_run, list_runs, published_root, verified_file, verified_json
+from pneumo_core.runs.store import RunDirectory, find_run, list_runs, published_root, verified_file
 from pneumo_core.runs.submission import read_submission
 
 SAMPLES: Final = {Preset.REPORT: 2534, Preset.SOUND: 2534, Preset.QUICK: 256}
@@ -41,36 +40,11 @@ SAMPLES: Final = {Preset.REPORT: 2534, Preset.SOUND: 2534, Preset.QUICK: 256}
 MEASURE_SEED: Final = 20200428
 """Seed of the measured samples: the report's date. Balancing arms use the seeds of their own runs."""
 
-SCHEMA: Final = 3
-"""Version of the record: 1, which is not stored, took every floor from ten halves of the real patients; 2 had no distances of
-the real images, only their quantiles."""
-
 _PRESETS: Final = (Preset.SOUND, Preset.REPORT, Preset.QUICK)
 """Order of preference of the scoring classifier."""
 
 _LEAST: Final = 20
 _MOST: Final = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class GanMeasures:
-    """Record of a measurement.
-
-    Attributes:
-        run_id: The DCGAN's run.
-        sample_seed: Seed of the samples, which are its first `report.n_generated`.
-        classifier: Id of the classifier that scored them, or "" if there was none.
-        real_called_pneumonia: Fraction of the real images, at the samples' size, that it classifies as PNEUMONIA.
-        report: All measures.
-        schema: Version of the record.
-    """
-
-    run_id: str
-    sample_seed: int
-    classifier: str
-    real_called_pneumonia: Estimate | NotApplicable
-    report: GenerativeReport
-    schema: int = SCHEMA
 
 
 def measure_gan(
@@ -191,44 +165,6 @@ def learned_images(index: DataIndex, learned: pd.DataFrame, size: int) -> tuple[
         )
     images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=size)
     return images[[row_of[sha256] for sha256 in learned["sha256"]]], learned["patient_id"].to_numpy()
-
-
-def read_measures(run: RunDirectory) -> GanMeasures:
-    """A finished DCGAN's measures, of this schema or of an older one with the same fields.
-
-    Raises:
-        RunError: The run is not finished.
-        CorruptError: The file does not match its hash, or is of another schema with other fields.
-    """
-    stored = verified_json(run, run.measures)
-    if isinstance(stored, dict):
-        stored = {"schema": 1, **stored}
-        if stored["schema"] in (1, 2):
-            stored = _without_distances(stored)
-    try:
-        measures: GanMeasures = decode(GanMeasures, stored, "measures")
-    except DataError as error:
-        raise CorruptError(f"{error}; `runs refresh {run.run_id}` measures its samples again") from error
-    if measures.schema not in range(1, SCHEMA + 1):
-        raise CorruptError(
-            f"measures must be of schema {SCHEMA} or older. Received: run_id={run.run_id!r}, schema={measures.schema}; "
-            f"`runs refresh {run.run_id}` measures its samples again"
-        )
-    return measures
-
-
-def _without_distances(stored: dict[str, Any]) -> dict[str, Any]:
-    """A record of an older schema with the distances that it lacks, empty."""
-    report = stored.get("report")
-    if isinstance(report, dict):
-        parts = {name: part for name, part in report.items() if name.startswith("memorisation_")}
-        known = {
-            name: {"real_distance": [], **part}
-            for name, part in parts.items()
-            if isinstance(part, dict) and "distance" in part
-        }
-        return {**stored, "report": {**report, **known}}
-    return stored
 
 
 def _judge(index: DataIndex, named: str | None) -> Classifier | None:

@@ -10,7 +10,7 @@ from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.index import load_index
 from pneumo_core.errors import ConfigError, DataError, RunError, StoreError
-from pneumo_core.inference import gan_measures
+from pneumo_core.inference import gan_measures, gan_record
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.inference.finish import FACTS, Material, gan_facts
 from pneumo_core.inference.generator import load_generator
@@ -56,7 +56,7 @@ def refresh(run: RunDirectory, progress: Progress = lambda _done, _total, _what:
     try:
         complete_replacement(run)
         config = read_config(run)
-        known = {"measures.json": gan_measures.SCHEMA} if isinstance(config, GanConfig) else _SCHEMAS
+        known = {"measures.json": gan_record.SCHEMA} if isinstance(config, GanConfig) else _SCHEMAS
         current = tuple(name for name, schema in known.items() if _is_current(run, name, schema))
         missing = {name: reason for name, reason in _modelless(run).items() if name in known and name not in current}
         files: dict[str, bytes] = {}

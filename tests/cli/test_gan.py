@@ -22,7 +22,8 @@ from pneumo_core.data.synthetic import LICENSE, is_synthetic
 from pneumo_core.errors import CorruptError
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.inference import gan_measures
-from pneumo_core.inference.gan_measures import learned_images, measure_gan, read_measures
+from pneumo_core.inference.gan_measures import learned_images, measure_gan
+from pneumo_core.inference.gan_record import read_measures
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.records import Label
 from pneumo_core.reporting.gan_findings import finding_text, gan_findings

@@ -1,4 +1,4 @@
-"""A DCGAN's samples measured: in which space, judged by whom, against which images, and the record of it."""
+"""A DCGAN's samples measured: in which space, judged by whom, against which images, and the record of it (`gan_record`)."""
 
 import json
 import os
@@ -27,13 +27,11 @@ from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.gan_measures import (
     MEASURE_SEED,
     SAMPLES,
-    SCHEMA,
-    GanMeasures,
     learned_images,
     measure_gan,
     read_learned,
-    read_measures,
 )
+from pneumo_core.inference.gan_record import SCHEMA, GanMeasures, read_measures
 from pneumo_core.inference.generator import Generator, generate, latents, open_generator
 from pneumo_core.inference.session import run_session
 from pneumo_core.records import Estimate, Label, NotApplicable

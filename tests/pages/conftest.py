@@ -21,10 +21,10 @@ from pneumo_core.evaluation.generator.measures import Features, measure
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.inference.gan_measures import (
     MEASURE_SEED,
-    GanMeasures,
     learned_images,
     read_learned,
 )
+from pneumo_core.inference.gan_record import GanMeasures
 from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.records import Label, NotApplicable, RunState
 from pneumo_core.runs.files import write_json

@@ -25,7 +25,8 @@ from pneumo_core.data.splits import gan_rows
 from pneumo_core.evaluation.curves import gan_points
 from pneumo_core.evaluation.generator.measures import FeatureMeasures
 from pneumo_core.evaluation.plain import encode
-from pneumo_core.inference.gan_measures import GanMeasures, read_learned, read_measures
+from pneumo_core.inference.gan_measures import read_learned
+from pneumo_core.inference.gan_record import GanMeasures, read_measures
 from pneumo_core.jobs.runs import view
 from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, RunState
 from pneumo_core.reporting.document import table_csv

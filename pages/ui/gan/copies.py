@@ -21,7 +21,8 @@ from pneumo_core.evaluation.generator.memorisation import (
     quantile_points,
 )
 from pneumo_core.evaluation.wording import percent, percent_text
-from pneumo_core.inference.gan_measures import GanMeasures, read_learned
+from pneumo_core.inference.gan_measures import read_learned
+from pneumo_core.inference.gan_record import GanMeasures
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.records import Label, NotApplicable
 from pneumo_core.reporting.drawing import COLORS

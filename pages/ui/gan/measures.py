@@ -9,7 +9,7 @@ from pages.ui.table import download, text_frame
 from pneumo_core.data.synthetic import MARK
 from pneumo_core.evaluation.generator.measures import FeatureMeasures
 from pneumo_core.evaluation.wording import percent_text
-from pneumo_core.inference.gan_measures import SCHEMA, GanMeasures, read_measures
+from pneumo_core.inference.gan_record import SCHEMA, GanMeasures, read_measures
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.reporting.document import table_csv
 from pneumo_core.reporting.gan_tables import measures_table
