@@ -1,8 +1,8 @@
 """Pieces that several pages draw."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure  # Half a second, which pages that draw no chart save.
 
 DISCLAIMER = "Research and education only. Not a medical device; not for diagnosis."
+
+T = TypeVar("T")
 
 KEPT: dict[str, Any] = {"persist_state": "session"}
 """Options of a form's control whose value survives a change of page."""
@@ -159,6 +161,24 @@ def has_model(view: RunView) -> bool:
     return not view.run.is_published or is_there(view.run.model)
 
 
+def choice(label: str, options: Iterable[T], *, default: T | None = None, **more: Any) -> T:
+    """One of a few options in a row, always one of them.
+
+    Streamlit's segments write the primary color on a tint of itself, which no color that also carries white text makes
+    readable on a dark page (WCAG 2.2, 1.4.3), so these are radio buttons.
+
+    Args:
+        label: Of the control.
+        options: What to choose from.
+        default: The first choice, or None for the first option.
+        more: For `st.radio`.
+    """
+    known = list(options)
+    index = 0 if default is None else known.index(default)
+    chosen: T = st.radio(label, known, index, horizontal=True, **more)
+    return chosen
+
+
 def pick_split(known: Sequence[Split], key: str, words: Callable[[Split], str] = str) -> Split:
     """Let the reader choose a split; the choice is in the address (``?split=``), and a page remembers its own."""
     remembered = f"chosen {key}"
@@ -168,7 +188,7 @@ def pick_split(known: Sequence[Split], key: str, words: Callable[[Split], str] =
             there = f"There are figures on {' and '.join(split.value for split in known)}."
             bad_link("split with figures", requested, there, button=f"Show {known[0].value}", names=["split"])
         st.session_state[key] = next((split for split in known if split == requested), known[0])
-    chosen = st.segmented_control("Split", known, required=True, format_func=words, key=key) or known[0]
+    chosen = choice("Split", known, format_func=words, key=key)
     st.session_state[remembered] = st.query_params["split"] = chosen.value
     return chosen
 

@@ -434,7 +434,7 @@ def test_an_image_that_is_gone_is_one_clear_line(
     at = page(of="NORMAL")
     for path in (copy / "train" / "PNEUMONIA").iterdir():
         path.unlink()
-    whole(at.segmented_control(key="of").set_value("PNEUMONIA").run())
+    whole(at.radio(key="of").set_value("PNEUMONIA").run())
     (error,) = at.error
     assert "connect the folder again" in error.value
 

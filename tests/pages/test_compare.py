@@ -254,7 +254,7 @@ def test_swap_turns_every_difference_around() -> None:
 def test_val_is_offered_where_both_have_it() -> None:
     a, b = two_runs()
     page = opened(split="val")
-    assert list(page.segmented_control(key="in_split").options) == ["test", "val"]
+    assert list(page.radio(key="in_split").options) == ["test", "val"]
     assert compare_runs([a.run_id], [b.run_id], split=Split.VAL).verdict.sentence in texts(page)
     assert "figures are optimistic" in texts(page)
     for letter, run in (("A", a), ("B", b)):
@@ -262,7 +262,7 @@ def test_val_is_offered_where_both_have_it() -> None:
     report = made_run(made_predictions(splits=("test",)), preset=Preset.REPORT)
     page = opened(a=a.run_id, b=report.run_id, split="val")
     assert not page.exception
-    assert list(page.segmented_control(key="in_split").options) == ["test"]
+    assert list(page.radio(key="in_split").options) == ["test"]
     everything = texts(page)
     assert compare_runs([a.run_id], [report.run_id]).verdict.sentence in everything
     assert "test, selected on test, n = 90" in everything
@@ -273,10 +273,10 @@ def test_the_split_of_evaluate_is_not_that_of_a_comparison() -> None:
     page = app_test(ROOT / "app.py")
     page.query_params.update(run=a.run_id, split="val")
     page.switch_page("pages/evaluate.py").run()
-    assert page.segmented_control(key="split_shown").value == Split.VAL
+    assert page.radio(key="split_shown").value == Split.VAL
     page.query_params.clear()
     page.switch_page("pages/compare.py").run()
-    assert page.segmented_control(key="in_split").value == Split.TEST
+    assert page.radio(key="in_split").value == Split.TEST
 
 
 @pytest.mark.parametrize("split", ["train", "nonsense", "<b>"])
@@ -356,5 +356,5 @@ def test_tabs_of_groups_let_a_pair_be_chosen(tab: str) -> None:
     ]
     page = opened(a=",".join(none), b=",".join(more), show=tab)
     assert sides(page) == (none, more)
-    offered = [list(control.options) for control in page.segmented_control if control.label == "Runs"]
+    offered = [list(control.options) for control in page.radio if control.label == "Runs"]
     assert offered == ([["seed 0", "seed 1"]] if tab in TABS_OF_ONE_PAIR else [])

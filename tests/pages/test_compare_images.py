@@ -93,7 +93,7 @@ def test_images_are_shown_with_the_heat_maps_there_are(with_finished_run: Finish
     other = second_run(with_finished_run)
     page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
     assert not page.exception
-    assert page.segmented_control(key="cell").value == Cell.BOTH_RIGHT.value
+    assert page.radio(key="cell").value == Cell.BOTH_RIGHT.value
     rows = listed(page)
     assert len(rows) > 4
     assert (rows["A calls"] == rows["label"]).all()
@@ -151,7 +151,7 @@ def test_each_cell_lists_as_many_images_as_the_table_counts(with_finished_run: F
         Cell.BOTH_WRONG: ("A wrong", "B wrong"),
     }
     for cell, (row, column) in places.items():
-        page = page.segmented_control(key="cell").set_value(cell.value).run()
+        page = page.radio(key="cell").set_value(cell.value).run()
         assert not page.exception
         count = int(counts.loc[row, column].split()[0])
         if count == 0:

@@ -44,7 +44,7 @@ def test_it_starts_at_each_runs_own_threshold(sound_pair: tuple[str, str]) -> No
 
 def test_a_rule_is_chosen_on_validation_and_kept_in_the_address(sound_pair: tuple[str, str]) -> None:
     page = opened(*sound_pair, SHOW)
-    page.segmented_control(key="point_rule").set_value("sensitivity").run()
+    page.radio(key="point_rule").set_value("sensitivity").run()
     page.number_input(key="point_value_sensitivity").set_value(0.9).run()
     rule = ThresholdRule(RuleKind.SENSITIVITY, 0.9)
     for name, run_id in zip("ab", sound_pair, strict=True):
@@ -133,12 +133,12 @@ def test_a_stake_is_kept_apart_from_the_thresholds(sound_pair: tuple[str, str]) 
 def test_an_address_that_makes_no_sense_is_left_aside(sound_pair: tuple[str, str], value: str) -> None:
     page = opened(*sound_pair, SHOW, rule="magic", value=value, threshold_a=value, prevalence=value, stake=value)
     assert not page.exception
-    assert page.segmented_control(key="point_rule").value == "own"
+    assert page.radio(key="point_rule").value == "own"
     assert page.slider(key="threshold_a").value == evidence_of(sound_pair[0], Split.TEST).threshold
 
 
 def test_without_validation_only_fixed_and_own_are_offered_and_it_says_why(no_published: Path) -> None:
     page = opened(*pair_of_runs(Preset.REPORT, ("test",)), SHOW)
     assert not page.exception
-    assert page.segmented_control(key="point_rule").options == ["each run's own", "fixed"]
+    assert page.radio(key="point_rule").options == ["each run's own", "fixed"]
     assert "its validation images were the test images" in texts(page)

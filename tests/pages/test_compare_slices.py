@@ -80,7 +80,7 @@ def test_with_the_images_there_are_quarters_of_size_and_sharpness(on_phantoms: t
 
 def test_another_figure_can_be_chosen_and_what_does_not_apply_says_why(on_nowhere: tuple[str, str]) -> None:
     page = opened(*on_nowhere, SHOW)
-    page.segmented_control(key="slice_of").set_value("specificity").run()
+    page.radio(key="slice_of").set_value("specificity").run()
     assert not page.exception
     assert "no image of the slice is NORMAL" in texts(page)
     assert "Specificity of A" in sliced(page)["1 image"]

@@ -184,7 +184,7 @@ def test_the_table_of_images_has_the_misclassified_first(sound_run: RunDirectory
 
 def test_the_split_is_in_the_address_and_can_be_changed(sound_run: RunDirectory) -> None:
     page = opened(run=sound_run.run_id, split="val", show="Images")
-    control = page.segmented_control(key="split_shown")
+    control = page.radio(key="split_shown")
     assert control.value == Split.VAL
     assert images(page)["image"].str.startswith("val/").all()
     assert any("figures are optimistic" in info.value for info in page.info)
@@ -199,7 +199,7 @@ def test_the_split_survives_a_change_of_page(sound_run: RunDirectory) -> None:
     page.switch_page("pages/predict.py").run()
     page.query_params.clear()
     page.switch_page("pages/evaluate.py").run()
-    assert page.segmented_control(key="split_shown").value == Split.VAL
+    assert page.radio(key="split_shown").value == Split.VAL
 
 
 @pytest.mark.parametrize("split", ["train", "../../etc", "", "<b>x</b>" * 50])
@@ -207,7 +207,7 @@ def test_an_unknown_split_falls_back_to_test_and_says_so(sound_run: RunDirectory
     page = opened(run=sound_run.run_id, split=split)
     assert not page.exception
     assert any("no figures on" in warning.value for warning in page.warning)
-    assert page.segmented_control(key="split_shown").value == Split.TEST
+    assert page.radio(key="split_shown").value == Split.TEST
 
 
 def test_another_run_without_the_split_shows_test(sound_run: RunDirectory) -> None:
@@ -215,7 +215,7 @@ def test_another_run_without_the_split_shows_test(sound_run: RunDirectory) -> No
     page = opened(run=sound_run.run_id, split="val")
     page.selectbox[0].set_value(other.run_id).run()
     assert not page.exception
-    assert page.segmented_control(key="split_shown").value == Split.TEST
+    assert page.radio(key="split_shown").value == Split.TEST
     assert page.query_params["split"] == "test"
 
 

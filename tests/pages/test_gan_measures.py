@@ -268,7 +268,7 @@ def test_copies_show_the_nearest_pairs_side_by_side(finished_gan: RunDirectory) 
     assert told[1] == f"its nearest training image, {learned['image_id'].iloc[found.nearest[order[0]]]}"
     assert len(told) == 16
     assert "of the real images, 1 % are as near to one of another patient" in texts(page)
-    page.segmented_control(key="space").set_value("features").run()
+    page.radio(key="space").set_value("features").run()
     assert not page.exception
     assert "by features" in texts(page)
 
@@ -329,7 +329,7 @@ def test_without_the_data_set_the_nearest_are_named(
 
 def test_the_form_tells_the_cost_and_finds_what_is_trained(finished_gan: RunDirectory) -> None:
     page = opened(show="Train")
-    page.segmented_control(key="gan_label").set_value(Label.PNEUMONIA).run()
+    page.radio(key="gan_label").set_value(Label.PNEUMONIA).run()
     assert not page.exception
     assert "120 epochs of" in texts(page)
     assert "with loading, export and measuring samples" in texts(page)
@@ -359,7 +359,7 @@ def test_what_cannot_be_learned_from_is_told_above_the_run(finished_gan: RunDire
 def test_a_server_that_does_not_train_offers_no_start(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_ALLOW_TRAINING", "0")
     page = opened(show="Train")
-    page.segmented_control(key="gan_label").set_value(Label.PNEUMONIA).run()
+    page.radio(key="gan_label").set_value(Label.PNEUMONIA).run()
     assert not page.exception
     assert "does not train" in texts(page)
     assert "Start training" not in labels(page)
@@ -495,7 +495,7 @@ def test_the_arm_asks_for_runs_that_hold_out_what_the_dcgan_has_not_seen(index: 
         assert (config.seed if config.split_seed is None else config.split_seed) == 5
         finished(config, index)
     page = arm(opened("train"), Balance.GAN)
-    page.segmented_control(key="gap").set_value(25)
+    page.radio(key="gap").set_value(25)
     page.number_input(key="seed").set_value(4)
     page.toggle(key="pair").set_value(False)
     page.number_input(key="seeds").set_value(3).run()
@@ -531,7 +531,7 @@ def test_a_share_of_the_gap_counts_for_every_arm_that_adds_images(index: DataInd
     page = arm(opened("train"), Balance.OVERSAMPLE)
     assert "Already trained" not in texts(page)
     page.toggle(key="pair").set_value(False)
-    page.segmented_control(key="gap").set_value(50).run()
+    page.radio(key="gap").set_value(50).run()
     assert not page.exception
     assert "Already trained" in texts(page)
     assert "gap percent" in texts(page)

@@ -236,7 +236,7 @@ def test_what_the_form_says_is_what_is_asked_for(index: DataIndex) -> None:
     )
     run = finished(config, index)
     page = opened()
-    page.segmented_control(key="network").set_value(Architecture.VGG16).run()
+    page.radio(key="network").set_value(Architecture.VGG16).run()
     page.radio(key="preset").set_value(Preset.SOUND).run()
     page.number_input(key="seed").set_value(7)
     page.number_input(key="epochs vgg16 sound").set_value(3)
@@ -266,7 +266,7 @@ def test_a_damaged_setting_file_is_refused(index: DataIndex) -> None:
 def test_what_vgg16_needs_is_said_before(index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = opened()
     assert "PNEUMO_VGG16_WEIGHTS" not in texts(page)
-    page.segmented_control(key="network").set_value(Architecture.VGG16).run()
+    page.radio(key="network").set_value(Architecture.VGG16).run()
     assert "PNEUMO_VGG16_WEIGHTS is not set" in texts(page)
     weights = tmp_path / "weights_*of*_VGG16.h5"
     monkeypatch.setenv("PNEUMO_VGG16_WEIGHTS", str(weights))
@@ -596,7 +596,7 @@ def test_the_networks_add_up_to_the_reports_numbers(index: DataIndex) -> None:
         (Architecture.BASELINE, baseline_layers(), ["5,677,329", "5,676,881", "448"]),
         (Architecture.VGG16, vgg16_layers(), ["23,760,705", "9,046,017", "14,714,688"]),
     ):
-        page.segmented_control(key="drawn_network").set_value(architecture).run()
+        page.radio(key="drawn_network").set_value(architecture).run()
         assert not page.exception
         assert [metric.value for metric in page.metric] == numbers
         table = page.dataframe[0].value

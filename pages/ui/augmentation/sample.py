@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pages.ui.augmentation.settings import LARGEST
+from pages.ui.components import choice
 from pages.ui.known import phantom_sample
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
@@ -48,7 +49,8 @@ def choose_sample(index: DataIndex | None) -> tuple[Sample, int]:
     """
     kept: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        wanted = st.segmented_control("Class", list(Label.__members__), key="of", **kept)
+        chosen = choice("Class", ["all", *Label.__members__], key="of", **kept)
+        wanted = None if chosen == "all" else chosen
         # As floats, because Streamlit 1.67 raises OverflowError if an address gives an integer as 1e400.
         whole: dict[str, Any] = {"step": 1.0, "format": "%.0f", "width": 200, **kept}
         number = int(st.number_input("Sample (+ draws another)", 0.0, LARGEST, key="sample", **whole))

@@ -31,7 +31,7 @@ TOGGLES = {
 LARGEST = 999_999.0
 """Of the numbers that choose a sample and its draws."""
 _NUMBERS = {name: high for name, (_, high, _, _) in SLIDERS.items()} | {"sample": LARGEST, "draw": LARGEST}
-_CHOICES = dict.fromkeys(TOGGLES, ("true", "false")) | {"of": tuple(Label.__members__)}
+_CHOICES = dict.fromkeys(TOGGLES, ("true", "false")) | {"of": ("all", *Label.__members__)}
 _HISTORY = "setting_history"
 
 

@@ -8,7 +8,7 @@ from pages.ui.compare.forest import forest, seed_dots
 from pages.ui.compare.histories import histories, histories_caption
 from pages.ui.compare.pick import pick_pair
 from pages.ui.compare.reliability import reliability_overlay
-from pages.ui.components import chart
+from pages.ui.components import chart, choice
 from pages.ui.places import beside
 from pneumo_core.evaluation.comparison import Comparison
 from pneumo_core.evaluation.curves import (
@@ -38,9 +38,7 @@ def curves_panel(comparison: Comparison) -> None:
         caption=words,
     )
     if len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1:
-        metric = st.segmented_control(
-            "Figure", HEADLINE, required=True, default=HEADLINE[0], format_func=NAMES.__getitem__, key="seed_metric"
-        )
+        metric = choice("Figure", HEADLINE, default=HEADLINE[0], format_func=NAMES.__getitem__, key="seed_metric")
         what = comparison.contrast.compared
         words = "Each dot is a training run. If the dots of both sides overlap, the seed matters as much as "
         words += f"the {what}." if what else "what differs between them."

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui.cached import evidence_in
 from pages.ui.compare.gallery import PAGE_SIZE, data_of, show_images
-from pages.ui.components import disclaimer, shown_errors
+from pages.ui.components import choice, disclaimer, shown_errors
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import plain
 from pages.ui.table import download
@@ -90,9 +90,9 @@ def _explore(pair: Pair, table: pd.DataFrame, where: str) -> None:
     """A cell's images as a table, a file and images; a fragment, so that a choice reruns nothing else of the page."""
     with shown_errors():
         disclaimer()
-        cell = st.segmented_control(
-            "Images that are", [cell.value for cell in Cell], default=Cell.ONLY_B.value, key="cell", bind="query-params"
-        )
+        names = [*(cell.value for cell in Cell), "all"]
+        asked = choice("Images that are", names, default=Cell.ONLY_B.value, key="cell", bind="query-params")
+        cell = None if asked == "all" else asked
         chosen = table if cell is None else table[table["cell"] == cell].reset_index(drop=True)
         if chosen.empty:
             st.info("No image is in this cell. Choose another one.")

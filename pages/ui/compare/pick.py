@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui.components import bad_link, pick_split
+from pages.ui.components import bad_link, choice, pick_split
 from pages.ui.places import beside
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.inference.compared import Group, balanced_pairs, groups
@@ -99,9 +99,7 @@ def pick_pair(comparison: Comparison, part: str) -> Pair:
     seeds = dict(zip(comparison.a.run_ids, comparison.a.seeds, strict=True))
     others = dict(zip(comparison.b.run_ids, comparison.b.seeds, strict=True))
     names = [_pair_name(seeds[pair.a], others[pair.b]) for pair in comparison.pairs]
-    place = st.segmented_control(
-        "Runs", range(len(names)), required=True, default=0, format_func=names.__getitem__, key=f"pair {part}"
-    )
+    place = choice("Runs", range(len(names)), default=0, format_func=names.__getitem__, key=f"pair {part}")
     return comparison.pairs[place or 0]
 
 

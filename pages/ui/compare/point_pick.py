@@ -5,7 +5,7 @@ from typing import Final
 import streamlit as st
 
 from pages.ui.compare.sides import Shown
-from pages.ui.components import show_error
+from pages.ui.components import choice, show_error
 from pages.ui.places import beside
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Evidence
@@ -47,7 +47,7 @@ def pick_rule(offered: list[str]) -> tuple[str, float | None]:
     if st.session_state.get("point_rule") not in offered:
         requested = st.query_params.get("rule")
         st.session_state["point_rule"] = requested if requested in offered else OWN
-    rule = st.segmented_control("Rule", offered, required=True, format_func=RULES.__getitem__, key="point_rule")
+    rule = choice("Rule", offered, format_func=RULES.__getitem__, key="point_rule")
     rule = rule or OWN
     st.caption(_MEANING[rule])
     value = None

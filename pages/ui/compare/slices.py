@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui.cached import index_here
 from pages.ui.compare.sides import Shown, name_sides, shown_sides
 from pages.ui.compare.slices_charts import dots
-from pages.ui.components import chart
+from pages.ui.components import chart, choice
 from pages.ui.pictures import plain
 from pages.ui.table import data_frame, show_rows
 from pneumo_core.data.index import DataIndex
@@ -41,9 +41,7 @@ def slices(comparison: Comparison, pair: Pair) -> None:
     """Both runs on parts of the split, each group as dots with intervals and as a table."""
     sides = shown_sides(comparison, pair)
     name_sides(*sides)
-    measure = st.segmented_control(
-        "Figure", RATES, required=True, default=RATES[0], format_func=NAMES.__getitem__, key="slice_of"
-    )
+    measure = choice("Figure", RATES, default=RATES[0], format_func=NAMES.__getitem__, key="slice_of")
     measure = measure or RATES[0]
     st.caption(
         "Intervals are 95 %, clustered by patient, and not adjusted for the number of slices; some slices have low figures by "

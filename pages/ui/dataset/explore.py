@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui.charts import laid_out
+from pages.ui.components import choice
 from pages.ui.table import download
 from pneumo_core.data.audit import Finding, Severity, audit
 from pneumo_core.data.index import DataIndex
@@ -139,12 +140,7 @@ def _show_counts(table: pd.DataFrame, counts: pd.DataFrame, unreadable: int) -> 
     grid = st.grid(len(totals), min_column_width=190)
     for name, value, words in totals:
         grid.metric(name, f"{value:,}", help=words)
-    as_shares = (
-        st.segmented_control(
-            "Show", ["counts", "shares"], default="counts", required=True, label_visibility="collapsed"
-        )
-        == "shares"
-    )
+    as_shares = choice("Show", ["counts", "shares"], default="counts", label_visibility="collapsed") == "shares"
     st.plotly_chart(
         count_figure(table, as_shares=as_shares),
         config={"displayModeBar": False},

@@ -78,13 +78,13 @@ def chosen_filters(index: DataIndex) -> Filters:
     """Draw the filters."""
     # Changing a filter closes the detail view.
     kept: dict[str, Any] = {"bind": "query-params", "persist_state": "session", "on_change": _first_page}
-    multi: dict[str, Any] = {**kept, "selection_mode": "multi"}
+    multi: dict[str, Any] = {**kept, "placeholder": "all", "width": 240}
     present = set(index.table["subtype"])
     causes = [subtype.value for subtype in Subtype if subtype is not Subtype.NONE and subtype.value in present]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        splits = st.segmented_control("Split", [split.value for split in Split], key="split", help=_ALL, **multi)
-        labels = st.segmented_control("Class", list(Label.__members__), key="class", help=_ALL, **multi)
-        subtypes = st.segmented_control("Subtype", causes, key="subtype", help=_ALL, **multi) if causes else []
+        splits = st.multiselect("Split", [split.value for split in Split], key="split", help=_ALL, **multi)
+        labels = st.multiselect("Class", list(Label.__members__), key="class", help=_ALL, **multi)
+        subtypes = st.multiselect("Subtype", causes, key="subtype", help=_ALL, **multi) if causes else []
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         label = "Patient or file name contains"
         text = st.text_input(label, max_chars=100, key="patient", icon=":material/search:", width=320, **kept)

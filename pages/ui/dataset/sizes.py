@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from pages.ui.components import choice
 from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile_table, scatter
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import score_text
@@ -16,7 +17,7 @@ _TELLING = 0.6
 def show_sizes(index: DataIndex) -> None:
     """How well the classes can be distinguished by the files alone."""
     splits = ["all", *(split.value for split in Split)]
-    chosen = st.segmented_control("Split", splits, default="all", required=True, key="files_of", bind="query-params")
+    chosen = choice("Split", splits, default="all", key="files_of", bind="query-params")
     table = index.table if chosen == "all" else index.table[index.table["split"] == chosen]
     if table.empty:
         st.info(f"{chosen} has no image in this data set. Choose another split.")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pages.ui.cached import loaded_generator
 from pages.ui.charts import SYNTHETIC, laid_out, vertical
-from pages.ui.components import chart
+from pages.ui.components import chart, choice
 from pages.ui.gan.measures import finished_measures, unbroken
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
 from pages.ui.pictures import plain
@@ -45,9 +45,7 @@ def copies_panel(run: RunDirectory, index: DataIndex | None) -> None:
     if measures is None:
         return
     report = measures.report
-    space = st.segmented_control(
-        "Distances between", _SPACES, default=_SPACES[0], required=True, key="space", bind="query-params"
-    )
+    space = choice("Distances between", _SPACES, default=_SPACES[0], key="space", bind="query-params")
     found = report.memorisation_pixels if space == _SPACES[0] else report.memorisation_features
     if isinstance(found, NotApplicable):
         st.info(f"Not applicable: {found.reason}.")

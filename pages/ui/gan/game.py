@@ -9,6 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.cached import samples_of
+from pages.ui.components import choice
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
 from pages.ui.gan.runs import is_finished
 from pneumo_core.data.index import DataIndex
@@ -125,7 +126,7 @@ def _before(run: RunDirectory, key: str, n_real: int) -> None:
         "The score measures how well *you* distinguish *these* images at this size. It does not apply to larger images or to "
         "radiologists, and does not show whether generated images are useful."
     )
-    rounds = st.segmented_control("Rounds", ROUNDS, default=20, required=True, key="rounds")
+    rounds = choice("Rounds", ROUNDS, default=20, key="rounds")
     new = Game(secrets.randbelow(2**31), rounds)
     st.button("Start", type="primary", icon=":material/play_arrow:", on_click=_put, args=(key, new))
 

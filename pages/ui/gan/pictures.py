@@ -7,6 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.cached import learned_of, loaded_generator, samples_of
+from pages.ui.components import choice
 from pages.ui.error_text import without_folders
 from pages.ui.pictures import plain
 from pages.ui.state import needed_index
@@ -143,9 +144,7 @@ def show_between(run: RunDirectory) -> None:
 def show_beside(run: RunDirectory, index: DataIndex | None) -> None:
     """As many real as generated images, of one size."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        count = st.segmented_control(
-            "Images of each", [16, 32, 64], default=32, required=True, key="wall", bind="query-params"
-        )
+        count = choice("Images of each", [16, 32, 64], default=32, key="wall", bind="query-params")
         st.button("Draw others", icon=":material/shuffle:", on_click=_next_seed)
     seed, truncation = draw_settings()
     real = real_images(run, index)

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cached import samples_of
+from pages.ui.components import choice
 from pages.ui.gan.pictures import (
     SHEET_WIDTH,
     draw_settings,
@@ -36,11 +37,10 @@ _PAGE_SIZE = 64
 
 def samples_panel(run: RunDirectory, index: DataIndex | None) -> None:
     """One of the sections; only the timeline is available before the run is finished, as it needs no generator."""
-    section = st.segmented_control(
+    section = choice(
         "Samples",
         SECTIONS,
         default=SECTIONS[0],
-        required=True,
         key="samples",
         bind="query-params",
         label_visibility="collapsed",

@@ -9,7 +9,7 @@ import streamlit as st
 from plotly.subplots import make_subplots
 
 from pages.ui.charts import DASHED, MODEL, SYNTHETIC, laid_out
-from pages.ui.components import KEPT, chart, choose_preset, seed_number, show_error, whole_number
+from pages.ui.components import KEPT, chart, choice, choose_preset, seed_number, show_error, whole_number
 from pages.ui.gan.pictures import generated_badge, sheet_epochs, sheet_words
 from pages.ui.pictures import plain
 from pages.ui.train.form import choose_executor
@@ -52,22 +52,20 @@ def _choose(index: DataIndex) -> GanConfig:
     left, right = st.columns([2, 1], gap="large")
     with left:
         preset = choose_preset("gan_preset", [GAN_PRESETS[preset].summary for preset in Preset])
-        label = st.segmented_control(
+        label = choice(
             "Class, and its training images",
             list(Label),
             default=Label.NORMAL,
-            required=True,
             format_func=lambda label: f"{label.name}: {index.counts()[Split.TRAIN, label]:,}",
             help="Class of the training images. To balance a classifier's classes, it must be the smaller class.",
             key="gan_label",
             **KEPT,
         )
     with right:
-        size = st.segmented_control(
+        size = choice(
             "Image size",
             GAN_SIZES,
             default=usual_gan_size(hardware().kind),
-            required=True,
             format_func=lambda size: f"{size} × {size}",
             help="128 takes about four times as long and is intended for a GPU.",
             key="gan_size",

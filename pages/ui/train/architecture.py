@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages.ui.components import choice
 from pneumo_core.config.architecture import LayerSpec, baseline_layers, vgg16_layers
 from pneumo_core.config.naming import NETWORKS
 from pneumo_core.records import Architecture
@@ -33,11 +34,10 @@ _NOTES = {
 
 def network_panel() -> None:
     """Either network, drawn from the layers that training builds."""
-    chosen = st.segmented_control(
+    chosen = choice(
         "Drawn network",
         list(NETWORKS),
         default=Architecture.BASELINE,
-        required=True,
         format_func=NETWORKS.__getitem__,
         label_visibility="collapsed",
         key="drawn_network",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.ui.components import KEPT, run_name
+from pages.ui.components import KEPT, choice, run_name
 from pages.ui.notes import balance_note
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import Balance, TrainConfig
@@ -40,11 +40,10 @@ def choose_balance(config: TrainConfig, index: DataIndex) -> TrainConfig:
     )
     if not arm.adds_images:
         return replace(config, balance=arm)
-    closed = st.segmented_control(
+    closed = choice(
         "Percentage of the gap that is closed",
         _SHARES,
         default=100,
-        required=True,
         format_func=lambda closed: percent(closed / 100, 0),
         key="gap",
         **KEPT,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from pages.ui.components import KEPT, choose_preset, seed_number, whole_number
+from pages.ui.components import KEPT, choice, choose_preset, seed_number, whole_number
 from pages.ui.notes import expected
 from pages.ui.train.balance import choose_balance, choose_pair
 from pneumo_core.config.augment_file import read_augmentation
@@ -62,11 +62,10 @@ def choose(index: DataIndex) -> Choice:
 
 def _usual(index: DataIndex) -> TrainConfig:
     """Network and preset, as a config of the preset."""
-    architecture = st.segmented_control(
+    architecture = choice(
         "Network",
         list(NETWORKS),
         default=Architecture.BASELINE,
-        required=True,
         format_func=NETWORKS.__getitem__,
         key="network",
         **KEPT,
