@@ -184,9 +184,12 @@ def pick_split(known: Sequence[Split], key: str, words: Callable[[Split], str] =
     remembered = f"chosen {key}"
     if st.session_state.get(key) not in known:
         requested = st.query_params.get("split", st.session_state.get(remembered))
-        if "split" in st.query_params and requested is not None and requested not in known:
+        if requested is not None and requested not in known:
             there = f"There are figures on {' and '.join(split.value for split in known)}."
-            bad_link("split with figures", requested, there, button=f"Show {known[0].value}", names=["split"])
+            if requested != st.session_state.get(remembered):
+                bad_link("split with figures", requested, there, button=f"Show {known[0].value}", names=["split"])
+            # It was chosen for another run, which has it.
+            st.warning(f"There are no figures on {plain(repr(requested))}; showing {known[0].value}.")
         st.session_state[key] = next((split for split in known if split == requested), known[0])
     chosen = choice("Split", known, format_func=words, key=key)
     st.session_state[remembered] = st.query_params["split"] = chosen.value
@@ -220,15 +223,15 @@ def pick_finished_run(label: str = "Run", *, with_model: bool = False) -> RunVie
     runs = [view for view in known if view.state is RunState.SUCCEEDED and not view.problem]
     runs = sorted((view for view in runs if has_model(view) or not with_model), key=has_model, reverse=True)
     usual = recommended().classifier
-    if not runs:
-        st.info("No finished run yet. Train one first: the quick preset takes about a minute.")
-        st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")
-        st.stop()
     ids = [view.run_id for view in runs]
     if "run" not in st.query_params and requested not in ids:
         requested = None  # A choice of another page, which this one does not have.
     if requested is not None and requested not in ids:
         _no_such_run(requested, everything, len(ids), with_model=with_model)
+    if not runs:
+        st.info("No finished run yet. Train one first: the quick preset takes about a minute.")
+        st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")
+        st.stop()
     first = requested or (usual if usual in ids else ids[0])
     names = {view.run_id: run_name(view) + " · recommended" * (view.run_id == usual) for view in runs}
     chosen = st.selectbox(label, ids, index=ids.index(first), format_func=names.__getitem__)
@@ -250,7 +253,7 @@ def _no_such_run(requested: str, everything: Sequence[RunView], count: int, *, w
     elif view is not None:
         why = f"Its state is '{view.state.value}'; Train shows it. "
     what = "run with a model" if with_model else "finished classifier"
-    there = f"{why}There {'is one' if count == 1 else f'are {count}'} to choose from."
+    there = f"{why}There {'is one' if count == 1 else f'are {count}' if count else 'is none'} to choose from."
     bad_link(what, requested, there, button="Open the usual one", names=["run"])
 
 

@@ -39,6 +39,8 @@ def without_folders(text: str, *others: Path) -> str:
 
 def _capital(text: str) -> str:
     first = text.split(" ", 1)[0]
+    if "/" in first:
+        return text  # A path.
     if _FILE.fullmatch(first):
         return f"The file {text}"
     if re.fullmatch(r"[a-z]+(_[a-z]+)+", first):

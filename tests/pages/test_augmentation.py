@@ -311,7 +311,7 @@ def test_the_setting_survives_a_change_of_page() -> None:
         ({"zoom": "nan"}, ["zoom='nan'"]),
         ({"zoom": "inf"}, ["zoom='inf'"]),
         ({"zoom": ""}, ["zoom=''"]),
-        ({"of": "normal"}, ["of='normal' (NORMAL or PNEUMONIA)"]),
+        ({"of": "normal"}, ["of='normal' (all or NORMAL or PNEUMONIA)"]),
         ({"rotation_deg": "<script>"}, ["rotation_deg='<script>' (0 to 180)"]),
         ({"vertical_flip": "maybe"}, ["vertical_flip='maybe' (true or false)"]),
         (
@@ -333,7 +333,7 @@ def test_values_in_the_address_that_no_control_can_have_are_told_and_dropped(
     (warning,) = at.warning
     text = warning.value.replace("\\", "")
     assert all(part in text for part in told)
-    assert text.count(" (0 to ") + text.count(" (true or") + text.count(" (NORMAL or") == len(told)
+    assert text.count(" (0 to ") + text.count(" (true or") + text.count(" (all or") == len(told)
     assert "contrast" not in text
     assert "\n" not in text
     assert len(text) < 320

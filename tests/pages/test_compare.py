@@ -87,7 +87,7 @@ def test_each_run_s_own_figures_stand_there_until_the_comparison_does(monkeypatc
     for run, row in zip((a, b), table.to_numpy(), strict=True):
         figures = read_report(run).splits[Split.TEST].figures
         assert row.tolist() == [estimate_text(metric, figures[metric]) for metric in HEADLINE.values()]
-    assert "comparison follows" in page.caption[-1].value
+    assert "comparison follows" in page.main.caption[-1].value
     page = opened(a=a.run_id, b=b.run_id)
     assert "comparison follows" not in "".join(caption.value for caption in page.caption)
 
@@ -174,10 +174,12 @@ def test_a_part_of_a_group_can_be_linked() -> None:
 
 
 def refused(page: AppTest, *words: str) -> None:
-    """One error, and nothing compared."""
+    """One line, and nothing compared."""
     assert not page.exception
-    (error,) = page.error
-    assert_one_line(error.value.replace("\\", ""), *words)
+    (warning,) = page.warning
+    text = warning.value.replace("\\", "")
+    assert "\n" not in text
+    assert all(part in text for part in words)
     assert not page.metric
     assert not page.selectbox
 
@@ -186,9 +188,9 @@ def refused(page: AppTest, *words: str) -> None:
 def test_a_link_that_names_no_run_is_told_and_left_as_it_is(asked: str) -> None:
     a, b = two_runs()
     page = opened(a=asked, b=b.run_id)
-    refused(page, "must name finished classifiers", repr(asked.partition(",")[0])[:80])
+    refused(page, "There is no finished classifier", repr(asked.partition(",")[0][:60]), "there are 2 runs to compare")
     assert address(page) == {"a": asked, "b": b.run_id}
-    page.button(key="usual").click().run()
+    page.button(key="instead of finished classifier").click().run()
     assert sides(page) == ([a.run_id], [b.run_id])
     assert not page.error
     assert address(page) == {"a": a.run_id, "b": b.run_id, "split": "test"}
@@ -196,7 +198,7 @@ def test_a_link_that_names_no_run_is_told_and_left_as_it_is(asked: str) -> None:
 
 def test_a_link_without_any_id_is_told() -> None:
     two_runs()
-    refused(opened(b=",,"), "requires a run id", "',,'")
+    refused(opened(b=",,"), "There is no finished classifier", "',,'")
 
 
 def test_a_link_of_a_dcgan_is_told() -> None:
@@ -207,7 +209,7 @@ def test_a_link_of_a_dcgan_is_told() -> None:
     write_manifest(gan, {})
     page = opened(a=gan.run_id, b=b.run_id)
     refused(page, gan.run_id)
-    page.button(key="usual").click().run()
+    page.button(key="instead of finished classifier").click().run()
     assert sides(page) == ([a.run_id], [b.run_id])
     assert not any("dcgan" in name for name in page.selectbox(key="side_a").options)
 
@@ -261,7 +263,8 @@ def test_val_is_offered_where_both_have_it() -> None:
         assert f"- {letter}, {run.run_id}, {rates_on_test(read_report(run))}" in texts(page)
     report = made_run(made_predictions(splits=("test",)), preset=Preset.REPORT)
     page = opened(a=a.run_id, b=report.run_id, split="val")
-    assert not page.exception
+    assert "There is no split with figures 'val'. There are figures on test." in texts(page)
+    page.button(key="instead of split with figures").click().run()
     assert list(page.radio(key="in_split").options) == ["test"]
     everything = texts(page)
     assert compare_runs([a.run_id], [report.run_id]).verdict.sentence in everything
@@ -280,10 +283,13 @@ def test_the_split_of_evaluate_is_not_that_of_a_comparison() -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "nonsense", "<b>"])
-def test_an_unknown_split_shows_test(split: str) -> None:
+def test_an_unknown_split_is_answered_with_what_is_there(split: str) -> None:
     a, b = two_runs()
     page = opened(split=split)
     assert not page.exception
+    assert f"There is no split with figures {split!r}" in texts(page)
+    assert not page.metric
+    page.button(key="instead of split with figures").click().run()
     assert compare_runs([a.run_id], [b.run_id]).verdict.sentence in texts(page)
 
 

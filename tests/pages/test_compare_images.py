@@ -137,7 +137,7 @@ def test_a_damaged_model_is_an_error_of_its_own(with_finished_run: FinishedRun) 
     page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
     assert not page.exception
     (error,) = page.error
-    assert error.value.replace("\\", "").startswith("model.onnx must have the SHA-256 of the manifest")
+    assert error.value.replace("\\", "").startswith("The file model.onnx must have the SHA-256 of the manifest")
     assert len(page.get("image")) == 4, "the X-rays alone"
 
 

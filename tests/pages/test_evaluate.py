@@ -203,10 +203,13 @@ def test_the_split_survives_a_change_of_page(sound_run: RunDirectory) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "../../etc", "", "<b>x</b>" * 50])
-def test_an_unknown_split_falls_back_to_test_and_says_so(sound_run: RunDirectory, split: str) -> None:
+def test_an_unknown_split_is_answered_with_what_is_there(sound_run: RunDirectory, split: str) -> None:
     page = opened(run=sound_run.run_id, split=split)
     assert not page.exception
-    assert any("no figures on" in warning.value for warning in page.warning)
+    (warning,) = [item.value.replace("\\", "") for item in page.warning if "There is no" in item.value]
+    assert f"{split[:60]!r}. There are figures on" in warning
+    assert not page.metric
+    page.button(key="instead of split with figures").click().run()
     assert page.radio(key="split_shown").value == Split.TEST
 
 
@@ -299,8 +302,11 @@ def test_a_damaged_file_is_told_in_one_line(sound_run: RunDirectory, name: str) 
 
 
 @pytest.mark.parametrize("run", ["baseline-000000000000", "../../etc"])
-def test_an_unknown_run_falls_back_to_the_newest_and_says_so(sound_run: RunDirectory, run: str) -> None:
+def test_an_unknown_run_is_answered_with_what_is_there(sound_run: RunDirectory, run: str) -> None:
     page = opened(run=run)
     assert not page.exception
+    (warning,) = [item.value.replace("\\", "") for item in page.warning]
+    assert f"There is no finished classifier {run!r}. There is one to choose from." in warning
+    assert not page.selectbox
+    page.button(key="instead of finished classifier").click().run()
     assert page.selectbox[0].value == sound_run.run_id
-    assert any("There is no finished run" in warning.value for warning in page.warning)

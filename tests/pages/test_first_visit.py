@@ -46,7 +46,7 @@ def test_each_page_shows_something_at_once(name: str, started: list[int]) -> Non
     page = opened(name)
     assert content(page)
     assert len(started) == (name in WAITING)
-    assert len(page.get("progress")) == (name in WAITING)
+    assert len(page.main.get("progress")) == (name in WAITING)
     # What is waited for is said, and nothing was drawn in this process.
     assert not (datasets_root() / "phantom").exists()
 
@@ -57,7 +57,7 @@ def test_each_page_shows_something_at_once(name: str, started: list[int]) -> Non
 )
 def test_tabs_that_need_images_wait_for_them(name: str, query: dict[str, str], started: list[int]) -> None:
     page = opened(name, **query)
-    assert len(started) == len(page.get("progress")) == 1
+    assert len(started) == len(page.main.get("progress")) == 1
 
 
 @pytest.mark.parametrize("show", ["Copies", "Real or generated"])
@@ -77,14 +77,14 @@ def test_phantoms_are_prepared_apart_and_then_shown(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("pages.ui.state.start_preparing", start_preparing)
     page = opened("dataset")
     assert is_preparing()
-    (bar,) = page.get("progress")
+    (bar,) = page.main.get("progress")
     assert bar.proto.text
     wait_for("the phantoms", lambda: not is_preparing())
     page.run()
-    assert not page.get("progress")
+    assert not page.main.get("progress")
     assert page.metric[0].value == "600"
     # The phantom with its heat map, and the map's color bar.
-    assert len(opened("predict", source="Sample from the data set").get("image")) == 2
+    assert len(opened("predict", source="Sample from the data set").get("image")) == 8
 
 
 @pytest.mark.usefixtures("drawn_phantoms")
@@ -102,7 +102,7 @@ def test_a_preparation_that_fails_says_why_and_can_be_tried_again(monkeypatch: p
 
     monkeypatch.setattr("pages.ui.state.start_preparing", fail)
     page = app_test(ROOT / "app.py").switch_page("pages/dataset.py").run()
-    assert [error.value for error in page.error] == ["the disk is full"]
+    assert [error.value for error in page.error] == ["The disk is full"]
     assert content(page)
     assert len(started) == 1, "a failure is not tried again before somebody asks for it"
     (again,) = [button for button in page.button if button.label == "Try again"]

@@ -191,7 +191,7 @@ def test_the_three_findings_stand_above_the_tabs_in_the_words_of_the_core(finish
 
 
 def test_an_unfinished_dcgan_has_no_findings_yet(finished_gan: RunDirectory) -> None:
-    unfinished(finished_gan, RunState.FAILED, "samples must differ from each other")
+    unfinished(finished_gan, RunState.FAILED, "Samples must differ from each other")
     assert "**Quality**" not in texts(opened())
 
 
@@ -233,7 +233,7 @@ def test_a_collapsed_generator_a_classifier_and_no_features_are_told(finished_ga
 
 @pytest.mark.parametrize("tab", ["Measures", "Copies"])
 def test_what_is_not_finished_has_no_measures_yet(finished_gan: RunDirectory, tab: str) -> None:
-    unfinished(finished_gan, RunState.FAILED, "samples must differ from each other")
+    unfinished(finished_gan, RunState.FAILED, "Samples must differ from each other")
     page = opened(show=tab)
     assert not page.exception
     assert "needs a finished DCGAN; the state of this one is 'failed'" in texts(page)
@@ -373,7 +373,7 @@ def test_a_dcgan_that_works_is_followed_live(finished_gan: RunDirectory, alive: 
     alive.enter_context(hold_lock(finished_gan.run_lock))
     page = opened(show="Train")
     assert not page.exception
-    (bar,) = [bar.proto for bar in page.get("progress")]
+    (bar,) = [bar.proto for bar in page.main.get("progress")]
     assert bar.value == 51
     assert bar.text.startswith("training: epoch 21 of 40")
     assert "batch 2 of 4 · generator's loss 0.750 · discriminator's 1.250" in texts(page)
@@ -385,11 +385,11 @@ def test_a_dcgan_that_works_is_followed_live(finished_gan: RunDirectory, alive: 
 
 
 def test_a_collapsed_training_says_so_and_offers_to_resume(finished_gan: RunDirectory) -> None:
-    unfinished(finished_gan, RunState.FAILED, "samples must differ from each other. Received: 0.020")
+    unfinished(finished_gan, RunState.FAILED, "Samples must differ from each other. Received: 0.020")
     finished_gan.trained.unlink(missing_ok=True)
     page = opened(show="Train")
     assert not page.exception
-    assert "samples must differ from each other" in page.error[-1].value
+    assert "Samples must differ from each other" in page.error[-1].value
     assert "Resume" in labels(page)
 
 
@@ -443,7 +443,7 @@ def test_the_runs_table_and_the_queue_list_it_with_a_link(finished_gan: RunDirec
 def test_pages_about_classifiers_refuse_it(finished_gan: RunDirectory, name: str) -> None:
     page = opened(name, run=finished_gan.run_id)
     assert not page.exception
-    assert f"{finished_gan.run_id} is a DCGAN" in texts(page)
+    assert f"{finished_gan.run_id!r}. It is a DCGAN" in texts(page)
     assert ("Open it in the GAN lab", "gan", f"run={finished_gan.run_id}") in links(page)
     assert not page.selectbox
     page = opened(name)
@@ -511,7 +511,7 @@ def test_the_arm_asks_for_runs_that_hold_out_what_the_dcgan_has_not_seen(index: 
 @pytest.mark.parametrize(
     ("gan", "preset", "words"),
     [
-        (gan_config(Preset.SOUND, label=Label.PNEUMONIA), Preset.SOUND, "samples must be of the smaller class"),
+        (gan_config(Preset.SOUND, label=Label.PNEUMONIA), Preset.SOUND, "Samples must be of the smaller class"),
         (gan_config(Preset.REPORT), Preset.SOUND, "must not be trained on a classifier's validation patients"),
     ],
 )

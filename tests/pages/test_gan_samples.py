@@ -254,7 +254,7 @@ def test_an_address_that_means_nothing_still_shows_samples(
 def test_an_unknown_sample_is_one_clear_line(finished_gan: RunDirectory, sample: str) -> None:
     page = opened(samples="New samples", sample=sample)
     (error,) = page.error
-    assert "sample must be a whole number from 0 to 9999999" in error.value.replace("\\", "")
+    assert "Sample must be a whole number from 0 to 9999999" in error.value.replace("\\", "")
     assert len(error.value) < 500
     assert len(pictures(press(page, "Back to the samples"))) == 64
 

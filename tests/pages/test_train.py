@@ -62,7 +62,7 @@ def press(page: AppTest, label: str) -> AppTest:
 
 
 def bars(page: AppTest) -> list[tuple[int, str]]:
-    return [(bar.proto.value, bar.proto.text) for bar in page.get("progress")]
+    return [(bar.proto.value, bar.proto.text) for bar in page.main.get("progress")]
 
 
 @pytest.fixture
@@ -285,7 +285,7 @@ def test_too_large_a_seed_for_so_many_runs_is_told(index: DataIndex) -> None:
     page.number_input(key="seeds").set_value(5).run()
     assert not page.exception
     (error,) = page.error
-    assert "seed must be" in error.value.replace("\\", "")
+    assert "Seed must be" in error.value.replace("\\", "")
 
 
 # --- Starting ---------------------------------------------------------------------------------------------------------
@@ -547,12 +547,12 @@ def test_a_second_phase_is_marked_and_its_run_s_facts_are_told(index: DataIndex)
 
 
 def test_a_failed_run_shows_its_error_and_hands_out_its_log(index: DataIndex) -> None:
-    run = failed(BASELINE, index, "the loss must stay finite. Received: loss=nan")
+    run = failed(BASELINE, index, "The loss must stay finite. Received: loss=nan")
     log = "\n".join(f"line {number:04}" for number in range(2000))
     run.log.write_text(log)
     page = opened(run=run.run_id)
     assert not page.exception
-    assert "the loss must stay finite. Received: loss=nan" in page.error[0].value.replace("\\", "")
+    assert "The loss must stay finite. Received: loss=nan" in page.error[0].value.replace("\\", "")
     assert page.code[0].value == log[-4000:].strip()
     (button,) = page.get("download_button")
     assert (button.proto.label, "Resume" in labels(page)) == ("Download the whole log", True)
@@ -561,7 +561,7 @@ def test_a_failed_run_shows_its_error_and_hands_out_its_log(index: DataIndex) ->
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (RunState.FAILED, "the loss must stay finite"),
+        (RunState.FAILED, "The loss must stay finite"),
         (RunState.RUNNING, "stopped from outside"),
         (RunState.CANCELLED, "cancelled"),
     ],
@@ -569,7 +569,7 @@ def test_a_failed_run_shows_its_error_and_hands_out_its_log(index: DataIndex) ->
 def test_a_stopped_run_says_how_and_offers_to_resume(trained: RunDirectory, state: RunState, words: str) -> None:
     trained.manifest.unlink()
     trained.trained.unlink()
-    error = "the loss must stay finite. Received: loss=nan" if state is RunState.FAILED else ""
+    error = "The loss must stay finite. Received: loss=nan" if state is RunState.FAILED else ""
     write_status(trained, Status(state, ticket=read_status(trained).ticket, error=error))
     page = opened(run=trained.run_id)
     assert not page.exception
@@ -622,9 +622,12 @@ def test_without_a_run_it_says_what_to_do(index: DataIndex) -> None:
 def test_an_unknown_run_in_the_address_is_one_clear_line(index: DataIndex, run: str) -> None:
     page = opened(run=run)
     assert not page.exception
-    (error,) = page.error
-    assert repr(run) in error.value.replace("\\", "")
-    assert "\n" not in error.value
+    assert not page.error
+    (warning,) = page.warning
+    assert f"There is no run {run[:60]!r}" in warning.value.replace("\\", "")
+    assert "\n" not in warning.value
+    page.button(key="instead of run").click().run()
+    assert "run" not in page.query_params
 
 
 @pytest.mark.parametrize(
@@ -648,7 +651,7 @@ def chosen_arm(page: AppTest, arm: Balance) -> AppTest:
 def test_the_balancing_arm_is_a_first_choice(index: DataIndex) -> None:
     page = opened()
     first = [radio.label for radio in page.radio]
-    assert first == ["Preset", "Training images"]
+    assert first == ["Network", "Preset", "Training images"]
     assert page.radio(key="balance").options == [
         "Original",
         "Class weights",
@@ -756,13 +759,13 @@ def test_a_run_is_deleted_after_saying_what_refers_to_it(index: DataIndex) -> No
     page = press(opened(run=run.run_id), "Delete this run…")
     assert run.path.exists()
     assert run.run_id in texts(page)
-    assert f"- {other.run_id} is of the same study: seed 1, original images" in texts(page)
+    assert f"- {other.run_id} is of the same study: seed 1, original" in texts(page)
     press(page, "Keep it")
     assert run.path.exists()
     press(press(page, "Delete this run…"), "Delete")
     assert not run.path.exists()
     assert other.path.exists()
-    assert "Deleted: baseline · quick · seed 0" in texts(page)
+    assert "Deleted: Baseline CNN · quick · original · seed 0" in texts(page)
     assert "run" not in page.query_params
     assert list(page.dataframe[0].value["run"]) == [other.run_id]
     page.run()
@@ -777,7 +780,7 @@ def test_a_run_that_has_started_meanwhile_is_not_deleted(index: DataIndex, alive
     alive.enter_context(hold_lock(run.run_lock))
     press(page, "Delete")
     assert run.path.exists()
-    assert "a live run cannot be deleted" in texts(page)
+    assert "A live run cannot be deleted" in texts(page)
 
 
 def test_published_and_live_runs_cannot_be_deleted(

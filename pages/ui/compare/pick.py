@@ -119,7 +119,7 @@ def _requested(known: dict[Ids, str], name: str) -> Ids | None:
     ids = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     single = {run_id for side in known for run_id in side}
     if unknown := [run_id for run_id in ids or (text,) if run_id not in single]:
-        there = f"There are {len(single)} runs to compare; the address has it as {name}."
+        there = f"The address has it for {name.upper()}; there are {len(single)} runs to compare."
         bad_link("finished classifier", unknown[0], there, button="Show the usual comparison", names=["a", "b"])
     match = next((side for side in known if set(side) == set(ids)), None)
     if match is None:

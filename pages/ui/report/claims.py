@@ -5,12 +5,15 @@ from typing import Final
 import streamlit as st
 
 from pages.ui.cached import findings_of_study
+from pages.ui.components import chart
+from pages.ui.forest import forest_figure, forest_table
 from pages.ui.pictures import plain
 from pages.ui.table import download_table
 from pneumo_core.evaluation.findings import Contrast, Findings
 from pneumo_core.reference import INCONSISTENCIES
 from pneumo_core.reporting.reference_blocks import inconsistencies
 from pneumo_core.reporting.report_claims import Evidence, ReportClaim, Standing, claims_table, report_claims
+from pneumo_core.reporting.story import forest
 from pneumo_core.runs.recommended import recommended
 
 _BADGES: Final = {
@@ -35,6 +38,13 @@ def claims_panel() -> None:
         f"{len(claims)} claims: {counts}. 'Not shown': the evidence does not decide it. Ours are published runs on half of the "
         "test images, with 95 % intervals over patients."
     )
+    if marks := forest(found):
+        figure = forest_figure(marks, title="accuracy on test, %")
+        where = "test, published runs, 95 % intervals over patients"
+        words = (
+            "The report gives no intervals. 'report' repeats its procedure, which selects the epoch on the test images."
+        )
+        chart(figure, forest_table(marks), title="Accuracy, the report's and ours", where=where, caption=words)
     for claim in claims:
         _show(claim, found)
     download_table(claims_table(found))
