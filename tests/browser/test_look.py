@@ -1,5 +1,6 @@
 """Every page in both themes and at four widths: accessible by axe-core's rules, nothing cut off, nothing scrolls sideways."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -125,3 +126,22 @@ def test_about_names_license_source_and_uploads(server: Server, page: Page) -> N
     dialog = page.get_by_role("dialog")
     for words in ("CC BY 4.0", "10.17632/rscbjbr9sj.2", "never written to disk", "Version"):
         expect(dialog).to_contain_text(words)
+
+
+def test_a_walk_through_all_pages_tabs_and_choices_leaves_the_log_clean(server: Server, page: Page) -> None:
+    """Streamlit warns in its log of widgets with a default and a state, of unknown options, and of slow caches."""
+    for name in PAGES:
+        opened(page, server, f"/{name}?run={server.run.run_id}" if name in {"evaluate", "predict"} else f"/{name}")
+        main = page.get_by_test_id("stMain")
+        for tab in [tab.inner_text() for tab in main.get_by_role("tab").all()] or [""]:
+            if tab:
+                main.get_by_role("tab", name=tab, exact=True).first.click()
+                settled(page)
+            for group in range(main.get_by_role("radiogroup").filter(visible=True).count()):
+                options = main.get_by_role("radiogroup").filter(visible=True).nth(group).locator("label")
+                if options.count() > 1:
+                    options.last.click()
+                    settled(page)
+    said = [line for line in server.log.read_text(errors="replace").splitlines() if line.strip()]
+    expected = re.compile(r"You can now view|URL:|^\s*$|browser|Stopping|For better performance|\$ (xcode|pip)")
+    assert [line for line in said if not expected.search(line)] == []
