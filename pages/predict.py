@@ -52,7 +52,8 @@ def show(prediction: Prediction, data: bytes, name: str, model: Classifier, trut
     with picture:
         height, width = pixels.shape
         blended = overlay(pixels, heatmap(prediction.cam, model.heat_scale, width, height), opacity=opacity)
-        st.image(blended, width="stretch", caption=f"{plain(name)}, Grad-CAM at {percent(opacity, 0)}")
+        caption = f"{plain(name)}, Grad-CAM at {percent(opacity, 0)}"
+        st.image(blended, width="stretch", caption=caption, alt=f"The X-ray with its heat map: {caption}")
 
 
 def show_sample(model: Classifier, index: DataIndex, *, from_patients: bool) -> None:

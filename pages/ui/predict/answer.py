@@ -73,7 +73,8 @@ def show_probability(prediction: Prediction, raw: float, model: Classifier) -> t
             f"loss is {after.log_loss:.3f} with it and {before.log_loss:.3f} without; {_losses(model.run_id)}. With another "
             "prevalence or other imaging it may not be valid."
         )
-    st.plotly_chart(probability_figure(shown, threshold), config={"displayModeBar": False})
+    alt = f"Probability of PNEUMONIA {probability_text(shown)} on a scale from 0 to 1, threshold {threshold:.3f}"
+    st.plotly_chart(probability_figure(shown, threshold), config={"displayModeBar": False}, alt=alt)
     return threshold, scale
 
 

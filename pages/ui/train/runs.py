@@ -111,7 +111,8 @@ def _history(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
     if any(event.get("kind") == "epoch" for event in events):
         on_test = isinstance(item.config, TrainConfig) and item.config.selected_on_test
         # Curves change once per epoch; the key keeps zoom and hover between updates.
-        st.plotly_chart(history(events, selected_on_test=on_test), key=f"history_{item.run_id}")
+        alt = "Loss, accuracy and learning rate by epoch; Evaluate has them as a table."
+        st.plotly_chart(history(events, selected_on_test=on_test), key=f"history_{item.run_id}", alt=alt)
     elif item.state is RunState.RUNNING:
         st.caption("Curves appear after the first epoch.")
 
