@@ -187,7 +187,7 @@ def pick_split(known: Sequence[Split], key: str, words: Callable[[Split], str] =
         if requested is not None and requested not in known:
             there = f"There are figures on {' and '.join(split.value for split in known)}."
             if requested != st.session_state.get(remembered):
-                bad_link("split with figures", requested, there, button=f"Show {known[0].value}", names=["split"])
+                bad_link("split", requested, there, button=f"Show {known[0].value}", names=["split"])
             # It was chosen for another run, which has it.
             st.warning(f"There are no figures on {plain(repr(requested))}; showing {known[0].value}.")
         st.session_state[key] = next((split for split in known if split == requested), known[0])
@@ -252,7 +252,7 @@ def _no_such_run(requested: str, everything: Sequence[RunView], count: int, *, w
         why = "It is published without its model and cannot predict. "
     elif view is not None:
         why = f"Its state is '{view.state.value}'; Train shows it. "
-    what = "run with a model" if with_model else "finished classifier"
+    what = "classifier with its model" if with_model else "finished classifier"
     there = f"{why}There {'is one' if count == 1 else f'are {count}' if count else 'is none'} to choose from."
     bad_link(what, requested, there, button="Open the usual one", names=["run"])
 

@@ -149,8 +149,7 @@ def protocol_notes(*, selected_on_test: bool, n: int) -> tuple[str, ...]:
         "score below one that is selected on test, with the same model: a lower figure here is not a worse model."
     )
     images = (
-        f"Ours are from {n:,} test images and the report's from {_OFFICIAL_N}, so that the two also differ by their images "
-        "too."
+        f"Ours are from {n:,} test images and the report's from {_OFFICIAL_N}, so the two differ by their images too."
         if n != _OFFICIAL_N
         else f"Both are from {_OFFICIAL_N} test images. It is not known whether they are the same files."
     )

@@ -145,7 +145,13 @@ def _notes(comparison: Comparison, *, claimed: bool) -> list[str]:
     notes = []
     accuracy = comparison.differences[Metric.ACCURACY].estimate
     leaves_out_0 = isinstance(accuracy, Estimate) and (accuracy.low > 0 or accuracy.high < 0)
-    if leaves_out_0 and not claimed:
+    lone = [letter for letter, side in (("A", a), ("B", b)) if len(side.run_ids) == 1]
+    if leaves_out_0 and not claimed and len(lone) == 1:
+        notes.append(
+            f"{lone[0]} is a single run and the other side several: how far the seed alone moves it cannot be measured, so "
+            "no difference is claimed, whatever the interval over patients."
+        )
+    elif leaves_out_0 and not claimed:
         notes.append("The interval excludes 0, but not every test has p < .05; a claim needs both.")
     if not comparison.paired:
         notes.append(f"Not paired: {comparison.pairing}. McNemar's test does not apply, and intervals are wider.")

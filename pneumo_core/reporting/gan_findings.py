@@ -78,9 +78,10 @@ def _quality(found: FeatureMeasures | NotApplicable) -> GanFinding:
         return GanFinding(Aspect.QUALITY, ratio, "KID", kid, floor, headline, evidence)
     if ratio.low > 1:
         level = Level.WORSE
-        times = f"about {ratio.value:,.3g} times as much as"
-        headline = f"Generated images differ from real ones {times} real ones from each other."
-        evidence = f"{evidence} Ratio to the upper end of that range: {_score(ratio)}."
+        headline = (
+            f"Generated images differ from real ones {ratio.value:,.3g} times as much as 97.5 % of random halves do."
+        )
+        evidence = f"{evidence} Ratio of KID to the upper end of that range: {_score(ratio)}."
     else:
         level = Level.AS_REAL if ratio.high <= 1 else Level.OPEN
         may = "" if level is Level.AS_REAL else "may "

@@ -38,8 +38,6 @@ TERMS: Final[dict[str, str]] = {
     "precision of a generator": "Fraction of generated images that resemble real images: fidelity; higher is better.",
     "recall of a generator": "Fraction of real images that resemble generated images: diversity; higher is better.",
     "MS-SSIM": "Multi-scale structural similarity of pairs of generated images; lower means more diverse.",
-    "floor": "KID between halves of the real images: the value due to chance alone.",
-    "ratio to the floor": "KID divided by the upper end of the floor: at most 1 if generated images are as close as real ones.",
     "memorization": "Fraction of generated images that are nearer to a training image than 99 % of the training images are to "
     "images of other patients, or equal to one. Of the real images it is 1 %.",
 }

@@ -28,6 +28,7 @@ from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.records import Label
 from pneumo_core.reporting.gan_findings import finding_text, gan_findings
 from pneumo_core.runs.files import read_json, write_json
+from pneumo_core.runs.recommended import recommended
 from pneumo_core.runs.store import RunDirectory, published_root, read_manifest, runs_root, write_manifest
 from tests.conftest import ROOT, ask_for_run
 from tests.hostile import assert_one_line
@@ -281,7 +282,7 @@ def test_the_arm_needs_a_finished_dcgan_of_the_smaller_class(
     def train(balance: str, *told: str) -> None:
         refused("train", "--preset", "quick", "--data", tiny_data, "--balance", balance, told=told)
 
-    train("gan", "gan:RUN", "Received: balance='gan'")
+    train("gan", str(recommended().dcgan))
     train("gan:", "gan:RUN", "Received: balance='gan:'")
     train("none:" + gan.run_id, "gan:RUN")
     train(f"gan:{classifier}", "must be a DCGAN's run", f"gan_run='{classifier}'")

@@ -58,8 +58,6 @@ def test_progress_says_how_much_is_done(monkeypatch: pytest.MonkeyPatch, capsys:
         ["train", "--seed", "one"],
         ["train", "--architecture", "resnet"],
         ["predict", "--run", "baseline-0123456789ab"],
-        ["predict", "x.png"],
-        ["evaluate"],
         ["evaluate", "baseline-0123456789ab", "--split", "all"],
         ["runs", "show"],
         ["data", "index"],

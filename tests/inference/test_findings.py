@@ -1,4 +1,4 @@
-"""The study's findings: those that ship follow from the published runs, and others are computed for other evidence."""
+"""The study's `findings`: those that ship follow from the published runs, and others are computed for other evidence."""
 
 import shutil
 from pathlib import Path

@@ -172,8 +172,8 @@ def test_the_runs_of_a_study_are_told(index: DataIndex) -> None:
     seed, arm = stopped(quick(seed=1), index), stopped(quick(balance=Balance.OVERSAMPLE, gap_percent=50), index)
     stopped(quick(epochs=9), index)  # Of another procedure.
     assert set(deletion(run.run_id).references) == {
-        Reference(seed.run_id, "is of the same study: seed 1, original images"),
-        Reference(arm.run_id, "is of the same study: seed 0, balance oversample"),
+        Reference(seed.run_id, "is of the same study: seed 1, original"),
+        Reference(arm.run_id, "is of the same study: seed 0, oversampled (50 % of the gap)"),
     }
     with hold_lock(seed.run_lock):
         delete(run.run_id)  # A live run of the study does not need it.

@@ -263,8 +263,8 @@ def test_val_is_offered_where_both_have_it() -> None:
         assert f"- {letter}, {run.run_id}, {rates_on_test(read_report(run))}" in texts(page)
     report = made_run(made_predictions(splits=("test",)), preset=Preset.REPORT)
     page = opened(a=a.run_id, b=report.run_id, split="val")
-    assert "There is no split with figures 'val'. There are figures on test." in texts(page)
-    page.button(key="instead of split with figures").click().run()
+    assert "There is no split 'val'. There are figures on test." in texts(page)
+    page.button(key="instead of split").click().run()
     assert list(page.radio(key="in_split").options) == ["test"]
     everything = texts(page)
     assert compare_runs([a.run_id], [report.run_id]).verdict.sentence in everything
@@ -287,9 +287,9 @@ def test_an_unknown_split_is_answered_with_what_is_there(split: str) -> None:
     a, b = two_runs()
     page = opened(split=split)
     assert not page.exception
-    assert f"There is no split with figures {split!r}" in texts(page)
+    assert f"There is no split {split!r}" in texts(page)
     assert not page.metric
-    page.button(key="instead of split with figures").click().run()
+    page.button(key="instead of split").click().run()
     assert compare_runs([a.run_id], [b.run_id]).verdict.sentence in texts(page)
 
 

@@ -209,7 +209,7 @@ def test_an_unknown_split_is_answered_with_what_is_there(sound_run: RunDirectory
     (warning,) = [item.value.replace("\\", "") for item in page.warning if "There is no" in item.value]
     assert f"{split[:60]!r}. There are figures on" in warning
     assert not page.metric
-    page.button(key="instead of split with figures").click().run()
+    page.button(key="instead of split").click().run()
     assert page.radio(key="split_shown").value == Split.TEST
 
 

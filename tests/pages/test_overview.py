@@ -83,11 +83,12 @@ def test_a_finished_run_is_a_row_with_interval_n_and_what_it_was_selected_on(wit
     assert row["seeds"] == 1
     assert row["accuracy, %"] == pytest.approx(100 * accuracy.value)
     assert (
-        row["from to"] == f"{percent(accuracy.low).removesuffix(' %')} to {percent(accuracy.high).removesuffix(' %')}"
+        row["interval or range"]
+        == f"{percent(accuracy.low).removesuffix(' %')} to {percent(accuracy.high).removesuffix(' %')}"
     )
     assert isinstance(auroc, NotApplicable), "too few patients"
     assert row["AUROC"] is None or np.isnan(row["AUROC"])
-    assert row["AUROC, from to"] == f"n/a: {auroc.reason}"
+    assert row["AUROC, interval or range"] == f"n/a: {auroc.reason}"
     images = [path for path in with_finished_run.data.glob("test/*/*") if path.is_file()]
     assert row["n"] == f"{len(images)}"
     assert row["selected on"] == "validation"
@@ -101,7 +102,7 @@ def test_seeds_are_folded_to_their_mean_least_and_greatest(no_published: Path) -
     row = table[table["seeds"] == 3].iloc[0]
     assert len(table) == 2
     assert row["accuracy, %"] == pytest.approx(100 * sum(values) / 3)
-    assert row["from to"] == f"{100 * min(values):.1f} to {100 * max(values):.1f}"
+    assert row["interval or range"] == f"{100 * min(values):.1f} to {100 * max(values):.1f}"
     assert min(values) != max(values)
     assert row["selected on"] == "test"
 

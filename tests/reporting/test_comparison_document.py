@@ -190,7 +190,17 @@ COLUMNS = {
     "against-report-b": _AGAINST_REPORT,
     "against-parameters-b": ["parameters", "place", "report", "ours", "equal"],
     "inconsistencies": ["subject", "report", "facts", "consequence"],
-    "published": ["source", "model", "accuracy", "sensitivity", "specificity", "AUROC", "comparable", "note"],
+    "published": [
+        "source",
+        "model",
+        "accuracy",
+        "sensitivity",
+        "specificity",
+        "AUROC",
+        "comparable",
+        "selected on",
+        "note",
+    ],
     "runs": [
         *("run", "images in train / val / test", "parameters", "trainable", "epochs", "training", "memory", "device"),
     ],
@@ -212,7 +222,7 @@ FILE_COLUMNS = {
     "slices-vgg16-000000000000": "group slice n patients smallest few "
     + ends("sensitivity", "specificity", "accuracy", "auroc"),
     "against-report-a": "figure place report ours ours_low ours_high n difference inside",
-    "published": "source model accuracy sensitivity specificity AUROC n comparable accuracy is note link",
+    "published": "source model accuracy sensitivity specificity AUROC n comparable accuracy is selected on note link",
 }
 """Headings of the CSV files, which programs read."""
 

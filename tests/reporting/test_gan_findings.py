@@ -62,7 +62,7 @@ def test_each_finding_has_its_value_with_interval_and_n_beside_real_images() -> 
     quality, variety, copies = gan_findings(report())
     assert [one.aspect for one in (quality, variety, copies)] == list(Aspect)
     assert [one.level for one in (quality, variety, copies)] == [Level.WORSE, Level.WORSE, Level.AS_REAL]
-    assert "about 19.7 times as much" in quality.headline
+    assert "19.7 times as much" in quality.headline
     floor = signed("-0.000874 (-0.0191 to 0.0358), n = 1,149.")
     assert f"KID 0.706 (0.610 to 0.801), n = 3,683; halves of the real images: {floor}" in quality.evidence
     assert "19.7 (17.0 to 22.4)" in quality.evidence
@@ -85,7 +85,7 @@ def test_each_finding_has_its_value_with_interval_and_n_beside_real_images() -> 
 @pytest.mark.parametrize(
     ("ratio", "level", "words"),
     [
-        (Estimate(14.6, 12.0, 17.2, 100), Level.WORSE, "about 14.6 times as much"),
+        (Estimate(14.6, 12.0, 17.2, 100), Level.WORSE, "14.6 times as much"),
         (Estimate(1.4, 0.9, 1.9, 100), Level.OPEN, "may differ from real ones no more"),
         (Estimate(0.5, 0.2, 0.9, 100), Level.AS_REAL, "images differ from real ones no more"),
         (NotApplicable("the floor is 0"), NotApplicable("the floor is 0"), "the floor is 0"),

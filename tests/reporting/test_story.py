@@ -1,4 +1,4 @@
-"""The story's sentences follow the evidence: each title changes where the findings do."""
+"""The sentences of `story` and `report_claims` follow the evidence: each changes where the findings do."""
 
 from dataclasses import replace
 
@@ -59,7 +59,7 @@ def test_without_evidence_nothing_is_said() -> None:
 @pytest.mark.parametrize(
     ("repeated", "held_out", "title"),
     [
-        (REPEATED, HELD_OUT, "The report's 90 % is reproduced, but only where the epoch is picked on test images"),
+        (REPEATED, HELD_OUT, "The report's 90 % is reproduced where the epoch is picked on test images"),
         (REPEATED, replace(REPEATED, preset=Preset.SOUND, selected_on_test=False), "The report's 90 % is reproduced"),
         (REPEATED, None, "The report's 90 % is reproduced"),
         (arm(Estimate(0.8, 0.75, 0.85, 318)), HELD_OUT, "The report's 90 % is not reproduced"),

@@ -118,14 +118,16 @@ def _show_findings(index: DataIndex, findings: Sequence[Finding]) -> None:
     severe = [finding for finding in findings if finding.severity is Severity.MISLEADING]
     for finding in severe:
         st.warning(f"{finding.message} {finding.consequence}".strip(), icon=":material/warning:")
-    said = [] if severe else [":green-badge[:material/check: fine] Nothing found that makes figures misleading."]
-    shared = shared_patients(index.table)
-    if not shared.patients and shared.of_patients:
-        said.append(f":green-badge[:material/check: fine] {shared_by_prefix(shared)}")
+    said = []
     for finding in findings[len(severe) :]:
         words = (finding.message, finding.consequence, _POINTERS.get(finding.code, ""))
         said.append(" ".join(part for part in (_BADGES[finding.severity], *words) if part))
     said.append(f"{_BADGES[Severity.NOTE]} The files themselves may reveal the class: see 'Sizes and modes'.")
+    shared = shared_patients(index.table)
+    if not shared.patients and shared.of_patients:
+        said.append(f":green-badge[:material/check: fine] {shared_by_prefix(shared)}")
+    if not severe:
+        said.append(":green-badge[:material/check: fine] Nothing found that makes figures misleading.")
     st.markdown("\n".join(f"- {words}" for words in said))
 
 

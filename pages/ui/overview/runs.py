@@ -33,7 +33,7 @@ def show_runs() -> None:
 
 def _show_table(known: Sequence[RunView], classifiers: Sequence[RunView]) -> None:
     by_id = {view.run_id: view for view in known}
-    found = [group for group in groups() if set(group.run_ids) <= set(by_id)]
+    found = sorted((group for group in groups() if set(group.run_ids) <= set(by_id)), key=lambda group: group.name)
     grouped = {run_id for group in found for run_id in group.run_ids}
     rows = [_group_row(group) for group in found]
     members = [group.run_ids for group in found]
@@ -60,14 +60,19 @@ def _show_table(known: Sequence[RunView], classifiers: Sequence[RunView]) -> Non
     )
     st.caption(
         "On test, at each run's own threshold. One run: its 95 % interval, clustered by patient. Several: their mean, and "
-        "from the least to the greatest of their seeds. Figures selected on test are optimistic. Click a row to open its runs."
+        "from the least to the greatest of their seeds. Figures selected on test are optimistic. Tick a row to open its runs."
     )
     for row in picked.selection.rows:
         _show_members([by_id[run_id] for run_id in members[row]])
 
 
 def _group_row(group: Group) -> dict[str, Any]:
-    row: dict[str, Any] = {"runs": group.name, "state": [RunState.SUCCEEDED.value], "seeds": len(group.seeds)}
+    row: dict[str, Any] = {
+        "runs": group.name,
+        "selected on": "test" if group.selected_on_test else "validation",
+        "seeds": len(group.seeds),
+        "state": [RunState.SUCCEEDED.value],
+    }
     try:
         parts = [report_of(run_id).splits[Split.TEST] for run_id in group.run_ids]
     except PneumoError:
@@ -79,11 +84,10 @@ def _group_row(group: Group) -> dict[str, Any]:
     return {
         **row,
         "accuracy, %": accuracy,
-        "from to": ends,
+        "interval or range": ends,
         "AUROC": auroc,
-        "AUROC, from to": auroc_ends,
+        "AUROC, interval or range": auroc_ends,
         "n": f"{parts[0].n:,}",
-        "selected on": "test" if group.selected_on_test else "validation",
     }
 
 

@@ -30,7 +30,7 @@ def claims_panel() -> None:
     found = findings_of_study()
     claims = report_claims(found)
     counts = ", ".join(
-        f"{count} {standing.value}"
+        f"'{standing.value}' {count}"
         for standing in Standing
         if (count := sum(one.standing is standing for one in claims))
     )
