@@ -88,6 +88,8 @@ def test_several_runs_against_one_claim_nothing() -> None:
     # On the same images, although no pair of runs has a test of its own.
     assert "(bootstrap over patients)" in found.verdict.sentence
     assert "unpaired" not in found.verdict.sentence
+    assert any(note.startswith("B is a single run and the other side several") for note in found.verdict.notes)
+    assert not any("not every test" in note for note in found.verdict.notes)
 
 
 def test_two_seeds_are_told_to_say_little() -> None:
