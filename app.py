@@ -11,23 +11,24 @@ if __name__ == "__main__":  # Streamlit runs this file as a script for each visi
 
     mark_frame()
     steady_memory()
+    # Without icons: Streamlit makes a page's icon the tab's too, and has the browser fetch that from another host.
     page = st.navigation(
         {
-            "": [st.Page("pages/overview.py", title="Overview", icon=":material/home:", default=True)],
+            "": [st.Page("pages/overview.py", title="Overview", default=True)],
             "Explore": [
-                st.Page("pages/dataset.py", title="Dataset", icon=":material/photo_library:", url_path="dataset"),
-                st.Page("pages/augmentation.py", title="Augmentation", icon=":material/tune:", url_path="augmentation"),
+                st.Page("pages/dataset.py", title="Dataset", url_path="dataset"),
+                st.Page("pages/augmentation.py", title="Augmentation", url_path="augmentation"),
             ],
             "Train": [
-                st.Page("pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
-                st.Page("pages/gan.py", title="GAN lab", icon=":material/blur_on:", url_path="gan"),
+                st.Page("pages/train.py", title="Train", url_path="train"),
+                st.Page("pages/gan.py", title="GAN lab", url_path="gan"),
             ],
             "Judge": [
-                st.Page("pages/evaluate.py", title="Evaluate", icon=":material/analytics:", url_path="evaluate"),
-                st.Page("pages/compare.py", title="Compare", icon=":material/balance:", url_path="compare"),
-                st.Page("pages/report.py", title="The report", icon=":material/description:", url_path="report"),
+                st.Page("pages/evaluate.py", title="Evaluate", url_path="evaluate"),
+                st.Page("pages/compare.py", title="Compare", url_path="compare"),
+                st.Page("pages/report.py", title="The report", url_path="report"),
             ],
-            "Try": [st.Page("pages/predict.py", title="Predict", icon=":material/radiology:", url_path="predict")],
+            "Try": [st.Page("pages/predict.py", title="Predict", url_path="predict")],
         }
     )
     title = "Pneumo Study" if page.url_path == "" else f"{page.title} · Pneumo Study"
