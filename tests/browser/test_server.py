@@ -161,7 +161,7 @@ def test_the_server_has_loaded_no_training_framework(server: Server, page: Page,
     opened(page, server, "/")
     for name in MENU[1:]:
         page.get_by_test_id("stSidebarNavLink").filter(has_text=name).click()
-        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        expect(page.get_by_role("heading", level=1)).to_have_text(TITLES.get(name, name))
         settled(page)
     upload(page, "x.jpeg", radiograph.read_bytes())
     expect(page.get_by_text("Probability of PNEUMONIA").first).to_be_visible()
