@@ -143,5 +143,7 @@ def test_a_walk_through_all_pages_tabs_and_choices_leaves_the_log_clean(server: 
                     options.last.click()
                     settled(page)
     said = [line for line in server.log.read_text(errors="replace").splitlines() if line.strip()]
-    expected = re.compile(r"You can now view|URL:|^\s*$|browser|Stopping|For better performance|\$ (xcode|pip)")
+    expected = re.compile(
+        r"You can now view|URL:|^\s*$|open your browser|Stopping|For better performance|\$ (xcode|pip)"
+    )
     assert [line for line in said if not expected.search(line)] == []

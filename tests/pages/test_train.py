@@ -811,3 +811,16 @@ def test_published_and_live_runs_cannot_be_deleted(
 )
 def test_a_range_of_time_in_words(low_s: float, high_s: float, words: str) -> None:
     assert span_words(Span(low_s, high_s)) == words
+
+
+def test_every_page_has_the_run_that_works_in_its_foot(index: DataIndex, alive: ExitStack) -> None:
+    run = working(VGG16, index, alive, state=RunState.RUNNING, epoch=1, epochs=6, steps=9, message="training")
+    page = app_test(ROOT / "app.py").run()
+    (bar,) = page.sidebar.get("progress")
+    assert "training: epoch 2 of 6" in bar.proto.text.replace("\\", "")
+    (link,) = page.sidebar.get("page_link")
+    assert link.proto.query_string == f"run={run.run_id}"
+    update_status(run, state=RunState.FAILED, error="it stopped")
+    alive.close()
+    page.run()
+    assert not page.sidebar.get("progress")
