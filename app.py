@@ -2,6 +2,19 @@
 
 import streamlit as st
 
+PAGES = {
+    "": [("overview", "Overview", "home")],
+    "Explore": [("dataset", "Dataset", "photo_library"), ("augmentation", "Augmentation", "tune")],
+    "Train": [("train", "Train", "model_training"), ("gan", "GAN lab", "blur_on")],
+    "Judge": [
+        ("evaluate", "Evaluate", "analytics"),
+        ("compare", "Compare", "compare_arrows"),
+        ("report", "The report", "description"),
+    ],
+    "Try": [("predict", "Predict", "radiology")],
+}
+"""The menu: file, title and icon of each page, by group. The first page is the one that opens."""
+
 if __name__ == "__main__":  # Streamlit runs this file as a script for each visitor,
     from pages.ui.components import shown_errors
     from pages.ui.memory import steady_memory
@@ -11,28 +24,15 @@ if __name__ == "__main__":  # Streamlit runs this file as a script for each visi
 
     mark_frame()
     steady_memory()
-    # Without icons: Streamlit makes a page's icon the tab's too, and has the browser fetch that from another host.
+    # The tab's icon is set before the menu: the browser would ask another host for the page's.
+    st.set_page_config(page_icon="pages/ui/icon.svg", layout="wide")
     page = st.navigation(
         {
-            "": [st.Page("pages/overview.py", title="Overview", default=True)],
-            "Explore": [
-                st.Page("pages/dataset.py", title="Dataset", url_path="dataset"),
-                st.Page("pages/augmentation.py", title="Augmentation", url_path="augmentation"),
-            ],
-            "Train": [
-                st.Page("pages/train.py", title="Train", url_path="train"),
-                st.Page("pages/gan.py", title="GAN lab", url_path="gan"),
-            ],
-            "Judge": [
-                st.Page("pages/evaluate.py", title="Evaluate", url_path="evaluate"),
-                st.Page("pages/compare.py", title="Compare", url_path="compare"),
-                st.Page("pages/report.py", title="The report", url_path="report"),
-            ],
-            "Try": [st.Page("pages/predict.py", title="Predict", url_path="predict")],
+            group: [st.Page(f"pages/{name}.py", title=title, icon=f":material/{icon}:") for name, title, icon in rows]
+            for group, rows in PAGES.items()
         }
     )
-    title = "Pneumo Study" if page.url_path == "" else f"{page.title} · Pneumo Study"
-    st.set_page_config(page_title=title, page_icon="pages/ui/icon.svg", layout="wide")
+    st.set_page_config(page_title="Pneumo Study" if page.url_path == "" else f"{page.title} · Pneumo Study")
     st.logo("pages/ui/logo.svg", icon_image="pages/ui/icon.svg", size="large", link=None)
     with shown_errors():
         settings()  # A setting that cannot be used is told once, here, whichever page was asked for.

@@ -26,8 +26,8 @@ app. Phantoms and generated images are synthetic and always marked as such.
 **Your uploads.** An X-ray that you upload is kept in this server's memory while you view it. It is never written to disk,
 logged or cached, and no other visitor can see it.
 
-**The code.** The app and its package `pneumo_core` are one Python project; `README.md` in its folder says how to run it on your
-own machine, `docs/` how everything is computed. Version {version}.
+**The code.** Open source under the Apache License 2.0. All of it is in the folder that this app runs from: `README.md` says how
+to run it on your own machine, `docs/` how everything is computed. Version {version}.
 """
 
 

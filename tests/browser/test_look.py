@@ -1,9 +1,10 @@
 """Every page in both themes and at four widths: accessible by axe-core's rules, nothing cut off, nothing scrolls sideways."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import axe_playwright_python
 import pytest
@@ -94,11 +95,32 @@ def test_no_page_has_a_serious_barrier_or_cuts_anything_off(server: Server, them
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
-def test_each_page_has_its_title_in_the_browser(server: Server, page: Page) -> None:
+def test_each_page_has_its_title_and_icon_and_asks_no_other_host(server: Server, page: Page) -> None:
+    """Streamlit would have the browser fetch a page's icon from another host, for the tab."""
+    hosts = set()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     titles = {"": "Pneumo Study", "gan": "GAN lab · Pneumo Study", "report": "The report · Pneumo Study"}
     for name in PAGES:
         opened(page, server, f"/{name}")
         expect(page).to_have_title(titles.get(name, f"{name.capitalize()} · Pneumo Study"))
+        expect(page.locator("link[rel='shortcut icon']")).to_have_attribute("href", re.compile("^data:image/svg"))
+    links = page.get_by_test_id("stSidebarNavLink")
+    icons = [link.get_by_test_id("stIconMaterial").inner_text() for link in links.all()]
+    assert len(set(icons)) == len(PAGES)
+    assert hosts - {""} == {urlsplit(server.url).netloc}
+
+
+def test_the_menu_closes_on_a_phone_and_marks_the_open_page(server: Server, new_page: Callable[..., Page]) -> None:
+    page = opened(new_page(), server, "/")
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.reload()
+    settled(page)
+    page.get_by_test_id("stExpandSidebarButton").click()
+    link = page.get_by_test_id("stSidebarNavLink").filter(has_text="Compare")
+    link.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Compare")
+    expect(link).not_to_be_in_viewport()
+    expect(link).to_have_attribute("aria-current", "page")
 
 
 def test_every_link_of_the_overview_leads_somewhere(server: Server, page: Page) -> None:
@@ -124,7 +146,14 @@ def test_about_names_license_source_and_uploads(server: Server, page: Page) -> N
     opened(page, server, "/compare")
     page.get_by_role("button", name="About").click()
     dialog = page.get_by_role("dialog")
-    for words in ("CC BY 4.0", "10.17632/rscbjbr9sj.2", "never written to disk", "Version"):
+    for words in (
+        "CC BY 4.0",
+        "10.17632/rscbjbr9sj.2",
+        "never written to disk",
+        "Apache License 2.0",
+        "folder",
+        "Version",
+    ):
         expect(dialog).to_contain_text(words)
 
 

@@ -1,0 +1,73 @@
+"""The Train page opened at an address, and runs in the states that it shows."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from pneumo_core.config.classifier import Preset, TrainConfig
+from pneumo_core.config.presets import preset_config
+from pneumo_core.data.index import DataIndex
+from pneumo_core.records import Architecture, RunState
+from pneumo_core.runs.files import hold_lock, write_json
+from pneumo_core.runs.status import append_event, update_status
+from pneumo_core.runs.store import RunDirectory
+from tests.conftest import ask_for_run
+from tests.waiting import app_test
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
+BASELINE = preset_config(Architecture.BASELINE, Preset.QUICK)
+VGG16 = preset_config(Architecture.VGG16, Preset.QUICK)
+
+
+def opened(**query: str | list[str]) -> AppTest:
+    page = app_test(ROOT / "app.py")
+    page.query_params.update(query)
+    return page.switch_page("pages/train.py").run()
+
+
+def texts(page: AppTest) -> str:
+    kinds = ("markdown", "caption", "info", "success", "warning", "error")
+    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
+
+
+def labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    next(button for button in page.button if button.label == label).click().run()
+    assert not page.exception
+    return page
+
+
+def bars(page: AppTest) -> list[tuple[int, str]]:
+    return [(bar.proto.value, bar.proto.text) for bar in page.main.get("progress")]
+
+
+def working(config: TrainConfig, index: DataIndex, alive: ExitStack, **status: object) -> RunDirectory:
+    """A run whose worker lives; by default it waits in the queue."""
+    run = ask_for_run(config, index)
+    alive.enter_context(hold_lock(run.run_lock))
+    if status:
+        update_status(run, **status)
+    return run
+
+
+def finished(config: TrainConfig, index: DataIndex, **facts: object) -> RunDirectory:
+    """A run with a manifest, as far as this page reads one."""
+    run = ask_for_run(config, index)
+    update_status(run, state=RunState.EXPORTING, epoch=1, epochs=1, steps=1)
+    write_json(run.manifest, {"run_id": run.run_id, "files": {}, **facts})
+    return run
+
+
+def failed(config: TrainConfig, index: DataIndex, error: str) -> RunDirectory:
+    run = ask_for_run(config, index)
+    update_status(run, state=RunState.FAILED, error=error)
+    return run
+
+
+def add_epoch(run: RunDirectory, epoch: int, **changes: object) -> None:
+    numbers = {"loss": 0.5, "accuracy": 0.8, "val_loss": 0.6, "val_accuracy": 0.7, "learning_rate": 1e-3}
+    append_event(run, {"kind": "epoch", "epoch": epoch, "phase": 1, **numbers, "duration_s": 100.0, **changes})
