@@ -6,9 +6,8 @@ import streamlit as st
 
 from pages.ui.augmentation.effect import show_gray_levels, show_preview, show_verdicts
 from pages.ui.augmentation.sample import Sample, choose_sample
-from pages.ui.augmentation.settings import PRESETS, choose_setting, refused_values, start_from
+from pages.ui.augmentation.settings import PRESETS, check_address, choose_setting, start_from
 from pages.ui.components import data_badge, open_tab, shown_errors
-from pages.ui.pictures import plain
 from pages.ui.state import current_index, needed_index, require_frame
 from pages.ui.table import download
 from pneumo_core.config.augment_file import read_augmentation, write_augmentation
@@ -81,8 +80,7 @@ with shown_errors():
         "In every epoch each training image is changed at random, here by the code that training uses. Verdicts are rules of "
         "thumb on anatomy and exposure; only training runs show whether a change helps."
     )
-    if refused := refused_values(st.query_params.to_dict()):  # Before the controls, which remove it from the address.
-        st.warning(plain(refused))
+    check_address()
     sample, seed = choose_sample(index)
     shown, tab = open_tab("setting", tuple(TABS))
     with tab:

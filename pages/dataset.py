@@ -37,6 +37,8 @@ if index is not None and not index.root.is_dir():
         f"The connected folder must not be moved. Received: folder={plain(repr(index.root.name))}, which is missing. Put it "
         "back, or connect a data set under 'Connect data'. Counts are from the stored index; images cannot be shown."
     )
+if "image" in st.query_params and "view" not in st.query_params:
+    st.session_state.setdefault("view", VIEWS[1])
 with shown_errors():
     shown, tab = open_tab("view", VIEWS)
     with tab:

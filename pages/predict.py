@@ -5,7 +5,15 @@ import streamlit as st
 from PIL import Image
 
 from pages.ui.cached import loaded_classifier, report_of
-from pages.ui.components import caveats, data_badge, disclaimer, pick_finished_run, show_error, shown_errors
+from pages.ui.components import (
+    caveats,
+    check_words,
+    data_badge,
+    disclaimer,
+    pick_finished_run,
+    show_error,
+    shown_errors,
+)
 from pages.ui.heat import scale_text, show_color_bar
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import bounded, plain
@@ -22,6 +30,8 @@ from pneumo_core.records import Label, Split
 from pneumo_core.reporting.glossary import TERMS
 
 require_frame()
+
+SOURCES = ("Upload an X-ray", "Sample from the data set")
 
 _LONGEST_SIDE = 1024  # Pixels.
 
@@ -73,7 +83,10 @@ st.title("Predict")
 disclaimer()
 with shown_errors():
     view = pick_finished_run("Model", with_model=True)
-    upload, sample = st.tabs(["Upload an X-ray", "Sample from the data set"], key="source", bind="query-params")
+    if "image" in st.query_params and "source" not in st.query_params:
+        st.session_state.setdefault("source", SOURCES[1])
+    check_words("source", SOURCES, "tab")
+    upload, sample = st.tabs(SOURCES, key="source", bind="query-params")
     with upload:
         st.caption(
             "A frontal chest X-ray as PNG or JPEG. It is kept in this server's memory while you view it and is never stored."

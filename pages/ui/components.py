@@ -71,6 +71,37 @@ def bad_link(what: str, requested: str, there: str, *, button: str, names: Seque
     st.stop()
 
 
+def check_words(name: str, options: Iterable[object], what: str) -> None:
+    """Answer a value in the address that a control does not offer; the control ignores it, and an empty value asks for nothing.
+
+    Args:
+        name: Of the query parameter.
+        options: What the control offers.
+        what: Kind of what it offers, such as ``tab``.
+    """
+    known = [str(option) for option in options]
+    for requested in st.query_params.get_all(name):
+        if requested and {requested, requested.lower()}.isdisjoint(known):
+            _ignored(name, what, requested, f"There is {', '.join(known[:-1])} or {known[-1]}.")
+            return
+
+
+def check_number(name: str, low: float, high: float, what: str) -> None:
+    """The same of a number, from `low` to `high`."""
+    for requested in st.query_params.get_all(name):
+        try:
+            is_there = not requested or low <= float(requested) <= high
+        except ValueError:
+            is_there = False
+        if not is_there:
+            _ignored(name, what, requested, f"It goes from {low:,g} to {high:,g}.")
+            return
+
+
+def _ignored(name: str, what: str, requested: str, there: str) -> None:
+    not_there(what, requested, f"{there} The rest of the address is used.", button="Use the usual one", names=[name])
+
+
 def _forget(names: Sequence[str]) -> None:
     for name in names:
         st.query_params.pop(name, None)
@@ -95,6 +126,7 @@ def open_tab(key: str, titles: Sequence[str]) -> tuple[str, DeltaGenerator]:
         key: Name of the open tab in the address.
         titles: Of the tabs.
     """
+    check_words(key, titles, "tab")
     tabs = dict(zip(titles, st.tabs(titles, key=key, bind="query-params"), strict=True))
     return next(((title, tab) for title, tab in tabs.items() if tab.open), (titles[0], tabs[titles[0]]))
 
@@ -174,6 +206,8 @@ def choice(label: str, options: Iterable[T], *, default: T | None = None, **more
         more: For `st.radio`.
     """
     known = list(options)
+    if more.get("bind"):
+        check_words(more["key"], map(more.get("format_func", str), known), label.lower())
     index = 0 if default is None else known.index(default)
     chosen: T = st.radio(label, known, index, horizontal=True, **more)
     return chosen

@@ -1,4 +1,4 @@
-"""Content of pages without a data set: the report's data set, the presets' results, the first phantoms."""
+"""Content of pages without a data set: the report's data set, the presets' results, a few phantoms."""
 
 import numpy as np
 import pandas as pd
@@ -16,21 +16,12 @@ from pneumo_core.reference import COPIES, EXPECTED, OFFICIAL_COUNTS, REPORT_COUN
 
 
 def official_counts() -> pd.DataFrame:
-    """Images of the report's data set per split and of all, with the report's own count where it differs."""
+    """Images of the report's data set per split and of all, in as few columns as a phone shows."""
     rows = []
     for name, splits in [*((split.value, (split,)) for split in Split), ("all", tuple(Split))]:
         normal, pneumonia = (sum(OFFICIAL_COUNTS[split, label] for split in splits) for label in Label)
-        reported = sum(REPORT_COUNTS[split, label] for split in splits for label in Label)
-        rows.append(
-            {
-                "split": name,
-                "images": f"{normal + pneumonia:,}",
-                "NORMAL": f"{normal:,}",
-                "PNEUMONIA": f"{pneumonia:,}",
-                "PNEUMONIA, share": percent(pneumonia / (normal + pneumonia)),
-                "images, as the report counted": f"{reported:,}",
-            }
-        )
+        counts = {"NORMAL": f"{normal:,}", "PNEUMONIA": f"{pneumonia:,}", "images": f"{normal + pneumonia:,}"}
+        rows.append({"split": name, **counts})
     return pd.DataFrame(rows)
 
 
@@ -39,10 +30,17 @@ def show_official_counts() -> None:
     st.header("The report's data set")
     # Plain tables: they appear with the page, before the browser has loaded the library for sortable tables.
     st.table(official_counts(), hide_index=True, alt="Images of the report's data set per split")
+    shares = (f"{percent(_share(split))} of {split.value}" for split in Split)
+    reported = REPORT_COUNTS[Split.TRAIN, Label.NORMAL]
     st.caption(
-        "Chest X-rays of children (Kermany et al. 2018, doi:10.17632/rscbjbr9sj.2), as Kaggle serves them. The report counted "
-        "1,354 NORMAL training images in its own copy."
+        "Chest X-rays of children (Kermany et al. 2018, doi:10.17632/rscbjbr9sj.2), as Kaggle serves them. PNEUMONIA are "
+        f"{', '.join(shares)}. The report counted {reported:,} NORMAL training images in its own copy."
     )
+
+
+def _share(split: Split) -> float:
+    """Share of PNEUMONIA."""
+    return OFFICIAL_COUNTS[split, Label.PNEUMONIA] / sum(OFFICIAL_COUNTS[split, label] for label in Label)
 
 
 def show_preset_results() -> None:
@@ -78,10 +76,10 @@ def phantom_sample() -> tuple[tuple[Label, ...], list[NDArray[np.uint8]]]:
 
 
 def show_phantom_sample() -> None:
-    """The first phantoms as pictures."""
+    """A few phantoms as pictures."""
     labels, images = phantom_sample()
     labels, images = labels[:8], images[:8]
-    st.header("The first phantoms")
+    st.header("Examples of phantoms")
     grid = st.grid(len(images), min_column_width=110, gap="xsmall")
     for number, (label, pixels) in enumerate(zip(labels, images, strict=True), start=1):
         grid.image(pixels, caption=label.name, width="stretch", alt=f"Phantom {number}, {label.name}")

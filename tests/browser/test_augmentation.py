@@ -46,7 +46,13 @@ def test_the_address_holds_what_the_page_shows(server: Server, new_page: Callabl
         )
 
     sound, report = AUGMENTATIONS["sound"], AUGMENTATIONS["report"]
-    for button, config in (("sound", sound), ("report", report), ("Undo", sound), ("Redo", report), ("Undo", sound)):
+    for button, config in (
+        ("Use sound ones", sound),
+        ("Use the report's", report),
+        ("Undo", sound),
+        ("Redo", report),
+        ("Undo", sound),
+    ):
         page.get_by_role("button", name=button).first.click()
         assert_address(page, config)
         expect(page.get_by_role("heading", name=f"Your settings ({augmentation_name(config)})")).to_be_visible()
@@ -67,14 +73,14 @@ def test_the_address_holds_what_the_page_shows(server: Server, new_page: Callabl
 
 def test_a_value_of_the_address_that_is_refused_is_told(server: Server, page: Page) -> None:
     opened(page, server, "/augmentation?zoom=9&contrast=0.2")
-    expect(page.get_by_test_id("stAlertContentWarning")).to_contain_text("zoom='9' (0 to 0.9)")
+    expect(page.get_by_test_id("stAlertContentWarning")).to_contain_text("There is no zoom '9'. It goes from 0 to 0.9.")
     assert_address(page, AugmentConfig(contrast=0.2))
 
 
 def test_undo_and_redo_by_keys_and_the_setting_is_kept_while_another_tab_is_open(server: Server, page: Page) -> None:
     opened(page, server, "/augmentation")
     sound, report = AUGMENTATIONS["sound"], AUGMENTATIONS["report"]
-    for name, config in (("sound", sound), ("report", report)):
+    for name, config in (("Use sound ones", sound), ("Use the report's", report)):
         page.get_by_role("button", name=name).first.click()
         assert_address(page, config)
     for keys, config in (("Undo", sound), ("Undo", AugmentConfig()), ("Redo", sound)):

@@ -111,10 +111,10 @@ def test_each_page_has_its_title_and_icon_and_asks_no_other_host(server: Server,
 
 
 def test_the_menu_closes_on_a_phone_and_marks_the_open_page(server: Server, new_page: Callable[..., Page]) -> None:
-    page = opened(new_page(), server, "/")
+    phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
+    page = new_page(user_agent=phone)
     page.set_viewport_size({"width": 390, "height": 900})
-    page.reload()
-    settled(page)
+    opened(page, server, "/")
     page.get_by_test_id("stExpandSidebarButton").click()
     link = page.get_by_test_id("stSidebarNavLink").filter(has_text="Compare")
     link.click()

@@ -3,15 +3,17 @@
 from dataclasses import asdict, fields
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from pages.ui.augmentation.history import History
+from pages.ui.components import check_number, check_words
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
-from pneumo_core.records import Label
 
 PRESETS = {"report": "As the report did", "sound": "Sound"}
 """Name of each preset that a setting can start from, and its title."""
+
+_START = {"report": "Use the report's", "sound": "Use sound ones"}
+"""Label of the button that puts all controls on each of them."""
 
 SLIDERS: dict[str, tuple[str, float, float, str]] = {
     "zoom": ("Zoom ±", 0.9, 0.01, "percent"),
@@ -30,8 +32,6 @@ TOGGLES = {
 }
 LARGEST = 999_999.0
 """Of the numbers that choose a sample and its draws."""
-_NUMBERS = {name: high for name, (_, high, _, _) in SLIDERS.items()} | {"sample": LARGEST, "draw": LARGEST}
-_CHOICES = dict.fromkeys(TOGGLES, ("true", "false")) | {"of": ("all", *Label.__members__)}
 _HISTORY = "setting_history"
 
 
@@ -59,8 +59,10 @@ def choose_setting() -> AugmentConfig:
 
 def _steps(history: History) -> None:
     """Buttons that change all controls at once; below the controls in the code, because they need their values."""
-    for name in PRESETS:
-        st.button(name, on_click=start_from, args=(AUGMENTATIONS[name],), help=f"Start from the preset '{name}'")
+    for name, label in _START.items():
+        st.button(
+            label, on_click=start_from, args=(AUGMENTATIONS[name],), help=f"Put all controls on the preset '{name}'"
+        )
     st.button(
         "Undo", icon=":material/undo:", shortcut="Mod+Z", disabled=not history.can_undo, on_click=_move, args=(-1,)
     )
@@ -88,20 +90,11 @@ def start_from(config: AugmentConfig) -> None:
         st.session_state[name] = value if isinstance(value, bool) else float(value)
 
 
-def refused_values(query: dict[str, str]) -> str:
-    """One line on invalid values in the address, which Streamlit drops silently; empty without any."""
-    refused = []
-    for name, text in query.items():
-        if name in _NUMBERS and not 0 <= _number(text) <= _NUMBERS[name]:
-            refused.append(f"{name}={text[:24]!r} (0 to {_NUMBERS[name]:,g})")
-        if name in _CHOICES and text and {text, text.lower()}.isdisjoint(_CHOICES[name]):
-            refused.append(f"{name}={text[:24]!r} ({' or '.join(_CHOICES[name])})")
-    error = f"each value in the address must be valid for its control. Received: {', '.join(refused)}"
-    return f"{error}; ignored, the rest of the address is used" if refused else ""
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
+def check_address() -> None:
+    """Answer values in the address that no control can hold; to be called before the controls, which remove them."""
+    for name, (label, high, _, _) in SLIDERS.items():
+        check_number(name, 0, high, label.removesuffix(" ±").lower())
+    for name, label in TOGGLES.items():
+        check_words(name, ("true", "false"), f"state of '{label}'")
+    check_number("sample", 0, LARGEST, "sample")
+    check_number("draw", 0, LARGEST, "seed of the changes")

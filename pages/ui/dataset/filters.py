@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.ui.components import check_words
 from pneumo_core.data.index import DataIndex
 from pneumo_core.records import Label, Split, Subtype
 
@@ -76,11 +77,15 @@ def reset_filters() -> None:
 
 def chosen_filters(index: DataIndex) -> Filters:
     """Draw the filters."""
+    present = set(index.table["subtype"])
+    causes = [subtype.value for subtype in Subtype if subtype is not Subtype.NONE and subtype.value in present]
+    offered = {"split": list(Split), "class": list(Label.__members__), "subtype": causes, "order": list(_ORDERS)}
+    for name, words in offered.items():
+        check_words(name, words, name)
+    check_words("copies", ("true", "false"), "state of 'Only byte-identical copies'")
     # Changing a filter closes the detail view.
     kept: dict[str, Any] = {"bind": "query-params", "persist_state": "session", "on_change": _first_page}
     multi: dict[str, Any] = {**kept, "placeholder": "all", "width": 240}
-    present = set(index.table["subtype"])
-    causes = [subtype.value for subtype in Subtype if subtype is not Subtype.NONE and subtype.value in present]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         splits = st.multiselect("Split", [split.value for split in Split], key="split", help=_ALL, **multi)
         labels = st.multiselect("Class", list(Label.__members__), key="class", help=_ALL, **multi)

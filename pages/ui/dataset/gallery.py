@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 import streamlit as st
 
-from pages.ui.components import not_there
+from pages.ui.components import check_number, not_there
 from pages.ui.dataset.filters import chosen_filters, matching
 from pages.ui.pictures import picture, plain, thumbnail
 from pages.ui.table import download
@@ -31,6 +31,7 @@ def show_images(index: DataIndex) -> None:
 
 def _show_grid(index: DataIndex, found: pd.DataFrame) -> None:
     pages = -(-len(found) // _PAGE_SIZE)
+    check_number("page", 1, pages, "page")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         page = st.pagination(pages, key="page", bind="query-params", persist_state="session") if pages > 1 else 1
         first = (page - 1) * _PAGE_SIZE

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.ui.components import choice
+from pages.ui.components import check_words, choice
 from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile_table, scatter
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import score_text
@@ -69,6 +69,7 @@ def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
 def _show_distribution(table: pd.DataFrame, where: str) -> None:
     st.header("Distribution by class", anchor=False)
     values = features(table)
+    check_words("feature", values, "feature")
     feature = st.selectbox("Feature", list(values), key="feature", bind="query-params")
     numbers = {label: values[feature][table["label"] == label].to_numpy(dtype=np.float64) for label in Label}
     if np.ptp(values[feature]) == 0:

@@ -1,0 +1,92 @@
+"""Addresses that ask for what is not there: each page answers in one way and goes on as far as it can."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.conftest import FinishedRun
+from tests.waiting import app_test
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+TITLES = {
+    "dataset": "Dataset",
+    "augmentation": "Augmentation",
+    "train": "Train",
+    "gan": "GAN lab",
+    "evaluate": "Evaluate",
+    "compare": "Compare",
+    "report": "The report of 2020",
+    "predict": "Predict",
+}
+ODD = ("nonsense", "-1", "1e999", "../x", "x" * 5000, ["../x", "nonsense"])
+PARAMETERS = [
+    *(
+        ("dataset", name, {"view": "Images"})
+        for name in ("split", "class", "subtype", "order", "copies", "page", "image")
+    ),
+    *(("dataset", name, {"view": "Sizes and modes"}) for name in ("feature", "files_of")),
+    *(
+        ("augmentation", name, {})
+        for name in ("zoom", "rotation_deg", "vertical_flip", "of", "sample", "draw", "setting")
+    ),
+    *((page, "run", {}) for page in ("train", "gan", "evaluate", "predict")),
+    *((page, "show", {}) for page in ("train", "gan", "evaluate", "compare", "report")),
+    *((page, "split", {}) for page in ("evaluate", "compare")),
+    *(("compare", name, {}) for name in ("a", "b")),
+    ("dataset", "view", {}),
+    ("dataset", "image", {}),
+    ("report", "ours", {"show": "Its figures beside ours"}),
+    ("predict", "source", {}),
+    ("predict", "image", {}),
+]
+
+
+@pytest.fixture
+def connected(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small data set; it has several pages of images and no run of its own."""
+    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
+
+
+def opened(page: str, /, **query: str | list[str]) -> AppTest:
+    at = app_test(APP)
+    at.query_params.update(query)
+    at.switch_page(f"pages/{page}.py").run()
+    assert not at.exception
+    assert at.title[0].value == TITLES[page]
+    return at
+
+
+def answers(at: AppTest) -> list[str]:
+    return [item.value.replace("\\", "") for item in at.warning if item.icon == ":material/link_off:"]
+
+
+@pytest.mark.usefixtures("connected")
+@pytest.mark.parametrize(("page", "name", "others"), PARAMETERS, ids=lambda part: part if isinstance(part, str) else "")
+def test_what_is_not_there_is_answered_in_one_way(page: str, name: str, others: dict[str, str]) -> None:
+    for odd in ODD:
+        at = opened(page, **others, **{name: odd})
+        (answer,) = answers(at)
+        first, second = (odd, odd) if isinstance(odd, str) else odd
+        assert answer.startswith("There is no ")
+        assert repr(first[:60]) in answer or repr(second[:60]) in answer
+        assert len(answer) < 400
+        assert not at.error
+        button = next(item for item in at.button if str(item.key).startswith("instead of"))
+        assert answers(button.click().run()) == []
+        assert not at.exception
+
+
+@pytest.mark.usefixtures("connected")
+@pytest.mark.parametrize("page", TITLES)
+def test_what_no_page_reads_is_ignored(page: str) -> None:
+    assert answers(opened(page, nonsense="-1", zzz="../x")) == []
+
+
+def test_a_link_to_an_image_opens_its_tab(with_finished_run: FinishedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
+    image = min((with_finished_run.data / "test" / "NORMAL").iterdir())
+    name = image.relative_to(with_finished_run.data).as_posix()
+    shown = opened("dataset", image=name)
+    assert any(button.label == "Back to the images" for button in shown.button) or name in str(shown.main)
+    assert opened("predict", image=name, run=with_finished_run.run_id).session_state["source"].startswith("Sample")
