@@ -47,14 +47,12 @@ def show_preset_results() -> None:
     """Results of each preset on the X-rays, as a table."""
     rows = [
         {
-            "network": NETWORKS[architecture],
-            "preset": preset.value,
+            "run": f"{NETWORKS[architecture]}, {preset.value}",
             "test accuracy": percent_text(known.accuracy),
             "test AUROC": score_text(known.auroc),
             "n": f"{known.accuracy.n:,}",
-            "selected on": "test" if preset_config(architecture, preset).selected_on_test else "validation patients",
-            "epochs": f"{known.epochs}",
-            "training": duration(known.duration_s),
+            "selected on": "test" if preset_config(architecture, preset).selected_on_test else "val",
+            "training": f"{known.epochs} epochs, {duration(known.duration_s)}",
         }
         for (architecture, preset), known in EXPECTED.items()
     ]
@@ -62,7 +60,8 @@ def show_preset_results() -> None:
     st.table(pd.DataFrame(rows), hide_index=True, alt="Results of each preset on the X-rays")
     machine = next(iter(EXPECTED.values())).machine
     st.caption(
-        f"One run each, on {machine}; 95 % intervals, clustered by patient. Figures selected on test are optimistic. "
+        f"One run each, on {machine}; 95 % intervals, clustered by patient. Selected on test, a figure is optimistic; val "
+        "has patients of its own. "
         f"The images: {next(iter(COPIES.values()))}."
     )
 

@@ -79,7 +79,12 @@ def chosen_filters(index: DataIndex) -> Filters:
     """Draw the filters."""
     present = set(index.table["subtype"])
     causes = [subtype.value for subtype in Subtype if subtype is not Subtype.NONE and subtype.value in present]
-    offered = {"split": list(Split), "class": list(Label.__members__), "subtype": causes, "order": list(_ORDERS)}
+    offered: dict[str, list[str]] = {
+        "split": [*Split],
+        "class": list(Label.__members__),
+        "subtype": causes,
+        "order": list(_ORDERS),
+    }
     for name, words in offered.items():
         check_words(name, words, name)
     check_words("copies", ("true", "false"), "state of 'Only byte-identical copies'")
