@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.components import data_badge, open_tab, shown_errors
-from pages.ui.gan.runs import choose_gan
+from pages.ui.gan.runs import choose_gan, open_button, training_data
 from pages.ui.state import current_index, needed_index, require_frame
 from pages.ui.train.launch import take_started
 
@@ -19,16 +19,16 @@ if take_started():
     st.session_state["show"] = VIEWS[4]
 with shown_errors():
     index = current_index()
-    if index is not None:
-        data_badge(index)
     view = choose_gan(index)
     if view:
+        training_data(view, index)
         from pages.ui.gan.findings import show_findings
 
         show_findings(view.run)
     shown, tab = open_tab("show", VIEWS)
     if view is None and shown != "Train":
-        st.info("No DCGAN yet. Train one under 'Train': the quick preset takes about a minute.")
+        st.info("There is no DCGAN yet. Train one: the preset 'quick' takes about a minute.")
+        open_button("Train a DCGAN", "Train")
     with tab:
         match shown:
             case "Samples" if view:
@@ -50,6 +50,8 @@ with shown_errors():
             case "Train":
                 from pages.ui.gan.train import live_panel, train_panel
 
-                train_panel(index or needed_index())
+                index = index or needed_index()
+                data_badge(index)
+                train_panel(index)
                 if view:
-                    live_panel(view.run_id)
+                    live_panel(view)

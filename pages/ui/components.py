@@ -136,13 +136,6 @@ def disclaimer() -> None:
     st.warning(DISCLAIMER, icon=":material/medical_information:")
 
 
-def duration(seconds: float) -> str:
-    """Seconds as text: ``45 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 def run_name(view: RunView) -> str:
     """A run in a few words."""
     if view.config is None:

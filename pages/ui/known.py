@@ -5,12 +5,11 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui.components import duration
 from pages.ui.pictures import plain
 from pneumo_core.config.naming import NETWORKS
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.source import default_folder
-from pneumo_core.evaluation.wording import percent, percent_text, score_text
+from pneumo_core.evaluation.wording import duration, percent, percent_text, score_text
 from pneumo_core.records import Label, Split
 from pneumo_core.reference import COPIES, EXPECTED, OFFICIAL_COUNTS, REPORT_COUNTS
 

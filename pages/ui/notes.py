@@ -1,10 +1,9 @@
 """Notes on the choices in the form of a new run, for the connected data."""
 
-from pages.ui.components import duration
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex
-from pneumo_core.evaluation.wording import percent, percent_text, score_text
+from pneumo_core.evaluation.wording import duration, duration_range, percent, percent_text, score_text
 from pneumo_core.jobs.speed import Span
 from pneumo_core.records import Architecture, Label, Split
 from pneumo_core.reference import EXPECTED
@@ -12,13 +11,7 @@ from pneumo_core.reference import EXPECTED
 
 def span_words(span: Span) -> str:
     """A range of time: ``40 s to 6 min``, ``2 to 6 min``, ``up to 3 min``; about one time if both ends are written alike."""
-    low, high = duration(span.low_s), duration(span.high_s)
-    if low == high:
-        return f"about {high}"
-    if span.low_s < 1:
-        return f"up to {high}"
-    number, unit = low.split(" ")
-    return f"{number if unit == high.split(' ')[1] else low} to {high}"
+    return duration_range(span.low_s, span.high_s)
 
 
 def expected(architecture: Architecture, preset: Preset, index: DataIndex) -> str:

@@ -5,12 +5,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 import typer
 
-from pneumo_core.evaluation.wording import percent
+from pneumo_core.evaluation.wording import duration_range, percent
 from pneumo_core.jobs.speed import Span
 
 
@@ -18,8 +17,7 @@ def left(span: Span | None) -> str:
     """Range of the remaining time as the end of a message; empty if it is unknown, or nothing is left."""
     if span is None or not span.high_s:
         return ""
-    low, high = (timedelta(seconds=round(end)) for end in (span.low_s, span.high_s))
-    return f", {low} to {high} left"
+    return f", {duration_range(span.low_s, span.high_s)} left"
 
 
 @contextmanager

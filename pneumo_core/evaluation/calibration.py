@@ -23,6 +23,7 @@ from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.evaluation.plain import decode, encode, expect
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.reliability import Reliability, checked, measure
+from pneumo_core.evaluation.wording import line_text
 from pneumo_core.records import Label, NotApplicable, Split
 
 Array = NDArray[Any]
@@ -167,11 +168,7 @@ def described(calibration: Calibration | NotApplicable) -> str:
         if all(isinstance(loss, NotApplicable) for loss in tried):
             return f"no calibration, since none can be fitted and cross-validated on {of}"
         return f"no calibration, since none lowers the cross-validated log loss of the raw probabilities on {of}"
-    if found.kind is CalibrationKind.TEMPERATURE:
-        how = f"temperature {1 / found.slope:.3g}"
-    else:
-        how = f"Platt's slope {found.slope:.3g} and intercept {found.intercept:.2g}"
-    return f"{how}, fitted on {of}"
+    return f"{line_text(found)}, fitted on {of}"
 
 
 def calibrate(predictions: pd.DataFrame) -> Calibration | NotApplicable:

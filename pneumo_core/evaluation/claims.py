@@ -14,6 +14,7 @@ import numpy as np
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.intervals import wilson
 from pneumo_core.evaluation.metrics import Confusion, IntArray
+from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Estimate, NotApplicable
 
 MOST_IMAGES: Final = 1_000_000
@@ -58,7 +59,7 @@ class Rate:
         return np.where(whole == 0, 1, least), most
 
     def __str__(self) -> str:
-        return f"{100 * self.value:.{max(0, self.decimals - 2)}f} %"
+        return percent(self.value, max(0, self.decimals - 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +302,7 @@ def _verdict(check: ClaimCheck) -> str:
         ]
         if not isinstance(check.implied, NotApplicable) and "accuracy" in check.rates:
             decimals = max(1, check.rates["accuracy"].decimals - 2)
-            reasons.append(f"sensitivity and specificity imply an accuracy of {100 * check.implied:.{decimals}f} %")
+            reasons.append(f"sensitivity and specificity imply an accuracy of {percent(check.implied, decimals)}")
         return "; ".join([f"No 2x2 table of {images} gives {claimed}", *reasons]) + "."
     words = "exactly one gives" if check.tables == 1 else f"{check.tables:,} give"
     verdict = f"Of all 2x2 tables of {images}, {words} {claimed}"

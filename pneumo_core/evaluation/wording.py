@@ -1,9 +1,14 @@
 """Formatting of numbers, the same on every page, in every document and on the command line.
 
-Fractions are in percent with one decimal, ``91.2 %``, and their differences in points; scores have three decimals, ``0.949``.
-The exception is figures beside those of the 2020 report, which prints fractions as ``0.91``.
+* Fractions are in percent with one decimal, ``91.2 %``, and their differences in points. Scores, KID among them, have three
+  decimals, ``0.949``. Figures beside those of the 2020 report are as it prints them, ``0.91``.
+* What has neither limits nor a customary number of decimals, such as FID and ratios, has as many as its interval's width
+  allows, ``57.4 (54.1 to 61.5)``; without an interval it has three digits.
+* A value and its interval have equally many decimals. A minus sign is a true one, and a number that rounds to zero has none.
+* Times are ``45 s``, ``12 min``, ``3.5 h``; sizes are in units of 1,000, ``2.30 GB``.
 """
 
+import math
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +17,7 @@ from pneumo_core.records import Estimate, Metric, NotApplicable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pneumo_core.evaluation.calibration import Calibrator
     from pneumo_core.evaluation.metrics import ClassificationRow
     from pneumo_core.evaluation.significance import SeedDifference
 
@@ -44,12 +50,20 @@ def scaled(metric: Metric, value: float) -> float:
     return value if metric in SCORES else 100 * value
 
 
+_MOST_DECIMALS: Final = 6
+"""Ends of an interval that are nearer to 0 than this many decimals show are 0 to a reader."""
+
 _SIGNED_ZERO: Final = re.compile(r"(?<![\w.])[-+](?=0(\.0+)?(?![.\d]))")
 
 
 def percent(share: float, decimals: int = 1) -> str:
     """A fraction in percent: ``91.2 %``."""
     return f"{share:.{decimals}%}".replace("%", " %")
+
+
+def percent_change(share: float) -> str:
+    """A change as a percentage with its sign: ``+3 %``."""
+    return signed(f"{share:+.0%}").replace("%", " %")
 
 
 def percent_text(share: Estimate | NotApplicable) -> str:
@@ -81,8 +95,41 @@ def interval_text(metric: Metric, estimate: Estimate | NotApplicable) -> str:
     if isinstance(estimate, NotApplicable):
         return estimate.reason
     if metric in SCORES:
-        return f"{estimate.low:.3f} to {estimate.high:.3f}"
-    return f"{100 * estimate.low:.1f} to {percent(estimate.high)}"
+        return score_parts(estimate)[1]
+    return share_parts(estimate)[1]
+
+
+def share_parts(share: Estimate) -> tuple[str, str]:
+    """A fraction and its interval as two texts: ``90.3 %`` and ``86.5 to 93.0 %``."""
+    return percent(share.value), f"{100 * share.low:.1f} to {percent(share.high)}"
+
+
+def score_parts(score: Estimate) -> tuple[str, str]:
+    """A score and its interval as two texts: ``0.949`` and ``0.900 to 0.981``."""
+    return score_text(score.value), f"{score_text(score.low)} to {score_text(score.high)}"
+
+
+def three_digits(value: float) -> str:
+    """A number with three significant digits, trailing zeros included, and with all digits before the decimal point."""
+    return signed(f"{value:,.0f}" if round(abs(value)) >= 1000 else f"{value:#.3g}".rstrip("."))
+
+
+def measured_parts(found: Estimate) -> tuple[str, str]:
+    """A value without a customary number of decimals, and its interval: ``57.4`` and ``54.1 to 61.5``.
+
+    The interval's width has two significant digits, of three decimals at most.
+    """
+    width = found.high - found.low
+    if not 0 < width < math.inf:
+        return three_digits(found.value), f"{three_digits(found.low)} to {three_digits(found.high)}"
+    decimals = min(3, max(0, 1 - math.floor(math.log10(width))))
+    value, low, high = (signed(f"{number:,.{decimals}f}") for number in (found.value, found.low, found.high))
+    return value, f"{low} to {high}"
+
+
+def measured_text(found: Estimate) -> str:
+    """The same as one text: ``57.4 (54.1 to 61.5)``."""
+    return "{} ({})".format(*measured_parts(found))
 
 
 def estimate_text(metric: Metric, estimate: Estimate | NotApplicable, *, with_n: bool = False) -> str:
@@ -101,16 +148,14 @@ def difference_text(metric: Metric, found: "Estimate | SeedDifference | NotAppli
 def difference_parts(metric: Metric, found: "Estimate | SeedDifference") -> tuple[str, str]:
     """A difference and its interval as two texts, ``+1.3`` and ``-3.4 to +0.8``.
 
-    A number that would be rounded to 0 has three digits, ``-0.000412``, since its sign matters.
+    If an end of the interval would be rounded to 0, all three have more decimals: whether 0 is inside matters.
     """
-    decimals = 3 if metric in SCORES else 1
-    texts = []
-    for number in (found.value, found.low, found.high):
-        text = f"{scaled(metric, number):+.{decimals}f}"
-        if number and not float(text):
-            text = f"{scaled(metric, number):+.3g}"
-        texts.append(signed(text))
-    value, low, high = texts
+    usual = 3 if metric in SCORES else 1
+    ends = [abs(end) for end in (scaled(metric, found.low), scaled(metric, found.high)) if end]
+    needed = (decimals for decimals in range(usual, _MOST_DECIMALS) if all(round(end, decimals) for end in ends))
+    decimals = next(needed, usual)
+    numbers = (scaled(metric, number) for number in (found.value, found.low, found.high))
+    value, low, high = (signed(f"{number:+.{decimals}f}") for number in numbers)
     return value, f"{low} to {high}"
 
 
@@ -164,6 +209,41 @@ def classification_cells(row: "ClassificationRow") -> tuple[str, str, str, str]:
         return f"{value:.2f}"
 
     return text(row.precision), text(row.recall), text(row.f1), f"{row.support:,}"
+
+
+def line_text(line: "Calibrator") -> str:
+    """What a calibrator does to a logit: ``temperature 1.25``, ``Platt's slope 0.812 and intercept -0.031``."""
+    if line.kind.value == "identity":
+        return "no calibration"
+    if line.kind.value == "temperature":
+        return f"temperature {three_digits(1 / line.slope)}"
+    return f"Platt's slope {three_digits(line.slope)} and intercept {score_text(line.intercept)}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as text: ``45 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def duration_range(low_s: float, high_s: float) -> str:
+    """A range of time: ``40 s to 6 min``, ``2 to 6 min``, ``up to 3 min``; about one time if both ends are written alike."""
+    low, high = duration(low_s), duration(high_s)
+    if low == high:
+        return f"about {high}"
+    if low_s < 1:
+        return f"up to {high}"
+    number, unit = low.split(" ")
+    return f"{number if unit == high.split(' ')[1] else low} to {high}"
+
+
+def file_size(size_bytes: float) -> str:
+    """Bytes as text, with three digits in units of 1,000: ``812 B``, ``59.0 MB``, ``2.30 GB``."""
+    for unit, one in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= 0.9995 * one:
+            return f"{three_digits(size_bytes / one)} {unit}"
+    return f"{size_bytes:.0f} B"
 
 
 def or_reason(value: NotApplicable) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pneumo_core.errors import PneumoError
+from pneumo_core.evaluation.wording import duration
 from pneumo_core.runs.files import store_errors
 from pneumo_core.settings import keras_backend, settings
 
@@ -111,7 +112,7 @@ def start_and_wait(
             raise error(f"the {name} must start. Received: exit status {process.returncode}: {_last_line(log)}")
         time.sleep(0.02)
     process.kill()  # Otherwise it could still start later.
-    raise error(f"the {name} must start within {START_TIMEOUT_S:.0f} s. Received: nothing; see {log}")
+    raise error(f"the {name} must start within {duration(START_TIMEOUT_S)}. Received: nothing; see {log}")
 
 
 def _last_line(log: Path) -> str:

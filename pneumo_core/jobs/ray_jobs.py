@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from pneumo_core.errors import ConfigError, CorruptError, RunError, StoreError
+from pneumo_core.evaluation.wording import duration
 from pneumo_core.jobs.local import PROJECT, worker_arguments, worker_environment
 from pneumo_core.records import RunState
 from pneumo_core.runs.files import hold_lock, read_json, write_json
@@ -214,6 +215,6 @@ def _request(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
             return answer.json()
     except requests.RequestException as error:
         raise RunError(
-            f"Ray must answer at {address} within {sum(_TIMEOUT_S[method]):.0f} s. Received: {type(error).__name__}; start "
+            f"Ray must answer at {address} within {duration(sum(_TIMEOUT_S[method]))}. Received: {type(error).__name__}; start "
             "it as docs/settings.md says, or correct PNEUMO_RAY_ADDRESS"
         ) from error

@@ -15,6 +15,7 @@ from pneumo_core.data.gan_arm import require_gan
 from pneumo_core.data.index import DataIndex, load_index, require_trainable
 from pneumo_core.data.splits import require_learnable
 from pneumo_core.errors import CorruptError, RunError, StoreError
+from pneumo_core.evaluation.wording import file_size
 from pneumo_core.jobs.clean import clean
 from pneumo_core.jobs.cost import required_bytes
 from pneumo_core.jobs.local import START_TIMEOUT_S, start_and_wait, worker_arguments, worker_environment
@@ -170,7 +171,7 @@ def _prepare(executor: Executor, config: RunConfig, index: DataIndex) -> None:
         free = shutil.disk_usage(root).free
     if free < needed:
         raise StoreError(
-            f"a run needs {needed / 1e9:.2f} GB of disk. Received: path={str(root)!r} with {free / 1e9:.2f} GB free; "
+            f"a run needs {file_size(needed)} of disk. Received: path={str(root)!r} with {file_size(free)} free; "
             "free some, 'runs clean' lists old backups, or set PNEUMO_ARTIFACTS to a folder with more"
         )
 

@@ -12,12 +12,12 @@ from pneumo_core.evaluation.wording import (
     classification_cells,
     difference_text,
     estimate_text,
+    line_text,
     or_reason,
     p_cell,
     percent,
     plain,
     score_text,
-    signed,
     spread_text,
     value_text,
 )
@@ -282,7 +282,7 @@ def validation_calibration(facts: Sequence[RunFacts]) -> Table:
             f"{score_text(getattr(found.before, name))}\N{NO-BREAK SPACE}→ {score_text(getattr(found.after, name))}"
             for name in names
         )
-        kind = signed(f"{line.kind.value}: slope {line.slope:.3f}, intercept {line.intercept:+.3f}; {line.n:,} images")
+        kind = f"{line_text(line)}; {line.n:,} images"
         both = [getattr(part, name) for name in names for part in (found.before, found.after)]
         return (run.run_id, kind, *shown), (run.run_id, line.kind.value, line.slope, line.intercept, line.n, *both)
 

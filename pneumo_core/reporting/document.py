@@ -167,7 +167,7 @@ def tables(document: Document) -> Iterator[Table]:
             yield Table(block.name, block.caption, ("name", "value"), block.items)
 
 
-_NUMBER: Final = re.compile(r"([<>]?\s?[-+\N{MINUS SIGN}]?[\d.,]+(\s?(%|s|MiB))?|)")
+_NUMBER: Final = re.compile(r"([<>]?\s?[-+\N{MINUS SIGN}]?[\d.,]+(\s?(%|s|min|h|[kMG]?B))?|)")
 
 
 def numeric_columns(table: Table) -> tuple[bool, ...]:

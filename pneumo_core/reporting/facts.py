@@ -1,6 +1,6 @@
 """Records of a run as one value; documents themselves read no files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -75,10 +75,16 @@ def fact(record: Mapping[str, Any], *names: str) -> Any:
     return value
 
 
-def facts_text(value: Any, shape: str = "", unit: str = "") -> str:
-    """A recorded value as text: a number in its format and with its unit, else unchanged."""
+def recorded(value: Any, words: Callable[[float], str]) -> str:
+    """A recorded amount in the words of `evaluation.wording`, such as a duration; what is no number is unchanged."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return words(value) if is_number else facts_text(value)
+
+
+def facts_text(value: Any, shape: str = "") -> str:
+    """A recorded value as text: a number in its format, else unchanged."""
     if value is None:
         return UNRECORDED
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:{shape}}{unit}" if isinstance(value, int | float) else str(value)
+    return f"{value:{shape}}" if isinstance(value, int | float) else str(value)

@@ -6,9 +6,9 @@ from typing import Final
 
 from pneumo_core.evaluation.generator.measures import FeatureMeasures, GenerativeReport
 from pneumo_core.evaluation.generator.memorisation import Memorisation
-from pneumo_core.evaluation.wording import percent, percent_text
+from pneumo_core.evaluation.wording import measured_text, percent, percent_text, score_text, three_digits
 from pneumo_core.records import Estimate, NotApplicable
-from pneumo_core.reporting.gan_tables import NEARER, three_digits
+from pneumo_core.reporting.gan_tables import NEARER
 
 
 class Aspect(StrEnum):
@@ -72,16 +72,15 @@ def _quality(found: FeatureMeasures | NotApplicable) -> GanFinding:
     if isinstance(found, NotApplicable):
         return _missing(Aspect.QUALITY, "KID", found)
     ratio, kid, floor = found.kid_ratio, found.kid, found.kid_floor
-    evidence = f"KID {_score(kid)}, n = {kid.n:,}; halves of the real images: {_score(floor)}, n = {floor.n:,}."
+    evidence = f"KID {score_text(kid)}, n = {kid.n:,}; halves of the real images: {score_text(floor)}, n = {floor.n:,}."
     if isinstance(ratio, NotApplicable):
         headline = f"How far generated images are from real ones cannot be said: {ratio.reason}."
         return GanFinding(Aspect.QUALITY, ratio, "KID", kid, floor, headline, evidence)
     if ratio.low > 1:
         level = Level.WORSE
-        headline = (
-            f"Generated images differ from real ones {ratio.value:,.3g} times as much as 97.5 % of random halves do."
-        )
-        evidence = f"{evidence} Ratio of KID to the upper end of that range: {_score(ratio)}."
+        times = three_digits(ratio.value)
+        headline = f"Generated images differ from real ones {times} times as much as 97.5 % of random halves do."
+        evidence = f"{evidence} Ratio of KID to the upper end of that range: {measured_text(ratio)}."
     else:
         level = Level.AS_REAL if ratio.high <= 1 else Level.OPEN
         may = "" if level is Level.AS_REAL else "may "
@@ -116,11 +115,8 @@ def _variety(report: GenerativeReport) -> GanFinding:
 
 def _copies(report: GenerativeReport) -> GanFinding:
     """By pixels, and by features where there are some: the worse of the two counts."""
-    spaces = {"pixels": report.memorisation_pixels, "features": report.memorisation_features}
-    known = {space: found for space, found in spaces.items() if isinstance(found, Memorisation)}
-    levels = {space: copies_level(found) for space, found in known.items()}
-    order = (Level.WORSE, Level.OPEN, Level.AS_REAL)
-    worst = next((level for level in order if level in levels.values()), levels["pixels"])
+    known = {space: found for space, found in by_space(report).items() if isinstance(found, Memorisation)}
+    worst = copies_level(known[deciding_space(report)])
     pixels = report.memorisation_pixels
     real = Estimate(pixels.expected_share, pixels.expected_share, pixels.expected_share, report.n_real)
     shares = [f"by {space} {_share(found.share)}" for space, found in known.items()]
@@ -132,8 +128,22 @@ def _copies(report: GenerativeReport) -> GanFinding:
     return GanFinding(Aspect.COPIES, worst, NEARER, pixels.share, real, headline, evidence)
 
 
-def copies_level(found: Memorisation) -> Level | NotApplicable:
+def by_space(report: GenerativeReport) -> dict[str, Memorisation | NotApplicable]:
+    """Distances to training images in both spaces."""
+    return {"pixels": report.memorisation_pixels, "features": report.memorisation_features}
+
+
+def deciding_space(report: GenerativeReport) -> str:
+    """The space whose count the finding on copies is of: the worse one, pixels in a tie."""
+    levels = {space: copies_level(found) for space, found in by_space(report).items()}
+    order = (Level.WORSE, Level.OPEN, Level.AS_REAL)
+    return next((space for level in order for space, own in levels.items() if own is level), "pixels")
+
+
+def copies_level(found: Memorisation | NotApplicable) -> Level | NotApplicable:
     """What the share of samples in one space says."""
+    if isinstance(found, NotApplicable):
+        return found
     share, usual = found.share, found.expected_share
     if isinstance(share, NotApplicable):
         return share
@@ -142,10 +152,6 @@ def copies_level(found: Memorisation) -> Level | NotApplicable:
 
 def _missing(aspect: Aspect, measure: str, why: NotApplicable) -> GanFinding:
     return GanFinding(aspect, why, measure, why, why, f"Not applicable: {why.reason}.", "")
-
-
-def _score(found: Estimate) -> str:
-    return f"{three_digits(found.value)} ({three_digits(found.low)} to {three_digits(found.high)})"
 
 
 def _share(found: Estimate | NotApplicable) -> str:

@@ -6,14 +6,14 @@ from pneumo_core.config.naming import model_name
 from pneumo_core.data.patients import shared_words
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import EvaluationReport
-from pneumo_core.evaluation.wording import score_text, signed
+from pneumo_core.evaluation.wording import duration, line_text, score_text
 from pneumo_core.records import Architecture, NotApplicable, Split
 from pneumo_core.reference import described_copy
 from pneumo_core.reporting import run_tables
 from pneumo_core.reporting.comparison_document import LIMITS
 from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, Paragraph, Table
 from pneumo_core.reporting.evaluation_tables import figures, rates_on_test
-from pneumo_core.reporting.facts import RunFacts, fact, facts_text
+from pneumo_core.reporting.facts import RunFacts, fact, facts_text, recorded
 
 _USE: Final = (
     "Intended: research and teaching on training, evaluation and class balancing with public chest X-rays.",
@@ -100,7 +100,7 @@ def _details(facts: RunFacts) -> KeyValues:
             ("seed", facts_text(fact(facts.config, "seed"))),
             ("parameters", facts_text(fact(facts.manifest, "parameters"), ",")),
             ("trainable", facts_text(fact(facts.manifest, "trainable_parameters"), ",")),
-            ("training", facts_text(fact(facts.manifest, "training_duration_s"), ",.0f", " s")),
+            ("training", recorded(fact(facts.manifest, "training_duration_s"), duration)),
             ("device", f"{facts_text(device.get('kind'))}: {facts_text(device.get('name'))}"),
             ("precision", facts_text(device.get("precision"))),
             ("versions", versions or facts_text(None)),
@@ -154,7 +154,7 @@ def _calibration(calibration: Calibration | NotApplicable) -> Paragraph | KeyVal
         "calibration",
         "Calibration, fitted on validation; before → after, each image by a fit without its patient",
         (
-            ("kind", signed(f"{line.kind.value}: slope {line.slope:.3f}, intercept {line.intercept:+.3f}")),
+            ("kind", line_text(line)),
             ("images", f"{line.n:,} of {line.n_patients:,} patients"),
             ("Brier score", f"{score_text(before.brier)} → {score_text(after.brier)}"),
             ("log loss", f"{score_text(before.log_loss)} → {score_text(after.log_loss)}"),

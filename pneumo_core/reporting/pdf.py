@@ -46,7 +46,7 @@ _LONG: Final = 1000
 _ACCENT: Final = "#0B6B64"
 _BREAK: Final = re.compile(r"[ \t\r\n]+")
 """Positions of line breaks; `str.split` would also split at a no-break space."""
-_INSIDE: Final = re.compile(r"(?<=[<>]) (?=[.\d])|(?<=\d) (?=(%|s|MiB)(\W|$))")
+_INSIDE: Final = re.compile(r"(?<=[<>]) (?=[.\d])|(?<=\d) (?=(%|s|min|h|[kMG]?B)(\W|$))")
 """Spaces inside a number: between its sign or its unit and its digits."""
 _TOTAL: Final = "pages"
 """Name of the placeholder for the number of pages, which is known only at the end."""

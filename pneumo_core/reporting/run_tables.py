@@ -6,10 +6,11 @@ from typing import Any
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import RunConfig
 from pneumo_core.evaluation.curves import epochs
+from pneumo_core.evaluation.wording import duration, file_size
 from pneumo_core.records import Split
 from pneumo_core.reference import described_copy
 from pneumo_core.reporting.document import KeyValues, Table
-from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text
+from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text, recorded
 from pneumo_core.runs.submission import RunData
 
 
@@ -64,8 +65,8 @@ def runs(facts: Sequence[RunFacts]) -> Table:
                 facts_text(fact(run.manifest, "parameters"), ","),
                 facts_text(fact(run.manifest, "trainable_parameters"), ","),
                 str(len(epochs(run.events))),
-                facts_text(fact(run.manifest, "training_duration_s"), ",.0f", "\N{NO-BREAK SPACE}s"),
-                facts_text(_peak_mib(run.manifest), ",.0f", "\N{NO-BREAK SPACE}MiB"),
+                recorded(fact(run.manifest, "training_duration_s"), duration),
+                recorded(fact(run.manifest, "peak_memory_bytes"), file_size),
                 f"{facts_text(device.get('kind'))}, {facts_text(device.get('precision'))}",
             )
         )
@@ -100,8 +101,8 @@ def versions(facts: Sequence[RunFacts]) -> Table:
 def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Mapping[str, Any]) -> Table:
     """A run's details from its manifest and config, for people; missing values are marked."""
 
-    def recorded(*names: str, shape: str = "", unit: str = "") -> str:
-        return facts_text(fact(manifest, *names), shape, unit)
+    def text(*names: str, shape: str = "") -> str:
+        return facts_text(fact(manifest, *names), shape)
 
     total, trainable = fact(manifest, "parameters"), fact(manifest, "trainable_parameters")
     fixed = total - trainable if isinstance(total, int) and isinstance(trainable, int) else None
@@ -111,21 +112,21 @@ def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Map
     rows = {
         "run": run_id,
         "data": described_copy(facts_text(data.data_id or None)) + (", phantoms" if data.is_phantom else ""),
-        "seed": recorded("seed"),
+        "seed": text("seed"),
         "most epochs": facts_text(config.epochs if config else None),
-        **{f"images in {split.value}": recorded("images", split.value, shape=",") for split in Split},
-        "parameters": recorded("parameters", shape=","),
-        "parameters trainable": recorded("trainable_parameters", shape=","),
+        **{f"images in {split.value}": text("images", split.value, shape=",") for split in Split},
+        "parameters": text("parameters", shape=","),
+        "parameters trainable": text("trainable_parameters", shape=","),
         "parameters not trainable": facts_text(fixed, ","),
-        "backend": recorded("device", "backend"),
-        "device": f"{recorded('device', 'kind')}: {recorded('device', 'name')}",
-        "precision": recorded("device", "precision"),
-        "training": recorded("training_duration_s", shape=",.0f", unit=" s") + resumed,
-        "resume": recorded("resume"),
-        "export and prediction": recorded("export_duration_s", shape=",.0f", unit=" s"),
-        "peak memory": facts_text(_peak_mib(manifest), ",.0f", " MiB"),
-        "python": recorded("device", "python"),
-        "system": recorded("device", "system"),
+        "backend": text("device", "backend"),
+        "device": f"{text('device', 'kind')}: {text('device', 'name')}",
+        "precision": text("device", "precision"),
+        "training": recorded(fact(manifest, "training_duration_s"), duration) + resumed,
+        "resume": text("resume"),
+        "export and prediction": recorded(fact(manifest, "export_duration_s"), duration),
+        "peak memory": recorded(fact(manifest, "peak_memory_bytes"), file_size),
+        "python": text("device", "python"),
+        "system": text("device", "system"),
         **({name: str(version) for name, version in versions.items()} if isinstance(versions, Mapping) else {}),
     }
     added = manifest.get("images_added")
@@ -134,8 +135,3 @@ def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Map
     if isinstance(config, TrainConfig) and config.selected_on_test:
         rows["images in val"] += ", the test images themselves"
     return Table("facts", "Facts of the run", ("fact", "value"), tuple(rows.items()))
-
-
-def _peak_mib(manifest: Mapping[str, Any]) -> Any:
-    memory = fact(manifest, "peak_memory_bytes")
-    return memory / 2**20 if isinstance(memory, int | float) else memory

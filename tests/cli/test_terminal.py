@@ -11,8 +11,8 @@ from pneumo_core.jobs.speed import Span
     [
         (None, ""),
         (Span(0.0, 0.0), ""),
-        (Span(20.4, 2880.0), ", 0:00:20 to 0:48:00 left"),
-        (Span(0.0, 90_000.0), ", 0:00:00 to 1 day, 1:00:00 left"),
+        (Span(20.4, 2880.0), ", 20 s to 48 min left"),
+        (Span(0.0, 90_000.0), ", up to 25.0 h left"),
     ],
 )
 def test_time_left_is_a_range(span: Span | None, words: str) -> None:

@@ -30,6 +30,7 @@ from pneumo_core.evaluation.calibration import (
 from pneumo_core.evaluation.metrics import auroc
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.reliability import reliability
+from pneumo_core.evaluation.wording import three_digits
 from pneumo_core.records import NotApplicable, Split
 
 
@@ -260,7 +261,7 @@ def test_words_name_the_kind_and_the_images() -> None:
     fitted = found.calibrators[CalibrationKind.TEMPERATURE]
     assert isinstance(fitted, Calibrator)
     assert described(temperature) == (
-        f"temperature {1 / fitted.slope:.3g}, fitted on 300 val images of {fitted.n_patients} patients"
+        f"temperature {three_digits(1 / fitted.slope)}, fitted on 300 val images of {fitted.n_patients} patients"
     )
     assert described(replace(found, chosen=CalibrationKind.PLATT)).startswith("Platt's slope ")
 

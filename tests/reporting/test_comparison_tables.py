@@ -13,6 +13,7 @@ from pneumo_core.evaluation.metrics import Confusion
 from pneumo_core.evaluation.reliability import ProbabilityScores, Reliability, reliability
 from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, Spread
 from pneumo_core.evaluation.verdict import figure_p
+from pneumo_core.evaluation.wording import line_text
 from pneumo_core.records import Estimate, Metric, NotApplicable
 from pneumo_core.reporting import comparison_tables
 from pneumo_core.reporting.comparison_tables import probabilities
@@ -264,10 +265,15 @@ def test_validation_calibration(one_run: Compared) -> None:
     table = comparison_tables.validation_calibration([told])
     assert table.data is not None
     kind = found.calibrator.kind.value
+    assert line_text(line) in {
+        "no calibration",
+        "temperature 1.27",
+        "Platt's slope 0.789 and intercept \N{MINUS SIGN}0.123",
+    }
     arrow = "\N{NO-BREAK SPACE}→ "
     assert table.rows[0] == (
         facts.run_id,
-        f"{kind}: slope 0.789, intercept \N{MINUS SIGN}0.123; 1,234 images",
+        f"{line_text(line)}; 1,234 images",
         f"{before.brier:.3f}{arrow}{after.brier:.3f}",
         f"{before.log_loss:.3f}{arrow}{after.log_loss:.3f}",
         f"{before.ece:.3f}{arrow}{after.ece:.3f}",

@@ -63,7 +63,7 @@ def test_each_finding_has_its_value_with_interval_and_n_beside_real_images() -> 
     assert [one.aspect for one in (quality, variety, copies)] == list(Aspect)
     assert [one.level for one in (quality, variety, copies)] == [Level.WORSE, Level.WORSE, Level.AS_REAL]
     assert "19.7 times as much" in quality.headline
-    floor = signed("-0.000874 (-0.0191 to 0.0358), n = 1,149.")
+    floor = signed("-0.001 (-0.019 to 0.036), n = 1,149.")
     assert f"KID 0.706 (0.610 to 0.801), n = 3,683; halves of the real images: {floor}" in quality.evidence
     assert "19.7 (17.0 to 22.4)" in quality.evidence
     assert "cover 24 % of the variety of real ones; other real images cover 84 %" in variety.headline

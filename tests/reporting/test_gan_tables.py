@@ -4,10 +4,9 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
+from pneumo_core.evaluation.wording import measured_parts
 from pneumo_core.records import Estimate, NotApplicable
-from pneumo_core.reporting.gan_tables import NEARER, measures_table, three_digits, words_of
+from pneumo_core.reporting.gan_tables import NEARER, measures_table, words_of
 
 
 class Numbered(SimpleNamespace):
@@ -71,9 +70,4 @@ def test_each_measure_stands_beside_its_own_reference() -> None:
     assert texts["Called PNEUMONIA"] == ("80.0 % (79.0 to 82.0 %)", "80", "real images: 70.0 % (69.0 to 72.0 %)", "")
     assert texts[f"{NEARER}, by pixels"][2] == "real images: 1.0 %"
     assert texts[f"{NEARER}, by features"] == ("n/a (no features)", "", "", "")
-    assert texts["KID"][3] == "{} ({})".format(*words_of(found.kid_ratio))
-
-
-@pytest.mark.parametrize(("value", "text"), [(0.1, "0.100"), (12.0, "12.0"), (123.4, "123")])
-def test_numbers_have_three_digits(value: float, text: str) -> None:
-    assert three_digits(value) == text
+    assert texts["KID"][3] == "{} ({})".format(*words_of(found.kid_ratio, measured_parts))

@@ -1,5 +1,6 @@
 """The model card of a run."""
 
+import html
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.data.patients import shared_words
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import evaluate
+from pneumo_core.evaluation.wording import line_text
 from pneumo_core.records import Estimate, NotApplicable, SharedPatients
 from pneumo_core.reporting.document import Document, Heading, Paragraph, tables
 from pneumo_core.reporting.html import to_html
@@ -130,6 +132,6 @@ def test_what_flatters_is_told(one_run: Compared) -> None:
 def test_calibration_is_told_or_its_absence(one_run: Compared) -> None:
     calibration = one_run.facts_a[0].calibration
     assert isinstance(calibration, Calibration)
-    assert f"slope {calibration.calibrator.slope:.3f}" in to_html(card(one_run))
+    assert html.escape(line_text(calibration.calibrator)) in to_html(card(one_run))
     bare = replace(one_run, facts_a=(replace(one_run.facts_a[0], calibration=NotApplicable("it has <none>")),))
     assert "Not calibrated: it has &lt;none&gt;." in to_html(card(bare))

@@ -36,8 +36,8 @@ def test_facts_are_read_from_the_manifest() -> None:
     assert [facts[f"images in {split}"].partition(",")[0] for split in ("val", "test")] == ["621", "624"]
     assert facts["images in val"] == "621, the test images themselves"
     assert facts["data"] == "abc, phantoms"
-    assert facts["training"] == "1,234 s (resumed after epoch 3; the last session)"
-    assert facts["peak memory"] == "3 MiB"
+    assert facts["training"] == "21 min (resumed after epoch 3; the last session)"
+    assert facts["peak memory"] == "3.15 MB"
     assert facts["keras"] == "3.15.1"
     assert facts["python"] == "not recorded"
 

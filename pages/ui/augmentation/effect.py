@@ -12,6 +12,7 @@ from pages.ui.components import chart
 from pneumo_core.augmentation.plausibility import Verdict, plausibility
 from pneumo_core.augmentation.transform import AugmentParameters, apply, draw_parameters
 from pneumo_core.config.classifier import AugmentConfig
+from pneumo_core.evaluation.wording import percent_change
 
 _COLORS = {Verdict.PLAUSIBLE: "green", Verdict.QUESTIONABLE: "orange", Verdict.IMPLAUSIBLE: "red"}
 
@@ -79,7 +80,7 @@ def description(parameters: AugmentParameters, i: int) -> str:
     said = {
         f"magnified {1 / zoom_x:.2f} times across and {1 / zoom_y:.2f} down": zoom_x != 1 or zoom_y != 1,
         f"turned {abs(angle):.0f}° {'counter' if angle > 0 else ''}clockwise": angle != 0,
-        f"moved {100 * across:+.0f} % across and {100 * down:+.0f} % down": bool(across or down),
+        f"moved {percent_change(across)} across and {percent_change(down)} down": bool(across or down),
         "mirrored": parameters.flip_horizontal[i],
         "upside down": parameters.flip_vertical[i],
         f"contrast times {contrast:.2f}": contrast != 1,

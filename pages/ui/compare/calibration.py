@@ -11,6 +11,7 @@ from pages.ui.table import show_rows
 from pneumo_core.evaluation.calibration import Calibration, CalibrationKind, apply
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.evaluation.reliability import ProbabilityScores, probability_scores
+from pneumo_core.evaluation.wording import line_text, score_text
 from pneumo_core.inference.evidence import read_calibration
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reporting.comparison_tables import probabilities
@@ -75,14 +76,9 @@ def _story(side: Shown, stored: Calibration | NotApplicable) -> None:
         )
         return
     found = stored.calibrator
-    sign = "+" if found.intercept >= 0 else "\N{MINUS SIGN}"
-    line = {
-        CalibrationKind.IDENTITY: "no calibration, decided",
-        CalibrationKind.TEMPERATURE: f"temperature {1 / found.slope:.2f}, fitted",
-        CalibrationKind.PLATT: f"Platt, logit × {found.slope:.2f} {sign} {abs(found.intercept):.2f}, fitted",
-    }[found.kind]
+    line = f"{line_text(found)}, {'decided' if found.kind is CalibrationKind.IDENTITY else 'fitted'}"
     losses = ", ".join(
-        f"{kind.value} n/a ({loss.reason})" if isinstance(loss, NotApplicable) else f"{kind.value} {loss:#.3g}"
+        f"{kind.value} n/a ({loss.reason})" if isinstance(loss, NotApplicable) else f"{kind.value} {score_text(loss)}"
         for kind, loss in stored.cross_validated.items()
     )
     st.markdown(f"**{side.letter}**: {line} on {found.n:,} images of {found.n_patients:,} patients of {found.split}.")

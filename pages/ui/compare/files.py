@@ -10,6 +10,7 @@ from pages.ui.compare.figures import where
 from pages.ui.places import beside
 from pages.ui.table import download, download_table
 from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.evaluation.wording import file_size
 from pneumo_core.reporting import comparison_tables
 
 _KINDS = {
@@ -47,7 +48,7 @@ def files_panel(comparison: Comparison) -> None:
         kind = _KINDS[name.rpartition(".")[2]]
         download("Download this file", made[name], name.rpartition("/")[2], kind)
     with right:
-        st.caption(f"{len(made)} files, {sum(map(len, made.values())) / 2**20:.1f} MiB")
+        st.caption(f"{len(made)} files, {file_size(sum(map(len, made.values())))}")
         st.download_button(
             "Download all as ZIP",
             _archive(made),

@@ -21,7 +21,7 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.data.kaggle_steps import KaggleStep, StepState, kaggle_steps
 from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import PneumoError, StoreError
-from pneumo_core.evaluation.wording import percent
+from pneumo_core.evaluation.wording import file_size, percent
 from pneumo_core.jobs.downloads import start_download
 
 _FINISHED = "download_to_connect"
@@ -194,8 +194,8 @@ def progress_text(progress: DownloadProgress) -> tuple[float, str]:
     """Progress of a download: the fraction, from 0 to 1, and a sentence without its full stop."""
     words = _STAGES[progress.stage]
     if not progress.total:
-        return 0.0, f"{words}: {progress.done / 1e6:,.0f} MB so far" if progress.done else words
+        return 0.0, f"{words}: {file_size(progress.done)} so far" if progress.done else words
     fraction = min(1.0, progress.done / progress.total)
     if progress.stage in {DownloadStage.VERIFYING, DownloadStage.DONE}:
         return fraction, f"{words}: {progress.done:,} of {progress.total:,}"
-    return fraction, f"{words}: {progress.done / 1e9:.2f} of {progress.total / 1e9:.2f} GB ({percent(fraction, 0)})"
+    return fraction, f"{words}: {file_size(progress.done)} of {file_size(progress.total)} ({percent(fraction, 0)})"

@@ -1,5 +1,8 @@
 """Memorization of a DCGAN: distances of its samples to its training images, and the nearest pairs."""
 
+from pathlib import PurePosixPath
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,6 +15,7 @@ from pages.ui.components import chart, choice
 from pages.ui.gan.measures import finished_measures, unbroken
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
 from pages.ui.pictures import plain
+from pages.ui.places import beside
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.generator.measures import GenerativeReport
 from pneumo_core.evaluation.generator.memorisation import (
@@ -20,79 +24,80 @@ from pneumo_core.evaluation.generator.memorisation import (
     nearest_pairs,
     quantile_points,
 )
-from pneumo_core.evaluation.wording import percent, percent_text
+from pneumo_core.evaluation.wording import percent, percent_text, three_digits
 from pneumo_core.inference.gan_measures import read_learned
 from pneumo_core.inference.gan_record import GanMeasures
 from pneumo_core.inference.generator import Generator, generate, latents
 from pneumo_core.records import Label, NotApplicable
 from pneumo_core.reporting.drawing import COLORS
-from pneumo_core.reporting.gan_findings import COPIES_WORDS, Level, copies_level
-from pneumo_core.reporting.gan_tables import NEARER, three_digits
+from pneumo_core.reporting.gan_findings import COPIES_WORDS, Level, by_space, copies_level, deciding_space
+from pneumo_core.reporting.gan_tables import NEARER
 from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import gan_run_config
 
-_SPACES = ("pixels", "features")
-_PAGE_SIZE = 8
+_PAGE_SIZE = 6
 _SIDE = 256
-_MARK = NEARER[0].lower() + NEARER[1:].removesuffix(" are")
+_SMALL = 128  # Pixels of a sample that stands alone.
+_LEAST = 250  # Pixels of a pair: its badges would be cut off in less.
+_MARK = NEARER[0].lower() + NEARER[1:]
 """Mark of a pair: what was measured of it."""
 
 
 def copies_panel(run: RunDirectory, index: DataIndex | None) -> None:
-    """The share of samples that are that near to a training image, the distances, and the pairs themselves."""
+    """The share of samples that are that near to a training image, the pairs themselves, and all distances."""
     measures = finished_measures(run)
     if measures is None:
         return
     report = measures.report
-    space = choice("Distances between", _SPACES, default=_SPACES[0], key="space", bind="query-params")
-    found = report.memorisation_pixels if space == _SPACES[0] else report.memorisation_features
+    spaces, deciding = by_space(report), deciding_space(report)
+    space = choice("Compare images by", list(spaces), default=deciding, key="space", bind="query-params")
+    found = spaces[space]
     if isinstance(found, NotApplicable):
-        st.info(f"Not applicable: {found.reason}.")
+        st.info(plain(f"Not applicable: {found.reason}. Compare by pixels instead."))
         return
-    _share(found)
-    _distances(found, report, space, gan_run_config(run).label)
-    st.header("Nearest pairs", anchor=False)
+    _share(found, space)
+    if copies_level(found) != copies_level(spaces[deciding]):
+        st.caption(f"The finding above is that by {deciding}, the worse of the two.")
     _pairs(run, index, measures, nearest_pairs(found))
+    with st.expander("Distances of all images"):
+        _distances(found, report, space, gan_run_config(run).label)
 
 
-def _share(found: Memorisation) -> None:
+def _share(found: Memorisation, space: str) -> None:
     share, expected, level = found.share, found.expected_share, copies_level(found)
-    st.markdown(f"**{NEARER}**", help=TERMS["memorization"])
-    if isinstance(share, NotApplicable):
-        st.info(f"Not applicable: {share.reason}.")
+    if isinstance(share, NotApplicable) or isinstance(level, NotApplicable):
+        st.info("Not applicable: there are no generated images to compare. Generate some with `gan evaluate --count`.")
         return
-    st.metric(NEARER, percent(share.value), label_visibility="collapsed")
-    st.caption(
-        unbroken(
-            f"{percent_text(share)} of the generated images, 95 %, n = {share.n:,}; of the real images, {percent(expected, 0)} "
-            "are as near to one of another patient."
-        )
-    )
-    if not isinstance(level, NotApplicable):
+    left, right = beside()
+    with left:
+        st.metric("Generated images nearer than 99 % of real ones", percent(share.value), help=TERMS["memorization"])
+        words = f"{NEARER}, by {space}: {percent_text(share)} of the generated images, n = {share.n:,}, 95 % interval"
+        st.caption(unbroken(f"{words}; {percent(expected, 0)} of the real ones."))
+    with right:
         {Level.WORSE: st.warning, Level.AS_REAL: st.success}.get(level, st.info)(COPIES_WORDS[level])
 
 
 def _distances(found: Memorisation, report: GenerativeReport, space: str, label: Label) -> None:
-    if space != _SPACES[0] and not isinstance(report.features, NotApplicable):
+    in_pixels = space == "pixels"
+    if not in_pixels and not isinstance(report.features, NotApplicable):
         st.caption(
-            f"Feature space: {plain(report.features.space)}. Distances in another one cannot be compared with these."
+            f"Feature space: {plain(report.features.space)}. Distances in another feature space are not comparable with these."
         )
-    unit = (
-        "root-mean-square difference of pixels in [0, 1]" if space == _SPACES[0] else "Euclidean distance of features"
-    )
+    unit = "root-mean-square difference of pixels in [0, 1]" if in_pixels else "Euclidean distance of features"
     known = (
-        "" if found.real_distance else " Of the real images only the quantiles in the table are known, joined by lines."
+        ""
+        if found.real_distance
+        else " For the real images only the quantiles in the table are known, joined by lines."
     )
     chart(
         distance_figure(found, COLORS[label], unit),
         quantile_points(found),
         title=f"Distances to the nearest training image, by {space}",
         where=f"train, n = {report.n_generated:,} generated and {report.n_real:,} real images",
-        caption="Of a generated image to its nearest training image, and of a training image to the nearest one of another "
-        "patient, a step for each image. If the curve of the generated images lies to the left, they are nearer to the "
-        "training images than real images of other patients; the dashed line is the distance below which 1 % of the real "
-        f"images are.{known}",
+        caption="Distance of each generated image to its nearest training image, and of each training image to the nearest one "
+        "of another patient. Copies would shift the curve of the generated images to the left. The dashed line is the "
+        f"distance that 1 % of the real images are below.{known}",
     )
 
 
@@ -121,18 +126,19 @@ def distance_figure(found: Memorisation, color: str, unit: str) -> go.Figure:
 
 
 def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pairs: pd.DataFrame) -> None:
-    """A page of pairs; where the data set is not connected, the samples with the names of their nearest."""
+    """A page of pairs; where the training images are not there, the samples with the names of their nearest ones."""
     learned, real = read_learned(run), real_images(run, index)
     pages = -(-len(pairs) // _PAGE_SIZE)
     page = st.pagination(pages, key="copies_page", bind="query-params") if pages > 1 else 1
     shown = pairs.iloc[(page - 1) * _PAGE_SIZE : page * _PAGE_SIZE]
+    flagged = int(pairs["flagged"].sum())
+    st.markdown(f"**Nearest pairs** {shown.index[0] + 1:,} to {shown.index[-1] + 1:,} of {len(pairs):,}")
     st.caption(
-        f"Pairs {shown.index[0] + 1:,} to {shown.index[-1] + 1:,} of {len(pairs):,}, the nearest first, all "
-        f"{measures.report.image_size} pixels wide and enlarged without smoothing. {int(pairs['flagged'].sum()):,} are "
-        f"{_MARK}. Sample numbers are of seed {measures.sample_seed}."
+        f"{flagged:,} in red: {_MARK}. All are {measures.report.image_size} pixels wide, enlarged without smoothing; samples "
+        f"are of seed {measures.sample_seed}."
     )
     samples = _drawn(loaded_generator(run.run_id), measures.sample_seed, shown["sample"].tolist())
-    grid = st.grid(4, min_column_width=190, border=True)
+    grid = st.grid(3, min_column_width=_LEAST, border=True)
     for sample, row in zip(samples, shown.to_dict("records"), strict=True):
         nearest = learned.iloc[row["nearest"]]
         with grid.cell():
@@ -140,26 +146,29 @@ def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pa
             with st.container(horizontal=True, wrap=False, gap="small"):
                 with st.container(gap="xxsmall"):
                     generated_badge()
-                    _image(sample, f"generated image, sample {row['sample']}")
-                with st.container(gap="xxsmall"):
-                    real_badge()
-                    if real is None:
-                        st.caption("not in the connected data set")
-                    else:
-                        _image(real[row["nearest"]], f"its nearest training image, {nearest['image_id']}")
-            flag = f"  \n:red[**{_MARK}**]" if row["flagged"] else ""
-            st.caption(
-                unbroken(
-                    f"sample {row['sample']:,} · distance {three_digits(row['distance'])}  \n{_nearness(row['quantile'])}  \n"
-                    f"{plain(nearest['image_id'])}, patient {plain(nearest['patient_id'])}{flag}"
-                )
+                    _image(
+                        sample,
+                        f"generated image, sample {row['sample']}",
+                        width="stretch" if real is not None else _SMALL,
+                    )
+                if real is not None:
+                    with st.container(gap="xxsmall"):
+                        real_badge()
+                        _image(
+                            real[row["nearest"]], f"its nearest training image, {nearest['image_id']}", width="stretch"
+                        )
+            nearness = _nearness(row["quantile"])
+            lines = (
+                f"sample {row['sample']:,} · distance {three_digits(row['distance'])}",
+                f":red[**{nearness}**]" if row["flagged"] else nearness,
+                f"{plain(PurePosixPath(nearest['image_id']).name)}, patient {plain(nearest['patient_id'])}",
             )
+            st.caption(unbroken("  \n".join(lines)))
 
 
 def _nearness(quantile: float) -> str:
-    if quantile <= 0:
-        return "nearer than any two real images of different patients"
-    return f"about {percent(quantile)} of real images have one of another patient nearer"
+    """How near a sample is, in shares of real images and their nearest ones of other patients."""
+    return "nearer than all real images" if quantile <= 0 else f"nearer than {percent(1 - quantile)} of real images"
 
 
 def _drawn(generator: Generator, seed: int, numbers: list[int]) -> NDArray[np.uint8]:
@@ -167,5 +176,5 @@ def _drawn(generator: Generator, seed: int, numbers: list[int]) -> NDArray[np.ui
     return generate(generator, np.concatenate([latents(generator.latent_dim, seed, number, 1) for number in numbers]))
 
 
-def _image(image: NDArray[np.uint8], alt: str) -> None:
-    st.image(enlarged(image, _SIDE), width="stretch", output_format="PNG", alt=alt)
+def _image(image: NDArray[np.uint8], alt: str, width: Literal["stretch"] | int) -> None:
+    st.image(enlarged(image, _SIDE), width=width, output_format="PNG", alt=alt)

@@ -25,7 +25,7 @@ def show_findings(run: RunDirectory) -> None:
     try:
         findings = gan_findings(read_once(run.run_id).report)
     except StoreError:
-        st.caption("What its measures come to cannot be read: 'Measures' says why.")
+        st.caption("The measures of this DCGAN cannot be read. 'Measures' shows the reason.")
         return
     grid = st.grid(len(findings), min_column_width=220, border=True)
     for finding in findings:

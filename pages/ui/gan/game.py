@@ -74,12 +74,12 @@ def verdict(answers: tuple[Answer, ...]) -> str:
     share = score(answers)
     if isinstance(share, NotApplicable) or share.low <= 0.5 <= share.high:
         return (
-            "These answers do not show that you can distinguish the kinds: the interval contains 50 %, the rate of guessing. "
+            "They do not show that you can tell real from generated: the interval contains 50 %, the rate of guessing. "
             f"Of {len(answers)} answers, {needed(len(answers))} must be correct to exclude guessing."
         )
     if share.low > 0.5:
-        return "You can distinguish real from generated: guessing would hardly give so many correct answers."
-    return "You saw a difference, but reversed it: guessing would give more correct answers."
+        return "You can tell real from generated: guessing would hardly give so many correct answers."
+    return "You saw a difference but took one kind for the other: guessing would give more correct answers."
 
 
 def needed(n: int) -> int:
@@ -121,10 +121,10 @@ def _before(run: RunDirectory, key: str, n_real: int) -> None:
     st.header("Which is real?")
     st.markdown(
         f"Each round shows one image: one of the {n_real:,} real training images of class {config.label.name} that the DCGAN "
-        "was trained on, or a new generated one, with equal probability. Both are "
-        f"{config.image_size} × {config.image_size} pixels and enlarged alike: only what they show can tell them apart.\n\n"
-        "The score measures how well *you* distinguish *these* images at this size. It does not apply to larger images or to "
-        "radiologists, and does not show whether generated images are useful."
+        "was trained on, or a newly generated one, with equal probability. Both are "
+        f"{config.image_size} × {config.image_size} pixels and enlarged alike, so only what they show tells them apart.\n\n"
+        "The score says how well *you* tell *these* images apart at this size. It says nothing about larger images, about "
+        "radiologists, or about whether generated images are useful."
     )
     rounds = choice("Rounds", ROUNDS, default=20, key="rounds")
     new = Game(secrets.randbelow(2**31), rounds)
@@ -179,7 +179,7 @@ def _after(run: RunDirectory, key: str, game: Game, real: NDArray[np.uint8]) -> 
     st.markdown(verdict(game.answers))
     st.table(error_table(game.answers), hide_index=True, alt="Mistakes by kind")
     if back := game.shown - len(game.answers):
-        st.caption(f"Undone answers: {back}. The score is fair only if they were accidental.")
+        st.caption(f"Undone answers: {back}. The score is fair only if they were slips.")
     _controls(key, game)
     _pictures(run, game, real)
 

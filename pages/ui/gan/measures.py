@@ -22,6 +22,15 @@ _OLDER = {
 }
 """What each older schema of the measures lacks."""
 
+_READING = (
+    "KID, FID, precision and recall are measured in it; values in another feature space, such as a paper's, are not comparable "
+    "with these.\n\n"
+    "In brackets: 95 % intervals. A floor or ceiling is what real images reach: one random half of the patients against the "
+    "other, as the mean and the middle 95 % of many halves. Rows 'at equal numbers' compare samples with such halves, with "
+    "intervals over the halves. A ratio is to the upper end of the floor: at most 1 if generated images differ no more "
+    "than real ones. Its interval is that of the measured value alone."
+)
+
 
 def measures_panel(run: RunDirectory) -> None:
     """All measures as a table, the classifier's predictions, and downloads."""
@@ -37,39 +46,28 @@ def measures_panel(run: RunDirectory) -> None:
     space = _space(report.features)
     st.caption(
         f"{report.n_generated:,} generated images (seed {measures.sample_seed}) against the {report.n_real:,} training images "
-        f"of {report.n_patients:,} patients that the DCGAN was trained on, {report.image_size} × {report.image_size} pixels. "
-        "The real images are training images; these measures do not involve test images."
-    )
-    st.caption(
-        f"Feature space: **{plain(space)}**. KID, FID, precision and recall are measured in it. Numbers in another feature "
-        "space, such as in papers or other runs, are not comparable with these."
+        f"of {report.n_patients:,} patients, {report.image_size} × {report.image_size} pixels. Test images are not used."
     )
     collapse = report.collapse
     verdict = "passes" if collapse.passes else "fails"
     said = plain(unbroken(f"The check for collapse {verdict}: {collapse.reason}."))
     (st.success if collapse.passes else st.error)(said)
     table = measures_table(run.run_id, report, measures.real_called_pneumonia)
-    st.header("Every measure", anchor=False)
     texts = text_frame(table).map(lambda text: plain(unbroken(text)))
     meaning = texts.columns[-1]
     st.table(texts.drop(columns=meaning), hide_index=True, alt=f"{table.caption}; feature space {space}")
-    st.caption(
-        "In brackets: 95 % intervals. A floor or ceiling is the value of halves of the real patients against each other: mean "
-        "and the middle 95 % of random halves; rows 'at equal numbers' hold samples against such halves, and their intervals "
-        "are over the halves too. Ratios are to the upper end of a floor, and at most 1 where real images differ as much; "
-        "their intervals are the measured value's alone."
-    )
-    with st.expander("What each measure means"):
+    with st.expander("How to read this table"):
+        st.markdown(f"Feature space: **{plain(space)}**. {_READING}")
         st.markdown(
             "\n".join(f"- **{name}**: {words}" for name, words in zip(texts["measure"], texts[meaning], strict=True))
         )
-    _classifier(measures)
-    with st.expander("Methods"):
+        _classifier(measures)
+    with st.expander("Methods and downloads"):
         st.markdown(plain(report.methods))
-    with st.container(horizontal=True):
-        name = f"{MARK}-{run.run_id}-measures"
-        download("Measures (CSV)", table_csv(table), f"{name}.csv", "text/csv")
-        download("Measures (JSON)", verified_file(run, run.measures), f"{name}.json", "application/json")
+        with st.container(horizontal=True):
+            name = f"{MARK}-{run.run_id}-measures"
+            download("Measures (CSV)", table_csv(table), f"{name}.csv", "text/csv")
+            download("Measures (JSON)", verified_file(run, run.measures), f"{name}.json", "application/json")
 
 
 def finished_measures(run: RunDirectory) -> GanMeasures | None:
@@ -101,18 +99,18 @@ def _space(features: FeatureMeasures | NotApplicable) -> str:
 
 
 def _classifier(measures: GanMeasures) -> None:
-    st.header("A classifier's view", anchor=False)
     ours, theirs = measures.report.called_pneumonia, measures.real_called_pneumonia
     if isinstance(ours, NotApplicable):
-        st.info(f"Not applicable: {ours.reason}.")
+        st.info(plain(f"Not applicable: {ours.reason}."))
+        st.page_link("pages/train.py", label="Train a classifier")
         return
     label = gan_run_config(find_run(measures.run_id)).label.name
     st.markdown(
         unbroken(
-            f"The classifier {measures.classifier} calls these PNEUMONIA: **{percent_text(ours)}** of {ours.n:,} generated "
-            f"images, and **{percent_text(theirs)}** of the real images"
-            + (f", n = {theirs.n:,}," if isinstance(theirs, Estimate) else "")
-            + f" at the same size. Both are of class {label}; the real ones may have trained the classifier."
+            f"The classifier {measures.classifier} predicts PNEUMONIA for **{percent_text(ours)}** of {ours.n:,} generated "
+            f"images and for **{percent_text(theirs)}** of the real images"
+            + (f" (n = {theirs.n:,})" if isinstance(theirs, Estimate) else "")
+            + f" at the same size. All are of class {label}. The real images may have trained the classifier."
         )
     )
     st.page_link("pages/evaluate.py", label="Evaluate that classifier", query_params={"run": measures.classifier})

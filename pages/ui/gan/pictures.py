@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pages.ui.cached import learned_of, loaded_generator, samples_of
 from pages.ui.components import choice
 from pages.ui.error_text import without_folders
+from pages.ui.gan.runs import dataset_link
 from pages.ui.pictures import plain
 from pages.ui.state import needed_index
 from pneumo_core.data.index import DataIndex
@@ -109,12 +110,14 @@ def show_numbered(
 def real_images(run: RunDirectory, index: DataIndex | None) -> NDArray[np.uint8] | None:
     """A finished DCGAN's training images, or None, with the reason on the page, if they are not available."""
     if index is None and default_folder() is None and not view(run.run_id).data.is_phantom:
-        st.info("No real images to compare with: it was trained on X-rays. Connect them on Dataset.")
+        st.info("No real images to compare with: this DCGAN was trained on X-rays, and none are connected.")
+        dataset_link("Connect X-rays on Dataset")
         return None
     try:
         return learned_of(run.run_id, index or needed_index())[0]
     except DataError as error:
         st.info(plain(without_folders(f"No real images to compare with: {error}", *([index.root] if index else []))))
+        dataset_link("Connect its training images on Dataset")
         return None
 
 
@@ -135,9 +138,9 @@ def show_between(run: RunDirectory) -> None:
     between = [f"{step} of {_STEPS - 1}" for step in range(1, _STEPS - 1)]
     show_numbered(images, [f"sample {numbers[0]:,}", *between, f"sample {numbers[1]:,}"])
     st.caption(
-        f"{_STEPS} generated images between two latents of seed {seed}, {truncation_words(truncation)}. Smooth "
-        "changes indicate that the generator has learned the appearance of chests; jumps are a sign of memorization "
-        "(Radford 2016, arXiv:1511.06434, section 6.1). 'Copies' looks closer."
+        f"{_STEPS} generated images between two latent vectors of seed {seed}, {truncation_words(truncation)}. Smooth changes "
+        "suggest that the generator has learned what chests look like; jumps are a sign of memorization (Radford 2016, "
+        "arXiv:1511.06434, section 6.1). 'Copies' measures it."
     )
 
 

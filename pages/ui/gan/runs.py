@@ -47,14 +47,51 @@ def choose_gan(index: DataIndex | None) -> RunView | None:
     return item
 
 
+def training_data(item: RunView, index: DataIndex | None) -> None:
+    """Which data the shown DCGAN was trained on, and whether they are not the connected ones."""
+    data = item.data
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if data.is_phantom:
+            st.badge("trained on built-in phantoms: synthetic, not patients", icon=":material/science:", color="violet")
+        else:
+            st.badge(plain(f"trained on {data.name or 'X-rays'} · id {data.data_id or 'not recorded'}"), color="green")
+        if index is None or data.data_id == index.data_id:
+            return
+        if index.is_phantom:
+            dataset_link("Connect these data")
+            return
+    st.warning(
+        plain(
+            f"The connected data are others: {index.root.name} (id {index.data_id}). This DCGAN's training images cannot be "
+            "shown; its samples and measures need none."
+        )
+    )
+    dataset_link("Connect other data")
+
+
+def dataset_link(label: str) -> None:
+    """A link to where data are connected."""
+    st.page_link("pages/dataset.py", label=label, icon=":material/database:", query_params={"view": "Connect data"})
+
+
+def open_button(label: str, tab: str) -> None:
+    """A button that opens a tab of this page."""
+    st.button(label, type="primary", key=f"open {tab}", on_click=_open, args=(tab,))
+
+
+def _open(tab: str) -> None:
+    st.session_state["show"] = tab
+
+
 def is_finished(run: RunDirectory, what: str) -> bool:
     """Whether a DCGAN has finished; if not, the page says so, and `what` needs it."""
     finished = is_there(run.manifest)
     if not finished:
         st.info(
-            f"{what} needs a finished DCGAN; the state of this one is '{run_state(run).value}'. The tab 'Train' follows or "
-            "resumes it; the timeline under 'Samples' shows what it has drawn so far."
+            f"{what} needs a finished DCGAN. This one is {run_state(run).value}. 'Train' shows its progress and can resume it; "
+            "'Samples' shows what it has generated so far."
         )
+        open_button("Show its training", "Train")
     return finished
 
 

@@ -17,7 +17,7 @@ from pages.ui.gan.pictures import (
     show_numbered,
     truncation_words,
 )
-from pages.ui.gan.runs import is_finished
+from pages.ui.gan.runs import is_finished, open_button
 from pages.ui.pictures import plain
 from pages.ui.table import download
 from pneumo_core.data.images import decode_gray
@@ -32,7 +32,7 @@ from pneumo_core.runs.submission import gan_run_config
 SECTIONS = ("Timeline", "New samples", "Between two samples", "Real beside generated")
 
 _FULL_SIZE = 512
-_PAGE_SIZE = 64
+_PAGE_SIZE = 32
 
 
 def samples_panel(run: RunDirectory, index: DataIndex | None) -> None:
@@ -67,11 +67,17 @@ def _timeline(run: RunDirectory) -> None:
         st.button("Load newer sheets", icon=":material/refresh:")
     epochs = sheet_epochs(run)
     if not epochs:
-        st.info("There is no sheet of samples yet. A run saves the first after one epoch.")
+        st.info("There are no samples yet: a run saves the first ones after one epoch.")
+        open_button("Show its training", "Train")
         return
     epoch = epochs[0]
     if len(epochs) > 1:
         epoch = st.select_slider("Epoch", epochs, value=epochs[-1], key="sheet", bind="query-params")
+    _sheet(run, epoch, is_finished=is_finished)
+
+
+def _sheet(run: RunDirectory, epoch: int, *, is_finished: bool) -> None:
+    """The samples of one epoch, with what they are beside them."""
     path = run.sheet(epoch)
     if is_finished:
         data = verified_file(run, path)
@@ -85,14 +91,17 @@ def _timeline(run: RunDirectory) -> None:
         return
     side = pixels.shape[1] // SHEET_COLUMNS
     caption = f"{sheet_words(pixels, epoch)} of {gan_run_config(run).epochs:,}"
-    generated_badge()
-    shown = enlarged(pixels, SHEET_WIDTH)
-    st.image(shown, width=shown.shape[1], output_format="PNG", alt=f"A sheet of {caption}")
-    st.caption(
-        f"{caption}, {side} × {side} pixels each. All sheets are of the same latents, so that each place shows what became of "
-        "one image."
-    )
-    download("This sheet (PNG)", data, f"{MARK}-{run.run_id}-{path.name}", "image/png")
+    left, right = st.columns([2, 1], gap="large")
+    with left:
+        generated_badge()
+        shown = enlarged(pixels, SHEET_WIDTH)
+        st.image(shown, width=shown.shape[1], output_format="PNG", alt=f"A sheet of {caption}")
+    with right:
+        st.caption(
+            f"{caption}, {side} × {side} pixels each. Every epoch uses the same latent vectors, so each place shows how one "
+            "image changed during training."
+        )
+        download("This sheet (PNG)", data, f"{MARK}-{run.run_id}-{path.name}", "image/png")
 
 
 # --- New samples ------------------------------------------------------------------------------------------------------
@@ -112,8 +121,8 @@ def _new_samples(run: RunDirectory) -> None:
     images = samples_of(run.run_id, seed, first, _PAGE_SIZE, truncation)
     generated_badge()
     st.caption(
-        f"Samples {first:,} to {first + len(images) - 1:,} of seed {seed}, {truncation_words(truncation)}. A number opens its "
-        "sample; the address of this page holds the run, the seed, the truncation, the page and the sample."
+        f"Samples {first:,} to {first + len(images) - 1:,} of seed {seed}, {truncation_words(truncation)}. Click a number to "
+        "enlarge its sample. The address of this page leads back to what it shows."
     )
     show_numbered(images, [f"{number:,}" for number in range(first, first + len(images))], _open, first)
     _zip(run, seed, truncation, first)
@@ -165,11 +174,11 @@ def _zip(run: RunDirectory, seed: int, truncation: float | None, first: int) -> 
     """Many samples as a file that is created on request."""
     from pneumo_core.inference.samples import MAX_ZIP, sample_zip
 
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.expander("Download many samples"), st.container(horizontal=True, vertical_alignment="bottom"):
         count = int(st.number_input(f"Samples from {first:,} on", 1, MAX_ZIP, _PAGE_SIZE, key="zip_count", width=220))
         name = f"{MARK}-{run.run_id}-seed{seed}-{first}-{first + count - 1}.zip"
         download("Download (ZIP)", lambda: sample_zip(run, count, seed, truncation, first), name, "application/zip")
-    st.caption("The file is created on the click: a second for a page, up to a minute for the maximum.")
+        st.caption("The file is made when you click: in a second for a page, in up to a minute for the most.")
 
 
 def _open(number: int) -> None:

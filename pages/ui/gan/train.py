@@ -42,10 +42,10 @@ def train_panel(index: DataIndex) -> None:
         show_error(error)  # The run below is still drawn.
 
 
-def live_panel(run_id: str) -> None:
-    """A DCGAN's run, live while it works: progress, curves, and samples."""
-    st.header("The chosen DCGAN")
-    run_panel(run_id, _curves)
+def live_panel(item: RunView) -> None:
+    """A DCGAN's run, live while it works: progress, curves, and samples; folded once it has succeeded."""
+    with st.expander("Training of the DCGAN shown above", expanded=item.state is not RunState.SUCCEEDED):
+        run_panel(item.run_id, _curves)
 
 
 def _choose(index: DataIndex) -> GanConfig:
@@ -83,7 +83,7 @@ def _curves(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
     epochs = gan_points(events)
     if epochs.empty:
         if item.state is RunState.RUNNING:
-            st.caption("Curves and a first sheet of samples appear after the first epoch.")
+            st.caption("Curves and first samples appear after the first epoch.")
         return
     label = item.config.label if isinstance(item.config, GanConfig) else Label.NORMAL
     left, right = st.columns([3, 2], gap="large")
@@ -93,9 +93,9 @@ def _curves(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
             epochs,
             title="Losses, scores and spread",
             where=f"train, {len(epochs):,} epochs",
-            caption="The discriminator's mean score of real and of generated images is 0.5 if it cannot distinguish them. "
-            "Spread is the variation of the samples, as a fraction of that of the real images; below the dashed line for five "
-            "epochs in a row, the samples have collapsed and the run is stopped. Losses need not decrease.",
+            caption="If the discriminator cannot tell real from generated images, it scores both 0.5. Spread is the variation "
+            "of the samples as a fraction of that of the real images. If it stays below the dashed line for five epochs, the "
+            "samples have collapsed and the run stops. Losses need not fall.",
         )
     with right:
         _newest_sheet(item.run)
@@ -134,4 +134,4 @@ def _newest_sheet(run: RunDirectory) -> None:
     generated_badge()
     caption = sheet_words(pixels, epochs[-1])
     st.image(pixels, width="stretch", output_format="PNG", alt=f"A sheet of {caption}")
-    st.caption(f"{caption}, always of the same latents. 'Samples' has those of earlier epochs.")
+    st.caption(f"{caption}, always from the same latent vectors. 'Samples' shows earlier epochs.")

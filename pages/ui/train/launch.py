@@ -13,6 +13,7 @@ from pneumo_core.config.hardware import Hardware, training_hardware
 from pneumo_core.config.run import RunConfig, run_id
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.errors import ConfigError, RunNotFoundError
+from pneumo_core.evaluation.wording import file_size
 from pneumo_core.jobs.cost import estimate_cost, required_bytes
 from pneumo_core.jobs.runs import Executor, submit, view
 from pneumo_core.records import Architecture, RunState
@@ -78,11 +79,9 @@ def work_line(config: RunConfig, index: DataIndex, *, each: str = "") -> str:
     cost = estimate_cost(config, index)
     source = "by runs on this machine" if cost.is_measured else "by published runs on two cores; none measured here yet"
     most, last = ("", "measuring samples") if isinstance(config, GanConfig) else ("At most ", "predictions")
-    disk = required_bytes(config, index)
-    space = f"{disk / 1e9:.1f} GB" if disk > 1e8 else f"{disk / 1e6:.0f} MB"
     return (
         f"{most}{cost.epochs} epochs of {cost.train_images:,} images: {each}{span_words(cost.total)} ({source}), with "
-        f"loading, export and {last} ({span_words(cost.finish)}), and up to {space} of disk."
+        f"loading, export and {last} ({span_words(cost.finish)}), and up to {file_size(required_bytes(config, index))} of disk."
     )
 
 

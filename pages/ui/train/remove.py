@@ -6,6 +6,7 @@ from pages.ui.components import run_name, show_error
 from pages.ui.pictures import plain
 from pages.ui.state import may_train
 from pneumo_core.errors import PneumoError
+from pneumo_core.evaluation.wording import file_size
 from pneumo_core.jobs.delete import Deletion, delete, deletion
 from pneumo_core.jobs.runs import RunView
 
@@ -41,7 +42,7 @@ def _ask(item: RunView) -> None:
     except PneumoError as error:
         show_error(error)
         return
-    st.markdown(f"**{run_name(item)}**  \n{plain(item.run_id)}, {found.size_bytes / 1e6:,.1f} MB of disk.")
+    st.markdown(f"**{run_name(item)}**  \n{plain(item.run_id)}, {file_size(found.size_bytes)} of disk.")
     _say_references(found)
     with st.container(horizontal=True):
         st.button("Delete", type="primary", key="delete_now", on_click=_delete, args=(item,))
