@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pneumo_core.evaluation.curves import BINS, best_epoch, complement, epoch_points, pr_steps
+from pneumo_core.evaluation.curves import best_epoch, complement, epoch_points, pr_steps
 from pneumo_core.evaluation.metrics import Confusion
 from pneumo_core.evaluation.report import SplitReport
 from pneumo_core.evaluation.wording import percent
@@ -170,7 +170,7 @@ def probabilities(bins: pd.DataFrame, threshold: float) -> go.Figure:
         figure.add_bar(
             x=(bins["from"] + bins["to"]) / 2,
             y=bins[label.name],
-            width=1 / BINS,
+            width=bins["to"] - bins["from"],
             name=f"{label.name} (n = {bins[label.name].sum():,})",
             marker={"color": COLORS[label]},
             customdata=bins[["from", "to"]],

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pneumo_core.evaluation.histogram import Histogram
 from pneumo_core.evaluation.metrics import Confusion, FloatArray, IntArray, PrCurve, RocCurve
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.reliability import Reliability
@@ -165,6 +166,7 @@ class Side:
         roc: ROC curve of each run.
         pr: Precision-recall curve of each run.
         reliability: Calibration of each run's probabilities.
+        histograms: Each run's probabilities by class.
     """
 
     name: str
@@ -182,6 +184,7 @@ class Side:
     roc: tuple[RocCurve | NotApplicable, ...]
     pr: tuple[PrCurve | NotApplicable, ...]
     reliability: tuple[Reliability | NotApplicable, ...]
+    histograms: tuple[Histogram, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,15 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pneumo_core.evaluation.comparison import Comparison, Side
+from pneumo_core.evaluation.histogram import EDGES, Histogram
 from pneumo_core.evaluation.metrics import Confusion, PrCurve, RocCurve
 from pneumo_core.evaluation.operating import DecisionCurve
 from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.verdict import figure_p
 from pneumo_core.evaluation.wording import NAMES, SCORES
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
-
-BINS: Final = 25
-"""Number of bins of a histogram of probabilities: 0.04 each."""
 
 _MEASURES: Final = ("loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "duration_s")
 _GAN_MEASURES: Final = ("loss_generator", "loss_discriminator", "score_real", "score_generated", "spread", "duration_s")
@@ -205,13 +202,13 @@ def seed_points(comparison: Comparison, metric: Metric) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["side", "run", "seed", NAMES[metric]])
 
 
-def probability_bins(y_true: NDArray[Any], values: NDArray[np.float64]) -> pd.DataFrame:
+def probability_bins(found: Sequence[Histogram]) -> pd.DataFrame:
     """Images of each class by probability: the start and the end of each bin, and a column of counts for each class.
 
     Args:
-        y_true: Classes, (n,), 0 or 1.
-        values: Probabilities of PNEUMONIA, (n,), in [0, 1].
+        found: Histogram of each run; of several, their mean.
     """
-    edges = np.linspace(0.0, 1.0, BINS + 1)
-    counts = {label.name: np.histogram(values[y_true == label], edges)[0] for label in Label}
-    return pd.DataFrame({"from": edges[:-1], "to": edges[1:], **counts})
+    edges = np.array(EDGES)
+    counts = {label.name: [one.counts[label] for one in found] for label in Label}
+    means = {name: rows[0] if len(rows) == 1 else np.mean(rows, axis=0) for name, rows in counts.items()}
+    return pd.DataFrame({"from": edges[:-1], "to": edges[1:], **means})

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pneumo_core.evaluation import intervals, metrics
 from pneumo_core.evaluation.comparison import Evidence, Side
+from pneumo_core.evaluation.histogram import histogram
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
 from pneumo_core.evaluation.reliability import reliability
 from pneumo_core.evaluation.resampling import Resampled, bca_estimates, resample
@@ -84,6 +85,7 @@ def drawn_side(name: str, evidence: Sequence[Evidence], drawn: DrawnFigures) -> 
         roc=tuple(metrics.in_probabilities(metrics.roc_curve(y_true, run.logit)) for run in evidence),
         pr=tuple(metrics.in_probabilities(metrics.pr_curve(y_true, run.logit)) for run in evidence),
         reliability=tuple(reliability(y_true, run.logit, patients) for run in evidence),
+        histograms=tuple(histogram(y_true, run.probability) for run in evidence),
     )
 
 

@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from pneumo_core.evaluation.curves import epoch_points, forest_panels, lettered, pr_steps, reliability_bins, roc_point
-from pneumo_core.evaluation.metrics import FloatArray, PrCurve, RocCurve
+from pneumo_core.evaluation.curves import (
+    epoch_points,
+    forest_panels,
+    lettered,
+    pr_steps,
+    probability_bins,
+    reliability_bins,
+    roc_point,
+)
+from pneumo_core.evaluation.metrics import PrCurve, RocCurve
 from pneumo_core.evaluation.operating import GRID, DecisionCurve
-from pneumo_core.evaluation.reliability import Bin, Reliability
+from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.significance import Spread
 from pneumo_core.evaluation.wording import NAMES, percent
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable
@@ -79,7 +87,8 @@ def reliability(comparison: "Comparison") -> "Figure":
         if found:
             centers = np.array([(bin_.low + bin_.high) / 2 for bin_ in found[0].bins])
             width = (found[0].bins[0].high - found[0].bins[0].low) * 0.4
-            lower.bar(centers + (place - 0.5) * width, _mean_counts(found), width, color=color)
+            counts = np.mean([[bin_.n for bin_ in part.bins] for part in found], axis=0)
+            lower.bar(centers + (place - 0.5) * width, counts, width, color=color)
     upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="observed frequency of PNEUMONIA")
     lower.set(xlabel="probability of PNEUMONIA", ylabel="images (mean)")
     upper.legend(loc="upper left")
@@ -174,18 +183,14 @@ def history(name: str, facts: Sequence[RunFacts]) -> "Figure":
 
 
 def probabilities(comparison: "Comparison") -> "Figure":
-    """Images of each class by probability, in the bins of the reliability diagram; for several runs their mean."""
+    """Images of each class by probability; for several runs their mean."""
     figure = _figure(_WIDE, 2.9)
     for axes, (letter, side) in zip(figure.subplots(1, 2, sharey=True), lettered(comparison), strict=True):
-        found = [part for part in side.reliability if isinstance(part, Reliability)]
-        if found:
-            edges = np.array([bin_.low for bin_ in found[0].bins])
-            width = found[0].bins[0].high - edges[0]
-            sick = _mean_counts(found, of_pneumonia=True)
-            heights = {Label.NORMAL: _mean_counts(found) - sick, Label.PNEUMONIA: sick}
-            for place, (label, height) in enumerate(heights.items()):
-                left = edges + width * (0.08 + 0.42 * place)
-                axes.bar(left, height, width * 0.42, align="edge", color=COLORS[label], label=label.name)
+        bins = probability_bins(side.histograms)
+        width = bins["to"] - bins["from"]
+        for place, label in enumerate(Label):
+            left = bins["from"] + width * (0.08 + 0.42 * place)
+            axes.bar(left, bins[label.name], width * 0.42, align="edge", color=COLORS[label], label=label.name)
         for place, threshold in enumerate(side.thresholds):
             axes.axvline(threshold, color="#111827", linewidth=1, linestyle="--", label="_" if place else "threshold")
         axes.set(xlim=(0, 1), xlabel="probability of PNEUMONIA")
@@ -220,17 +225,6 @@ def decision_curve(comparison: "Comparison", curves: tuple[Sequence[DecisionCurv
 def _sides(comparison: "Comparison") -> "Iterator[tuple[Side, tuple[str, str]]]":
     """Both sides with their color and line."""
     return zip((comparison.a, comparison.b), _SIDES, strict=True)
-
-
-def _mean_counts(found: Sequence[Reliability], *, of_pneumonia: bool = False) -> FloatArray:
-    """Images of each bin, or those of PNEUMONIA, mean over the runs."""
-
-    def count(bin_: Bin) -> float:
-        if not of_pneumonia:
-            return bin_.n
-        return 0 if isinstance(bin_.observed, NotApplicable) else bin_.n * bin_.observed.value
-
-    return np.asarray(np.mean([[count(bin_) for bin_ in part.bins] for part in found], axis=0))
 
 
 def _figure(width: float, height: float) -> "Figure":

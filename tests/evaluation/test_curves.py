@@ -20,6 +20,7 @@ from pneumo_core.evaluation.curves import (
     probability_bins,
     roc_point,
 )
+from pneumo_core.evaluation.histogram import histogram
 from pneumo_core.evaluation.metrics import Confusion, PrCurve
 from pneumo_core.evaluation.operating import DecisionCurve
 from pneumo_core.evaluation.probability import probability
@@ -71,7 +72,7 @@ def test_the_best_epoch_is_the_first_that_a_loop_finds(losses: list[float]) -> N
 def test_bins_hold_what_a_slow_count_finds(images: list[tuple[int, float]]) -> None:
     labels, logits = zip(*images, strict=True)
     values = probability(np.array(logits))
-    bins = probability_bins(np.array(labels), values)
+    bins = probability_bins([histogram(np.array(labels), values)])
     for label in Label:
         of_class = [value for value, other in zip(values, labels, strict=True) if other == label]
         last = len(bins) - 1

@@ -74,7 +74,7 @@ def sheet(run: RunDirectory, epoch: int) -> np.ndarray:
 def test_without_a_run_it_says_what_to_do(no_published: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
     for show in ("Samples", GAME):
-        assert "No DCGAN yet" in texts(opened(show=show))
+        assert "There is no DCGAN yet" in texts(opened(show=show))
 
 
 def test_the_timeline_shows_the_sheet_of_the_epoch_in_the_address_and_loads_no_generator(
@@ -125,12 +125,12 @@ def test_a_run_that_goes_on_or_has_failed_shows_what_it_has_drawn(finished_gan: 
     assert "Load newer sheets" not in [button.label for button in page.button]
     for query in ({"samples": section} for section in SECTIONS[1:]):
         page = opened(**query)
-        assert "needs a finished DCGAN; the state of this one is 'failed'" in texts(page)
+        assert "needs a finished DCGAN. This one is failed." in texts(page)
         assert not pictures(page)
     assert "needs a finished DCGAN" in texts(opened(show=GAME))
     for epoch in (1, 10, 20):
         finished_gan.sheet(epoch).unlink()
-    assert "There is no sheet of samples yet" in texts(opened())
+    assert "There are no samples yet" in texts(opened())
 
 
 def test_another_run_starts_at_its_own_last_sheet(finished_gan: RunDirectory) -> None:
@@ -155,12 +155,12 @@ def test_an_address_shows_the_samples_it_names(
     query = {"sample_seed": "7", "samples_page": "3"} | ({} if limit is None else {"truncation": truncation})
     page = opened(samples="New samples", **query)
     generator = load_generator(finished_gan)
-    expected = generate(generator, latents(generator.latent_dim, 7, 128, 64, limit))
+    expected = generate(generator, latents(generator.latent_dim, 7, 64, 32, limit))
     shown = pictures(page)
-    assert [alt for alt, _ in shown] == [f"generated image, {number}" for number in range(128, 192)]
-    for place in (0, 63):
+    assert [alt for alt, _ in shown] == [f"generated image, {number}" for number in range(64, 96)]
+    for place in (0, 31):
         assert shown[place][1] == address(np.kron(expected[place], np.ones((2, 2), np.uint8)))
-    assert "Samples 128 to 191 of seed 7" in texts(page)
+    assert "Samples 64 to 95 of seed 7" in texts(page)
 
 
 def test_one_sample_is_enlarged_and_saved_as_it_is_in_a_zip(finished_gan: RunDirectory) -> None:
@@ -185,12 +185,12 @@ def test_one_sample_is_enlarged_and_saved_as_it_is_in_a_zip(finished_gan: RunDir
     assert page.query_params["sample"] == "6"
     press(press(page, "Previous"), "Back to the samples")
     assert "sample" not in page.query_params
-    assert len(pictures(page)) == 64
+    assert len(pictures(page)) == 32
 
 
 def test_back_leads_to_the_samples_page(finished_gan: RunDirectory) -> None:
     page = press(opened(samples="New samples", sample="200"), "Back to the samples")
-    assert "Samples 192 to 255 of seed 0" in texts(page)
+    assert "Samples 192 to 223 of seed 0" in texts(page)
 
 
 def test_the_way_from_one_sample_to_another_starts_and_ends_with_them(finished_gan: RunDirectory) -> None:
@@ -256,7 +256,7 @@ def test_an_unknown_sample_is_one_clear_line(finished_gan: RunDirectory, sample:
     (error,) = page.error
     assert "Sample must be a whole number from 0 to 9999999" in error.value.replace("\\", "")
     assert len(error.value) < 500
-    assert len(pictures(press(page, "Back to the samples"))) == 64
+    assert len(pictures(press(page, "Back to the samples"))) == 32
 
 
 # --- Real or generated ------------------------------------------------------------------------------------------------

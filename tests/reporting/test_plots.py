@@ -9,10 +9,11 @@ from matplotlib.lines import Line2D
 
 from pages.ui import charts
 from pneumo_core.evaluation.comparison import Comparison
+from pneumo_core.evaluation.curves import probability_bins
 from pneumo_core.evaluation.metrics import RocCurve
 from pneumo_core.evaluation.operating import DecisionCurve
 from pneumo_core.evaluation.significance import SeedDifference
-from pneumo_core.records import Estimate, Metric, NotApplicable
+from pneumo_core.records import Estimate, Label, Metric, NotApplicable
 from pneumo_core.reporting import plots
 from pneumo_core.reporting.drawing import svg
 from pneumo_core.reporting.study_document import Compared
@@ -120,7 +121,17 @@ def test_histogram_holds_each_image_once(one_run: Compared) -> None:
     side = one_run.comparison.a
     bars = [bar.get_height() for bar in plots.probabilities(one_run.comparison).axes[0].patches]
     assert sum(bars) == pytest.approx(side.n)
-    assert sum(bars[10:]) == pytest.approx(side.n_pneumonia)
+    assert sum(bars[len(bars) // 2 :]) == pytest.approx(side.n_pneumonia)
+
+
+def test_histogram_has_the_bins_of_the_page(three_runs: Compared) -> None:
+    for axes, side in zip(
+        plots.probabilities(three_runs.comparison).axes, (three_runs.comparison.a, three_runs.comparison.b), strict=True
+    ):
+        bins = probability_bins(side.histograms)
+        for label, bars in zip(Label, axes.containers, strict=True):
+            assert [bar.get_height() for bar in bars] == pytest.approx(bins[label.name].tolist())
+            assert all(low < bar.get_x() < high for bar, low, high in zip(bars, bins["from"], bins["to"], strict=True))
 
 
 def test_dots_are_the_accuracies_of_the_runs(three_runs: Compared) -> None:

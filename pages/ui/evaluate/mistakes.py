@@ -14,6 +14,7 @@ from pages.ui.table import download
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.curves import probability_bins
+from pneumo_core.evaluation.histogram import histogram
 from pneumo_core.evaluation.mistakes import by_error, with_probability
 from pneumo_core.evaluation.report import EvaluationReport, report_to_dict
 from pneumo_core.inference.evidence import read_predictions
@@ -33,7 +34,7 @@ def predictions_of(view: RunView, report: EvaluationReport) -> pd.DataFrame:
 def probability_chart(predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
     """Distribution of the probabilities of the two classes, with the threshold."""
     rows = predicted[predicted["split"] == split.value]
-    bins = probability_bins(rows["label"].to_numpy(), rows["probability"].to_numpy())
+    bins = probability_bins([histogram(rows["label"].to_numpy(), rows["probability"].to_numpy())])
     chart(
         charts.probabilities(bins, report.operating_point.threshold),
         bins,

@@ -15,7 +15,6 @@ from pages.ui.components import chart, choice
 from pages.ui.gan.measures import finished_measures, unbroken
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
 from pages.ui.pictures import plain
-from pages.ui.places import beside
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.generator.measures import GenerativeReport
 from pneumo_core.evaluation.generator.memorisation import (
@@ -38,7 +37,7 @@ from pneumo_core.runs.submission import gan_run_config
 
 _PAGE_SIZE = 6
 _SIDE = 256
-_SMALL = 128  # Pixels of a sample that stands alone.
+_SMALL = 104  # Pixels of a sample that stands alone.
 _LEAST = 250  # Pixels of a pair: its badges would be cut off in less.
 _MARK = NEARER[0].lower() + NEARER[1:]
 """Mark of a pair: what was measured of it."""
@@ -51,7 +50,9 @@ def copies_panel(run: RunDirectory, index: DataIndex | None) -> None:
         return
     report = measures.report
     spaces, deciding = by_space(report), deciding_space(report)
-    space = choice("Compare images by", list(spaces), default=deciding, key="space", bind="query-params")
+    space = choice(
+        "Compare by", list(spaces), default=deciding, label_visibility="collapsed", key="space", bind="query-params"
+    )
     found = spaces[space]
     if isinstance(found, NotApplicable):
         st.info(plain(f"Not applicable: {found.reason}. Compare by pixels instead."))
@@ -69,13 +70,9 @@ def _share(found: Memorisation, space: str) -> None:
     if isinstance(share, NotApplicable) or isinstance(level, NotApplicable):
         st.info("Not applicable: there are no generated images to compare. Generate some with `gan evaluate --count`.")
         return
-    left, right = beside()
-    with left:
-        st.metric("Generated images nearer than 99 % of real ones", percent(share.value), help=TERMS["memorization"])
-        words = f"{NEARER}, by {space}: {percent_text(share)} of the generated images, n = {share.n:,}, 95 % interval"
-        st.caption(unbroken(f"{words}; {percent(expected, 0)} of the real ones."))
-    with right:
-        {Level.WORSE: st.warning, Level.AS_REAL: st.success}.get(level, st.info)(COPIES_WORDS[level])
+    {Level.WORSE: st.warning, Level.AS_REAL: st.success}.get(level, st.info)(f"By {space}: {COPIES_WORDS[level]}")
+    words = f"{NEARER}: **{percent_text(share)}** of the generated images, n = {share.n:,}, 95 % interval"
+    st.markdown(unbroken(f"{words}; {percent(expected, 0)} of the real ones."), help=TERMS["memorization"])
 
 
 def _distances(found: Memorisation, report: GenerativeReport, space: str, label: Label) -> None:
@@ -132,10 +129,9 @@ def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pa
     page = st.pagination(pages, key="copies_page", bind="query-params") if pages > 1 else 1
     shown = pairs.iloc[(page - 1) * _PAGE_SIZE : page * _PAGE_SIZE]
     flagged = int(pairs["flagged"].sum())
-    st.markdown(f"**Nearest pairs** {shown.index[0] + 1:,} to {shown.index[-1] + 1:,} of {len(pairs):,}")
     st.caption(
-        f"{flagged:,} in red: {_MARK}. All are {measures.report.image_size} pixels wide, enlarged without smoothing; samples "
-        f"are of seed {measures.sample_seed}."
+        f"**Nearest pairs** {shown.index[0] + 1:,} to {shown.index[-1] + 1:,} of {len(pairs):,}. {flagged:,} in red: {_MARK}. "
+        f"All are {measures.report.image_size} pixels wide, enlarged without smoothing; seed {measures.sample_seed}."
     )
     samples = _drawn(loaded_generator(run.run_id), measures.sample_seed, shown["sample"].tolist())
     grid = st.grid(3, min_column_width=_LEAST, border=True)

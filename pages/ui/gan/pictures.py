@@ -109,7 +109,8 @@ def show_numbered(
 
 def real_images(run: RunDirectory, index: DataIndex | None) -> NDArray[np.uint8] | None:
     """A finished DCGAN's training images, or None, with the reason on the page, if they are not available."""
-    if index is None and default_folder() is None and not view(run.run_id).data.is_phantom:
+    is_connected = not index.is_phantom if index else default_folder() is not None
+    if not is_connected and not view(run.run_id).data.is_phantom:
         st.info("No real images to compare with: this DCGAN was trained on X-rays, and none are connected.")
         dataset_link("Connect X-rays on Dataset")
         return None

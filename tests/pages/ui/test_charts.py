@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from pages.ui import charts
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.curves import probability_bins
+from pneumo_core.evaluation.histogram import histogram
 from pneumo_core.evaluation.metrics import Confusion
 from pneumo_core.evaluation.report import SplitReport, evaluate
 from pneumo_core.records import Label, NotApplicable, Split
@@ -205,7 +206,7 @@ def test_history_of_no_epoch_and_without_validation_is_drawn_without_a_mark() ->
 
 
 def test_the_threshold_runs_through_both_classes() -> None:
-    bins = probability_bins(np.array([0, 1, 1]), np.array([0.1, 0.9, 1.0]))
+    bins = probability_bins([histogram(np.array([0, 1, 1]), np.array([0.1, 0.9, 1.0]))])
     figure = charts.probabilities(bins, 0.3871)
     assert [shape.x0 for shape in figure.layout.shapes] == [0.3871] * 2
     assert {trace.name for trace in figure.data} == {"NORMAL (n = 1)", "PNEUMONIA (n = 2)", "threshold 0.387"}
