@@ -119,10 +119,10 @@ def _copies(report: GenerativeReport) -> GanFinding:
     worst = copies_level(known[deciding_space(report)])
     pixels = report.memorisation_pixels
     real = Estimate(pixels.expected_share, pixels.expected_share, pixels.expected_share, report.n_real)
-    shares = [f"by {space} {_share(found.share)}" for space, found in known.items()]
+    shares = " and ".join(f"{percent_text(found.share)} by {space}" for space, found in known.items())
     evidence = (
-        f"{NEARER}: {', '.join(shares)} of the generated images; of real images, "
-        f"{percent(pixels.expected_share, 0)}, n = {report.n_real:,}."
+        f"{NEARER}: {shares} of the generated images, n = {report.n_generated:,}; {percent(pixels.expected_share, 0)} of the "
+        f"real ones, n = {report.n_real:,}."
     )
     headline = worst.reason if isinstance(worst, NotApplicable) else COPIES_WORDS[worst]
     return GanFinding(Aspect.COPIES, worst, NEARER, pixels.share, real, headline, evidence)
@@ -152,8 +152,3 @@ def copies_level(found: Memorisation | NotApplicable) -> Level | NotApplicable:
 
 def _missing(aspect: Aspect, measure: str, why: NotApplicable) -> GanFinding:
     return GanFinding(aspect, why, measure, why, why, f"Not applicable: {why.reason}.", "")
-
-
-def _share(found: Estimate | NotApplicable) -> str:
-    n = f", n = {found.n:,}" if isinstance(found, Estimate) else ""
-    return f"{percent_text(found)}{n}"

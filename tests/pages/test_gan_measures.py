@@ -358,21 +358,28 @@ def test_the_tab_opens_with_the_count_that_the_finding_on_copies_is_of(
     assert f"The finding above is that by {space}, the worse of the two." in texts(page)
 
 
+@pytest.mark.parametrize("connected", ["its own", "phantoms", "other X-rays"])
 def test_the_lab_names_the_data_of_the_shown_dcgan_and_warns_where_others_are_connected(
-    finished_gan: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_gan: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connected: str
 ) -> None:
-    data = view(finished_gan.run_id).data
-    named = f"trained on {data.name} · id {data.data_id}"
-    page = opened()
-    assert named in texts(page)
-    assert not page.warning
-    write_phantoms(tmp_path / "other", seed=8, count=40)
-    monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "other"))
+    config = read_json(finished_gan.config)
+    config["data"] |= {"root": "/somewhere/x-rays", "is_phantom": False}
+    write_json(finished_gan.config, config)
+    if connected != "its own":
+        write_phantoms(tmp_path / "other", seed=8, count=40)
+        monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "other"))
+    if connected == "other X-rays":
+        monkeypatch.setattr(DataIndex, "is_phantom", False)
     page = opened()
     assert not page.exception
-    assert named in texts(page)
-    assert "The connected data are others: other (id " in page.warning[0].value.replace("\\", "")
-    assert ("Connect other data", "dataset") in [link[:2] for link in links(page)]
+    assert f"trained on x-rays · id {view(finished_gan.run_id).data.data_id}" in texts(page)
+    offered = [link[:2] for link in links(page)]
+    assert (("Connect these data", "dataset") in offered) is (connected == "phantoms")
+    assert (("Connect other data", "dataset") in offered) is (connected == "other X-rays")
+    warned = [warning.value.replace("\\", "") for warning in page.warning]
+    assert any("The connected data are others: other (id " in words for words in warned) is (
+        connected == "other X-rays"
+    )
 
 
 def test_an_empty_lab_leads_to_the_form(index: DataIndex) -> None:

@@ -71,8 +71,11 @@ def test_each_finding_has_its_value_with_interval_and_n_beside_real_images() -> 
         variety.evidence
     )
     assert NEARER in copies.evidence
-    assert "by pixels 0.4 % (0.2 to 0.7), n = 2,534, by features 0.8 % (0.5 to 0.9), n = 2,534" in copies.evidence
-    assert "of real images, 1 %, n = 1,149" in copies.evidence
+    assert (
+        "0.4 % (0.2 to 0.7) by pixels and 0.8 % (0.5 to 0.9) by features of the generated images, n = 2,534"
+        in copies.evidence
+    )
+    assert "1 % of the real ones, n = 1,149" in copies.evidence
     made = report()
     features = cast(FeatureMeasures, made.features)
     assert (quality.value, quality.real) == (features.kid, features.kid_floor)

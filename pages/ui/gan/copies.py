@@ -38,9 +38,7 @@ from pneumo_core.runs.submission import gan_run_config
 _PAGE_SIZE = 6
 _SIDE = 256
 _SMALL = 104  # Pixels of a sample that stands alone.
-_LEAST = 250  # Pixels of a pair: its badges would be cut off in less.
-_MARK = NEARER[0].lower() + NEARER[1:]
-"""Mark of a pair: what was measured of it."""
+_LEAST = 228  # Pixels of a pair: its badges would be cut off in less.
 
 
 def copies_panel(run: RunDirectory, index: DataIndex | None) -> None:
@@ -129,10 +127,9 @@ def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pa
     page = st.pagination(pages, key="copies_page", bind="query-params") if pages > 1 else 1
     shown = pairs.iloc[(page - 1) * _PAGE_SIZE : page * _PAGE_SIZE]
     flagged = int(pairs["flagged"].sum())
-    st.caption(
-        f"**Nearest pairs** {shown.index[0] + 1:,} to {shown.index[-1] + 1:,} of {len(pairs):,}. {flagged:,} in red: {_MARK}. "
-        f"All are {measures.report.image_size} pixels wide, enlarged without smoothing; seed {measures.sample_seed}."
-    )
+    which = f"**Nearest pairs** {shown.index[0] + 1:,} to {shown.index[-1] + 1:,} of {len(pairs):,}"
+    red = f"the {flagged:,} in red are nearer than 99 % of real images"
+    st.caption(unbroken(f"{which}; {red}. Samples of seed {measures.sample_seed}."))
     samples = _drawn(loaded_generator(run.run_id), measures.sample_seed, shown["sample"].tolist())
     grid = st.grid(3, min_column_width=_LEAST, border=True)
     for sample, row in zip(samples, shown.to_dict("records"), strict=True):
