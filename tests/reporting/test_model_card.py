@@ -118,7 +118,7 @@ def test_details_and_training_data_are_the_manifests(one_run: Compared) -> None:
     found = {table.name: dict(table.rows) for table in tables(model_card(run, report)) if len(table.columns) == 2}
     details, training = found["details"], found["training-data"]
     names = ("parameters", "trainable", "training", "device", "precision", "versions", "SHA-256 of model.onnx")
-    told = ["4,321", "1,234", "567 s", "cpu: processor", "float32", "keras 3.15.1", "abc"]
+    told = ["4,321", "1,234", "9 min", "cpu: processor", "float32", "keras 3.15.1", "abc"]
     assert [details[name] for name in names] == told
     assert [training[f"images in {split}"] for split in ("train", "val", "test")] == ["11", "22", "33"]
     assert training["images added"] == "44, by dcgan-1"

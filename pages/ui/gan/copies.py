@@ -154,7 +154,7 @@ def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pa
             lines = (
                 f"sample {row['sample']:,} · distance {three_digits(row['distance'])}",
                 f":red[**{nearness}**]" if row["flagged"] else nearness,
-                f"{plain(PurePosixPath(nearest['image_id']).name)}, patient {plain(nearest['patient_id'])}",
+                f"nearest: {plain(PurePosixPath(nearest['image_id']).name)}",
             )
             st.caption(unbroken("  \n".join(lines)))
 

@@ -122,7 +122,7 @@ def _new_samples(run: RunDirectory) -> None:
     generated_badge()
     st.caption(
         f"Samples {first:,} to {first + len(images) - 1:,} of seed {seed}, {truncation_words(truncation)}. Click a number to "
-        "enlarge its sample. The address of this page leads back to what it shows."
+        "enlarge its sample."
     )
     show_numbered(images, [f"{number:,}" for number in range(first, first + len(images))], _open, first)
     _zip(run, seed, truncation, first)
