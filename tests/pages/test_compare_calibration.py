@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from pneumo_core.config.classifier import Preset
 from pneumo_core.evaluation.calibration import CalibrationKind
+from pneumo_core.evaluation.wording import score_text, three_digits
 from pneumo_core.inference.compared import evidence_of
 from pneumo_core.inference.evidence import read_calibration
 from pneumo_core.records import NotApplicable, Split
@@ -62,7 +63,7 @@ def test_the_temperature_that_is_told_is_the_best_on_validation(sound_pair: tupl
         best = minimize_scalar(loss, bounds=(0.05, 20), method="bounded").x
         stored = read_calibration(find_run(run_id))
         assert not isinstance(stored, NotApplicable)
-        kind = f"temperature {best:.2f}" if stored.chosen == "temperature" else "Platt, logit"
+        kind = f"temperature {three_digits(best)}" if stored.chosen == "temperature" else "Platt's slope"
         assert f"**{letter}**: {kind}" in everything
     assert everything.count("fitted on 60 images of") == 2
 
@@ -78,10 +79,6 @@ def test_the_diagrams_points_are_scikit_learns(sound_pair: tuple[str, str]) -> N
         assert raw["observed"].tolist() == pytest.approx(observed.tolist())
         assert raw["mean probability"].tolist() == pytest.approx(mean.tolist())
         assert raw["n"].sum() == len(rows)
-
-
-def three_digits(value: float) -> str:
-    return f"{value:.{2 - int(np.floor(np.log10(value)))}f}"
 
 
 def test_a_run_that_no_calibration_helps_is_shown_as_it_is(no_published: Path) -> None:
@@ -108,7 +105,7 @@ def test_a_run_that_no_calibration_helps_is_shown_as_it_is(no_published: Path) -
     assert not isinstance(other, NotApplicable)
     for kind, loss in other.cross_validated.items():
         assert isinstance(loss, float)
-        assert f"{kind.value} {three_digits(loss)}" in texts(page)
+        assert f"{kind.value} {score_text(loss)}" in texts(page)
 
 
 def test_on_validation_it_says_that_the_figures_flatter(sound_pair: tuple[str, str]) -> None:

@@ -281,7 +281,7 @@ def test_a_game_is_played_to_its_verdict(finished_gan: RunDirectory) -> None:
         answer(page, finished_gan, lambda game: len(game.answers) != 4)
         assert ("Wrong: " if number == 4 else "Correct: ") in texts(page)
         assert page.metric[0].value == f"{number + (number < 4)} of {number + 1}"
-    assert "You can distinguish real from generated" in texts(page)
+    assert "You can tell real from generated" in texts(page)
     assert "95.0 % (76.4 to 99.1), 95 % interval (Wilson), n = 20" in texts(page)
     rows = page.table[0].value["images"].tolist()
     assert sorted(int(row.split()[0]) for row in rows) == [0, 1]
