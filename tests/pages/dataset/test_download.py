@@ -57,7 +57,7 @@ def test_running_download_shows_progress_and_can_be_cancelled(
     at = page("Connect data")
     bar = at.main.get("progress")[0]
     assert bar.value == 50
-    assert bar.text == "Downloading: 1.20 of 2.40 GB (50 %)"
+    assert bar.text == "Downloading: 1.20 GB of 2.40 GB (50 %)"
     whole(at.button("cancel_download").click().run())
     assert (kaggle_folder() / "cancel").exists()
     assert at.button("cancel_download").disabled
@@ -89,7 +89,7 @@ def test_stopped_download_can_be_gone_on_with(index: DataIndex, credentials: Non
     write_status("downloading", 600_000_000, 2_400_000_000)
     at = page("Connect data")
     assert "the received part is kept" in said(at.warning[0])
-    assert "0.60 of 2.40 GB" in said(at.warning[0])
+    assert "600 MB of 2.40 GB" in said(at.warning[0])
     assert button(at, "Resume the download").disabled is False
 
 
@@ -149,8 +149,8 @@ def test_no_folder_of_the_server_is_shown(index: DataIndex, no_credentials: None
     ("progress", "fraction", "words"),
     [
         (DownloadProgress(DownloadStage.CREDENTIALS, 0, 0), 0.0, "Asking Kaggle"),
-        (DownloadProgress(DownloadStage.DOWNLOADING, 3_000_000, 0), 0.0, "Downloading: 3 MB so far"),
-        (DownloadProgress(DownloadStage.UNPACKING, 3, 2), 1.0, "Unpacking: 0.00 of 0.00 GB (100 %)"),
+        (DownloadProgress(DownloadStage.DOWNLOADING, 3_000_000, 0), 0.0, "Downloading: 3.00 MB so far"),
+        (DownloadProgress(DownloadStage.UNPACKING, 3, 2), 1.0, "Unpacking: 3 B of 2 B (100 %)"),
         (DownloadProgress(DownloadStage.VERIFYING, 2928, 5856), 0.5, "Counting the images: 2,928 of 5,856"),
     ],
 )

@@ -8,12 +8,10 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.notes import span_words
 from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import interval_text, value_text
 from pneumo_core.inference.evidence import read_report
-from pneumo_core.jobs.speed import Span
 from pneumo_core.records import Metric, RunState, Split
 from pneumo_core.runs.status import Status, append_event, read_status, write_status
 from pneumo_core.runs.store import RunDirectory
@@ -107,7 +105,7 @@ def test_a_second_phase_is_marked_and_its_run_s_facts_are_told(index: DataIndex)
         "precision": "mixed_bfloat16",
         "training": "not recorded",
         "resume": "resumed: as in one session",
-        "peak memory": "3,072 MiB",
+        "peak memory": "3.22 GB",
     }
     assert "VGG16 · quick · original · fine-tuned · seed 0" in texts(page)
 
@@ -175,18 +173,3 @@ def test_a_finished_run_shows_its_figures_and_where_to_go_on(index: DataIndex) -
     assert balanced.run_id in shown["Evaluate"]
     assert f"a={original.run_id}&b={balanced.run_id}" in shown["Compare"]
     assert balanced.run_id in shown["Predict"]
-
-
-@pytest.mark.parametrize(
-    ("low_s", "high_s", "words"),
-    [
-        (40, 360, "40 s to 6 min"),
-        (120, 360, "2 to 6 min"),
-        (61.2, 61.4, "about 61 s"),
-        (0.2, 200, "up to 3 min"),
-        (3600, 7200, "60 min to 2.0 h"),
-        (5400, 7200, "1.5 to 2.0 h"),
-    ],
-)
-def test_a_range_of_time_in_words(low_s: float, high_s: float, words: str) -> None:
-    assert span_words(Span(low_s, high_s)) == words
