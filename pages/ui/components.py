@@ -297,6 +297,17 @@ def whole_number(label: str, low: int, high: int, usual: int, *, key: str, words
     return int(st.number_input(label, low, high, usual, help=words, key=key, **KEPT))
 
 
+def linked_number(label: str, high: int, usual: int, *, key: str, what: str, **more: Any) -> int:
+    """A whole number from 0 to `high` that is kept in the address, where `what` names it if it is not there.
+
+    Streamlit 1.67 raises OverflowError if an address gives an integer as 1e400, so its number is a float.
+    """
+    check_number(key, 0, high, what)
+    whole: dict[str, Any] = {"step": 1.0, "format": "%.0f", "key": key, "bind": "query-params"}
+    # A default besides the least would be reported where code sets the number too.
+    return int(st.number_input(label, 0.0, float(high), float(usual) if usual else "min", **whole, **more))
+
+
 def seed_number(label: str, key: str) -> int:
     """The seed of a form."""
     return whole_number(label, 0, 2**31 - 1, 0, key=key, words=TERMS["seed"])

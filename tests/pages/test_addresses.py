@@ -19,6 +19,7 @@ TITLES = {
     "report": "The report of 2020",
     "predict": "Predict",
 }
+NEW_SAMPLES = {"show": "Samples", "samples": "New samples"}
 ODD = ("nonsense", "-1", "1e999", "../x", "x" * 5000, ["../x", "nonsense"])
 PARAMETERS = [
     *(
@@ -39,6 +40,13 @@ PARAMETERS = [
     ("report", "ours", {"show": "Its figures beside ours"}),
     ("predict", "source", {}),
     ("predict", "image", {}),
+    ("gan", "sheet", {"show": "Samples"}),
+    *(("gan", name, NEW_SAMPLES) for name in ("samples_page", "sample", "sample_seed", "truncation")),
+    *(("gan", name, {"show": "Samples", "samples": "Between two samples"}) for name in ("from", "to")),
+    ("gan", "wall", {"show": "Samples", "samples": "Real beside generated"}),
+    ("gan", "copies_page", {"show": "Copies"}),
+    *(("compare", name, {"show": "Operating point"}) for name in ("rule", "prevalence", "stake", "threshold_a")),
+    ("compare", "value", {"show": "Operating point", "rule": "sensitivity"}),
 ]
 
 

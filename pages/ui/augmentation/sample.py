@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pages.ui.augmentation.settings import LARGEST
-from pages.ui.components import choice
+from pages.ui.components import KEPT, choice, linked_number
 from pages.ui.known import phantom_sample
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
@@ -47,14 +47,12 @@ def choose_sample(index: DataIndex | None) -> tuple[Sample, int]:
     Raises:
         DataError: There is no such image, or one is not what was indexed.
     """
-    kept: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        chosen = choice("Class", ["all", *Label.__members__], key="of", **kept)
+        chosen = choice("Class", ["all", *Label.__members__], key="of", bind="query-params", **KEPT)
         wanted = None if chosen == "all" else chosen
-        # As floats, because Streamlit 1.67 raises OverflowError if an address gives an integer as 1e400.
-        whole: dict[str, Any] = {"step": 1.0, "format": "%.0f", "width": 200, **kept}
-        number = int(st.number_input("Sample (+ draws another)", 0.0, LARGEST, key="sample", **whole))
-        seed = int(st.number_input("Seed of the changes", 0.0, LARGEST, key="draw", **whole))
+        wide: dict[str, Any] = {"width": 200, **KEPT}
+        number = linked_number("Sample (+ draws another)", LARGEST, 0, key="sample", what="sample", **wide)
+        seed = linked_number("Seed of the changes", LARGEST, 0, key="draw", what="seed of the changes", **wide)
     if index is None:
         return _first_phantoms(Label[wanted] if wanted else None, number), seed
     rows = index.table[index.table["split"] == Split.TRAIN.value]

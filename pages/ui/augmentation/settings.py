@@ -30,7 +30,7 @@ TOGGLES = {
     "horizontal_flip": "Flip half the images horizontally",
     "vertical_flip": "Flip half the images vertically",
 }
-LARGEST = 999_999.0
+LARGEST = 999_999
 """Of the numbers that choose a sample and its draws."""
 _HISTORY = "setting_history"
 
@@ -96,5 +96,3 @@ def check_address() -> None:
         check_number(name, 0, high, label.removesuffix(" ±").lower())
     for name, label in TOGGLES.items():
         check_words(name, ("true", "false"), f"state of '{label}'")
-    check_number("sample", 0, LARGEST, "sample")
-    check_number("draw", 0, LARGEST, "seed of the changes")

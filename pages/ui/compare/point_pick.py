@@ -5,7 +5,7 @@ from typing import Final
 import streamlit as st
 
 from pages.ui.compare.sides import Shown
-from pages.ui.components import choice, show_error
+from pages.ui.components import check_number, check_words, choice, show_error
 from pages.ui.places import beside
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Evidence
@@ -44,6 +44,7 @@ _SLIDER: Final = 260
 
 
 def pick_rule(offered: list[str]) -> tuple[str, float | None]:
+    check_words("rule", offered, "rule")
     if st.session_state.get("point_rule") not in offered:
         requested = st.query_params.get("rule")
         st.session_state["point_rule"] = requested if requested in offered else OWN
@@ -54,6 +55,7 @@ def pick_rule(offered: list[str]) -> tuple[str, float | None]:
     if rule in _VALUES:
         label, low, high, usual, step = _VALUES[rule]
         key = f"point_value_{rule}"
+        check_number("value", low, high, label.lower())
         _unless_set(key, _requested("value", low, high) if st.query_params.get("rule") == rule else None, usual)
         value = st.number_input(label, low, high, step=step, key=key, width=_NUMBER)
     _keep("rule", None if rule == OWN else rule)
@@ -65,6 +67,7 @@ def pick_prevalence(side: Shown) -> float:
     own = float(side.evidence.y_true.mean())
     low, high = _PREVALENCE
     usual = min(high, max(low, 100 * own))
+    check_number("prevalence", low, high, "prevalence")
     _unless_set("point_prevalence", _requested("prevalence", low, high), usual)
     chosen = st.slider(
         "Prevalence of PNEUMONIA where the model would be used",
@@ -81,6 +84,7 @@ def pick_prevalence(side: Shown) -> float:
 
 def pick_stake() -> float:
     """The threshold probability of the net benefit of both runs, one of `operating.GRID`; it does not change the thresholds."""
+    check_number("stake", GRID[0], GRID[-1], "threshold probability")
     requested = _requested("stake", GRID[0], GRID[-1])
     _unless_set("point_stake", None if requested is None else round(requested, 2), _STAKE)
     stake = st.select_slider(
@@ -130,6 +134,8 @@ def pick_thresholds(sides: tuple[Shown, Shown], start: tuple[float, ...], rule: 
     places = beside(2, _SLIDER)
     found = []
     for place, side, key, first in zip(places, sides, keys, start, strict=True):
+        with place:
+            check_number(key, 0.0, 1.0, f"threshold of {side.letter}")
         _unless_set(key, _requested(key, 0.0, 1.0), first)
         words = f"Threshold of {side.letter} (the rule's: {first:.3f})"
         threshold = place.slider(words, 0.0, 1.0, step=0.001, format="%.3f", key=key)

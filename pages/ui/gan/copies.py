@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pages.ui.cached import loaded_generator
 from pages.ui.charts import SYNTHETIC, laid_out, vertical
-from pages.ui.components import chart, choice
+from pages.ui.components import chart, check_number, choice
 from pages.ui.gan.measures import finished_measures, unbroken
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
 from pages.ui.pictures import plain
@@ -124,6 +124,7 @@ def _pairs(run: RunDirectory, index: DataIndex | None, measures: GanMeasures, pa
     """A page of pairs; where the training images are not there, the samples with the names of their nearest ones."""
     learned, real = read_learned(run), real_images(run, index)
     pages = -(-len(pairs) // _PAGE_SIZE)
+    check_number("copies_page", 1, pages, "page of pairs")
     page = st.pagination(pages, key="copies_page", bind="query-params") if pages > 1 else 1
     shown = pairs.iloc[(page - 1) * _PAGE_SIZE : page * _PAGE_SIZE]
     flagged = int(pairs["flagged"].sum())

@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.cached import learned_of, loaded_generator, samples_of
-from pages.ui.components import choice
+from pages.ui.components import check_number, choice, linked_number
 from pages.ui.error_text import without_folders
 from pages.ui.gan.runs import dataset_link
 from pages.ui.pictures import plain
@@ -61,16 +61,10 @@ def sheet_words(pixels: NDArray[np.uint8], epoch: int) -> str:
 
 def draw_settings() -> tuple[int, float | None]:
     """Controls of the samples, kept in the address: the seed, and the truncation or None."""
+    check_number("truncation", 0.1, 4.0, "truncation")
     left, right = st.columns(2)
-    seed = left.number_input(
-        "Seed",
-        0,
-        2**31 - 1,
-        0,
-        key=SEED,
-        bind="query-params",
-        help=TERMS["sample seed"],
-    )
+    with left:
+        seed = linked_number("Seed", 2**31 - 1, 0, key=SEED, what="seed", help=TERMS["sample seed"])
     truncation = right.number_input(
         "Truncation",
         0.1,
@@ -83,7 +77,7 @@ def draw_settings() -> tuple[int, float | None]:
         bind="query-params",
         help=TERMS["truncation"],
     )
-    return int(seed), truncation
+    return seed, truncation
 
 
 def truncation_words(truncation: float | None) -> str:
@@ -128,16 +122,16 @@ def show_between(run: RunDirectory) -> None:
 
     seed, truncation = draw_settings()
     left, right = st.columns(2)
-    numbers = [
-        int(column.number_input(label, 0, MAX_NUMBER, number, key=key, bind="query-params"))
-        for column, label, number, key in ((left, "From sample", 0, "from"), (right, "To sample", 1, "to"))
-    ]
+    with left:
+        first = linked_number("From sample", MAX_NUMBER, 0, key="from", what="first sample")
+    with right:
+        last = linked_number("To sample", MAX_NUMBER, 1, key="to", what="last sample")
     generator = loaded_generator(run.run_id)
-    ends = [latents(generator.latent_dim, seed, number, 1, truncation)[0] for number in numbers]
+    ends = [latents(generator.latent_dim, seed, number, 1, truncation)[0] for number in (first, last)]
     images = generate(generator, interpolate(ends[0], ends[1], _STEPS))
     generated_badge()
     between = [f"{step} of {_STEPS - 1}" for step in range(1, _STEPS - 1)]
-    show_numbered(images, [f"sample {numbers[0]:,}", *between, f"sample {numbers[1]:,}"])
+    show_numbered(images, [f"sample {first:,}", *between, f"sample {last:,}"])
     st.caption(
         f"{_STEPS} generated images between two latent vectors of seed {seed}, {truncation_words(truncation)}. Smooth changes "
         "suggest that the generator has learned what chests look like; jumps are a sign of memorization (Radford 2016, "
@@ -169,4 +163,4 @@ def show_beside(run: RunDirectory, index: DataIndex | None) -> None:
 
 
 def _next_seed() -> None:
-    st.session_state[SEED] = (st.session_state.get(SEED, 0) + 1) % 2**31
+    st.session_state[SEED] = (int(st.session_state.get(SEED, 0)) + 1.0) % 2**31

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cached import samples_of
-from pages.ui.components import choice
+from pages.ui.components import bad_link, check_number, check_words, choice
 from pages.ui.gan.pictures import (
     SHEET_WIDTH,
     draw_settings,
@@ -23,7 +23,7 @@ from pages.ui.table import download
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.synthetic import MARK, SHEET_COLUMNS, synthetic_name, synthetic_png
-from pneumo_core.errors import ConfigError, ImageError
+from pneumo_core.errors import ImageError
 from pneumo_core.runs.files import is_there, store_errors
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, verified_file
@@ -72,6 +72,7 @@ def _timeline(run: RunDirectory) -> None:
         return
     epoch = epochs[0]
     if len(epochs) > 1:
+        check_words("sheet", epochs, "epoch")
         epoch = st.select_slider("Epoch", epochs, value=epochs[-1], key="sheet", bind="query-params")
     _sheet(run, epoch, is_finished=is_finished)
 
@@ -112,10 +113,11 @@ def _new_samples(run: RunDirectory) -> None:
     from pneumo_core.inference.generator import MAX_SAMPLES
 
     seed, truncation = draw_settings()
-    requested = st.query_params.get("sample")
-    if requested is not None:
-        _show_one(run, seed, truncation, requested)
+    number = _requested_sample()
+    if number is not None:
+        _show_one(run, seed, truncation, number)
         return
+    check_number("samples_page", 1, MAX_SAMPLES // _PAGE_SIZE, "page of samples")
     page = st.pagination(MAX_SAMPLES // _PAGE_SIZE, key="samples_page", bind="query-params")
     first = (page - 1) * _PAGE_SIZE
     images = samples_of(run.run_id, seed, first, _PAGE_SIZE, truncation)
@@ -128,24 +130,27 @@ def _new_samples(run: RunDirectory) -> None:
     _zip(run, seed, truncation, first)
 
 
-def _show_one(run: RunDirectory, seed: int, truncation: float | None, requested: str) -> None:
+def _requested_sample() -> int | None:
+    """The sample that the address enlarges, if it names one."""
     from pneumo_core.inference.generator import MAX_NUMBER
 
-    number = (
-        int(requested)
-        if requested.isascii() and requested.isdecimal() and len(requested) <= len(str(MAX_NUMBER))
-        else -1
-    )
+    requested = st.query_params.get("sample")
+    if not requested:
+        return None
+    if not (requested.isascii() and requested.isdecimal() and len(requested) <= len(str(MAX_NUMBER))):
+        there = f"They are numbered from 0 to {MAX_NUMBER:,}."
+        bad_link("sample", requested, there, button="Show the samples", names=["sample"])
+    return int(requested)
+
+
+def _show_one(run: RunDirectory, seed: int, truncation: float | None, number: int) -> None:
+    from pneumo_core.inference.generator import MAX_NUMBER
+
     with st.container(horizontal=True):
-        page = max(0, number) // _PAGE_SIZE + 1
+        page = number // _PAGE_SIZE + 1
         st.button("Back to the samples", icon=":material/grid_view:", shortcut="Esc", on_click=_close, args=(page,))
         for label, other, key in (("Previous", number - 1, "Shift+Left"), ("Next", number + 1, "Shift+Right")):
-            is_none = number < 0 or not 0 <= other <= MAX_NUMBER
-            st.button(label, disabled=is_none, shortcut=key, on_click=_open, args=(other,))
-    if number < 0:
-        raise ConfigError(
-            f"sample must be a whole number from 0 to {MAX_NUMBER}. Received: sample={requested[:40]!r}; go back to the samples"
-        )
+            st.button(label, disabled=not 0 <= other <= MAX_NUMBER, shortcut=key, on_click=_open, args=(other,))
     image = samples_of(run.run_id, seed, number, 1, truncation)[0]
     facts = {
         "Run": run.run_id,
