@@ -135,7 +135,7 @@ def _tested(
         for metric, rows in among.items()
         if rows.any()
     }
-    tests[Metric.AUROC] = ranks
+    tests |= {Metric.WEIGHTED_RECALL: tests[Metric.ACCURACY], Metric.AUROC: ranks}
     found = {}
     for metric, test in tests.items():
         if not isinstance(test, NotApplicable) and isinstance(differences[metric].estimate, Estimate):

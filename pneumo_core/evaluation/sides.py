@@ -89,7 +89,7 @@ def drawn_side(name: str, evidence: Sequence[Evidence], drawn: DrawnFigures) -> 
     )
 
 
-_OF_ALL: Final = frozenset({Metric.ACCURACY, Metric.BRIER, Metric.LOG_LOSS})
+_OF_ALL: Final = frozenset({Metric.ACCURACY, Metric.WEIGHTED_RECALL, Metric.BRIER, Metric.LOG_LOSS})
 """Figures of all images alike, where it does not matter how many patients each class has."""
 
 _OF_CLASS: Final = {Metric.SENSITIVITY: Label.PNEUMONIA, Metric.SPECIFICITY: Label.NORMAL}
@@ -151,5 +151,5 @@ def _proportions(run: Evidence) -> dict[Metric, Estimate | NotApplicable]:
         metric: intervals.clustered_share(correct, among, patients, missing_reason(metric, run.y_true))
         for metric, (correct, among) in parts.items()
     }
-    # The mean recall, with each class weighted by its images, equals the accuracy.
+    # See `weighted_metrics`: they are one figure.
     return found | {Metric.WEIGHTED_RECALL: found[Metric.ACCURACY]}

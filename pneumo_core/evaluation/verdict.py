@@ -21,6 +21,9 @@ specificity of .75 it changes the accuracy by one point."""
 _BESIDES: Final = {Metric.SENSITIVITY: "sensitivity", Metric.SPECIFICITY: "specificity", Metric.AUROC: "AUROC"}
 """Figures considered besides accuracy: the two kinds of error, and the ranking of the images."""
 
+_SHARES_OF_ALL: Final = {Metric.ACCURACY, Metric.WEIGHTED_RECALL}
+"""Two names of one figure."""
+
 HEADLINE: Final = (Metric.ACCURACY, *_BESIDES)
 """The main figures of a comparison."""
 
@@ -124,7 +127,7 @@ def deciding_p(comparison: Comparison, metric: Metric) -> tuple[float | NotAppli
     p, seeds, calls = comparison.differences[metric].p, comparison.seeds[metric], comparison.mcnemar
     if isinstance(seeds, SeedDifference) and _several(comparison) and (isinstance(p, NotApplicable) or seeds.p >= p):
         return (p if isinstance(p, NotApplicable) else seeds.p), "Welch over seeds"
-    if metric is Metric.ACCURACY and isinstance(calls, McNemar):
+    if metric in _SHARES_OF_ALL and isinstance(calls, McNemar):
         return p, "McNemar, exact" if larger_p(calls) == calls.p else "McNemar, clustered"
     return p, "bootstrap over patients" if comparison.paired else "unpaired intervals"
 

@@ -161,6 +161,21 @@ def test_every_main_figure_has_one_p_and_the_adjustment_is_said_once(
             assert figure_p(comparison, metric) == expected.get(metric, deciding_p(comparison, metric)[0])
 
 
+def test_accuracy_and_the_weighted_recall_are_one_figure_with_one_p(
+    two_runs: Comparison, two_groups: Comparison
+) -> None:
+    elsewhere = compared([run("a")], [run("b", n=90)])
+    assert not elsewhere.paired
+    for comparison in (two_runs, two_groups, elsewhere):
+        accuracy, recall = (comparison.differences[metric] for metric in (Metric.ACCURACY, Metric.WEIGHTED_RECALL))
+        assert accuracy == recall
+        assert figure_p(comparison, Metric.ACCURACY) == figure_p(comparison, Metric.WEIGHTED_RECALL)
+        assert deciding_p(comparison, Metric.ACCURACY) == deciding_p(comparison, Metric.WEIGHTED_RECALL)
+        assert comparison.seeds[Metric.ACCURACY] == comparison.seeds[Metric.WEIGHTED_RECALL]
+        for side in (comparison.a, comparison.b):
+            assert side.figures[Metric.ACCURACY] == side.figures[Metric.WEIGHTED_RECALL]
+
+
 def test_a_finding_without_a_p_has_its_reason(two_runs: Comparison) -> None:
     missing = NotApplicable("no image is NORMAL")
     found = judge(replace(two_runs, differences=two_runs.differences | {Metric.AUROC: Difference(missing, missing)}))

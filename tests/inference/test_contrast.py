@@ -39,7 +39,6 @@ def further(a: Made, b: Made) -> list[tuple[str, str, str]]:
         (made(**GAN), made(balance=Balance.GAN, gan_run="dcgan-" + "b" * 12), "balancing arm"),
         (made(0, 1, 2), made(0, 1, 2, architecture=Architecture.VGG16), "network"),
         (made(preset=Preset.QUICK), made(preset=Preset.QUICK, architecture=Architecture.VGG16), "network"),
-        (made(), made(preset=Preset.REPORT), "preset"),
         (made(), made(preset=Preset.QUICK), "preset"),
         (made(0), made(1), ""),
         (made(0, 1), made(2, 3, 4), ""),
@@ -87,6 +86,21 @@ def test_between_presets_and_networks_a_setting_counts_where_it_departs_from_eit
     ]
     # Equal values are none, whether they depart or not.
     assert further(made(epochs=6), made(preset=Preset.QUICK)) == []
+
+
+@pytest.mark.parametrize("a_selects", [True, False])
+def test_that_one_side_alone_was_selected_on_test_is_said_in_the_warning(a_selects: bool) -> None:
+    on_test, held_out = made(preset=Preset.REPORT), made()
+    a, b = (on_test, held_out) if a_selects else (held_out, on_test)
+    letter = "A" if a_selects else "B"
+    sentence = (
+        f"Only {letter} was selected on the test images: its figures on them are optimistic, those of the other side are not."
+    )
+    assert contrast(a, b) == Contrast("preset", (), sentence)
+    longer = contrast(a, replace(b, data=RunData("1" * 12, "/nowhere"))).warning
+    assert longer.startswith("A and B differ in more than the preset: data")
+    assert longer.endswith(f" {sentence}")
+    assert contrast(on_test, made(preset=Preset.REPORT, balance=Balance.OVERSAMPLE)).warning == ""
 
 
 def test_several_main_differences_explain_nothing_alone() -> None:

@@ -214,21 +214,43 @@ def test_a_link_of_a_dcgan_is_told() -> None:
     assert not any("dcgan" in name for name in page.selectbox(key="side_a").options)
 
 
-def test_a_link_of_one_run_twice_compares_two() -> None:
+def assert_told_of_itself(page: AppTest, run_id: str) -> None:
+    (warning,) = page.warning
+    text = warning.value.replace("\\", "")
+    assert text.startswith(f"There is no comparison with itself for the run {run_id!r}.")
+    assert "choose another one for A or B" in text
+    assert not page.metric
+    assert not page.exception
+
+
+def test_a_link_of_one_run_twice_is_told_and_the_button_compares_it_with_the_nearest() -> None:
     a, b = two_runs()
-    assert sides(opened(a=a.run_id, b=a.run_id)) == ([a.run_id], [b.run_id])
+    page = opened(a=a.run_id, b=a.run_id)
+    assert sides(page) == ([a.run_id], [a.run_id])
+    assert_told_of_itself(page, a.run_id)
+    page.button(key="instead of comparison with itself for the run").click().run()
+    assert sides(page) == ([a.run_id], [b.run_id])
+    assert page.metric
 
 
 def test_a_run_never_stands_beside_itself_whatever_is_chosen() -> None:
     a, b = two_runs()
     page = opened()
     choose(page, "b", a)
-    one, other = sides(page)
-    assert one != other
-    choose(page, "a", a)
+    assert_told_of_itself(page, a.run_id)
     choose(page, "b", b)
     assert sides(page) == ([a.run_id], [b.run_id])
     assert page.metric
+
+
+def test_the_side_that_a_link_does_not_name_differs_from_the_other_in_the_arm_alone() -> None:
+    a, arm = two_runs()
+    made_run(made_predictions(skill=1.5), balance=Balance.OVERSAMPLE, epochs=3, seed=5)
+    other = made_run(made_predictions(skill=1.4), epochs=3)
+    assert sides(opened(a=a.run_id)) == ([a.run_id], [arm.run_id])
+    assert sides(opened(a=arm.run_id)) == ([arm.run_id], [a.run_id])
+    assert sides(opened(b=arm.run_id)) == ([a.run_id], [arm.run_id])
+    assert sides(opened(a=other.run_id)) == ([other.run_id], [a.run_id])
 
 
 def test_a_group_beside_one_of_its_own_runs_is_refused_and_mended() -> None:
@@ -237,7 +259,7 @@ def test_a_group_beside_one_of_its_own_runs_is_refused_and_mended() -> None:
     page = opened(a=",".join(run.run_id for run in group), b=group[1].run_id)
     assert not page.exception
     assert not page.metric
-    assert "Both sides hold the same run. Choose another" in texts(page)
+    assert_told_of_itself(page, group[1].run_id)
     choose(page, "b", other)
     assert sides(page) == ([run.run_id for run in group], [other.run_id])
     assert page.metric

@@ -10,6 +10,7 @@ from pages.ui.components import bad_link, choice, pick_split
 from pages.ui.places import beside
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.inference.compared import Group, balanced_pairs, groups
+from pneumo_core.inference.nearest import nearest
 from pneumo_core.records import Split
 
 Ids = tuple[str, ...]
@@ -57,9 +58,7 @@ def pick_sides(lists: DeltaGenerator, row: DeltaGenerator) -> tuple[Ids, Ids]:
         st.page_link("pages/train.py", label="Go to Train", icon=":material/model_training:")
         st.stop()
     known = options(found)
-    sides = [_requested(known, name) or fallback for name, fallback in zip(("a", "b"), usual, strict=True)]
-    if sides[0] == sides[1]:
-        sides[1] = next(side for side in usual if side != sides[0])
+    sides = _sides(known, usual)
     with lists:
         places = dict(zip(("a", "b"), beside(gap="small"), strict=True))
     # The keys hold the address's choice: a link opened in the same session takes precedence over an earlier choice.
@@ -80,10 +79,23 @@ def pick_sides(lists: DeltaGenerator, row: DeltaGenerator) -> tuple[Ids, Ids]:
     )
     for name, side in (("a", a), ("b", b)):
         st.session_state[f"compared_{name}"] = st.query_params[name] = ",".join(side)
-    if set(a) & set(b):
-        st.info("Both sides hold the same run. Choose another one for A or B.")
-        st.stop()
+    if both := set(a) & set(b):
+        there = "It is in A and in B: choose another one for A or B."
+        button = "Compare A with the run nearest to it"
+        bad_link("comparison with itself for the run", min(both), there, button=button, names=["b"])
     return a, b
+
+
+def _sides(known: dict[Ids, str], usual: tuple[Ids, Ids]) -> list[Ids]:
+    """The sides of the address; one that it does not name is the nearest to the other."""
+    a, b = (_requested(known, name) for name in ("a", "b"))
+    if a is None and b is None:
+        return list(usual)
+    if a is None or b is None:
+        given = a or b or usual[0]
+        other = nearest(given, list(known)) or next(side for side in usual if side != given)
+        return [given, other] if a else [other, given]
+    return [a, b]
 
 
 def pick_compared_split(evident: Collection[Split]) -> Split:
