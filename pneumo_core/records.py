@@ -12,6 +12,11 @@ class Split(StrEnum):
     TEST = "test"
 
 
+def split_words(split: Split, *, selected: bool) -> str:
+    """A split as it stands beside figures: ``test``, or ``test (epoch chosen on it)`` where it selected the run's epoch."""
+    return f"{split.value} (epoch chosen on it)" if selected and split is Split.TEST else split.value
+
+
 class Label(IntEnum):
     """Class of an image; the value is the entry of `y_true`."""
 

@@ -321,20 +321,26 @@ _MEDMNIST: Final = ("MedMNIST v2 (Yang et al. 2023)", "https://doi.org/10.1038/s
 _MEDMNIST_PLUS: Final = ("MedMNIST+ (Doerrich et al. 2024)", "https://arxiv.org/abs/2404.15786")
 _MEDVIT: Final = ("MedViTV2 (Manzari et al. 2025)", "https://arxiv.org/abs/2502.13693")
 _BEST_ON_TEST: Final = (
-    "The best of 100 epochs on the test images: its public script (main.py, train_mnist) evaluates them after each epoch and "
-    "keeps the best. Compare it with the report's figures, which were selected likewise."
+    "Its public script (main.py, train_mnist) evaluates the test images after each of 100 epochs and keeps the best epoch. The "
+    "report chose its epoch in the same way, so compare it with the report."
 )
 _LAST_EPOCH: Final = (
-    "Its public script notes the epoch with the best validation AUROC, but keeps the weights of the last one."
+    "Its public script finds the epoch with the best validation AUROC, but keeps the weights of the last epoch."
 )
 _KERAS: Final = ("Keras example", "https://keras.io/examples/vision/xray_classification_with_tpus/")
 _TRIVEDI: Final = ("Trivedi and Gupta 2021", "https://doi.org/10.1007/s11042-021-11807-x")
-_PARTS: Final = "588 of 624; 87.5 % on validation is 14 of 16. Both match the official splits, which are not named."
-_COMBINED: Final = "The model above. The figure 'combined' is not measured on the test images alone."
+_PARTS: Final = "The paper does not name its split. Its figures fit the official one: 588 of 624 images."
+_COMBINED: Final = "Not comparable: the paper measures 'combined' on more than the test images."
 
 PUBLISHED: Final = (
     PublishedResult(
-        *_KERMANY, "InceptionV3", 92.8, 93.2, 90.1, 96.8, note="No single 2x2 table gives these three rates."
+        *_KERMANY,
+        "InceptionV3",
+        92.8,
+        93.2,
+        90.1,
+        96.8,
+        note="These three rates cannot all be right: no table of 624 images gives them.",
     ),
     PublishedResult(*_MEDMNIST, "ResNet-18, 28 px", 85.4, auroc=94.4, selected_on="validation", note=_LAST_EPOCH),
     PublishedResult(*_MEDMNIST, "ResNet-18, 224 px", 86.4, auroc=95.6, selected_on="validation", note=_LAST_EPOCH),
@@ -351,7 +357,7 @@ PUBLISHED: Final = (
         for size, accuracy in (("tiny", 95.1), ("small", 96.5), ("base", 96.9), ("large", 97.3))
     ),
     PublishedResult(
-        *_KERAS, "separable CNN", 83, decimals=0, selected_on="validation", note="A tutorial, not a study."
+        *_KERAS, "separable CNN", 83, decimals=0, selected_on="validation", note="This is a tutorial, not a study."
     ),
     PublishedResult(*_TRIVEDI, "MobileNet, 'testing accuracy'", 94.23, decimals=2, note=_PARTS),
     PublishedResult(*_TRIVEDI, "MobileNet, 'combined'", 97.09, decimals=2, comparable=False, note=_COMBINED),

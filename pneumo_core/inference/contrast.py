@@ -19,7 +19,6 @@ from pneumo_core.config.presets import preset_config
 from pneumo_core.evaluation.comparison import Contrast, SettingDifference
 from pneumo_core.runs.submission import RunData
 
-
 ARM: Final = "balancing arm"
 
 
@@ -129,7 +128,9 @@ def _selected(a: TrainConfig, b: TrainConfig) -> str:
     if a.selected_on_test is b.selected_on_test:
         return ""
     letter = "A" if a.selected_on_test else "B"
-    return f"Only {letter} was selected on the test images: its figures on them are optimistic, those of the other side are not."
+    return (
+        f"Only {letter} was selected on the test images: its figures on them are optimistic, the other side's are not."
+    )
 
 
 def _seeds(splits: set[int | None]) -> str:

@@ -1,6 +1,6 @@
 """Published results on the same data set beside both sides of a comparison."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pneumo_core.evaluation.claims import check_claim
@@ -13,6 +13,7 @@ from pneumo_core.reporting.document import Block, Bullets, Data, Heading, Table
 OFFICIAL_IMAGES: Final = sum(OFFICIAL_COUNTS[Split.TEST, label] for label in Label)
 """The official test images."""
 
+_OPTIMISTIC: Final = "It chose its epoch on these images, so its figures are optimistic."
 _METRICS: Final = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
 
 
@@ -56,7 +57,7 @@ def _ours(name: str, side: Side, is_phantom: bool, split: Split) -> tuple[str, .
     else:
         comparable = "official"
     selected = "test" if side.selected_on_test else "validation"
-    note = "Optimistic." if side.selected_on_test and split is Split.TEST else ""
+    note = _OPTIMISTIC if side.selected_on_test and split is Split.TEST else ""
     return (name, side.name, *shown, f"{side.n:,}", comparable, "", selected, note, "")
 
 
@@ -67,3 +68,33 @@ def _theirs(result: PublishedResult) -> tuple[str, ...]:
     share = f"{found.nearest} / {OFFICIAL_IMAGES}" if found.fits else f"not k / {OFFICIAL_IMAGES}"
     of = (str(OFFICIAL_IMAGES), "official", share) if result.comparable else ("", "no", "")
     return (result.source, result.model, *shown, *of, result.selected_on, result.note, result.url)
+
+
+def footnotes(rows: Sequence[tuple[str, ...]]) -> tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]:
+    """What is to be known of rows of the published table, each note once.
+
+    Args:
+        rows: Of the data of `published_table`.
+
+    Returns:
+        The numbers of each row's notes, from 1, and the notes.
+    """
+    notes: dict[str, int] = {}
+
+    def number(note: str) -> int:
+        return notes.setdefault(note, len(notes) + 1)
+
+    found = tuple(tuple(sorted(map(number, _notes(row)))) for row in rows)
+    return found, tuple(notes)
+
+
+def _notes(row: tuple[str, ...]) -> Iterator[str]:
+    comparable, share, note = row[7], row[8], row[10]
+    if comparable.startswith("no: "):
+        yield f"Not comparable: {comparable.removeprefix('no: ')}."
+    elif comparable == "no" and not note:
+        yield "Not comparable: not measured on the official test images alone."
+    if share.startswith("not "):
+        yield f"No number of {OFFICIAL_IMAGES} images gives this accuracy: it is a mean over trainings, or was not rounded."
+    if note:
+        yield note

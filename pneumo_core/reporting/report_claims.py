@@ -14,7 +14,7 @@ from pneumo_core.evaluation.wording import difference_text, percent_text
 from pneumo_core.records import Architecture, Estimate, Label, Metric, NotApplicable, Split
 from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS, REPORT_PARAMETERS
 from pneumo_core.reporting.document import Table
-from pneumo_core.reporting.story import is_inside, reported, transfer
+from pneumo_core.reporting.story import is_inside, reported, transfer, undecided
 
 
 class Standing(StrEnum):
@@ -124,9 +124,13 @@ def _same_result(findings: Findings) -> ReportClaim:
     ]
     reason = _NONE
     if widths:
-        reason = (
-            f"No difference shown is not equality: the intervals allow changes of up to {100 * max(widths):.1f} points, and "
-            "its own tables fall by .02 and .03."
+        parts = (
+            f"With DCGAN images minus without, in points: {_contrasts(findings.balancing)}.",
+            undecided(findings),
+        )
+        reason = " ".join(filter(None, parts)) + (
+            f" No difference shown is not equality: the intervals allow changes of up to {100 * max(widths):.1f} points, "
+            "and its own tables fall by .02 and .03."
         )
     standing = Standing.FAILS if claimed else Standing.OPEN if widths else Standing.UNKNOWN
     return ReportClaim(
@@ -183,8 +187,8 @@ def _better_at_pneumonia(findings: Findings) -> ReportClaim:
         apart = both and finds.low > spares.high  # type: ignore[union-attr]
         standing = Standing.HOLDS if apart else Standing.OPEN
         reason = (
-            f"Recall of PNEUMONIA {percent_text(finds)}, of NORMAL {percent_text(spares)} by its procedure; a threshold "
-            "chooses between the two"
+            f"Recall of PNEUMONIA {_on_test(finds)}, of NORMAL {_on_test(spares)} by its procedure; a threshold chooses "
+            "between the two"
         )
     return ReportClaim(
         "The model is better at identifying pneumonia (recall 97 %) than normal images (77 %).",
@@ -265,8 +269,12 @@ def _name(arm: Arm) -> str:
 
 
 def _accuracy(arm: Arm) -> str:
-    found = arm.figures[Metric.ACCURACY]
-    return percent_text(found) + (f", n = {found.n:,}" if isinstance(found, Estimate) else "")
+    return _on_test(arm.figures[Metric.ACCURACY])
+
+
+def _on_test(found: Estimate | NotApplicable) -> str:
+    """A figure with its interval, split and n."""
+    return percent_text(found) + (f", test, n = {found.n:,}" if isinstance(found, Estimate) else "")
 
 
 def _contrasts(contrasts: tuple[Contrast, ...]) -> str:

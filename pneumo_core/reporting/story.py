@@ -16,7 +16,7 @@ from pneumo_core.evaluation.wording import (
     score_text,
     value_text,
 )
-from pneumo_core.records import Architecture, Estimate, Metric, NotApplicable
+from pneumo_core.records import Architecture, Estimate, Metric, NotApplicable, Split, split_words
 from pneumo_core.reference import REPORT_FIGURES, ReportRun
 
 
@@ -122,12 +122,6 @@ def balancing(findings: Findings) -> Card | NotApplicable:
         title = f"Generated images improve accuracy{some}"
     elif claimed:
         title = f"Generated images lower accuracy{some}"
-    unsure = [_row(one.a) for one in findings.balancing if not one.claimed and _leaves_out_0(one.accuracy)]
-    note = (
-        f"{' and '.join(unsure)}: the interval over patients leaves out 0, but not every test that applies shows a difference."
-        if unsure
-        else ""
-    )
     marks = [
         Mark(_row(one.a), DIFFERENCE, replace(one.accuracy, **{end: 100 * getattr(one.accuracy, end) for end in _ENDS}))
         for one in findings.balancing
@@ -140,7 +134,15 @@ def balancing(findings: Findings) -> Card | NotApplicable:
     value, interval = "n/a", ""
     if isinstance(first.accuracy, Estimate):
         value, interval = difference_parts(Metric.ACCURACY, first.accuracy)
-    return Card(title, f"{value} points", interval, words, tuple(marks), note)
+    return Card(title, f"{value} points", interval, words, tuple(marks), undecided(findings))
+
+
+def undecided(findings: Findings) -> str:
+    """Which effects of generated images are not claimed although their interval over patients leaves out 0, or ""."""
+    rows = [_row(one.a) for one in findings.balancing if not one.claimed and _leaves_out_0(one.accuracy)]
+    if not rows:
+        return ""
+    return f"{' and '.join(rows)}: the interval over patients leaves out 0, but not every test that applies shows a difference."
 
 
 def transfer(findings: Findings, recommended: str | None) -> Card | NotApplicable:
@@ -213,7 +215,7 @@ def _row(arm: Arm) -> str:
 def _where(arm: Arm) -> str:
     found = arm.figures[Metric.ACCURACY]
     n = f", n = {found.n:,}" if isinstance(found, Estimate) else ""
-    return f"test{', selected on test' * arm.selected_on_test}{n}"
+    return f"{split_words(Split.TEST, selected=arm.selected_on_test)}{n}"
 
 
 def _leaves_out_0(found: Estimate | NotApplicable) -> bool:

@@ -94,7 +94,7 @@ def test_that_one_side_alone_was_selected_on_test_is_said_in_the_warning(a_selec
     a, b = (on_test, held_out) if a_selects else (held_out, on_test)
     letter = "A" if a_selects else "B"
     sentence = (
-        f"Only {letter} was selected on the test images: its figures on them are optimistic, those of the other side are not."
+        f"Only {letter} was selected on the test images: its figures on them are optimistic, the other side's are not."
     )
     assert contrast(a, b) == Contrast("preset", (), sentence)
     longer = contrast(a, replace(b, data=RunData("1" * 12, "/nowhere"))).warning

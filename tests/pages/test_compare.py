@@ -290,7 +290,7 @@ def test_val_is_offered_where_both_have_it() -> None:
     assert list(page.radio(key="in_split").options) == ["test"]
     everything = texts(page)
     assert compare_runs([a.run_id], [report.run_id]).verdict.sentence in everything
-    assert "test, selected on test, n = 90" in everything
+    assert "test (epoch chosen on it), n = 90" in everything
 
 
 def test_the_split_of_evaluate_is_not_that_of_a_comparison() -> None:
@@ -386,3 +386,13 @@ def test_tabs_of_groups_let_a_pair_be_chosen(tab: str) -> None:
     assert sides(page) == (none, more)
     offered = [list(control.options) for control in page.radio if control.label == "Runs"]
     assert offered == ([["seed 0", "seed 1"]] if tab in TABS_OF_ONE_PAIR else [])
+
+
+def test_counts_of_each_run_are_in_a_table_that_fits_a_phone() -> None:
+    none = [made_run(made_predictions(seed=seed), seed=seed).run_id for seed in range(2)]
+    more = [made_run(made_predictions(), balance=Balance.OVERSAMPLE).run_id]
+    page = opened(a=",".join(none), b=",".join(more))
+    (counts,) = [table.value for table in page.table if "TP" in table.value]
+    assert list(counts.columns) == ["threshold", "TN", "FP", "FN", "TP"]
+    assert [name[0] for name in counts.index] == ["A"] * len(none) + ["B"] * len(more)
+    assert all(re.fullmatch(r"[AB], seed \d+", name) for name in counts.index)

@@ -118,4 +118,4 @@ def test_runs_without_validation_images_say_why_and_show_the_raw_ones(no_publish
     assert not page.exception
     assert texts(page).count("is not calibrated: ") == 2
     assert "preset 'sound'" in texts(page)
-    assert figures(page).columns.tolist() == ["A, raw, test, selected on test", "B, raw, test, selected on test"]
+    assert figures(page).columns.tolist() == [f"{letter}, raw, test (epoch chosen on it)" for letter in "AB"]

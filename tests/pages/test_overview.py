@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import numpy as np
-import pytest
+import pandas as pd
 from streamlit.testing.v1 import AppTest
 
 from pneumo_core.config.classifier import Preset
@@ -28,6 +27,12 @@ def opened() -> AppTest:
 
 def plain(text: str) -> str:
     return text.replace("\\", "")
+
+
+def tables(page: AppTest) -> list[pd.DataFrame]:
+    """The tables of runs, a network each."""
+    found = [table.value for table in page.table]
+    return [table.map(plain) for table in found if "accuracy on test" in table]
 
 
 def test_with_nothing_connected_it_tells_the_three_findings() -> None:
@@ -76,35 +81,59 @@ def test_with_nothing_at_all_it_says_what_to_do(no_published: Path) -> None:
 def test_a_finished_run_is_a_row_with_interval_n_and_what_it_was_selected_on(with_finished_run) -> None:
     page = opened()
     assert not page.exception
-    (row,) = page.dataframe[0].value.to_dict("records")
+    (table,) = tables(page)
+    (row,) = table.to_dict("records")
     report = report_from_dict(read_json(find_run(with_finished_run.run_id).report))
     accuracy, auroc = report.splits[Split.TEST].accuracy, report.splits[Split.TEST].auroc
-    assert list(row["state"]) == ["succeeded"]
-    assert row["seeds"] == 1
-    assert row["accuracy, %"] == pytest.approx(100 * accuracy.value)
-    assert (
-        row["interval or range"]
-        == f"{percent(accuracy.low).removesuffix(' %')} to {percent(accuracy.high).removesuffix(' %')}"
-    )
+    assert table.index[0].endswith(":green-badge[succeeded]")
+    interval = f"{percent(accuracy.low).removesuffix(' %')} to {percent(accuracy.high).removesuffix(' %')}"
+    assert row["accuracy on test"] == f"{percent(accuracy.value)} (95 % interval {interval})"
     assert isinstance(auroc, NotApplicable), "too few patients"
-    assert row["AUROC"] is None or np.isnan(row["AUROC"])
-    assert row["AUROC, interval or range"] == f"n/a: {auroc.reason}"
+    assert row["AUROC on test"] == f"n/a: {auroc.reason}"
     images = [path for path in with_finished_run.data.glob("test/*/*") if path.is_file()]
-    assert row["n"] == f"{len(images)}"
-    assert row["selected on"] == "validation"
+    assert row["runs"] == f"1 run, n = {len(images)}, epoch chosen on validation"
 
 
 def test_seeds_are_folded_to_their_mean_least_and_greatest(no_published: Path) -> None:
     runs = [finish(preset_config(Architecture.BASELINE, Preset.REPORT, seed=seed)) for seed in range(3)]
     finish(preset_config(Architecture.BASELINE, Preset.SOUND))
     values = [report_from_dict(read_json(run_directory(run).report)).splits[Split.TEST].accuracy.value for run in runs]
-    table = opened().dataframe[0].value
-    row = table[table["seeds"] == 3].iloc[0]
+    page = opened()
+    (table,) = tables(page)
     assert len(table) == 2
-    assert row["accuracy, %"] == pytest.approx(100 * sum(values) / 3)
-    assert row["interval or range"] == f"{100 * min(values):.1f} to {100 * max(values):.1f}"
+    row = table[table["runs"].str.startswith("3 seeds")].iloc[0]
+    assert row["accuracy on test"] == (
+        f"mean {percent(sum(values) / 3)} (seeds from {100 * min(values):.1f} to {100 * max(values):.1f})"
+    )
+    assert "interval" not in row["accuracy on test"]
     assert min(values) != max(values)
-    assert row["selected on"] == "test"
+    assert row["runs"].endswith("epoch chosen on test")
+    # A choice opens them.
+    page.selectbox(key="opened_runs").select_index(0).run()
+    assert not page.exception
+    links = [link.proto.label for link in page.get("page_link")]
+    assert sum(run[-6:] in label for run in runs for label in links) == 3
+
+
+def test_runs_stand_under_their_network_and_can_be_sorted(no_published: Path) -> None:
+    finish(preset_config(Architecture.VGG16, Preset.SOUND))
+    for preset in Preset:
+        finish(preset_config(Architecture.BASELINE, preset, seed=list(Preset).index(preset)))
+    page = opened()
+    assert [heading.value for heading in page.subheader] == ["Baseline CNN", "VGG16"]
+    baseline, vgg16 = tables(page)
+    assert (len(baseline), len(vgg16)) == (3, 1)
+    assert list(baseline.index) == sorted(baseline.index)
+    page.radio(key="sort_runs").set_value("accuracy").run()
+    values = [float(text.partition(" ")[0]) for text in tables(page)[0]["accuracy on test"]]
+    assert values == sorted(values, reverse=True)
+    assert len(set(values)) == 3
+
+
+def test_the_plot_of_all_arms_has_one_heading() -> None:
+    page = opened()
+    assert [heading.value for heading in page.header].count("Accuracy on test, with and without generated images") == 1
+    assert not any(item.value.startswith("**Accuracy on test") for item in page.markdown)
 
 
 def test_a_damaged_run_is_told_in_its_row(with_finished_run) -> None:
@@ -112,8 +141,7 @@ def test_a_damaged_run_is_told_in_its_row(with_finished_run) -> None:
     report.write_text(report.read_text().replace("0.", "1.", 1))
     page = opened()
     assert not page.exception
-    (row,) = page.dataframe[0].value.to_dict("records")
-    assert list(row["state"]) == ["damaged"]
+    assert tables(page)[0].index[0].endswith(":red-badge[damaged]")
 
 
 def test_every_state_has_a_color() -> None:

@@ -6,16 +6,17 @@ import streamlit as st
 from pages.ui.cached import report_of
 from pages.ui.pictures import plain
 from pages.ui.places import beside, four_tiles
-from pages.ui.table import show_rows, show_table
+from pages.ui.table import show_rows, show_table, text_frame
 from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.comparison import Comparison, Finding
 from pneumo_core.evaluation.metrics import classification_table
 from pneumo_core.evaluation.significance import SeedDifference
 from pneumo_core.evaluation.verdict import HEADLINE
 from pneumo_core.evaluation.wording import NAMES, SCORES, difference_parts, estimate_text, p_text
-from pneumo_core.records import Estimate, NotApplicable, Split
+from pneumo_core.records import Estimate, NotApplicable, Split, split_words
 from pneumo_core.reference import COPIES
 from pneumo_core.reporting import comparison_tables
+from pneumo_core.reporting.document import Table
 from pneumo_core.reporting.evaluation_tables import (
     classification,
     confusion,
@@ -32,10 +33,10 @@ _TILE = 180
 
 def where(comparison: Comparison) -> str:
     """Split and n of the figures."""
-    split, a, b = comparison.split.value, comparison.a, comparison.b
-    chosen = ", selected on test" if split == "test" and (a.selected_on_test or b.selected_on_test) else ""
+    a, b = comparison.a, comparison.b
+    split = split_words(comparison.split, selected=a.selected_on_test or b.selected_on_test)
     n = f"n = {a.n:,}" if a.n == b.n else f"n = {a.n:,} and {b.n:,}"
-    return f"{split}{chosen}, {n}"
+    return f"{split}, {n}"
 
 
 def verdict(comparison: Comparison) -> None:
@@ -117,7 +118,9 @@ def figures_panel(comparison: Comparison) -> None:
     _classification(comparison)
     several = len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1
     if several:
-        show_table(comparison_tables.confusions(comparison), here)
+        table = comparison_tables.confusions(comparison)
+        st.markdown(f"**{plain(table.caption)}** · {here}")
+        st.table(counts_of_runs(table), alt=f"{table.caption}, {here}")
     with st.expander("Every figure"):
         show_table(comparison_tables.figures(comparison), here)
     if several:
@@ -131,6 +134,13 @@ def figures_panel(comparison: Comparison) -> None:
         show_table(comparison_tables.areas(comparison), here)
     with st.expander("Methods"):
         st.markdown(plain(comparison.methods))
+
+
+def counts_of_runs(table: Table) -> pd.DataFrame:
+    """Counts of each run, narrow enough for a phone: side and seed name the run, whose id is in the documents."""
+    shown = text_frame(table)
+    names = shown.pop("") + ", seed " + shown.pop("seed")
+    return shown.drop(columns="run").set_index(names.rename(None))
 
 
 def _classification(comparison: Comparison) -> None:

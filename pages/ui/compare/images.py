@@ -16,7 +16,7 @@ from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.significance import McNemar, larger_p
 from pneumo_core.evaluation.wording import p_text, percent
-from pneumo_core.records import Label, NotApplicable
+from pneumo_core.records import Label, NotApplicable, split_words
 
 
 class Cell(StrEnum):
@@ -40,9 +40,7 @@ def agreement(comparison: Comparison, pair: Pair) -> None:
         return
     evidence = (evidence_in(pair.a, comparison.split), evidence_in(pair.b, comparison.split))
     table = agreement_frame(*evidence)
-    place = comparison.split.value
-    if place == "test" and any(run.selected_on_test for run in evidence):
-        place += ", selected on test"
+    place = split_words(comparison.split, selected=any(run.selected_on_test for run in evidence))
     where = f"{place}, n = {len(table):,}"
     st.markdown(f"**Agreement** · {where}")
     st.table(counts_frame(table), alt=f"Agreement of A and B, {where}")

@@ -11,7 +11,7 @@ from pages.ui.charts import SIDE_A, SIDE_B
 from pages.ui.pictures import plain
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
-from pneumo_core.records import NotApplicable, Split
+from pneumo_core.records import NotApplicable, Split, split_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,8 @@ class Shown:
 
     @property
     def where(self) -> str:
-        """The split as shown with each figure: ``test``, or ``test, selected on test``."""
-        selected = self.evidence.selected_on_test and self.split is Split.TEST
-        return self.split.value + (", selected on test" if selected else "")
+        """The split as shown with each figure: see `split_words`."""
+        return split_words(self.split, selected=self.evidence.selected_on_test)
 
     @property
     def predictions(self) -> pd.DataFrame:

@@ -1,21 +1,48 @@
-"""Runs, grouped by network and arm, with their seeds folded; a click opens them."""
+"""Runs, grouped by network, with the seeds of each arm folded to one row; a choice opens them."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
 
 from pages.ui.cached import report_of
-from pages.ui.components import STATE_COLORS, run_name, show_error
+from pages.ui.components import STATE_COLORS, choice, run_name, show_error
+from pages.ui.pictures import plain
+from pneumo_core.config.naming import model_name
 from pneumo_core.errors import PneumoError
-from pneumo_core.evaluation.wording import folded_text
+from pneumo_core.evaluation.wording import folded_text, scaled, value_text
 from pneumo_core.inference.compared import Group, groups
 from pneumo_core.jobs.runs import RunView, views
-from pneumo_core.records import Metric, RunState, Split
+from pneumo_core.records import Estimate, Metric, NotApplicable, RunState, Split
 
-STATE_OPTIONS = {state.value: STATE_COLORS[state] for state in RunState} | {"damaged": "red"}
+DAMAGED = "damaged"
+STATE_OPTIONS = {state.value: STATE_COLORS[state] for state in RunState} | {DAMAGED: "red"}
 """States of the table with their colors."""
+
+_FIGURES = (Metric.ACCURACY, Metric.AUROC)
+_SORTS = {"arm": None, "accuracy": Metric.ACCURACY, "AUROC": Metric.AUROC}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: the runs of one arm, which differ in their seed, or a single run that has not finished.
+
+    Attributes:
+        network: Heading that it stands under.
+        name: Name of the arm or of the run.
+        state: State, a key of `STATE_OPTIONS`.
+        run_ids: Its runs.
+        about: Number of runs, n of the figures, and what the epoch was chosen on.
+        figures: Figures on test of each run.
+    """
+
+    network: str
+    name: str
+    state: str
+    run_ids: tuple[str, ...]
+    about: str
+    figures: dict[Metric, list[Estimate | NotApplicable]]
 
 
 def show_runs() -> None:
@@ -25,70 +52,103 @@ def show_runs() -> None:
     if not classifiers:
         st.info("No run yet. On Train, the quick preset takes about a minute.")
     else:
-        _show_table(known, classifiers)
+        _show_rows(known, classifiers)
     if gans := len(known) - len(classifiers):
         label = f"{gans} DCGAN{'s' * (gans > 1)}: samples and measures in the GAN lab"
         st.page_link("pages/gan.py", label=label)
 
 
-def _show_table(known: Sequence[RunView], classifiers: Sequence[RunView]) -> None:
+def cell(metric: Metric, found: Sequence[Estimate | NotApplicable]) -> str:
+    """A figure of one run with its interval, or the mean of several with their range: each says which it is."""
+    value, ends = folded_text(metric, found)
+    if value is None:
+        return ends if found else ""
+    if len(found) == 1:
+        return f"{value_text(metric, found[0])} (95 % interval {ends})"
+    mean = value / scaled(metric, 1.0)
+    return f"mean {value_text(metric, mean)} (seeds from {ends})"
+
+
+def _show_rows(known: Sequence[RunView], classifiers: Sequence[RunView]) -> None:
     by_id = {view.run_id: view for view in known}
-    found = sorted((group for group in groups() if set(group.run_ids) <= set(by_id)), key=lambda group: group.name)
+    found = [group for group in groups() if set(group.run_ids) <= set(by_id)]
     grouped = {run_id for group in found for run_id in group.run_ids}
-    rows = [_group_row(group) for group in found]
-    members = [group.run_ids for group in found]
-    for view in classifiers:
-        if view.run_id not in grouped:
-            rows.append({"runs": run_name(view), "state": [view.state.value], "seeds": 1})
-            members.append((view.run_id,))
-    number = st.column_config.NumberColumn
-    picked = st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        height="content",
-        key=f"runs {hash(tuple(members))}",
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config={
-            "state": st.column_config.MultiselectColumn(
-                options=list(STATE_OPTIONS), color=list(STATE_OPTIONS.values())
-            ),
-            "accuracy, %": number(format="%.1f"),
-            "AUROC": number(format="%.3f"),
-        },
-        alt="Classifiers, grouped by network and arm",
-    )
+    rows = [_group_row(group, by_id[group.run_ids[0]]) for group in found]
+    rows += [_lone_row(view) for view in classifiers if view.run_id not in grouped]
+    sort = _SORTS[choice("Sort by", _SORTS, key="sort_runs")]
+    rows.sort(key=lambda row: (row.network, *_rank(row, sort), row.name))
+    for network in dict.fromkeys(row.network for row in rows):
+        st.subheader(network)
+        own = [row for row in rows if row.network == network]
+        st.table(_frame(own), alt=f"Runs of the {network}, an arm a row")
     st.caption(
-        "On test, at each run's own threshold. One run: its 95 % interval, clustered by patient. Several: their mean, and "
-        "from the least to the greatest of their seeds. Figures selected on test are optimistic. Tick a row to open its runs."
+        "On test, at each run's own threshold. One run has its 95 % interval, clustered by patient. Several runs have their "
+        "mean and the range from the lowest to the highest seed, which is no interval. Figures whose epoch was "
+        "chosen on test are optimistic."
     )
-    for row in picked.selection.rows:
-        _show_members([by_id[run_id] for run_id in members[row]])
+    names = {row.run_ids: f"{row.network} · {row.name}" for row in rows}
+    chosen = st.selectbox(
+        "Open the runs of",
+        names,
+        index=None,
+        format_func=names.__getitem__,
+        placeholder="Choose a row",
+        key="opened_runs",
+    )
+    if chosen:
+        _show_members([by_id[run_id] for run_id in chosen])
 
 
-def _group_row(group: Group) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "runs": group.name,
-        "selected on": "test" if group.selected_on_test else "validation",
-        "seeds": len(group.seeds),
-        "state": [RunState.SUCCEEDED.value],
+def _frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """Rows as they are read; a state stands beside the name in its color."""
+    table = {
+        f"{plain(row.name)} :{STATE_OPTIONS[row.state]}-badge[{row.state}]": {
+            "runs": row.about,
+            **{
+                f"{metric_name(metric)} on test": plain(cell(metric, row.figures.get(metric, [])))
+                for metric in _FIGURES
+            },
+        }
+        for row in rows
     }
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
+def metric_name(metric: Metric) -> str:
+    """A figure's name at the head of a column."""
+    return "AUROC" if metric is Metric.AUROC else metric.value
+
+
+def _rank(row: Row, sort: Metric | None) -> tuple[float, ...]:
+    """Highest first; rows without the figure last."""
+    value = folded_text(sort, row.figures.get(sort, []))[0] if sort and row.figures else None
+    return () if sort is None else (1.0,) if value is None else (0.0, -value)
+
+
+def _group_row(group: Group, first: RunView) -> Row:
+    network = _network(first)
+    count = len(group.run_ids)
+    about = f"{count} seeds" if count > 1 else "1 run"
+    chosen = f"epoch chosen on {'test' if group.selected_on_test else 'validation'}"
+    state, figures = RunState.SUCCEEDED.value, dict[Metric, list[Estimate | NotApplicable]]()
     try:
         parts = [report_of(run_id).splits[Split.TEST] for run_id in group.run_ids]
+        figures = {Metric.ACCURACY: [part.accuracy for part in parts], Metric.AUROC: [part.auroc for part in parts]}
+        about = f"{about}, n = {parts[0].n:,}"
     except PneumoError:
-        return {**row, "state": ["damaged"]}
+        state = DAMAGED
     except KeyError:
-        return row  # Without test figures.
-    accuracy, ends = folded_text(Metric.ACCURACY, [part.accuracy for part in parts])
-    auroc, auroc_ends = folded_text(Metric.AUROC, [part.auroc for part in parts])
-    return {
-        **row,
-        "accuracy, %": accuracy,
-        "interval or range": ends,
-        "AUROC": auroc,
-        "AUROC, interval or range": auroc_ends,
-        "n": f"{parts[0].n:,}",
-    }
+        pass  # Without test figures.
+    return Row(network, group.name.removeprefix(f"{network} · "), state, group.run_ids, f"{about}, {chosen}", figures)
+
+
+def _lone_row(view: RunView) -> Row:
+    network = _network(view)
+    return Row(network, run_name(view).removeprefix(f"{network} · "), view.state.value, (view.run_id,), "1 run", {})
+
+
+def _network(view: RunView) -> str:
+    return "Unreadable runs" if view.config is None else model_name(view.config.architecture)
 
 
 def _show_members(opened: Sequence[RunView]) -> None:

@@ -1,17 +1,18 @@
 """The study's findings as cards, and the forest plot behind them."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import streamlit as st
 
 from pages.ui.cached import findings_of_study
-from pages.ui.components import chart
 from pages.ui.forest import forest_figure, forest_table
 from pages.ui.pictures import plain
 from pneumo_core.evaluation.findings import Findings
 from pneumo_core.records import NotApplicable
 from pneumo_core.reporting.story import Card, cards, forest
 from pneumo_core.runs.recommended import recommended
+
+_WHERE: Final = "published runs, 95 % intervals over patients"
 
 
 class _Link(NamedTuple):
@@ -39,17 +40,17 @@ def show_forest() -> None:
     marks = forest(findings_of_study())
     if not marks:
         return
-    st.header("Accuracy on test, with and without generated images")
-    chart(
-        forest_figure(marks, title="accuracy, %"),
-        forest_table(marks),
-        title="Accuracy on test",
-        where="test, published runs, 95 % intervals over patients",
-        caption="Means over the runs, which differ in their seed. 'report' repeats the procedure of 2020, which selects its "
-        "epoch on the test images, so its figures are optimistic; 'sound' selects everything on held-out patients, and differs "
-        "in other settings too. The report gives no intervals. Intervals that overlap do not prove that two procedures are "
-        "equal.",
+    title = "Accuracy on test, with and without generated images"
+    st.header(title)
+    st.plotly_chart(forest_figure(marks, title="accuracy, %"), key="forest", alt=f"{title}, {_WHERE}")
+    st.caption(
+        f"{_WHERE.capitalize()}; means over the runs, which differ in their seed. 'report' repeats the procedure of 2020, "
+        "which selects its epoch on the test images, so its figures are optimistic; 'sound' selects everything on held-out "
+        "patients, and differs in other settings too. The report gives no intervals. Intervals that overlap do not prove that "
+        "two procedures are equal."
     )
+    with st.expander("The same as a table"):
+        st.table(forest_table(marks).set_index("run"), alt=f"{title}, {_WHERE}")
 
 
 def _links(found: Findings) -> tuple[_Link, ...]:

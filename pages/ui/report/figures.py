@@ -13,7 +13,7 @@ from pneumo_core.config.naming import NETWORKS
 from pneumo_core.evaluation.against_report import against_report, counterpart, metric_of, protocol_notes
 from pneumo_core.evaluation.comparison import Side
 from pneumo_core.inference.compared import Group, groups
-from pneumo_core.records import NotApplicable
+from pneumo_core.records import NotApplicable, Split, split_words
 from pneumo_core.reference import REPORT_FIGURES, REPORT_RUNS, ReportRun
 from pneumo_core.reporting.published_results import OFFICIAL_IMAGES
 from pneumo_core.reporting.reference_blocks import parameters_table, report_table
@@ -38,14 +38,13 @@ def figures_panel() -> None:
 
 def show_beside_report(side: Side, run: ReportRun, directory: RunDirectory) -> None:
     """One side beside the training of the report that it reproduces."""
-    selected = ", selected on test" if side.selected_on_test else ""
     found = [row.inside for row in against_report(side.figures, run) if not isinstance(row.inside, NotApplicable)]
     st.markdown(
         f"Beside the report's **{run_words(run)}**, n = {OFFICIAL_IMAGES}. Of {len(found)} common figures, **{sum(found)} of "
         "the report's lie inside** our intervals."
     )
     table = report_table("Ours", side, run)
-    show_table(table, f"test{selected}")
+    show_table(table, split_words(Split.TEST, selected=side.selected_on_test))
     download_table(table)
     parameters = parameters_table("Ours", read_manifest(directory), run)
     st.table(text_frame(parameters), hide_index=True, alt=parameters.caption)

@@ -16,7 +16,7 @@ from pneumo_core.evaluation.findings import Arm
 from pneumo_core.evaluation.wording import interval_text, percent
 from pneumo_core.records import Label, Metric, NotApplicable, Split
 from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS
-from pneumo_core.reporting.published_results import OFFICIAL_IMAGES, published_table
+from pneumo_core.reporting.published_results import OFFICIAL_IMAGES, footnotes, published_table
 
 _PNEUMONIA = OFFICIAL_COUNTS[Split.TEST, Label.PNEUMONIA]
 
@@ -24,19 +24,37 @@ _PNEUMONIA = OFFICIAL_COUNTS[Split.TEST, Label.PNEUMONIA]
 def published_panel() -> None:
     """Published results beside ours, each with its comparability and what it was selected on."""
     st.caption(
-        f"In percent. Official: measured on the {OFFICIAL_IMAGES} official test images, {_PNEUMONIA} of them PNEUMONIA, where "
-        f"always predicting PNEUMONIA gives {percent(_PNEUMONIA / OFFICIAL_IMAGES)}. One training's accuracy there is a whole "
-        f"number of {OFFICIAL_IMAGES}ths; a mean of several need not be. Figures of 96 to 99 % almost always come from a new "
-        "random split or from an epoch picked on test, and cannot be compared with the others."
+        f"In percent, measured on the {OFFICIAL_IMAGES} official test images unless a note says otherwise. {_PNEUMONIA} of "
+        f"them are PNEUMONIA, so always predicting PNEUMONIA gives {percent(_PNEUMONIA / OFFICIAL_IMAGES)}. Figures of 96 "
+        "to 99 % almost always come from a new random split or from an epoch picked on test. Do not compare these."
     )
     table = published_table([("ours", side_of_runs(arm.run_ids), False) for arm in _ours()], Split.TEST)
-    shown = data_frame(table).map(plain)
-    links = [row[-1] for row in table.data.rows] if table.data else []
-    shown["source"] = [f"[{name}]({url})" if url else name for name, url in zip(shown["source"], links, strict=True)]
-    st.table(shown.drop(columns="link"), hide_index=True, alt=table.caption)
+    data = data_frame(table)
+    numbers, notes = footnotes([tuple(row) for row in data.itertuples(index=False)])
+    st.table(compact(data, numbers), alt=table.caption)
+    st.caption("  \n".join(f"{place}. {plain(note)}" for place, note in enumerate(notes, start=1)))
     download_table(table)
     with st.expander("Published findings: do generated images help, and do the models generalize?"):
         st.markdown("\n".join(f"- [{plain(item.source)}]({item.url}): {plain(item.words)}" for item in FINDINGS))
+
+
+def compact(data: pd.DataFrame, notes: Sequence[Sequence[int]]) -> pd.DataFrame:
+    """Published results in four columns, which fit a phone; a source's name stands at its first result."""
+    rows = {}
+    last = ""
+    for row, numbers in zip(data.to_dict("records"), notes, strict=True):
+        source = plain(row["source"])
+        linked = f"[{source}]({row['link']})" if row["link"] else source
+        name = f"{linked}: {plain(row['model'])}" if source != last or not row["link"] else plain(row["model"])
+        marks = f" (note{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))})" if numbers else ""
+        others = (f"{metric} {row[metric]}" for metric in ("sensitivity", "specificity", "AUROC") if row[metric])
+        rows[f"{name}{marks}"] = {
+            "accuracy": plain(row["accuracy"]),
+            "other figures": plain("; ".join(others)),
+            "selected on": plain(row["selected on"]),
+        }
+        last = source
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _ours() -> list[Arm]:

@@ -59,7 +59,7 @@ def test_a_run_stands_beside_its_training_of_the_report(original: str) -> None:
     assert int(ours["true 0"]) + int(ours["false 1"]) == 20
     said = texts(page)
     assert "Baseline CNN, original images" in said
-    assert "test, selected on test" in said
+    assert "test (epoch chosen on it)" in said
     assert "n = 60 test images" in said
     assert "Ours did the same, so both are optimistic" in said
     assert [table.value["equal"].tolist() for table in page.table] == [["yes"] * 3]

@@ -10,7 +10,7 @@ from pneumo_core.config.presets import preset_config
 from pneumo_core.inference.compared import side_of
 from pneumo_core.records import Architecture, Split
 from pneumo_core.reference import FINDINGS, PUBLISHED
-from pneumo_core.reporting.published_results import published_table
+from pneumo_core.reporting.published_results import footnotes, published_table
 from tests.pages.ui.finished_runs import finish
 from tests.waiting import app_test
 
@@ -44,7 +44,8 @@ def test_ours_lead_the_table_and_say_whether_they_may_be_compared(no_published: 
     assert (first["source"], second["source"]) == ("A", "B")
     assert first["comparable"] == second["comparable"] == expected
     assert (first["selected on"], second["selected on"]) == ("test", "validation")
-    assert (first["note"], second["note"]) == ("Optimistic.", "")
+    assert first["note"] == "It chose its epoch on these images, so its figures are optimistic."
+    assert second["note"] == ""
     assert "(" in first["accuracy"], "ours have intervals"
     theirs = [dict(zip(table.data.columns, row, strict=True)) for row in table.data.rows[2:]]
     assert len(theirs) == len(PUBLISHED)
@@ -65,9 +66,26 @@ def test_the_panel_links_its_sources_and_quotes_findings(no_published: Path) -> 
 
     page = app_test(section).run()
     assert not page.exception
-    assert "(https://doi.org/10.1016/j.cell.2018.02.010)" in page.table[0].value["source"].iloc[0]
+    assert "(https://doi.org/10.1016/j.cell.2018.02.010)" in page.table[0].value.index[0]
     said = plain("\n".join(item.value for item in page.markdown))
     assert all(finding.words in said for finding in FINDINGS)
+
+
+def test_each_note_is_said_once_and_each_result_names_its_notes(no_published: Path) -> None:
+    side = side_of([finish(preset_config(Architecture.BASELINE, Preset.REPORT))])
+    data = published_table([("ours", side, False), ("ours too", side, False)], Split.TEST).data
+    assert data is not None
+    rows = [tuple(map(str, row)) for row in data.rows]
+    numbers, notes = footnotes(rows)
+    assert len(set(notes)) == len(notes)
+    assert len(numbers) == len(rows) == len(PUBLISHED) + 2
+    assert numbers[0] == numbers[1] == (1, 2)
+    assert notes[0] == "Not comparable: 60 images, not 624."
+    for row, own in zip(rows, numbers, strict=True):
+        assert list(own) == sorted(set(own))
+        assert not row[10] or row[10] in [notes[number - 1] for number in own]
+        assert (row[7] == "official") == (not any(notes[number - 1].startswith("Not comparable") for number in own))
+        assert row[8].startswith("not") == any("gives this accuracy" in notes[number - 1] for number in own)
 
 
 def test_the_first_claim_is_that_of_the_data_sets_own_paper() -> None:
