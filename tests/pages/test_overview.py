@@ -127,7 +127,7 @@ def test_runs_stand_under_their_network_and_can_be_sorted(no_published: Path) ->
     page.radio(key="sort_runs").set_value("accuracy").run()
     values = [float(text.partition(" ")[0]) for text in tables(page)[0]["accuracy on test"]]
     assert values == sorted(values, reverse=True)
-    assert len(set(values)) == 3
+    assert len(set(values)) > 1
 
 
 def test_the_plot_of_all_arms_has_one_heading() -> None:

@@ -1,6 +1,6 @@
 """Runs, grouped by network, with the seeds of each arm folded to one row; a choice opens them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -60,9 +60,11 @@ def show_runs() -> None:
 
 def cell(metric: Metric, found: Sequence[Estimate | NotApplicable]) -> str:
     """A figure of one run with its interval, or the mean of several with their range: each says which it is."""
+    if not found:
+        return ""
     value, ends = folded_text(metric, found)
     if value is None:
-        return ends if found else ""
+        return ends
     if len(found) == 1:
         return f"{value_text(metric, found[0])} (95 % interval {ends})"
     mean = value / scaled(metric, 1.0)
@@ -99,19 +101,13 @@ def _show_rows(known: Sequence[RunView], classifiers: Sequence[RunView]) -> None
         _show_members([by_id[run_id] for run_id in chosen])
 
 
-def _frame(rows: Iterable[Row]) -> pd.DataFrame:
+def _frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Rows as they are read; a state stands beside the name in its color."""
-    table = {
-        f"{plain(row.name)} :{STATE_OPTIONS[row.state]}-badge[{row.state}]": {
-            "runs": row.about,
-            **{
-                f"{metric_name(metric)} on test": plain(cell(metric, row.figures.get(metric, [])))
-                for metric in _FIGURES
-            },
-        }
-        for row in rows
-    }
-    return pd.DataFrame.from_dict(table, orient="index")
+    names = [f"{plain(row.name)} :{STATE_OPTIONS[row.state]}-badge[{row.state}]" for row in rows]
+    columns = {"runs": [row.about for row in rows]}
+    for metric in _FIGURES:
+        columns[f"{metric_name(metric)} on test"] = [plain(cell(metric, row.figures.get(metric, []))) for row in rows]
+    return pd.DataFrame(columns, index=names)
 
 
 def metric_name(metric: Metric) -> str:

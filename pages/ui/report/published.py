@@ -40,21 +40,17 @@ def published_panel() -> None:
 
 def compact(data: pd.DataFrame, notes: Sequence[Sequence[int]]) -> pd.DataFrame:
     """Published results in four columns, which fit a phone; a source's name stands at its first result."""
-    rows = {}
-    last = ""
+    names, rows, last = [], [], ""
     for row, numbers in zip(data.to_dict("records"), notes, strict=True):
         source = plain(row["source"])
         linked = f"[{source}]({row['link']})" if row["link"] else source
         name = f"{linked}: {plain(row['model'])}" if source != last or not row["link"] else plain(row["model"])
         marks = f" (note{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))})" if numbers else ""
         others = (f"{metric} {row[metric]}" for metric in ("sensitivity", "specificity", "AUROC") if row[metric])
-        rows[f"{name}{marks}"] = {
-            "accuracy": plain(row["accuracy"]),
-            "other figures": plain("; ".join(others)),
-            "selected on": plain(row["selected on"]),
-        }
+        names.append(f"{name}{marks}")
+        rows.append([plain(row["accuracy"]), plain("; ".join(others)), plain(row["selected on"])])
         last = source
-    return pd.DataFrame.from_dict(rows, orient="index")
+    return pd.DataFrame(rows, index=names, columns=["accuracy", "other figures", "selected on"])
 
 
 def _ours() -> list[Arm]:
