@@ -44,5 +44,5 @@ def nearest(side: Sequence[str], known: Sequence[Sequence[str]]) -> tuple[str, .
             tuple(ids),
         )
 
-    others = [ids for ids in known if not set(ids) & set(side)]
-    return tuple(min(others, key=rank)) if others else None
+    others = [tuple(ids) for ids in known if not set(ids) & set(side)]
+    return min(others, key=rank) if others else None
