@@ -324,9 +324,7 @@ _BEST_ON_TEST: Final = (
     "Its public script (main.py, train_mnist) evaluates the test images after each of 100 epochs and keeps the best epoch. The "
     "report chose its epoch in the same way, so compare it with the report."
 )
-_LAST_EPOCH: Final = (
-    "Its public script finds the epoch with the best validation AUROC, but keeps the weights of the last epoch."
-)
+_LAST_EPOCH: Final = "Its public script finds the epoch with the best validation AUROC, but keeps the last one."
 _KERAS: Final = ("Keras example", "https://keras.io/examples/vision/xray_classification_with_tpus/")
 _TRIVEDI: Final = ("Trivedi and Gupta 2021", "https://doi.org/10.1007/s11042-021-11807-x")
 _PARTS: Final = "The paper does not name its split. Its figures fit the official one: 588 of 624 images."
@@ -334,13 +332,7 @@ _COMBINED: Final = "Not comparable: the paper measures 'combined' on more than t
 
 PUBLISHED: Final = (
     PublishedResult(
-        *_KERMANY,
-        "InceptionV3",
-        92.8,
-        93.2,
-        90.1,
-        96.8,
-        note="These three rates cannot all be right: no table of 624 images gives them.",
+        *_KERMANY, "InceptionV3", 92.8, 93.2, 90.1, 96.8, note="No table of 624 images gives these three rates."
     ),
     PublishedResult(*_MEDMNIST, "ResNet-18, 28 px", 85.4, auroc=94.4, selected_on="validation", note=_LAST_EPOCH),
     PublishedResult(*_MEDMNIST, "ResNet-18, 224 px", 86.4, auroc=95.6, selected_on="validation", note=_LAST_EPOCH),
