@@ -4,16 +4,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from pages.ui.address import check_words
 from pages.ui.cached import loaded_classifier, report_of
-from pages.ui.components import (
-    caveats,
-    check_words,
-    data_badge,
-    disclaimer,
-    pick_finished_run,
-    show_error,
-    shown_errors,
-)
+from pages.ui.components import caveats, data_badge, disclaimer, pick_finished_run, show_error, shown_errors
 from pages.ui.heat import scale_text, show_color_bar
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import bounded, plain

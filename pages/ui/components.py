@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pages.ui.address import bad_link, check_words
 from pages.ui.error_text import error_text
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import Preset, TrainConfig
@@ -49,64 +50,6 @@ STATE_COLORS = {
 def show_error(error: PneumoError | str) -> None:
     """An error; what it quotes may come from an address or a file, and is not read as Markdown."""
     st.error(error_text(error))
-
-
-def not_there(what: str, requested: str, there: str, *, button: str, names: Sequence[str]) -> None:
-    """Answer an address that names what is not there: what was requested, what is there, and a button.
-
-    Args:
-        what: Kind of what is missing, such as ``finished run``.
-        requested: Its name in the address.
-        there: What there is instead, in a sentence.
-        button: Label of the button that opens it.
-        names: Query parameters that the button removes.
-    """
-    st.warning(plain(f"There is no {what} {requested[:60]!r}. {there}"), icon=":material/link_off:")
-    st.button(button, type="primary", key=f"instead of {what}", on_click=_forget, args=(tuple(names),))
-
-
-def bad_link(what: str, requested: str, there: str, *, button: str, names: Sequence[str]) -> NoReturn:
-    """The same, and the page ends there: see `not_there`."""
-    not_there(what, requested, there, button=button, names=names)
-    st.stop()
-
-
-def check_words(name: str, options: Iterable[object], what: str) -> None:
-    """Answer a value in the address that a control does not offer; the control ignores it, and an empty value asks for nothing.
-
-    Args:
-        name: Of the query parameter.
-        options: What the control offers.
-        what: Kind of what it offers, such as ``tab``.
-    """
-    known = [str(option) for option in options]
-    for requested in st.query_params.get_all(name):
-        if requested and {requested, requested.lower()}.isdisjoint(known):
-            _ignored(name, what, requested, f"There is {', '.join(known[:-1])} or {known[-1]}.")
-            return
-
-
-def check_number(name: str, low: float, high: float, what: str) -> None:
-    """The same of a number, from `low` to `high`."""
-    for requested in st.query_params.get_all(name):
-        try:
-            is_there = not requested or low <= float(requested) <= high
-        except ValueError:
-            is_there = False
-        if not is_there:
-            _ignored(name, what, requested, f"It goes from {low:,g} to {high:,g}.")
-            return
-
-
-def _ignored(name: str, what: str, requested: str, there: str) -> None:
-    not_there(what, requested, f"{there} The rest of the address is used.", button="Use the usual one", names=[name])
-
-
-def _forget(names: Sequence[str]) -> None:
-    for name in names:
-        st.query_params.pop(name, None)
-        for key in (f"chosen_{name}", f"compared_{name}"):
-            st.session_state.pop(key, None)
 
 
 @contextmanager
@@ -295,17 +238,6 @@ def choose_preset(key: str, captions: Sequence[str]) -> Preset:
 def whole_number(label: str, low: int, high: int, usual: int, *, key: str, words: str | None = None) -> int:
     """A whole number of a form, with its help text."""
     return int(st.number_input(label, low, high, usual, help=words, key=key, **KEPT))
-
-
-def linked_number(label: str, high: int, usual: int, *, key: str, what: str, **more: Any) -> int:
-    """A whole number from 0 to `high` that is kept in the address, where `what` names it if it is not there.
-
-    Streamlit 1.67 raises OverflowError if an address gives an integer as 1e400, so its number is a float.
-    """
-    check_number(key, 0, high, what)
-    whole: dict[str, Any] = {"step": 1.0, "format": "%.0f", "key": key, "bind": "query-params"}
-    # A default besides the least would be reported where code sets the number too.
-    return int(st.number_input(label, 0.0, float(high), float(usual) if usual else "min", **whole, **more))
 
 
 def seed_number(label: str, key: str) -> int:

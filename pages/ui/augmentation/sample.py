@@ -10,8 +10,9 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from pages.ui.address import linked_number
 from pages.ui.augmentation.settings import LARGEST
-from pages.ui.components import KEPT, choice, linked_number
+from pages.ui.components import KEPT, choice
 from pages.ui.known import phantom_sample
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex

@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.address import check_number, check_words
 from pages.ui.augmentation.history import History
-from pages.ui.components import check_number, check_words
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
 
 PRESETS = {"report": "As the report did", "sound": "Sound"}

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui.components import bad_link, choice, pick_split
+from pages.ui.address import bad_link
+from pages.ui.components import choice, pick_split
 from pages.ui.places import beside
 from pneumo_core.evaluation.comparison import Comparison, Pair
 from pneumo_core.inference.compared import Group, balanced_pairs, groups

@@ -4,8 +4,9 @@ from typing import Final
 
 import streamlit as st
 
+from pages.ui.address import check_number, check_words
 from pages.ui.compare.sides import Shown
-from pages.ui.components import check_number, check_words, choice, show_error
+from pages.ui.components import choice, show_error
 from pages.ui.places import beside
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Evidence

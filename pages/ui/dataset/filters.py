@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui.components import check_words
+from pages.ui.address import check_words
 from pneumo_core.data.index import DataIndex
 from pneumo_core.records import Label, Split, Subtype
 

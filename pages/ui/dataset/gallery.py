@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 import streamlit as st
 
-from pages.ui.components import check_number, not_there
+from pages.ui.address import check_number, not_there
 from pages.ui.dataset.filters import chosen_filters, matching
 from pages.ui.pictures import picture, plain, thumbnail
 from pages.ui.table import download

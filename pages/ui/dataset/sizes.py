@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.ui.components import check_words, choice
+from pages.ui.address import check_words
+from pages.ui.components import choice
 from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile_table, scatter
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import score_text

@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from pages.ui.address import check_number
 from pages.ui.cached import loaded_generator
 from pages.ui.charts import SYNTHETIC, laid_out, vertical
-from pages.ui.components import chart, check_number, choice
+from pages.ui.components import chart, choice
 from pages.ui.gan.measures import finished_measures, unbroken
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
 from pages.ui.pictures import plain

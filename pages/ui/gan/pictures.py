@@ -6,8 +6,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from pages.ui.address import check_number, linked_number
 from pages.ui.cached import learned_of, loaded_generator, samples_of
-from pages.ui.components import check_number, choice, linked_number
+from pages.ui.components import choice
 from pages.ui.error_text import without_folders
 from pages.ui.gan.runs import dataset_link
 from pages.ui.pictures import plain

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.ui.components import STATE_COLORS, bad_link, run_name
+from pages.ui.address import bad_link
+from pages.ui.components import STATE_COLORS, run_name
 from pages.ui.pictures import plain
 from pneumo_core.data.gan_arm import collapse_of
 from pneumo_core.data.index import DataIndex

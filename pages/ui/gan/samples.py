@@ -3,8 +3,9 @@
 import pandas as pd
 import streamlit as st
 
+from pages.ui.address import bad_link, check_number, check_words
 from pages.ui.cached import samples_of
-from pages.ui.components import bad_link, check_number, check_words, choice
+from pages.ui.components import choice
 from pages.ui.gan.pictures import (
     SHEET_WIDTH,
     draw_settings,

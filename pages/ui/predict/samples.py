@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from pages.ui.components import bad_link
+from pages.ui.address import bad_link
 from pages.ui.error_text import error_text
 from pages.ui.pictures import thumbnail
 from pneumo_core.data.index import DataIndex, records

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
+from pages.ui.address import bad_link
 from pages.ui.cached import side_of_runs
-from pages.ui.components import bad_link
 from pages.ui.pictures import plain
 from pages.ui.table import download_table, show_table, text_frame
 from pneumo_core.config.naming import NETWORKS

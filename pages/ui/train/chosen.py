@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from pages.ui.components import not_there, show_error
+from pages.ui.address import not_there
+from pages.ui.components import show_error
 from pages.ui.train.queue import on_top
 from pages.ui.train.remove import delete_button
 from pages.ui.train.runs import run_details, run_panel
