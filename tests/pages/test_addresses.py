@@ -20,7 +20,7 @@ TITLES = {
     "predict": "Predict",
 }
 NEW_SAMPLES = {"show": "Samples", "samples": "New samples"}
-ODD = ("nonsense", "-1", "1e999", "../x", "x" * 5000, ["../x", "nonsense"])
+ODD = ("nonsense", "-1", "../x", "x" * 5000, ["../x", "nonsense"])
 PARAMETERS = [
     *(
         ("dataset", name, {"view": "Images"})
@@ -70,9 +70,10 @@ def answers(at: AppTest) -> list[str]:
 
 
 @pytest.mark.usefixtures("connected")
-@pytest.mark.parametrize(("page", "name", "others"), PARAMETERS, ids=lambda part: part if isinstance(part, str) else "")
-def test_what_is_not_there_is_answered_in_one_way(page: str, name: str, others: dict[str, str]) -> None:
-    for odd in ODD:
+@pytest.mark.parametrize("number", range(len(PARAMETERS)), ids=lambda number: "-".join(PARAMETERS[number][:2]))
+def test_what_is_not_there_is_answered_in_one_way(number: int) -> None:
+    page, name, others = PARAMETERS[number]
+    for odd in ("1e999", ODD[number % len(ODD)]):  # In turn: each try costs two runs of a page.
         at = opened(page, **others, **{name: odd})
         (answer,) = answers(at)
         first, second = (odd, odd) if isinstance(odd, str) else odd

@@ -398,7 +398,7 @@ def test_the_form_tells_the_cost_and_finds_what_is_trained(finished_gan: RunDire
     page.radio(key="gan_label").set_value(Label.PNEUMONIA).run()
     assert not page.exception
     assert "120 epochs of" in texts(page)
-    assert "with loading, export and measuring samples" in texts(page)
+    assert "loading, export and measuring samples" in texts(page)
     assert "It runs on the CPU" in texts(page)
     assert "Already trained" in texts(page)
     page.number_input(key="gan_seed").set_value(1).run()

@@ -65,7 +65,9 @@ def training(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> 
     if epochs.empty:
         st.info("This run's epochs were not recorded.")
         return
-    where = "train and " + ("test, selected on test" if selected_on_test else "validation") + f", {len(epochs)} epochs"
+    where = (
+        "train and " + ("test (epoch chosen on it)" if selected_on_test else "validation") + f", {len(epochs)} epochs"
+    )
     best = best_epoch(epochs)
     caption = (
         f"The weights of epoch {best} were kept: the lowest validation loss. "

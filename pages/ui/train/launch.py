@@ -56,11 +56,11 @@ def hardware() -> Hardware:
 
 def _show_cost(choice: Choice, index: DataIndex) -> None:
     config = choice.configs[int(choice.is_pair)]
-    each = "" if len(choice.configs) == 1 else "each "
-    lines = cost_lines(config, index, choice.executor, each=each)
+    what = "The run" if len(choice.configs) == 1 else "Each run"
+    lines = cost_lines(config, index, choice.executor, what=what)
     if choice.is_pair:
         # The side on original images, which has fewer of them.
-        lines = [f"Original: {work_line(choice.configs[0], index, each=each)}", f"Balanced: {lines[0]}", *lines[1:]]
+        lines = [f"Original: {work_line(choice.configs[0], index, what=what)}", f"Balanced: {lines[0]}", *lines[1:]]
     changed = [item.name for item in fields(config) if getattr(config, item.name) != getattr(choice.usual, item.name)]
     if changed:
         lines.append(f"Different from the preset: {', '.join(changed).replace('_', ' ')}.")
@@ -69,19 +69,19 @@ def _show_cost(choice: Choice, index: DataIndex) -> None:
         _show_weights()
 
 
-def cost_lines(config: RunConfig, index: DataIndex, executor: Executor, *, each: str = "") -> list[str]:
+def cost_lines(config: RunConfig, index: DataIndex, executor: Executor, *, what: str = "The run") -> list[str]:
     """Cost of a run, and its device."""
-    return [work_line(config, index, each=each), _where(executor)]
+    return [work_line(config, index, what=what), _where(executor)]
 
 
-def work_line(config: RunConfig, index: DataIndex, *, each: str = "") -> str:
+def work_line(config: RunConfig, index: DataIndex, *, what: str = "The run") -> str:
     """Epochs, images, time and disk of a run."""
     cost = estimate_cost(config, index)
-    source = "by runs on this machine" if cost.is_measured else "by published runs on two cores; none measured here yet"
-    most, last = ("", "measuring samples") if isinstance(config, GanConfig) else ("At most ", "predictions")
+    source = "measured on this machine" if cost.is_measured else "estimated from published runs on two cores"
+    most, last = ("", "measuring samples") if isinstance(config, GanConfig) else ("at most ", "predictions")
     return (
-        f"{most}{cost.epochs} epochs of {cost.train_images:,} images: {each}{span_words(cost.total)} ({source}), with "
-        f"loading, export and {last} ({span_words(cost.finish)}), and up to {file_size(required_bytes(config, index))} of disk."
+        f"{what} takes {span_words(cost.total)} ({source}): {most}{cost.epochs} epochs of {cost.train_images:,} images, and "
+        f"loading, export and {last} ({span_words(cost.finish)}). It needs up to {file_size(required_bytes(config, index))} of disk."
     )
 
 

@@ -28,13 +28,13 @@ from tests.pages.train.page import (
 def test_the_form_shows_what_a_run_costs_and_where_it_would_run(index: DataIndex) -> None:
     page = opened()
     assert not page.exception
-    assert "At most 6 epochs of" in texts(page)
+    assert "at most 6 epochs of" in texts(page)
     assert "GB of disk" in texts(page)
     assert "It runs on the CPU" in texts(page)
     assert "TensorFlow" in texts(page)
     assert "Start training" in labels(page)
     page.radio(key="preset").set_value(Preset.REPORT).run()
-    assert "At most 20 epochs of" in texts(page)
+    assert "at most 20 epochs of" in texts(page)
     assert "selected on test" in texts(page)
     assert "Different from the preset" not in texts(page)
 

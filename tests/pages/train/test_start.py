@@ -160,7 +160,11 @@ def test_a_pair_is_offered_as_one_click_with_its_cost(index: DataIndex) -> None:
     assert done == 0
     assert re.fullmatch(r"6 runs, seeds 0 to 2: 6 new · .+ to .+ for the rest, one after another", words)
     for side in ("Original", "Balanced"):
-        assert re.search(side + r": At most 6 epochs of \d+ images: each .+ to .+ \(by published runs", texts(page))
+        assert re.search(
+            side
+            + r": Each run takes .+ to .+ \(estimated from published runs on two cores\): at most 6 epochs of \d+ images",
+            texts(page),
+        )
     page.toggle(key="pair").set_value(False).run()
     assert "Start 3 runs" in labels(page)
 
