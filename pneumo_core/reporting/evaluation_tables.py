@@ -23,9 +23,9 @@ OPERATING = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.PPV, Metric.NPV)
 
 
 def place(report: EvaluationReport, split: Split) -> str:
-    """The split as shown with each figure: ``test``; where epoch and threshold were selected, ``val, selected on val``."""
+    """The split as shown with each figure: ``test``, or ``val (epoch chosen on it)``."""
     selected = Split.TEST if report.selected_on_test else Split.VAL
-    return split.value + (f", selected on {split.value}" if split is selected else "")
+    return f"{split.value} (epoch chosen on it)" if split is selected else split.value
 
 
 def rates_on_test(report: EvaluationReport) -> str:

@@ -224,7 +224,7 @@ def test_another_run_without_the_split_shows_test(sound_run: RunDirectory) -> No
 
 def test_figures_on_test_stand_beside_their_operating_point_on_val(sound_run: RunDirectory) -> None:
     page = opened(run=sound_run.run_id)
-    assert page.table[1].value.columns.tolist() == ["val, selected on val", "test"]
+    assert page.table[1].value.columns.tolist() == ["val (epoch chosen on it)", "test"]
     assert "the threshold with the highest sensitivity + specificity on val" in texts(page)
 
 
@@ -233,12 +233,12 @@ def test_each_figure_on_val_says_so_and_has_that_on_test_beside_it(sound_run: Ru
     assert not page.exception
     cards = [caption.value for caption in page.caption if "  \nn = " in caption.value]
     assert len(cards) == len(CARDS)
-    assert all("val  \nselected on val  \ntest: " in caption for caption in cards)
+    assert all("val  \n(epoch chosen on it)  \ntest: " in caption for caption in cards)
     found = read_report(sound_run).splits[Split.TEST].specificity
     expected = f"test: {100 * found.value:.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f})"
     assert cards[CARDS.index("Specificity")].endswith(expected)
     others, point = (table.value for table in page.table)
-    assert others.columns.tolist() == point.columns.tolist() == ["val, selected on val", "test"]
+    assert others.columns.tolist() == point.columns.tolist() == ["val (epoch chosen on it)", "test"]
     assert others.loc["Accuracy"].tolist() == [
         estimate_text(Metric.ACCURACY, read_report(sound_run).splits[split].accuracy, with_n=True)
         for split in (Split.VAL, Split.TEST)

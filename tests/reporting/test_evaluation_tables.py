@@ -86,7 +86,7 @@ def test_every_figure_of_every_split_is_there_with_its_interval_and_n(evidence: 
     assert table.columns == ("split", "figure", "value")
     frame = data_frame(table)
     assert len(frame) == 2 * 9
-    row = frame[(frame["split"] == "test, selected on test") & (frame["figure"] == "Sensitivity")].iloc[0]
+    row = frame[(frame["split"] == "test (epoch chosen on it)") & (frame["figure"] == "Sensitivity")].iloc[0]
     estimate = report.splits[Split.TEST].sensitivity
     assert (row["value"], row["low"], row["high"], row["n"]) == (
         estimate.value,
@@ -107,9 +107,9 @@ def test_what_is_not_applicable_keeps_its_reason(evidence: pd.DataFrame) -> None
 @pytest.mark.parametrize(
     ("rule", "split", "columns"),
     [
-        (OperatingRule.YOUDEN, Split.TEST, ["val, selected on val", "test"]),
-        (OperatingRule.YOUDEN, Split.VAL, ["val, selected on val", "test"]),
-        (OperatingRule.HALF, Split.TEST, ["val, selected on val", "test"]),
+        (OperatingRule.YOUDEN, Split.TEST, ["val (epoch chosen on it)", "test"]),
+        (OperatingRule.YOUDEN, Split.VAL, ["val (epoch chosen on it)", "test"]),
+        (OperatingRule.HALF, Split.TEST, ["val (epoch chosen on it)", "test"]),
     ],
 )
 def test_the_operating_point_stands_where_it_was_chosen_and_here(
@@ -160,7 +160,7 @@ def test_the_mean_of_several_runs_is_each_figure_in_its_place() -> None:
 def test_a_splits_figures_have_value_interval_and_n(evidence: pd.DataFrame) -> None:
     report = report_on(evidence, OperatingRule.HALF, selected_on_test=True)
     table, part = figures(report, Split.TEST), report.splits[Split.TEST]
-    assert table.caption == "Figures on split test, selected on test"
+    assert table.caption == "Figures on split test (epoch chosen on it)"
     assert table.columns == ("figure", "value", "95 % interval", "n")
     npv, counts = part.npv, part.confusion
     assert isinstance(npv, Estimate)
@@ -178,7 +178,7 @@ def test_the_rates_on_test_are_told_with_interval_and_n(evidence: pd.DataFrame, 
     called = 1 / (1 + np.exp(-rows["logit"].astype(float))) >= 0.5
     sick = rows["label"] == 1
     words = rates_on_test(report)
-    assert words.startswith("on test, selected on test: " if selected_on_test else "on test: ")
+    assert words.startswith("on test (epoch chosen on it): " if selected_on_test else "on test: ")
     for name, right, of in (("sensitivity", called, sick), ("specificity", ~called, ~sick)):
         assert f"{name} {100 * right[of].mean():.1f} % (" in words
         assert f", n = {of.sum()}" in words

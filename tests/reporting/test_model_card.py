@@ -126,7 +126,7 @@ def test_details_and_training_data_are_the_manifests(one_run: Compared) -> None:
 
 def test_what_flatters_is_told(one_run: Compared) -> None:
     assert "selected on test" not in to_html(card(one_run)).lower()
-    assert "Figures on split test, selected on test" in to_html(card(one_run, selected_on_test=True))
+    assert "Figures on split test (epoch chosen on it)" in to_html(card(one_run, selected_on_test=True))
 
 
 def test_calibration_is_told_or_its_absence(one_run: Compared) -> None:

@@ -44,7 +44,7 @@ def _tile(report: EvaluationReport, split: Split, metric: Metric) -> None:
     # Beside a figure of validation the one that counts.
     if split is Split.VAL and Split.TEST in report.splits:
         words += f"  \ntest: {estimate_text(metric, report.splits[Split.TEST].figures[metric])}"
-    st.caption(words.replace(", selected", "  \nselected"))
+    st.caption(words.replace(" (epoch", "  \n(epoch"))
 
 
 def operating_point(report: EvaluationReport, split: Split) -> None:
