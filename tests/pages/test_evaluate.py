@@ -251,12 +251,12 @@ def test_a_run_that_was_selected_on_test_says_so_at_every_figure(no_published: P
     assert not page.exception
     cards = [caption.value for caption in page.caption if "  \nn = " in caption.value]
     assert len(cards) == len(CARDS)
-    assert all(caption.endswith("test  \nselected on test") for caption in cards)
+    assert all(caption.endswith("test  \n(epoch chosen on it)") for caption in cards)
     for tab, count in {"Right and wrong calls": 2, "Curves": 3, "Training": 1, "Images": 1}.items():
         page = opened(run=run.run_id, show=tab)
         titles = [words.value for words in page.markdown if " · test" in words.value or " · train and" in words.value]
         assert len(titles) == count, tab
-        assert all("selected on test" in title for title in titles)
+        assert all("(epoch chosen on it)" in title for title in titles)
         if tab == "Training":
             assert "best epoch 2, selected on test" in page.get("plotly_chart")[0].proto.spec
 
