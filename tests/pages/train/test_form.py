@@ -29,7 +29,7 @@ def test_the_form_shows_what_a_run_costs_and_where_it_would_run(index: DataIndex
     page = opened()
     assert not page.exception
     assert "at most 6 epochs of" in texts(page)
-    assert "GB of disk" in texts(page)
+    assert re.search(r"up to [\d.]+ [MG]B of disk", texts(page))
     assert "It runs on the CPU" in texts(page)
     assert "TensorFlow" in texts(page)
     assert "Start training" in labels(page)
