@@ -79,9 +79,10 @@ def work_line(config: RunConfig, index: DataIndex, *, what: str = "The run") -> 
     cost = estimate_cost(config, index)
     source = "measured on this machine" if cost.is_measured else "estimated from published runs on two cores"
     most, last = ("", "measuring samples") if isinstance(config, GanConfig) else ("at most ", "predictions")
+    disk = file_size(required_bytes(config, index))
     return (
         f"{what} takes {span_words(cost.total)} ({source}): {most}{cost.epochs} epochs of {cost.train_images:,} images, and "
-        f"loading, export and {last} ({span_words(cost.finish)}). It needs up to {file_size(required_bytes(config, index))} of disk."
+        f"loading, export and {last} ({span_words(cost.finish)}). It needs up to {disk} of disk."
     )
 
 
