@@ -38,7 +38,8 @@ if index is not None and not index.root.is_dir():
         "back, or connect a data set under 'Connect data'. Counts are from the stored index; images cannot be shown."
     )
 if "image" in st.query_params and "view" not in st.query_params:
-    st.session_state.setdefault("view", VIEWS[1])
+    st.query_params["view"] = VIEWS[1]
+    st.rerun()
 with shown_errors():
     shown, tab = open_tab("view", VIEWS)
     with tab:

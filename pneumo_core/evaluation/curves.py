@@ -14,7 +14,7 @@ from pneumo_core.evaluation.operating import DecisionCurve
 from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.verdict import figure_p
 from pneumo_core.evaluation.wording import NAMES, SCORES
-from pneumo_core.records import Estimate, Label, Metric, NotApplicable
+from pneumo_core.records import Estimate, Metric, NotApplicable
 
 _MEASURES: Final = ("loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "duration_s")
 _GAN_MEASURES: Final = ("loss_generator", "loss_discriminator", "score_real", "score_generated", "spread", "duration_s")
@@ -209,6 +209,6 @@ def probability_bins(found: Sequence[Histogram]) -> pd.DataFrame:
         found: Histogram of each run; of several, their mean.
     """
     edges = np.array(EDGES)
-    counts = {label.name: [one.counts[label] for one in found] for label in Label}
+    counts = {"NORMAL": [one.normal for one in found], "PNEUMONIA": [one.pneumonia for one in found]}
     means = {name: rows[0] if len(rows) == 1 else np.mean(rows, axis=0) for name, rows in counts.items()}
     return pd.DataFrame({"from": edges[:-1], "to": edges[1:], **means})

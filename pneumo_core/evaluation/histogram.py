@@ -20,10 +20,12 @@ class Histogram:
     """Numbers of images by their probability of PNEUMONIA.
 
     Attributes:
-        counts: Number of images of each class in each bin.
+        normal: Number of NORMAL images in each bin.
+        pneumonia: Number of PNEUMONIA images in each bin.
     """
 
-    counts: dict[Label, tuple[int, ...]]
+    normal: tuple[int, ...]
+    pneumonia: tuple[int, ...]
 
 
 def histogram(y_true: NDArray[Any], values: NDArray[np.float64]) -> Histogram:
@@ -33,4 +35,4 @@ def histogram(y_true: NDArray[Any], values: NDArray[np.float64]) -> Histogram:
         y_true: Classes, (n,), 0 or 1.
         values: Probabilities of PNEUMONIA, (n,), in [0, 1].
     """
-    return Histogram({label: tuple(np.histogram(values[y_true == label], EDGES)[0].tolist()) for label in Label})
+    return Histogram(*(tuple(np.histogram(values[y_true == label], EDGES)[0].tolist()) for label in Label))

@@ -120,7 +120,7 @@ def test_the_calibrated_probability_comes_first(with_finished_run, monkeypatch: 
     assert first.label == "Probability of PNEUMONIA"
     # A slope of next to nothing leaves the intercept: sigmoid(.2) = .55.
     assert float(first.value.strip(" %")) == pytest.approx(55.0, abs=2)
-    assert f"Platt's slope 0.01 and intercept 0.2, fitted on {line.n} val images" in texts(page)
+    assert f"Platt's slope 0.0100 and intercept 0.200, fitted on {line.n} val images" in texts(page)
     assert re.search(r"[\d.]+ % before calibration", texts(page))
     assert f"{calibration.after.log_loss:.3f} with it and {calibration.before.log_loss:.3f} without" in texts(page)
     test = table[table["split"] == "test"]

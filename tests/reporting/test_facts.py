@@ -8,4 +8,4 @@ def test_records_that_do_not_say() -> None:
     assert fact({"a": 1}, "a", "b") is None
     values = (None, True, False, 1234, "x")
     assert [facts_text(value, ",") for value in values] == ["not recorded", "yes", "no", "1,234", "x"]
-    assert (facts_text(1234), facts_text(0.5, ".2f", " s")) == ("1234", "0.50 s")
+    assert (facts_text(1234), facts_text(0.5, ".2f")) == ("1234", "0.50")

@@ -22,9 +22,9 @@ def test_the_verdict_is_the_intervals(answers: tuple[Answer, ...]) -> None:
     right = sum(answer.is_generated == answer.called_generated for answer in answers)
     interval = binomtest(right, len(answers)).proportion_ci(method="wilson")
     words = verdict(answers)
-    assert words.startswith("You can distinguish") == (interval.low > 0.5)
+    assert words.startswith("You can tell real from generated") == (interval.low > 0.5)
     assert words.startswith("You saw a difference") == (interval.high < 0.5)
-    assert words.startswith("These answers do not show") == (interval.low <= 0.5 <= interval.high)
+    assert words.startswith("They do not show") == (interval.low <= 0.5 <= interval.high)
 
 
 @given(ANSWERS)
