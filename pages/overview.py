@@ -28,8 +28,9 @@ def show_counts(index: DataIndex) -> None:
 
 st.title("Can a small network tell pneumonia from a normal chest X-ray?")
 st.markdown(
-    "A 2020 capstone report answered yes, with about 90 % accuracy, and found no gain from images that a DCGAN generated. This "
-    "app repeats the study with patients kept apart and an interval beside every figure. Here is what it found."
+    "A 2020 capstone report answered yes, with about 90\N{NO-BREAK SPACE}% accuracy, and found no gain from images that a "
+    "DCGAN generated. This app repeats the study with patients kept apart and an interval beside every figure. "
+    "Here is what it found."
 )
 with shown_errors():
     show_cards()

@@ -93,7 +93,7 @@ def _sheet(run: RunDirectory, epoch: int, *, is_finished: bool) -> None:
         return
     side = pixels.shape[1] // SHEET_COLUMNS
     caption = f"{sheet_words(pixels, epoch)} of {gan_run_config(run).epochs:,}"
-    left, right = st.columns([2, 1], gap="large")
+    left, right = st.columns([3, 2], gap="large")
     with left:
         generated_badge()
         shown = enlarged(pixels, SHEET_WIDTH)
