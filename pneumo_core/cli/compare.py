@@ -1,20 +1,22 @@
 """The commands that compare runs and write reports: ``python -m pneumo_core compare|report``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pneumo_core.cli.command import Json
-from pneumo_core.cli.terminal import print_result, progress_line
+from pneumo_core.cli.command import Json, group
+from pneumo_core.cli.tables import print_tables
+from pneumo_core.cli.terminal import print_result, progress_line, say
 from pneumo_core.errors import RunError
-from pneumo_core.records import NotApplicable, Split
+from pneumo_core.records import Split
 from pneumo_core.runs.files import write_atomic
+from pneumo_core.runs.store import complete_id
 
 if TYPE_CHECKING:
-    from pneumo_core.evaluation.comparison import Comparison, Pair
+    from pneumo_core.evaluation.comparison import Comparison
 
-compare_app = typer.Typer()
+compare_app = group("")
 
 _Split = Annotated[Split, typer.Option(help="Part of the data set.")]
 
@@ -23,59 +25,51 @@ _Split = Annotated[Split, typer.Option(help="Part of the data set.")]
 def compare(
     a: Annotated[
         str,
-        typer.Argument(metavar="RUN_A", help="Run id, or comma-separated ids of runs that differ only in their seed."),
+        typer.Argument(
+            metavar="RUN_A", help="Run id or its beginning, or several with commas that differ only in their seed."
+        ),
     ],
     b: Annotated[str, typer.Argument(metavar="RUN_B", help="Likewise. Differences are B minus A.")],
     split: _Split = Split.TEST,
     as_json: Json = False,
 ) -> None:
-    """Compare two runs, or two groups of runs over seeds, with paired statistics and a verdict."""
-    from pneumo_core.documents import comparison_record  # noqa: PLC0415
-    from pneumo_core.inference.compared import compare_runs, side_ids  # noqa: PLC0415
+    """Compare two runs, or two groups of runs over seeds.
 
-    comparison = compare_runs(side_ids(a), side_ids(b), split=split)
+    The statistics are paired, and a verdict sums them up.
+    """
+    from pneumo_core.documents import comparison_record  # noqa: PLC0415
+    from pneumo_core.inference.compared import compare_runs  # noqa: PLC0415
+
+    comparison = compare_runs(_side(a), _side(b), split=split)
     if as_json:
         print_result(comparison_record(comparison), as_json=True)
         return
-    print_result(_summary(comparison), as_json=False)
+    _print_words(comparison)
 
 
-def _summary(comparison: "Comparison") -> dict[str, Any]:
-    from pneumo_core.evaluation.significance import larger_p  # noqa: PLC0415
-    from pneumo_core.evaluation.verdict import figure_p  # noqa: PLC0415
-    from pneumo_core.evaluation.wording import NAMES, difference_text, estimate_text, or_reason, p_text  # noqa: PLC0415
+def _side(text: str) -> list[str]:
+    from pneumo_core.inference.compared import side_ids  # noqa: PLC0415
 
-    def test(pair: "Pair") -> dict[str, Any]:
-        calls, ranks = pair.mcnemar, pair.delong
-        if isinstance(calls, NotApplicable):
-            result = or_reason(calls)
-        else:
-            n = calls.both_right + calls.only_a + calls.only_b + calls.both_wrong
-            result = (
-                f"{p_text(larger_p(calls))}, n = {n:,}: both right {calls.both_right:,}, only A {calls.only_a:,}, "
-                f"only B {calls.only_b:,}, both wrong {calls.both_wrong:,}"
-            )
-        areas = or_reason(ranks) if isinstance(ranks, NotApplicable) else p_text(larger_p(ranks))
-        return {"A": pair.a, "B": pair.b, "McNemar": result, "DeLong": areas}
+    return list(dict.fromkeys(map(complete_id, side_ids(text))))
 
-    a, b = comparison.a, comparison.b
-    warning = {"warning": comparison.contrast.warning} if comparison.contrast.warning else {}
-    return {
-        **warning,
-        "verdict": comparison.verdict.sentence,
-        "notes": list(comparison.verdict.notes),
-        "A": f"{a.name}: {', '.join(a.run_ids)}, n = {a.n:,} images of {a.n_patients:,} patients",
-        "B": f"{b.name}: {', '.join(b.run_ids)}, n = {b.n:,} images of {b.n_patients:,} patients",
-        "figures": {
-            NAMES[
-                metric
-            ]: f"A {estimate_text(metric, a.figures[metric])}, B {estimate_text(metric, b.figures[metric])}, "
-            f"B \N{MINUS SIGN} A {difference_text(metric, difference.estimate)}, {p_text(figure_p(comparison, metric))}"
-            for metric, difference in comparison.differences.items()
-        },
-        "pairs": list(map(test, comparison.pairs)),
-        "methods": comparison.methods,
-    }
+
+def _print_words(comparison: "Comparison") -> None:
+    """What the Compare page shows, by its tables."""
+    from pneumo_core.reporting import comparison_tables  # noqa: PLC0415
+
+    several = len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1
+    warning = [f"warning: {comparison.contrast.warning}"] if comparison.contrast.warning else []
+    verdict = comparison.verdict
+    say("\n".join([*warning, f"verdict: {verdict.sentence}", *verdict.notes, ""]))
+    print_tables(
+        comparison_tables.sides(comparison),
+        comparison_tables.figures(comparison),
+        comparison_tables.confusions(comparison),
+        *([comparison_tables.seeds(comparison)] if several else []),
+        comparison_tables.agreement(comparison),
+        comparison_tables.areas(comparison),
+    )
+    say(f"\n{comparison.methods}")
 
 
 @compare_app.command("report")
@@ -83,21 +77,24 @@ def report(
     sides: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN | RUN_A RUN_B ...]",
+            metavar="RUN",
             help="One run: its model card and checklist. Two, as for 'compare': their comparison. More, in pairs: a study. "
             "None: a study that compares all runs on original data with those on balanced data.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("report"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder to write to.")] = Path("report"),
     split: _Split = Split.TEST,
     as_json: Json = False,
 ) -> None:
-    """Write HTML, PDF, JSON, CSV and figures of a run, a comparison or a study, with model cards and a CLAIM checklist."""
-    from pneumo_core.documents import compared, comparison_files, run_files, study_files  # noqa: PLC0415
-    from pneumo_core.inference.compared import balanced_pairs, groups, side_ids  # noqa: PLC0415
+    """Write documents of a run, a comparison or a study.
 
-    chosen = [side_ids(side) for side in sides or ()] or [
-        side.run_ids for pair in balanced_pairs(groups()) for side in pair
+    HTML, PDF, JSON, CSV and figures, with model cards and a CLAIM checklist.
+    """
+    from pneumo_core.documents import compared, comparison_files, run_files, study_files  # noqa: PLC0415
+    from pneumo_core.inference.compared import balanced_pairs, groups  # noqa: PLC0415
+
+    chosen = [_side(side) for side in sides or ()] or [
+        list(side.run_ids) for pair in balanced_pairs(groups()) for side in pair
     ]
     if not chosen:
         raise RunError(

@@ -5,16 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from pneumo_core.cli.command import Data, Json, RunOrUsual, Wait, Where, follow, index_of, or_recommended
-from pneumo_core.cli.terminal import print_result, progress_line
+from pneumo_core.cli.command import Data, Json, RunOrUsual, Wait, Where, follow, group, index_of, named, or_recommended
+from pneumo_core.cli.tables import print_tables
+from pneumo_core.cli.terminal import note, print_result, progress_line, say
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import GAN_SIZES, gan_config, usual_gan_size
 from pneumo_core.config.hardware import training_hardware
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.records import Label
-from pneumo_core.runs.store import find_run
+from pneumo_core.runs.store import complete_id, find_run
 
-gan_app = typer.Typer(no_args_is_help=True, help="Train a DCGAN, draw samples from it, and measure them.")
+gan_app = group("Train a DCGAN, draw samples from it, and measure them.")
 
 
 def _setting(words: str) -> Any:
@@ -44,7 +45,10 @@ def gan_train(
     ema_decay: Annotated[float | None, _setting("Moving average of the generator (Yazici 2019), 0 for none")] = None,
     max_images: Annotated[int | None, _setting("Most real images")] = None,
 ) -> None:
-    """Train a DCGAN in the background; a finished run of the same config is returned, not repeated."""
+    """Train a DCGAN in the background.
+
+    A finished run of the same settings is returned, not repeated.
+    """
     names = [entry.name for entry in Label]
     if label.upper() not in names:
         raise typer.BadParameter(f"one of {', '.join(names)}", param_hint="--label")
@@ -65,12 +69,14 @@ def gan_train(
         ema_decay=ema_decay,
         max_images=max_images,
     )
-    follow(jobs.submit(config, index_of(data), executor=executor), wait=wait, as_json=as_json)
+    index, taken = index_of(data)
+    view = jobs.submit(config, index, executor=executor)
+    follow(view, wait=wait, as_json=as_json, notes=[taken])
 
 
 @gan_app.command("sample")
 def gan_sample(
-    out: Annotated[Path, typer.Option(help="Folder to write the samples to.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder to write the samples to.")],
     run: RunOrUsual = None,
     count: Annotated[int, typer.Option(help="Number of samples.")] = 64,
     seed: Annotated[int, typer.Option(help="Random seed; seed and number determine a sample.")] = 0,
@@ -81,7 +87,10 @@ def gan_sample(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Generate samples as PNG files that are marked as synthetic, with a manifest.json."""
+    """Write samples as PNG files marked as synthetic.
+
+    A manifest.json beside them names run, seed and files.
+    """
     from pneumo_core.inference.samples import sample_to_folder  # noqa: PLC0415
 
     found = find_run(or_recommended(run, is_gan=True))
@@ -102,31 +111,44 @@ def gan_evaluate(
         int | None, typer.Option(help="Seed of the samples to measure; default: as stored with the run.")
     ] = None,
     classifier: Annotated[
-        str | None, typer.Option(help="Finished classifier run that scores the measured samples.")
+        str | None,
+        typer.Option(metavar="RUN", help="Finished classifier run that scores the measured samples, or its beginning."),
     ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Fidelity, diversity and memorization of a DCGAN's samples: the stored measures, or with an option, new ones."""
+    """Measure the quality and variety of a DCGAN's samples.
+
+    Fidelity, diversity and memorization, as stored with the run; with --count, --seed, --classifier or --data, measured
+    again.
+    """
     from pneumo_core.evaluation.plain import encode  # noqa: PLC0415
     from pneumo_core.inference.gan_measures import measure_gan, read_learned  # noqa: PLC0415
     from pneumo_core.inference.gan_record import read_measures  # noqa: PLC0415
     from pneumo_core.inference.generator import load_generator  # noqa: PLC0415
     from pneumo_core.reporting.gan_findings import finding_text, gan_findings  # noqa: PLC0415
+    from pneumo_core.reporting.gan_tables import measures_table  # noqa: PLC0415
 
     gan = find_run(or_recommended(run, is_gan=True))
     generator = load_generator(gan)
     measures = read_measures(gan)
     if any(option is not None for option in (count, seed, classifier, data)):
+        index, taken = index_of(data)
         with progress_line("measuring") as progress:
             measures = measure_gan(
                 gan.run_id,
                 generator,
-                index_of(data),
+                index,
                 read_learned(gan),
                 count=measures.report.n_generated if count is None else count,
                 seed=measures.sample_seed if seed is None else seed,
-                classifier=classifier,
+                classifier=classifier and complete_id(classifier),
                 progress=progress,
             )
-    print_result({"findings": [*map(finding_text, gan_findings(measures.report))], **encode(measures)}, as_json=as_json)
+        note(taken)
+    findings = [*map(finding_text, gan_findings(measures.report))]
+    if as_json:
+        print_result({"findings": findings, **encode(measures)}, as_json=True)
+        return
+    say("\n".join([f"{named(gan.run_id, run, is_gan=True)}; samples of seed {measures.sample_seed}", *findings, ""]))
+    print_tables(measures_table(gan.run_id, measures.report, measures.real_called_pneumonia))

@@ -1,16 +1,38 @@
-"""Output of the command line: results on standard output, progress on standard error."""
+"""Output of the command line: results on standard output, progress and notes on standard error."""
 
+import codecs
+import io
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final
 
 import typer
 
-from pneumo_core.evaluation.wording import duration_range, percent
+from pneumo_core.evaluation.wording import duration_range, percent, three_digits
 from pneumo_core.jobs.speed import Span
+
+quiet: Final = ContextVar("quiet", default=False)
+"""Whether progress and notes are left out; ``--quiet`` sets it."""
+
+_PLAIN: Final = str.maketrans(
+    {
+        "\N{MINUS SIGN}": "-",
+        "\N{EN DASH}": "-",
+        "\N{NO-BREAK SPACE}": " ",
+        "\N{MIDDLE DOT}": "-",
+        "\N{MULTIPLICATION SIGN}": "x",
+        "\N{PLUS-MINUS SIGN}": "+/-",
+        "\N{RIGHTWARDS ARROW}": "->",
+        "\N{HORIZONTAL ELLIPSIS}": "...",
+        "\N{GREATER-THAN OR EQUAL TO}": ">=",
+        "\N{LESS-THAN OR EQUAL TO}": "<=",
+    }
+)
+"""Plain characters for what a console's encoding may lack."""
 
 
 def left(span: Span | None) -> str:
@@ -20,13 +42,18 @@ def left(span: Span | None) -> str:
     return f", {duration_range(span.low_s, span.high_s)} left"
 
 
+def say(text: str = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print to the stream as it is: by itself, `typer.echo` writes UTF-8 where a console is set to ASCII."""
+    typer.echo(text, file=sys.stderr if err else sys.stdout, nl=nl)
+
+
 @contextmanager
 def detachable(again: str) -> Iterator[None]:
     """An interrupt ends the waiting, not the work: it prints the command that shows the state, and exits with 130."""
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(f"\ndetached; the work continues: {again}", err=True)
+        say(f"\ndetached; the work continues: {again}", err=True)
         raise typer.Exit(130) from None
 
 
@@ -44,29 +71,58 @@ def progress_line(what: str) -> Iterator[Callable[..., None]]:
     def show(done: float, total: float, message: str = "") -> None:
         nonlocal last, drawn
         now = time.monotonic()
-        if now - last < (0.2 if interactive else 10.0):
+        if quiet.get() or now - last < (0.2 if interactive else 10.0):
             return
         last, drawn = now, True
         count = "" if total == 1 else f"{done:,} of {total:,}, "
         line = f"{message or what}: {count}{percent(done / max(1, total), 0)}"
-        typer.echo(f"\r{line:<78}" if interactive else line, err=True, nl=not interactive)
+        say(f"\r{line:<78}" if interactive else line, err=True, nl=not interactive)
 
     yield show
     if drawn and interactive:
-        typer.echo("", err=True)
+        say("", err=True)
+
+
+def note(text: str) -> None:
+    """What is good to know, on standard error; nothing with ``--quiet``."""
+    if not quiet.get():
+        say(f"note: {text}", err=True)
 
 
 def print_result(value: Any, *, as_json: bool) -> None:
     """Plain data on standard output: one JSON document, or indented lines for people."""
-    typer.echo(json.dumps(value, indent=2) if as_json else "\n".join(_lines(value)))
+    say(json.dumps(value, indent=2) if as_json else "\n".join(_lines(value)))
 
 
 def _lines(value: Any, indent: str = "") -> Iterator[str]:
     """Plain data as indented lines, for people."""
     pairs = value.items() if isinstance(value, dict) else ((f"[{index}]", item) for index, item in enumerate(value))
     for name, item in pairs:
-        if isinstance(item, dict | list) and item and not (isinstance(item, list) and len(item) > 20):
+        if isinstance(item, dict | list) and item:
             yield f"{indent}{name}:"
             yield from _lines(item, f"{indent}  ")
         else:
-            yield f"{indent}{name}: {f'{len(item)} entries' if isinstance(item, list) and len(item) > 20 else item}"
+            yield f"{indent}{name}: {_text(item)}"
+
+
+def _text(item: Any) -> str:
+    if item is None or isinstance(item, dict | list):
+        return "none"
+    if isinstance(item, bool):
+        return "yes" if item else "no"
+    return three_digits(item) if isinstance(item, float) else str(item)
+
+
+def print_in_any_encoding() -> None:
+    """Let standard output and error replace what their encoding lacks, instead of failing in the middle of a table."""
+    codecs.register_error("plain", _replaced)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end].translate(_PLAIN)
+    return lacking.encode("ascii", "replace").decode(), error.end

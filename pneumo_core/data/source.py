@@ -2,10 +2,11 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from pneumo_core.data.index import DataIndex
-from pneumo_core.errors import StoreError
+from pneumo_core.data.index import DataIndex, load_index
+from pneumo_core.errors import DataError, StoreError
 from pneumo_core.runs.files import hold_lock, read_json, write_json
 from pneumo_core.runs.store import datasets_root
 from pneumo_core.settings import settings
@@ -32,6 +33,58 @@ def default_data(progress: Callable[[int, int], None] | None = None) -> Path:
         StoreError: The phantoms cannot be written.
     """
     return default_folder() or phantom_data(progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A data set that a command takes.
+
+    Attributes:
+        folder: The data set.
+        why: Why this one, in a phrase.
+    """
+
+    folder: Path
+    why: str
+
+
+def chosen_data(named: Path | None, progress: Callable[[int, int], None] | None = None) -> Source:
+    """The data set of a command: the named one, `$PNEUMO_DATA`, the one connected in the app, or the default one.
+
+    Args:
+        named: The data set that was asked for, or None.
+        progress: Called while the phantoms are drawn.
+
+    Raises:
+        DataError: The data set that is connected in the app is missing.
+        RunError, StoreError: See `default_data`.
+    """
+    if named is not None:
+        return Source(named, "named by --data")
+    connected = connected_id()
+    if (by_setting := settings().data) is not None:
+        other = f"; the app shows the connected data set {connected}" if connected else ""
+        return Source(by_setting, f"named by PNEUMO_DATA{other}")
+    if connected is not None:
+        return Source(_connected_folder(connected), "connected in the app")
+    folder = default_data(progress)
+    if folder == _phantom_folder():
+        return Source(folder, "built-in phantoms, because no data set is connected or named")
+    return Source(folder, "the downloaded Kaggle copy")
+
+
+def _connected_folder(data_id: str) -> Path:
+    try:
+        folder = load_index(data_id).root
+        if folder.is_dir():
+            return folder
+        reason = f"no folder at {str(folder)!r}"
+    except DataError as error:
+        reason = str(error)
+    raise DataError(
+        f"the data set connected in the app must be there. Received: data_id={data_id!r}: {reason}; connect one on the "
+        "Dataset page, or name one with --data"
+    )
 
 
 def phantom_data(progress: Callable[[int, int], None] | None = None) -> Path:

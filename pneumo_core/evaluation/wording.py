@@ -61,6 +61,13 @@ def percent(share: float, decimals: int = 1) -> str:
     return f"{share:.{decimals}%}".replace("%", " %")
 
 
+def probability_text(probability: float) -> str:
+    """A probability in percent, never 0 or 1, which a sigmoid does not reach: ``91.2 %``, ``> 99.9 %``."""
+    if probability > 0.999:
+        return "> 99.9 %"
+    return "< 0.1 %" if probability < 0.001 else percent(probability)
+
+
 def percent_change(share: float) -> str:
     """A change as a percentage with its sign: ``+3 %``."""
     return signed(f"{share:+.0%}").replace("%", " %")
@@ -225,6 +232,11 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def age(seconds: float) -> str:
+    """Time since something, as `duration`, and from two days on in days: ``3.5 h``, ``12 days``."""
+    return f"{seconds / 86_400:,.0f} days" if seconds >= 172_800 else duration(max(0.0, seconds))
 
 
 def duration_range(low_s: float, high_s: float) -> str:

@@ -132,7 +132,8 @@ def run_directory(run_id: str) -> RunDirectory:
     """
     if not _RUN_ID.fullmatch(run_id):
         raise RunNotFoundError(
-            f"a run id looks like 'baseline-0123456789ab'. Received: run_id={run_id!r}; 'runs list' shows the known ones"
+            "a run id looks like 'baseline-0123456789ab', or is the beginning of a known one. "
+            f"Received: run_id={run_id!r}; 'runs list' shows the known ones"
         )
     local, published = RunDirectory(runs_root() / run_id), published_run(run_id)
     if is_there(local.manifest) or not is_there(published.manifest):
@@ -168,6 +169,31 @@ def find_run(run_id: str) -> RunDirectory:
             f"run_id must name an existing run. Received: run_id={run_id!r}; 'runs list' shows the known ones"
         )
     return run
+
+
+def complete_id(beginning: str) -> str:
+    """The id of the only run that begins so, with or without its network: ``baseline-01``, ``01``.
+
+    A whole id, and what no run begins with, is returned as it is: `find_run` knows what to say of it.
+
+    Raises:
+        RunNotFoundError: Several runs begin so.
+        StoreError: The artifacts cannot be read.
+    """
+    if _RUN_ID.fullmatch(beginning):
+        return beginning
+    known = [run.run_id for run in list_runs()] if beginning else []
+    found = [run_id for run_id in known if beginning in (run_id[: len(beginning)], _digits(run_id)[: len(beginning)])]
+    if len(found) > 1:
+        raise RunNotFoundError(
+            f"the beginning of a run id must be of one run. Received: run_id={beginning!r}, which may be "
+            f"{', '.join(sorted(found))}; write more of it"
+        )
+    return found[0] if found else beginning
+
+
+def _digits(run_id: str) -> str:
+    return run_id.partition("-")[2]
 
 
 def list_runs() -> list[RunDirectory]:

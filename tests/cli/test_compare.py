@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
+from pneumo_core.cli.tables import aligned
 from pneumo_core.config.classifier import Balance, Preset
 from pneumo_core.evaluation.plain import encode
-from pneumo_core.evaluation.significance import McNemar
 from pneumo_core.inference.compared import compare_runs
+from pneumo_core.reporting import comparison_tables
 from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.store import RunDirectory
 from tests.cli.conftest import Invoke, Result, assert_refused
@@ -71,12 +72,19 @@ def test_compare_in_words_begins_with_the_verdict(invoke: Invoke) -> None:
     assert output.startswith(f"verdict: {compare_runs([a.run_id], [b.run_id]).verdict.sentence}\n")
     for run in (a, b):
         assert run.run_id in output
-    calls = compare_runs([a.run_id], [b.run_id]).mcnemar
-    assert isinstance(calls, McNemar)
-    assert f"only A {calls.only_a}, only B {calls.only_b}, both wrong {calls.both_wrong}" in output
-    assert ", n = 90: both right" in output
     assert "p = <" not in output
     assert "n = 90 images of 45 patients" in output
+
+
+def test_compare_shows_the_tables_of_the_page(invoke: Invoke) -> None:
+    a, b = two_runs()
+    output = invoke("compare", a.run_id[:-1], b.run_id).output
+    found = compare_runs([a.run_id], [b.run_id])
+    shown = comparison_tables
+    for table in (made(found) for made in (shown.sides, shown.figures, shown.agreement, shown.areas)):
+        assert "\n".join([table.caption, *aligned(table), *table.notes]) in output
+    assert found.methods in output
+    assert shown.seeds(found).caption not in output
 
 
 def test_what_else_differs_is_told_before_the_verdict(invoke: Invoke) -> None:

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -22,9 +23,15 @@ import pytest
 from PIL import Image
 
 from pneumo_core.cli import terminal
+from pneumo_core.cli.tables import aligned
 from pneumo_core.config.augment_file import write_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
+from pneumo_core.evaluation.report import report_from_dict
+from pneumo_core.evaluation.wording import estimate_text
+from pneumo_core.inference.evidence import read_report
 from pneumo_core.jobs import runs as jobs
+from pneumo_core.records import Metric, Split
+from pneumo_core.reporting import evaluation_tables
 from pneumo_core.runs.files import hold_lock, read_json, write_json
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, run_directory, slot_lock
@@ -309,8 +316,11 @@ def test_evaluate_is_the_stored_report(with_finished_run: FinishedRun, invoke: I
     assert result.document == {**stored, "splits": {split: stored["splits"][split]}}
     plain = invoke("evaluate", with_finished_run.run_id, *more)
     assert plain.status == 0
-    assert f"run_id: {with_finished_run.run_id}" in plain.output
-    assert "accuracy:" in plain.output
+    assert plain.output.startswith(f"{with_finished_run.run_id}, as named; threshold ")
+    report, part = report_from_dict(stored), Split(split)
+    for table in (evaluation_tables.figures(report, part), evaluation_tables.operating_point(report, part)):
+        assert "\n".join([table.caption, table.columns[0]]) in plain.output
+    assert "\n".join(aligned(evaluation_tables.figures(report, part))) in plain.output
 
 
 def test_evaluate_on_a_data_set(with_finished_run: FinishedRun, invoke: Invoke) -> None:
@@ -397,9 +407,14 @@ def test_runs_are_listed_and_shown(with_finished_run: FinishedRun, invoke: Invok
         "quick",
         0,
     )
-    line = invoke("runs", "list").output
-    assert line.count("\n") == 1
-    assert line.startswith(f"{with_finished_run.run_id}  succeeded")
+    header, line = invoke("runs", "list").output.splitlines()
+    names = ["run", "state", "network", "arm", "data", "seed", "epochs", "accuracy on test (95 %)", "age"]
+    assert re.split(r"\s{2,}", header) == names
+    cells = re.split(r"\s{2,}", line)
+    assert cells[:6] == [with_finished_run.run_id, "succeeded", "Baseline CNN, quick", "original", "phantoms", "0"]
+    part = read_report(RunDirectory(with_finished_run.path)).splits[Split.TEST]
+    assert cells[7] == estimate_text(Metric.ACCURACY, part.figures[Metric.ACCURACY], with_n=True)
+    assert header.index("state") == line.index("succeeded")
 
     shown = invoke("runs", "show", with_finished_run.run_id, "--json").document
     assert {key: shown[key] for key in row} == row
@@ -497,7 +512,8 @@ def test_ray_is_refused_where_none_is_set(
 def test_no_runs(invoke: Invoke, no_published: Path) -> None:
     result = invoke("runs", "list", "--json")
     assert (result.status, result.document) == (0, [])
-    assert invoke("runs", "list") == Result(0, "", "")
+    assert invoke("runs", "list") == Result(0, "", "note: there are no runs; 'train' starts one\n")
+    assert invoke("--quiet", "runs", "list") == Result(0, "", "")
 
 
 @pytest.mark.parametrize(

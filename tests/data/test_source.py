@@ -5,8 +5,16 @@ from pathlib import Path
 import pytest
 
 from pneumo_core.data.index import build_index
-from pneumo_core.data.source import connect, connected_id, default_data, kaggle_folder, phantom_data
-from pneumo_core.errors import StoreError
+from pneumo_core.data.source import (
+    Source,
+    chosen_data,
+    connect,
+    connected_id,
+    default_data,
+    kaggle_folder,
+    phantom_data,
+)
+from pneumo_core.errors import DataError, StoreError
 from pneumo_core.runs.store import datasets_root
 from tests.data.image_files import write_data_set
 from tests.hostile import assert_one_line, child, public_folder, without_rights
@@ -28,6 +36,31 @@ def test_the_download_comes_second() -> None:
     write_data_set(kaggle_folder() / "chest_xray")
     assert default_data() == kaggle_folder() / "chest_xray"
     assert not (datasets_root() / "phantom").exists()
+
+
+def test_a_command_takes_what_the_app_is_connected_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_data_set(kaggle_folder() / "chest_xray")
+    assert chosen_data(None) == Source(kaggle_folder() / "chest_xray", "the downloaded Kaggle copy")
+    index = build_index(write_data_set(tmp_path / "mine"))
+    connect(index)
+    assert chosen_data(None) == Source(index.root, "connected in the app")
+    assert chosen_data(tmp_path) == Source(tmp_path, "named by --data")
+    monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "named"))
+    told = f"named by PNEUMO_DATA; the app shows the connected data set {index.data_id}"
+    assert chosen_data(None) == Source(tmp_path / "named", told)
+
+
+def test_a_connected_data_set_that_is_gone_is_not_replaced_by_another(tmp_path: Path) -> None:
+    folder = write_data_set(tmp_path / "mine")
+    connect(build_index(folder))
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(DataError) as moved:
+        chosen_data(None)
+    assert_one_line(moved.value, str(folder), "--data")
+    (datasets_root() / "connected.json").write_text('{"data_id": "0123456789ab"}')
+    with pytest.raises(DataError) as unknown:
+        chosen_data(None)
+    assert_one_line(unknown.value, "0123456789ab", "--data")
 
 
 DRAW = """

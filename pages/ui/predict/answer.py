@@ -10,7 +10,7 @@ from pages.ui.pictures import plain
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.calibration import CalibrationKind, calibrated_threshold, described
 from pneumo_core.evaluation.report import EvaluationReport
-from pneumo_core.evaluation.wording import NAMES, interval_text, percent, score_text, value_text
+from pneumo_core.evaluation.wording import NAMES, interval_text, probability_text, score_text, value_text
 from pneumo_core.inference.classify import Classifier, Prediction
 from pneumo_core.records import Label, Metric, NotApplicable, Split
 from pneumo_core.reporting.drawing import COLORS
@@ -87,13 +87,6 @@ def _losses(run_id: str) -> str:
     if raw == calibrated:
         return f"{score_text(raw)} on test (n = {raw.n:,}, 95 % interval)"
     return f"on test, {score_text(calibrated)} with it and {score_text(raw)} without (n = {raw.n:,}, 95 % intervals)"
-
-
-def probability_text(probability: float) -> str:
-    """A probability as text, never 0 or 1, which a sigmoid does not reach."""
-    if probability > 0.999:
-        return "> 99.9 %"
-    return "< 0.1 %" if probability < 0.001 else percent(probability)
 
 
 def probability_figure(probability: float, threshold: float) -> go.Figure:

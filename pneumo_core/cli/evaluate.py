@@ -1,0 +1,121 @@
+"""The commands that use a finished classifier: ``python -m pneumo_core evaluate|predict``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pneumo_core.cli.command import Data, Json, RunOrUsual, group, index_of, named, or_recommended
+from pneumo_core.cli.tables import print_tables
+from pneumo_core.cli.terminal import note, print_result, progress_line, say
+from pneumo_core.evaluation.wording import probability_text, score_text
+from pneumo_core.records import Split
+from pneumo_core.reporting.document import Table, numbered, table_csv
+from pneumo_core.runs.files import write_atomic
+from pneumo_core.runs.store import find_run
+
+evaluate_app = group("")
+
+
+@evaluate_app.command()
+def evaluate(
+    run: RunOrUsual = None,
+    split: Annotated[Split, typer.Option(help="Part of the data set.")] = Split.TEST,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate a finished run from its stored predictions.
+
+    With --data, on the images of another data set.
+    """
+    from pneumo_core.inference.evaluate import evaluate_run  # noqa: PLC0415
+    from pneumo_core.inference.evidence import read_report  # noqa: PLC0415
+    from pneumo_core.reporting.evaluation_tables import rates_on_test  # noqa: PLC0415
+
+    found = find_run(or_recommended(run))
+    result = evaluate_run(found, split, index_of(data)[0] if data else None)
+    if as_json:
+        print_result(result, as_json=True)
+    else:
+        say(f"{named(found.run_id, run)}; threshold {score_text(result['operating_point']['threshold'])}\n")
+        print_tables(*_tables(result, split))
+    if split is Split.VAL and data is None:
+        beside = rates_on_test(read_report(found))
+        note(f"figures on val are optimistic, epoch and threshold were selected there; {beside}")
+
+
+def _tables(result: dict[str, Any], split: Split) -> tuple[Table, ...]:
+    """The tables of the Evaluate page."""
+    from pneumo_core.evaluation.metrics import classification_table  # noqa: PLC0415
+    from pneumo_core.evaluation.report import report_from_dict  # noqa: PLC0415
+    from pneumo_core.reporting import evaluation_tables  # noqa: PLC0415
+
+    report = report_from_dict(result)
+    counts = report.splits[split].confusion
+    here = f"on split {evaluation_tables.place(report, split)}"
+    return (
+        evaluation_tables.figures(report, split),
+        evaluation_tables.operating_point(report, split),
+        evaluation_tables.confusion(counts, f"Confusion matrix {here}"),
+        evaluation_tables.classification(classification_table(counts), f"Classification table {here}"),
+    )
+
+
+@evaluate_app.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="PNG or JPEG files, or folders of them.")],
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Finished run that predicts, or its beginning; default: the recommended classifier."
+        ),
+    ] = None,
+    heatmaps: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder to write Grad-CAM overlays to.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="CSV file to write the answers to, in full precision.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Classify X-rays. Not a medical device.
+
+    For research and education only. Each image is answered with NORMAL or PNEUMONIA, with a warning where it is unlike the
+    images that the model knows, or refused with the reason.
+    """
+    from pneumo_core.inference.files import predict_files  # noqa: PLC0415
+
+    found = find_run(or_recommended(run))
+    with progress_line("predicting") as progress:
+        results = predict_files(found, paths, heatmaps=heatmaps, progress=progress)
+    table = _answers(named(found.run_id, run), results)
+    if csv is not None:
+        write_atomic(csv, table_csv(table).encode())
+    if as_json:
+        print_result({"run_id": found.run_id, "results": results}, as_json=True)
+    else:
+        print_tables(table)
+
+
+def _answers(model: str, results: list[dict[str, Any]]) -> Table:
+    """A row for each image; its data are those of the JSON document."""
+
+    def texts(result: dict[str, Any]) -> tuple[str, ...]:
+        raw = result["probability"]
+        return (
+            result["path"],
+            result["label"] or result["status"],
+            "" if raw is None else probability_text(raw),
+            result["reason"] or "",
+        )
+
+    columns = ("path", "status", "label", "probability", "calibrated_probability", "threshold", "reason")
+    threshold = probability_text(results[0]["threshold"])
+    return numbered(
+        "predictions",
+        f"Answers of {model}: PNEUMONIA from a probability of {threshold}",
+        ("image", "answer", "probability", "warning"),
+        columns,
+        ((texts(result), [result[name] for name in columns]) for result in results),
+        ("Research and education only: not a medical device. Probabilities are raw; --csv has calibrated ones, too.",),
+    )

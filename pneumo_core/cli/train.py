@@ -1,0 +1,137 @@
+"""The commands that train classifiers: ``python -m pneumo_core train|study``."""
+
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from pneumo_core.cli.command import Data, Json, Wait, Where, balance_of, follow, group, index_of
+from pneumo_core.cli.terminal import detachable, left, note, print_result, progress_line, say
+from pneumo_core.config.augment_file import named_augmentation
+from pneumo_core.config.classifier import AUGMENTATIONS, Balance, FineTuneConfig, Preset
+from pneumo_core.config.presets import preset_config
+from pneumo_core.data.gan_arm import collapse_of, follow_gan
+from pneumo_core.errors import RunError
+from pneumo_core.jobs import runs as jobs
+from pneumo_core.records import Architecture
+from pneumo_core.runs.recommended import recommended
+from pneumo_core.runs.store import find_run
+
+train_app = group("")
+
+ARMS = ", ".join("gan, gan:RUN" if arm is Balance.GAN else arm.value for arm in Balance)
+Augment = Annotated[
+    str | None,
+    typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}, or a settings file; default: that of the preset."),
+]
+Gap = Annotated[
+    int, typer.Option(help="Percentage of the gap between the class sizes that added images close.", min=1, max=100)
+]
+FeatureViews = Annotated[
+    int | None, typer.Option(help="VGG16: stored augmented views per image; 0 draws new ones every epoch.")
+]
+FineTune = Annotated[
+    int | None, typer.Option(help="VGG16: maximum epochs of a second phase that also trains the last block.")
+]
+Epochs = Annotated[int | None, typer.Option(help="Maximum number of epochs; default: that of the preset.")]
+
+
+@train_app.command()
+def train(
+    architecture: Annotated[Architecture, typer.Option(help="Model to train.")] = Architecture.BASELINE,
+    preset: Annotated[Preset, typer.Option(help="Training procedure; docs/commands.md describes each.")] = Preset.SOUND,
+    data: Data = None,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    epochs: Epochs = None,
+    augment: Augment = None,
+    balance: Annotated[str, typer.Option(help=f"How class imbalance is handled: {ARMS}.")] = "none",
+    gap_percent: Gap = 100,
+    feature_views: FeatureViews = None,
+    fine_tune: FineTune = None,
+    executor: Where = jobs.Executor.LOCAL,
+    wait: Wait = False,
+    as_json: Json = False,
+) -> None:
+    """Train a classifier in the background.
+
+    A finished run of the same settings is returned, not repeated.
+    """
+    arm, gan_run = balance_of(balance)
+    config = preset_config(
+        architecture,
+        preset,
+        seed=seed,
+        epochs=epochs,
+        augment=None if augment is None else named_augmentation(augment),
+        balance=arm,
+        feature_views=feature_views,
+        fine_tune=FineTuneConfig(fine_tune) if fine_tune else None,
+        gan_run=gan_run,
+        gap_percent=gap_percent,
+    )
+    if gan_run and (collapse := collapse_of(find_run(gan_run))):
+        say(f"warning: the samples of {gan_run} have collapsed: {collapse}", err=True)
+    index, taken = index_of(data)
+    view = jobs.submit(follow_gan(config), index, executor=executor)
+    follow(view, wait=wait, as_json=as_json, notes=[taken, *_usual_gan([balance])])
+
+
+def _usual_gan(arms: Sequence[str]) -> list[str]:
+    """That an arm takes the recommended DCGAN, where none is named."""
+    return [f"the arm gan takes {recommended().dcgan}, the recommended DCGAN"] if Balance.GAN.value in arms else []
+
+
+@train_app.command()
+def study(
+    architectures: Annotated[list[Architecture], typer.Option("--architecture", help="Model; may be repeated.")],
+    arms: Annotated[list[str] | None, typer.Option("--balance", help=f"{ARMS}; may be repeated.")] = None,
+    preset: Annotated[Preset, typer.Option(help="Training procedure of all runs.")] = Preset.SOUND,
+    data: Data = None,
+    seeds: Annotated[int, typer.Option(help="Number of seeds per combination.")] = 1,
+    first_seed: Annotated[int, typer.Option(help="First seed.")] = 0,
+    epochs: Epochs = None,
+    augment: Augment = None,
+    feature_views: FeatureViews = None,
+    fine_tune: FineTune = None,
+    gap_percent: Gap = 100,
+    status: Annotated[
+        bool, typer.Option("--status", help="Only report the progress of the grid; start nothing.")
+    ] = False,
+    executor: Where = jobs.Executor.LOCAL,
+    wait: Wait = False,
+    as_json: Json = False,
+) -> None:
+    """Train a grid: architectures x balancing arms x seeds.
+
+    The same command, repeated, resumes what is missing.
+    """
+    from pneumo_core import study as studies  # noqa: PLC0415
+
+    configs = studies.grid(
+        architectures,
+        [balance_of(arm) for arm in arms or ["none"]],
+        preset,
+        first_seed=first_seed,
+        seed_count=seeds,
+        epochs=epochs,
+        augment=None if augment is None else named_augmentation(augment),
+        feature_views=feature_views,
+        fine_tune=FineTuneConfig(fine_tune) if fine_tune else None,
+        gap_percent=gap_percent,
+    )
+    index, taken = index_of(data)
+    with progress_line("submitting") as show:
+        for number, config in enumerate(() if status else configs):
+            show(number, len(configs))
+            jobs.submit(config, index, executor=executor)
+    for text in (taken, *_usual_gan(arms or ())):
+        note(text)
+    with progress_line("training") as show, detachable("study ... --status"):
+        while (state := studies.progress(configs, index)).is_live and wait:
+            message = f"{state.states.get('succeeded', 0)} of {len(configs)} runs finished{left(state.remaining)}"
+            show(state.fraction, 1, message)
+            time.sleep(2)
+    print_result(studies.to_dict(state), as_json=as_json)
+    if wait and not state.is_finished:
+        raise RunError(f"every run of the study must succeed. Received: {state.states}; the same command resumes them")
