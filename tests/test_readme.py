@@ -54,6 +54,26 @@ def test_each_command_exists_with_its_options(command: str) -> None:
         assert option in result.output
 
 
+_CHEAP = re.compile(r"(evaluate|compare|predict|gan evaluate|runs (list|show|clean)|data index)\b")
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if _CHEAP.match(command)])
+def test_each_example_that_trains_nothing_runs(
+    command: str, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # Where an example writes what it writes.
+    folders = {"path/to/xrays": tiny_data / "test", "path/to/chest_xray": tiny_data}
+    result = CliRunner().invoke(app, [str(folders.get(word, word)) for word in shlex.split(command)])
+    assert result.exit_code == 0, result.output
+    assert result.stdout or command.startswith("runs clean")
+
+
+def test_runs_that_are_named_exist() -> None:
+    named = set(re.findall(r"\b(?:baseline|vgg16|dcgan)-[0-9a-f]{3,12}\b", "\n".join(COMMANDS)))
+    assert len(named) >= 6
+    assert {run for run in named if len(list(PUBLISHED.glob(f"{run}*"))) != 1} == set()
+
+
 def command_names(group: TyperGroup, *above: str) -> Iterator[str]:
     """Names of all commands of the command line, those of groups with the group's name before them."""
     for name, command in group.commands.items():

@@ -58,7 +58,9 @@ def main() -> None:
     """Run the command line."""
     print_in_any_encoding()
     try:
-        app()
+        # A shell completes one word, the program ./pneumo, and asks it by this variable.
+        installs = any(word in {"--install-completion", "--show-completion"} for word in sys.argv[1:])
+        app(prog_name="pneumo" if installs else "python -m pneumo_core", complete_var="_PNEUMO_COMPLETE")
     except PneumoError as error:
         say(f"error: {' '.join(str(error).split())}", err=True)
         sys.exit(1)

@@ -1,8 +1,10 @@
 """The command line, in this process where that is the same, and as a process where signals and limits matter.
 
-With what its commands share (`command`) and how it speaks (`terminal`).
+With what its commands share (`command`), how it speaks (`terminal`), and its groups of commands: `data`, `train`, `evaluate`
+(with `predict`) and `runs` (whose list is `run_rows`).
 """
 
+import csv
 import itertools
 import json
 import os
@@ -26,15 +28,17 @@ from pneumo_core.cli import terminal
 from pneumo_core.cli.tables import aligned
 from pneumo_core.config.augment_file import write_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
+from pneumo_core.data.index import build_index
+from pneumo_core.data.source import connect
 from pneumo_core.evaluation.report import report_from_dict
-from pneumo_core.evaluation.wording import estimate_text
+from pneumo_core.evaluation.wording import estimate_text, probability_text
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.records import Metric, Split
 from pneumo_core.reporting import evaluation_tables
 from pneumo_core.runs.files import hold_lock, read_json, write_json
 from pneumo_core.runs.status import run_state
-from pneumo_core.runs.store import RunDirectory, run_directory, slot_lock
+from pneumo_core.runs.store import RunDirectory, datasets_root, run_directory, slot_lock
 from tests.cli.conftest import Invoke, Result, assert_refused
 from tests.conftest import FinishedRun, workers
 from tests.data.image_files import BAD
@@ -172,6 +176,26 @@ def test_data_may_be_named_by_the_environment(
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     result = invoke("train", "--preset", "quick", "--epochs", 2, "--json")
     assert result.document["run_id"] == with_finished_run.run_id
+    count = len(list(with_finished_run.data.rglob("*.jpeg")))
+    told = f"note: data: {with_finished_run.data}, {count} images (named by PNEUMO_DATA)\n"
+    assert result.errors == told
+    assert invoke("--quiet", "train", "--preset", "quick", "--epochs", 2, "--json").errors == ""
+
+
+def test_training_takes_the_data_that_the_app_is_connected_to(with_finished_run: FinishedRun, invoke: Invoke) -> None:
+    connect(build_index(with_finished_run.data))
+    result = invoke("train", "--preset", "quick", "--epochs", 2)
+    assert result.errors.startswith(f"note: data: {with_finished_run.data}, ")
+    assert result.errors.endswith(" images (connected in the app)\n")
+    assert f"run_id: {with_finished_run.run_id}\n" in result.output
+    named = invoke(*train(with_finished_run))
+    assert named.errors.endswith(" images (named by --data)\n")
+    status = invoke("study", "--architecture", "baseline", "--preset", "quick", "--status")
+    assert status.errors.endswith(" images (connected in the app)\n")
+    # Without its folder, nothing is trained on other images.
+    write_json(datasets_root() / "connected.json", {"data_id": "0123456789ab"})
+    for command in (["train"], ["gan", "train"], ["study", "--architecture", "baseline"]):
+        assert_refused(invoke(*command), "data_id='0123456789ab'", "--data")
 
 
 def test_a_setting_file_is_trained_with(with_finished_run: FinishedRun, invoke: Invoke, tmp_path: Path) -> None:
@@ -384,6 +408,51 @@ def test_predict_answers_for_every_image_of_a_folder(
     plain = invoke("predict", "--run", with_finished_run.run_id, folder)
     assert plain.status == 0
     assert all(name in plain.output for name in answers)
+
+
+def test_predict_prints_a_line_for_each_of_many_images(
+    with_finished_run: FinishedRun, invoke: Invoke, tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    one = next((with_finished_run.data / "test").rglob("*.jpeg"))
+    for number in range(24):
+        shutil.copy(one, folder / f"{number:02d}.jpeg")
+    (folder / "99.png").touch()
+    command = ("predict", "--run", with_finished_run.run_id[:12], folder)
+    answers = invoke(*command, "--json").document["results"]
+    file = tmp_path / "answers.csv"
+    caption, header, *lines, note = invoke(*command, "--csv", file).output.splitlines()
+    assert caption.startswith(f"Answers of {with_finished_run.run_id}, as named: PNEUMONIA from a probability of ")
+    assert header.split() == ["image", "answer", "probability", "warning"]
+    assert "not a medical device" in note
+    assert len(lines) == len(answers) == 25
+    for line, answer in zip(lines, answers, strict=True):
+        cells = re.split(r"\s{2,}", line)
+        shown = [] if answer["probability"] is None else [probability_text(answer["probability"])]
+        assert cells[: 2 + len(shown)] == [answer["path"], answer["label"] or "refused", *shown]
+        assert line.endswith(answer["reason"])
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    assert [(row["path"], row["status"], row["reason"]) for row in rows] == [
+        (answer["path"], answer["status"], answer["reason"]) for answer in answers
+    ]
+    assert [float(row["probability"]) for row in rows[:-1]] == [answer["probability"] for answer in answers[:-1]]
+    assert rows[-1]["probability"] == ""
+
+
+def test_predict_s_csv_file_is_written_whole_or_not_at_all(
+    with_finished_run: FinishedRun, invoke: Invoke, tmp_path: Path
+) -> None:
+    image = next((with_finished_run.data / "test").rglob("*.jpeg"))
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path / "file" / "answers.csv", tmp_path):
+        assert_refused(invoke("predict", "--run", with_finished_run.run_id, image, "--csv", path), str(tmp_path))
+    assert (tmp_path / "file").read_text() == "mine"
+    old = tmp_path / "old.csv"
+    old.write_text("mine")
+    assert_refused(invoke("predict", "--run", with_finished_run.run_id, tmp_path / "gone", "--csv", old), "gone")
+    assert old.read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} <= {"file", "old.csv", "artifacts", "published", "keras"}
 
 
 def test_predict_refuses_paths_that_are_not_there(

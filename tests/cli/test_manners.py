@@ -69,8 +69,18 @@ def test_the_version(invoke: Invoke) -> None:
     assert invoke("--version").output == f"pneumo-study {__version__}\n"
 
 
-def test_completion_can_be_had(invoke: Invoke) -> None:
-    assert "--show-completion" in invoke("-h").output
+def as_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    command, env = [sys.executable, "-m", "pneumo_core", *arguments], {**os.environ, **environment}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=False)
+
+
+def test_a_shell_completes_the_program() -> None:
+    given = as_process("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout.decode()
+    assert "_PNEUMO_COMPLETE=complete_bash" in given
+    assert " _pneumo_completion pneumo" in given
+    asked = {"_PNEUMO_COMPLETE": "complete_bash", "COMP_WORDS": "pneumo runs re", "COMP_CWORD": "2"}
+    assert as_process(**asked).stdout.split() == [b"resume", b"refresh"]
+    assert os.access(ROOT / "pneumo", os.X_OK)
 
 
 def test_waiting_can_be_turned_on_and_off(invoke: Invoke) -> None:
@@ -147,13 +157,7 @@ def test_every_console_is_printed_to(monkeypatch: pytest.MonkeyPatch, invoke: In
 
 
 def test_a_process_with_another_encoding_ends_well() -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "pneumo_core", *PRINTING["compare"]],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
-        capture_output=True,
-        check=False,
-    )
+    result = as_process(*PRINTING["compare"], PYTHONIOENCODING="cp1252")
     assert (result.returncode, result.stderr) == (0, b"")
     assert b"B - A" in result.stdout
     assert "95 % interval" in result.stdout.decode("cp1252").replace("\N{NO-BREAK SPACE}", " ")
