@@ -2,9 +2,14 @@
 
 import sys
 from collections.abc import Iterator
+from textwrap import fill
+from typing import Final
 
 from pneumo_core.cli.terminal import say
 from pneumo_core.reporting.document import Table, numeric_columns
+
+_LONGEST_ID: Final = 24
+"""A word of up to so many characters is kept in one line, so that the id of a run can be copied."""
 
 
 def print_tables(*tables: Table) -> None:
@@ -33,14 +38,29 @@ def aligned(table: Table) -> Iterator[str]:
 
 
 def _print_ruled(table: Table) -> None:
+    """A ruled table; or, where words would be broken to fit it into the terminal, a paragraph for each row."""
     from rich import box  # noqa: PLC0415  It is loaded where there is a terminal.
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table as Ruled  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    ruled = Ruled(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, right in zip(table.columns, numeric_columns(table), strict=True):
-        ruled.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+    console = Console()
+    if _narrowest(table) > console.width:
+        for row in table.rows:
+            say(row[0])
+            cells = (f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=True) if cell)
+            say(fill("; ".join(cells), console.width, initial_indent="  ", subsequent_indent="  "))
+        return
+    ruled = Ruled(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for at, (name, right) in enumerate(zip(table.columns, numeric_columns(table), strict=True)):
+        whole = all(" " not in row[at] and len(row[at]) <= _LONGEST_ID for row in table.rows)
+        ruled.add_column(Text(name), justify="right" if right else "left", overflow="fold", no_wrap=whole)
     for row in table.rows:
         ruled.add_row(*map(Text, row))  # As texts: a path may hold what rich takes for markup.
-    Console().print(ruled)
+    console.print(ruled)
+
+
+def _narrowest(table: Table) -> int:
+    """Width of the table with every word of it whole, two spaces between columns."""
+    columns = zip(table.columns, *table.rows, strict=True)
+    return sum(2 + max(len(word) for cell in column for word in ("", *cell.split())) for column in columns)

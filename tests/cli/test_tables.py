@@ -31,6 +31,16 @@ def test_tables_are_plain_where_a_program_reads_them(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == "\n".join(["What there is", *aligned(TABLE), "A note.", "", "one", ""])
 
 
+def test_a_terminal_too_narrow_for_whole_words_is_given_paragraphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    print_tables(Table("runs", "", ("run", "state", "arm"), (("baseline-ecf6ed585dfd", "succeeded", "oversampled"),)))
+    assert screen.getvalue() == "baseline-ecf6ed585dfd\n  state succeeded; arm oversampled\n"
+
+
 @pytest.mark.parametrize(("encoding", "rule"), [("utf-8", "─"), ("ascii", "-")])
 def test_a_terminal_is_given_a_ruled_table_that_fits(monkeypatch: pytest.MonkeyPatch, encoding: str, rule: str) -> None:
     screen = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
@@ -40,6 +50,7 @@ def test_a_terminal_is_given_a_ruled_table_that_fits(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     print_tables(TABLE)
+    print_tables(Table("ids", "", ("run", "why"), (("baseline-ecf6ed585dfd", " ".join(40 * ["long"])),)))
     screen.flush()
     lines = screen.buffer.getvalue().decode(encoding)
     lines = re.sub(r"\x1b\[\d*m", "", lines).splitlines()
@@ -48,5 +59,5 @@ def test_a_terminal_is_given_a_ruled_table_that_fits(monkeypatch: pytest.MonkeyP
     words = " ".join(" ".join(lines).split())
     assert "What there is" in words
     assert "A note." in words
-    for cell in ("baseline-01", "1,318", "[bold]no", "terminal[/bold]"):
+    for cell in ("baseline-01", "baseline-ecf6ed585dfd", "1,318", "[bold]no", "terminal[/bold]"):
         assert cell in words

@@ -12,6 +12,7 @@ from pneumo_core.evaluation.significance import SeedDifference
 from pneumo_core.evaluation.wording import (
     NAMES,
     SCORES,
+    age,
     difference_parts,
     difference_text,
     duration,
@@ -26,6 +27,7 @@ from pneumo_core.evaluation.wording import (
     percent,
     percent_text,
     plain,
+    probability_text,
     score_text,
     spread_text,
     three_digits,
@@ -37,6 +39,18 @@ SHARE = Estimate(0.903, 0.865, 0.93, 318)
 SCORE = Estimate(0.9486, 0.9, 1.0, 1318)
 MISSING = NotApplicable("no image")
 MINUS = "\N{MINUS SIGN}"
+
+
+def test_an_age_is_in_days_from_two_on() -> None:
+    assert [age(seconds) for seconds in (-3, 45, 3600, 172_799, 172_800, 1e9)] == [
+        *("0 s", "45 s", "60 min", "48.0 h", "2 days", "11,574 days")
+    ]
+
+
+def test_a_probability_is_never_0_or_1() -> None:
+    assert [probability_text(one) for one in (0.0, 0.0009, 0.001, 0.9125, 0.999, 1.0)] == [
+        *("< 0.1 %", "< 0.1 %", "0.1 %", "91.2 %", "99.9 %", "> 99.9 %")
+    ]
 
 
 def test_every_figure_has_a_name() -> None:
