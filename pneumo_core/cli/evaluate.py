@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pneumo_core.cli.command import Data, Json, RunOrUsual, group, index_of, named, or_recommended
+from pneumo_core.cli.command import Json, RunOrUsual, group, index_of, named, or_recommended
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import note, print_result, progress_line, say
 from pneumo_core.evaluation.wording import probability_text, score_text
@@ -21,7 +21,10 @@ evaluate_app = group("")
 def evaluate(
     run: RunOrUsual = None,
     split: Annotated[Split, typer.Option(help="Part of the data set.")] = Split.TEST,
-    data: Data = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Other images to predict and evaluate; default: stored predictions."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Evaluate a finished run from its stored predictions.
