@@ -51,8 +51,12 @@ def check_number(name: str, low: float, high: float, what: str) -> None:
         except ValueError:
             is_there = False
         if not is_there:
-            _ignored(name, what, requested, f"It goes from {low:,g} to {high:,g}.")
+            _ignored(name, what, requested, f"It goes from {_limit(low)} to {_limit(high)}.")
             return
+
+
+def _limit(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,g}"
 
 
 def _ignored(name: str, what: str, requested: str, there: str) -> None:

@@ -28,6 +28,9 @@ SIDE_A = MODEL
 SIDE_B = "#DB2777"
 """The two sides of a comparison, the second always dashed too: neither is a class's color, and both read on either theme."""
 
+ON_TEST = "#D97706"
+"""Figures of a run whose epoch was selected on the test images."""
+
 RIGHT, WRONG = "#15803D", "#DC2626"
 """Calls that are right and wrong."""
 

@@ -222,7 +222,7 @@ def _no_such_run(requested: str, everything: Sequence[RunView], count: int, *, w
         why = "It is published without its model and cannot predict. "
     elif view is not None:
         why = f"Its state is '{view.state.value}'; Train shows it. "
-    what = "classifier with its model" if with_model else "finished classifier"
+    what = "classifier that can predict" if with_model else "finished classifier"
     there = f"{why}There {'is one' if count == 1 else f'are {count}' if count else 'is none'} to choose from."
     bad_link(what, requested, there, button="Open the usual one", names=["run"])
 

@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 import plotly.graph_objects as go
 
-from pages.ui.charts import MODEL, REFERENCE, SIDE_B, laid_out
+from pages.ui.charts import MODEL, ON_TEST, REFERENCE, SIDE_B, laid_out
 from pneumo_core.config.classifier import Balance
 from pneumo_core.config.naming import ARMS
 from pneumo_core.records import Estimate
@@ -20,7 +20,7 @@ _LOOKS: Final[dict[str, tuple[str, str]]] = {
     f"{story.REPORT}, {_GENERATED}": (SIDE_B, "diamond-open"),
     f"ours, {_ORIGINAL}": (MODEL, "circle"),
     f"ours, {_GENERATED}": (SIDE_B, "square"),
-    story.PICKED_ON_TEST: (SIDE_B, "square"),
+    story.PICKED_ON_TEST: (ON_TEST, "square"),
     story.HELD_OUT: (MODEL, "circle"),
     story.VALIDATION: (REFERENCE, "circle-open"),
     story.TEST: (MODEL, "circle"),

@@ -80,10 +80,11 @@ def _show_live() -> None:
 
 
 def _link(item: RunView) -> None:
+    st.caption(plain(run_name(item)))  # A link's label would be cut off where a name wraps.
     if item.is_gan:
-        gan_link(item, run_name(item))
+        gan_link(item, "Open it")
     else:
-        st.page_link("pages/train.py", label=run_name(item), query_params={"run": item.run_id})
+        st.page_link("pages/train.py", label="Open it", query_params={"run": item.run_id})
 
 
 @st.dialog("About Pneumo Study", width="large")

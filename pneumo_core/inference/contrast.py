@@ -1,9 +1,9 @@
 """In what two sides of a comparison were made differently, and how much of that is compared.
 
 The rule. What is compared is the network, the preset or the balancing arm, whichever is the only one of them to differ: a
-preset with all that it sets, a network with all that the preset sets for it, an arm with its DCGAN and the share of the gap
-that it closes. Every other difference is a further one: a setting that departs from its preset, the patients held out for
-validation, the data set. Where several of the three differ, none explains the result alone, and all are further ones. The
+network with all that the preset sets for it, an arm with its DCGAN and the share of the gap that it closes. Every other
+difference is a further one: each setting that two presets set differently or that departs from its preset, the patients held
+out for validation, the data set. Where several of the three differ, none explains the result alone, and all are further. The
 seeds of the trainings never count; what they do is in the spread over runs. A split of the patients that each run draws with
 its own seed belongs to the seed between runs of the same settings, and counts elsewhere. That the runs of one side alone were
 selected on test images is always said: it is part of a preset, but makes the figures of that side optimistic.
@@ -20,6 +20,7 @@ from pneumo_core.evaluation.comparison import Contrast, SettingDifference
 from pneumo_core.runs.submission import RunData
 
 ARM: Final = "balancing arm"
+PRESET: Final = "preset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _main(a: TrainConfig, b: TrainConfig) -> Iterator[SettingDifference]:
     if a.architecture is not b.architecture:
         yield SettingDifference("network", NETWORKS[a.architecture], NETWORKS[b.architecture])
     if a.preset is not b.preset:
-        yield SettingDifference("preset", a.preset.value, b.preset.value)
+        yield SettingDifference(PRESET, a.preset.value, b.preset.value)
     if (a.balance, a.gap_percent, a.gan_run) != (b.balance, b.gap_percent, b.gan_run):
         both_gan = a.balance is b.balance is Balance.GAN and a.gan_run != b.gan_run
         of_a, of_b = (f"{arm_name(one)}{f' of {one.gan_run}' if both_gan else ''}" for one in (a, b))
@@ -88,13 +89,13 @@ def _data(a: Made, b: Made) -> Iterator[SettingDifference]:
 
 
 def _settings(a: TrainConfig, b: TrainConfig) -> Iterator[SettingDifference]:
-    """Settings that differ, but for those that both have from their presets."""
+    """Settings that differ, but for those that both have from one preset, for other networks."""
     usual_a, usual_b = (preset_config(one.architecture, one.preset) for one in (a, b))
     for name, label in SETTINGS.items():
         of_a, of_b = getattr(a, name), getattr(b, name)
-        from_presets = of_a == getattr(usual_a, name) and of_b == getattr(usual_b, name)
+        from_preset = a.preset is b.preset and of_a == getattr(usual_a, name) and of_b == getattr(usual_b, name)
         unused = name == "val_fraction" and Validation.PATIENTS not in (a.validation, b.validation)
-        if of_a == of_b or from_presets or unused:
+        if of_a == of_b or from_preset or unused:
             continue
         texts = named_text(name, of_a), named_text(name, of_b)
         if texts[0] != texts[1]:
@@ -142,6 +143,10 @@ def _warning(compared: str, further: Sequence[SettingDifference], *, several: bo
     if not further:
         return ""
     listed = "; ".join(f"{one.name} (A {one.a}, B {one.b})" for one in further)
+    if compared == PRESET:
+        return (
+            f"The presets of A and B differ in several settings: {listed}. The difference may come from any of these."
+        )
     if compared:
         return f"A and B differ in more than the {compared}: {listed}. The difference may come from any of these."
     if several:

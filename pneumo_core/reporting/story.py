@@ -90,7 +90,11 @@ def reproduction(findings: Findings) -> Card | NotApplicable:
             title += " where the epoch is picked on test images"
             networks = {arm.architecture for arm in held_out}
             values = " and ".join(_reported(arm) for arm in repeated if arm.architecture in networks)
-            reach = f"Outside our intervals with held-out patients: {values}."
+            ours = [value_text(Metric.ACCURACY, arm.figures[Metric.ACCURACY]) for arm in held_out]
+            reach = (
+                f"With the epoch picked on held-out patients ours is {' and '.join(ours)}; the report's {values} "
+                f"{'is' if len(networks) == 1 else 'are'} outside the intervals of these."
+            )
     marks: list[Mark] = []
     for arm in repeated:
         row = NETWORKS[arm.architecture]
@@ -156,7 +160,7 @@ def transfer(findings: Findings, recommended: str | None) -> Card | NotApplicabl
         title = "A threshold from ordinary validation fails on healthy test children"
     marks: list[Mark] = []
     for one in known:
-        row = f"{NETWORKS[one.architecture]}, seed {one.seed}"
+        row = f"{NETWORKS[one.architecture]}, {'recommended' if one.run_id == recommended else f'seed {one.seed}'}"
         pairs = ((VALIDATION, one.val), (TEST, one.test))
         marks += [Mark(row, series, found) for series, found in pairs if isinstance(found, Estimate)]
     first = known[0]

@@ -39,7 +39,6 @@ def further(a: Made, b: Made) -> list[tuple[str, str, str]]:
         (made(**GAN), made(balance=Balance.GAN, gan_run="dcgan-" + "b" * 12), "balancing arm"),
         (made(0, 1, 2), made(0, 1, 2, architecture=Architecture.VGG16), "network"),
         (made(preset=Preset.QUICK), made(preset=Preset.QUICK, architecture=Architecture.VGG16), "network"),
-        (made(), made(preset=Preset.QUICK), "preset"),
         (made(0), made(1), ""),
         (made(0, 1), made(2, 3, 4), ""),
     ],
@@ -79,13 +78,26 @@ def test_every_other_setting_is_told_with_both_values(changes: dict[str, object]
     )
 
 
-def test_between_presets_and_networks_a_setting_counts_where_it_departs_from_either() -> None:
-    assert further(made(), made(preset=Preset.QUICK, epochs=3)) == [("epochs", "20", "3")]
+def test_what_two_presets_set_differently_is_named() -> None:
+    sizes = [("validation share", "15 %", "20 %"), ("most images per split", "all", "600")]
+    assert further(made(), made(preset=Preset.QUICK)) == [("epochs", "20", "6"), *sizes]
+    assert further(made(), made(preset=Preset.QUICK, epochs=3)) == [("epochs", "20", "3"), *sizes]
+    assert further(made(epochs=6), made(preset=Preset.QUICK)) == sizes
+    found = contrast(made(), made(preset=Preset.QUICK))
+    assert found.compared == "preset"
+    assert found.warning == (
+        "The presets of A and B differ in several settings: epochs (A 20, B 6); validation share (A 15 %, B 20 %); most images "
+        "per split (A all, B 600). The difference may come from any of these."
+    )
+    several = further(made(), made(preset=Preset.QUICK, balance=Balance.OVERSAMPLE))
+    assert [name for name, _, _ in several][:2] == ["preset", "balancing arm"]
+    assert several[2:] == [("epochs", "20", "6"), *sizes]
+
+
+def test_between_networks_a_setting_counts_where_it_departs_from_the_preset() -> None:
     assert further(made(), made(architecture=Architecture.VGG16, fine_tune=FineTuneConfig(5))) == [
         ("fine-tuning", "none", "5 epochs at 1e-05")
     ]
-    # Equal values are none, whether they depart or not.
-    assert further(made(epochs=6), made(preset=Preset.QUICK)) == []
 
 
 @pytest.mark.parametrize("a_selects", [True, False])
@@ -96,10 +108,9 @@ def test_that_one_side_alone_was_selected_on_test_is_said_in_the_warning(a_selec
     sentence = (
         f"Only {letter} was selected on the test images: its figures on them are optimistic, the other side's are not."
     )
-    assert contrast(a, b) == Contrast("preset", (), sentence)
-    longer = contrast(a, replace(b, data=RunData("1" * 12, "/nowhere"))).warning
-    assert longer.startswith("A and B differ in more than the preset: data")
-    assert longer.endswith(f" {sentence}")
+    found = contrast(a, b)
+    assert found.compared == "preset"
+    assert found.warning.endswith(f" {sentence}")
     assert contrast(on_test, made(preset=Preset.REPORT, balance=Balance.OVERSAMPLE)).warning == ""
 
 

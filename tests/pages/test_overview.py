@@ -1,5 +1,6 @@
 """Overview: the study's findings from the published evidence, runs by group, and its states without them."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -103,8 +104,12 @@ def test_seeds_are_folded_to_their_mean_least_and_greatest(no_published: Path) -
     assert len(table) == 2
     row = table[table["runs"].str.startswith("3 seeds")].iloc[0]
     assert row["accuracy on test"] == (
-        f"mean {percent(sum(values) / 3)} (seeds from {100 * min(values):.1f} to {100 * max(values):.1f})"
+        f"mean {percent(sum(values) / 3)} (seeds from {100 * min(values):.1f} to {100 * max(values):.1f})*"
     )
+    # A click opens them: several on Compare, one on Evaluate.
+    assert f"](compare?a={','.join(runs)})" in row.name
+    (other,) = (name for name in table.index if name != row.name)
+    assert re.search(r"\]\(evaluate\?run=baseline-[0-9a-f]{12}\) ", other)
     assert "interval" not in row["accuracy on test"]
     assert min(values) != max(values)
     assert row["runs"].endswith("epoch chosen on test")

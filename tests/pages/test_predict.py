@@ -200,7 +200,7 @@ def test_an_unknown_run_is_answered_with_what_is_there(
     assert repr(run) in texts(page)
     assert "There is one to choose from" in texts(page)
     assert not page.metric
-    page.button(key="instead of classifier with its model").click()
+    page.button(key="instead of classifier that can predict").click()
     page.run()
     assert page.selectbox[0].value == with_finished_run.run_id
     assert page.metric

@@ -29,7 +29,10 @@ def curves_panel(comparison: Comparison) -> None:
     """Every curve of both sides, each with its table."""
     here = where(comparison)
     st.caption(f"A is solid, B dashed. A: {comparison.a.name}. B: {comparison.b.name}.")
-    words = "Values to the right of 0 are higher for B. A bar that crosses 0 shows no difference."
+    words = (
+        "Values to the right of 0 are higher for B. A bar that crosses 0 shows no difference; one that does not shows one only "
+        "if the tests under 'Figures' agree."
+    )
     chart(
         forest(comparison),
         forest_points(comparison),

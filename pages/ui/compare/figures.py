@@ -77,7 +77,7 @@ def _tile(comparison: Comparison, finding: Finding) -> None:
         help=f"B minus A{', in percentage points' if unit else ''}, with the 95 % interval over patients and one p value: "
         f"{finding.test}. {TERMS[metric]}",
     )
-    lines = [f"**{'Difference' if finding.claimed else 'No difference'} shown**, {p_text(finding.p)}"]
+    lines = [f"**{'Difference' if finding.claimed else 'No difference'} shown**, {p_text(finding.p)} ({finding.test})"]
     if not interval:
         lines = ["Not applicable"]
     else:

@@ -126,7 +126,7 @@ def _show_findings(index: DataIndex, findings: Sequence[Finding]) -> None:
     shared = shared_patients(index.table)
     if not shared.patients and shared.of_patients:
         said.append(f":green-badge[:material/check: fine] {shared_by_prefix(shared)}")
-    if not severe:
+    if all(finding.severity is Severity.NOTE for finding in findings):
         said.append(":green-badge[:material/check: fine] Nothing found that makes figures misleading.")
     st.markdown("\n".join(f"- {words}" for words in said))
 

@@ -35,6 +35,7 @@ class Row:
         run_ids: Its runs.
         about: Number of runs, n of the figures, and what the epoch was chosen on.
         figures: Figures on test of each run.
+        is_optimistic: Whether their epochs were chosen on test.
     """
 
     network: str
@@ -43,6 +44,7 @@ class Row:
     run_ids: tuple[str, ...]
     about: str
     figures: dict[Metric, list[Estimate | NotApplicable]]
+    is_optimistic: bool = False
 
 
 def show_runs() -> None:
@@ -85,8 +87,8 @@ def _show_rows(known: Sequence[RunView], classifiers: Sequence[RunView]) -> None
         st.table(_frame(own), alt=f"Runs of the {network}, an arm a row")
     st.caption(
         "On test, at each run's own threshold. One run has its 95 % interval, clustered by patient. Several runs have their "
-        "mean and the range from the lowest to the highest seed, which is no interval. Figures whose epoch was "
-        "chosen on test are optimistic."
+        "mean and the range from the lowest to the highest seed, which is no interval. Figures with * are optimistic: their "
+        "epoch was chosen on test."
     )
     names = {row.run_ids: f"{row.network} · {row.name}" for row in rows}
     chosen = st.selectbox(
@@ -103,11 +105,21 @@ def _show_rows(known: Sequence[RunView], classifiers: Sequence[RunView]) -> None
 
 def _frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Rows as they are read; a state stands beside the name in its color."""
-    names = [f"{plain(row.name)} :{STATE_OPTIONS[row.state]}-badge[{row.state}]" for row in rows]
+    names = [f"[{plain(row.name)}]({_address(row)}) :{STATE_OPTIONS[row.state]}-badge[{row.state}]" for row in rows]
     columns = {"runs": [row.about for row in rows]}
     for metric in _FIGURES:
-        columns[f"{metric_name(metric)} on test"] = [plain(cell(metric, row.figures.get(metric, []))) for row in rows]
+        columns[f"{metric_name(metric)} on test"] = [
+            plain(cell(metric, row.figures.get(metric, [])) + ("*" if row.is_optimistic and row.figures else ""))
+            for row in rows
+        ]
     return pd.DataFrame(columns, index=names)
+
+
+def _address(row: Row) -> str:
+    """Where the runs of a row are shown: one on Evaluate, or on Train if it has no figures, several on Compare."""
+    if len(row.run_ids) > 1:
+        return f"compare?a={','.join(row.run_ids)}"
+    return f"{'evaluate' if row.figures else 'train'}?run={row.run_ids[0]}"
 
 
 def metric_name(metric: Metric) -> str:
@@ -135,7 +147,8 @@ def _group_row(group: Group, first: RunView) -> Row:
         state = DAMAGED
     except KeyError:
         pass  # Without test figures.
-    return Row(network, group.name.removeprefix(f"{network} · "), state, group.run_ids, f"{about}, {chosen}", figures)
+    name = group.name.removeprefix(f"{network} · ")
+    return Row(network, name, state, group.run_ids, f"{about}, {chosen}", figures, group.selected_on_test)
 
 
 def _lone_row(view: RunView) -> Row:
