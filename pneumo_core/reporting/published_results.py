@@ -5,8 +5,8 @@ from typing import Final
 
 from pneumo_core.evaluation.claims import check_claim
 from pneumo_core.evaluation.comparison import Comparison, Side
-from pneumo_core.evaluation.wording import percent_text
-from pneumo_core.records import Label, Metric, NotApplicable, Split
+from pneumo_core.evaluation.wording import percent_text, score_text
+from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS, PUBLISHED, PublishedResult
 from pneumo_core.reporting.document import Block, Bullets, Data, Heading, Table
 
@@ -28,7 +28,7 @@ def published_blocks(comparison: Comparison, is_phantom: tuple[bool, bool]) -> t
 
 
 def published_table(ours: Sequence[tuple[str, Side, bool]], split: Split) -> Table:
-    """Published results beside ours, in percent, each with its comparability and what it was selected on.
+    """Published results beside ours, in percent but for AUROC, each with its comparability and what it was selected on.
 
     Args:
         ours: Name, figures, and whether its images are phantoms, of each of ours.
@@ -38,7 +38,7 @@ def published_table(ours: Sequence[tuple[str, Side, bool]], split: Split) -> Tab
     columns = ("source", "model", "accuracy", "sensitivity", "specificity", "AUROC")
     return Table(
         "published",
-        f"Published results, in percent; official: on the {OFFICIAL_IMAGES} official test images",
+        f"Published results, in percent, AUROC from 0 to 1; official: on the {OFFICIAL_IMAGES} official test images",
         (*columns, "comparable", "selected on", "note"),
         tuple((*row[:6], row[7], row[9], f"{row[10]} {row[11]}".strip()) for row in rows),
         data=Data((*columns, "n", "comparable", "accuracy is", "selected on", "note", "link"), rows),
@@ -46,8 +46,7 @@ def published_table(ours: Sequence[tuple[str, Side, bool]], split: Split) -> Tab
 
 
 def _ours(name: str, side: Side, is_phantom: bool, split: Split) -> tuple[str, ...]:
-    figures = (side.figures[metric] for metric in _METRICS)
-    shown = ("n/a" if isinstance(one, NotApplicable) else percent_text(one).replace(" %", "") for one in figures)
+    shown = (_shown(metric, side.figures[metric]) for metric in _METRICS)
     if is_phantom:
         comparable = "no: phantoms"
     elif split is not Split.TEST:
@@ -61,9 +60,19 @@ def _ours(name: str, side: Side, is_phantom: bool, split: Split) -> tuple[str, .
     return (name, side.name, *shown, f"{side.n:,}", comparable, "", selected, note, "")
 
 
+def _shown(metric: Metric, found: Estimate | NotApplicable) -> str:
+    if isinstance(found, NotApplicable):
+        return "n/a"
+    return score_text(found) if metric is Metric.AUROC else percent_text(found).replace(" %", "")
+
+
 def _theirs(result: PublishedResult) -> tuple[str, ...]:
-    values = (getattr(result, metric) for metric in _METRICS)
-    shown = ["" if value is None else f"{value:.{result.decimals}f}" for value in values]
+    shown = []
+    for metric in _METRICS:
+        value = getattr(result, metric)
+        # They give AUROC in percent, we as a fraction.
+        scale, decimals = (100, result.decimals + 2) if metric is Metric.AUROC else (1, result.decimals)
+        shown.append("" if value is None else f"{value / scale:.{decimals}f}")
     found = check_claim(n=OFFICIAL_IMAGES, accuracy=f"{shown[0]} %").multiples[0]
     share = f"{found.nearest} / {OFFICIAL_IMAGES}" if found.fits else f"not k / {OFFICIAL_IMAGES}"
     of = (str(OFFICIAL_IMAGES), "official", share) if result.comparable else ("", "no", "")

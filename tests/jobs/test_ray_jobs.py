@@ -24,6 +24,7 @@ from pneumo_core.config.classifier import Preset, TrainConfig
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.errors import ConfigError, RunError
+from pneumo_core.evaluation.wording import duration
 from pneumo_core.jobs import ray_jobs
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.runs import Executor
@@ -401,7 +402,7 @@ def test_an_address_that_never_answers(
     monkeypatch.setattr(ray_jobs, "_TIMEOUT_S", {"GET": (PATIENCE_S, BRIEFLY_S)})
     with pytest.raises(RunError, match="Ray must answer") as caught:
         jobs.submit(small(1), index, executor=Executor.RAY)
-    assert_one_line(caught.value, dashboard.url, f"within {PATIENCE_S:.0f} s", "ReadTimeout")
+    assert_one_line(caught.value, dashboard.url, f"within {duration(PATIENCE_S + BRIEFLY_S)}", "ReadTimeout")
     assert_nothing_left(tmp_path)
 
 

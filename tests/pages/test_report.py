@@ -80,7 +80,7 @@ def test_published_results_say_what_each_was_selected_on() -> None:
     medvit = theirs.iloc[first : first + 4]
     assert medvit["accuracy"].tolist() == ["95.1", "96.5", "96.9", "97.3"]
     assert set(medvit["selected on"]) == {"test"}
-    assert "sensitivity 93.2; specificity 90.1; AUROC 96.8" in theirs["other figures"].iloc[0]
+    assert "sensitivity 93.2; specificity 90.1; AUROC 0.968" in theirs["other figures"].iloc[0]
     (said_once,) = [caption.value for caption in page.caption if caption.value.startswith("1. ")]
     notes = said_once.replace("\\", "").split("  \n")
     assert [note.partition(".")[0] for note in notes] == [str(place) for place in range(1, len(notes) + 1)]

@@ -59,12 +59,14 @@ def test_published_results_stand_beside_both_sides(one_run: Compared) -> None:
     assert [row[6] for row in rows[:2]] == ["no: 60 images, not 624"] * 2
     assert [row[6] for row in rows[2:]] == ["official" if one.comparable else "no" for one in PUBLISHED]
     for row, side in zip(rows, (one_run.comparison.a, one_run.comparison.b), strict=False):
-        found = [side.figures[Metric(name)] for name in ("accuracy", "sensitivity", "specificity", "auroc")]
+        found = [side.figures[Metric(name)] for name in ("accuracy", "sensitivity", "specificity")]
         shown = [f"{100 * one.value:.1f} ({100 * one.low:.1f} to {100 * one.high:.1f})" for one in found]
+        auroc = side.figures[Metric.AUROC]
+        shown.append(f"{auroc.value:.3f} ({auroc.low:.3f} to {auroc.high:.3f})")
         assert len(set(shown)) == 4
         assert row[1:6] == (side.name, *shown)
     kermany = next(row for row in rows if "Kermany" in row[0])
-    assert kermany[2:7] == ("92.8", "93.2", "90.1", "96.8", "official")
+    assert kermany[2:7] == ("92.8", "93.2", "90.1", "0.968", "official")
     told = [item for block in document.blocks if isinstance(block, Bullets) for item in block.items]
     assert any(FINDINGS[0].url in item for item in told)
 
