@@ -28,6 +28,9 @@ _LOOKS: Final[dict[str, tuple[str, str]]] = {
 }
 """Color and symbol of each series: never the color alone."""
 
+_SHORT: Final = 20
+"""Most characters of a row's name that stand in one line on a card."""
+
 
 def forest_figure(marks: Sequence[Mark], *, title: str, zero: bool = False, compact: bool = False) -> go.Figure:
     """Estimates with their intervals, a line for each row and, inside it, one for each series.
@@ -63,7 +66,8 @@ def forest_figure(marks: Sequence[Mark], *, title: str, zero: bool = False, comp
         )
     if zero:
         figure.add_vline(x=0, line={"dash": "dot", "color": REFERENCE})
-    names = rows if compact else [row.replace(", ", "<br>") for row in rows]
+    # On a card a line each leaves no room to the name's second part; a long one would leave none to the chart.
+    names = [row if compact and len(row) <= _SHORT else row.replace(", ", "<br>") for row in rows]
     figure.update_yaxes(
         tickvals=list(range(len(rows))), ticktext=names, range=[len(rows) - 0.5, -0.5], showgrid=False, zeroline=False
     )
