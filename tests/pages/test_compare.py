@@ -127,7 +127,7 @@ def test_every_number_of_the_headline_is_the_comparison_s() -> None:
         (finding,) = [one for one in expected.verdict.findings if one.metric is metric]
         assert (
             shown_or_not.strip()
-            == f"**{'Difference' if finding.claimed else 'No difference'} shown**, {p_text(finding.p)}"
+            == f"**{'Difference' if finding.claimed else 'No difference'} shown**, {p_text(finding.p)} ({finding.test})"
         )
         assert numbers(interval)[:2] == [round(scale * end, digits) for end in (difference.low, difference.high)]
         for line, side in ((of_a, expected.a), (of_b, expected.b)):
