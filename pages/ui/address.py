@@ -39,7 +39,9 @@ def check_words(name: str, options: Iterable[object], what: str) -> None:
     known = [str(option) for option in options]
     for requested in st.query_params.get_all(name):
         if requested and {requested, requested.lower()}.isdisjoint(known):
-            _ignored(name, what, requested, f"There is {', '.join(known[:-1])} or {known[-1]}.")
+            _ignored(
+                name, what, requested, f"There is {' or '.join(filter(None, (', '.join(known[:-1]), known[-1])))}."
+            )
             return
 
 

@@ -86,6 +86,11 @@ def test_what_is_not_there_is_answered_in_one_way(number: int) -> None:
         assert not at.exception
 
 
+def test_limits_of_a_number_are_written_out() -> None:
+    (answer,) = answers(opened("gan", **NEW_SAMPLES, sample_seed="1e999"))
+    assert "It goes from 0 to 2,147,483,647." in answer
+
+
 @pytest.mark.usefixtures("connected")
 @pytest.mark.parametrize("page", TITLES)
 def test_what_no_page_reads_is_ignored(page: str) -> None:
