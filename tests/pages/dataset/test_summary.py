@@ -71,6 +71,9 @@ def test_the_page_counts_shared_patients_as_the_model_card_does(index: DataIndex
     assert (shared.patients, shared.pooled) == (0, 1)
     assert shared_by_prefix(shared) in texts(page(), "markdown")
     assert shared_without_prefix(shared) in texts(page(), "markdown")
+    # Beside a caution nothing is called fine in general.
+    assert Severity.CAUTION in {finding.severity for finding in audit(build_index(tmp_path / "apart"))}
+    assert "Nothing found" not in texts(page(), "markdown")
 
 
 def test_files_that_were_left_out_are_listed_with_reasons(index: DataIndex) -> None:
