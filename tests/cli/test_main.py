@@ -33,6 +33,7 @@ from pneumo_core.data.source import connect
 from pneumo_core.evaluation.report import report_from_dict
 from pneumo_core.evaluation.wording import estimate_text, probability_text
 from pneumo_core.inference.evidence import read_report
+from pneumo_core.inference.heatmap import described, read_scale
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.records import Metric, Split
 from pneumo_core.reporting import evaluation_tables
@@ -402,7 +403,7 @@ def test_predict_answers_for_every_image_of_a_folder(
             assert bool(answer["reason"]) == (answer["status"] == "warned")
             assert answer["label"] == ("PNEUMONIA" if answer["probability"] >= threshold else "NORMAL")
             assert Path(answer["heatmap"]).is_file()
-            assert "the 95th percentile of the strongest spot over" in answer["heatmap_scale"]
+            assert answer["heatmap_scale"] == described(read_scale(RunDirectory(with_finished_run.path)))
             assert answer["threshold"] == threshold
 
     plain = invoke("predict", "--run", with_finished_run.run_id, folder)

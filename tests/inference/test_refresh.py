@@ -12,14 +12,14 @@ from pneumo_core.evaluation import calibration, report
 from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.distribution import load_distribution
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
-from pneumo_core.inference.heatmap import NO_PATIENTS, HeatScale, read_scale
+from pneumo_core.inference.heatmap import NO_PATIENTS, read_scale
 from pneumo_core.inference.refresh import line, refresh
 from pneumo_core.records import NotApplicable
 from pneumo_core.runs.files import write_json
-from pneumo_core.runs.store import RunDirectory, datasets_root, read_manifest, verified_file, write_manifest
+from pneumo_core.runs.store import RunDirectory, datasets_root, read_manifest, verified_file
 from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line
-from tests.made_runs import made_predictions, made_run
+from tests.made_runs import made_predictions, made_run, vouch_for
 
 FACTS = ("report.json", "calibration.json", "heatmap.json", "distribution.npz")
 
@@ -29,18 +29,13 @@ def run(with_finished_run: FinishedRun) -> RunDirectory:
     return RunDirectory(with_finished_run.path)
 
 
-def vouched_for(run: RunDirectory) -> None:
-    """Write the manifest anew, of the files that are there."""
-    write_manifest(run, {name: value for name, value in read_manifest(run).items() if name != "files"})
-
-
 def made_older(run: RunDirectory) -> dict[str, bytes]:
     """A run of a first version: an older report, no calibration, scale or distribution. Returns what they were."""
     before = {name: (run.path / name).read_bytes() for name in FACTS}
     write_json(run.report, {"schema": report.SCHEMA - 1, "splits": {}, "fields": "of another time"})
     for name in FACTS[1:]:
         (run.path / name).unlink()
-    vouched_for(run)
+    vouch_for(run)
     return before
 
 
@@ -85,7 +80,7 @@ def test_a_calibration_of_an_older_schema_is_read_and_made_anew(
 ) -> None:
     stored = read_calibration(run)
     write_json(run.calibration, {"schema": calibration.SCHEMA, "fields": "of another time"})
-    vouched_for(run)
+    vouch_for(run)
     monkeypatch.setattr(calibration, "SCHEMA", calibration.SCHEMA + 1)
     monkeypatch.setattr("pneumo_core.inference.refresh._SCHEMAS", {"calibration.json": calibration.SCHEMA})
     assert read_calibration(run) == stored
@@ -110,7 +105,7 @@ def test_a_run_that_selected_on_test_has_no_scale_and_needs_no_image_for_that(no
     run = made_run(made_predictions(splits=("test",)), preset=Preset.REPORT)
     run.model.write_bytes(b"not opened")
     run.distribution.write_bytes(b"not opened")
-    vouched_for(run)
+    vouch_for(run)
     result = refresh(run)
     assert (result.made, result.current) == (("calibration.json", "heatmap.json"), ("report.json", "distribution.npz"))
     assert read_scale(run) == NO_PATIENTS
@@ -125,7 +120,7 @@ class TestPublished:
         shutil.move(run.path, target.path)
         for name in ("model.onnx", "weights.weights.h5", "trained.json", "run.lock", "submit.lock", "status.json"):
             (target.path / name).unlink()
-        vouched_for(target)
+        vouch_for(target)
         return target
 
     def test_evidence_gets_its_figures(self, published: RunDirectory) -> None:
@@ -212,8 +207,8 @@ def test_killed_before_any_rename_the_run_reads_as_whole_and_the_next_refresh_en
                 ended = None
         assert (read_report(run), read_calibration(run)) == expected
         assert read_predictions(run) is not None
-        has_scale = isinstance(found := read_scale(run), HeatScale)
-        assert not has_scale or found == scale
+        has_scale = run.heatmap_scale.name in read_manifest(run)["files"]
+        assert not has_scale or read_scale(run) == scale
         if ended is not None:
             break
         again = refresh(run)

@@ -21,6 +21,7 @@ from pneumo_core.runs import store
 from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
 from tests.conftest import FinishedRun
+from tests.made_runs import make_maps_positive
 from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -90,6 +91,7 @@ def test_each_image_is_in_the_cell_that_its_calls_say() -> None:
 
 
 def test_images_are_shown_with_the_heat_maps_there_are(with_finished_run: FinishedRun) -> None:
+    make_maps_positive(RunDirectory(with_finished_run.path))
     other = second_run(with_finished_run)
     page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
     assert not page.exception

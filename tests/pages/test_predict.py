@@ -22,8 +22,9 @@ from pneumo_core.inference.heatmap import described, read_scale
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reporting.evaluation_tables import rates_on_test
 from pneumo_core.runs.files import write_json
-from pneumo_core.runs.store import RunDirectory, read_manifest, write_manifest
+from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import classifier_config
+from tests.made_runs import make_maps_positive, vouch_for
 from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -55,6 +56,7 @@ def test_without_a_model_it_says_what_to_do(no_published: Path) -> None:
 
 def test_a_sample_gets_an_answer_at_the_operating_point(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
+    make_maps_positive(RunDirectory(with_finished_run.path))
     page = opened(run=with_finished_run.run_id)
     assert not page.exception
     answer = page.metric[0]
@@ -79,7 +81,7 @@ def test_a_run_without_test_figures_says_so(with_finished_run, monkeypatch: pyte
     table[table["split"] == "val"].to_parquet(run.predictions, index=False)
     report = evaluated(run.run_id, classifier_config(run), table[table["split"] == "val"])
     write_json(run.report, report_to_dict(report))
-    write_manifest(run, {name: value for name, value in read_manifest(run).items() if name != "files"})
+    vouch_for(run)
     page = opened(run=run.run_id)
     assert not page.exception
     assert "At it, this run has no test figures." in texts(page)
@@ -91,8 +93,9 @@ def test_a_run_from_before_the_scale_is_drawn_on_its_own_and_says_so(
 ) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     run = RunDirectory(with_finished_run.path)
+    make_maps_positive(run)
     run.heatmap_scale.unlink()
-    write_manifest(run, {name: value for name, value in read_manifest(run).items() if name != "files"})
+    vouch_for(run)
     page = opened(run=run.run_id)
     assert not page.exception
     assert f"{described(read_scale(run))}. A weak map therefore looks as strong as a strong one." in texts(page)
@@ -101,7 +104,7 @@ def test_a_run_from_before_the_scale_is_drawn_on_its_own_and_says_so(
 
 def recalibrated(run: RunDirectory, calibration: Calibration | NotApplicable) -> None:
     write_json(run.calibration, calibration_to_dict(calibration))
-    write_manifest(run, {name: value for name, value in read_manifest(run).items() if name != "files"})
+    vouch_for(run)
 
 
 def test_the_calibrated_probability_comes_first(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
