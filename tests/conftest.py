@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -139,11 +140,21 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 
 @pytest.fixture(scope="session")
-def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few phantoms in the Kaggle layout; never change them, they are everyone's."""
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A few phantoms in the Kaggle layout; never change them, they are everyone's.
+
+    A test process decodes each once: hundreds of tests index them, each under artifacts that remember nothing.
+    """
+    from pneumo_core.data import index
     from pneumo_core.data.phantom import write_phantoms
 
-    return made_once(tmp_path_factory, "tiny", lambda folder: write_phantoms(folder, seed=7, count=PHANTOMS))
+    folder = made_once(
+        tmp_path_factory, "tiny", lambda folder: write_phantoms(folder, seed=7, count=PHANTOMS)
+    ).resolve()
+    real, known = index._inspect, cache(index._inspect)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "_inspect", lambda root, *item: (known if root == folder else real)(root, *item))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 def opened(**query: str) -> AppTest:
     page = app_test(ROOT / "app.py")
-    page.run()
     page.query_params.update({"source": "Sample from the data set", **query})
     return page.switch_page("pages/predict.py").run()
 
