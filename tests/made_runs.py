@@ -22,7 +22,7 @@ from pneumo_core.runs.status import append_event
 from pneumo_core.runs.store import RunDirectory, read_manifest, run_directory, write_manifest
 from pneumo_core.runs.submission import RunData, Submission, write_submission
 
-__all__ = ["DATA_ID", "made_predictions", "made_run", "make_maps_positive", "vouch_for"]
+__all__ = ["DATA_ID", "change_output", "made_predictions", "made_run", "make_maps_positive", "vouch_for"]
 
 DATA_ID = "0" * 12
 
@@ -83,12 +83,17 @@ def vouch_for(run: RunDirectory) -> None:
     write_manifest(run, {name: value for name, value in read_manifest(run).items() if name != "files"})
 
 
+def change_output(model: onnx.ModelProto, name: str, operation: str) -> None:
+    """Put an ONNX operation of one input behind an output of a model."""
+    (last,) = [node for node in model.graph.node if name in node.output]
+    last.output[:] = [f"{name}/before"]
+    model.graph.node.append(onnx.helper.make_node(operation, [f"{name}/before"], [name]))
+
+
 def make_maps_positive(run: RunDirectory) -> None:
     """Give a copy of a trained run heat maps that are positive on every image, and a scale for them."""
     model = onnx.load(run.model)
-    (last,) = [node for node in model.graph.node if "cam" in node.output]
-    last.output[:] = ["cam/signed"]
-    model.graph.node.append(onnx.helper.make_node("Abs", ["cam/signed"], ["cam"]))
+    change_output(model, "cam", "Abs")
     onnx.save(model, run.model)
     write_json(run.heatmap_scale, scale_to_dict(HeatScale(full=0.5, quantile=QUANTILE, split=Split.VAL, n=19)))
     vouch_for(run)
