@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -136,12 +137,16 @@ def test_pages_are_thin() -> None:
     assert long == {}
 
 
+@cache
+def docstring(path: Path) -> str:
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+
+
 MODULES = sorted(PACKAGE.rglob("[a-z]*.py"))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_every_module_has_a_test_file_or_is_named_in_a_neighbours(path: Path) -> None:
     folder = ROOT / "tests" / path.relative_to(PACKAGE).parent
-    neighbours = folder.glob("test_*.py")
-    named = [file for file in neighbours if f"`{path.stem}`" in (ast.get_docstring(ast.parse(file.read_text())) or "")]
-    assert (folder / f"test_{path.stem}.py").is_file() or named
+    own = folder / f"test_{path.stem}.py"
+    assert own.is_file() or any(f"`{path.stem}`" in docstring(file) for file in folder.glob("test_*.py"))
