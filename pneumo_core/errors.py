@@ -16,20 +16,6 @@ Messages state what is required, then ``Received: name=value``, then what to do 
 an error message on a page or exit status 1 on the command line: anything else is a bug and keeps its traceback.
 """
 
-__all__ = [
-    "CancelledError",
-    "ConfigError",
-    "CorruptError",
-    "DataError",
-    "DownloadError",
-    "ImageError",
-    "PneumoError",
-    "RunError",
-    "RunNotFoundError",
-    "StoreError",
-    "TrainingError",
-]
-
 
 class PneumoError(Exception):
     """Base of every expected error."""
