@@ -12,7 +12,8 @@ GAN_SIZES: Final = (64, 128)
 """Sides of generated images, in pixels: sizes that a DCGAN can learn from a thousand images, on a CPU and an accelerator."""
 
 LEAST_PATIENTS: Final = 8
-"""Minimum number of patients that a DCGAN's samples are measured against: each half of four has three neighbors."""
+"""Minimum number of patients that a DCGAN's samples are measured against, and of samples: each half of four has three
+neighbors, and an interval seven degrees of freedom."""
 
 COLLAPSE_LIMIT: Final = 0.1
 """Samples whose spread is a smaller fraction of the real images' spread count as collapsed. The value is this project's: runs

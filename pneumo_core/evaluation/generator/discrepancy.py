@@ -6,6 +6,7 @@ leaves out group g of both sides. Arguments of all functions:
 * `first`, `second`: features, (n, d) and (m, d), finite.
 * `first_patients`, `second_patients`: patient of each image, (n,) and (m,); None: each image is independent. The two
   sides have no patient in common.
+* `seed`: seed of the jackknife's groups; a distance's value does not depend on it.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,11 +25,6 @@ from pneumo_core.records import Estimate
 GROUPS: Final = 20
 """Maximum number of jackknife groups. The quantile of Student's t with 19 degrees of freedom is 2.09, near the normal's 1.96;
 more groups take time and hardly narrow the interval."""
-
-LEAST: Final = LEAST_PATIENTS
-"""Minimum number of patients or samples per side: halves of four, required by three nearest neighbors, and seven degrees of
-freedom for an interval."""
-
 
 _CHUNK: Final = 512
 """Number of rows per batch: 4 MB as float64 at 1,000 columns."""
@@ -63,15 +59,8 @@ def kid(
     itself, as published, and for the same reason pairs of one patient's images: they are more similar than two independent
     draws, which would bias the value upwards. For equal distributions the expectation is 0, and values below 0 occur.
 
-    Args:
-        first: Features, (n, d).
-        second: Features, (m, d).
-        first_patients: Patients, (n,), or None.
-        second_patients: Patients, (m,), or None.
-        seed: Seed of the jackknife's groups; the value does not depend on it.
-
     Raises:
-        DataError: The arrays are not as described, or of fewer than `LEAST` patients or samples.
+        DataError: The arrays are not as described, or of fewer than `LEAST_PATIENTS` patients or samples.
     """
     one, other, groups = _sides(first, second, first_patients, second_patients, seed)
     means = _kernel_means(one, other, groups)
@@ -120,15 +109,8 @@ def fid(
     The value is biased upwards, the more the fewer images there are (Binkowski et al. 2018, section 4), so it is
     comparable only between equal sizes; the interval is that of other draws of these sizes, truncated at 0.
 
-    Args:
-        first: Features, (n, d).
-        second: Features, (m, d).
-        first_patients: Patients, (n,), or None.
-        second_patients: Patients, (m,), or None.
-        seed: Seed of the jackknife's groups; the value does not depend on it.
-
     Raises:
-        DataError: The arrays are not as described, or of fewer than `LEAST` patients or samples.
+        DataError: The arrays are not as described, or of fewer than `LEAST_PATIENTS` patients or samples.
     """
     one, other, groups = _sides(first, second, first_patients, second_patients, seed)
     replicates = [
@@ -213,9 +195,9 @@ def _sides(
             )
         codes.append(np.unique(names, return_inverse=True)[1])
     counts = [len(np.unique(side)) for side in codes]
-    if min(counts) < LEAST:
+    if min(counts) < LEAST_PATIENTS:
         raise DataError(
-            f"the distance requires {LEAST} patients or samples on each side. Received: first={counts[0]}, "
+            f"the distance requires {LEAST_PATIENTS} patients or samples on each side. Received: first={counts[0]}, "
             f"second={counts[1]}; use more images"
         )
     groups = min(GROUPS, *counts)

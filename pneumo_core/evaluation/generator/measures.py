@@ -11,9 +11,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumo_core.config.gan import LEAST_PATIENTS
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.generator.collapse import Collapse, collapse
-from pneumo_core.evaluation.generator.discrepancy import LEAST, fid, frechet_distance, kid, kid_of_halves, moments
+from pneumo_core.evaluation.generator.discrepancy import fid, frechet_distance, kid, kid_of_halves, moments
 from pneumo_core.evaluation.generator.memorisation import Memorisation, memorisation
 from pneumo_core.evaluation.generator.neighbours import (
     nearest_apart,
@@ -157,8 +158,8 @@ def measure(
 
     Args:
         real: The images it was trained on, (n, size, size) uint8, size at least 11.
-        patients: Patient of each, (n,), at least `LEAST` of them.
-        generated: Samples, (m, size, size) uint8, m at least `LEAST`.
+        patients: Patient of each, (n,), at least `LEAST_PATIENTS` of them.
+        generated: Samples, (m, size, size) uint8, m at least `LEAST_PATIENTS`.
         features: Features of both, in the same order, or the reason why there are none.
         logits: A classifier's logits of the samples, (m,), or the reason why there are none.
         threshold: Samples with at least this probability are classified as PNEUMONIA; in [0, 1].
@@ -214,7 +215,7 @@ def feature_measures(
         splits: Number of splits for the others.
 
     Raises:
-        DataError: The features are not as described, or of fewer than `LEAST` patients or samples.
+        DataError: The features are not as described, or of fewer than `LEAST_PATIENTS` patients or samples.
     """
     real, generated = features.real, features.generated
     whole_kid, whole_fid = kid(real, generated, patients, seed=seed), fid(real, generated, patients, seed=seed)
@@ -317,10 +318,10 @@ def _require_images(real: NDArray[Any], patients: NDArray[Any], generated: NDArr
         raise DataError(
             f"patients must be (n,), one per real image. Received: patients={np.shape(patients)}, {received[10:]}"
         )
-    if min(n_patients := len(np.unique(patients)), len(generated)) < LEAST:
+    if min(n_patients := len(np.unique(patients)), len(generated)) < LEAST_PATIENTS:
         raise DataError(
-            f"measures require {LEAST} samples and real images of {LEAST} patients, so that halves of the patients have "
-            f"neighbors. Received: samples={len(generated)}, patients={n_patients}; use more"
+            f"measures require {LEAST_PATIENTS} samples and real images of {LEAST_PATIENTS} patients, so that halves of the "
+            f"patients have neighbors. Received: samples={len(generated)}, patients={n_patients}; use more"
         )
 
 

@@ -100,8 +100,8 @@ def precision_recall(
             f"each set must have more than k={k} images, its neighbors. "
             f"Received: real={len(real)}, generated={len(generated)}; use more images"
         )
-    within_real = _within(generated, real, _radii(real, k))
-    within_generated = _within(real, generated, _radii(generated, k))
+    within_real = _within(generated, real, k)
+    within_generated = _within(real, generated, k)
     return PrecisionRecall(
         precision=clustered_wilson(within_real, np.arange(len(generated))),
         recall=clustered_wilson(within_generated, np.arange(len(real)) if patients is None else patients),
@@ -114,7 +114,7 @@ def squared_distances(left: NDArray[Any], right: NDArray[Any]) -> FloatArray:
 
 
 def squared_radii(squares: FloatArray, k: int = NEIGHBORS) -> FloatArray:
-    """Squared distance of each of n images to its k-th nearest other one, (n,), from those between all, (n, n)."""
+    """Squared distance of each of some images to its k-th nearest other one, (m,), from those to all, (m, n)."""
     return np.asarray(np.partition(squares, k, axis=1)[:, k])  # The image itself is the nearest, at distance 0.
 
 
@@ -137,17 +137,9 @@ def _search(left: NDArray[Any], right: NDArray[Any], groups: NDArray[Any] | None
     return indices, distances
 
 
-def _radii(points: NDArray[Any], k: int) -> FloatArray:
-    """Squared distance of each point to its k-th nearest other one."""
-    radii = np.empty(len(points))
-    for rows, squares in _squared_distances(points, points):
-        squares[np.arange(len(squares)), np.arange(len(points))[rows]] = np.inf
-        radii[rows] = np.partition(squares, k - 1, axis=1)[:, k - 1]
-    return radii
-
-
-def _within(points: NDArray[Any], centers: NDArray[Any], radii: FloatArray) -> NDArray[np.bool_]:
-    """Whether each point lies in at least one ball."""
+def _within(points: NDArray[Any], centers: NDArray[Any], k: int) -> NDArray[np.bool_]:
+    """Whether each point lies in at least one ball around a center, as far as its k-th nearest other center."""
+    radii = np.concatenate([squared_radii(squares, k) for _, squares in _squared_distances(centers, centers)])
     return np.concatenate([(squares <= radii).any(axis=1) for _, squares in _squared_distances(points, centers)])
 
 

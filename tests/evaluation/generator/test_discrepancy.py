@@ -8,10 +8,10 @@ from scipy.linalg import sqrtm
 from scipy.stats import t
 from sklearn.metrics.pairwise import polynomial_kernel
 
+from pneumo_core.config.gan import LEAST_PATIENTS
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.generator import discrepancy
 from pneumo_core.evaluation.generator.discrepancy import (
-    LEAST,
     fid,
     frechet_distance,
     jackknife_groups,
@@ -72,7 +72,7 @@ def test_kid_of_halves_is_kid_of_each_two_sides(batch: int, monkeypatch: pytest.
     for first, value in zip(in_first[:, patient], kid_of_halves(features, patient, in_first), strict=True):
         both = (features[first], features[~first], names[first], names[~first])
         assert value == pytest.approx(slow_kid(*both), rel=1e-9)
-        if min(len(np.unique(side)) for side in both[2:]) >= LEAST:
+        if min(len(np.unique(side)) for side in both[2:]) >= LEAST_PATIENTS:
             assert value == pytest.approx(kid(*both).value, rel=1e-9)
 
 
@@ -206,7 +206,7 @@ def test_bad_input_is_refused() -> None:
             measure(real, generated[:, :3])
         with pytest.raises(DataError, match="one per image"):
             measure(real, generated, patients[1:])
-        with pytest.raises(DataError, match=f"requires {LEAST} patients or samples"):
+        with pytest.raises(DataError, match=f"requires {LEAST_PATIENTS} patients or samples"):
             measure(real, generated[:0])
         with pytest.raises(DataError, match="first=1"):
             measure(real, generated, np.zeros(60))
