@@ -5,7 +5,6 @@ Arguments of all functions:
 * `y_true`: classes, (n,), integers 0 (NORMAL) and 1 (PNEUMONIA).
 * `probability`: probabilities of PNEUMONIA, (n,), in [0, 1]. ROC, precision-recall and their areas use only their
   order and take any finite values: logits, wherever there are some.
-* `weights`: weight of each image, (n,), at least 0; None: all equal.
 * ``y_pred`` is ``probability >= threshold``, and PNEUMONIA is the positive class.
 * Values that cannot be computed are `NotApplicable` with the reason: no images, a class without images.
 """
@@ -222,18 +221,14 @@ def area_influence(ranking: Ranking) -> FloatArray:
     return influence
 
 
-def auroc(y_true: Array, probability: Array, weights: Array | None = None) -> float | NotApplicable:
+def auroc(y_true: Array, probability: Array) -> float | NotApplicable:
     """Area under the ROC curve: probability that a PNEUMONIA image ranks above a NORMAL one, ties counting one half.
 
     Raises:
         DataError: The arrays do not match or hold other values.
     """
     labels, values = checked_pair(y_true, probability)
-    each = np.ones(labels.shape) if weights is None else np.asarray(weights, dtype=np.float64)
-    if each.shape != labels.shape or not (np.isfinite(each) & (each >= 0)).all():
-        received = f"shape={each.shape}, weights={each.ravel().tolist()[:5]}"
-        raise DataError(f"weights must be finite, at least 0 and one for each image. Received: {received}")
-    return missing_class(labels[each > 0]) or float(areas(rank(labels, values), each[np.newaxis])[0][0])
+    return missing_class(labels) or float(areas(rank(labels, values), np.ones((1, labels.size)))[0][0])
 
 
 def roc_curve(y_true: Array, probability: Array) -> RocCurve | NotApplicable:

@@ -57,7 +57,6 @@ def resample(
     patients: NDArray[Any],
     *,
     replicates: int = REPLICATES,
-    seed: int = SEED,
 ) -> Resampled:
     """Evaluate statistics on the images and on draws of their patients.
 
@@ -65,9 +64,8 @@ def resample(
         statistic: From weights of the images, (k, n), makes m statistics of each of the k rows, (k, m), NaN where a row
             has none. Twice the weights give the same. It is called with some of the rows at a time.
         influence: Its derivatives with respect to the weight of each image, where all weights are 1, (n, m).
-        patients: Patient of each image, (n,). Sides with the same patients and seed have the same draws.
+        patients: Patient of each image, (n,); the same patients have the same draws, whatever the statistic.
         replicates: Number of draws.
-        seed: Seed of the draws; the same patients and seed give the same weights, whatever the statistic.
 
     Raises:
         DataError: There are no images, or the patients are not (n,).
@@ -75,12 +73,12 @@ def resample(
     codes = patient_codes(patients, np.shape(patients))
     return Resampled(
         value=statistic(np.ones((1, codes.size)))[0],
-        replicates=np.concatenate([statistic(weights) for weights in draws(codes, replicates=replicates, seed=seed)]),
+        replicates=np.concatenate([statistic(weights) for weights in draws(codes, replicates)]),
         influence=np.column_stack([np.bincount(codes, weights=column) for column in influence.T]),
     )
 
 
-def draws(codes: NDArray[np.intp], *, replicates: int = REPLICATES, seed: int = SEED) -> Iterator[FloatArray]:
+def draws(codes: NDArray[np.intp], replicates: int = REPLICATES) -> Iterator[FloatArray]:
     """Weights of the images when patients are drawn again, with replacement, each with all of its images.
 
     An image's weight is how often its patient was drawn (the cluster bootstrap of Field and Welsh 2007, JRSS B
@@ -89,12 +87,11 @@ def draws(codes: NDArray[np.intp], *, replicates: int = REPLICATES, seed: int = 
     Args:
         codes: Patient of each image, numbered from 0 (`patient_codes`), (n,).
         replicates: Number of draws.
-        seed: Seed of the draws.
 
     Yields:
         Weights of some of the draws, (k, n).
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED)
     patients, size = int(codes.max()) + 1, max(1, _CHUNK // codes.size)
     for start in range(0, replicates, size):
         rows = min(size, replicates - start)

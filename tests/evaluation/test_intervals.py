@@ -23,11 +23,9 @@ def clustered_sample(seed: int, patients: int = 40) -> tuple[np.ndarray, np.ndar
     return y_true, np.round(np.clip(0.4 + 0.2 * y_true + spread, 0, 1), 2), patient
 
 
-def copying_bootstrap(
-    statistic: Callable[[np.ndarray], float], patient: np.ndarray, replicates: int, seed: int
-) -> np.ndarray:
+def copying_bootstrap(statistic: Callable[[np.ndarray], float], patient: np.ndarray, replicates: int) -> np.ndarray:
     """The same draws, one replicate at a time, on images that are really there several times."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(resampling.SEED)
     names = np.unique(patient)
     values = []
     for _ in range(replicates):
@@ -41,13 +39,12 @@ def slow_bca(
     weighted: Callable[[np.ndarray], float],
     patient: np.ndarray,
     replicates: int,
-    seed: int = 0,
 ) -> tuple[float, float]:
     """BCa interval of images that are really copied, formula by formula (DiCiccio and Efron 1996).
 
     `weighted` is the statistic of all images with weights, whose change with a patient's weight gives the acceleration.
     """
-    drawn = copying_bootstrap(statistic, patient, replicates, seed)
+    drawn = copying_bootstrap(statistic, patient, replicates)
     drawn = drawn[~np.isnan(drawn)]
     value = statistic(np.arange(patient.size))
     bias = norm.ppf(np.mean([(one < value) + (one == value) / 2 for one in drawn]))
@@ -264,14 +261,13 @@ def test_areas_of_replicates_are_those_of_copied_images(seed: int) -> None:
         np.zeros((patient.size, 2)),
         patient,
         replicates=60,
-        seed=seed,
     ).replicates
     for column, area in enumerate((roc_auc_score, average_precision_score)):
 
         def of_copies(copies: np.ndarray, area: Callable[..., float] = area) -> float:
             return area(y_true[copies], probability[copies])
 
-        np.testing.assert_allclose(fast[:, column], copying_bootstrap(of_copies, patient, 60, seed), atol=1e-12)
+        np.testing.assert_allclose(fast[:, column], copying_bootstrap(of_copies, patient, 60), atol=1e-12)
 
 
 def test_area_estimates_are_bca_intervals_of_copied_images() -> None:
@@ -338,7 +334,7 @@ def test_replicates_without_a_class_are_left_out_and_counted(monkeypatch: pytest
     def of_weights(weights: np.ndarray) -> float:
         return roc_auc_score(y_true, probability, sample_weight=weights)
 
-    slow = copying_bootstrap(of_copies, patient, 400, 0)
+    slow = copying_bootstrap(of_copies, patient, 400)
     assert estimates.ignored == np.isnan(slow).sum()
     # Four draws from four patients miss two given ones with probability 1/16, and either pair of them in 1/8.
     assert 25 < estimates.ignored < 75

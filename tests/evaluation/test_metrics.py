@@ -40,10 +40,14 @@ def tied_sample(seed: int, n: int = 300) -> tuple[np.ndarray, np.ndarray, np.nda
     return y_true, probability, rng.integers(0, 5, n).astype(np.float64)
 
 
-def auprc(y_true: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Average precision of one weighting."""
-    each = np.ones(y_true.size) if weights is None else weights
-    return float(metrics.areas(metrics.rank(y_true, probability), each[np.newaxis])[1][0])
+def both_areas(y_true: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """AUROC and average precision of one weighting."""
+    roc, pr = metrics.areas(metrics.rank(y_true, probability), weights[np.newaxis])
+    return float(roc[0]), float(pr[0])
+
+
+def auprc(y_true: np.ndarray, probability: np.ndarray) -> float:
+    return both_areas(y_true, probability, np.ones(y_true.size))[1]
 
 
 def pairwise_auroc(y_true: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> float:
@@ -157,11 +161,12 @@ def test_auroc_is_the_share_of_pairs_won(pairs: list[tuple[int, int]]) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_weighted_areas_agree_with_scikit_learn(seed: int) -> None:
     y_true, probability, weights = tied_sample(seed)
-    assert metrics.auroc(y_true, probability, weights) == pytest.approx(
-        oracle.roc_auc_score(y_true, probability, sample_weight=weights), abs=1e-12
-    )
-    assert auprc(y_true, probability, weights) == pytest.approx(
-        oracle.average_precision_score(y_true, probability, sample_weight=weights), abs=1e-12
+    assert both_areas(y_true, probability, weights) == pytest.approx(
+        [
+            score(y_true, probability, sample_weight=weights)
+            for score in (oracle.roc_auc_score, oracle.average_precision_score)
+        ],
+        abs=1e-12,
     )
     assert auprc(y_true, probability) == pytest.approx(oracle.average_precision_score(y_true, probability), abs=1e-12)
 
@@ -169,7 +174,7 @@ def test_weighted_areas_agree_with_scikit_learn(seed: int) -> None:
 def test_fractional_weights_count_pairs_by_their_product() -> None:
     y_true, probability, weights = tied_sample(7, n=60)
     weights = weights / 7 + 0.01
-    assert metrics.auroc(y_true, probability, weights) == pytest.approx(
+    assert both_areas(y_true, probability, weights)[0] == pytest.approx(
         pairwise_auroc(y_true, probability, weights), abs=1e-12
     )
 
@@ -179,8 +184,8 @@ def test_a_whole_weight_is_that_many_copies(pairs: list[tuple[int, int]]) -> Non
     y_true, probability = two_class_arrays(pairs)
     weights = np.arange(y_true.size) % 3 + 1
     copies = np.repeat(np.arange(y_true.size), weights)
-    for area in (metrics.auroc, auprc):
-        assert area(y_true, probability, weights) == pytest.approx(area(y_true[copies], probability[copies]), abs=1e-12)
+    copied = both_areas(y_true[copies], probability[copies], np.ones(copies.size))
+    assert both_areas(y_true, probability, weights.astype(np.float64)) == pytest.approx(copied, abs=1e-12)
 
 
 @given(images, st.sampled_from([np.exp, lambda x: x**3, lambda x: 100 * x - 7, lambda x: np.log(x + 1e-3)]))
@@ -269,11 +274,6 @@ def test_ranking_needs_both_classes(metric: Callable[..., Any], labels: list[int
     assert reason in value.reason
 
 
-def test_a_class_of_weight_zero_is_absent() -> None:
-    value = metrics.auroc(np.array([0, 1]), np.array([0.2, 0.7]), np.array([0.0, 1.0]))
-    assert value == NotApplicable("both classes are needed and no image is NORMAL")
-
-
 def test_areas_mark_replicates_without_a_class_and_no_others() -> None:
     ranking = metrics.rank(np.array([0, 1, 1]), np.array([0.2, 0.7, 0.1]))
     roc, pr = metrics.areas(ranking, np.array([[1.0, 1, 1], [0, 1, 2], [3, 0, 0], [1, 0, 2]]))
@@ -315,12 +315,6 @@ def test_arrays_that_do_not_fit_are_refused(
         metric(np.array(labels), np.array(values))
     assert f"Received: {received}" in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [1.0, np.inf]])
-def test_weights_that_are_none_are_refused(weights: list[float]) -> None:
-    with pytest.raises(DataError, match=r"weights must be .* Received: shape="):
-        metrics.auroc(np.array([0, 1]), np.array([0.1, 0.2]), np.array(weights))
 
 
 def test_ranking_nothing_is_refused() -> None:

@@ -31,10 +31,8 @@ def derivatives(statistic: Callable[[Weights], np.ndarray], n: int) -> np.ndarra
     return (statistic(1 + step) - statistic(1 - step)) / 2e-5
 
 
-def drawn_of(
-    statistic: Callable[[Weights], np.ndarray], patients: np.ndarray, *, replicates: int = 2000, seed: int = 0
-) -> Resampled:
-    return resample(statistic, derivatives(statistic, len(patients)), patients, replicates=replicates, seed=seed)
+def drawn_of(statistic: Callable[[Weights], np.ndarray], patients: np.ndarray, *, replicates: int = 2000) -> Resampled:
+    return resample(statistic, derivatives(statistic, len(patients)), patients, replicates=replicates)
 
 
 def left_out(statistic: Callable[[Weights], np.ndarray], n: int) -> np.ndarray:
@@ -106,8 +104,8 @@ def test_replicates_are_those_of_images_really_copied_and_influences_those_of_pa
     rng = np.random.default_rng(seed)
     patient = rng.permutation(np.repeat(np.arange(12), rng.integers(1, 4, 12)))
     x = rng.normal(size=patient.size)
-    drawn = drawn_of(mean_of(x), patient, replicates=50, seed=seed)
-    generator = np.random.default_rng(seed)
+    drawn = drawn_of(mean_of(x), patient, replicates=50)
+    generator = np.random.default_rng(resampling.SEED)
     for replicate in drawn.replicates[:, 0]:
         names = generator.integers(0, 12, size=12)
         assert replicate == pytest.approx(np.concatenate([x[patient == name] for name in names]).mean(), abs=1e-12)
