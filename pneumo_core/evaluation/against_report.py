@@ -34,12 +34,9 @@ class Row:
     """A figure of the report beside this project's.
 
     Attributes:
-        metric: The metric.
-        name: Its name in the report.
+        name: Name of the metric in the report.
         place: Section or figure of the report.
-        report: The report's value, exact to half a unit of the last of `decimals`.
-        decimals: Decimals printed in the report.
-        ours: This project's value, with its interval.
+        report: The report's value, exact to half a unit of the last of the `decimals` that it prints.
         difference: Ours minus the report's, as printed.
         inside: Whether a value that rounds to the report's lies in the interval of `ours`.
         words: The same for people: the report's value is ``inside``, ``below`` or ``above our interval``.
@@ -58,15 +55,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ParameterRow:
-    """A count of parameters in the report and in a run's manifest.
-
-    Attributes:
-        name: Kind of parameters.
-        place: Section of the report.
-        report: Number in the report.
-        ours: Number in the run.
-        equal: Whether both are equal.
-    """
+    """A count of one kind of parameters in the report, with the section, and in a run's manifest."""
 
     name: str
     place: str
@@ -96,11 +85,7 @@ def counterpart(config: TrainConfig, *, is_phantom: bool = False) -> ReportRun |
 
 
 def against_report(figures: Mapping[Metric, Estimate | NotApplicable], run: ReportRun) -> tuple[Row, ...]:
-    """Every figure of a training of the report that has a counterpart in this project.
-
-    Args:
-        figures: Figures of this project, on test.
-        run: The training of the report.
+    """Every figure of a training of the report that has a counterpart among this project's, which are on test.
 
     Returns:
         Rows in the report's order; `ours` is not applicable if it is missing.
@@ -114,12 +99,7 @@ def against_report(figures: Mapping[Metric, Estimate | NotApplicable], run: Repo
 
 
 def against_parameters(manifest: Mapping[str, Any], architecture: Architecture) -> tuple[ParameterRow, ...]:
-    """A run's parameter counts beside the report's.
-
-    Args:
-        manifest: The run's manifest, with `parameters` and `trainable_parameters`.
-        architecture: Its network.
-    """
+    """A run's parameter counts, `parameters` and `trainable_parameters` of its manifest, beside the report's."""
     known = REPORT_PARAMETERS[architecture]
     total, trainable = manifest.get("parameters"), manifest.get("trainable_parameters")
     fixed = total - trainable if isinstance(total, int) and isinstance(trainable, int) else None

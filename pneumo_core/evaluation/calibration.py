@@ -112,12 +112,6 @@ def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> 
     Platt's targets are smoothed as he proposes, (n1 + 1) / (n1 + 2) for PNEUMONIA and 1 / (n0 + 2) for NORMAL, so that
     the line stays finite if the logits separate the classes.
 
-    Args:
-        kind: The method.
-        y_true: Classes, (n,).
-        logit: Logits, (n,).
-        patients: Patient of each image, (n,).
-
     Returns:
         The calibrator; not applicable if a class is missing, if the best line does not rise, or if a temperature has no
         bound because each image is on the correct side of logit 0.

@@ -98,9 +98,7 @@ class ClaimCheck:
     """Result of a check of claimed rates.
 
     Attributes:
-        n: Number of images.
-        n_pneumonia: Number of PNEUMONIA images, or None for any number.
-        rates: Claimed rates, by name.
+        n_pneumonia: Number of PNEUMONIA images among the n, or None for any number.
         multiples: For each rate with a known number of images, whether it is a whole number of them.
         tables: Number of 2x2 tables that give all the rates.
         examples: Up to `EXAMPLES` of them, evenly selected.
@@ -108,7 +106,6 @@ class ClaimCheck:
         implied: Accuracy that sensitivity and specificity imply for these classes.
         interval: Wilson's interval of the accuracy, as if each image had its own patient.
         commonest: Accuracy of always predicting the more frequent class.
-        verdict: The result as a sentence.
     """
 
     n: int

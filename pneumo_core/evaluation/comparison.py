@@ -24,10 +24,8 @@ class Evidence:
     """A run's predictions for the images of one split.
 
     Attributes:
-        run_id: The run.
-        seed: Its seed.
         threshold: Images with at least this probability are classified as PNEUMONIA; in [0, 1].
-        selected_on_test: Whether its epoch or learning rates were selected on test images.
+        selected_on_test: Whether the run's epoch or learning rates were selected on test images.
         predictions: One row per image: `image_id`, `patient_id`, `label`, `subtype`, `logit`, in the order of `image_id`.
     """
 
@@ -81,7 +79,6 @@ class Finding:
     """Conclusion on one figure.
 
     Attributes:
-        metric: The figure.
         claimed: Whether a difference is claimed: every applicable interval and test shows it.
         p: Its one p value, the largest of the tests that apply; of figures besides accuracy adjusted for their number.
         test: The test that it is of.
@@ -117,13 +114,7 @@ _UNDECIDED: Final = Verdict(claimed=False, direction=Direction.NEITHER, sentence
 
 @dataclass(frozen=True, slots=True)
 class SettingDifference:
-    """A setting that differs between A and B.
-
-    Attributes:
-        name: The setting, for people.
-        a: Its value in A's runs, for people.
-        b: Its value in B's.
-    """
+    """A setting that differs between A and B, and its value in the runs of both, for people."""
 
     name: str
     a: str
@@ -148,25 +139,14 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One run, or one group of runs that differ only in their seed.
+    """One run, or one group of runs that differ only in their seed; each tuple has an entry for each run, by seed.
 
     Attributes:
         name: Name for people.
-        run_ids: Its runs, by seed.
-        seeds: Their seeds.
-        thresholds: Their decision thresholds.
-        selected_on_test: Whether an epoch or learning rate of any of them was selected on test images.
+        selected_on_test: Whether an epoch or learning rate of any run was selected on test images.
         n: Number of images.
-        n_patients: Number of patients.
-        n_pneumonia: Number of PNEUMONIA images.
-        values: Each figure of each run.
         figures: Mean over the runs of each figure, with its interval over patients.
         spread: Variation of each figure over the runs, which differ in their seed.
-        confusions: Counts of each run.
-        roc: ROC curve of each run.
-        pr: Precision-recall curve of each run.
-        reliability: Calibration of each run's probabilities.
-        histograms: Each run's probabilities by class.
     """
 
     name: str
@@ -207,10 +187,7 @@ class Pair:
     """A run of A and a run of B.
 
     Attributes:
-        a: Run of A.
-        b: Run of B, of the same seed if there is one.
-        mcnemar: McNemar's test of their predictions on the same images.
-        delong: DeLong's test of their AUROC.
+        b: Run of B, of the same seed as A's if there is one.
         mcnemar_holm: McNemar's larger p, adjusted for several pairs (Holm).
         delong_holm: DeLong's p, adjusted likewise.
     """
@@ -229,16 +206,13 @@ class Comparison:
 
     Attributes:
         split: Split of all figures.
-        a: Side A.
-        b: Side B.
         paired: Whether both were tested on the same images, so that the statistics are paired.
         pairing: The reason, for people.
         n_both: Number of common images.
         differences: Difference of each figure, over patients.
         seeds: Difference of each figure, over seeds.
         pairs: Pairs of runs, with equal seeds.
-        mcnemar: Test of a single pair; several pairs have their own.
-        delong: Test of a single pair; several pairs have their own.
+        mcnemar: Test of a single pair, like `delong`; several pairs have their own.
         methods: Description of the methods, for people.
         verdict: Conclusion on the accuracy, from all of the above.
         contrast: In what the runs of both sides were made differently.

@@ -17,9 +17,6 @@ class Arm:
     """Runs of one network that differ only in their seed.
 
     Attributes:
-        architecture: The network.
-        preset: The training procedure.
-        balance: How class imbalance was handled.
         selected_on_test: Whether their epochs were selected on test images.
         run_ids: The runs, by seed.
         n_patients: Number of test patients.
@@ -40,8 +37,6 @@ class Contrast:
     """Two arms on the same test images, compared as the Compare page does.
 
     Attributes:
-        a: Arm A.
-        b: Arm B.
         accuracy: Accuracy of B minus A, with its interval over patients.
         claimed: Whether every applicable interval and test shows a difference in accuracy.
         direction: Direction of that difference.
@@ -56,15 +51,7 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A run's threshold, chosen on validation, on NORMAL images of validation and of test.
-
-    Attributes:
-        run_id: The run.
-        architecture: Its network.
-        seed: Its seed.
-        val: Specificity on validation patients.
-        test: Specificity on test.
-    """
+    """A run's threshold, chosen on validation: its specificity on validation patients and on test."""
 
     run_id: str
     architecture: Architecture
@@ -75,12 +62,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The evidence of one run.
-
-    Attributes:
-        run_id: The run.
-        manifest_sha256: Hash of its manifest, which has the hashes of all its files.
-    """
+    """The evidence of one run: the hash of its manifest, which has the hashes of all its files."""
 
     run_id: str
     manifest_sha256: str

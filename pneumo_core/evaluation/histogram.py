@@ -17,12 +17,7 @@ EDGES: Final = tuple(np.linspace(0.0, 1.0, BINS + 1).tolist())
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Numbers of images by their probability of PNEUMONIA.
-
-    Attributes:
-        normal: Number of NORMAL images in each bin.
-        pneumonia: Number of PNEUMONIA images in each bin.
-    """
+    """Number of images of each class in each bin of their probability of PNEUMONIA."""
 
     normal: tuple[int, ...]
     pneumonia: tuple[int, ...]

@@ -1,7 +1,12 @@
 """95 % intervals for images that are not independent, because a patient may have several.
 
 Proportions have Wilson's interval with an effective number of images; areas and mean losses a BCa bootstrap over patients.
-`patients` is always the patient of each image, (n,), of any type that sorts.
+Arguments of all functions:
+
+* `correct`: whether each image counts, (n,), bool.
+* `y_true`: classes, (n,), 0 or 1.
+* `patients`: patient of each image, (n,), of any type that sorts.
+* `replicates`: bootstrap replicates.
 """
 
 from dataclasses import dataclass, replace
@@ -64,10 +69,6 @@ def design_effect(correct: NDArray[Any], patients: NDArray[Any]) -> float:
     binomial, at least 1 (Rao and Scott 1992, Biometrics 48:577-585). It is 1 where each patient has one image. Where all
     images have the same value, it cannot be estimated, and each patient counts as one image, as if all were alike.
 
-    Args:
-        correct: Whether each image counts, (n,), bool, n at least 1.
-        patients: Patient of each image, (n,).
-
     Raises:
         DataError: The arrays are empty or do not fit each other.
     """
@@ -93,10 +94,6 @@ def clustered_wilson(correct: NDArray[Any], patients: NDArray[Any]) -> Estimate 
     effective number of patients had all agreed; one error more never raises the lower end. `benchmarks.coverage` measures how
     often such intervals hold the truth.
 
-    Args:
-        correct: Whether each image counts, (n,), bool.
-        patients: Patient of each image, (n,).
-
     Raises:
         DataError: The arrays do not match.
     """
@@ -119,14 +116,7 @@ def clustered_wilson(correct: NDArray[Any], patients: NDArray[Any]) -> Estimate 
 def clustered_share(
     correct: NDArray[Any], among: NDArray[Any], patients: NDArray[Any], reason: str
 ) -> Estimate | NotApplicable:
-    """`clustered_wilson` of some of the images.
-
-    Args:
-        correct: Whether each image counts, (n,), bool.
-        among: Whether each image is one of them, (n,), bool.
-        patients: Patient of each image, (n,).
-        reason: Why the share is not applicable where none is.
-    """
+    """`clustered_wilson` of the images `among`, (n,), bool; not applicable, for the `reason`, where there are none."""
     return clustered_wilson(correct[among], patients[among]) if among.any() else NotApplicable(reason)
 
 
@@ -149,13 +139,7 @@ def _quantile(freedom: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class AreaEstimates:
-    """Areas under the curves of one set of images.
-
-    Attributes:
-        auroc: Area under the ROC curve.
-        auprc: Area under the precision-recall curve.
-        ignored: Replicates that were left out of both because a class was absent.
-    """
+    """Areas under the ROC and the precision-recall curve, and the replicates without one of the classes, left out of both."""
 
     auroc: Estimate | NotApplicable
     auprc: Estimate | NotApplicable
@@ -171,11 +155,7 @@ def area_estimates(
 ) -> AreaEstimates:
     """AUROC and AUPRC with BCa bootstrap intervals over patients.
 
-    Args:
-        y_true: Classes, (n,), 0 or 1.
-        logit: Logits, or other numbers of the same order, (n,), finite. Probabilities near 0 and 1 are rounded to ties.
-        patients: Patient of each image, (n,).
-        replicates: Bootstrap replicates.
+    They are of logits, or other numbers of the same order, (n,), finite: probabilities near 0 and 1 are rounded to ties.
 
     Returns:
         Estimates; not applicable if a class has fewer than `LEAST_PATIENTS` or every draw of patients has the same area,
@@ -202,12 +182,7 @@ def area_estimates(
 
 
 def few_of_a_class(y_true: NDArray[Any], patients: NDArray[Any]) -> str:
-    """What is missing where a class has fewer than `LEAST_PATIENTS`, for a reason; "" if each that is there has enough.
-
-    Args:
-        y_true: Classes, (n,), 0 or 1.
-        patients: Patient of each image, (n,).
-    """
+    """What is missing where a class has fewer than `LEAST_PATIENTS`, for a reason; "" if each that is there has enough."""
     for label in Label:
         if 0 < (count := len(np.unique(np.asarray(patients)[np.asarray(y_true) == label]))) < LEAST_PATIENTS:
             return f"{LEAST_PATIENTS} patients of each class, and {label.name} has {count}"
@@ -226,11 +201,6 @@ def certain_area(value: float, y_true: NDArray[Any], patients: NDArray[Any]) -> 
     The other end is Wilson's for as many successes, or failures, as the rarer class has patients, each of which could have
     been out of order. There are more possibilities, so the interval is rather too wide.
 
-    Args:
-        value: The area.
-        y_true: Classes, (n,), 0 or 1.
-        patients: Patient of each image, (n,).
-
     Returns:
         The estimate, or None for any other area and where the rarer class has fewer than two patients.
     """
@@ -244,12 +214,7 @@ def certain_area(value: float, y_true: NDArray[Any], patients: NDArray[Any]) -> 
 def mean_estimates(
     values: FloatArray, patients: NDArray[Any], *, replicates: int = REPLICATES
 ) -> tuple[Estimate | NotApplicable, ...]:
-    """Means over images, such as losses, with BCa bootstrap intervals over patients.
-
-    Args:
-        values: m numbers for each image, (n, m), finite.
-        patients: Patient of each image, (n,).
-        replicates: Bootstrap replicates.
+    """Means over images of m numbers, (n, m), finite, such as losses, with BCa bootstrap intervals over patients.
 
     Returns:
         m estimates; not applicable with fewer than `LEAST_PATIENTS` or if every draw of patients has the same mean, since

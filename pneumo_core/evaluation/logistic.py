@@ -1,4 +1,8 @@
-"""Logistic regressions of a class on one number, without a penalty: for measuring and correcting calibration."""
+"""Logistic regressions of a class on one number, without a penalty: for measuring and correcting calibration.
+
+`labels` are classes, (n,), both present, and `values` logits, (n,). `codes` are the patients of the images, (n,), numbered
+from 0, at least 2 of them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,10 +69,6 @@ def line(values: FloatArray, target: FloatArray) -> Line:
 def inverse_temperature(labels: IntArray, values: FloatArray) -> float | NotApplicable:
     """The slope with the lowest cross-entropy of a line through 0.
 
-    Args:
-        labels: Classes, (n,).
-        values: Logits, (n,).
-
     Returns:
         The slope, above 0; not applicable if no positive slope is better than 0, or if the slope is unbounded.
     """
@@ -92,12 +92,7 @@ def inverse_temperature(labels: IntArray, values: FloatArray) -> float | NotAppl
 
 
 def shift(labels: IntArray, values: FloatArray) -> float:
-    """Constant to add to all logits so that the mean probability is the prevalence of PNEUMONIA.
-
-    Args:
-        labels: Classes, (n,), both present.
-        values: Logits, (n,).
-    """
+    """Constant to add to all logits so that the mean probability is the prevalence of PNEUMONIA."""
     share = float(log_odds(labels.mean()))
     # At these ends each probability is at most, or at least, the prevalence, up to rounding, hence the margin.
     margin = 1e-6 + 1e-9 * float(np.abs(values).max())
@@ -106,13 +101,7 @@ def shift(labels: IntArray, values: FloatArray) -> float:
 
 
 def shift_estimate(labels: IntArray, values: FloatArray, codes: NDArray[np.intp]) -> Estimate | NotApplicable:
-    """`shift` with its interval (see `slope_estimate`).
-
-    Args:
-        labels: Classes, (n,), both present.
-        values: Logits, (n,).
-        codes: Patient of each image, (n,), numbered from 0, at least 2.
-    """
+    """`shift` with its interval (see `slope_estimate`)."""
     added = shift(labels, values)
     return _estimate(added, np.ones((labels.size, 1)), labels, probability(values + added), codes)
 
@@ -121,11 +110,6 @@ def slope_estimate(labels: IntArray, values: FloatArray, codes: NDArray[np.intp]
     """Slope of `line` with a normal interval, from the sandwich variance over patients.
 
     Liang and Zeger 1986, Biometrika 73:13-22, times patients / (patients - 1).
-
-    Args:
-        labels: Classes, (n,), both present.
-        values: Logits, (n,).
-        codes: Patient of each image, (n,), numbered from 0, at least 2.
 
     Returns:
         The estimate; not applicable where the logits separate the classes.

@@ -209,16 +209,11 @@ def rates(y_true: Array, probability: Array, patients: Array, threshold: float) 
 def predictive_values(
     sensitivity: Estimate, specificity: Estimate, prevalence: float
 ) -> tuple[Estimate | NotApplicable, Estimate | NotApplicable]:
-    """PPV and NPV at a prevalence, by Bayes' rule, with the intervals of Mercaldo et al. 2007 (Stat Med 26:2170-2183).
+    """PPV and NPV at a prevalence in (0, 1), by Bayes' rule, with intervals of Mercaldo et al. 2007 (Stat Med 26:2170-2183).
 
     Logit intervals by the delta method, section 2.2; where a rate is 0 or 1, which takes the variance or the logit away,
     with half of z squared added to successes and failures, Table II. The images count with the effective number that the
     rates' Wilson intervals have, so that patients with several images are allowed for.
-
-    Args:
-        sensitivity: With Wilson's interval.
-        specificity: With Wilson's interval.
-        prevalence: Prevalence of PNEUMONIA, in (0, 1).
 
     Returns:
         PPV and NPV; not applicable if no image would be classified as the class.
@@ -235,13 +230,7 @@ def predictive_values(
 def decision_curve(
     y_true: Array, probability: Array, patients: Array, prevalence: float | None = None
 ) -> DecisionCurve | NotApplicable:
-    """Net benefit over `GRID`, at the images' own prevalence or weighted to another.
-
-    Args:
-        y_true: Classes, (n,).
-        probability: Calibrated probabilities, (n,).
-        patients: Patient of each image, (n,).
-        prevalence: Prevalence of PNEUMONIA to weight to, in (0, 1), or None for the images' own.
+    """Net benefit of calibrated probabilities over `GRID`, at the images' own prevalence or weighted to another, in (0, 1).
 
     Returns:
         The curve; not applicable with fewer than `LEAST_PATIENTS` of a class, since its variation is then unknown.

@@ -11,13 +11,7 @@ from pneumo_core.records import Estimate, NotApplicable
 
 @dataclass(frozen=True, slots=True)
 class PredictiveValues:
-    """Predictive values of a run at a prevalence.
-
-    Attributes:
-        prevalence: Prevalence of PNEUMONIA, in [0, 1].
-        ppv: Precision of PNEUMONIA: fraction of images called PNEUMONIA that are.
-        npv: Precision of NORMAL, likewise.
-    """
+    """Predictive values of a run (see `operating.ThresholdRates`) at a prevalence of PNEUMONIA in [0, 1]."""
 
     prevalence: float
     ppv: Estimate | NotApplicable
@@ -29,11 +23,8 @@ class AtThreshold:
     """One run at one threshold.
 
     Attributes:
-        confusion: Its confusion matrix.
-        rates: Its rates on the split shown.
         values: Predictive values at the reader's prevalence.
         benefit: Net benefit at the reader's stake and prevalence, the same stake for both runs.
-        roc: Its ROC curve.
         curve: Its decision curve at the reader's prevalence.
     """
 

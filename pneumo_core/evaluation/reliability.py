@@ -71,13 +71,7 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class ProbabilityScores:
-    """Quality of probabilities, with intervals over patients.
-
-    Attributes:
-        reliability: Bins, ECE, slope and intercept.
-        brier: Brier score.
-        log_loss: Log loss, in nats.
-    """
+    """Quality of probabilities; the Brier score and the log loss, in nats, with intervals over patients."""
 
     reliability: Reliability | NotApplicable
     brier: Estimate | NotApplicable
@@ -85,15 +79,10 @@ class ProbabilityScores:
 
 
 def reliability(y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any]) -> Reliability | NotApplicable:
-    """Agreement of the probabilities of these logits with the classes.
+    """Agreement of the probabilities of these logits, (n,), with the classes, (n,).
 
-    Slope and intercept have normal intervals from the sandwich variance over patients, the bins Wilson's, clustered by
-    patient.
-
-    Args:
-        y_true: Classes, (n,).
-        logit: Logits, (n,).
-        patients: Patient of each image, (n,).
+    Slope and intercept have normal intervals from the sandwich variance over patients, (n,), the bins Wilson's, clustered
+    by patient.
 
     Raises:
         DataError: The arrays do not match or hold other values.

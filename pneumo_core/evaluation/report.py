@@ -40,14 +40,10 @@ _METHODS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """The decision threshold, with its rates on the split that it was chosen on.
+    """The decision threshold, with its rates (see `operating.ThresholdRates`) on the split that it was chosen on.
 
     Attributes:
         threshold: Images with at least this probability are classified as PNEUMONIA; in [0, 1].
-        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
-        specificity: Fraction of NORMAL images classified as NORMAL.
-        ppv: Fraction of images classified as PNEUMONIA that are PNEUMONIA.
-        npv: Fraction of images classified as NORMAL that are NORMAL.
         rule: Rule of the choice.
         split: Split of these rates: the one the threshold was chosen on, so they are optimistic. The rule ``half`` chooses
             nothing; its rates are those on val, else test, else train.
@@ -64,24 +60,14 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class SplitReport:
-    """All figures of one split, at the report's threshold.
+    """All figures of one split, at the report's threshold (see `operating.ThresholdRates`).
 
     Attributes:
-        split: The split.
         n: Images.
-        n_patients: Patients.
-        n_pneumonia: Images of PNEUMONIA.
         accuracy: Fraction of images classified correctly.
-        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
-        specificity: Fraction of NORMAL images classified as NORMAL.
-        ppv: Fraction of images classified as PNEUMONIA that are PNEUMONIA.
-        npv: Fraction of images classified as NORMAL that are NORMAL.
-        auroc: Area under the ROC curve.
-        auprc: Area under the precision-recall curve.
         brier: Mean squared error of the probability.
         log_loss: Mean binary cross-entropy, in nats.
         ignored_replicates: Bootstrap replicates left out of `auroc` and `auprc` because a class was absent.
-        confusion: Counts.
         table: Classification table in the layout of the report of 2020.
         roc: ROC curve, at most 200 points.
         pr: Precision-recall curve, at most 200 points.
@@ -117,8 +103,6 @@ class EvaluationReport:
     """Evaluation of a run's predictions.
 
     Attributes:
-        run_id: The run.
-        operating_point: Threshold, with its rates on the split it was chosen on.
         selected_on_test: Whether the run's epoch or learning rates were selected on test images, so that its test figures
             are optimistic.
         splits: One report for each split that has predictions.
@@ -173,11 +157,7 @@ def evaluate(
 
 
 def threshold_of(predictions: pd.DataFrame, rule: OperatingRule) -> float:
-    """Decision threshold of a run, in [0, 1].
-
-    Args:
-        predictions: As for `evaluate`.
-        rule: Rule of the choice.
+    """Decision threshold of a run, in [0, 1], from the arguments of `evaluate`.
 
     Raises:
         DataError: The rule needs validation images of both classes.

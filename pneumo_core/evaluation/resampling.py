@@ -106,12 +106,7 @@ def bca(value: FloatArray, replicates: FloatArray, influence: FloatArray) -> tup
     A replicate equal to the value counts one half in the bias. Where an end would lie beyond infinity, because the
     acceleration is large, it is the outermost replicate. The acceleration is that of the influences (Efron 1987, JASA
     82:171-185, section 7), which cost as much as one replicate where leaving out each patient in turn would cost one for
-    each patient.
-
-    Args:
-        value: As in `Resampled`, (m,).
-        replicates: As in `Resampled`, (replicates, m); NaN is left out.
-        influence: As in `Resampled`, (patients, m).
+    each patient. The arguments are those of `Resampled`; replicates of NaN are left out.
 
     Returns:
         Lower ends, upper ends and p values, each (m,). The p value is the largest two-sided level whose interval still
@@ -151,11 +146,7 @@ def bca(value: FloatArray, replicates: FloatArray, influence: FloatArray) -> tup
 
 
 def bca_estimates(resampled: Resampled, n: int) -> tuple[tuple[Estimate | NotApplicable, float | NotApplicable], ...]:
-    """Each statistic's value with its BCa interval, and the p value of its being 0 (see `bca`).
-
-    Args:
-        resampled: Values from `resample`.
-        n: Images.
+    """Each statistic's value on n images with its BCa interval, and the p value of its being 0 (see `bca`).
 
     Returns:
         One pair a statistic; not applicable, both, with fewer than `LEAST_PATIENTS` and where nothing tells how the
@@ -185,14 +176,10 @@ def no_interval(value: float, needed: str) -> NotApplicable:
 
 
 def patient_codes(patients: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """Patients numbered from 0 in sorted order, (n,).
-
-    Args:
-        patients: Patient of each image, (n,), of any type that sorts.
-        shape: Shape of the images' own values.
+    """Patients of images, (n,), of any type that sorts, numbered from 0 in their order, (n,).
 
     Raises:
-        DataError: There are no images, or `patients` is not of that shape.
+        DataError: There are no images, or `patients` is not of the `shape` of the images' own values.
     """
     names = np.asarray(patients)
     if names.ndim != 1 or not names.size or names.shape != shape:

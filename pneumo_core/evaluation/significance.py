@@ -1,7 +1,12 @@
 """Tests of differences between models: on the same images (McNemar, DeLong), over several tests (Holm), over seeds (Welch).
 
-In all functions, a difference is b minus a, `patients` is the patient of each image, (n,), of any type that
-sorts, p values are two-sided, and intervals are of 95 %.
+In all functions, a difference is b minus a, p values are two-sided, and intervals are of 95 %. Arguments:
+
+* `right_a`, `right_b`: whether a model classifies each image correctly, (n,), bool.
+* `y_true`, `y_a`, `y_b`: classes of the images of both models, or of one, (n,), 0 or 1.
+* `logit_a`, `logit_b`: logits of a model, (n,), finite.
+* `patients`, `patients_a`, `patients_b`: patient of each of these images, (n,), of any type that sorts.
+* `values`, `values_a`, `values_b`: a metric of each of k runs, (k,), finite.
 """
 
 from collections.abc import Sequence
@@ -47,11 +52,6 @@ def mcnemar(right_a: NDArray[Any], right_b: NDArray[Any], patients: NDArray[Any]
     is Obuchowski 1998 (Statistics in Medicine 17:1495-1507): with d the images only b gets right less those only a does,
     summed by patient, chi-squared = (sum d)^2 / (K / (K - 1) sum d^2) over K patients. It tests the difference of the
     shares of images, where Durkalski's test (2003, Statistics in Medicine 22:2417-2428) gives each patient equal weight.
-
-    Args:
-        right_a: Whether a classifies each image correctly, (n,), bool.
-        right_b: Whether b does, (n,), bool.
-        patients: Patient of each image, (n,).
 
     Raises:
         DataError: The arrays do not match or are not bool.
@@ -99,12 +99,6 @@ def delong(
     Obuchowski 1997 (Biometrics 53:567-578), whose variance sums an image's placement values by patient. Only the order
     of the logits counts.
 
-    Args:
-        y_true: Classes, (n,), 0 or 1.
-        logit_a: Logits of a, (n,), finite.
-        logit_b: Logits of b, (n,), finite.
-        patients: Patient of each image, (n,).
-
     Returns:
         The comparison; not applicable where a class has fewer than `LEAST_PATIENTS` patients, or where unequal areas have no
         variance.
@@ -132,14 +126,6 @@ def delong_unpaired(
 
     As `delong`, the variance of the difference being the sum of both areas' variances. Patients in both sets count
     as one patient each for `p_clustered`: their contributions to both areas are correlated.
-
-    Args:
-        y_a: Classes of a's images, (n_a,), 0 or 1.
-        logit_a: Logits of a, (n_a,), finite.
-        patients_a: Patient of each of a's images, (n_a,).
-        y_b: Classes of b's images, (n_b,), 0 or 1.
-        logit_b: Logits of b, (n_b,), finite.
-        patients_b: Patient of each of b's images, (n_b,).
 
     Returns:
         The comparison; not applicable where a class has fewer than `LEAST_PATIENTS` patients in a set, or where unequal areas
@@ -210,9 +196,6 @@ class Spread:
 def spread(values: Sequence[float]) -> Spread | NotApplicable:
     """Variation of one metric over seeds.
 
-    Args:
-        values: The metric of each run, (k,), finite.
-
     Returns:
         The spread; not applicable with fewer than 2 runs, or where all have the same value.
 
@@ -252,10 +235,6 @@ class SeedDifference:
 
 def seed_difference(values_a: Sequence[float], values_b: Sequence[float]) -> SeedDifference | NotApplicable:
     """Test whether a metric differs between two groups of runs, given the spread over seeds (Welch 1947, Biometrika 34:28-35).
-
-    Args:
-        values_a: The metric of each run of a, (k_a,), finite.
-        values_b: The metric of each run of b, (k_b,), finite.
 
     Returns:
         The difference; not applicable with fewer than 2 runs in a group, or if all runs of each group are equal.

@@ -30,17 +30,11 @@ _Part = tuple[str, str, NDArray[np.bool_]]
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A model's rates on a part of a split, at its threshold.
+    """A model's rates on a part of a split, at its threshold (see `report.SplitReport`).
 
     Attributes:
         group: One of `GROUPS`.
         name: Name of the part.
-        n: Images.
-        n_patients: Patients.
-        n_pneumonia: Images of PNEUMONIA.
-        sensitivity: Fraction of PNEUMONIA images classified as PNEUMONIA.
-        specificity: Fraction of NORMAL images classified as NORMAL.
-        accuracy: Fraction of images classified correctly.
         auroc: Area under the ROC curve; in a subtype, of its images against all NORMAL ones.
         smallest: Whether no slice of its group has fewer images.
         few: Whether a class that it has comes from fewer than `FEW` patients.

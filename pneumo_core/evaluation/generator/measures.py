@@ -116,11 +116,8 @@ class GenerativeReport:
 
     Attributes:
         image_size: Side of the images, in pixels.
-        n_real: Real images.
-        n_patients: Their patients.
-        n_generated: Samples.
+        n_patients: Patients of the real images.
         seed: Seed of the splits, pairs and groups.
-        features: Measures in a feature space.
         collapse: Check for collapse, with the MS-SSIM of samples and of real images.
         memorisation_pixels: Nearest training images by their pixels.
         memorisation_features: Nearest training images by their features.

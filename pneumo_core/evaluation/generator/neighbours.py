@@ -38,11 +38,7 @@ class PrecisionRecall:
 
 
 def nearest(samples: NDArray[Any], real: NDArray[Any]) -> tuple[IntArray, FloatArray]:
-    """The nearest real image of each sample.
-
-    Args:
-        samples: Images (m, size, size) uint8 or features (m, d).
-        real: Images (n, size, size) uint8 or features (n, d), n at least 1.
+    """The nearest of at least one real image for each of m samples.
 
     Returns:
         Indices into `real`, (m,), and distances, (m,).
