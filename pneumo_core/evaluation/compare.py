@@ -14,11 +14,20 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Difference, Evidence, Side
+from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Difference, Evidence, Pair, Side
 from pneumo_core.evaluation.resampling import LEAST_PATIENTS, REPLICATES, SEED, Resampled, Z
-from pneumo_core.evaluation.run_pairs import pairs_of
 from pneumo_core.evaluation.sides import drawn_figures, drawn_side, estimates, known
-from pneumo_core.evaluation.significance import DeLong, McNemar, SeedDifference, larger_p, mcnemar, seed_difference
+from pneumo_core.evaluation.significance import (
+    DeLong,
+    McNemar,
+    SeedDifference,
+    delong,
+    delong_unpaired,
+    holm_of_known,
+    larger_p,
+    mcnemar,
+    seed_difference,
+)
 from pneumo_core.evaluation.verdict import judge
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
@@ -67,7 +76,7 @@ def compare(
     side_a, side_b = drawn_side(names[0], a, drawn_a), drawn_side(names[1], b, drawn_b)
     # -> Tests, differences and intervals.
     paired, pairing, n_both = _pairing(a[0].predictions, b[0].predictions, same_patients=same_patients)
-    pairs = pairs_of(a, b, paired=paired, pairing=pairing)
+    pairs = _pairs(a, b, paired=paired, pairing=pairing)
     single = len(a) == len(b) == 1
     if paired:
         between = estimates(_between(drawn_a.over_patients, drawn_b.over_patients), a[0].y_true, a[0].patients)
@@ -114,6 +123,30 @@ def _pairing(a: pd.DataFrame, b: pd.DataFrame, *, same_patients: bool) -> tuple[
         f"they were tested on different images: {len(a):,} of A, {len(b):,} of B, {len(both):,} of them in both",
         len(both),
     )
+
+
+def _pairs(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pairing: str) -> tuple[Pair, ...]:
+    """Tests of the runs with equal seeds; without common seeds, in the order of the seeds."""
+    by_seed = {run.seed: run for run in b}
+    couples = [(run, by_seed[run.seed]) for run in a if run.seed in by_seed] or list(zip(a, b, strict=False))
+    if paired:
+        calls: list[McNemar | NotApplicable] = [mcnemar(one.correct, two.correct, one.patients) for one, two in couples]
+        ranks = [delong(one.y_true, one.logit, two.logit, one.patients) for one, two in couples]
+    else:
+        calls = [NotApplicable(f"McNemar's test needs the same images: {pairing}")] * len(couples)
+        ranks = [
+            delong_unpaired(one.y_true, one.logit, one.patients, two.y_true, two.logit, two.patients)
+            for one, two in couples
+        ]
+    adjusted = zip(_adjusted(calls), _adjusted(ranks), strict=True)
+    return tuple(
+        Pair(one.run_id, two.run_id, *tests, *holms)
+        for (one, two), tests, holms in zip(couples, zip(calls, ranks, strict=True), adjusted, strict=True)
+    )
+
+
+def _adjusted(tests: Sequence[McNemar | DeLong | NotApplicable]) -> list[float | NotApplicable]:
+    return holm_of_known([test if isinstance(test, NotApplicable) else larger_p(test) for test in tests])
 
 
 def _between(a: Resampled, b: Resampled) -> Resampled:

@@ -1,6 +1,6 @@
 """Comparisons on made-up predictions, against slow recomputation, and where statistics end.
 
-By way of all its steps: `compare`, its `sides` and its `run_pairs`.
+By way of all its steps: `compare` and its `sides`.
 """
 
 from dataclasses import replace
