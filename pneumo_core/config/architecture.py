@@ -43,11 +43,7 @@ class LayerSpec:
 
 
 def baseline_layers(image_size: int = 150) -> tuple[LayerSpec, ...]:
-    """Layers of the baseline CNN in order, with shapes and parameter counts.
-
-    Args:
-        image_size: Side of the input, in pixels.
-    """
+    """Layers of the baseline CNN in order, with shapes and parameter counts, for an input of this side in pixels."""
     side, channels = image_size, 3
     layers = [
         LayerSpec("image", "InputLayer", (side, side, 1)),
@@ -68,11 +64,7 @@ def baseline_layers(image_size: int = 150) -> tuple[LayerSpec, ...]:
 
 
 def vgg16_layers(image_size: int = 150) -> tuple[LayerSpec, ...]:
-    """Layers of the VGG16 transfer model in order, with shapes and parameter counts; its convolutions are frozen.
-
-    Args:
-        image_size: Side of the input, in pixels.
-    """
+    """Layers of the VGG16 transfer model likewise; its convolutions are frozen."""
     side, channels = image_size, 3
     layers = [
         LayerSpec("image", "InputLayer", (side, side, 1)),

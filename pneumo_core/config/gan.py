@@ -95,11 +95,7 @@ class GanConfig:
 
 
 def usual_gan_size(device: str) -> int:
-    """Default side of the images, in pixels.
-
-    Args:
-        device: ``"cpu"`` or ``"gpu"``.
-    """
+    """Default side of the images on a ``"cpu"`` or ``"gpu"``, in pixels."""
     return GAN_SIZES[1] if device == "gpu" else GAN_SIZES[0]
 
 
@@ -129,8 +125,7 @@ def gan_config(
     *,
     seed: int = 0,
     label: Label = Label.NORMAL,
-    epochs: int | None = None,
-    image_size: int = 64,
+    image_size: int = GAN_SIZES[0],
     **settings: float | None,
 ) -> GanConfig:
     """Config of a preset with the most common settings as arguments.
@@ -139,18 +134,14 @@ def gan_config(
         preset: Preset to start from.
         seed: Seed of everything random.
         label: Class to learn.
-        epochs: Number of epochs, or None for the preset's.
         image_size: Side of the images, in pixels.
         **settings: Further fields of `GanConfig` that differ from the preset's; None keeps the preset's value.
 
     Raises:
         ConfigError: A value is out of its range.
     """
-    config = _PRESET_CONFIGS[preset]
     changed: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
-    if epochs is not None:
-        changed["epochs"] = epochs
-    return replace(config, seed=seed, label=label, image_size=image_size, **changed)
+    return replace(_PRESET_CONFIGS[preset], seed=seed, label=label, image_size=image_size, **changed)
 
 
 _SOUND: Final = GanConfig(

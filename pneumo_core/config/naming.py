@@ -65,9 +65,8 @@ def arm_name(config: TrainConfig) -> str:
 
 def departures(config: TrainConfig | GanConfig) -> tuple[str, ...]:
     """What a config changes in its preset, in short phrases: ``6 epochs``, ``224 px``."""
-    if isinstance(config, GanConfig):
-        return tuple(_phrase(name, value) for name, value in _changed(config, gan_config(config.preset)))
-    preset = preset_config(config.architecture, config.preset)
+    is_gan = isinstance(config, GanConfig)
+    preset = gan_config(config.preset) if is_gan else preset_config(config.architecture, config.preset)
     return tuple(_phrase(name, value) for name, value in _changed(config, preset))
 
 
