@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -188,8 +189,7 @@ def estimate_numbers(estimate: Estimate | NotApplicable) -> dict[str, Any]:
     """An estimate as cells of a table of numbers: `value`, `low`, `high`, `n`, or the reason why there is none."""
     if isinstance(estimate, NotApplicable):
         return {**dict.fromkeys(("value", "low", "high", "n")), "not applicable": estimate.reason}
-    numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
-    return {**numbers, "not applicable": ""}
+    return {**asdict(estimate), "not applicable": ""}
 
 
 def seed_points(comparison: Comparison, metric: Metric) -> pd.DataFrame:

@@ -147,11 +147,7 @@ class AreaEstimates:
 
 
 def area_estimates(
-    y_true: NDArray[Any],
-    logit: NDArray[Any],
-    patients: NDArray[Any],
-    *,
-    replicates: int = REPLICATES,
+    y_true: NDArray[Any], logit: NDArray[Any], patients: NDArray[Any], *, replicates: int = REPLICATES
 ) -> AreaEstimates:
     """AUROC and AUPRC with BCa bootstrap intervals over patients.
 

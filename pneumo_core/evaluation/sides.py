@@ -65,7 +65,6 @@ def drawn_side(name: str, evidence: Sequence[Evidence], drawn: DrawnFigures) -> 
         metric: tuple(NotApplicable(missing_reason(metric, y_true)) if np.isnan(one) else float(one) for one in of_runs)
         for metric, of_runs in zip(Metric, drawn.of_runs.T, strict=True)
     }
-    spreads = {metric: known(of_runs) for metric, of_runs in values.items()}
     return Side(
         name=name,
         run_ids=tuple(run.run_id for run in evidence),
@@ -78,8 +77,8 @@ def drawn_side(name: str, evidence: Sequence[Evidence], drawn: DrawnFigures) -> 
         values=values,
         figures=figures,
         spread={
-            metric: of_runs if isinstance(of_runs, NotApplicable) else spread(of_runs)
-            for metric, of_runs in spreads.items()
+            metric: found if isinstance(found := known(of_runs), NotApplicable) else spread(found)
+            for metric, of_runs in values.items()
         },
         confusions=tuple(metrics.confusion(y_true, run.probability, run.threshold) for run in evidence),
         roc=tuple(metrics.in_probabilities(metrics.roc_curve(y_true, run.logit)) for run in evidence),
@@ -104,10 +103,7 @@ def estimates(drawn: Resampled, y_true: IntArray, patients: NDArray[Any]) -> dic
         y_true: Classes of the images, (n,).
         patients: Patient of each image, (n,).
     """
-    n = {
-        Metric.SENSITIVITY: int((y_true == Label.PNEUMONIA).sum()),
-        Metric.SPECIFICITY: int((y_true == Label.NORMAL).sum()),
-    }
+    n = {metric: int((y_true == label).sum()) for metric, label in _OF_CLASS.items()}
     found: dict[Metric, _Interval] = {}
     for metric, value, (estimate, p) in zip(
         Metric, drawn.value.tolist(), bca_estimates(drawn, len(y_true)), strict=True

@@ -101,9 +101,7 @@ def interval_text(metric: Metric, estimate: Estimate | NotApplicable) -> str:
     """A metric's interval without its value, ``86.5 to 93.0 %``, or the reason why there is none."""
     if isinstance(estimate, NotApplicable):
         return estimate.reason
-    if metric in SCORES:
-        return score_parts(estimate)[1]
-    return share_parts(estimate)[1]
+    return (score_parts if metric in SCORES else share_parts)(estimate)[1]
 
 
 def share_parts(share: Estimate) -> tuple[str, str]:

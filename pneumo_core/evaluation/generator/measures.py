@@ -195,12 +195,7 @@ def measure(
 
 
 def feature_measures(
-    features: Features,
-    patients: NDArray[Any],
-    *,
-    seed: int = 0,
-    kid_splits: int = KID_SPLITS,
-    splits: int = SPLITS,
+    features: Features, patients: NDArray[Any], *, seed: int = 0, kid_splits: int = KID_SPLITS, splits: int = SPLITS
 ) -> FeatureMeasures:
     """KID, FID, precision and recall, with the values of real images against each other.
 
