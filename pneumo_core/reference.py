@@ -80,12 +80,7 @@ EXPECTED: Final[dict[tuple[Architecture, Preset], Expected]] = {
 
 @dataclass(frozen=True, slots=True)
 class ReportRun:
-    """One of the report's four trainings.
-
-    Attributes:
-        architecture: ``baseline`` or ``vgg16``.
-        balanced: Whether samples of its DCGAN were added to the NORMAL training images.
-    """
+    """One of the report's four trainings; `balanced`: with samples of its DCGAN added to the NORMAL training images."""
 
     architecture: Architecture
     balanced: bool
@@ -161,13 +156,7 @@ REPORT_FIGURES: Final = tuple(_report_figures())
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Parameters of a network of the report.
-
-    Attributes:
-        total: All parameters.
-        trainable: Parameters that training changes.
-        place: Section of the report.
-    """
+    """Parameters of a network of the report, all and those that training changes, with the report's section."""
 
     total: int
     trainable: int
@@ -291,12 +280,6 @@ class PublishedResult:
 
     Attributes:
         source: Authors and year.
-        url: Web address.
-        model: Trained model.
-        accuracy: Fraction of images that are classified correctly.
-        sensitivity: Fraction of PNEUMONIA images that are classified as PNEUMONIA.
-        specificity: Fraction of NORMAL images that are classified as NORMAL.
-        auroc: Area under the ROC curve.
         decimals: Printed decimals.
         comparable: Whether it was measured on the official 624 test images.
         selected_on: Images that epoch or model were selected on: ``validation``, ``test``, or ``not stated``.
@@ -361,13 +344,7 @@ often of one patient on both sides; they are not comparable."""
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A published finding on the report's question.
-
-    Attributes:
-        source: Authors and year.
-        url: Web address.
-        words: The finding in one sentence.
-    """
+    """A published finding on the report's question in one sentence, with its authors and year."""
 
     source: str
     url: str

@@ -48,13 +48,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Assessment of one operation.
-
-    Attributes:
-        operation: Its name with its strength, such as ``"Rotation ±7°"``.
-        verdict: The assessment.
-        reason: The reason, in a sentence or two.
-    """
+    """Assessment of one operation, named with its strength, such as ``"Rotation ±7°"``; the reason in a sentence or two."""
 
     operation: str
     verdict: Verdict
@@ -111,13 +105,7 @@ def plausibility(config: AugmentConfig) -> tuple[Note, ...]:
         _graded(config, "shift", f"Shift ±{100 * config.shift:.3g} %", "One border is cut off.", _FRAME),
         _HORIZONTAL if config.horizontal_flip else None,
         _VERTICAL if config.vertical_flip else None,
-        _graded(
-            config,
-            "contrast",
-            f"Contrast ±{100 * config.contrast:.3g} %",
-            "Devices differ in contrast.",
-            _TONE,
-        ),
+        _graded(config, "contrast", f"Contrast ±{100 * config.contrast:.3g} %", "Devices differ in contrast.", _TONE),
         _graded(
             config,
             "brightness",

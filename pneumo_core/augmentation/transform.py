@@ -151,15 +151,7 @@ def apply(images: npt.NDArray[np.uint8], parameters: AugmentParameters) -> npt.N
 
 
 def augment(images: npt.NDArray[np.uint8], config: AugmentConfig, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Change each image at random: `draw_parameters`, then `apply`.
-
-    Args:
-        images: ``(batch, height, width)`` uint8 gray; not written to.
-        config: Ranges to draw from.
-        rng: Random number generator.
-
-    Returns:
-        ``(batch, height, width)`` float32 in [0, 255], a new array.
+    """Change each image at random: `draw_parameters`, then `apply`, which say more.
 
     Raises:
         DataError: `images` has another type or shape.

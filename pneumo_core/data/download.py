@@ -317,7 +317,8 @@ def _unpack(places: _Places, report: _Report, expected_counts: Mapping[tuple[Spl
             _require_free(places.path, total)
         report.report(DownloadStage.UNPACKING, done, total)
 
-    _remove(places.unpacking)
+    with store_errors(places.unpacking), suppress(FileNotFoundError):
+        shutil.rmtree(places.unpacking)
     try:
         unpack_images(places.archive, places.unpacking, watch)
         counts = count_images(places.unpacking)
@@ -338,11 +339,6 @@ def _unpack(places: _Places, report: _Report, expected_counts: Mapping[tuple[Spl
         raise DownloadError(f"{error}; it has been removed: download again") from error
     finally:
         shutil.rmtree(places.unpacking, ignore_errors=True)
-
-
-def _remove(folder: Path) -> None:
-    with store_errors(folder), suppress(FileNotFoundError):
-        shutil.rmtree(folder)
 
 
 def _is_whole(places: _Places, expected_counts: Mapping[tuple[Split, Label], int]) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pneumo_core.config.classifier import Balance, TrainConfig, Validation
+from pneumo_core.config.classifier import TrainConfig, Validation
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import Assignment, gap, smaller_class
 from pneumo_core.errors import ConfigError, DataError
@@ -23,9 +23,6 @@ from pneumo_core.runs.submission import gan_run_config
 
 def follow_gan(config: TrainConfig) -> TrainConfig:
     """Adapt a config so that it holds out the patients that its DCGAN was not trained on; other configs stay as they are.
-
-    Args:
-        config: A classifier's config.
 
     Raises:
         RunNotFoundError: There is no such DCGAN.
@@ -46,10 +43,6 @@ def follow_gan(config: TrainConfig) -> TrainConfig:
 def require_gan(config: TrainConfig, index: DataIndex) -> None:
     """Check that a config's DCGAN, if it has one, is finished and generates the smaller class of the data set.
 
-    Args:
-        config: A classifier's config.
-        index: The data set.
-
     Raises:
         RunNotFoundError: There is no such DCGAN.
         RunError: The run is a classifier's, or not finished.
@@ -57,7 +50,7 @@ def require_gan(config: TrainConfig, index: DataIndex) -> None:
         DataError: It was trained on other images.
         CorruptError: A file does not match its hash.
     """
-    if config.balance is not Balance.GAN or config.gan_run is None:
+    if config.gan_run is None:
         return
     run = find_run(config.gan_run)
     gan = gan_run_config(run)
@@ -81,11 +74,6 @@ def require_unseen(config: TrainConfig, table: pd.DataFrame, rows: Assignment) -
     """Check, for a known split, that a config's DCGAN was not trained on held-out patients and generates the smaller class.
 
     Images are identified by their content, so a data set with another test part is allowed.
-
-    Args:
-        config: A classifier's config with the arm ``gan``.
-        table: The index's table.
-        rows: Rows of the training, validation and test images.
 
     Raises:
         RunError: The DCGAN's run is not finished.

@@ -41,13 +41,7 @@ _ARRAY_SCHEMA: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """Facts from a file's header.
-
-    Attributes:
-        width: Pixels, as stored.
-        height: Pixels, as stored.
-        mode: Pillow's mode.
-    """
+    """Facts from a file's header: its size in pixels, as stored, and Pillow's mode."""
 
     width: int
     height: int
@@ -84,10 +78,6 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
 
 def read_facts(data: bytes, name: str) -> ImageFacts:
     """Header of a PNG or JPEG file, without decoding its pixels.
-
-    Args:
-        data: The file's bytes.
-        name: Name in an error message.
 
     Raises:
         ImageError: The file is not an acceptable image; see `decode`.
@@ -233,12 +223,7 @@ def array_path(data_id: str, size: int) -> Path:
 
 
 def open_array(data_id: str, size: int, count: int) -> NDArray[np.uint8] | None:
-    """The cached array, memory-mapped read-only, or None if it is missing, damaged or of another data set.
-
-    Args:
-        data_id: Content-based id of the data set.
-        size: Side of the images, in pixels.
-        count: Number of images the data set has.
+    """The cached array of a data set's images, memory-mapped read-only, or None if it is missing, damaged or of another.
 
     Returns:
         `(count, size, size)` uint8 array in the order of the index's table, or None.
@@ -272,12 +257,7 @@ def _array_facts(data_id: str, size: int, count: int, size_bytes: int) -> dict[s
 
 
 def load_array(
-    root: Path,
-    image_ids: list[str],
-    *,
-    data_id: str,
-    size: int,
-    progress: Callable[[int, int], None] | None = None,
+    root: Path, image_ids: list[str], *, data_id: str, size: int, progress: Callable[[int, int], None] | None = None
 ) -> NDArray[np.uint8]:
     """All images of a data set as one memory-mapped array, built on first use.
 
@@ -314,12 +294,7 @@ def load_array(
 
 
 def _build_array(
-    path: Path,
-    root: Path,
-    image_ids: list[str],
-    data_id: str,
-    size: int,
-    progress: Callable[[int, int], None] | None,
+    path: Path, root: Path, image_ids: list[str], data_id: str, size: int, progress: Callable[[int, int], None] | None
 ) -> None:
     def decode(image_id: str) -> tuple[NDArray[np.uint8], str]:
         try:

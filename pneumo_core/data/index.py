@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -153,10 +154,7 @@ def build_index(folder: Path, *, progress: Callable[[int, int], None] | None = N
 
 
 def unread_files(root: Path) -> int:
-    """Number of images that `build_index` still has to read, because they are new or have changed.
-
-    Args:
-        root: Folder of the data set, as `find_root` gives it.
+    """Number of images below a `find_root` that `build_index` still has to read, because they are new or have changed.
 
     Raises:
         DataError: The folder is not a data set, or may not be read.
@@ -265,23 +263,17 @@ def _folder_errors(folder: Path) -> Iterator[None]:
 def _candidates(root: Path) -> tuple[list[tuple[str, Split, Label]], dict[str, int]]:
     """Image files in class folders, sorted, and counts of ignored files."""
     files: list[tuple[str, Split, Label]] = []
-    ignored: dict[str, int] = {}
-
-    def ignore(reason: str, count: int = 1) -> None:
-        if count:
-            ignored[reason] = ignored.get(reason, 0) + count
-
     # Kaggle's archive holds the whole data set twice, and files that macOS adds to archives.
-    ignore("nested second copy chest_xray/", _count_files(root / "chest_xray"))
-    ignore("__MACOSX/", _count_files(root / "__MACOSX"))
+    nested, of_macos = _count_files(root / "chest_xray"), _count_files(root / "__MACOSX")
+    ignored = Counter({"nested second copy chest_xray/": nested, "__MACOSX/": of_macos})
     for split in Split:
         for label in Label:
             folder = root / split.value / label.name
             for path in sorted(folder.iterdir()) if folder.is_dir() else []:
                 if path.name == ".DS_Store" or path.name.startswith("._"):
-                    ignore("macOS files")
+                    ignored["macOS files"] += 1
                 elif path.is_dir() or path.suffix.lower() not in IMAGE_SUFFIXES:
-                    ignore("not named as PNG or JPEG", 1 if path.is_file() else _count_files(path))
+                    ignored["not named as PNG or JPEG"] += 1 if path.is_file() else _count_files(path)
                 else:
                     files.append((f"{split.value}/{label.name}/{path.name}", split, label))
     if not files:
@@ -289,7 +281,7 @@ def _candidates(root: Path) -> tuple[list[tuple[str, Split, Label]], dict[str, i
             "a data set needs PNG or JPEG files in train, val and test, each with NORMAL and PNEUMONIA. "
             f"Received: folder={str(root)!r}, which holds none"
         )
-    return files, ignored
+    return files, {reason: count for reason, count in ignored.items() if count}
 
 
 def _count_files(folder: Path) -> int:
@@ -361,14 +353,12 @@ def _assemble(root: Path, scan: dict[str, dict[str, Any]], ignored: dict[str, in
     records = [entry["record"] for entry in scan.values() if "record" in entry]
     unreadable = tuple(UnreadableFile(**entry["unreadable"]) for entry in scan.values() if "unreadable" in entry)
     table = pd.DataFrame(records, columns=list(_COLUMNS)).sort_values("image_id", ignore_index=True)
+    table = table.astype({"label": "int8", "width": "int64", "height": "int64", "size_bytes": "int64"})
     if table.empty:
         raise DataError(
             f"a data set needs at least one readable image. Received: folder={str(root)!r} with {len(unreadable)} unreadable "
             f"files, the first: {unreadable[0].message}"
         )
-    table["label"] = table["label"].astype("int8")
-    for column in ("width", "height", "size_bytes"):
-        table[column] = table[column].astype("int64")
     return DataIndex(content_id(table["image_id"], table["sha256"]), root, table, unreadable, ignored)
 
 

@@ -130,9 +130,6 @@ def write_phantoms(
 def first_phantoms(count: int) -> tuple[tuple[Label, ...], list[npt.NDArray[np.uint8]]]:
     """First training images of the built-in data set, alternating between the classes, drawn in memory.
 
-    Args:
-        count: Number of images.
-
     Returns:
         Their classes, and `(height, width)` uint8 gray levels of each, before compression.
     """

@@ -37,12 +37,7 @@ def default_data(progress: Callable[[int, int], None] | None = None) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A data set that a command takes.
-
-    Attributes:
-        folder: The data set.
-        why: Why this one, in a phrase.
-    """
+    """The folder of a data set that a command takes, and in a phrase why it takes this one."""
 
     folder: Path
     why: str
@@ -52,7 +47,7 @@ def chosen_data(named: Path | None, progress: Callable[[int, int], None] | None 
     """The data set of a command: the named one, `$PNEUMO_DATA`, the one connected in the app, or the default one.
 
     Args:
-        named: The data set that was asked for, or None.
+        named: The data set that the command names, or None.
         progress: Called while the phantoms are drawn.
 
     Raises:

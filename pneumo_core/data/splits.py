@@ -17,12 +17,9 @@ from pneumo_core.records import Label, Split
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Rows of the index's table that a run uses.
+    """Rows of the index's table that a run uses: for each split `(n,)` int64 row numbers, sorted.
 
-    Attributes:
-        train: `(n,)` int64 row numbers, sorted.
-        val: `(n,)` int64 row numbers, sorted; the test images themselves if a run validates on test.
-        test: `(n,)` int64 row numbers, sorted.
+    Where a run validates on test, `val` is `test`.
     """
 
     train: NDArray[np.int64]
@@ -78,10 +75,6 @@ def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:
     With ``patients``, validation images are patients held out of train (patient keys with their prefix), and the official
     `val` folder's 16 images join them. With ``test``, as the report did, they are the test images and `val` is unused.
 
-    Args:
-        table: The index's table.
-        config: The training config.
-
     Raises:
         DataError: See `hold_out_patients`.
     """
@@ -103,12 +96,7 @@ def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:
 
 
 def expected_held_out(images: int, config: RunConfig) -> int:
-    """Approximate number of training images that a run holds out for validation; whole patients, so it may be a few more.
-
-    Args:
-        images: Number of training images.
-        config: The run's config.
-    """
+    """Approximate number of training images that a run holds out for validation; whole patients, so it may be a few more."""
     return round(images * config.val_fraction) if config.validation is Validation.PATIENTS else 0
 
 
@@ -120,10 +108,6 @@ def expected_training(images: int, config: RunConfig) -> int:
 
 def require_learnable(index: DataIndex, config: GanConfig) -> None:
     """Check that a data set has the images that a DCGAN's training needs.
-
-    Args:
-        index: The data set.
-        config: The DCGAN's config.
 
     Raises:
         DataError: It has fewer training images of the class than a batch, too few patients for measuring samples or for
@@ -151,11 +135,7 @@ def require_learnable(index: DataIndex, config: GanConfig) -> None:
 
 
 def gan_rows(table: pd.DataFrame, config: GanConfig) -> NDArray[np.int64]:
-    """Rows that a DCGAN trains on: training images of its class, without held-out patients.
-
-    Args:
-        table: The index's table.
-        config: The DCGAN's config.
+    """Rows of an index's table that a DCGAN trains on: training images of its class, without held-out patients.
 
     Returns:
         `(n,)` int64 row numbers, sorted.
@@ -188,11 +168,7 @@ def _require_patients(part: pd.DataFrame, kept: float) -> None:
 
 
 def smaller_class(labels: NDArray[np.integer[Any]]) -> Label:
-    """The class with fewer images; NORMAL if the numbers are equal.
-
-    Args:
-        labels: `(n,)` labels.
-    """
+    """The class with fewer of the `(n,)` labels; NORMAL if the numbers are equal."""
     return Label(int(np.argmin(np.bincount(labels, minlength=len(Label)))))
 
 
