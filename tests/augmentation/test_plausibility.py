@@ -145,8 +145,8 @@ def test_what_is_cut_off_and_smeared_is_what_the_augmentation_does() -> None:
     smeared = (apply(frame, parameters(zoom_x=1.3, zoom_y=1.3))[0] > 128).mean()
     ramp = np.tile(np.linspace(0, 255, SIDE).astype(np.uint8), (1, SIDE, 1))
     seen = np.ptp(apply(ramp, parameters(zoom_x=0.7, zoom_y=0.7))) / 255
-    told = [int(number) for number in re.findall(r"(\d+) % is", note_on(zoom=0.3).reason)]
-    np.testing.assert_allclose(told, [100 * (1 - seen**2), 100 * smeared], atol=1.5)
+    named = [int(number) for number in re.findall(r"(\d+) % is", note_on(zoom=0.3).reason)]
+    np.testing.assert_allclose(named, [100 * (1 - seen**2), 100 * smeared], atol=1.5)
 
 
 def contrast_left(distance: float, sigma: float) -> float:
@@ -156,7 +156,7 @@ def contrast_left(distance: float, sigma: float) -> float:
 
 
 @pytest.mark.parametrize("sigma", [1.0, 2.0, 3.0, 5.0])
-def test_stripes_at_the_distance_that_is_told_fade_by_half(sigma: float) -> None:
+def test_stripes_at_the_named_distance_fade_by_half(sigma: float) -> None:
     (distance,) = map(float, re.findall(r"Stripes (\d+) pixels", note_on(blur_sigma=sigma).reason))
     assert contrast_left(distance - 0.5, sigma) < 0.5 < contrast_left(distance + 0.5, sigma)
 

@@ -67,7 +67,7 @@ def test_order_whitespace_whole_numbers_and_a_byte_order_mark_do_not_matter() ->
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (b"", "does not parse"),
         (b"zoom: 0.3", "does not parse"),
@@ -108,12 +108,12 @@ def test_order_whitespace_whole_numbers_and_a_byte_order_mark_do_not_matter() ->
     ],
 )
 @pytest.mark.parametrize("from_disk", [False, True])
-def test_anything_else_is_refused(data: bytes, told: str, from_disk: bool, tmp_path: Path) -> None:
+def test_anything_else_is_refused(data: bytes, message: str, from_disk: bool, tmp_path: Path) -> None:
     path = tmp_path / "setting.json"
     path.write_bytes(data)
     with pytest.raises(ConfigError) as refused:
         read_augmentation(path if from_disk else data)
-    assert_one_line(refused.value, told)
+    assert_one_line(refused.value, message)
 
 
 @given(
@@ -125,13 +125,13 @@ def test_no_bytes_end_in_anything_but_a_setting_or_a_config_error(data: bytes) -
 
 
 @pytest.mark.parametrize("name", ["gone.json", "a\nb.json", "zero\0byte", "x" * 5000, "."])
-def test_what_cannot_be_opened_is_told(name: str, tmp_path: Path) -> None:
+def test_what_cannot_be_opened_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         read_augmentation(tmp_path / name)
     assert_one_line(refused.value, "must be readable")
 
 
-def test_a_file_without_the_right_to_read_it_is_told(tmp_path: Path) -> None:
+def test_a_file_without_the_right_to_read_it_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "setting.json"
     path.write_bytes(changed())
     path.chmod(0)
@@ -158,13 +158,13 @@ def test_a_known_name_is_that_setting_whatever_lies_in_the_folder(
     assert named_augmentation("./sound") == AUGMENTATIONS["report"]
 
 
-def test_a_name_that_is_neither_is_told_with_what_there_is() -> None:
+def test_a_name_that_is_neither_is_refused_with_what_there_is() -> None:
     with pytest.raises(ConfigError) as refused:
         named_augmentation("reprot")
     assert_one_line(refused.value, "augment='reprot'", "'report-rotation-40'", "file")
 
 
-def test_a_damaged_file_is_told_as_such(tmp_path: Path) -> None:
+def test_a_damaged_file_is_refused_as_such(tmp_path: Path) -> None:
     path = tmp_path / "setting.json"
     path.write_bytes(b"{")
     with pytest.raises(ConfigError, match="does not parse"):

@@ -282,8 +282,8 @@ class TestValidation:
     def test_what_needs_pretrained_weights_needs_vgg16(
         self, architecture: Architecture, field: str, value: Any
     ) -> None:
-        told = rf"^{field} needs .* vgg16\. Received: architecture='{architecture}', {field}=.*; leave {field} out$"
-        with pytest.raises(ConfigError, match=told):
+        message = rf"^{field} needs .* vgg16\. Received: architecture='{architecture}', {field}=.*; leave {field} out$"
+        with pytest.raises(ConfigError, match=message):
             replace(sound(), architecture=architecture, **{field: value})
         assert getattr(replace(sound(), architecture=Architecture.VGG16, **{field: value}), field) == value
 
@@ -302,7 +302,7 @@ class TestValidation:
             replace(sound(), architecture=Architecture.DCGAN)
 
     @pytest.mark.parametrize(
-        ("change", "told"),
+        ("change", "message"),
         [
             ({"balance": Balance.GAN}, "gan_run=None; write gan:RUN"),
             ({"gan_run": GAN_RUN}, f"balance='none', gan_run='{GAN_RUN}'"),
@@ -312,8 +312,8 @@ class TestValidation:
             ({"balance": Balance.CLASS_WEIGHT, "gap_percent": 50}, "needs an arm that adds images"),
         ],
     )
-    def test_what_the_arms_need(self, change: dict[str, Any], told: str) -> None:
-        with pytest.raises(ConfigError, match=re.escape(told)):
+    def test_what_the_arms_need(self, change: dict[str, Any], message: str) -> None:
+        with pytest.raises(ConfigError, match=re.escape(message)):
             replace(sound(), **change)
 
     @pytest.mark.parametrize("arm", [arm for arm in Balance if arm is not Balance.GAN])
@@ -476,8 +476,8 @@ class TestFingerprint:
                 return {key: floats(item) for key, item in value.items() if key not in ADDED_LATER}
             return float(value) if type(value) is int else value
 
-        asked = {"config": floats(json.loads(json.dumps(config_to_dict(config)))), "data_id": DATA_ID, "schema": 1}
-        expected = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        payload = {"config": floats(json.loads(json.dumps(config_to_dict(config)))), "data_id": DATA_ID, "schema": 1}
+        expected = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
         assert fingerprint(config, DATA_ID) == expected
 
     def test_the_data_changes_it(self) -> None:

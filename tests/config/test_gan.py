@@ -1,4 +1,4 @@
-"""What a DCGAN's training may be asked: limits, presets, round trips and fingerprints."""
+"""Settings of a DCGAN's training: limits, presets, round trips and fingerprints."""
 
 import json
 import math
@@ -164,11 +164,11 @@ def test_quick_is_a_small_sound() -> None:
 
 
 def test_named_settings_replace_the_preset_s_and_none_leaves_them() -> None:
-    asked = gan_config(
+    config = gan_config(
         Preset.QUICK, seed=4, label=Label.PNEUMONIA, epochs=3, image_size=128, filters=8, ema_decay=0, max_images=None
     )
     expected = {"seed": 4, "label": Label.PNEUMONIA, "epochs": 3, "image_size": 128, "filters": 8, "ema_decay": 0}
-    assert asked == replace(gan_config(Preset.QUICK), **expected)
+    assert config == replace(gan_config(Preset.QUICK), **expected)
     assert gan_config(Preset.QUICK, diff_augment=False).diff_augment is False
     with pytest.raises(ConfigError, match="filters must be a whole number"):
         gan_config(Preset.QUICK, filters=3)
@@ -213,7 +213,7 @@ def test_every_key_is_needed_and_no_other_is_taken(name: str) -> None:
         ("architecture", "vae"),
     ],
 )
-def test_wrong_values_are_told(name: str, value: object) -> None:
+def test_wrong_values_are_refused(name: str, value: object) -> None:
     with pytest.raises(ConfigError) as caught:
         config_from_dict({**config_to_dict(SOUND), name: value})
     assert_one_line(caught.value)

@@ -13,7 +13,7 @@ from pneumo_core.errors import ConfigError
 from tests.waiting import BRIEFLY_S, PATIENCE_S
 
 H100 = "NVIDIA H100 80GB HBM3, 81559 MiB"
-TOLD = f"{H100}, 9.0"
+ANSWER = f"{H100}, 9.0"
 """What the driver's program says of it."""
 
 
@@ -60,7 +60,7 @@ def test_where_linux_does_not_tell_the_cpu_s_name_python_does(machine: Path) -> 
 def test_a_gpu_by_name_and_memory(machine: Path, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
     monkeypatch.setenv("KERAS_BACKEND", backend)
     nvidia_smi(
-        machine, f'[ "$*" = "--query-gpu=name,memory.total,compute_cap --format=csv,noheader" ] && echo "{TOLD}"'
+        machine, f'[ "$*" = "--query-gpu=name,memory.total,compute_cap --format=csv,noheader" ] && echo "{ANSWER}"'
     )
     assert training_hardware() == Hardware(backend, "gpu", H100, "mixed_bfloat16")
 
@@ -74,7 +74,7 @@ def test_a_gpu_older_than_bfloat16_trains_in_float32(machine: Path, capability: 
 
 
 def test_of_several_gpus_a_run_takes_one(machine: Path) -> None:
-    nvidia_smi(machine, f'echo "{TOLD}"; echo "Other, 1 MiB, 7.5"')
+    nvidia_smi(machine, f'echo "{ANSWER}"; echo "Other, 1 MiB, 7.5"')
     assert training_hardware().name == f"{H100}, one of 2"
 
 
@@ -82,7 +82,7 @@ def test_of_several_gpus_a_run_takes_one(machine: Path) -> None:
     "body",
     [
         "echo No devices were found",
-        f"echo '{TOLD}'; exit 9",
+        f"echo '{ANSWER}'; exit 9",
         f"echo '{H100}, [N/A]'",
         f"echo '{H100}'",
         "printf '\\377\\376, 1 MiB, 9.0'",
@@ -102,9 +102,9 @@ def test_a_program_that_cannot_be_run(machine: Path) -> None:
 
 def test_a_driver_that_hangs_is_not_waited_for(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardware, "_TIMEOUT_S", BRIEFLY_S)
-    # Who waits for it is told of a GPU, five minutes later.
-    late = f"import time; time.sleep({PATIENCE_S}); print({TOLD!r})"
-    nvidia_smi(machine, f"exec {sys.executable} -c '{late}'".replace(repr(TOLD), f'"{TOLD}"'))
+    # It names a GPU five minutes later.
+    late = f"import time; time.sleep({PATIENCE_S}); print({ANSWER!r})"
+    nvidia_smi(machine, f"exec {sys.executable} -c '{late}'".replace(repr(ANSWER), f'"{ANSWER}"'))
     found = training_hardware()
     assert (found.kind, found.note) == ("cpu", "")
 
@@ -112,7 +112,7 @@ def test_a_driver_that_hangs_is_not_waited_for(machine: Path, monkeypatch: pytes
 @pytest.mark.parametrize("hidden", ["", "-1"])
 def test_a_hidden_gpu_is_not_used_and_said(machine: Path, monkeypatch: pytest.MonkeyPatch, hidden: str) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
-    nvidia_smi(machine, f'echo "{TOLD}"')
+    nvidia_smi(machine, f'echo "{ANSWER}"')
     found = training_hardware()
     assert (found.kind, found.name) == ("cpu", "Some CPU @ 2 GHz")
     assert H100 in found.note
@@ -128,7 +128,7 @@ def test_a_framework_without_cuda_is_said(
 ) -> None:
     monkeypatch.setattr(hardware, "installed_version", installed.__contains__)
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    nvidia_smi(machine, f'echo "{TOLD}"')
+    nvidia_smi(machine, f'echo "{ANSWER}"')
     found = training_hardware()
     assert found.kind == "cpu"
     assert advice in found.note

@@ -98,7 +98,7 @@ class KaggleServer:
 
     @property
     def is_open(self) -> bool:
-        """Whether the server has not been told to stop."""
+        """Whether no request to stop has come."""
         return self._is_open
 
 

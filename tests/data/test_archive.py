@@ -160,8 +160,8 @@ def test_bombs_end_before_they_start(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_lie_about_the_size_is_found(tmp_path: Path) -> None:
     data = bytearray(zip_of([("train/NORMAL/a.jpeg", bytes(1000))]))
     directory = data.rindex(b"PK\x01\x02")
-    for told in (10, 2000):  # The member's real size is 1000.
-        data[directory + 24 : directory + 28] = told.to_bytes(4, "little")
+    for declared in (10, 2000):  # The member's real size is 1000.
+        data[directory + 24 : directory + 28] = declared.to_bytes(4, "little")
         with pytest.raises(CorruptError, match="a whole zip file"):
             unpack(tmp_path, bytes(data))
         (tmp_path / "out/train/NORMAL/a.jpeg").unlink()
@@ -172,8 +172,8 @@ def test_offsets_before_the_start_are_refused(tmp_path: Path) -> None:
     start = (
         data.rindex(b"PK\x05\x06") + 16
     )  # Of the directory: zipfile takes a larger one for a prefix that was cut off.
-    told = int.from_bytes(data[start : start + 4], "little") + 1
-    data[start : start + 4] = told.to_bytes(4, "little")
+    declared = int.from_bytes(data[start : start + 4], "little") + 1
+    data[start : start + 4] = declared.to_bytes(4, "little")
     with pytest.raises(CorruptError, match="before its start"):
         unpack(tmp_path, bytes(data))
 

@@ -59,7 +59,7 @@ INDEX = DataIndex("0" * 12, Path("unread"), TABLE, (), {})
 
 
 def made(config: RunConfig, learned: pd.DataFrame | None = None) -> RunDirectory:
-    """The run `GAN_RUN` of this config, finished if it is told what it has learned from."""
+    """The run `GAN_RUN` of this config, finished if its training images are given."""
     run = RunDirectory(runs_root() / GAN_RUN)
     run.path.mkdir(parents=True, exist_ok=True)
     write_json(run.config, {"config": config_to_dict(config)})
@@ -100,7 +100,7 @@ def patients(rows: np.ndarray) -> set[str]:
     label=st.sampled_from(Label),
     max_images=st.none() | st.integers(24, 40),
 )
-def test_nobody_the_dcgan_has_seen_judges_the_classifier(
+def test_no_patient_that_the_dcgan_has_seen_judges_the_classifier(
     preset: Preset,
     gan_preset: Preset,
     seeds: tuple[int, int],
@@ -144,7 +144,7 @@ def test_equal_seeds_are_one_config() -> None:
 
 
 @pytest.mark.parametrize("gan_preset", Preset)
-def test_a_classifier_that_holds_nobody_out_stays_as_it_is(gan_preset: Preset) -> None:
+def test_a_classifier_that_holds_no_patient_out_stays_as_it_is(gan_preset: Preset) -> None:
     made(dcgan(gan_preset, seed=7))
     config = classifier(Preset.REPORT)
     assert config.validation is Validation.TEST
@@ -180,14 +180,14 @@ def test_a_finished_dcgan_of_the_smaller_class_is_taken(preset: Preset) -> None:
     require_gan(follow_gan(classifier(preset)), INDEX)
 
 
-def test_an_unknown_run_is_told() -> None:
+def test_an_unknown_run_is_refused() -> None:
     for check in (follow_gan, lambda config: require_gan(config, INDEX)):
         with pytest.raises(RunNotFoundError) as caught:
             check(classifier())
         assert_one_line(caught.value, f"run_id='{GAN_RUN}'")
 
 
-def test_a_run_that_is_not_finished_is_told() -> None:
+def test_a_run_that_is_not_finished_is_refused() -> None:
     made(dcgan())
     assert follow_gan(classifier()) == classifier()  # What it will have seen is known before.
     with pytest.raises(RunError) as caught:
@@ -195,7 +195,7 @@ def test_a_run_that_is_not_finished_is_told() -> None:
     assert_one_line(caught.value, "must be finished", f"run_id='{GAN_RUN}'")
 
 
-def test_a_classifier_s_run_is_told() -> None:
+def test_a_classifier_s_run_is_refused() -> None:
     """Under a DCGAN's name: under its own the config refuses it."""
     made(preset_config(Architecture.BASELINE, Preset.SOUND), TABLE.iloc[TRAIN])
     for check in (follow_gan, lambda config: require_gan(config, INDEX)):
@@ -206,7 +206,7 @@ def test_a_classifier_s_run_is_told() -> None:
         replace(classifier(), gan_run="baseline-0123456789ab")
 
 
-def test_a_damaged_config_is_told() -> None:
+def test_a_damaged_config_is_refused() -> None:
     made(dcgan(), TABLE).config.write_text("{")
     for check in (follow_gan, lambda config: require_gan(config, INDEX)):
         with pytest.raises(CorruptError) as caught:
@@ -249,7 +249,7 @@ def test_a_config_that_did_not_follow_is_refused(change: dict[str, float | None]
 
 
 @pytest.mark.parametrize("share", [1, 2, 5])
-def test_images_are_told_by_their_content(share: int) -> None:
+def test_images_are_identified_by_their_content(share: int) -> None:
     learned = TABLE.iloc[TRAIN[::share]]
     renamed = learned.assign(image_id=[f"elsewhere/{number}.png" for number in range(len(learned))], patient_id="anon")
     unseen(made(dcgan(), renamed))
@@ -287,7 +287,7 @@ def test_a_dcgan_that_is_not_finished_has_seen_nothing_yet() -> None:
         unseen(made(dcgan()))
 
 
-def test_a_damaged_list_is_told() -> None:
+def test_a_damaged_list_is_refused() -> None:
     run = made(dcgan(), TABLE.iloc[TRAIN])
     run.learned.write_bytes(run.learned.read_bytes()[:-1])
     with pytest.raises(CorruptError) as caught:

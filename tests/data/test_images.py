@@ -467,7 +467,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_damaged_array_is_built_anew(kind: str, images: tuple[Path, list[str], str]) -> None:
+def test_a_damaged_array_is_built_again(kind: str, images: tuple[Path, list[str], str]) -> None:
     load(images)
     path = array_path(images[2], SIZE)
     DAMAGE[kind](path)
@@ -518,7 +518,7 @@ print("array", hashlib.sha256(array.tobytes()).hexdigest(), flush=True)
 """
 
 
-def test_a_build_that_is_killed_is_built_anew(images: tuple[Path, list[str], str]) -> None:
+def test_a_build_that_is_killed_is_built_again(images: tuple[Path, list[str], str]) -> None:
     builder = child(BUILD, images[0], images[2], SIZE)
     assert builder.stdout is not None
     assert builder.stdout.readline() == "begins\n"

@@ -122,7 +122,7 @@ def test_counts_are_those_of_the_folders(root: Path) -> None:
     assert build_index(root).counts() == slow | {(Split.VAL, Label.NORMAL): 0, (Split.VAL, Label.PNEUMONIA): 0}
 
 
-def test_phantoms_are_told_by_their_names(root: Path) -> None:
+def test_phantoms_are_known_by_their_names(root: Path) -> None:
     assert not build_index(root).is_phantom
     path = root / "train/NORMAL/IM-0115-0001.jpeg"
     path.rename(path.with_name("PHANTOM-NORMAL-0001-0001.jpeg"))
@@ -446,7 +446,7 @@ SCANS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("kind", SCANS)
-def test_a_damaged_scan_cache_is_made_anew(root: Path, reads: list[str], kind: str) -> None:
+def test_a_damaged_scan_cache_is_made_again(root: Path, reads: list[str], kind: str) -> None:
     index = build_index(root)
     text = scan_cache().read_text()
     damaged = SCANS[kind](text)
@@ -518,7 +518,7 @@ INDEX_DAMAGE: dict[str, Callable[[Path, Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", INDEX_DAMAGE)
-def test_a_damaged_index_is_said_and_made_anew(root: Path, kind: str) -> None:
+def test_a_damaged_index_is_reported_and_made_again(root: Path, kind: str) -> None:
     index = build_index(root)
     INDEX_DAMAGE[kind](*stored_files(index))
     with pytest.raises(DataError) as raised:

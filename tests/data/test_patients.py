@@ -116,8 +116,8 @@ def test_shared_patients_are_those_of_test_that_are_in_train_whatever_is_in_val(
     assert "2 of 3 patient numbers of test are in train" in shared_without_prefix(found)
     assert shared_words(found) == f"{shared_by_prefix(found)} {shared_without_prefix(found)}"
     assert "not known: no index." in shared_words(NotApplicable("no index"))
-    nobody = SharedPatients(0, 4, 0, 3)
-    assert shared_words(nobody) == (
+    none = SharedPatients(0, 4, 0, 3)
+    assert shared_words(none) == (
         "None of the 4 patients of test is in train (numbers with their prefix). "
         "With the prefix dropped, none of the 3 patient numbers of test is in train either."
     )

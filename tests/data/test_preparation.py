@@ -31,7 +31,7 @@ def test_a_folder_is_read_and_the_last_word_is_of_its_last_image(
     assert not is_preparing()
 
 
-def test_why_it_failed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reason_of_a_failure_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "nowhere"))
     assert prepare().returncode == 1
     assert_one_line(preparation().error, "nowhere")

@@ -46,8 +46,8 @@ def test_a_command_takes_what_the_app_is_connected_to(tmp_path: Path, monkeypatc
     assert chosen_data(None) == Source(index.root, "connected in the app")
     assert chosen_data(tmp_path) == Source(tmp_path, "named by --data")
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "named"))
-    told = f"named by PNEUMO_DATA; the app shows the connected data set {index.data_id}"
-    assert chosen_data(None) == Source(tmp_path / "named", told)
+    why = f"named by PNEUMO_DATA; the app shows the connected data set {index.data_id}"
+    assert chosen_data(None) == Source(tmp_path / "named", why)
 
 
 def test_a_connected_data_set_that_is_gone_is_not_replaced_by_another(tmp_path: Path) -> None:

@@ -315,8 +315,8 @@ def test_less_than_a_batch_is_refused_before_and_after_holding_out() -> None:
     for preset, count in ((Preset.SOUND, 17), (Preset.REPORT, 20)):
         with pytest.raises(DataError) as raised:
             require_learnable(index, dcgan(preset, batch_size=count + 1))
-        told = f"about {count} training images of NORMAL in 'x-rays'"
-        assert_one_line(raised.value, told, f"batch_size={count + 1}", "use more images")
+        received = f"about {count} training images of NORMAL in 'x-rays'"
+        assert_one_line(raised.value, received, f"batch_size={count + 1}", "use more images")
     with pytest.raises(DataError, match="about 8 training images of NORMAL"):
         require_learnable(index, dcgan(batch_size=9, max_images=8))
     assert len(gan_rows(frame, dcgan(Preset.REPORT, batch_size=20))) == 20

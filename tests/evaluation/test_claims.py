@@ -228,7 +228,7 @@ def test_what_is_no_rate_is_refused_in_one_line(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("claim", "message"),
     [
         ({"n": 624}, "none of them"),
         ({"n": 0, "accuracy": "90 %"}, "n=0"),
@@ -238,9 +238,9 @@ def test_what_is_no_rate_is_refused_in_one_line(text: str) -> None:
         ({"n": 10, "specificity": "x"}, "specificity='x'"),
     ],
 )
-def test_a_claim_that_cannot_be_checked_is_refused(asked: dict[str, object], message: str) -> None:
+def test_a_claim_that_cannot_be_checked_is_refused(claim: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        check_claim(**asked)  # type: ignore[arg-type]
+        check_claim(**claim)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("n_pneumonia", "rate"), [(0, "sensitivity"), (10, "specificity")])

@@ -54,13 +54,13 @@ def test_no_other_line_fits_soft_targets_better(values: list[int], data: Any) ->
     found = logistic.line(logits, target)
     oracle = minimize(lambda at: cross_entropy(at[0], at[1], logits, target), [0.0, 0.0], method="Nelder-Mead")
     assert cross_entropy(found.slope, found.intercept, logits, target) <= oracle.fun + 1e-9
-    # Newton's steps end where the loss no longer falls. Near its minimum it is a parabola, so where losses are told apart
-    # within `told`, the gradient is known within sqrt(2 * curvature * told).
+    # Newton's steps end where the loss no longer falls. Near its minimum it is a parabola, so where losses are distinguished
+    # within `resolved`, the gradient is known within sqrt(2 * curvature * resolved).
     eta = found.slope * logits + found.intercept
-    told = sum_rounding(count, np.float64) * float((np.logaddexp(0, eta) + np.abs(eta)).sum())
+    resolved = sum_rounding(count, np.float64) * float((np.logaddexp(0, eta) + np.abs(eta)).sum())
     residual, weight = target - probability(eta), probability(eta) * probability(-eta)
-    assert residual.sum() == pytest.approx(0, abs=np.sqrt(2 * weight.sum() * told))
-    assert (residual * logits).sum() == pytest.approx(0, abs=np.sqrt(2 * (weight * logits**2).sum() * told))
+    assert residual.sum() == pytest.approx(0, abs=np.sqrt(2 * weight.sum() * resolved))
+    assert (residual * logits).sum() == pytest.approx(0, abs=np.sqrt(2 * (weight * logits**2).sum() * resolved))
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -126,7 +126,7 @@ def test_a_missed_pneumonia_that_costs_more_lowers_the_threshold() -> None:
     assert found[0] > found[-1]
 
 
-def test_adjacent_floats_are_told_apart() -> None:
+def test_adjacent_floats_are_distinguished() -> None:
     low = 0.3
     values = np.array([low, np.nextafter(low, 1)])
     for place in range(20):

@@ -56,7 +56,7 @@ def correlation(weights: Weights) -> np.ndarray:
 def scipy_s(
     samples: tuple[np.ndarray, ...], statistic: Callable[..., np.ndarray], drawn: Resampled
 ) -> tuple[float, float]:
-    """SciPy's BCa interval of the same replicates, which it is told that it has drawn already."""
+    """SciPy's BCa interval of the same replicates, passed as already drawn."""
     known = BootstrapResult(confidence_interval=None, bootstrap_distribution=drawn.replicates[:, 0], standard_error=0.0)
     interval = bootstrap(
         samples, statistic, n_resamples=0, bootstrap_result=known, method="BCa", vectorized=False, paired=False

@@ -131,7 +131,7 @@ def test_mcnemar_swaps_and_knows_neither_names_nor_order(seed: int) -> None:
     assert again.p_clustered == pytest.approx(found.p_clustered, rel=1e-12)
 
 
-def test_nobody_disagrees() -> None:
+def test_no_image_is_disagreed_on() -> None:
     right = np.array([True, False, True])
     assert mcnemar(right, right, np.arange(3)) == McNemar(2, 0, 0, 1, p=1.0, p_clustered=1.0)
 

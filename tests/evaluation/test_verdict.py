@@ -92,7 +92,7 @@ def test_several_runs_against_one_claim_nothing() -> None:
     assert not any("not every test" in note for note in found.verdict.notes)
 
 
-def test_two_seeds_are_told_to_say_little() -> None:
+def test_a_note_says_that_two_seeds_say_little() -> None:
     found = compared([run("a", seed=seed) for seed in range(2)], [run("b", seed=seed) for seed in range(2)])
     assert any("only two seeds" in note for note in found.verdict.notes)
 
@@ -111,12 +111,12 @@ def test_runs_that_agree_on_every_image_do_not_differ() -> None:
         (False, True, "B selected its epochs"),
     ],
 )
-def test_selection_on_test_is_told(two_runs: Comparison, a: bool, b: bool, words: str) -> None:
+def test_selection_on_test_is_noted(two_runs: Comparison, a: bool, b: bool, words: str) -> None:
     changed = replace(two_runs, a=replace(two_runs.a, selected_on_test=a), b=replace(two_runs.b, selected_on_test=b))
     assert any(note.startswith(words) for note in judge(changed).notes)
 
 
-def test_a_change_in_the_kind_of_error_is_told_beside_accuracy(two_runs: Comparison) -> None:
+def test_a_change_in_the_kind_of_error_is_noted_beside_accuracy(two_runs: Comparison) -> None:
     differences = dict.fromkeys(two_runs.differences, NOT_SHOWN) | {
         Metric.SENSITIVITY: Difference(Estimate(-0.065, -0.109, -0.03, 80), 0.001),
         Metric.SPECIFICITY: Difference(Estimate(0.068, 0.009, 0.142, 40), 0.024),
@@ -130,7 +130,7 @@ def test_a_change_in_the_kind_of_error_is_told_beside_accuracy(two_runs: Compari
     assert "specificity +6.8 points, 95 % interval +0.9 to +14.2, " + p_text(0.048) in notes[0]
 
 
-def test_seeds_speak_in_what_is_told_beside_accuracy(two_groups: Comparison) -> None:
+def test_seeds_count_in_what_is_noted_beside_accuracy(two_groups: Comparison) -> None:
     """Over patients p = .001, over seeds .022: three times the larger is .066."""
     differences = dict.fromkeys(two_groups.differences, NOT_SHOWN)
     differences |= {Metric.AUROC: Difference(Estimate(-0.013, -0.024, -0.005, 120), 0.001)}
@@ -183,7 +183,7 @@ def test_a_finding_without_a_p_has_its_reason(two_runs: Comparison) -> None:
     assert not found.findings[-1].claimed
 
 
-def test_validation_is_told_to_flatter(two_runs: Comparison) -> None:
+def test_validation_is_noted_as_optimistic(two_runs: Comparison) -> None:
     assert any("these figures are optimistic" in note for note in judge(replace(two_runs, split=Split.VAL)).notes)
 
 
