@@ -138,10 +138,9 @@ def _pairs(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pairin
             delong_unpaired(one.y_true, one.logit, one.patients, two.y_true, two.logit, two.patients)
             for one, two in couples
         ]
-    adjusted = zip(_adjusted(calls), _adjusted(ranks), strict=True)
+    tests = zip(couples, calls, ranks, _adjusted(calls), _adjusted(ranks), strict=True)
     return tuple(
-        Pair(one.run_id, two.run_id, *tests, *holms)
-        for (one, two), tests, holms in zip(couples, zip(calls, ranks, strict=True), adjusted, strict=True)
+        Pair(one.run_id, two.run_id, call, rank, call_p, rank_p) for (one, two), call, rank, call_p, rank_p in tests
     )
 
 

@@ -11,6 +11,7 @@ from pneumo_core.evaluation import intervals, metrics
 from pneumo_core.evaluation.comparison import Evidence, Side
 from pneumo_core.evaluation.histogram import histogram
 from pneumo_core.evaluation.metrics import FloatArray, IntArray
+from pneumo_core.evaluation.operating import rates
 from pneumo_core.evaluation.reliability import reliability
 from pneumo_core.evaluation.resampling import Resampled, bca_estimates, resample
 from pneumo_core.evaluation.significance import spread
@@ -135,17 +136,14 @@ def known(values: Sequence[float | NotApplicable]) -> list[float] | NotApplicabl
 
 def _proportions(run: Evidence) -> dict[Metric, Estimate | NotApplicable]:
     """A single run's proportions, with the interval that its own report gives."""
-    called, sick, patients = run.y_pred, run.y_true == Label.PNEUMONIA, run.patients
-    parts = {
-        Metric.ACCURACY: (run.correct, np.ones_like(sick)),
-        Metric.SENSITIVITY: (called, sick),
-        Metric.SPECIFICITY: (~called, ~sick),
-        Metric.PPV: (sick, called),
-        Metric.NPV: (~sick, ~called),
+    found = rates(run.y_true, run.probability, run.patients, run.threshold)
+    accuracy = intervals.clustered_wilson(run.correct, run.patients)
+    # Accuracy and weighted recall are one figure: see `weighted_metrics`.
+    return {
+        Metric.ACCURACY: accuracy,
+        Metric.WEIGHTED_RECALL: accuracy,
+        Metric.SENSITIVITY: found.sensitivity,
+        Metric.SPECIFICITY: found.specificity,
+        Metric.PPV: found.ppv,
+        Metric.NPV: found.npv,
     }
-    found = {
-        metric: intervals.clustered_share(correct, among, patients, missing_reason(metric, run.y_true))
-        for metric, (correct, among) in parts.items()
-    }
-    # See `weighted_metrics`: they are one figure.
-    return found | {Metric.WEIGHTED_RECALL: found[Metric.ACCURACY]}
