@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pneumo_core.errors import PneumoError
 from tests.waiting import PATIENCE_S
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "held_elsewhere",
     "on_small_disk",
     "public_folder",
+    "refuses",
     "run_child",
     "with_file_limit",
     "without_rights",
@@ -41,6 +43,14 @@ def assert_one_line(message: object, *parts: str) -> None:
     assert what, text
     for part in parts:
         assert part in text
+
+
+@contextmanager
+def refuses(kind: type[PneumoError], *parts: str) -> Iterator[None]:
+    """The block raises an error of this kind, which says so on one line and names `parts`."""
+    with pytest.raises(kind) as caught:
+        yield
+    assert_one_line(caught.value, *parts)
 
 
 def child(code: str, *arguments: object, env: dict[str, str] | None = None) -> subprocess.Popen[str]:

@@ -21,7 +21,7 @@ from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, R
 from pneumo_core.records import Architecture, Label, Split
 from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory, runs_root, write_manifest
-from tests.hostile import assert_one_line
+from tests.hostile import refuses
 
 GAN_RUN = "dcgan-0123456789ab"
 
@@ -162,13 +162,12 @@ def test_other_arms_need_no_dcgan(arm: Balance) -> None:
 def test_a_dcgan_that_has_seen_all_is_refused_with_what_to_do(preset: Preset) -> None:
     made(dcgan(Preset.REPORT), TABLE.iloc[TRAIN])
     for check in (follow_gan, lambda config: require_gan(config, INDEX)):
-        with pytest.raises(ConfigError) as caught:
-            check(classifier(preset))
-        assert_one_line(
-            caught.value,
+        with refuses(
+            ConfigError,
             f"gan_run='{GAN_RUN}', preset 'report'",
             "train a DCGAN with the preset 'sound', or the classifier with 'report'",
-        )
+        ):
+            check(classifier(preset))
 
 
 # --- Requiring --------------------------------------------------------------------------------------------------------
@@ -182,26 +181,23 @@ def test_a_finished_dcgan_of_the_smaller_class_is_taken(preset: Preset) -> None:
 
 def test_an_unknown_run_is_refused() -> None:
     for check in (follow_gan, lambda config: require_gan(config, INDEX)):
-        with pytest.raises(RunNotFoundError) as caught:
+        with refuses(RunNotFoundError, f"run_id='{GAN_RUN}'"):
             check(classifier())
-        assert_one_line(caught.value, f"run_id='{GAN_RUN}'")
 
 
 def test_a_run_that_is_not_finished_is_refused() -> None:
     made(dcgan())
     assert follow_gan(classifier()) == classifier()  # What it will have seen is known before.
-    with pytest.raises(RunError) as caught:
+    with refuses(RunError, "must be finished", f"run_id='{GAN_RUN}'"):
         require_gan(classifier(), INDEX)
-    assert_one_line(caught.value, "must be finished", f"run_id='{GAN_RUN}'")
 
 
 def test_a_classifier_s_run_is_refused() -> None:
     """Under a DCGAN's name: under its own the config refuses it."""
     made(preset_config(Architecture.BASELINE, Preset.SOUND), TABLE.iloc[TRAIN])
     for check in (follow_gan, lambda config: require_gan(config, INDEX)):
-        with pytest.raises(RunError) as caught:
+        with refuses(RunError, f"run_id='{GAN_RUN}', a classifier's"):
             check(classifier())
-        assert_one_line(caught.value, f"run_id='{GAN_RUN}', a classifier's")
     with pytest.raises(ConfigError, match="gan_run must be a DCGAN's run"):
         replace(classifier(), gan_run="baseline-0123456789ab")
 
@@ -209,16 +205,14 @@ def test_a_classifier_s_run_is_refused() -> None:
 def test_a_damaged_config_is_refused() -> None:
     made(dcgan(), TABLE).config.write_text("{")
     for check in (follow_gan, lambda config: require_gan(config, INDEX)):
-        with pytest.raises(CorruptError) as caught:
+        with refuses(CorruptError, "config.json"):
             check(classifier())
-        assert_one_line(caught.value, "config.json")
 
 
 def test_samples_of_the_larger_class_are_refused() -> None:
     made(replace(dcgan(), label=Label.PNEUMONIA), TABLE.iloc[TRAIN])
-    with pytest.raises(ConfigError) as caught:
+    with refuses(ConfigError, "smaller class, NORMAL", "of class PNEUMONIA; train a DCGAN on NORMAL"):
         require_gan(classifier(), INDEX)
-    assert_one_line(caught.value, "smaller class, NORMAL", "of class PNEUMONIA; train a DCGAN on NORMAL")
 
 
 def test_the_smaller_class_is_that_of_training() -> None:
@@ -240,9 +234,8 @@ def test_a_config_that_did_not_follow_is_refused(change: dict[str, float | None]
     made(dcgan(seed=7), TABLE.iloc[TRAIN])
     followed = follow_gan(classifier())
     require_gan(followed, INDEX)
-    with pytest.raises(ConfigError) as caught:
+    with refuses(ConfigError, "split_seed=7, val_fraction=0.15. Received: "):
         require_gan(replace(followed, **change), INDEX)
-    assert_one_line(caught.value, "split_seed=7, val_fraction=0.15. Received: ")
 
 
 # --- What it has seen -------------------------------------------------------------------------------------------------
@@ -259,9 +252,8 @@ def test_an_image_that_does_not_train_is_refused_with_counts() -> None:
     learned = TABLE.iloc[TRAIN[:9]]
     strange = learned.tail(1).assign(sha256="f" * 64)
     made(dcgan(), pd.concat([learned, strange]))
-    with pytest.raises(DataError) as caught:
+    with refuses(DataError, f"gan_run='{GAN_RUN}'", "1 of 10 images"):
         require_gan(follow_gan(classifier()), INDEX)
-    assert_one_line(caught.value, f"gan_run='{GAN_RUN}'", "1 of 10 images")
 
 
 @pytest.mark.parametrize("column", ["patient_id", "sha256"])
@@ -272,9 +264,8 @@ def test_whoever_validates_must_not_have_been_seen(column: str) -> None:
     seen, other = TRAIN[49], OTHERS[0]
     table = TABLE.copy()
     table.loc[other, column] = table.loc[seen, column]
-    with pytest.raises(DataError) as caught:
+    with refuses(DataError, f"gan_run='{GAN_RUN}'", f"1 of {len(OTHERS)} held-out images", "preset 'sound'"):
         unseen(run, table)
-    assert_one_line(caught.value, f"gan_run='{GAN_RUN}'", f"1 of {len(OTHERS)} held-out images", "preset 'sound'")
 
 
 def test_who_neither_trains_nor_validates_is_no_obstacle() -> None:
@@ -290,9 +281,8 @@ def test_a_dcgan_that_is_not_finished_has_seen_nothing_yet() -> None:
 def test_a_damaged_list_is_refused() -> None:
     run = made(dcgan(), TABLE.iloc[TRAIN])
     run.learned.write_bytes(run.learned.read_bytes()[:-1])
-    with pytest.raises(CorruptError) as caught:
+    with refuses(CorruptError, "learned.parquet", GAN_RUN):
         unseen(run)
-    assert_one_line(caught.value, "learned.parquet", GAN_RUN)
 
 
 # --- Whether its samples have collapsed -------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from pneumo_core.data.source import (
 from pneumo_core.errors import DataError, StoreError
 from pneumo_core.runs.store import datasets_root
 from tests.data.image_files import write_data_set
-from tests.hostile import assert_one_line, child, public_folder, without_rights
+from tests.hostile import assert_one_line, child, public_folder, refuses, without_rights
 from tests.waiting import PATIENCE_S
 
 
@@ -54,13 +54,11 @@ def test_a_connected_data_set_that_is_gone_is_not_replaced_by_another(tmp_path: 
     folder = write_data_set(tmp_path / "mine")
     connect(build_index(folder))
     folder.rename(tmp_path / "moved")
-    with pytest.raises(DataError) as moved:
+    with refuses(DataError, str(folder), "--data"):
         chosen_data(None)
-    assert_one_line(moved.value, str(folder), "--data")
     (datasets_root() / "connected.json").write_text('{"data_id": "0123456789ab"}')
-    with pytest.raises(DataError) as unknown:
+    with refuses(DataError, "0123456789ab", "--data"):
         chosen_data(None)
-    assert_one_line(unknown.value, "0123456789ab", "--data")
 
 
 DRAW = """
@@ -106,9 +104,8 @@ def test_drawn_phantoms_are_found_where_nothing_can_be_written(monkeypatch: pyte
 def test_phantoms_that_cannot_be_written_are_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     monkeypatch.setenv("PNEUMO_ARTIFACTS", str(tmp_path / "file"))
-    with pytest.raises(StoreError) as raised:
+    with refuses(StoreError, str(tmp_path / "file")):
         phantom_data()
-    assert_one_line(raised.value, str(tmp_path / "file"))
     assert (tmp_path / "file").read_bytes() == b"mine"
 
 
