@@ -109,20 +109,17 @@ def _pairing(a: pd.DataFrame, b: pd.DataFrame, *, same_patients: bool) -> tuple[
     if not same_patients:
         return False, "one side was tested on phantoms and the other on X-rays, so they have no image in common", 0
     both = a.merge(b, on="image_id", suffixes=("_a", "_b"))
-    if len(both) == len(a) == len(b):
-        changed = (both["label_a"] != both["label_b"]) | (both["patient_id_a"] != both["patient_id_b"])
-        if not changed.any():
-            return True, f"both were tested on the same {len(both):,} images", len(both)
+    n = len(both)
+    if not n == len(a) == len(b):
         return (
             False,
-            f"{int(changed.sum()):,} of their {len(both):,} images have another class or patient on each side",
-            len(both),
+            f"they were tested on different images: {len(a):,} of A, {len(b):,} of B, {n:,} of them in both",
+            n,
         )
-    return (
-        False,
-        f"they were tested on different images: {len(a):,} of A, {len(b):,} of B, {len(both):,} of them in both",
-        len(both),
-    )
+    changed = ((both["label_a"] != both["label_b"]) | (both["patient_id_a"] != both["patient_id_b"])).sum()
+    if changed:
+        return False, f"{changed:,} of their {n:,} images have another class or patient on each side", n
+    return True, f"both were tested on the same {n:,} images", n
 
 
 def _pairs(a: Sequence[Evidence], b: Sequence[Evidence], *, paired: bool, pairing: str) -> tuple[Pair, ...]:
