@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.cached import report_of
-from pages.ui.components import caveats, has_model, open_tab, pick_finished_run, pick_split, shown_errors
+from pages.ui.components import caveats, open_tab, pick_finished_run, pick_split, predict_link, shown_errors
 from pages.ui.evaluate.figures import figures, operating_point
 from pages.ui.run_parts import facts
 from pages.ui.state import require_frame
@@ -32,8 +32,7 @@ with shown_errors():
             "Epoch, learning rates and threshold were selected on validation: figures are optimistic; report test figures."
         )
     caveats(view)
-    if has_model(view):
-        st.page_link("pages/predict.py", label="Classify an X-ray with this run", query_params={"run": view.run_id})
+    predict_link(view, "Classify an X-ray with this run")
 
     shown, tab = open_tab("show", VIEWS)
     with tab:

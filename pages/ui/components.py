@@ -129,6 +129,17 @@ def has_model(view: RunView) -> bool:
     return not view.run.is_published or is_there(view.run.model)
 
 
+def predict_link(view: RunView, label: str, icon: str | None = None) -> None:
+    """A link that classifies X-rays with a finished run, or the reason why it cannot."""
+    if has_model(view):
+        st.page_link("pages/predict.py", label=label, icon=icon, query_params={"run": view.run_id})
+        return
+    st.caption(
+        "Cannot predict: published as evidence, without its model. Train the same settings here to get one.",
+        width="content",
+    )
+
+
 def choice(label: str, options: Iterable[T], *, default: T | None = None, **more: Any) -> T:
     """One of a few options in a row, always one of them.
 

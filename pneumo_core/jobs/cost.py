@@ -21,7 +21,9 @@ from pneumo_core.jobs.speed import (
     Speed,
     device_kind,
     fastest_share,
+    finish_factor,
     measured_speed,
+    slowest_share,
 )
 from pneumo_core.records import Architecture, Label, Split
 from pneumo_core.runs.files import is_there
@@ -49,7 +51,7 @@ class Cost:
 
     The ranges are between two runs. The fast one stops as early as early stopping can, finds its features stored, and works
     at the upper end of the speed; the slow one takes all epochs at the lower end. Before anything was measured on this
-    machine, those ends are the published runs' (`speed.SLOWEST_SHARE`); afterwards they follow from what was measured
+    machine, those ends are the published runs' (`speed.slowest_share`); afterwards they follow from what was measured
     (`speed.Measured.shares`), usually a factor of two to either side.
 
     Attributes:
@@ -93,7 +95,8 @@ def estimate_cost(config: RunConfig, index: DataIndex) -> Cost:
             1 / (_GAN_IMAGE_S + _GAN_FILTERS_S * (config.filters * config.image_size / 64**2) ** 2), math.inf
         )
         duration_s = images * config.epochs / (measured.speed if measured else typical).epoch
-        spans = _spans((duration_s, duration_s), finish_s := GAN_FINISH_S[config.preset], measured, typical)
+        finish_s = GAN_FINISH_S[config.preset]
+        spans = _spans((duration_s, duration_s), finish_s, measured, typical, SLOWEST_SHARE)
         return Cost(images, config.epochs, duration_s, finish_s, measured is not None, *spans)
     images = sum(_train_images(config, index))
     typical = TYPICAL[config.architecture, config.feature_views > 0]
@@ -106,7 +109,8 @@ def estimate_cost(config: RunConfig, index: DataIndex) -> Cost:
         tuning_s = images / TYPICAL[config.architecture, False].epoch
         duration_s += config.fine_tune.epochs * tuning_s
         fastest_s += fewest_epochs(config, config.fine_tune.epochs) * tuning_s
-    spans = _spans((fastest_s, duration_s), finish_s := _finish_s(config, index), measured, typical)
+    finish_s = _finish_s(config, index)
+    spans = _spans((fastest_s, duration_s), finish_s, measured, typical, slowest_share())
     return Cost(images, epochs, duration_s, finish_s, measured is not None, *spans)
 
 
@@ -116,18 +120,21 @@ def fewest_epochs(config: TrainConfig, epochs: int) -> int:
 
 
 def _spans(
-    durations_s: tuple[float, float], finish_s: float, measured: Measured | None, typical: Speed
+    durations_s: tuple[float, float], finish_s: float, measured: Measured | None, typical: Speed, slowest: float
 ) -> tuple[Span, Span]:
-    """Ranges of training and finishing, from the durations of the fewest epochs and of all at the expected speed."""
+    """Ranges of training and finishing, from the durations of the fewest epochs and of all at the expected speed.
+
+    `slowest` is the least plausible share of the typical speed before anything was measured here.
+    """
     fastest_s, duration_s = durations_s
     if measured:
         slow, fast = measured.shares(typical.epoch)
         return Span(fastest_s / fast, duration_s / slow), Span(finish_s / MEASURED_FACTOR, finish_s * MEASURED_FACTOR)
     fast = fastest_share()
-    finish = Span(finish_s / fast, finish_s / SLOWEST_SHARE)
+    finish = Span(finish_s / fast, finish_s * finish_factor())
     if device_kind(keras_backend()) == "gpu":
         fast = math.inf  # No published run tells its speed.
-    return Span(fastest_s / fast, duration_s / SLOWEST_SHARE), finish
+    return Span(fastest_s / fast, duration_s / slowest), finish
 
 
 def required_bytes(config: RunConfig, index: DataIndex) -> int:

@@ -3,15 +3,15 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pneumo_core.config.classifier import Balance, TrainConfig
+from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.naming import arm_name
 from pneumo_core.errors import RunError, StoreError
 from pneumo_core.jobs.clean import REMOVED_PREFIX, remove_folder, size_of
-from pneumo_core.jobs.views import RunView, view_of, views
+from pneumo_core.jobs.views import RunView, study_of, view_of, views
 from pneumo_core.records import RunState
 from pneumo_core.runs.files import is_there, read_json, store_errors, takes_lock
 from pneumo_core.runs.store import RunDirectory, find_run, published_run, runs_root
@@ -126,7 +126,7 @@ def _require_stopped(found: RunView) -> None:
 
 def _references(found: RunView, known: Iterable[RunView]) -> Iterator[Reference]:
     """A DCGAN's classifiers, whatever is made from the run or measured with it, and its study."""
-    settings = _study_of(found)
+    settings = study_of(found)
     for other in known:
         if other.run_id == found.run_id:
             continue
@@ -135,17 +135,8 @@ def _references(found: RunView, known: Iterable[RunView]) -> Iterator[Reference]
             yield Reference(other.run_id, words, needs_it=other.state.is_live)
         elif other.is_gan and _names(_content(other.run.measures).get("classifier"), found.run_id):
             yield Reference(other.run_id, "has samples that it scored")
-        elif settings and settings == _study_of(other) and isinstance(other.config, TrainConfig):
+        elif settings and settings == study_of(other) and isinstance(other.config, TrainConfig):
             yield Reference(other.run_id, f"is of the same study: seed {other.config.seed}, {arm_name(other.config)}")
-
-
-def _study_of(found: RunView) -> tuple[TrainConfig, str] | None:
-    """What a classifier has in common with those that it is compared with: all but seed, held-out patients and balancing."""
-    config = found.config
-    if not isinstance(config, TrainConfig):
-        return None
-    common = replace(config, seed=0, split_seed=None, balance=Balance.NONE, gan_run=None, gap_percent=100)
-    return common, found.data.data_id
 
 
 def _content(path: Path) -> dict[str, Any]:

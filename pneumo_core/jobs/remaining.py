@@ -10,7 +10,6 @@ from pneumo_core.config.run import RunConfig
 from pneumo_core.jobs.cost import fewest_epochs
 from pneumo_core.jobs.speed import (
     MEASURED_FACTOR,
-    SLOWEST_SHARE,
     TYPICAL,
     Span,
     Speed,
@@ -18,6 +17,7 @@ from pneumo_core.jobs.speed import (
     fastest_share,
     measured_speed,
     median_of,
+    slowest_share,
 )
 from pneumo_core.jobs.views import RunView
 from pneumo_core.records import Architecture, RunState
@@ -159,7 +159,7 @@ def _second(status: Status, config: RunConfig | None, events: _Events) -> tuple[
     if config is None or not status.steps:
         return None, EPOCHS_FACTORS
     typical_s = status.steps * config.batch_size / TYPICAL[Architecture.VGG16, False].epoch
-    return typical_s, (1 / fastest_share(), 1 / SLOWEST_SHARE)
+    return typical_s, (1 / fastest_share(), 1 / slowest_share())
 
 
 def _fewest(config: RunConfig | None, events: _Events, phase: int, done: float, left: float) -> float:

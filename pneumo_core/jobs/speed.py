@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.gan import GanConfig
-from pneumo_core.config.hardware import training_hardware
+from pneumo_core.config.hardware import Hardware, training_hardware
 from pneumo_core.config.run import RunConfig
 from pneumo_core.errors import ConfigError, StoreError
 from pneumo_core.records import Architecture
@@ -58,11 +58,18 @@ TYPICAL: Final = {
 }
 """Key: the architecture, and whether the head trains on stored features."""
 
+BFLOAT16: Final = "mixed_bfloat16"
+
 SLOWEST_SHARE: Final = 1 / 14
+SLOWEST_SHARE_BFLOAT16: Final = 0.52
 FASTEST_SHARE: Final = 1.5
-"""All published classifiers but one had at least and at most these shares of `TYPICAL`. They are of two cores, idle or shared
-with other work. Work is divided among cores at best evenly, so `fastest_share` grows with their number. No published run
-is of a GPU: there, nothing limits the speed upward."""
+"""All published classifiers but one had at least and at most these shares of `TYPICAL`; those that trained in bfloat16 had all
+at least the second. They are of two cores, idle or shared with other work. Work is divided among cores at best evenly, so
+`fastest_share` grows with their number. No published run is of a GPU: there, nothing limits the speed upward."""
+
+FINISH_FACTOR: Final = 6.0
+FINISH_FACTOR_BFLOAT16: Final = 2.5
+"""Export and predictions of every published classifier took at most these multiples of what was expected of them."""
 
 MEASURED_FACTOR: Final = 2.0
 """Two runs on one machine: in the 18 pairs of published runs that differ in their seed alone, the median epoch of one took at
@@ -72,6 +79,25 @@ most 1.94 times as long as the other's."""
 def fastest_share() -> float:
     """The greatest plausible share of `TYPICAL` on this machine's CPU, from the published runs."""
     return FASTEST_SHARE * max(1.0, (os.cpu_count() or 1) / 2)
+
+
+def slowest_share() -> float:
+    """The least plausible share of `TYPICAL` on this machine, by the precision of a training here.
+
+    Raises:
+        ConfigError: `KERAS_BACKEND` names an unknown backend.
+    """
+    return SLOWEST_SHARE_BFLOAT16 if _trains_in_bfloat16() else SLOWEST_SHARE
+
+
+def finish_factor() -> float:
+    """The greatest plausible multiple of the expected time to export and predict on this machine; see `slowest_share`."""
+    return FINISH_FACTOR_BFLOAT16 if _trains_in_bfloat16() else FINISH_FACTOR
+
+
+def _trains_in_bfloat16() -> bool:
+    backend = keras_backend()
+    return device_kind(backend) == "cpu" and hardware_here(backend).precision == BFLOAT16
 
 
 _ENOUGH: Final = 3
@@ -177,7 +203,12 @@ def _local_trainings(architecture: Architecture) -> Iterator[tuple[RunConfig, in
             yield submitted, images, events
 
 
+def device_kind(backend: str) -> str:
+    """Kind of device of a training on this machine."""
+    return hardware_here(backend).kind
+
+
 @cache
-def device_kind(backend: str) -> str:  # noqa: ARG001  Part of the key.
-    """Kind of device of a training on this machine; cached, because the driver's program takes a moment."""
-    return training_hardware().kind
+def hardware_here(backend: str) -> Hardware:  # noqa: ARG001  Part of the key.
+    """Device of a training on this machine; cached, because the driver's program takes a moment."""
+    return training_hardware()

@@ -1,9 +1,10 @@
 """Views of runs: submitted config, current state, and position in the queue."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from pneumo_core.config.classifier import Balance, TrainConfig
 from pneumo_core.config.run import RunConfig
 from pneumo_core.errors import ConfigError, RunError, StoreError
 from pneumo_core.jobs.ray_jobs import job_state
@@ -97,6 +98,19 @@ def live_views() -> list[RunView]:
     """The runs that work or wait, newest first; much cheaper than `views` where most runs are finished."""
     found = [view_of(run) for run in list_runs() if not is_there(run.manifest)]
     return [item for item in found if item.state.is_live]
+
+
+def study_of(found: RunView) -> tuple[TrainConfig, str] | None:
+    """What a classifier has in common with those that it is compared with: all but seed, held-out patients and balancing.
+
+    Returns:
+        A config and the data set's id; None for a DCGAN and for a run whose config cannot be read.
+    """
+    config = found.config
+    if not isinstance(config, TrainConfig):
+        return None
+    common = replace(config, seed=0, split_seed=None, balance=Balance.NONE, gan_run=None, gap_percent=100)
+    return common, found.data.data_id
 
 
 def queue_places(known: Iterable[RunView]) -> dict[str, int]:

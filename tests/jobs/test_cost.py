@@ -8,17 +8,28 @@ from itertools import combinations
 from pathlib import Path
 from statistics import median
 
+import pandas as pd
 import pytest
 
 from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset, TrainConfig
-from pneumo_core.config.hardware import training_hardware
+from pneumo_core.config.hardware import Hardware, training_hardware
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign
 from pneumo_core.jobs.cost import estimate_cost, required_bytes
 from pneumo_core.jobs.remaining import EPOCHS_FACTORS
-from pneumo_core.jobs.speed import FASTEST_SHARE, MEASURED_FACTOR, SLOWEST_SHARE, TYPICAL, Span
+from pneumo_core.jobs.speed import (
+    BFLOAT16,
+    FASTEST_SHARE,
+    FINISH_FACTOR,
+    FINISH_FACTOR_BFLOAT16,
+    MEASURED_FACTOR,
+    SLOWEST_SHARE,
+    SLOWEST_SHARE_BFLOAT16,
+    TYPICAL,
+    Span,
+)
 from pneumo_core.records import Architecture, Label, Split
 from pneumo_core.runs.files import write_json
 from pneumo_core.runs.status import append_event, read_events
@@ -159,6 +170,8 @@ class Published:
     config: TrainConfig
     share: float  # Of the typical speed, by its median epoch.
     epochs_s: tuple[float, ...]
+    is_bfloat16: bool
+    finish: float  # Time to export and predict, as a multiple of what is expected.
 
 
 def published() -> list[Published]:
@@ -167,10 +180,13 @@ def published() -> list[Published]:
         if run.architecture is Architecture.DCGAN:
             continue
         asked, facts = classifier_config(run), read_manifest(run)
+        predicted = pd.read_parquet(run.predictions, columns=["split"])
+        finish_s = 15 + {Architecture.BASELINE: 0.004, Architecture.VGG16: 0.06}[asked.architecture] * len(predicted)
         durations = tuple(event["duration_s"] for event in read_events(run) if event["kind"] == "epoch")
         images = facts["images"]["train"] + facts.get("images_added", 0)
         typical = TYPICAL[asked.architecture, asked.feature_views > 0].epoch
-        found.append(Published(asked, images / median(durations[1:]) / typical, durations))
+        share, is_bfloat16 = images / median(durations[1:]) / typical, facts["device"]["precision"] == BFLOAT16
+        found.append(Published(asked, share, durations, is_bfloat16, facts["export_duration_s"] / finish_s))
     return found
 
 
@@ -179,6 +195,14 @@ def test_the_range_before_anything_was_measured_is_that_of_the_published_runs() 
     assert len(others) == 20
     assert slowest < SLOWEST_SHARE <= others[0] < 1.1 * SLOWEST_SHARE
     assert FASTEST_SHARE / 1.1 < others[-1] <= FASTEST_SHARE
+
+
+def test_the_range_is_narrower_where_training_is_in_bfloat16_as_in_most_published_runs() -> None:
+    shares = [run.share for run in published() if run.is_bfloat16]
+    assert len(shares) == 19
+    assert SLOWEST_SHARE_BFLOAT16 <= min(shares) < 1.1 * SLOWEST_SHARE_BFLOAT16
+    for is_bfloat16, factor in ((True, FINISH_FACTOR_BFLOAT16), (False, FINISH_FACTOR)):
+        assert factor / 1.25 < max(run.finish for run in published() if run.is_bfloat16 is is_bfloat16) <= factor
 
 
 def test_runs_of_one_machine_differ_by_less_than_what_is_told() -> None:
@@ -201,16 +225,31 @@ def test_what_remained_of_published_runs_is_what_is_told() -> None:
     assert 0.95 <= sum(low <= ratio <= high for ratio in ratios) / len(ratios) < 1
 
 
+def on_cpu(monkeypatch: pytest.MonkeyPatch, precision: str) -> None:
+    """As if trainings here were on a CPU, in this precision."""
+    here = Hardware("tensorflow", "cpu", "a CPU", precision)
+    monkeypatch.setattr("pneumo_core.jobs.speed.hardware_here", lambda _backend: here)
+
+
+@pytest.mark.parametrize(("precision", "slowest", "finish"), [("float32", 14, 6.0), (BFLOAT16, 1 / 0.52, 2.5)])
 @pytest.mark.parametrize("cores", [1, 2, 16])
 def test_before_a_run_the_range_is_wide_and_holds_the_estimate(
-    no_published: Path, index: DataIndex, monkeypatch: pytest.MonkeyPatch, cores: int
+    no_published: Path,
+    index: DataIndex,
+    monkeypatch: pytest.MonkeyPatch,
+    cores: int,
+    precision: str,
+    slowest: float,
+    finish: float,
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
+    on_cpu(monkeypatch, precision)
     cost = estimate_cost(config(Preset.SOUND), index)
     images = cost.train_images
     # Early stopping waits for five epochs without a better one; more than two cores may be faster.
     assert cost.training.low_s == pytest.approx(images * 6 / (117 * 1.5 * max(1, cores / 2)))
-    assert cost.training.high_s == pytest.approx(images * 20 / 117 * 14)
+    assert cost.training.high_s == pytest.approx(images * 20 / 117 * slowest)
+    assert cost.finish.high_s == pytest.approx(cost.finish_s * finish)
     assert cost.total.low_s < cost.duration_s + cost.finish_s < cost.total.high_s
     assert cost.total == Span(cost.training.low_s + cost.finish.low_s, cost.training.high_s + cost.finish.high_s)
 
@@ -224,7 +263,10 @@ def test_no_published_run_tells_how_fast_a_gpu_is(
 
 
 @pytest.mark.parametrize("speed", [70.0, 117.0, 900.0])
-def test_the_range_is_narrower_once_measured(no_published: Path, index: DataIndex, speed: float) -> None:
+def test_the_range_is_narrower_once_measured(
+    no_published: Path, index: DataIndex, monkeypatch: pytest.MonkeyPatch, speed: float
+) -> None:
+    on_cpu(monkeypatch, "float32")
     before = estimate_cost(config(Preset.SOUND), index).training
     made(index, 60.0, 2000 / speed, images=2000, seed=1)
     after = estimate_cost(config(Preset.SOUND), index)

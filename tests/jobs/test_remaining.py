@@ -112,6 +112,7 @@ def test_the_range_of_what_is_left_narrows_as_the_run_goes(run: RunDirectory, mo
 
 def test_the_range_of_two_phases_is_of_both(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("pneumo_core.jobs.remaining.slowest_share", lambda: 1 / 14)
     asked = replace(preset_config(Architecture.VGG16, Preset.SOUND), epochs=8, fine_tune=FineTuneConfig(2))
 
     def left(number: int, epochs: int = 10) -> Span | None:

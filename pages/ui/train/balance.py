@@ -12,6 +12,7 @@ from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.naming import ARMS
 from pneumo_core.data.gan_arm import collapse_of, follow_gan, require_gan
 from pneumo_core.data.index import DataIndex
+from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.jobs.runs import views
 from pneumo_core.records import RunState
@@ -29,9 +30,11 @@ def choose_balance(config: TrainConfig, index: DataIndex) -> TrainConfig:
         PneumoError: The chosen DCGAN does not suit the config.
     """
     share = st.session_state.get("gap", 100)  # Its control is below the captions that need it.
+    arms = list(Balance)
     arm: Balance = st.radio(
         "Training images",
-        list(Balance),
+        arms,
+        arms.index(_proposed_arm(config, index)),
         format_func=lambda arm: ARMS[arm].capitalize() if arm is not Balance.GAN else "With DCGAN images",
         captions=[balance_note(arm, config, index, share if share in _SHARES else 100) for arm in Balance],
         help=f"The classes are of unequal size. {TERMS['balancing']}",
@@ -58,7 +61,7 @@ def choose_balance(config: TrainConfig, index: DataIndex) -> TrainConfig:
 
 
 def choose_pair(arm: Balance) -> bool:
-    """Whether the same runs on original images are trained beside a balancing arm's; only offered for an arm."""
+    """Whether the same runs on original images are trained beside a balancing arm's; offered for an arm, and then the usual."""
     if arm is Balance.NONE:
         st.caption("Choose one of the other four to train a pair: original and balanced, to be compared.")
         return False
@@ -69,8 +72,20 @@ def choose_pair(arm: Balance) -> bool:
     return st.toggle("As a pair with the original", value=True, help=words, key="pair", **KEPT)
 
 
-def _gan(index: DataIndex) -> str:
-    """Id of one of the data set's finished DCGANs; without any, the page ends with advice."""
+def _proposed_arm(config: TrainConfig, index: DataIndex) -> Balance:
+    """The second side of the pair that the form opens with: the recommended DCGAN's, or else the one that adds no image."""
+    usual = recommended().dcgan
+    if usual is None or usual not in _gans(index):
+        return Balance.CLASS_WEIGHT
+    try:
+        require_gan(follow_gan(replace(config, balance=Balance.GAN, gan_run=usual)), index)
+    except PneumoError:
+        return Balance.CLASS_WEIGHT  # Chosen by hand, the arm says why.
+    return Balance.GAN
+
+
+def _gans(index: DataIndex) -> dict[str, str]:
+    """Names of the data set's finished DCGANs by id, the recommended one first."""
     known = [
         view
         for view in views()
@@ -80,7 +95,15 @@ def _gan(index: DataIndex) -> str:
         and view.data.data_id == index.data_id
     ]
     usual = recommended().dcgan
-    names = {view.run_id: run_name(view) for view in sorted(known, key=lambda view: view.run_id != usual)}
+    return {
+        view.run_id: run_name(view) + " · recommended" * (view.run_id == usual)
+        for view in sorted(known, key=lambda view: view.run_id != usual)
+    }
+
+
+def _gan(index: DataIndex) -> str:
+    """Id of one of the data set's finished DCGANs; without any, the page ends with advice."""
+    names = _gans(index)
     if not names:
         st.info(
             "No DCGAN has been trained on these data yet. Train one in the GAN lab, under 'Train', and it appears here."

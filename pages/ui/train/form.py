@@ -3,9 +3,11 @@
 from dataclasses import dataclass, replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.components import KEPT, choice, choose_preset, seed_number, whole_number
 from pages.ui.notes import expected
+from pages.ui.places import beside
 from pages.ui.train.balance import choose_balance, choose_pair
 from pneumo_core.config.augment_file import read_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, FineTuneConfig, Preset, TrainConfig
@@ -26,13 +28,11 @@ class Choice:
 
     Attributes:
         configs: Runs: seeds of one config, or of a pair, each original before its balanced run.
-        usual: The first of them as its preset has it.
         executor: Where they are to work.
         is_pair: Whether they are a pair.
     """
 
     configs: tuple[TrainConfig, ...]
-    usual: TrainConfig
     executor: Executor
     is_pair: bool
 
@@ -43,21 +43,21 @@ def choose(index: DataIndex) -> Choice:
     Raises:
         PneumoError: A value is out of its range, the setting file holds no setting, or a DCGAN does not suit the run.
     """
-    grid = st.grid(2, min_column_width=300, gap=("small", "medium"))
-    with grid.cell():
+    left, right = _columns()
+    with left:
         usual = _usual(index)
-    with grid.cell():
+    with right:
         config = choose_balance(usual, index)
         is_pair = choose_pair(config.balance)
     count, first = _seeds()
-    usual, config = replace(usual, seed=first), replace(config, seed=first)
+    config = replace(config, seed=first)
     with st.expander("Advanced: epochs and augmentation"):
         config = replace(_phases(config, usual), augment=_augmentation(usual))
         executor = choose_executor()
     if is_pair:
-        return Choice(balancing_pair(config, count), usual, executor, is_pair=True)
+        return Choice(balancing_pair(config, count), executor, is_pair=True)
     # After the seeds: a DCGAN determines the held-out patients of all of them.
-    return Choice(tuple(map(follow_gan, seeds(config, count))), usual, executor, is_pair=False)
+    return Choice(tuple(map(follow_gan, seeds(config, count))), executor, is_pair=False)
 
 
 def _usual(index: DataIndex) -> TrainConfig:
@@ -79,12 +79,18 @@ def _usual(index: DataIndex) -> TrainConfig:
 
 def _seeds() -> tuple[int, int]:
     """Number of seeds, and the first."""
-    with st.container(horizontal=True):
+    left, right = _columns()
+    with left:
         words = (
             "Runs that differ only in their seed. A single run says little about a procedure; five show its variation."
         )
         count = whole_number("Number of seeds", 1, MAX_RUNS, 1, key="seeds", words=words)
+    with right:
         return count, seed_number("Seed" if count == 1 else "First seed", "seed")
+
+
+def _columns() -> list[DeltaGenerator]:
+    return beside(2, 300, gap=("small", "medium"))
 
 
 def _phases(config: TrainConfig, usual: TrainConfig) -> TrainConfig:

@@ -1,15 +1,15 @@
 """Start of the form's runs: cost, device, and the button for the state of the runs."""
 
-from dataclasses import fields
-
 import streamlit as st
 
+from pages.ui.components import has_model
 from pages.ui.notes import span_words
 from pages.ui.pictures import plain
 from pages.ui.state import may_train
 from pages.ui.train.form import Choice, choose
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.hardware import Hardware, training_hardware
+from pneumo_core.config.naming import arm_name, departures
 from pneumo_core.config.run import RunConfig, run_id
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.errors import ConfigError, RunNotFoundError
@@ -56,14 +56,13 @@ def hardware() -> Hardware:
 
 def _show_cost(choice: Choice, index: DataIndex) -> None:
     config = choice.configs[int(choice.is_pair)]
-    what = "The run" if len(choice.configs) == 1 else "Each run"
+    what = "Each run" if len(choice.configs) > 1 + choice.is_pair else "The run"
     lines = cost_lines(config, index, choice.executor, what=what)
     if choice.is_pair:
         # The side on original images, which has fewer of them.
         lines = [f"Original: {work_line(choice.configs[0], index, what=what)}", f"Balanced: {lines[0]}", *lines[1:]]
-    changed = [item.name for item in fields(config) if getattr(config, item.name) != getattr(choice.usual, item.name)]
-    if changed:
-        lines.append(f"Different from the preset: {', '.join(changed).replace('_', ' ')}.")
+    if changed := departures(config):
+        lines.append(f"Different from the preset: {', '.join(changed)}.")
     st.caption("  \n".join(map(plain, lines)))
     if config.architecture is Architecture.VGG16:
         _show_weights()
@@ -77,7 +76,9 @@ def cost_lines(config: RunConfig, index: DataIndex, executor: Executor, *, what:
 def work_line(config: RunConfig, index: DataIndex, *, what: str = "The run") -> str:
     """Epochs, images, time and disk of a run."""
     cost = estimate_cost(config, index)
-    source = "measured on this machine" if cost.is_measured else "estimated from published runs on two cores"
+    source = (
+        "measured on this machine" if cost.is_measured else "rough: first run here, from the speed of published runs"
+    )
     most, last = ("", "measuring samples") if isinstance(config, GanConfig) else ("at most ", "predictions")
     disk = file_size(required_bytes(config, index))
     return (
@@ -113,13 +114,17 @@ def run_button(config: RunConfig, index: DataIndex, executor: Executor) -> None:
     """
     name = run_id(config, index.data_id)
     try:
-        state = view(name).state
+        found = view(name)
     except RunNotFoundError:
-        state = None
-    if state is RunState.SUCCEEDED:
+        found = None
+    state = found and found.state
+    if found and state is RunState.SUCCEEDED:
         st.success("Already trained: the same preset, data, seed and settings give the same run.")
-        if st.button("Open it", type="primary"):
-            _show(name)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button("Open it", type="primary"):
+                _show(name)
+            if not has_model(found) and may_train() and st.button("Train it here, with its model"):
+                _start(config, index, executor)
     elif state and state.is_live:
         st.info(f"This run is {state.value}.")
         if st.button("Follow it", type="primary"):
@@ -127,9 +132,13 @@ def run_button(config: RunConfig, index: DataIndex, executor: Executor) -> None:
     elif not may_train():
         st.info(_HERE)
     elif st.button("Resume training" if state else "Start training", type="primary"):
-        with st.spinner("Starting the worker…"):
-            submit(config, index, executor=executor)
-        _show(name)
+        _start(config, index, executor)
+
+
+def _start(config: RunConfig, index: DataIndex, executor: Executor) -> None:
+    with st.spinner("Starting the worker…"):
+        started = submit(config, index, executor=executor)
+    _show(started.run_id)
 
 
 def _show(run_id: str) -> None:
@@ -167,7 +176,9 @@ def _several(choice: Choice, index: DataIndex, study: Study) -> None:
     else:
         verb = "Start" if all(member.view is None for member in missing) else "Start or resume"
         noun = "run" if len(missing) == 1 else "runs"
-        if st.button(f"{verb} {len(missing)} {noun}", type="primary"):
+        arms = dict.fromkeys(arm_name(member.config) for member in missing)
+        which = f": {' and '.join(arms)}" if choice.is_pair else ""
+        if st.button(f"{verb} {len(missing)} {noun}{which}", type="primary"):
             bar = st.progress(0.0, "Starting the workers…")
             for number, member in enumerate(missing, start=1):
                 submit(member.config, index, executor=choice.executor)

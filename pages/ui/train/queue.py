@@ -6,9 +6,10 @@ import streamlit as st
 
 from pages.ui.components import gan_link, run_name, show_error
 from pages.ui.state import may_train
-from pages.ui.train.runs import run_card
+from pages.ui.train.runs import cancel_runs, run_card
 from pneumo_core.errors import PneumoError
-from pneumo_core.jobs.runs import RunView, cancel, queue_places, views
+from pneumo_core.jobs.runs import RunView, queue_places, views
+from pneumo_core.jobs.views import study_of
 
 _SHOWN = 20
 
@@ -46,10 +47,10 @@ def live_panel(known: Sequence[RunView]) -> None:
 
 def _draw(known: Sequence[RunView]) -> None:
     cards = on_top(known)
+    places = queue_places(known)
     for item in cards:
         with st.container(border=True):
-            run_card(item)
-    places = queue_places(known)
+            run_card(item, queued=_queued_with(item, [each for each in known if each.run_id in places]))
     shown = {item.run_id for item in cards}
     waiting = sorted((item for item in known if item.run_id in places), key=lambda item: places[item.run_id])
     behind = [item for item in waiting if item.run_id not in shown]
@@ -62,7 +63,13 @@ def _draw(known: Sequence[RunView]) -> None:
             st.caption(f"and {more} more that wait behind these.")
         to_cancel = [item for item in waiting if not item.run.cancel.exists()]
         if len(to_cancel) > 1 and may_train() and st.button(f"Cancel all {len(to_cancel)} that wait", key="cancel_all"):
-            _cancel(to_cancel)
+            cancel_runs(to_cancel)
+
+
+def _queued_with(item: RunView, waiting: Sequence[RunView]) -> list[RunView]:
+    """The runs that would start once this one is cancelled, of the same pair or the same study."""
+    study = study_of(item)
+    return [] if study is None else [each for each in waiting if each != item and study_of(each) == study]
 
 
 def _row(item: RunView, place: int) -> None:
@@ -74,17 +81,4 @@ def _row(item: RunView, place: int) -> None:
         if item.run.cancel.exists():
             st.button("Cancelling…", disabled=True, key=f"cancelling waiting {item.run_id}")
         elif may_train() and st.button("Cancel", key=f"cancel waiting {item.run_id}"):
-            _cancel([item])
-
-
-def _cancel(items: Sequence[RunView]) -> None:
-    are_cancelled = True
-    for item in items:
-        try:
-            cancel(item.run_id)
-        except PneumoError as error:
-            # It has ended in the meantime, or its cluster does not answer; the others are still cancelled.
-            show_error(error)
-            are_cancelled = False
-    if are_cancelled:
-        st.rerun()
+            cancel_runs([item])

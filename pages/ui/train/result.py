@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.cached import report_of
-from pages.ui.components import has_model, show_error
+from pages.ui.components import predict_link, show_error
 from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.wording import NAMES, interval_text, value_text
 from pneumo_core.inference.compared import balanced_pairs, groups
@@ -26,8 +26,7 @@ def show_result(item: RunView) -> None:
         st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/analytics:", query_params=query)
         compared = _compared_sides(item.run_id)
         st.page_link("pages/compare.py", label="Compare", icon=":material/compare_arrows:", query_params=compared)
-        if has_model(item):
-            st.page_link("pages/predict.py", label="Predict", icon=":material/radiology:", query_params=query)
+        predict_link(item, "Predict", ":material/radiology:")
 
 
 def _figures(run_id: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.ui.cached import current_stored_index
 from pages.ui.charts import history
 from pages.ui.components import STATE_COLORS, caveats, gan_link, run_name, show_error
 from pages.ui.notes import span_words
@@ -13,13 +14,18 @@ from pages.ui.run_parts import show_batch, show_facts, show_files
 from pages.ui.state import may_train
 from pages.ui.train.result import show_result
 from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.naming import model_name
 from pneumo_core.config.run import setting_name
 from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.curves import event_number
+from pneumo_core.jobs.cost import Cost, estimate_cost
 from pneumo_core.jobs.remaining import remaining
 from pneumo_core.jobs.runs import RunView, cancel, queue_places, resume, view, views
 from pneumo_core.records import RunState
 from pneumo_core.runs.status import read_events
+
+_UNDO = "Stops within a batch; Resume goes on from the last saved epoch."
+_NEXT = "The next run in the queue then starts."
 
 Curves = Callable[[RunView, Sequence[Mapping[str, Any]]], None]
 """Draws a run's epochs from its events."""
@@ -30,13 +36,15 @@ def runs_table(known: Sequence[RunView]) -> None:
     places = queue_places(known)
     rows = [
         {
-            "run": item.run_id,
-            "state": item.state.value + (f", place {places[item.run_id]}" if item.run_id in places else ""),
-            "setting": setting_name(item.config) if item.config else "?",
+            "run": f"{model_name(item.config.architecture)} · {setting_name(item.config)}"
+            if item.config
+            else item.run_id,
             "seed": item.config.seed if item.config else None,
+            "state": item.state.value + (f", place {places[item.run_id]}" if item.run_id in places else ""),
             "data": "phantoms" if item.data.is_phantom else "X-rays",
             "submitted": pd.Timestamp(item.submitted_at, unit="s") if item.submitted_at else None,
             "note": item.problem or ("published" if item.run.is_published else ""),
+            "id": item.run_id,
         }
         for item in known
     ]
@@ -99,8 +107,30 @@ def stage(item: RunView, events: Sequence[Mapping[str, Any]]) -> tuple[float, st
         done, total, speed = (event_number(last, name) for name in ("done", "total", "images_per_s"))
         fraction = done / total if done is not None and total and 0 <= done <= total else 0.0
         words = status.message + (f" · {speed:,.0f} images/s" if speed and speed > 0 else "")
+    return fraction, words + _left_words(item, events)
+
+
+def _left_words(item: RunView, events: Sequence[Mapping[str, Any]]) -> str:
+    """How much of the training is left: from the run's own speed, and before it has one, what was expected of it."""
     left = remaining(item)
-    return fraction, words + (f" · {span_words(left)} of training left" if left and left.high_s else "")
+    if left is not None:
+        return f" · {span_words(left)} of training left" if left.high_s else ""
+    if any(event.get("kind") == "epoch" for event in events):
+        return ""  # Resumed, and not at work yet: less is left than a whole run takes.
+    cost = _expected_cost(item.run_id)
+    if cost is None:
+        return ""
+    return f" · {span_words(cost.training)} of training left" + ("" if cost.is_measured else " (rough: first run here)")
+
+
+@st.cache_data(max_entries=32, ttl=600, show_spinner=False)
+def _expected_cost(run_id: str) -> Cost | None:
+    """A run's cost as it was expected before it started, kept while the page is redrawn; None where its data are not here."""
+    item = view(run_id)
+    try:
+        return None if item.config is None else estimate_cost(item.config, current_stored_index(item.data.data_id))
+    except PneumoError:
+        return None
 
 
 def _link(item: RunView, _events: Sequence[Mapping[str, Any]]) -> None:
@@ -117,8 +147,14 @@ def _history(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
         st.caption("Curves appear after the first epoch.")
 
 
-def run_card(item: RunView, curves: Curves | None = None) -> None:
-    """A run's state with its progress, what can be done with it, its result and its curves."""
+def run_card(item: RunView, curves: Curves | None = None, queued: Sequence[RunView] = ()) -> None:
+    """A run's state with its progress, what can be done with it, its result and its curves.
+
+    Args:
+        item: The run.
+        curves: Draws its epochs, as for `run_panel`.
+        queued: Runs of the same study that wait, and are offered to be cancelled with it.
+    """
     st.markdown(f"### {run_name(item)} :{STATE_COLORS[item.state]}-badge[{item.state.value}]")
     if item.problem:
         show_error(item.problem)
@@ -136,7 +172,7 @@ def run_card(item: RunView, curves: Curves | None = None) -> None:
         st.warning("The worker was stopped from outside. Resume continues from the last saved epoch.")
     if item.state is RunState.SUCCEEDED and not item.is_gan:
         show_result(item)
-    _actions(item)
+    _actions(item, queued)
     (curves or (_link if item.is_gan else _history))(item, events)
     if item.state is RunState.RUNNING and events and events[-1].get("kind") == "batch":
         show_batch(events[-1])
@@ -151,17 +187,42 @@ def run_details(item: RunView) -> None:
     show_files(item)
 
 
-def _actions(item: RunView) -> None:
+def cancel_runs(items: Sequence[RunView]) -> None:
+    """Cancel runs and draw the page again; those that wait come first, so that none of them starts meanwhile."""
+    are_cancelled = True
+    for item in sorted(items, key=lambda item: item.state is not RunState.QUEUED):
+        try:
+            cancel(item.run_id)
+        except PneumoError as error:
+            # It has ended in the meantime, or its cluster does not answer; the others are still cancelled.
+            show_error(error)
+            are_cancelled = False
+    if are_cancelled:
+        st.rerun()
+
+
+def _actions(item: RunView, queued: Sequence[RunView]) -> None:
     if item.state is RunState.SUCCEEDED or not may_train():
         return
-    try:
-        if item.state.is_live and item.run.cancel.exists():
-            st.button("Cancelling…", disabled=True, key=f"cancelling {item.run_id}")
-        elif item.state.is_live and st.button("Cancel", key=f"cancel {item.run_id}"):
-            cancel(item.run_id)
-            st.rerun()
-        elif item.is_resumable and st.button("Resume", type="primary", key="resume"):
+    if item.state.is_live:
+        with st.container(horizontal=True):
+            _cancel_buttons(item, [each for each in queued if not each.run.cancel.exists()])
+    elif item.is_resumable and st.button("Resume", type="primary", key="resume"):
+        try:
             resume(item.run_id)
-            st.rerun()
-    except PneumoError as error:
-        show_error(error)
+        except PneumoError as error:
+            show_error(error)
+            return
+        st.rerun()
+
+
+def _cancel_buttons(item: RunView, queued: Sequence[RunView]) -> None:
+    if item.run.cancel.exists():
+        st.button("Cancelling…", disabled=True, key=f"cancelling {item.run_id}")
+    elif st.button("Cancel", key=f"cancel {item.run_id}", help=_UNDO if not queued else f"{_UNDO} {_NEXT}"):
+        cancel_runs([item])
+    elif queued:
+        count = len(queued) + 1
+        words = "Cancel both" if count == 2 else f"Cancel all {count} of this study"
+        if st.button(words, key=f"cancel with {item.run_id}", help=f"This run and what waits behind it. {_UNDO}"):
+            cancel_runs([item, *queued])

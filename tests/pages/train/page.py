@@ -5,7 +5,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from pneumo_core.config.classifier import Preset, TrainConfig
+from pneumo_core.config.classifier import Balance, Preset, TrainConfig
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex
 from pneumo_core.records import Architecture, RunState
@@ -24,6 +24,11 @@ def opened(**query: str | list[str]) -> AppTest:
     page = app_test(ROOT / "app.py")
     page.query_params.update(query)
     return page.switch_page("pages/train.py").run()
+
+
+def opened_for_one(**query: str | list[str]) -> AppTest:
+    """The form set to a single run on the original images, where it opens with a pair."""
+    return opened(**query).radio(key="balance").set_value(Balance.NONE).run()
 
 
 def texts(page: AppTest) -> str:

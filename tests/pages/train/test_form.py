@@ -10,6 +10,7 @@ import pytest
 from pages.ui.notes import balance_note, expected
 from pneumo_core.config.augment_file import write_augmentation
 from pneumo_core.config.classifier import AugmentConfig, Balance, FineTuneConfig, Preset
+from pneumo_core.config.naming import departures
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import assign, gap
@@ -20,13 +21,14 @@ from tests.pages.train.page import (
     finished,
     labels,
     opened,
+    opened_for_one,
     press,
     texts,
 )
 
 
 def test_the_form_shows_what_a_run_costs_and_where_it_would_run(index: DataIndex) -> None:
-    page = opened()
+    page = opened_for_one()
     assert not page.exception
     assert "at most 6 epochs of" in texts(page)
     assert re.search(r"up to [\d.]+ [MG]B of disk", texts(page))
@@ -154,7 +156,7 @@ def test_what_the_form_says_is_what_is_asked_for(index: DataIndex) -> None:
     page.toggle(key="pair").set_value(False)
     page.file_uploader[0].set_value(("mine.json", write_augmentation(augment), "application/json")).run()
     assert not page.exception
-    assert "Different from the preset: epochs, augment, balance, feature views, fine tune" in texts(page)
+    assert f"Different from the preset: {', '.join(departures(config))}." in texts(page)
     assert "Already trained" in texts(page)
     press(page, "Open it")
     assert page.query_params["run"] == run.run_id

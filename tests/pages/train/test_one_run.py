@@ -4,15 +4,19 @@ import json
 import re
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.notes import span_words
 from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset
-from pneumo_core.data.index import DataIndex
+from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.evaluation.wording import interval_text, value_text
 from pneumo_core.inference.evidence import read_report
+from pneumo_core.jobs.cost import estimate_cost
 from pneumo_core.records import Metric, RunState, Split
+from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.status import Status, append_event, read_status, write_status
 from pneumo_core.runs.store import RunDirectory
 from tests.made_runs import made_predictions, made_run
@@ -28,6 +32,8 @@ from tests.pages.train.page import (
     texts,
     working,
 )
+
+FIRST_RANGE = re.compile(r" · [^·]+ of training left \(rough: first run here\)$")
 
 
 def test_the_features_that_are_computed_first_have_a_bar_of_their_own(index: DataIndex, alive: ExitStack) -> None:
@@ -61,7 +67,40 @@ def test_damaged_features_have_a_bar_of_what_is_whole(
     append_event(run, {"kind": "features", **event})
     page = opened(run=run.run_id)
     assert not page.exception
-    assert bars(page) == [bar]
+    ((done, told),) = bars(page)
+    assert (done, told.partition(" · ")[0]) == (bar[0], bar[1].partition(" · ")[0])
+    # Nothing that is damaged is a speed: what was expected of the run before it started is all that can be said.
+    assert told.removeprefix(bar[1]) == FIRST_RANGE.search(told)[0]
+
+
+@pytest.mark.parametrize("message", ["loading Keras", "training"])
+def test_the_time_left_is_said_from_the_start(index: DataIndex, alive: ExitStack, message: str) -> None:
+    steps = {"steps": 9} if message == "training" else {}
+    run = working(BASELINE, index, alive, state=RunState.RUNNING, epochs=6 * bool(steps), message=message, **steps)
+    cost = estimate_cost(BASELINE, index)
+    ((_, told),) = bars(opened(run=run.run_id))
+    assert told.endswith(f" · {span_words(cost.training)} of training left (rough: first run here)")
+    # A resumed run has epochs behind it, of which a whole run's time says nothing until it works again.
+    add_epoch(run, 0, duration_s=None)
+    ((_, told),) = bars(opened(run=run.run_id))
+    assert "left" not in told
+
+
+def test_the_time_left_is_not_rough_where_an_earlier_run_was_measured(
+    trained: RunDirectory, alive: ExitStack, tiny_data: Path
+) -> None:
+    run = working(BASELINE, build_index(tiny_data), alive, state=RunState.RUNNING, message="loading Keras")
+    ((_, told),) = bars(opened(run=run.run_id))
+    assert told.endswith("of training left")
+
+
+def test_without_its_data_a_run_that_loads_says_nothing_of_time(
+    index: DataIndex, alive: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = working(BASELINE, index, alive, state=RunState.RUNNING, message="loading Keras")
+    content = read_json(run.config)
+    write_json(run.config, {**content, "data": {**content["data"], "data_id": "0" * 12}})
+    assert bars(opened(run=run.run_id)) == [(0, "loading Keras")]
 
 
 def test_before_the_first_epoch_nothing_is_made_up(index: DataIndex, alive: ExitStack) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from pneumo_core.config.classifier import Balance
 from pneumo_core.data.index import DataIndex
 from pneumo_core.records import RunState
 from pneumo_core.runs.files import hold_lock, write_json
@@ -36,23 +37,42 @@ def test_the_queue_is_in_order_and_one_click_cancels_one(index: DataIndex, alive
     runs = [working(replace(BASELINE, seed=seed), index, alive) for seed in range(4)]
     update_status(runs[0], state=RunState.RUNNING, epoch=1, epochs=6, steps=9, message="training")
     page = opened(show="Runs")
-    assert bars(page)[0][1] == "training: epoch 2 of 6"
     rows = [text.value for text in page.markdown if text.value.startswith("**")]
     assert [f"seed {seed}" in row for seed, row in enumerate(rows, start=1)] == [True] * 3
     assert [row.partition("  \n")[2] for row in rows] == ["waits: next", "waits: place 2", "waits: place 3"]
-    table = page.dataframe[0].value.set_index("run")
+    table = page.dataframe[0].value.set_index("id")
     assert [table["state"][run.run_id] for run in runs] == [
         "running",
         "queued, place 1",
         "queued, place 2",
         "queued, place 3",
     ]
+    assert set(table["run"]) == {"Baseline CNN · quick · original"}
     page.button(key=f"cancel waiting {runs[2].run_id}").click().run()
     assert not page.exception
     assert [run.cancel.exists() for run in runs] == [False, False, True, False]
     assert f"cancelling waiting {runs[2].run_id}" in [button.key for button in page.button]
     press(page, "Cancel all 2 that wait")
     assert [run.cancel.exists() for run in runs] == [False, True, True, True]
+
+
+def test_one_click_cancels_both_runs_of_a_pair_and_no_other(index: DataIndex, alive: ExitStack) -> None:
+    original, balanced = (
+        working(replace(BASELINE, balance=balance), index, alive) for balance in (Balance.NONE, Balance.CLASS_WEIGHT)
+    )
+    other = working(replace(VGG16, seed=1), index, alive)
+    update_status(original, state=RunState.RUNNING, epoch=1, epochs=6, steps=9, message="training")
+    press(opened(), "Cancel both")
+    assert [run.cancel.exists() for run in (original, balanced, other)] == [True, True, False]
+
+
+def test_one_click_cancels_a_study_and_leaves_out_what_is_cancelled(index: DataIndex, alive: ExitStack) -> None:
+    runs = [working(replace(BASELINE, seed=seed), index, alive) for seed in range(4)]
+    update_status(runs[0], state=RunState.RUNNING, epoch=1, epochs=6, steps=9, message="training")
+    runs[3].cancel.touch()
+    page = press(opened(), "Cancel all 3 of this study")
+    assert [run.cancel.exists() for run in runs] == [True] * 4
+    assert "Cancel both" not in labels(page)
 
 
 def test_a_run_that_waits_behind_others_can_be_opened(index: DataIndex, alive: ExitStack) -> None:

@@ -28,7 +28,7 @@ def test_a_run_is_deleted_after_saying_what_refers_to_it(index: DataIndex) -> No
     assert other.path.exists()
     assert "Deleted: Baseline CNN · quick · original · seed 0" in texts(page)
     assert "run" not in page.query_params
-    assert list(page.dataframe[0].value["run"]) == [other.run_id]
+    assert list(page.dataframe[0].value["id"]) == [other.run_id]
     page.run()
     assert "Deleted" not in texts(page)
     assert not page.error
