@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.components import data_badge, open_tab, show_error, shown_errors
+from pages.ui.components import data_badge, open_linked_tab, open_tab, show_error, shown_errors
 from pages.ui.dataset.connect import connect_panel, connected_note
 from pages.ui.dataset.explore import show_summary
 from pages.ui.dataset.filters import reset_filters
@@ -37,10 +37,8 @@ if index is not None and not index.root.is_dir():
         f"The connected folder must not be moved. Received: folder={plain(repr(index.root.name))}, which is missing. Put it "
         "back, or connect a data set under 'Connect data'. Counts are from the stored index; images cannot be shown."
     )
-if "image" in st.query_params and "view" not in st.query_params:
-    st.query_params["view"] = VIEWS[1]
-    st.rerun()
 with shown_errors():
+    open_linked_tab("view", VIEWS[1], named="image")
     shown, tab = open_tab("view", VIEWS)
     with tab:
         match shown:

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from pages.ui.cached import report_of
-from pages.ui.components import caveats, open_tab, pick_finished_run, pick_split, predict_link, shown_errors
+from pages.ui.components import about_run, cautions, open_tab, pick_finished_run, pick_split, predict_link, shown_errors
 from pages.ui.evaluate.figures import figures, operating_point
 from pages.ui.run_parts import facts
 from pages.ui.state import require_frame
 from pages.ui.table import show_rows
-from pneumo_core.evaluation.wording import percent
+from pneumo_core.evaluation.wording import percent, unbroken
 from pneumo_core.records import Split
 from pneumo_core.runs.status import read_events
 
@@ -18,21 +18,29 @@ VIEWS = ("Figures", "Right and wrong calls", "Curves", "Training", "Images", "Ta
 
 st.title("Evaluate")
 with shown_errors():
-    view = pick_finished_run()
+    run, control = st.columns([5, 3], gap="medium")
+    with run:
+        view = pick_finished_run()
     report = report_of(view.run_id)
     known = [split for split in (Split.TEST, Split.VAL, Split.TRAIN) if split in report.splits]
-    split = pick_split(known, "split_shown", lambda split: f"{split.value} ({report.splits[split].n:,} images)")
+    with control:
+        split = pick_split(
+            known, "split_shown", lambda split: unbroken(f"{split.value} (n = {report.splits[split].n:,})")
+        )
     part = report.splits[split]
-    st.caption(
-        f"{part.n:,} images of {part.n_patients:,} patients, {part.n_pneumonia:,} of them PNEUMONIA: a prevalence of "
-        f"{percent(part.n_pneumonia / part.n)}. Intervals are 95 %, clustered by patient."
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            unbroken(
+                f"{part.n:,} images of {part.n_patients:,} patients, {part.n_pneumonia:,} of them PNEUMONIA: a prevalence of "
+                f"{percent(part.n_pneumonia / part.n)}. Intervals are 95 %, clustered by patient."
+            )
+        )
+        predict_link(view, "Classify an X-ray with this run")
     if split is Split.VAL:
         st.info(
             "Epoch, learning rates and threshold were selected on validation: figures are optimistic; report test figures."
         )
-    caveats(view)
-    predict_link(view, "Classify an X-ray with this run")
+    cautions(view)
 
     shown, tab = open_tab("show", VIEWS)
     with tab:
@@ -67,3 +75,4 @@ with shown_errors():
                 show_rows(facts(view))
                 st.header("Methods")
                 st.markdown(report.methods)
+    about_run(view)

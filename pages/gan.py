@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.ui.components import data_badge, open_tab, shown_errors
-from pages.ui.gan.runs import choose_gan, open_button, training_data
+from pages.ui.components import data_badge, open_tab, shown_errors, tab_button
+from pages.ui.gan.runs import choose_gan, training_data
 from pages.ui.state import current_index, needed_index, require_frame
 from pages.ui.train.launch import take_started
 
@@ -28,7 +28,7 @@ with shown_errors():
     shown, tab = open_tab("show", VIEWS)
     if view is None and shown != "Train":
         st.info("There is no DCGAN yet. Train one: the preset 'quick' takes about a minute.")
-        open_button("Train a DCGAN", "Train")
+        tab_button("Train a DCGAN", "Train", is_primary=True)
     with tab:
         match shown:
             case "Samples" if view:

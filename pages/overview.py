@@ -9,6 +9,7 @@ from pages.ui.overview.story import show_cards, show_forest
 from pages.ui.overview.strip import show_strip
 from pages.ui.state import current_index, require_frame
 from pneumo_core.data.index import DataIndex
+from pneumo_core.evaluation.wording import unbroken
 from pneumo_core.records import Label, Split
 from pneumo_core.reporting.glossary import TERMS
 
@@ -28,9 +29,10 @@ def show_counts(index: DataIndex) -> None:
 
 st.title("Can a small network tell pneumonia from a normal chest X-ray?")
 st.markdown(
-    "A 2020 capstone report answered yes, with about 90\N{NO-BREAK SPACE}% accuracy, and found no gain from images that a "
-    "DCGAN generated. This app repeats the study with patients kept apart and an interval beside every figure. "
-    "Here is what it found."
+    unbroken(
+        "A 2020 capstone report answered yes, with about 90 % accuracy, and found no gain from images that a DCGAN generated. "
+        "This app repeats the study with patients kept apart and an interval beside every figure. Here is what it found."
+    )
 )
 with shown_errors():
     show_cards()

@@ -6,7 +6,15 @@ from PIL import Image
 
 from pages.ui.address import check_words
 from pages.ui.cached import loaded_classifier, report_of
-from pages.ui.components import caveats, data_badge, disclaimer, pick_finished_run, show_error, shown_errors
+from pages.ui.components import (
+    caveats,
+    data_badge,
+    disclaimer,
+    open_linked_tab,
+    pick_finished_run,
+    show_error,
+    shown_errors,
+)
 from pages.ui.heat import scale_text, show_color_bar
 from pages.ui.memory import give_back_memory
 from pages.ui.pictures import bounded, plain
@@ -76,8 +84,7 @@ st.title("Predict")
 disclaimer()
 with shown_errors():
     view = pick_finished_run("Model", with_model=True)
-    if "image" in st.query_params and "source" not in st.query_params:
-        st.session_state.setdefault("source", SOURCES[1])
+    open_linked_tab("source", SOURCES[1], named="image")
     check_words("source", SOURCES, "tab")
     upload, sample = st.tabs(SOURCES, key="source", bind="query-params")
     with upload:

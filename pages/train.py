@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.components import data_badge, open_tab, shown_errors
+from pages.ui.components import data_badge, open_linked_tab, open_tab, shown_errors
 from pages.ui.known import show_preset_results
 from pages.ui.state import current_index, needed_index, require_frame
 from pages.ui.train.architecture import network_panel
@@ -19,7 +19,8 @@ VIEWS = ("New run", "Runs", "The network")
 
 st.title("Train")
 shown = st.query_params.get("run")
-if take_started() or (shown and "show" not in st.session_state and "show" not in st.query_params):
+open_linked_tab("show", VIEWS[1], named="run")
+if take_started():
     st.session_state["show"] = VIEWS[1]
 with shown_errors():
     index = current_index()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -74,6 +74,41 @@ def open_tab(key: str, titles: Sequence[str]) -> tuple[str, DeltaGenerator]:
     return next(((title, tab) for title, tab in tabs.items() if tab.open), (titles[0], tabs[titles[0]]))
 
 
+def open_linked_tab(key: str, title: str, named: str) -> None:
+    """Open the tab that shows what a link names, such as an image, unless the link says which tab to open.
+
+    Once for each thing that is named: then the reader may open another tab. Stands above `open_tab`.
+
+    Args:
+        key: Name of the open tab in the address.
+        title: Of the tab.
+        named: Query parameter of what it shows.
+    """
+    requested, seen = st.query_params.get(named), f"tab opened for {named}"
+    is_new = key not in st.session_state or st.session_state.get(seen) != requested
+    if requested and is_new and key not in st.query_params:
+        st.session_state[key] = title
+    st.session_state[seen] = requested
+
+
+def tab_button(label: str, title: str, *, key: str = "", icon: str | None = None, is_primary: bool = False) -> None:
+    """A button that opens a tab of the same page (``?show=``): Streamlit draws a link to the open page as if it were selected.
+
+    Args:
+        label: Of the button.
+        title: Of the tab.
+        key: What tells it from others of the same label and tab.
+        icon: Before the label.
+        is_primary: Whether it is the page's one primary button.
+    """
+    style: Literal["primary", "tertiary"] = "primary" if is_primary else "tertiary"
+    st.button(label, type=style, icon=icon, key=f"open {title} {label} {key}", on_click=_open, args=(title,))
+
+
+def _open(title: str) -> None:
+    st.session_state["show"] = title
+
+
 def disclaimer() -> None:
     """The line that stands wherever a prediction is shown."""
     st.warning(DISCLAIMER, icon=":material/medical_information:")
@@ -105,19 +140,31 @@ def data_badge(index: DataIndex | None) -> None:
 
 def caveats(view: RunView) -> None:
     """What a run's figures must be read with."""
+    cautions(view)
+    about_run(view)
+
+
+def cautions(view: RunView) -> None:
+    """What a run's figures must not be read without: that they are of phantoms, or were selected on test."""
     if view.config is None:
         return
     if view.data.is_phantom:
         st.info("On synthetic phantoms: what this run says is about drawings, not about patients.")
-    elif copy := COPIES.get(view.data.data_id):
+    if isinstance(view.config, TrainConfig) and view.config.selected_on_test:
+        st.warning(
+            "Selected on test: this run chose its epoch and learning rates on the test images, as the report did."
+        )
+
+
+def about_run(view: RunView) -> None:
+    """The copy of the data that a run is of, and its preset."""
+    if view.config is None:
+        return
+    if copy := COPIES.get(view.data.data_id):
         st.caption(f"Trained and evaluated on {copy} (data id {view.data.data_id}).")
     if isinstance(view.config, TrainConfig):
         summary = PRESETS[view.config.preset].summary
         words = PRESETS[view.config.preset].caveats_of(view.config.architecture)
-        if view.config.selected_on_test:
-            st.warning(
-                "Selected on test: this run chose its epoch and learning rates on the test images, as the report did."
-            )
     else:
         summary, words = GAN_PRESETS[view.config.preset].summary, GAN_PRESETS[view.config.preset].caveats
     with st.expander(f"About the preset '{view.config.preset.value}'"):

@@ -61,6 +61,11 @@ def percent(share: float, decimals: int = 1) -> str:
     return f"{share:.{decimals}%}".replace("%", " %")
 
 
+def unbroken(text: str) -> str:
+    """A text for a page, whose percent signs and numbers of images stay beside what they belong to where it wraps."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%").replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+
+
 def probability_text(probability: float) -> str:
     """A probability in percent, never 0 or 1, which a sigmoid does not reach: ``91.2 %``, ``> 99.9 %``."""
     if probability > 0.999:

@@ -45,6 +45,7 @@ PARAMETERS = [
     *(("gan", name, {"show": "Samples", "samples": "Between two samples"}) for name in ("from", "to")),
     ("gan", "wall", {"show": "Samples", "samples": "Real beside generated"}),
     ("gan", "copies_page", {"show": "Copies"}),
+    ("compare", "curve", {"show": "Curves"}),
     *(("compare", name, {"show": "Operating point"}) for name in ("rule", "prevalence", "stake", "threshold_a")),
     ("compare", "value", {"show": "Operating point", "rule": "sensitivity"}),
 ]
@@ -97,10 +98,24 @@ def test_what_no_page_reads_is_ignored(page: str) -> None:
     assert answers(opened(page, nonsense="-1", zzz="../x")) == []
 
 
-def test_a_link_to_an_image_opens_its_tab(with_finished_run: FinishedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_to_an_image_opens_its_tab_once(with_finished_run: FinishedRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     image = min((with_finished_run.data / "test" / "NORMAL").iterdir())
     name = image.relative_to(with_finished_run.data).as_posix()
     shown = opened("dataset", image=name)
     assert "Back to the grid" in [button.label for button in shown.button]
+    shown.session_state["view"] = "Summary"  # The reader opens another tab, and stays there.
+    assert shown.run().session_state["view"] == "Summary"
+    other = image.with_name(max((with_finished_run.data / "test" / "NORMAL").iterdir()).name)
+    shown.query_params["image"] = other.relative_to(with_finished_run.data).as_posix()
+    assert shown.run().session_state["view"] == "Images"
+    del shown.query_params["image"]
+    assert opened("dataset", image=name, view="Summary").session_state["view"] == "Summary"
     assert opened("predict", image=name, run=with_finished_run.run_id).session_state["source"].startswith("Sample")
+
+
+def test_a_link_to_a_run_opens_the_tab_of_runs_on_train(with_finished_run: FinishedRun) -> None:
+    page = opened("train", run=with_finished_run.run_id)
+    assert page.session_state["show"] == "Runs"
+    page.session_state["show"] = "The network"
+    assert page.run().session_state["show"] == "The network"

@@ -8,6 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.compare.curves import DIFFERENCES, RANKING, RELIABILITY, SEEDS, TRAINING
 from pneumo_core.config.classifier import Balance, Preset
 from pneumo_core.config.gan import gan_config
 from pneumo_core.config.run import config_to_dict, run_id
@@ -382,10 +383,32 @@ def test_tabs_of_groups_let_a_pair_be_chosen(tab: str) -> None:
         made_run(made_predictions(seed=seed, skill=1.6), seed=seed, balance=Balance.OVERSAMPLE).run_id
         for seed in range(2)
     ]
-    page = opened(a=",".join(none), b=",".join(more), show=tab)
+    page = opened(a=",".join(none), b=",".join(more), show=tab, curve="Training")
     assert sides(page) == (none, more)
     offered = [list(control.options) for control in page.radio if control.label == "Runs"]
     assert offered == ([["seed 0", "seed 1"]] if tab in TABS_OF_ONE_PAIR else [])
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_curves_are_shown_one_kind_at_a_time_each_by_its_address(count: int) -> None:
+    a = [made_run(made_predictions(seed=seed), seed=seed).run_id for seed in range(count)]
+    b = [made_run(made_predictions(seed=seed), seed=seed, balance=Balance.OVERSAMPLE).run_id for seed in range(count)]
+    kinds = {
+        RANKING: ["ROC curves", "Precision-recall curves"],
+        DIFFERENCES: ["Differences, B \N{MINUS SIGN} A"],
+        SEEDS: ["Runs by seed"],
+        RELIABILITY: ["Calibration"],
+        TRAINING: ["Loss and accuracy"],
+    }
+    if count == 1:
+        del kinds[SEEDS]
+    for kind, titles in kinds.items():
+        page = opened(a=",".join(a), b=",".join(b), show="Curves", curve=kind)
+        assert not page.exception
+        (control,) = [control for control in page.radio if control.key == "curve"]
+        assert (list(control.options), control.value) == (list(kinds), kind)
+        assert [text.value.split("**")[1] for text in page.markdown if "** · " in text.value] == titles
+    assert f"**Loss and accuracy** · A seed {0}, B seed {0}" in texts(page)
 
 
 def test_counts_of_each_run_are_in_a_table_that_fits_a_phone() -> None:

@@ -310,3 +310,14 @@ def test_an_unknown_run_is_answered_with_what_is_there(sound_run: RunDirectory, 
     assert not page.selectbox
     page.button(key="instead of finished classifier").click().run()
     assert page.selectbox[0].value == sound_run.run_id
+
+
+def test_a_run_published_without_its_model_says_why_it_cannot_predict(
+    sound_run: RunDirectory, no_published: Path
+) -> None:
+    assert "predict" in links(opened(run=sound_run.run_id))
+    assert "Cannot predict" not in texts(opened(run=sound_run.run_id))
+    sound_run.path.rename(no_published / sound_run.run_id)
+    page = opened(run=sound_run.run_id)
+    assert "predict" not in links(page)
+    assert "Cannot predict: published as evidence, without its model." in texts(page)

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from pneumo_core.inference.findings import findings
 from pneumo_core.reference import INCONSISTENCIES, PUBLISHED
-from pneumo_core.reporting.report_claims import report_claims
+from pneumo_core.reporting.report_claims import Evidence, report_claims
 from tests.waiting import app_test
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -39,8 +39,25 @@ def test_each_claim_has_its_place_verdict_reason_and_evidence() -> None:
     assert len(badges) == len(claims)
     for claim, badge in zip(claims, badges, strict=True):
         assert badge.endswith(f"{claim.standing.value}]")
-    links = [link.proto.label for link in page.get("page_link") if link.proto.label.startswith("Evidence")]
-    assert links == [f"Evidence: {claim.evidence.value}" for claim in claims]
+    links = {link.proto.label for link in page.get("page_link")} | {button.label for button in page.button}
+    assert {f"Evidence: {claim.evidence.value}" for claim in claims} <= links
+
+
+@pytest.mark.parametrize("evidence", [Evidence.FIGURES, Evidence.CONTRADICTIONS])
+def test_evidence_on_this_page_opens_its_tab_and_is_no_link_that_looks_selected(evidence: Evidence) -> None:
+    page = opened()
+    assert "report" not in [link.proto.page for link in page.get("page_link")]
+    label = f"Evidence: {evidence.value}"
+    next(button for button in page.button if button.label == label).click().run()
+    assert not page.exception
+    assert (
+        page.session_state["show"]
+        == {
+            Evidence.FIGURES: "Its figures beside ours",
+            Evidence.CONTRADICTIONS: "Contradictions",
+        }[evidence]
+    )
+    assert len(page.expander) == 11 if evidence is Evidence.CONTRADICTIONS else len(page.dataframe)
 
 
 def test_contradictions_are_all_there() -> None:

@@ -24,29 +24,30 @@ from pneumo_core.evaluation.wording import NAMES
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import find_run
 
+RANKING = "ROC and precision-recall"
+DIFFERENCES = "Differences"
+SEEDS = "Runs by seed"
+RELIABILITY = "Calibration"
+TRAINING = "Training"
+
 
 def curves_panel(comparison: Comparison) -> None:
-    """Every curve of both sides, each with its table."""
-    here = where(comparison)
+    """The chosen curves of both sides, each with its table; the choice is in the address (``?curve=``)."""
+    has_seeds = len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1
+    shown = (RANKING, DIFFERENCES, *((SEEDS,) if has_seeds else ()), RELIABILITY, TRAINING)
+    chosen = choice("Curves", shown, key="curve", bind="query-params", label_visibility="collapsed")
     st.caption(f"A is solid, B dashed. A: {comparison.a.name}. B: {comparison.b.name}.")
-    words = (
-        "Values to the right of 0 are higher for B. A bar that crosses 0 shows no difference; one that does not shows one only "
-        "if the tests under 'Figures' agree."
-    )
-    chart(
-        forest(comparison),
-        forest_points(comparison),
-        title="Differences, B \N{MINUS SIGN} A",
-        where=here,
-        caption=words,
-    )
-    if len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1:
-        metric = choice("Figure", HEADLINE, default=HEADLINE[0], format_func=NAMES.__getitem__, key="seed_metric")
-        what = comparison.contrast.compared
-        words = "Each dot is a training run. If the dots of both sides overlap, the seed matters as much as "
-        words += f"the {what}." if what else "what differs between them."
-        dots = seed_dots(comparison, metric or HEADLINE[0])
-        chart(dots, seed_points(comparison, metric or HEADLINE[0]), title="Runs by seed", where=here, caption=words)
+    {
+        RANKING: _ranking,
+        DIFFERENCES: _differences,
+        SEEDS: _seeds,
+        RELIABILITY: _reliability,
+        TRAINING: _training,
+    }[chosen](comparison)
+
+
+def _ranking(comparison: Comparison) -> None:
+    here = where(comparison)
     left, right = beside(gap="large")
     with left:
         words = "The closer to the top left, the better the ranking. Marks are the runs' own thresholds."
@@ -55,14 +56,40 @@ def curves_panel(comparison: Comparison) -> None:
         words = "The dotted line is the prevalence, the precision of random predictions."
         table = pr_points(comparison)
         chart(pr_overlay(comparison), table, title="Precision-recall curves", where=here, caption=words)
-    words = "On the diagonal, 80 % of the images with a probability of 80 % are PNEUMONIA. The bars below count images."
-    chart(
-        reliability_overlay(comparison), reliability_points(comparison), title="Calibration", where=here, caption=words
+
+
+def _differences(comparison: Comparison) -> None:
+    words = (
+        "Values to the right of 0 are higher for B. A bar that crosses 0 shows no difference; one that does not shows one only "
+        "if the tests under 'Figures' agree."
     )
-    st.header("Training histories")
+    title = "Differences, B \N{MINUS SIGN} A"
+    chart(forest(comparison), forest_points(comparison), title=title, where=where(comparison), caption=words)
+
+
+def _seeds(comparison: Comparison) -> None:
+    metric = choice("Figure", HEADLINE, default=HEADLINE[0], format_func=NAMES.__getitem__, key="seed_metric")
+    what = comparison.contrast.compared
+    words = "Each dot is a training run. If the dots of both sides overlap, the seed matters as much as "
+    words += f"the {what}." if what else "what differs between them."
+    table = seed_points(comparison, metric)
+    chart(seed_dots(comparison, metric), table, title="Runs by seed", where=where(comparison), caption=words)
+
+
+def _reliability(comparison: Comparison) -> None:
+    words = "On the diagonal, 80 % of the images with a probability of 80 % are PNEUMONIA. The bars below count images."
+    table = reliability_points(comparison)
+    chart(reliability_overlay(comparison), table, title="Calibration", where=where(comparison), caption=words)
+
+
+def _training(comparison: Comparison) -> None:
     pair = pick_pair(comparison, "histories")
     events = read_events(find_run(pair.a)), read_events(find_run(pair.b))
-    table = history_points(*events)
-    figure = histories(*events, (pair.a, pair.b))
-    chosen = (comparison.a.selected_on_test, comparison.b.selected_on_test)
-    chart(figure, table, title="Loss and accuracy", where=f"{pair.a} and {pair.b}", caption=histories_caption(chosen))
+    seeds = (
+        comparison.a.seeds[comparison.a.run_ids.index(pair.a)],
+        comparison.b.seeds[comparison.b.run_ids.index(pair.b)],
+    )
+    figure = histories(*events, (f"seed {seeds[0]}", f"seed {seeds[1]}"))
+    words = histories_caption((comparison.a.selected_on_test, comparison.b.selected_on_test))
+    place = f"A seed {seeds[0]}, B seed {seeds[1]}"
+    chart(figure, history_points(*events), title="Loss and accuracy", where=place, caption=words)

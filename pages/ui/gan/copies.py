@@ -13,7 +13,7 @@ from pages.ui.address import check_number
 from pages.ui.cached import loaded_generator
 from pages.ui.charts import SYNTHETIC, laid_out, vertical
 from pages.ui.components import chart, choice
-from pages.ui.gan.measures import finished_measures, unbroken
+from pages.ui.gan.measures import finished_measures
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
 from pages.ui.pictures import plain
 from pneumo_core.data.index import DataIndex
@@ -24,7 +24,7 @@ from pneumo_core.evaluation.generator.memorisation import (
     nearest_pairs,
     quantile_points,
 )
-from pneumo_core.evaluation.wording import percent, percent_text, three_digits
+from pneumo_core.evaluation.wording import percent, percent_text, three_digits, unbroken
 from pneumo_core.inference.gan_measures import read_learned
 from pneumo_core.inference.gan_record import GanMeasures
 from pneumo_core.inference.generator import Generator, generate, latents

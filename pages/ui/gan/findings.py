@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from pages.ui.gan.measures import read_once, unbroken
+from pages.ui.gan.measures import read_once
 from pages.ui.pictures import plain
 from pneumo_core.errors import StoreError
+from pneumo_core.evaluation.wording import unbroken
 from pneumo_core.records import NotApplicable
 from pneumo_core.reporting.gan_findings import Level, gan_findings
 from pneumo_core.runs.files import is_there

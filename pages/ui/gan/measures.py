@@ -8,7 +8,7 @@ from pages.ui.pictures import plain
 from pages.ui.table import download, text_frame
 from pneumo_core.data.synthetic import MARK
 from pneumo_core.evaluation.generator.measures import FeatureMeasures
-from pneumo_core.evaluation.wording import percent_text
+from pneumo_core.evaluation.wording import percent_text, unbroken
 from pneumo_core.inference.gan_record import SCHEMA, GanMeasures, read_measures
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.reporting.document import table_csv
@@ -87,11 +87,6 @@ def read_once(run_id: str) -> GanMeasures:
         CorruptError: They are not what was written.
     """
     return read_measures(find_run(run_id))
-
-
-def unbroken(text: str) -> str:
-    """A text whose percent signs stay beside their numbers where it wraps."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _space(features: FeatureMeasures | NotApplicable) -> str:

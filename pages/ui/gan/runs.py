@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.address import bad_link
-from pages.ui.components import STATE_COLORS, run_name
+from pages.ui.components import STATE_COLORS, run_name, tab_button
 from pages.ui.pictures import plain
 from pneumo_core.data.gan_arm import collapse_of
 from pneumo_core.data.index import DataIndex
@@ -75,15 +75,6 @@ def dataset_link(label: str) -> None:
     st.page_link("pages/dataset.py", label=label, icon=":material/database:", query_params={"view": "Connect data"})
 
 
-def open_button(label: str, tab: str) -> None:
-    """A button that opens a tab of this page."""
-    st.button(label, type="primary", key=f"open {tab}", on_click=_open, args=(tab,))
-
-
-def _open(tab: str) -> None:
-    st.session_state["show"] = tab
-
-
 def is_finished(run: RunDirectory, what: str) -> bool:
     """Whether a DCGAN has finished; if not, the page says so, and `what` needs it."""
     finished = is_there(run.manifest)
@@ -92,7 +83,7 @@ def is_finished(run: RunDirectory, what: str) -> bool:
             f"{what} needs a finished DCGAN. This one is {run_state(run).value}. 'Train' shows its progress and can resume it; "
             "'Samples' shows what it has generated so far."
         )
-        open_button("Show its training", "Train")
+        tab_button("Show its training", "Train", is_primary=True)
     return finished
 
 

@@ -5,7 +5,7 @@ import streamlit as st
 
 from pages.ui.address import bad_link, check_number, check_words
 from pages.ui.cached import samples_of
-from pages.ui.components import choice
+from pages.ui.components import choice, tab_button
 from pages.ui.gan.pictures import (
     SHEET_WIDTH,
     draw_settings,
@@ -18,7 +18,7 @@ from pages.ui.gan.pictures import (
     show_numbered,
     truncation_words,
 )
-from pages.ui.gan.runs import is_finished, open_button
+from pages.ui.gan.runs import is_finished
 from pages.ui.pictures import plain
 from pages.ui.table import download
 from pneumo_core.data.images import decode_gray
@@ -69,7 +69,7 @@ def _timeline(run: RunDirectory) -> None:
     epochs = sheet_epochs(run)
     if not epochs:
         st.info("There are no samples yet: a run saves the first ones after one epoch.")
-        open_button("Show its training", "Train")
+        tab_button("Show its training", "Train", is_primary=True)
         return
     epoch = epochs[0]
     if len(epochs) > 1:

@@ -8,11 +8,15 @@ from pages.ui.cached import findings_of_study
 from pages.ui.forest import forest_figure, forest_table
 from pages.ui.pictures import plain
 from pneumo_core.evaluation.findings import Findings
+from pneumo_core.evaluation.wording import unbroken
 from pneumo_core.records import NotApplicable
 from pneumo_core.reporting.story import Card, cards, forest
 from pneumo_core.runs.recommended import recommended
 
 _WHERE: Final = "published runs, 95 % intervals over patients"
+
+_LEAST: Final = 224
+"""Least width of a card, in pixels: two stand beside each other on a page of 820 pixels with its sidebar, three without."""
 
 
 class _Link(NamedTuple):
@@ -26,7 +30,7 @@ class _Link(NamedTuple):
 def show_cards() -> None:
     """The three findings, each with one number, one picture and a link to where it is shown."""
     found = findings_of_study()
-    grid = st.grid(3, min_column_width=240, gap="small")
+    grid = st.grid(3, min_column_width=_LEAST, gap="small")
     for card, link in zip(cards(found, recommended().classifier), _links(found), strict=True):
         with grid.container(border=True, height="stretch"):
             if isinstance(card, NotApplicable):
@@ -68,9 +72,9 @@ def _links(found: Findings) -> tuple[_Link, ...]:
 
 
 def _show_card(card: Card, link: _Link) -> None:
-    st.header(card.title, anchor=False)
-    st.metric(card.title, card.value, label_visibility="collapsed")
-    st.caption(plain(f"95 % interval {card.interval}; {card.words}. {card.note}"))
+    st.header(unbroken(card.title), anchor=False)
+    st.metric(card.title, unbroken(card.value), label_visibility="collapsed")
+    st.caption(plain(unbroken(f"95 % interval {card.interval}; {card.words}. {card.note}")))
     figure = forest_figure(card.marks, title=link.axis, zero=link.zero, compact=True)
     st.plotly_chart(figure, config={"displayModeBar": False}, key=link.axis, alt=f"{card.title}. {_alt(card)}")
     st.page_link(link.page, label=link.label, icon=":material/arrow_forward:", query_params=link.query)

@@ -5,7 +5,7 @@ from typing import Final
 import streamlit as st
 
 from pages.ui.cached import findings_of_study
-from pages.ui.components import chart
+from pages.ui.components import chart, tab_button
 from pages.ui.forest import forest_figure, forest_table
 from pages.ui.pictures import plain
 from pages.ui.table import download_table
@@ -23,6 +23,9 @@ _BADGES: Final = {
     Standing.OPEN: "gray-badge[:material/help: not shown]",
     Standing.UNKNOWN: "gray-badge[:material/block: cannot be checked]",
 }
+
+_TABS: Final = {Evidence.FIGURES: "Its figures beside ours", Evidence.CONTRADICTIONS: "Contradictions"}
+"""Evidence in tabs of this page."""
 
 
 def claims_panel() -> None:
@@ -69,17 +72,22 @@ def _show(claim: ReportClaim, found: Findings) -> None:
         st.markdown(plain(claim.reason))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(plain(claim.place))
-            page, query = _link(claim.evidence, found)
-            icon = ":material/arrow_forward:"
-            st.page_link(page, label=f"Evidence: {claim.evidence.value}", icon=icon, query_params=query)
+            _evidence(claim, found)
+
+
+def _evidence(claim: ReportClaim, found: Findings) -> None:
+    label, icon = f"Evidence: {claim.evidence.value}", ":material/arrow_forward:"
+    if claim.evidence in _TABS:
+        tab_button(label, _TABS[claim.evidence], key=claim.claim, icon=icon)
+        return
+    page, query = _link(claim.evidence, found)
+    st.page_link(page, label=label, icon=icon, query_params=query)
 
 
 def _link(evidence: Evidence, found: Findings) -> tuple[str, dict[str, str]]:
-    """Page and query of a verdict's evidence."""
+    """Page and query of evidence on another page."""
     run = recommended().classifier
     return {
-        Evidence.FIGURES: ("pages/report.py", {"show": "Its figures beside ours"}),
-        Evidence.CONTRADICTIONS: ("pages/report.py", {"show": "Contradictions"}),
         Evidence.BALANCING: ("pages/compare.py", _sides(found.balancing)),
         Evidence.NETWORKS: ("pages/compare.py", _sides(found.networks)),
         Evidence.DATA: ("pages/dataset.py", {}),

@@ -45,9 +45,10 @@ def _ask(item: RunView) -> None:
     st.markdown(f"**{run_name(item)}**  \n{plain(item.run_id)}, {file_size(found.size_bytes)} of disk.")
     _say_references(found)
     with st.container(horizontal=True):
-        st.button("Delete", type="primary", key="delete_now", on_click=_delete, args=(item,))
-        if st.button("Keep it", key="delete_not"):
+        # First and primary: what the Enter key of somebody in a hurry must not do is the other.
+        if st.button("Keep it", type="primary", key="delete_not"):
             st.rerun()
+        st.button("Delete", key="delete_now", on_click=_delete, args=(item,))
 
 
 def _say_references(found: Deletion) -> None:

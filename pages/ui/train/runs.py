@@ -33,18 +33,18 @@ Curves = Callable[[RunView, Sequence[Mapping[str, Any]]], None]
 
 def runs_table(known: Sequence[RunView]) -> None:
     """All runs, newest first; the selected row is written into the address."""
-    places = queue_places(known)
+    places, has_problems = queue_places(known), any(item.problem for item in known)
     rows = [
         {
             "run": f"{model_name(item.config.architecture)} · {setting_name(item.config)}"
             if item.config
             else item.run_id,
             "seed": item.config.seed if item.config else None,
-            "state": item.state.value + (f", place {places[item.run_id]}" if item.run_id in places else ""),
+            "state": _state_words(item, places),
             "data": "phantoms" if item.data.is_phantom else "X-rays",
             "submitted": pd.Timestamp(item.submitted_at, unit="s") if item.submitted_at else None,
-            "note": item.problem or ("published" if item.run.is_published else ""),
             "id": item.run_id,
+            **({"problem": item.problem} if has_problems else {}),
         }
         for item in known
     ]
@@ -62,9 +62,15 @@ def runs_table(known: Sequence[RunView]) -> None:
         on_select=pick,
         selection_mode="single-row",
         key=key,
-        column_config={"submitted": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
+        column_config={"submitted": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
         alt="All runs, newest first",
     )
+
+
+def _state_words(item: RunView, places: Mapping[str, int]) -> str:
+    if item.run.is_published and item.state is RunState.SUCCEEDED:
+        return "published"
+    return item.state.value + (f", place {places[item.run_id]}" if item.run_id in places else "")
 
 
 def run_panel(run_id: str, curves: Curves | None = None) -> None:

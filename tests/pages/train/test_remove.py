@@ -21,6 +21,9 @@ def test_a_run_is_deleted_after_saying_what_refers_to_it(index: DataIndex) -> No
     assert run.path.exists()
     assert run.run_id in texts(page)
     assert f"- {other.run_id} is of the same study: seed 1, original" in texts(page)
+    primary = [button.label for button in page.button if button.proto.type == "primary"]
+    assert "Keep it" in primary
+    assert "Delete" not in primary
     press(page, "Keep it")
     assert run.path.exists()
     press(press(page, "Delete this run…"), "Delete")
