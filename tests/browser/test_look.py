@@ -95,6 +95,26 @@ def test_no_page_has_a_serious_barrier_or_cuts_anything_off(server: Server, them
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
+def test_figures_stand_on_the_first_screen_and_no_link_looks_selected(server: Server, page: Page) -> None:
+    opened(page, server, f"/evaluate?run={server.run.run_id}")
+    tile = page.get_by_test_id("stMain").get_by_test_id("stMetric").first.bounding_box()
+    assert tile is not None
+    assert tile["y"] < 480
+    opened(page, server, "/report")
+    links = page.get_by_test_id("stMain").get_by_test_id("stPageLink-NavLink")
+    expect(links.first).to_be_visible()
+    grounds = {link.evaluate("link => getComputedStyle(link).backgroundColor") for link in links.all()}
+    assert grounds == {"rgba(0, 0, 0, 0)"}
+
+
+def test_cards_stand_beside_each_other_as_far_as_they_fit(server: Server, page: Page) -> None:
+    for width, in_first_row in ((390, 1), (820, 2), (1280, 3)):
+        page.set_viewport_size({"width": width, "height": 900})
+        opened(page, server, "/")
+        tiles = page.get_by_test_id("stMain").get_by_test_id("stMetric").all()[:3]
+        assert len({tile.evaluate("tile => tile.getBoundingClientRect().x") for tile in tiles}) == in_first_row, width
+
+
 def test_each_page_has_its_title_and_icon_and_asks_no_other_host(server: Server, page: Page) -> None:
     """Streamlit would have the browser fetch a page's icon from another host, for the tab."""
     hosts = set()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pneumo_core.evaluation.wording import unbroken
 from pneumo_core.inference.findings import findings
 from pneumo_core.reference import INCONSISTENCIES, PUBLISHED
 from pneumo_core.reporting.report_claims import Evidence, report_claims
@@ -33,7 +34,7 @@ def test_each_claim_has_its_place_verdict_reason_and_evidence() -> None:
     assert len(claims) == 10
     for claim in claims:
         assert claim.claim in text
-        assert claim.reason in text
+        assert unbroken(claim.reason) in text
         assert claim.place in text
     badges = [item.value for item in page.markdown if "-badge[" in item.value]
     assert len(badges) == len(claims)

@@ -10,6 +10,7 @@ from pages.ui.forest import forest_figure, forest_table
 from pages.ui.pictures import plain
 from pages.ui.table import download_table
 from pneumo_core.evaluation.findings import Contrast, Findings
+from pneumo_core.evaluation.wording import unbroken
 from pneumo_core.reference import INCONSISTENCIES
 from pneumo_core.reporting.reference_blocks import inconsistencies
 from pneumo_core.reporting.report_claims import Evidence, ReportClaim, Standing, claims_table, report_claims
@@ -69,7 +70,7 @@ def contradictions_panel() -> None:
 def _show(claim: ReportClaim, found: Findings) -> None:
     with st.container(border=True, gap="xsmall"):
         st.markdown(f"**“{plain(claim.claim)}”** :{_BADGES[claim.standing]}")
-        st.markdown(plain(claim.reason))
+        st.markdown(plain(unbroken(claim.reason)))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(plain(claim.place))
             _evidence(claim, found)
