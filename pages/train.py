@@ -34,8 +34,10 @@ with shown_errors():
         match opened:
             case "New run":
                 if index is None:
+                    place = st.container()
                     show_preset_results()
-                    needed_index()
+                    with place:  # Below the table, a phone would not show that something goes on.
+                        needed_index()
                 else:
                     launch_panel(index)
                     show_preset_results()

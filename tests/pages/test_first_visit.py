@@ -108,3 +108,8 @@ def test_a_preparation_that_fails_says_why_and_can_be_tried_again(monkeypatch: p
     (again,) = [button for button in page.button if button.label == "Try again"]
     again.click().run()
     assert len(started) == 2
+
+
+def test_train_shows_on_top_that_something_goes_on(started: list[int]) -> None:
+    kinds = [element.type for element in opened("train").main]
+    assert kinds.index("progress") < kinds.index("table")
