@@ -34,6 +34,7 @@ Curves = Callable[[RunView, Sequence[Mapping[str, Any]]], None]
 def runs_table(known: Sequence[RunView]) -> None:
     """All runs, newest first; the selected row is written into the address."""
     places, has_problems = queue_places(known), any(item.problem for item in known)
+    has_both = len({item.data.is_phantom for item in known}) > 1  # One column less lets the ids fit.
     rows = [
         {
             "run": f"{model_name(item.config.architecture)} · {setting_name(item.config)}"
@@ -41,7 +42,7 @@ def runs_table(known: Sequence[RunView]) -> None:
             else item.run_id,
             "seed": item.config.seed if item.config else None,
             "state": _state_words(item, places),
-            "data": "phantoms" if item.data.is_phantom else "X-rays",
+            **({"data": "phantoms" if item.data.is_phantom else "X-rays"} if has_both else {}),
             "submitted": pd.Timestamp(item.submitted_at, unit="s") if item.submitted_at else None,
             "id": item.run_id,
             **({"problem": item.problem} if has_problems else {}),
@@ -62,7 +63,7 @@ def runs_table(known: Sequence[RunView]) -> None:
         on_select=pick,
         selection_mode="single-row",
         key=key,
-        column_config={"submitted": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
+        column_config={"submitted": st.column_config.DatetimeColumn(format="D MMM, HH:mm")},
         alt="All runs, newest first",
     )
 

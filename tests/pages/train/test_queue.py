@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from pneumo_core.records import RunState
 from pneumo_core.runs.files import hold_lock, write_json
 from pneumo_core.runs.status import update_status
 from tests.conftest import ask_for_run
+from tests.made_runs import made_predictions, made_run
 from tests.pages.train.page import BASELINE, ROOT, VGG16, add_epoch, bars, labels, opened, press, texts, working
 from tests.waiting import app_test
 
@@ -117,3 +119,17 @@ def test_every_page_has_the_run_that_works_in_its_foot(index: DataIndex, alive: 
     alive.close()
     page.run()
     assert not page.sidebar.get("progress")
+
+
+def test_the_table_names_runs_and_has_no_column_that_says_nothing(index: DataIndex, no_published: Path) -> None:
+    own = ask_for_run(BASELINE, index)
+    table = opened(show="Runs").dataframe[0].value
+    assert list(table.columns) == ["run", "seed", "state", "submitted", "id"]
+    published = made_run(made_predictions(), seed=3)
+    published.path.rename(no_published / published.run_id)
+    table = opened(show="Runs").dataframe[0].value.set_index("id")
+    assert list(table.columns) == ["run", "seed", "state", "data", "submitted"]
+    assert list(table["data"]) == ["phantoms", "X-rays"]
+    assert list(table["state"]) == ["interrupted", "published"]
+    own.config.write_text("{")
+    assert "problem" in opened(show="Runs").dataframe[0].value
