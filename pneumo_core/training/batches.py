@@ -18,12 +18,7 @@ _Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def gather(parts: Sequence[NDArray[Any]], rows: NDArray[np.int64]) -> NDArray[Any]:
-    """Rows of several arrays as if they were concatenated, without joining them in memory.
-
-    Args:
-        parts: Arrays `(count, ...)` of one type and one shape after the first axis.
-        rows: `(n,)` row numbers in the concatenation.
-    """
+    """Rows `(n,)` of several arrays `(count, ...)` as if they were concatenated, without joining them in memory."""
     if len(parts) == 1:
         return parts[0][rows]
     gathered = np.empty((len(rows), *parts[0].shape[1:]), parts[0].dtype)
@@ -60,10 +55,37 @@ def plain(array: NDArray[Any]) -> Source:
     return lambda rows, _: array[rows].astype(np.float32)
 
 
-class TrainingBatches(keras.utils.PyDataset):
+class EvalBatches(keras.utils.PyDataset):
+    """Batches in order, the same at each pass, for validation; the last one may be smaller.
+
+    Labels are `(count,)` int8 in {0, 1}; a row `(n,)` may occur more than once.
+    """
+
+    def __init__(self, source: Source, labels: NDArray[np.int8], rows: NDArray[np.int64], *, batch_size: int) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        self._source = source
+        self._labels = labels
+        self._order = rows
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return -(-len(self._order) // self._batch_size)
+
+    def __getitem__(self, index: int) -> _Batch:
+        """One batch: the source's input, and labels `(batch, 1)` float32 in {0, 1}."""
+        return self._batch(index, np.random.default_rng(0))
+
+    def _batch(self, index: int, rng: np.random.Generator) -> _Batch:
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return self._source(rows, rng), self._labels[rows, None].astype(np.float32)
+
+
+class TrainingBatches(EvalBatches):
     """Shuffled batches whose content depends on seed, epoch and batch number alone.
 
-    A resumed run therefore gets exactly the batches of an uninterrupted one, whichever thread makes them.
+    A resumed run, whose first pass has the number `first_epoch`, therefore gets exactly the batches of an uninterrupted one,
+    whichever thread makes them. OpenCV and NumPy release Python's lock, so `threads` keep an accelerator busy.
     """
 
     def __init__(
@@ -77,42 +99,24 @@ class TrainingBatches(keras.utils.PyDataset):
         first_epoch: int = 0,
         threads: int = 1,
     ) -> None:
-        """Prepare the batches.
-
-        Args:
-            source: Returns the input for row numbers.
-            labels: `(count,)` int8 array in {0, 1}.
-            rows: `(n,)` row numbers of the training images; a row may occur more than once.
-            batch_size: Images per batch; the last batch of an epoch may be smaller.
-            seed: Seed of order and augmentation.
-            first_epoch: Epoch number of the first pass, when a run is resumed.
-            threads: Batches made in parallel. OpenCV and NumPy release Python's lock, so threads keep an accelerator busy.
-        """
-        super().__init__(workers=1, use_multiprocessing=False)
+        super().__init__(source, labels, rows, batch_size=batch_size)
         # Keras' own threads do not work here: on JAX, Keras fetches a batch before the first epoch, and batches that the
         # threads had made by then appeared in that epoch.
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self._ahead_by = 2 * threads
         self._ahead: dict[int, Future[_Batch]] = {}
-        self._source = source
-        self._labels = labels
         self._rows = rows
-        self._batch_size = batch_size
         self._seed = seed
         self._epoch = first_epoch
         self._order = self._shuffled()
 
-    def __len__(self) -> int:
-        """Number of batches per epoch."""
-        return -(-len(self._rows) // self._batch_size)
-
     def __getitem__(self, index: int) -> _Batch:
-        """One batch: the source's input, and labels `(batch, 1)` float32 in {0, 1}."""
+        """One batch of the current epoch."""
         if self._pool is None:
-            return self._batch(index)
+            return self._drawn(index)
         for number in range(index, min(index + self._ahead_by, len(self))):
             if number not in self._ahead:
-                self._ahead[number] = self._pool.submit(self._batch, number)
+                self._ahead[number] = self._pool.submit(self._drawn, number)
         return self._ahead.pop(index).result()
 
     def on_epoch_end(self) -> None:
@@ -121,37 +125,8 @@ class TrainingBatches(keras.utils.PyDataset):
         self._order = self._shuffled()
         self._ahead.clear()
 
-    def _batch(self, index: int) -> _Batch:
-        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        rng = np.random.default_rng([self._seed, self._epoch, index])
-        return self._source(rows, rng), self._labels[rows, None].astype(np.float32)
+    def _drawn(self, index: int) -> _Batch:
+        return self._batch(index, np.random.default_rng([self._seed, self._epoch, index]))
 
     def _shuffled(self) -> NDArray[np.int64]:
         return np.random.default_rng([self._seed, self._epoch]).permutation(self._rows)
-
-
-class _EvalBatches(keras.utils.PyDataset):
-    def __init__(self, source: Source, labels: NDArray[np.int8], rows: NDArray[np.int64], batch_size: int) -> None:
-        super().__init__(workers=1, use_multiprocessing=False)
-        self._source, self._labels, self._rows, self._batch_size = source, labels, rows, batch_size
-
-    def __len__(self) -> int:
-        return -(-len(self._rows) // self._batch_size)
-
-    def __getitem__(self, index: int) -> _Batch:
-        rows = self._rows[index * self._batch_size : (index + 1) * self._batch_size]
-        return self._source(rows, np.random.default_rng(0)), self._labels[rows, None].astype(np.float32)
-
-
-def eval_batches(
-    array: NDArray[Any], labels: NDArray[np.int8], rows: NDArray[np.int64], *, batch_size: int
-) -> keras.utils.PyDataset:
-    """Batches in order and without augmentation, for validation.
-
-    Args:
-        array: `(count, size, size)` uint8 images or `(count, ...)` float16 features.
-        labels: `(count,)` int8 array in {0, 1}.
-        rows: `(n,)` row numbers.
-        batch_size: Rows per batch.
-    """
-    return _EvalBatches(plain(array), labels, rows, batch_size)

@@ -30,7 +30,7 @@ from pneumo_core.runs.files import file_sha256, write_json
 from pneumo_core.runs.status import append_event, stop_if_cancelled, update_status
 from pneumo_core.runs.store import RunDirectory, datasets_root
 from pneumo_core.training.balance import TrainingSet, balanced
-from pneumo_core.training.batches import Source, TrainingBatches, eval_batches, pixels, views
+from pneumo_core.training.batches import EvalBatches, Source, TrainingBatches, pixels, plain, views
 from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
 from pneumo_core.training.device import Device, adam, begin_session, parameter_counts, session_facts, within_memory
 from pneumo_core.training.features import FeatureCache, cached_features
@@ -181,7 +181,9 @@ def _fit(training: _Training, phase: _Phase) -> tuple[int, int]:
         with closing(log):
             phase.model.fit(
                 batches,
-                validation_data=eval_batches(phase.val_array, data.labels, training.val, batch_size=config.batch_size),
+                validation_data=EvalBatches(
+                    plain(phase.val_array), data.labels, training.val, batch_size=config.batch_size
+                ),
                 epochs=phase.epochs,
                 initial_epoch=first_epoch,
                 callbacks=[StopOnNaN(), CancelOnRequest(run), best, plateau, early, Progress(log), backup],
@@ -243,8 +245,8 @@ def _features(training: _Training, trunk: keras.Model) -> tuple[Source, NDArray[
             arrays.append(cached_features(kept, images, inside, name=name, augment_config=config.augment, view=view))
             start += len(images)
         stored.append(arrays)
-    plain = cached_features(cache("validation"), data.parts[0], training.val, name=index.data_id)
-    return views(stored), plain
+    unchanged = cached_features(cache("validation"), data.parts[0], training.val, name=index.data_id)
+    return views(stored), unchanged
 
 
 def _require_enough(labels: NDArray[np.int8], rows: Assignment, batch_size: int) -> None:

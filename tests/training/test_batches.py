@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pneumo_core.augmentation.transform import augment
 from pneumo_core.config.classifier import AUGMENTATIONS
-from pneumo_core.training.batches import TrainingBatches, eval_batches, gather, pixels, plain, views
+from pneumo_core.training.batches import EvalBatches, TrainingBatches, gather, pixels, plain, views
 
 COUNT, SIZE = 50, 16
 ROWS = np.flatnonzero(np.arange(COUNT) % 7 != 0)  # Some of the images do not train.
@@ -239,7 +239,7 @@ def test_a_row_that_is_repeated_trains_as_often(images: NDArray[np.uint8]) -> No
 def test_validation_batches_are_the_rows_in_order_unchanged(batch_size: int) -> None:
     pictures = np.random.default_rng(1).integers(0, 256, (COUNT, SIZE, SIZE)).astype(np.uint8)
     rows = np.array([4, 9, 2, 33, 10, 11, 12, 13, 14, 15])
-    batches = eval_batches(pictures, LABELS, rows, batch_size=batch_size)
+    batches = EvalBatches(plain(pictures), LABELS, rows, batch_size=batch_size)
     for _ in range(2):
         inputs, targets = epoch_of(batches)
         x, y = np.concatenate(inputs), np.concatenate(targets)
@@ -252,7 +252,7 @@ def test_validation_batches_are_the_rows_in_order_unchanged(batch_size: int) -> 
 def test_validation_features_are_the_rows_in_order_as_float32() -> None:
     features = np.random.default_rng(1).normal(size=(COUNT, 1, 1, 6)).astype(np.float16)
     rows = np.array([4, 9, 2, 33, 10])
-    inputs, targets = epoch_of(eval_batches(features, LABELS, rows, batch_size=2))
+    inputs, targets = epoch_of(EvalBatches(plain(features), LABELS, rows, batch_size=2))
     assert {x.dtype for x in inputs} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(np.concatenate(inputs), features[rows])
     np.testing.assert_array_equal(np.concatenate(targets)[:, 0], LABELS[rows])
