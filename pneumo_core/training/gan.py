@@ -21,9 +21,9 @@ from pneumo_core.runs.files import file_sha256, write_atomic, write_json
 from pneumo_core.runs.status import stop_if_cancelled, update_status
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.training.backup import load_backup, replace_weights, save_backup
-from pneumo_core.training.device import Device, begin_session, parameter_counts, session_facts, within_memory
+from pneumo_core.training.device import Device, adam, begin_session, parameter_counts, session_facts, within_memory
 from pneumo_core.training.diff_augment import draw_changes
-from pneumo_core.training.gradients import LOSSES, Networks, Step, make_step, optimizer
+from pneumo_core.training.gradients import LOSSES, Networks, Step, make_step
 from pneumo_core.training.run_log import RunLog
 
 SHEET_COUNT: Final = 64
@@ -89,8 +89,8 @@ def build_networks(config: GanConfig, device: Device) -> Networks:
         generator,
         averaged,
         discriminator,
-        optimizer(device, config.generator_learning_rate, config.beta_1, generator),
-        optimizer(device, config.discriminator_learning_rate, config.beta_1, discriminator),
+        adam(device, config.generator_learning_rate, generator, beta_1=config.beta_1),
+        adam(device, config.discriminator_learning_rate, discriminator, beta_1=config.beta_1),
         config.ema_decay,
         config.diff_augment,
     )
@@ -162,9 +162,8 @@ def _train(run: RunDirectory, config: GanConfig, device: Device, networks: Netwo
 
     steps = len(real) // config.batch_size
     wanted = sheet_epochs(config.epochs)
-    log = RunLog(run, epochs=config.epochs, steps=steps, batch_size=config.batch_size)
     saved = time.monotonic()
-    with closing(log):
+    with closing(RunLog(run, epochs=config.epochs, steps=steps, batch_size=config.batch_size)) as log:
         for epoch in range(first_epoch, config.epochs):
             values = _epoch(run, config, step, real, epoch, log)
             step.write_back()
@@ -175,8 +174,7 @@ def _train(run: RunDirectory, config: GanConfig, device: Device, networks: Netwo
             if epoch + 1 in wanted:
                 facts = {"Run": run.run_id, "Epoch": epoch + 1, "Seed": config.seed}
                 write_atomic(run.sheet(epoch + 1), synthetic_png(sheet(samples), facts))
-            is_last = epoch + 1 == config.epochs
-            if is_last or time.monotonic() - saved > _BACKUP_INTERVAL_S:
+            if epoch + 1 == config.epochs or time.monotonic() - saved > _BACKUP_INTERVAL_S:
                 lived = {"has_lived": watch.has_lived, "below": watch.below}
                 save_backup(run.backup, epoch + 1, lived, networks.variables)
                 saved = time.monotonic()

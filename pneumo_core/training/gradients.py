@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from pneumo_core.training.device import Device, adam
+from pneumo_core.training.device import Device
 from pneumo_core.training.diff_augment import apply_changes
 
 LOSSES = ("loss_generator", "loss_discriminator", "score_real", "score_generated")
@@ -24,16 +24,9 @@ LOSSES = ("loss_generator", "loss_discriminator", "score_real", "score_generated
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Networks:
-    """The networks of a training and their optimizers.
+    """The networks of a training, their optimizers, and whether the discriminator sees changed images.
 
-    Attributes:
-        generator: The trained generator.
-        averaged: The generator with averaged weights, which gives the samples; it may be `generator` itself.
-        discriminator: The discriminator.
-        generator_optimizer: Optimizer of the generator.
-        discriminator_optimizer: Optimizer of the discriminator.
-        ema_decay: Decay of the average per step.
-        diff_augment: Whether the discriminator sees changed images.
+    `averaged`, the generator with weights averaged by `ema_decay` per step, gives the samples; it may be `generator` itself.
     """
 
     generator: keras.Model
@@ -73,22 +66,8 @@ class Step:
 
 
 def make_step(networks: Networks, device: Device) -> Step:
-    """The step of the current backend.
-
-    Args:
-        networks: The networks to train; their optimizers are built.
-        device: The device it runs on.
-    """
-    if device.backend == "jax":
-        return _jax_step(networks)
-    return _tensorflow_step(networks)
-
-
-def optimizer(device: Device, learning_rate: float, beta_1: float, network: keras.Model) -> keras.optimizers.Adam:
-    """Adam, built for a network."""
-    built = adam(device, learning_rate, network, beta_1=beta_1)
-    built.build(network.trainable_variables)
-    return built
+    """The step of the device's backend for networks whose optimizers are built."""
+    return _jax_step(networks) if device.backend == "jax" else _tensorflow_step(networks)
 
 
 def _cross_entropy(logits: Any, real: float) -> Any:
