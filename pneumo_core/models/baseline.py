@@ -1,5 +1,8 @@
 """The report's baseline CNN (section 3.1 and figure 3), with the same number of parameters."""
 
+from collections.abc import Iterator, Sequence
+from itertools import count
+
 import keras
 from keras import layers
 
@@ -10,27 +13,17 @@ def build_baseline(*, image_size: int = 150, seed: int = 0, bn_momentum: float =
     """Build the baseline: four blocks of two convolutions, then four dense layers.
 
     At 150 pixels it has 5,677,329 parameters, of which 5,676,881 are trainable. Rescaling to [0, 1] and gray to three
-    channels are layers of it, so it takes gray pixels as they are stored.
-
-    Args:
-        image_size: Side of the input, in pixels.
-        seed: Seed of the initial weights and of dropout.
-        bn_momentum: Momentum of batch normalization's moving statistics (Keras' default is 0.99).
+    channels are layers of it, so it takes gray pixels as they are stored. The seed is that of the initial weights and of
+    dropout; the momentum that of batch normalization's moving statistics (0.99 is Keras' default).
 
     Returns:
         Model from `(batch, image_size, image_size, 1)` float32 in [0, 255] to `(batch, 1)` float32 logits.
     """
-    seeds = iter(range(seed * 1000, seed * 1000 + 1000))  # One seed per layer: equal seeds would give equal kernels.
-
-    def glorot() -> keras.initializers.Initializer:
-        return keras.initializers.GlorotUniform(next(seeds))
+    seeds = count(seed * 1000)  # One seed per layer: equal seeds would give equal kernels.
 
     def conv(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
-        return layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=glorot(), name=name)(x)
-
-    def dense(x: keras.KerasTensor, units: int, rate: float, name: str) -> keras.KerasTensor:
-        x = layers.Dense(units, activation="relu", kernel_initializer=glorot(), name=name)(x)
-        return layers.Dropout(rate, seed=next(seeds), name=f"{name}_dropout")(x)
+        kernel = keras.initializers.GlorotUniform(next(seeds))
+        return layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=kernel, name=name)(x)
 
     image = keras.Input((image_size, image_size, 1), name="image")
     x = layers.Rescaling(1 / 255, name="rescale")(image)
@@ -41,9 +34,18 @@ def build_baseline(*, image_size: int = 150, seed: int = 0, bn_momentum: float =
         if block > 1:
             x = layers.BatchNormalization(momentum=bn_momentum, name=f"block{block}_bn")(x)
         x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
+    return keras.Model(image, classifier_head(x, BASELINE_DENSE, seeds), name="baseline")
+
+
+def classifier_head(
+    x: keras.KerasTensor, dense: Sequence[tuple[int, float]], seeds: Iterator[int], dtype: str | None = None
+) -> keras.KerasTensor:
+    """Dense layers of so many units with dropout of a rate each, from the last block's maps to the logit `(batch, 1)`."""
     x = layers.Flatten(name="flatten")(x)
-    for number, (units, rate) in enumerate(BASELINE_DENSE, start=1):
-        x = dense(x, units, rate, f"dense{number}")
+    for number, (units, rate) in enumerate(dense, start=1):
+        kernel, name = keras.initializers.GlorotUniform(next(seeds)), f"dense{number}"
+        x = layers.Dense(units, activation="relu", kernel_initializer=kernel, dtype=dtype, name=name)(x)
+        x = layers.Dropout(rate, seed=next(seeds), dtype=dtype, name=f"{name}_dropout")(x)
+    kernel = keras.initializers.GlorotUniform(next(seeds))
     # Logits stay float32 whatever the precision policy: the loss is computed on them.
-    logit = layers.Dense(1, dtype="float32", kernel_initializer=glorot(), name="logit")(x)
-    return keras.Model(image, logit, name="baseline")
+    return layers.Dense(1, dtype="float32", kernel_initializer=kernel, name="logit")(x)

@@ -1,5 +1,6 @@
 """The DCGAN's two networks (Radford 2016, arXiv:1511.06434, section 3), for one-channel X-rays."""
 
+from itertools import count
 from math import log2
 from typing import Any, Final
 
@@ -17,19 +18,13 @@ def build_generator(*, image_size: int, latent_dim: int, filters: int, seed: int
     """Build the generator: a dense layer to 4 x 4 maps, then doublings by transposed convolutions down to one channel.
 
     Kernels are 4 x 4, not the paper's 5 x 5: a kernel whose side the stride divides draws no checkerboard (Odena 2016,
-    doi:10.23915/distill.00003).
-
-    Args:
-        image_size: Side of the images, in pixels; 4 times a power of 2.
-        latent_dim: Length of a latent vector.
-        filters: Filters of the last hidden block.
-        seed: Seed of the initial weights.
+    doi:10.23915/distill.00003). The last hidden block has `filters`; the side is 4 times a power of 2, in pixels.
 
     Returns:
         Model from `(batch, latent_dim)` float32 latents to `(batch, image_size, image_size, 1)` float32 gray pixels in
         [0, 255].
     """
-    seeds = iter(range(seed * 1000, seed * 1000 + 1000))  # One seed per layer: equal seeds would give equal kernels.
+    seeds = count(seed * 1000)  # One seed per layer: equal seeds would give equal kernels.
     doublings = int(log2(image_size // _SMALLEST))
     widths = [filters * min(_WIDEST, 2**step) for step in range(doublings - 1, -1, -1)]
     latents = keras.Input((latent_dim,), name="latents")
@@ -52,21 +47,17 @@ def build_generator(*, image_size: int, latent_dim: int, filters: int, seed: int
 def build_discriminator(*, image_size: int, filters: int, spectral_norm: bool, seed: int) -> keras.Model:
     """Build the discriminator: the generator's mirror image, of strided convolutions with leaky ReLU.
 
-    Args:
-        image_size: Side of the images, in pixels; 4 times a power of 2.
-        filters: Filters of the first block.
-        spectral_norm: Whether kernels are spectrally normalized; otherwise all maps but the first are batch-normalized.
-        seed: Seed of the initial weights.
+    Without spectrally normalized kernels, all maps but the first are batch-normalized. The first block has `filters`.
 
     Returns:
         Model from `(batch, image_size, image_size, 1)` gray pixels in [0, 255] to `(batch, 1)` float32 logits, positive for
         real.
     """
-    seeds = iter(range(seed * 1000 + 500, seed * 1000 + 1000))
+    seeds = count(seed * 1000 + 500)
+    kind = SpectralConv2D if spectral_norm else layers.Conv2D
     image = keras.Input((image_size, image_size, 1), name="image")
     x = layers.Rescaling(1 / 127.5, -1.0, name="rescale")(image)
     for block in range(int(log2(image_size // _SMALLEST))):
-        kind = SpectralConv2D if spectral_norm else layers.Conv2D
         has_norm = block > 0 and not spectral_norm
         x = kind(
             filters * min(_WIDEST, 2**block),
@@ -81,7 +72,6 @@ def build_discriminator(*, image_size: int, filters: int, spectral_norm: bool, s
             x = _batch_norm(f"block{block}_bn", next(seeds))(x)
         x = layers.LeakyReLU(0.2, name=f"block{block}_relu")(x)
     # All of the last maps at once, as a convolution: it is normalized like the others.
-    kind = SpectralConv2D if spectral_norm else layers.Conv2D
     x = kind(1, _SMALLEST, kernel_initializer=_normal(next(seeds)), name="logit_conv")(x)
     logit = layers.Reshape((1,), dtype="float32", name="logit")(x)
     return keras.Model(image, logit, name="discriminator")

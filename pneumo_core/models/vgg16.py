@@ -1,5 +1,6 @@
 """The report's VGG16 transfer model (section 4), with the same number of parameters, and its ImageNet weights."""
 
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ from keras import layers
 from pneumo_core.config.architecture import VGG16_BLOCKS, VGG16_DENSE
 from pneumo_core.config.classifier import Scaling
 from pneumo_core.errors import TrainingError
+from pneumo_core.models.baseline import classifier_head
 from pneumo_core.models.vgg16_weights import FILE, MD5, MEANS, URL, read_weights
 from pneumo_core.settings import named_vgg16_weights
 
@@ -20,17 +22,12 @@ def build_vgg16(*, image_size: int = 150, seed: int = 0, scaling: Scaling = Scal
     """Build the transfer model: VGG16's frozen convolutions and a new head of four dense layers.
 
     At 150 pixels it has 23,760,705 parameters, of which 9,046,017 are trainable. It is one flat graph: a nested VGG16 would
-    hide its last block from Grad-CAM. The convolutions start at random; `load_imagenet` fills them.
-
-    Args:
-        image_size: Side of the input, in pixels.
-        seed: Seed of the head's initial weights and of dropout.
-        scaling: First operation on the gray pixels.
+    hide its last block from Grad-CAM. The convolutions start at random; `load_imagenet` fills them. The seed is that of the
+    head's initial weights and of dropout.
 
     Returns:
         Model from `(batch, image_size, image_size, 1)` float32 in [0, 255] to `(batch, 1)` float32 logits.
     """
-    seeds = iter(range(seed * 1000, seed * 1000 + 1000))  # One seed per layer: equal seeds would give equal kernels.
     image = keras.Input((image_size, image_size, 1), name="image")
     x = layers.Concatenate(name="gray_to_rgb")([image, image, image])
     if scaling is Scaling.IMAGENET:
@@ -40,19 +37,10 @@ def build_vgg16(*, image_size: int = 150, seed: int = 0, scaling: Scaling = Scal
     for block, (convolutions, filters) in enumerate(VGG16_BLOCKS, start=1):
         for number in range(1, convolutions + 1):
             name = f"block{block}_conv{number}"
-            conv = layers.Conv2D(filters, 3, padding="same", activation="relu", trainable=False, name=name)
-            x = conv(x)
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu", trainable=False, name=name)(x)
         x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
-    x = layers.Flatten(name="flatten")(x)
     # The head stays float32 whatever the precision policy: it is small, and casting its kernels costs more than it gains.
-    for number, (units, rate) in enumerate(VGG16_DENSE, start=1):
-        kernel = keras.initializers.GlorotUniform(next(seeds))
-        dense = layers.Dense(
-            units, activation="relu", kernel_initializer=kernel, dtype="float32", name=f"dense{number}"
-        )
-        x = layers.Dropout(rate, seed=next(seeds), dtype="float32", name=f"dense{number}_dropout")(dense(x))
-    kernel = keras.initializers.GlorotUniform(next(seeds))
-    logit = layers.Dense(1, kernel_initializer=kernel, dtype="float32", name="logit")(x)
+    logit = classifier_head(x, VGG16_DENSE, count(seed * 1000), dtype="float32")
     return keras.Model(image, logit, name="vgg16")
 
 
@@ -63,10 +51,8 @@ def feature_trunk(model: keras.Model) -> keras.Model:
 
 def feature_head(model: keras.Model) -> keras.Model:
     """The trained part: features `(batch, h, w, 512)` to logits `(batch, 1)`; it shares the weights."""
-    names = [layer.name for layer in model.layers]
-    start = names.index(FEATURES)
-    features = keras.Input(model.layers[start].output.shape[1:], name="features")
-    x = features
+    start = [layer.name for layer in model.layers].index(FEATURES)
+    x = features = keras.Input(model.layers[start].output.shape[1:], name="features")
     for layer in model.layers[start + 1 :]:
         x = layer(x)
     return keras.Model(features, x, name="vgg16_head")
@@ -101,11 +87,7 @@ def imagenet_weights() -> Path:
 
 
 def load_imagenet(model: keras.Model, path: Path) -> None:
-    """Fill the convolutions with ImageNet weights.
-
-    Args:
-        model: Model of `build_vgg16`.
-        path: File of `imagenet_weights`.
+    """Fill the convolutions of `build_vgg16`'s model with the weights of `imagenet_weights`' file.
 
     Raises:
         CorruptError: See `read_weights`.

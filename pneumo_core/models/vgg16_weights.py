@@ -41,7 +41,8 @@ def read_weights(path: Path) -> Weights:
         CorruptError: The file is not an HDF5 file, lacks a layer, or holds a layer of another shape or non-finite weights.
     """
     try:
-        return _read(path)
+        with h5py.File(path) as file:
+            return _read(file)
     except (OSError, KeyError, ValueError, RuntimeError) as error:  # HDF5's, depending on where the damage is.
         reason = " ".join(str(error).split())
         raise CorruptError(
@@ -49,24 +50,22 @@ def read_weights(path: Path) -> Weights:
         ) from error
 
 
-def _read(path: Path) -> Weights:
+def _read(file: h5py.File) -> Weights:
     weights = {}
     channels = 3
-    with h5py.File(path) as file:
-        for block, (convolutions, filters) in enumerate(VGG16_BLOCKS, start=1):
-            for number in range(1, convolutions + 1):
-                name = f"block{block}_conv{number}"
-                group = file[name]
-                items = group.values() if isinstance(group, h5py.Group) else ()
-                numbers = [item for item in items if isinstance(item, h5py.Dataset) and item.dtype.kind == "f"]
-                # Identified by their axes, because the names of the arrays differ between files.
-                found = sorted((item[()].astype(np.float32) for item in numbers), key=lambda array: -array.ndim)
-                shapes = [array.shape for array in found]
-                if shapes != [(3, 3, channels, filters), (filters,)]:
-                    raise ValueError(f"{name} has the shapes {shapes}")
-                kernel, bias = found
-                if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
-                    raise ValueError(f"{name} has weights that are not finite")
-                weights[name] = kernel, bias
-                channels = filters
+    for block, (convolutions, filters) in enumerate(VGG16_BLOCKS, start=1):
+        for number in range(1, convolutions + 1):
+            name = f"block{block}_conv{number}"
+            group = file[name]
+            items = group.values() if isinstance(group, h5py.Group) else ()
+            numbers = [item for item in items if isinstance(item, h5py.Dataset) and item.dtype.kind == "f"]
+            # Identified by their axes, because the names of the arrays differ between files.
+            found = sorted((item[()].astype(np.float32) for item in numbers), key=lambda array: -array.ndim)
+            shapes = [array.shape for array in found]
+            if shapes != [(3, 3, channels, filters), (filters,)]:
+                raise ValueError(f"{name} has the shapes {shapes}")
+            if not all(np.isfinite(array).all() for array in found):
+                raise ValueError(f"{name} has weights that are not finite")
+            weights[name] = found[0], found[1]
+            channels = filters
     return weights
