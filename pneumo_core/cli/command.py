@@ -65,9 +65,9 @@ def or_recommended(run: str | None, *, is_gan: bool = False) -> str:
     return chosen
 
 
-def named(run_id: str, asked: str | None, *, is_gan: bool = False) -> str:
+def named(run_id: str, given: str | None, *, is_gan: bool = False) -> str:
     """A run as a result is headed by it: its id and why it was taken."""
-    return f"{run_id}, {'as named' if asked else 'the recommended ' + ('DCGAN' if is_gan else 'classifier')}"
+    return f"{run_id}, {'as named' if given else 'the recommended ' + ('DCGAN' if is_gan else 'classifier')}"
 
 
 def balance_of(text: str) -> tuple[Balance, str | None]:

@@ -31,8 +31,8 @@ for name, grouped in {"data": data_app, "gan": gan_app, "runs": runs_app}.items(
     app.add_typer(grouped, name=name)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
         say(f"pneumo-study {__version__}")
         raise typer.Exit
 

@@ -98,7 +98,7 @@ def groups(runs: Iterable[RunDirectory] | None = None) -> tuple[Group, ...]:
         except PneumoError:
             continue  # The Train page reports the problem.
         found[submitted.key].append(submitted)
-    return _told_apart([_group(runs) for alike in found.values() for runs in _by_split(alike)])
+    return _named_apart([_group(runs) for alike in found.values() for runs in _by_split(alike)])
 
 
 def balanced_pairs(known: Sequence[Group]) -> tuple[tuple[Group, Group], ...]:
@@ -174,7 +174,7 @@ def compare_runs(a: Sequence[str], b: Sequence[str], *, split: Split = Split.TES
     described = [_group(side) for side in sides]
     names = [_side_name(group) for group in described]
     if names[0] == names[1]:
-        names = [_side_name(group) for group in _told_apart(described)]
+        names = [_side_name(group) for group in _named_apart(described)]
     if names[0] == names[1]:
         names = [f"{name} · {group.run_ids[0][-6:]}" for name, group in zip(names, described, strict=True)]
     evidence = [[_evidence(submitted.run, submitted.config, split) for submitted in side] for side in sides]
@@ -232,7 +232,7 @@ def _by_split(alike: Sequence[_Submitted]) -> list[list[_Submitted]]:
     return [*made, *([own] if lone else [])]
 
 
-def _told_apart(made: Sequence[Group]) -> tuple[Group, ...]:
+def _named_apart(made: Sequence[Group]) -> tuple[Group, ...]:
     """Groups of one name with their splits in it, where these differ."""
     splits: dict[str, set[frozenset[int]]] = defaultdict(set)
     for group in made:

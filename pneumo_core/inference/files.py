@@ -25,7 +25,7 @@ def predict_files(
     paths: list[Path],
     *,
     heatmaps: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> list[dict[str, Any]]:
     """Classify files, and the PNG and JPEG files below folders, with one result per image.
 
@@ -76,8 +76,7 @@ def predict_files(
             result["heatmap"] = _write_overlay(target, path, data, prediction, classifier.heat_scale)
             result["heatmap_scale"] = scale_described(classifier.heat_scale)
         results.append(result)
-        if progress:
-            progress(done, len(files))
+        progress(done, len(files))
     return results
 
 

@@ -7,6 +7,7 @@ kill at any instant leaves a state that can be recognized and recovered.
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
@@ -185,10 +186,6 @@ def read_events(run: RunDirectory) -> list[dict[str, Any]]:
         lines = run.events.read_bytes().splitlines()
     events = []
     for line in lines:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict):
-            events.append(event)
-    return events
+        with suppress(ValueError):
+            events.append(json.loads(line))
+    return [event for event in events if isinstance(event, dict)]

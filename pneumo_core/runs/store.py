@@ -183,17 +183,13 @@ def complete_id(beginning: str) -> str:
     if _RUN_ID.fullmatch(beginning):
         return beginning
     known = [run.run_id for run in list_runs()] if beginning else []
-    found = [run_id for run_id in known if beginning in (run_id[: len(beginning)], _digits(run_id)[: len(beginning)])]
+    found = [run_id for run_id in known if run_id.startswith(beginning) or f"-{beginning}" in run_id]
     if len(found) > 1:
         raise RunNotFoundError(
             f"the beginning of a run id must be of one run. Received: run_id={beginning!r}, which may be "
             f"{', '.join(sorted(found))}; write more of it"
         )
     return found[0] if found else beginning
-
-
-def _digits(run_id: str) -> str:
-    return run_id.partition("-")[2]
 
 
 def list_runs() -> list[RunDirectory]:

@@ -44,9 +44,8 @@ def save_backup(folder: Path, epoch: int, facts: dict[str, Any], variables: list
         with partial.open("wb") as file:
             np.savez(file, facts=np.array(json.dumps({"epoch": epoch, **facts})), **arrays)
         partial.replace(path)
-        for old in folder.glob("epoch-*.npz"):
-            if old != path:
-                old.unlink()
+        for old in set(folder.glob("epoch-*.npz")) - {path}:
+            old.unlink()
 
 
 def load_backup(folder: Path, variables: list[Any]) -> tuple[dict[str, Any], list[Any]] | None:

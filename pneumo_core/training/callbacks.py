@@ -24,8 +24,7 @@ class CancelOnRequest(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         stop_if_cancelled(self._run)
 
-    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        stop_if_cancelled(self._run)
+    on_test_batch_end = on_train_batch_end
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -124,12 +123,11 @@ class Backup(keras.callbacks.Callback):
         """
         model.optimizer.build(model.trainable_variables)
         variables = self._variables(model)
-        found = load_backup(self._folder, variables)
-        if found is None:
+        if (found := load_backup(self._folder, variables)) is None:
             return None
         facts, arrays = found
         try:
-            epoch, stopped = facts["epoch"], bool(facts["stopped"])
+            stopped = bool(facts["stopped"])
             if len(facts["counters"]) != len(self._callbacks):
                 raise ValueError(f"it counts for {len(facts['counters'])} callbacks, not {len(self._callbacks)}")
         except (ValueError, KeyError, TypeError) as error:
@@ -143,8 +141,8 @@ class Backup(keras.callbacks.Callback):
             variable.assign(array)
         self._restored = facts
         self._put_back_counters()  # Here too: a finished phase does not start again, but the next one needs its best loss.
-        self.epoch = epoch
-        return epoch, stopped
+        self.epoch = facts["epoch"]
+        return self.epoch, stopped
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._put_back_counters()
