@@ -30,15 +30,10 @@ MAX_RUNS = 200
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One run of a study.
+    """One run of a study; `view` is None if it was never submitted.
 
-    Attributes:
-        config: Its config.
-        run_id: Its id.
-        view: The run, or None if it was never submitted.
-        remaining_s: Expected remaining seconds, export and predictions included; measured for a live run, estimated
-            otherwise.
-        remaining: Range of the same.
+    `remaining_s` are the expected remaining seconds, export and predictions included, and `remaining` is their range; measured
+    for a live run, estimated otherwise.
     """
 
     config: TrainConfig
@@ -64,12 +59,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """Progress of a grid of runs.
-
-    Attributes:
-        members: Its runs, in the grid's order.
-        parallel: Number of its runs that work at the same time.
-    """
+    """Progress of a grid of runs, in the grid's order; `parallel` of them work at the same time."""
 
     members: tuple[Member, ...]
     parallel: int
@@ -130,11 +120,7 @@ def balancing_pair(config: TrainConfig, count: int) -> tuple[TrainConfig, ...]:
     """The question of this project as runs: `count` seeds on original images, each beside the same seed on balanced ones.
 
     Both hold out the same patients: a DCGAN's held-out ones with the arm ``gan``, else those of the seed. Ordered by seed, the
-    original first, so that the comparison has its first pair early.
-
-    Args:
-        config: The balanced run of the first seed.
-        count: Number of seeds.
+    original first, so that the comparison has its first pair early. The config is the balanced run of the first seed.
 
     Raises:
         ConfigError: The config has no balancing arm, the number is out of range, or the DCGAN was trained on all patients.
@@ -223,11 +209,7 @@ def _held_out_alike(combined: list[tuple[TrainConfig, ...]]) -> list[tuple[Train
 
 
 def progress(configs: Sequence[TrainConfig], index: DataIndex) -> Study:
-    """Progress of the runs of some configs, without starting any.
-
-    Args:
-        configs: At least one config.
-        index: The data set.
+    """Progress of the runs of at least one config, without starting any.
 
     Raises:
         ConfigError: A setting cannot be used.

@@ -39,14 +39,9 @@ _POLL_S = 0.5
 
 
 def main(verb: str, path: Path) -> int:
-    """Execute a run.
+    """Execute the run in a directory and return an exit status.
 
-    Args:
-        verb: ``"train"`` trains the run, if it is not trained yet, and finishes it; ``"export"`` only finishes it.
-        path: The run's directory.
-
-    Returns:
-        Exit status.
+    The verb ``"train"`` trains it, if it is not trained yet, and finishes it; ``"export"`` only finishes it.
     """
     run = RunDirectory(path)
     with hold_lock(run.run_lock):

@@ -87,12 +87,7 @@ def index_of(folder: Path | None) -> tuple[DataIndex, str]:
 
 
 def run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> dict[str, Any]:
-    """Summary of a run as plain data.
-
-    Args:
-        view: The run.
-        known: Every run, if they have been read already.
-    """
+    """Summary of a run as plain data; `known` are all runs, if they have been read already."""
     waits = view.state is RunState.QUEUED
     stopping = "stop requested" if view.state.is_live and view.run.cancel.exists() else ""
     return {
@@ -109,11 +104,7 @@ def run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> di
 def follow(view: jobs.RunView, *, wait: bool, as_json: bool, notes: Sequence[str] = ()) -> None:
     """Print a submitted run, at once or, with `wait`, when it ends; exit 1 if a run that was waited for did not succeed.
 
-    Args:
-        view: The run.
-        wait: Whether to wait for its end.
-        as_json: Whether to print JSON.
-        notes: What it was submitted with, told before the waiting.
+    The notes, what it was submitted with, are printed before the waiting.
     """
     is_started = view.state.is_live
     for text in notes if is_started else ():

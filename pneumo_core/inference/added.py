@@ -18,17 +18,10 @@ def added_samples(
     size: int,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> NDArray[np.uint8]:
-    """Samples as a classifier's input: PNG files, decoded and resized by the same code as real images.
-
-    Args:
-        gan: A finished DCGAN's run.
-        count: Number of samples, the first ones of the seed.
-        seed: Their seed.
-        size: Side of the classifier's images, in pixels.
-        progress: Called with samples generated and their total; may raise to stop.
+    """The first samples of a seed as a classifier's input: PNG files, decoded and resized by the same code as real images.
 
     Returns:
-        `(count, size, size)` uint8 array, memory-mapped.
+        `(count, size, size)` uint8 array, memory-mapped; `size` is the side of the classifier's images, in pixels.
 
     Raises:
         ConfigError: `count` or `seed` is out of its range.

@@ -35,7 +35,6 @@ REFUSE_FACTOR: Final = 3.0
 """Multiple of the distribution's limit beyond which an image is refused. Held-out X-rays stay below 1, flipped, cropped or
 inverted ones between 1 and 3; noise, text and drawings lie above."""
 
-
 _REFUSED: Final = NotApplicable("the image was refused")
 
 
@@ -72,16 +71,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A finished run, loaded for predictions.
-
-    Attributes:
-        run_id: Id of the run.
-        session: Its model.
-        report: Its evaluation, with the operating point.
-        distribution: Distribution of its validation images' features.
-        calibration: Calibration of its probabilities, or the reason why there is none.
-        heat_scale: Scale of its heat maps, or the reason why there is none.
-    """
+    """A finished run, loaded for predictions; `distribution` is of its validation images' features."""
 
     run_id: str
     session: Session
@@ -115,13 +105,7 @@ def load_classifier(run: RunDirectory) -> Classifier:
 
 
 def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
-    """Classify one PNG or JPEG file.
-
-    Args:
-        classifier: The loaded run.
-        data: The file's bytes.
-        name: Name in the reason.
-    """
+    """Classify the bytes of one PNG or JPEG file; a reason calls it by its name."""
     try:
         image = decode(data, name, size=classifier.session.image_size)
     except ImageError as error:

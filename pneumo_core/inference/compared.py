@@ -147,12 +147,7 @@ def evidence_of(run_id: str, split: Split) -> Evidence:
 
 
 def compare_runs(a: Sequence[str], b: Sequence[str], *, split: Split = Split.TEST) -> Comparison:
-    """Compare two runs, or two groups of runs that differ only in their seed.
-
-    Args:
-        a: Run ids of side A.
-        b: Run ids of side B.
-        split: Split to compare on.
+    """Compare two runs, or two groups of runs that differ only in their seed, by the ids of each side.
 
     Raises:
         RunNotFoundError: There is no such run.

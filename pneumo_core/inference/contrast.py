@@ -25,12 +25,7 @@ PRESET: Final = "preset"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """How the runs of one side were made.
-
-    Attributes:
-        configs: Their configs, which differ only in their seeds.
-        data: Their data set.
-    """
+    """How the runs of one side were made: configs that differ only in their seeds, and the data set."""
 
     configs: tuple[TrainConfig, ...]
     data: RunData

@@ -39,11 +39,7 @@ class FeatureDistribution:
 
 
 def fit_distribution(features: NDArray[np.float32]) -> FeatureDistribution:
-    """Fit the distribution of the validation images' features.
-
-    Args:
-        features: `(n, d)` float32.
-    """
+    """Fit the distribution of the validation images' features, `(n, d)` float32."""
     # On the images of the fit, the distance would be too small, and with few images far too small.
     held_out = [distance(_fit(np.delete(features, part, axis=0)), features[part]) for part in _parts(len(features))]
     limit = float(np.quantile(np.concatenate(held_out), _QUANTILE))

@@ -18,15 +18,9 @@ from pneumo_core.runs.submission import classifier_config, read_data
 
 
 def evaluate_run(run: RunDirectory, split: Split, index: DataIndex | None = None) -> dict[str, Any]:
-    """Evaluate a finished run on one split, at its own operating point.
+    """`EvaluationReport` of a finished run at its own operating point as plain data, with one split alone.
 
-    Args:
-        run: The run.
-        split: Split to report.
-        index: Another data set to predict and evaluate on, or None for the run's stored predictions.
-
-    Returns:
-        The `EvaluationReport` as plain data, with that one split.
+    With an index, the run predicts the images of another data set, instead of its stored predictions.
 
     Raises:
         RunError: The run is not a classifier's, is not finished, or has no images of the split.

@@ -41,11 +41,7 @@ class FeatureSpace:
 
 
 def imagenet_space(weights: Path, size: int) -> FeatureSpace:
-    """VGG16's features of images at their own size, 512 numbers each.
-
-    Args:
-        weights: File of `models.vgg16_weights.found_file`.
-        size: Side of the images, in pixels.
+    """VGG16's features of images at their own size, `size` pixels a side: 512 numbers each.
 
     Raises:
         CorruptError: The file does not hold the weights.
@@ -62,11 +58,7 @@ def imagenet_space(weights: Path, size: int) -> FeatureSpace:
 
 
 def classifier_space(run: RunDirectory, size: int) -> FeatureSpace:
-    """A finished classifier's features of images enlarged to its own size.
-
-    Args:
-        run: The classifier's run.
-        size: Side of the images, in pixels.
+    """A finished classifier's features of images enlarged from `size` pixels a side to its own size.
 
     Raises:
         RunError: The run is not finished.
@@ -84,15 +76,9 @@ def classifier_space(run: RunDirectory, size: int) -> FeatureSpace:
 def features(
     space: FeatureSpace, images: NDArray[np.uint8], progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> NDArray[np.float32]:
-    """Features of images, computed in batches.
+    """Features `(n, d)` float32 of images `(n, size, size)` uint8, computed in batches.
 
-    Args:
-        space: The space.
-        images: `(n, size, size)` uint8.
-        progress: Called with images done and their total before each batch; may raise to stop.
-
-    Returns:
-        `(n, d)` float32.
+    Before each, `progress` is called with images done and their total; it may raise to stop.
     """
     found = []
     for start in range(0, len(images), _BATCH):
@@ -102,12 +88,7 @@ def features(
 
 
 def enlarged(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Images resized like every image of the project (see `data.images.decode_gray`).
-
-    Args:
-        images: `(n, side, side)` uint8.
-        size: New side, in pixels.
-    """
+    """Images `(n, side, side)` uint8 resized to `size` pixels like every image of the project (`data.images.decode_gray`)."""
     if images.shape[1] == size:
         return images
     return np.stack([np.asarray(Image.fromarray(i).resize((size, size), Image.Resampling.BILINEAR)) for i in images])

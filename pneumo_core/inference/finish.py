@@ -26,11 +26,7 @@ from pneumo_core.runs.files import json_bytes
 class Material:
     """What the facts of a classifier are made from; its parts are functions, so that only what is needed is computed.
 
-    Attributes:
-        run_id: The run.
-        config: Its config.
-        predictions: Its predictions.
-        own: The model's outputs for the run's own images: validation, or test if it selected on test.
+    `own` are the model's outputs for the run's own images: validation, or test if it selected on test.
     """
 
     run_id: str
@@ -41,14 +37,7 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A file of a finished classifier.
-
-    Attributes:
-        name: Its name.
-        schema: Schema of its content, or None if it has only one.
-        make: Its content.
-        needs_model: Whether it is of no use without the run's model.
-    """
+    """A file of a finished classifier, whose content may have a schema and may be of no use without the run's model."""
 
     name: str
     schema: int | None
@@ -92,16 +81,7 @@ def gan_facts(
     classifier: str | None = None,
     progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None,
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Facts of a finished DCGAN: its files by name, and what its manifest says of them.
-
-    Args:
-        run_id: The run.
-        config: Its config.
-        generator: Its generator.
-        index: The data set it was trained on.
-        learned: Its training images (`gan_measures.read_learned`).
-        classifier: Id of the classifier that scores the samples, or None for the best suited one.
-        progress: Called with the amount done, its total and the stage; may raise to stop.
+    """Facts of a finished DCGAN: its files by name, and what its manifest says of them; for arguments see `measure_gan`.
 
     Raises:
         ConfigError, DataError, RunError, CorruptError: See `gan_measures.measure_gan`.

@@ -60,16 +60,9 @@ def measure_gan(
 ) -> GanMeasures:
     """Measure samples of a generator; takes 2 to 3 minutes for 2,534 on two cores, most of it VGG16's features.
 
-    Args:
-        run_id: The DCGAN's run.
-        generator: Its generator.
-        index: The data set that it was trained on.
-        learned: Its training images (`read_learned`).
-        count: Number of samples.
-        seed: Their seed.
-        classifier: Id of the classifier that scores them; None for one of the same data set: a baseline rather
-            than VGG16, `sound` rather than `report` or `quick`, the newest.
-        progress: Called with the amount done, its total and the stage; may raise to stop.
+    They are compared with its training images (`learned`, see `read_learned`), found in the data set that it was trained on,
+    and scored by the named classifier, or by one of the same data set: a baseline rather than VGG16, `sound` rather than
+    `report` or `quick`, the newest. `progress` is called with the amount done, its total and the stage; it may raise to stop.
 
     Raises:
         ConfigError: `count` is out of its range, or `PNEUMO_VGG16_WEIGHTS` does not name a file.
@@ -142,12 +135,7 @@ def read_learned(run: RunDirectory) -> pd.DataFrame:
 
 
 def learned_images(index: DataIndex, learned: pd.DataFrame, size: int) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """A DCGAN's training images, found in a data set by their content.
-
-    Args:
-        index: The data set.
-        learned: Table of `read_learned`.
-        size: Side of the images, in pixels.
+    """A DCGAN's training images, the table of `read_learned`, found in a data set by their content.
 
     Returns:
         `(n, size, size)` uint8 images and their `(n,)` patients, in the table's order.

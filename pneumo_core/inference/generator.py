@@ -31,12 +31,9 @@ _BLOCK: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """A finished run's generator, loaded for sampling.
+    """A finished run's generator, loaded for sampling; `image_size` is the side of its images, in pixels.
 
-    Attributes:
-        runtime: The ONNX session; safe to share between threads.
-        latent_dim: Length of a latent vector.
-        image_size: Side of the images, in pixels.
+    Its ONNX session is safe to share between threads.
     """
 
     runtime: onnxruntime.InferenceSession
@@ -57,10 +54,7 @@ def load_generator(run: RunDirectory) -> Generator:
 
 
 def open_generator(model: bytes | Path) -> Generator:
-    """Open an exported generator.
-
-    Args:
-        model: The ONNX file, as bytes that were checked against a manifest or as a path that was just written.
+    """Open an exported generator; see `load_runtime` for the argument.
 
     Raises:
         CorruptError: It is not a generator exported by this project.
@@ -84,15 +78,9 @@ def generate(
     latents: NDArray[np.float32],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> NDArray[np.uint8]:
-    """Generate an image from each latent.
+    """Generate an image from each latent: `(n, latent_dim)` float32 -> `(n, size, size)` uint8.
 
-    Args:
-        generator: The generator.
-        latents: `(n, latent_dim)` float32.
-        progress: Called with images done and their total before each; may raise to stop.
-
-    Returns:
-        `(n, size, size)` uint8.
+    Before each, `progress` is called with images done and their total; it may raise to stop.
 
     Raises:
         ConfigError: The latents have another shape, or are not finite.
@@ -163,15 +151,8 @@ def latents(latent_dim: int, seed: int, first: int, count: int, truncation: floa
 def interpolate(a: NDArray[np.float32], b: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
     """Latents between two others, along a great circle (Shoemake 1985, doi:10.1145/325334.325242, section 3.3).
 
-    Linear interpolation would give lengths that no drawn latent has (White 2016, arXiv:1609.04468, section 2.1).
-
-    Args:
-        a: `(latent_dim,)` float32.
-        b: `(latent_dim,)` float32.
-        steps: Number of latents, both ends included, from 2 to 1,000.
-
-    Returns:
-        `(steps, latent_dim)` float32, from `a` to `b`.
+    Linear interpolation would give lengths that no drawn latent has (White 2016, arXiv:1609.04468, section 2.1). There are 2 to
+    1,000 steps, both ends included: `(latent_dim,)` float32 twice -> `(steps, latent_dim)` float32.
 
     Raises:
         ConfigError: `steps` is out of its range, or the great circle is not unique.

@@ -49,11 +49,7 @@ NO_PATIENTS: Final = NotApplicable(
 
 
 def fit_scale(peaks: NDArray[np.float32]) -> HeatScale | NotApplicable:
-    """Scale of a run from its validation images.
-
-    Args:
-        peaks: `(n,)` largest Grad-CAM of each validation image, of any sign.
-    """
+    """Scale of a run from the largest Grad-CAM of each of its validation images, `(n,)`, of any sign."""
     full = float(np.quantile(peaks.astype(np.float64), QUANTILE))
     if full <= 0:
         return NotApplicable("in nearly all validation images no region contributes to PNEUMONIA")

@@ -20,10 +20,6 @@ Sharpness at different sizes is not comparable."""
 def image_facts(index: DataIndex, image_ids: list[str]) -> pd.DataFrame:
     """Facts of some images of a data set, from the array cache of training.
 
-    Args:
-        index: The data set.
-        image_ids: Images of it.
-
     Returns:
         One row per image, in the order of `image_ids`: `image_id`, `width`, `height` and `mode` as stored, `sharpness`.
 
@@ -46,12 +42,6 @@ def image_facts(index: DataIndex, image_ids: list[str]) -> pd.DataFrame:
 def sharpness(pixels: NDArray[np.uint8]) -> float:
     """Variance of an image's Laplacian: low if the image has no sharp edges (Pech-Pacheco et al. 2000, ICPR 3:314-317).
 
-    Noise and contrast increase it too.
-
-    Args:
-        pixels: (height, width) gray, in [0, 255].
-
-    Returns:
-        In squared gray levels, at least 0.
+    Noise and contrast increase it too. Pixels are (height, width) gray, in [0, 255]; the result is in squared gray levels.
     """
     return float(cv2.Laplacian(np.ascontiguousarray(pixels), cv2.CV_64F).var())

@@ -8,17 +8,10 @@ from pneumo_core.runs.submission import classifier_config, read_data, read_submi
 
 
 def nearest(side: Sequence[str], known: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
-    """Which of the known sides to compare a side with.
+    """Which of the known sides, each given by its run ids, to compare a side with; None if each shares a run with it.
 
     The one that differs from it in its balancing arm alone, else in the fewest things. Ties: as many runs, the same seeds,
     published, newest.
-
-    Args:
-        side: Run ids of the given side.
-        known: Run ids of each other side.
-
-    Returns:
-        Its run ids; None if every other side shares a run with the given one.
 
     Raises:
         RunNotFoundError, RunError, CorruptError: A run cannot be read.

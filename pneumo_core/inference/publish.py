@@ -32,15 +32,9 @@ _SMALL: Final = 1024
 
 
 def to_float16(model: bytes) -> bytes:
-    """Store an ONNX model's large float32 weights as float16, cast back to float32 when it is loaded.
+    """An ONNX file with its large float32 weights as float16, cast back to float32 when it is loaded.
 
     Halves the file; computation stays in float32.
-
-    Args:
-        model: ONNX file.
-
-    Returns:
-        ONNX file.
 
     Raises:
         CorruptError: The bytes are not an ONNX file.

@@ -47,11 +47,10 @@ class Refreshed:
 
 
 def refresh(run: RunDirectory, progress: Progress = lambda _done, _total, _what: None) -> Refreshed:
-    """Make the facts that a finished run lacks or has in an older schema; the run stays whole if this is killed.
+    """Make the facts that a finished run, local or published, lacks or has in an older schema.
 
-    Args:
-        run: A finished run, local or published.
-        progress: Called with the amount done, its total and the stage; may raise to stop.
+    The run stays whole if this is killed. `progress` is called with the amount done, its total and the stage; it may raise to
+    stop.
     """
     try:
         complete_replacement(run)

@@ -100,14 +100,9 @@ def sample_zip(
     truncation: float | None = None,
     first: int = 0,
 ) -> bytes:
-    """Samples as a ZIP of the files of `sample_to_folder` and a `LICENSE.txt`; the same request gives the same bytes.
+    """Samples as a ZIP of the files of `sample_to_folder`, which describes the arguments, and a `LICENSE.txt`.
 
-    Args:
-        run: A DCGAN's finished run.
-        count: Number of samples, from 1 to `MAX_ZIP`.
-        seed: Seed of the latents.
-        truncation: See `generator.latents`.
-        first: Index of the first sample.
+    At most `MAX_ZIP` samples; the same request gives the same bytes.
 
     Raises:
         ConfigError: `count`, `seed`, `truncation` or `first` is out of its range.

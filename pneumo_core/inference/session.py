@@ -34,11 +34,9 @@ _NOT_LOADED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An exported classifier, loaded for predictions.
+    """An exported classifier, loaded for predictions; `image_size` is the side of its square images, in pixels.
 
-    Attributes:
-        runtime: The ONNX session; safe to share between threads.
-        image_size: Side of the square images it takes, in pixels.
+    Its ONNX session is safe to share between threads.
     """
 
     runtime: onnxruntime.InferenceSession
@@ -76,11 +74,7 @@ class Outputs:
 
 
 def load_runtime(model: bytes | Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    """Load a model on the CPU.
-
-    Args:
-        model: The ONNX file, as bytes that were checked against a manifest or as a path that was just written.
-        options: ONNX Runtime's options.
+    """Load a model on the CPU, from bytes that were checked against a manifest or from a path that was just written.
 
     Raises:
         CorruptError: ONNX Runtime does not load it.
@@ -94,10 +88,7 @@ def load_runtime(model: bytes | Path, options: onnxruntime.SessionOptions) -> on
 
 
 def load_session(model: bytes | Path) -> Session:
-    """Load an exported classifier.
-
-    Args:
-        model: The ONNX file, as bytes that were checked against a manifest or as a path that was just written.
+    """Load an exported classifier; see `load_runtime` for the argument.
 
     Raises:
         CorruptError: It is not a classifier exported by this project.
@@ -119,12 +110,7 @@ def load_session(model: bytes | Path) -> Session:
 
 
 def run_session(session: Session, images: NDArray[np.uint8]) -> Output:
-    """Run the model on a batch.
-
-    Args:
-        session: The model.
-        images: `(batch, size, size)` uint8 array in [0, 255].
-    """
+    """Run the model on a batch of images, `(batch, size, size)` uint8 in [0, 255]."""
     pixels = images[..., None].astype(np.float32)
     name = session.runtime.get_inputs()[0].name
     logit, cam, features = session.runtime.run(_OUTPUTS, {name: pixels})
@@ -139,14 +125,8 @@ def run_batches(
 ) -> Outputs:
     """Run the model on selected rows of an array, in batches, so that memory hardly grows with their number.
 
-    Args:
-        session: The model.
-        images: `(count, size, size)` uint8 array, usually memory-mapped.
-        rows: `(n,)` row numbers.
-        progress: Called with rows done and their total before each batch; may raise to stop.
-
-    Returns:
-        Outputs of length `n`, in the order of `rows`.
+    The array is `(count, size, size)` uint8, usually memory-mapped; the outputs are in the order of `rows`, `(n,)`. Before each
+    batch, `progress` is called with rows done and their total; it may raise to stop.
     """
     logits, peaks, features = [], [], []
     for start in range(0, len(rows), _BATCH):

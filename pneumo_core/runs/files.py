@@ -116,11 +116,7 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(path: Path, data: bytes) -> Any:
-    """Parse the content of a JSON file.
-
-    Args:
-        path: The file, for the error message.
-        data: Its bytes.
+    """Parse the bytes of a JSON file; the error message names its path.
 
     Raises:
         CorruptError: The bytes are not JSON.

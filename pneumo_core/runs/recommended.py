@@ -14,12 +14,7 @@ EXAMPLES: Final = ("phantom", "heatmap", "generated")
 
 @dataclass(frozen=True, slots=True)
 class Recommended:
-    """Ids of the recommended runs, or None where nothing is recommended.
-
-    Attributes:
-        classifier: It was chosen on validation.
-        dcgan: It generates images for the `gan` arm.
-    """
+    """Ids of the recommended runs, or None: a classifier, chosen on validation, and a DCGAN for the `gan` arm."""
 
     classifier: str | None = None
     dcgan: str | None = None

@@ -14,12 +14,7 @@ from pneumo_core.runs.store import RunDirectory, read_manifest
 
 
 def replace_files(run: RunDirectory, files: Mapping[str, bytes], facts: Mapping[str, Any] | None = None) -> None:
-    """Replace or add files of a finished run, and facts of its manifest; everything else in the manifest stays.
-
-    Args:
-        run: A finished run.
-        files: New content by the file's name.
-        facts: Facts of the manifest that follow from them.
+    """Replace or add files, by their names, of a finished run, and facts of its manifest, whose other entries stay.
 
     Raises:
         RunError: The run is not finished, or another process replaces its files.

@@ -28,11 +28,7 @@ def published_root() -> Path:
 
 
 def slot_lock(number: int = 0) -> Path:
-    """Lock of an execution slot: a run that works holds one, the others wait.
-
-    Args:
-        number: Number of the slot, from 0; there is one for each run that may work at the same time.
-    """
+    """Lock of an execution slot, from 0, one for each run that may work at the same time: a run that works holds one."""
     return runs_root() / f"slot-{number}.lock"
 
 
@@ -43,11 +39,7 @@ def datasets_root() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
-    """Paths of one run.
-
-    Attributes:
-        path: The directory; its name is the run id.
-    """
+    """Paths of one run, in the directory `path`, whose name is the run id."""
 
     path: Path
 
@@ -211,10 +203,7 @@ def list_runs() -> list[RunDirectory]:
 
 
 def finished_runs(run_ids: Collection[str] = ()) -> list[RunDirectory]:
-    """Every finished run's directory, local and published; a run that is both is there twice.
-
-    Args:
-        run_ids: Ids of the only ones to return, or none for all.
+    """Directories of the named finished runs, or of all, local and published; a run that is both is there twice.
 
     Raises:
         RunNotFoundError, RunError: A named run does not exist, or is not finished.
@@ -241,11 +230,7 @@ _NOT_IN_MANIFEST: Final = {
 
 
 def write_manifest(run: RunDirectory, facts: dict[str, Any]) -> None:
-    """Complete the run: hash every file it keeps and write the manifest, the last file of a run.
-
-    Args:
-        run: The run.
-        facts: Parameter counts, versions, backend, device, seed, durations, peak memory; plain data.
+    """Complete the run: hash every file it keeps and write the manifest, the last file of a run, with facts as plain data.
 
     Raises:
         StoreError: A file cannot be read or the manifest cannot be written.

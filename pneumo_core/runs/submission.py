@@ -33,13 +33,7 @@ class RunData:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Content of config.json.
-
-    Attributes:
-        config: The run's config.
-        data: Its data set.
-        submitted_at: Unix time of the first submission, in seconds.
-    """
+    """Content of config.json, with the Unix time of the first submission in seconds."""
 
     config: RunConfig
     data: RunData

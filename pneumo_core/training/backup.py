@@ -25,13 +25,7 @@ def replace_weights(model: keras.Model, path: Path) -> None:
 
 
 def save_backup(folder: Path, epoch: int, facts: dict[str, Any], variables: list[Any]) -> None:
-    """Save the state after `epoch` epochs and remove every earlier one.
-
-    Args:
-        folder: Folder of the backups.
-        epoch: Number of finished epochs.
-        facts: Plain data to save.
-        variables: Keras variables, in a fixed order.
+    """Save plain facts and Keras variables, in a fixed order, after `epoch` epochs, and remove every earlier backup.
 
     Raises:
         StoreError: The backup cannot be written.
@@ -51,11 +45,7 @@ def save_backup(folder: Path, epoch: int, facts: dict[str, Any], variables: list
 def load_backup(folder: Path, variables: list[Any]) -> tuple[dict[str, Any], list[Any]] | None:
     """Facts of the newest backup (including `epoch`) and an array for each variable; None without a backup.
 
-    The arrays are not assigned to the variables, so the caller can still refuse the backup.
-
-    Args:
-        folder: Folder of the backups.
-        variables: Variables whose shapes the arrays must have.
+    The arrays have the variables' shapes and are not assigned to them, so the caller can still refuse the backup.
 
     Raises:
         CorruptError: The backup is damaged or of another model.

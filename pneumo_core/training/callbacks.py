@@ -63,15 +63,12 @@ class Progress(keras.callbacks.Callback):
 
 
 class KeepBestWeights(keras.callbacks.Callback):
-    """Keep the weights of the epoch with the lowest validation loss (the report's ModelCheckpoint)."""
+    """Keep the weights of the epoch with the lowest validation loss (the report's ModelCheckpoint).
+
+    All weights of the `whole` model are kept; the trained model may be a part of it.
+    """
 
     def __init__(self, path: Path, whole: keras.Model) -> None:
-        """Prepare.
-
-        Args:
-            path: File to write.
-            whole: The model whose weights are kept; the trained model may be a part of it.
-        """
         super().__init__()
         self._path = path
         # The same layers without an optimizer, whose variables would triple the file.
@@ -92,17 +89,11 @@ class Backup(keras.callbacks.Callback):
     Keras' BackupAndRestore saves only weights and epoch. This callback saves, in one file replaced atomically, the model's
     variables (including dropout's seed states), the optimizer's variables, the other callbacks' counters and whether training
     had stopped. Data order and augmentation follow from seed and epoch. It must be the last in the list of callbacks: it
-    restores after the others have reset themselves, and saves after they have counted.
+    restores after the others have reset themselves, and saves after they have counted. `pretrained` is the hash of the
+    pretrained weights, or "".
     """
 
     def __init__(self, folder: Path, callbacks: list[keras.callbacks.Callback], *, pretrained: str = "") -> None:
-        """Prepare.
-
-        Args:
-            folder: Folder of the backups.
-            callbacks: Callbacks whose counters are saved.
-            pretrained: Hash of the pretrained weights, or "".
-        """
         super().__init__()
         self._pretrained = pretrained
         self._folder = folder

@@ -75,16 +75,11 @@ class _Phase:
 def train_classifier(
     run: RunDirectory, config: TrainConfig, index: DataIndex, generated: NDArray[np.uint8] | None = None
 ) -> None:
-    """Train a run's model, or resume it, up to the state *trained*.
+    """Train a run's model, or resume it, up to the state *trained*; the worker holds the run's lock.
 
     Writes the best weights, the events, a backup after each epoch and at the end `trained.json`, with the hash of the
-    weights. Export and evaluation follow separately.
-
-    Args:
-        run: The run; its worker holds the lock.
-        config: What to train.
-        index: The data set.
-        generated: `(n, size, size)` uint8 samples of a DCGAN that the balancing arm ``gan`` adds to the training images.
+    weights. Export and evaluation follow separately. The balancing arm ``gan`` adds `generated`, a DCGAN's samples
+    `(n, size, size)` uint8, to the training images.
 
     Raises:
         DataError: The data set lacks a class or a split, or has fewer training images than a batch.

@@ -125,11 +125,7 @@ def peak_memory_bytes() -> int:
 
 @contextmanager
 def within_memory(device: Device, settings: str) -> Iterator[None]:
-    """A training that may need more memory than there is.
-
-    Args:
-        device: What it runs on.
-        settings: What its need depends on, such as ``batch_size=32``.
+    """A training that may need more memory than there is, depending on settings such as ``batch_size=32``.
 
     Raises:
         TrainingError: Memory ran out.
@@ -152,13 +148,7 @@ def parameter_counts(model: keras.Model) -> dict[str, int]:
 
 
 def session_facts(device: Device, first_epoch: int, started: float) -> dict[str, Any]:
-    """What a training that has ended records of its last session.
-
-    Args:
-        device: What it ran on.
-        first_epoch: The epoch it started at.
-        started: When, by `time.monotonic`.
-    """
+    """What a training that has ended records of its last session, which started at an epoch and at a `time.monotonic`."""
     return {
         "first_epoch_of_last_session": first_epoch,
         "resume": resume_promise(device, first_epoch),

@@ -22,12 +22,7 @@ less a pixel, so that a square has a center."""
 
 
 def draw_changes(rng: np.random.Generator, count: int, size: int) -> NDArray[np.float32]:
-    """Draw the changes of a batch.
-
-    Args:
-        rng: Generator of random numbers.
-        count: Number of images.
-        size: Side of the images, in pixels.
+    """Draw the changes of `count` images of `size` pixels a side.
 
     Returns:
         `(count, 6)` float32: brightness in gray levels, contrast factor, whole shifts down and right in pixels, row and
@@ -46,14 +41,9 @@ def draw_changes(rng: np.random.Generator, count: int, size: int) -> NDArray[np.
 
 
 def apply_changes(images: Any, changes: Any) -> Any:
-    """Apply drawn changes.
+    """Apply the changes `(batch, 6)` of `draw_changes` to images, a float32 tensor `(batch, size, size, 1)` in [0, 255].
 
-    Args:
-        images: `(batch, size, size, 1)` float32 tensor of gray pixels in [0, 255].
-        changes: `(batch, 6)` tensor of `draw_changes`.
-
-    Returns:
-        Tensor like `images`; areas that are shifted in or cut out are black, and values may leave [0, 255].
+    Areas that are shifted in or cut out are black, and values may leave [0, 255].
     """
     size = images.shape[1]
     brightness, contrast, down, right, row, column = (ops.reshape(changes[:, i], (-1, 1, 1)) for i in range(CHANGES))

@@ -3,7 +3,7 @@
 import math
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import keras
@@ -48,13 +48,12 @@ class CollapseWatch:
 
     equal: float = 0.001
     equal_steps: int = 500
-
     alive: float = 0.3
     limit: float = COLLAPSE_LIMIT
     epochs: int = 5
     patience_steps: int = 2000
     has_lived: bool = False
-    below: int = field(default=0)
+    below: int = 0
 
     def see(self, spread: float, step: int) -> None:
         """Add the spread of an epoch, as a fraction of the real images'.
@@ -102,15 +101,10 @@ def sheet_epochs(epochs: int) -> set[int]:
 
 
 def train_gan(run: RunDirectory, config: GanConfig, index: DataIndex) -> None:
-    """Train a run's DCGAN, or resume it, up to the state *trained*.
+    """Train a run's DCGAN, or resume it, up to the state *trained*; the worker holds the run's lock.
 
     Writes the generator's weights, the list of its training images, sheets, events, backups, and at the end `trained.json`,
     with the hash of the weights.
-
-    Args:
-        run: The run; its worker holds the lock.
-        config: What to train.
-        index: The data set.
 
     Raises:
         DataError: There are fewer training images of the class than a batch, or they are all equal.

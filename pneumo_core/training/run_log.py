@@ -15,18 +15,12 @@ _EVENT_INTERVAL_S: Final = 1.0
 
 
 class RunLog:
-    """Writes a line per epoch, and at most one line per second for batches. Close it when the training ends."""
+    """Writes a line per epoch, and at most one line per second for batches. Close it when the training ends.
+
+    An epoch has `steps` of `batch_size` images each; `phase` is the number of the call of `fit`, from 1.
+    """
 
     def __init__(self, run: RunDirectory, *, epochs: int, steps: int, batch_size: int, phase: int = 1) -> None:
-        """Prepare.
-
-        Args:
-            run: The run.
-            epochs: Total number of epochs.
-            steps: Steps per epoch.
-            batch_size: Images per step.
-            phase: Number of the call of `fit`, from 1.
-        """
         self._run = run
         self._epochs = epochs
         self._steps = steps
