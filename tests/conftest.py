@@ -18,13 +18,14 @@ import psutil
 import pytest
 
 from pneumo_core.config.classifier import TrainConfig
-from pneumo_core.config.run import config_to_dict, run_id
-from pneumo_core.data.index import DataIndex
+from pneumo_core.config.run import run_id
+from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.records import RunState
 from pneumo_core.runs import store
-from pneumo_core.runs.files import hold_lock, write_json
+from pneumo_core.runs.files import hold_lock
 from pneumo_core.runs.status import Status, next_ticket, write_status
 from pneumo_core.runs.store import RunDirectory, run_directory
+from pneumo_core.runs.submission import RunData, Submission, write_submission
 from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,10 +64,8 @@ class FinishedRun:
 def ask_for_run(config: TrainConfig, index: DataIndex) -> RunDirectory:
     """A run as `submit` leaves it to its worker, without the worker."""
     run = run_directory(run_id(config, index.data_id))
-    run.path.mkdir(parents=True, exist_ok=True)
-    data = {"data_id": index.data_id, "root": str(index.root), "is_phantom": index.is_phantom}
-    asked = {"run_id": run.run_id, "config": config_to_dict(config), "data": data, "submitted_at": time.time()}
-    write_json(run.config, asked)
+    data = RunData(index.data_id, str(index.root), index.is_phantom)
+    write_submission(run, Submission(config, data, time.time()))
     write_status(run, Status(RunState.QUEUED, ticket=next_ticket()))
     return run
 
@@ -155,6 +154,12 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index, "_inspect", lambda root, *item: (known if root == folder else real)(root, *item))
         yield folder
+
+
+@pytest.fixture
+def index(tiny_data: Path) -> DataIndex:
+    """The index of `tiny_data`."""
+    return build_index(tiny_data)
 
 
 @pytest.fixture(scope="session")

@@ -143,21 +143,6 @@ class TestFinishedRun:
 # --- In this process --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(autouse=True)
-def precision_restored(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A training sets Keras' precision for the process, which is a worker's own everywhere else."""
-    yield
-    if request.cls is not TestFinishedRun:
-        import keras
-
-        keras.config.set_dtype_policy("float32")
-
-
-@pytest.fixture
-def index(tiny_data: Path) -> DataIndex:
-    return build_index(tiny_data)
-
-
 @pytest.fixture(scope="module")
 def succeeded(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Path:
     """Artifacts with a finished run of `SMALL`; never change them."""

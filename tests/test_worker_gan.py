@@ -53,11 +53,6 @@ def own_settings(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture
-def index(tiny_data: Path) -> DataIndex:
-    return build_index(tiny_data)
-
-
 @pytest.fixture(scope="module")
 def gan(artifacts: Path, tiny_data: Path) -> Iterator[RunDirectory]:
     """A finished run of `CONFIG`; never change its files."""

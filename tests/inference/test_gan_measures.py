@@ -60,11 +60,6 @@ def no_downloaded_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.fixture
-def index(tiny_data: Path) -> DataIndex:
-    return build_index(tiny_data)
-
-
-@pytest.fixture
 def learned(index: DataIndex) -> pd.DataFrame:
     """What a DCGAN of the PNEUMONIA phantoms has learned from."""
     rows = gan_rows(index.table, gan_config(Preset.QUICK, label=Label.PNEUMONIA))

@@ -23,8 +23,6 @@ from pneumo_core.inference.generator import (
     latents,
     load_generator,
 )
-from pneumo_core.models.dcgan import build_generator
-from pneumo_core.models.export_generator import export_generator
 from pneumo_core.records import Architecture
 from pneumo_core.runs.store import RunDirectory, write_manifest
 from pneumo_core.runs.submission import RunData, Submission, write_submission
@@ -34,30 +32,12 @@ LATENT_DIM = 8
 
 
 def finish(path: Path, model: bytes, config: GanConfig | TrainConfig) -> RunDirectory:
-    """A finished run of a model that nobody trained."""
+    """A finished run of a model."""
     run = RunDirectory(path)
     write_submission(run, Submission(config, RunData(), 0.0))
     run.model.write_bytes(model)
     write_manifest(run, {})
     return run
-
-
-@pytest.fixture(scope="module")
-def network() -> keras.Model:
-    """A generator whose images differ from one another and from gray."""
-    network = build_generator(image_size=64, latent_dim=LATENT_DIM, filters=4, seed=0)
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Dense | keras.layers.Conv2DTranspose):
-            layer.set_weights([weights * 15 for weights in layer.get_weights()])
-    return network
-
-
-@pytest.fixture(scope="module")
-def run(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """A finished run; never change its files."""
-    path = tmp_path_factory.mktemp("runs")
-    export_generator(network, path / "model.onnx")
-    return finish(path / "dcgan-0123456789ab", (path / "model.onnx").read_bytes(), gan_config(Preset.QUICK))
 
 
 @pytest.fixture(scope="module")

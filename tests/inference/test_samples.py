@@ -5,7 +5,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,28 +15,12 @@ from pneumo_core.data.synthetic import LICENSE, is_synthetic
 from pneumo_core.errors import ConfigError, CorruptError, DataError, RunError, StoreError
 from pneumo_core.inference.generator import MAX_SAMPLES, generate, latents, load_generator
 from pneumo_core.inference.samples import MAX_ZIP, sample_to_folder, sample_zip
-from pneumo_core.models.dcgan import build_generator
-from pneumo_core.models.export_generator import export_generator
 from pneumo_core.runs.files import read_json, write_json
-from pneumo_core.runs.store import RunDirectory, write_manifest
+from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import RunData, Submission, write_submission
 from tests.hostile import assert_one_line
 
 RUN_ID = "dcgan-0123456789ab"
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """A finished run whose generator nobody trained; never change its files."""
-    run = RunDirectory(tmp_path_factory.mktemp("runs") / RUN_ID)
-    write_submission(run, Submission(gan_config(Preset.QUICK), RunData(), 0.0))
-    network = build_generator(image_size=64, latent_dim=8, filters=4, seed=0)
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Dense | keras.layers.Conv2DTranspose):
-            layer.set_weights([weights * 15 for weights in layer.get_weights()])
-    export_generator(network, run.model)
-    write_manifest(run, {})
-    return run
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -60,11 +60,6 @@ def pretrained(vgg16_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_VGG16_WEIGHTS", str(vgg16_weights))
 
 
-@pytest.fixture
-def index(tiny_data: Path) -> DataIndex:
-    return build_index(tiny_data)
-
-
 def trained(config: TrainConfig, index: DataIndex) -> RunDirectory:
     run = ask_for_run(config, index)
     train_classifier(run, config, index)

@@ -48,11 +48,6 @@ def eager() -> Iterator[None]:
     tf.config.run_functions_eagerly(False)
 
 
-@pytest.fixture
-def index(tiny_data: Path) -> DataIndex:
-    return build_index(tiny_data)
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> RunDirectory:
     """A run of `SMALL` that was trained in one session; never change it."""
