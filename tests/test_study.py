@@ -88,10 +88,10 @@ def test_the_number_of_runs_has_a_limit() -> None:
 
 
 def dcgan(run: str, preset: Preset = Preset.SOUND, seed: int = 0, val_fraction: float = 0.15) -> tuple[Balance, str]:
-    """The arm of a DCGAN that was asked for."""
-    asked = replace(gan_config(preset, seed=seed), val_fraction=val_fraction)
+    """The arm of a DCGAN that was requested."""
+    requested = replace(gan_config(preset, seed=seed), val_fraction=val_fraction)
     (runs_root() / run).mkdir(parents=True)
-    write_json(runs_root() / run / "config.json", {"config": config_to_dict(asked)})
+    write_json(runs_root() / run / "config.json", {"config": config_to_dict(requested)})
     return Balance.GAN, run
 
 
@@ -118,7 +118,7 @@ def test_a_grid_without_a_dcgan_holds_out_by_its_seeds() -> None:
     assert all(config.split_seed is None for config in grid(BOTH, PLAIN, Preset.SOUND, seed_count=2))
 
 
-def test_the_report_s_grid_holds_out_nobody() -> None:
+def test_the_report_s_grid_holds_out_no_patient() -> None:
     configs = grid(BOTH, [dcgan(FIRST, Preset.REPORT, seed=1), NONE], Preset.REPORT)
     plain = preset_config(Architecture.BASELINE, Preset.REPORT)
     assert configs[:2] == (replace(plain, balance=Balance.GAN, gan_run=FIRST), plain)
@@ -166,10 +166,10 @@ def sound(**changes: object) -> TrainConfig:
 def test_a_pair_holds_out_the_same_patients_seed_by_seed(tiny_data: Path, arm: Balance, preset: Preset) -> None:
     frame = build_index(tiny_data).table
     gan_run = dcgan(FIRST, seed=3, val_fraction=0.3)[1] if arm is Balance.GAN else None
-    asked = preset_config(Architecture.BASELINE, preset, seed=2, balance=arm, gan_run=gan_run)
+    requested = preset_config(Architecture.BASELINE, preset, seed=2, balance=arm, gan_run=gan_run)
     if arm is Balance.GAN and preset is Preset.REPORT:
-        assert follow_gan(asked) == asked  # Nobody is held out.
-    configs = balancing_pair(asked, 3)
+        assert follow_gan(requested) == requested  # No patient is held out.
+    configs = balancing_pair(requested, 3)
     assert [(config.seed, config.balance) for config in configs] == [
         (seed, each) for seed in (2, 3, 4) for each in (Balance.NONE, arm)
     ]
@@ -188,8 +188,8 @@ def test_the_published_study_is_this_pair() -> None:
     """Their ids follow from the settings: what ships is found, not trained again."""
     known = {run.run_id: run for run in list_runs()}
     for architecture, preset in ((Architecture.VGG16, Preset.SOUND), (Architecture.BASELINE, Preset.REPORT)):
-        asked = preset_config(architecture, preset, balance=Balance.GAN, gan_run="dcgan-68e3d311dd7c")
-        for config in balancing_pair(asked, 3):
+        requested = preset_config(architecture, preset, balance=Balance.GAN, gan_run="dcgan-68e3d311dd7c")
+        for config in balancing_pair(requested, 3):
             name = run_id(config, "17546df31226")
             assert known[name].is_published
             assert classifier_config(known[name]) == config
@@ -300,12 +300,12 @@ def command(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str
 @pytest.mark.slow
 def test_the_same_command_goes_on_with_what_is_missing(with_finished_run: FinishedRun) -> None:
     """The shared run is the first seed of this grid; the command trains the second alone."""
-    asked = ("--architecture", "baseline", "--preset", "quick", "--epochs", "2", "--data", str(with_finished_run.data))
-    before = command(with_finished_run.artifacts, *asked, "--seeds", "2", "--status")
+    flags = ("--architecture", "baseline", "--preset", "quick", "--epochs", "2", "--data", str(with_finished_run.data))
+    before = command(with_finished_run.artifacts, *flags, "--seeds", "2", "--status")
     assert before.returncode == 0, before.stderr
     assert json.loads(before.stdout)["states"] == {"succeeded": 1, "new": 1}
     manifest = (with_finished_run.path / "manifest.json").read_bytes()
-    after = command(with_finished_run.artifacts, *asked, "--seeds", "2", "--wait")
+    after = command(with_finished_run.artifacts, *flags, "--seeds", "2", "--wait")
     assert after.returncode == 0, after.stderr
     shown = json.loads(after.stdout)
     assert shown["states"] == {"succeeded": 2}
@@ -315,7 +315,7 @@ def test_the_same_command_goes_on_with_what_is_missing(with_finished_run: Finish
     assert (with_finished_run.path / "manifest.json").read_bytes() == manifest
 
 
-def test_wrong_grids_are_told_in_one_line(tmp_path: Path, tiny_data: Path) -> None:
+def test_wrong_grids_are_reported_in_one_line(tmp_path: Path, tiny_data: Path) -> None:
     result = command(tmp_path, "--architecture", "baseline", "--seeds", "0", "--data", str(tiny_data))
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("error: a study has 1 to 200 seeds. Received: seeds=0")
@@ -323,8 +323,8 @@ def test_wrong_grids_are_told_in_one_line(tmp_path: Path, tiny_data: Path) -> No
 
 def test_the_command_takes_what_train_takes(tmp_path: Path, tiny_data: Path) -> None:
     options = ("--augment", "report", "--feature-views", "3", "--fine-tune", "2")
-    asked = ("--architecture", "baseline", "--architecture", "vgg16", *options)
-    result = command(tmp_path, *asked, "--data", str(tiny_data), "--status")
+    requested = ("--architecture", "baseline", "--architecture", "vgg16", *options)
+    result = command(tmp_path, *requested, "--data", str(tiny_data), "--status")
     assert result.returncode == 0, result.stderr
     data_id = build_index(tiny_data).data_id
     configs = grid(

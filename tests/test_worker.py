@@ -194,7 +194,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def assert_failed(run: RunDirectory, *parts: str) -> None:
-    """The run says why it failed, on one line, and can be told from one that was killed."""
+    """The run says why it failed, on one line, and can be distinguished from one that was killed."""
     assert run_state(run) is RunState.FAILED
     error = read_status(run).error
     assert "\n" not in error
@@ -357,7 +357,7 @@ class TestTrouble:
         assert contents(run.path) == before
 
     @pytest.mark.parametrize(
-        ("content", "told"),
+        ("content", "reported"),
         [
             ("{", "config.json must hold JSON"),
             ("[]", "config.json must hold a submitted config"),
@@ -365,11 +365,11 @@ class TestTrouble:
             ('{"config": {}, "data": {"data_id": "0123456789ab"}}', "needs exactly the keys"),
         ],
     )
-    def test_damaged_config(self, index: DataIndex, content: str, told: str) -> None:
+    def test_damaged_config(self, index: DataIndex, content: str, reported: str) -> None:
         run = ask_for_run(SMALL, index)
         run.config.write_text(content)
         assert main("train", run.path) == 1
-        assert_failed(run, told, "Received: ")
+        assert_failed(run, reported, "Received: ")
 
     def test_index_that_is_gone(self, index: DataIndex, capsys: pytest.CaptureFixture[str]) -> None:
         run = ask_for_run(SMALL, index)

@@ -156,7 +156,7 @@ def test_killed_and_resumed_it_still_ends(index: DataIndex) -> None:
 
 
 def test_the_run_says_that_so_short_a_training_has_collapsed(gan: RunDirectory) -> None:
-    """One epoch of a tiny network leaves all samples alike: the check's verdict is told wherever the run is."""
+    """One epoch of a tiny network leaves all samples alike: the check's verdict is reported wherever the run is."""
     verdict = read_measures(gan).report.collapse
     assert not verdict.passes
     assert collapse_of(gan) == verdict.reason

@@ -25,7 +25,7 @@ from tests.made_runs import made_predictions, made_run
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_published")]
 
 
-def told(result: Result) -> Any:
+def printed(result: Result) -> Any:
     assert result.status == 0, result.errors
     return result.document
 
@@ -39,7 +39,7 @@ def two_runs() -> tuple[RunDirectory, RunDirectory]:
 
 def test_compare_as_json_holds_the_whole_comparison(invoke: Invoke) -> None:
     a, b = two_runs()
-    found = told(invoke("compare", a.run_id, b.run_id, "--json"))
+    found = printed(invoke("compare", a.run_id, b.run_id, "--json"))
     expected = compare_runs([a.run_id], [b.run_id])
     names = {
         "verdict",
@@ -87,7 +87,7 @@ def test_compare_shows_the_tables_of_the_page(invoke: Invoke) -> None:
     assert shown.seeds(found).caption not in output
 
 
-def test_what_else_differs_is_told_before_the_verdict(invoke: Invoke) -> None:
+def test_what_else_differs_is_reported_before_the_verdict(invoke: Invoke) -> None:
     a, b = made_run(made_predictions()), made_run(made_predictions(skill=1.6), balance=Balance.OVERSAMPLE, epochs=2)
     warning = (
         "A and B differ in more than the balancing arm: epochs (A 20, B 2). The difference may come from any of these."
@@ -95,7 +95,7 @@ def test_what_else_differs_is_told_before_the_verdict(invoke: Invoke) -> None:
     status, output, _ = invoke("compare", a.run_id, b.run_id)
     assert status == 0
     assert output.startswith(f"warning: {warning}\nverdict: ")
-    found = told(invoke("compare", a.run_id, b.run_id, "--json"))["contrast"]
+    found = printed(invoke("compare", a.run_id, b.run_id, "--json"))["contrast"]
     assert found == {
         "compared": "balancing arm",
         "further": [{"name": "epochs", "a": "20", "b": "2"}],
@@ -109,7 +109,7 @@ def test_compare_groups_with_commas_and_on_validation(invoke: Invoke) -> None:
         made_run(made_predictions(seed=seed, skill=1.6), seed=seed, balance=Balance.OVERSAMPLE).run_id
         for seed in range(2)
     ]
-    found = told(invoke("compare", f"{none[1]}, {none[0]}", ",".join(more), "--split", "val", "--json"))
+    found = printed(invoke("compare", f"{none[1]}, {none[0]}", ",".join(more), "--split", "val", "--json"))
     assert (found["a"]["run_ids"], found["b"]["run_ids"], found["split"]) == (none, more, "val")
     assert [(pair["a"], pair["b"]) for pair in found["pairs"]] == list(zip(none, more, strict=True))
     assert all(isinstance(pair["mcnemar_holm"], float) for pair in found["pairs"])
@@ -204,18 +204,18 @@ def assert_sound(folder: Path, files: list[str]) -> None:
 
 
 def hide_data(*runs: RunDirectory) -> None:
-    """Let the runs' data lie where nobody should read of it."""
+    """Let the runs' data lie where no document may name it."""
     for run in runs:
-        asked = read_json(run.config)
-        asked["data"]["root"] = "/private-folder/of somebody/chest_xray"
-        write_json(run.config, asked)
+        requested = read_json(run.config)
+        requested["data"]["root"] = "/private-folder/of somebody/chest_xray"
+        write_json(run.config, requested)
 
 
 def test_report_of_a_run_is_its_model_card_and_checklist(invoke: Invoke, tmp_path: Path) -> None:
     run, _ = two_runs()
     hide_data(run)
     out = tmp_path / "out"
-    found = told(invoke("report", run.run_id, "--out", out, "--json"))
+    found = printed(invoke("report", run.run_id, "--out", out, "--json"))
     assert found["out"] == str(out)
     assert {"claim-checklist.csv", f"model-card-{run.run_id}.html", f"model-card-{run.run_id}.pdf"} <= set(
         found["files"]
@@ -224,7 +224,7 @@ def test_report_of_a_run_is_its_model_card_and_checklist(invoke: Invoke, tmp_pat
     assert run.run_id in (out / f"model-card-{run.run_id}.html").read_text()
     assert run.run_id in pdf_text((out / f"model-card-{run.run_id}.pdf").read_bytes())
     (out / "claim-checklist.csv").write_text("of an older report")
-    assert told(invoke("report", run.run_id, "--out", out, "--json")) == found
+    assert printed(invoke("report", run.run_id, "--out", out, "--json")) == found
     assert_sound(out, found["files"])
 
 
@@ -232,7 +232,7 @@ def test_report_of_two_runs_is_their_comparison(invoke: Invoke, tmp_path: Path) 
     a, b = two_runs()
     hide_data(a, b)
     out = tmp_path / "out"
-    found = told(invoke("report", a.run_id, b.run_id, "--out", out, "--json"))
+    found = printed(invoke("report", a.run_id, b.run_id, "--out", out, "--json"))
     assert_sound(out, found["files"])
     verdict = compare_runs([a.run_id], [b.run_id]).verdict.sentence
     assert verdict in (out / "document.html").read_text()
@@ -250,7 +250,7 @@ def test_report_of_what_there_is_is_a_study(invoke: Invoke, tmp_path: Path) -> N
         ]
     out = tmp_path / "out"
     hide_data(*pairs)
-    found = told(invoke("report", "--out", out, "--json"))
+    found = printed(invoke("report", "--out", out, "--json"))
     assert_sound(out, found["files"])
     study = json.loads((out / "data.json").read_text())["comparisons"]
     verdicts = {compare_runs([a.run_id], [b.run_id]).verdict.sentence for a, b in (pairs[:2], pairs[2:])}

@@ -87,7 +87,7 @@ Refused = Callable[..., None]
 def refused(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Refused:
     """Run a command here that must end with 1, and one line on standard error that holds some parts."""
 
-    def refused(*arguments: object, told: tuple[str, ...]) -> None:
+    def refused(*arguments: object, reported: tuple[str, ...]) -> None:
         monkeypatch.setattr(sys, "argv", ["python -m pneumo_core", *map(str, arguments)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as end:
@@ -95,7 +95,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         output, errors = capfd.readouterr()
         assert (end.value.code, output) == (1, "")
         assert errors.startswith("error: ")
-        assert_one_line(errors.removeprefix("error: ").removesuffix("\n"), *told)
+        assert_one_line(errors.removeprefix("error: ").removesuffix("\n"), *reported)
 
     return refused
 
@@ -123,7 +123,7 @@ def test_help_names_every_setting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         (["--filters", 3], "Received: filters=3"),
         (["--image-size", 0], "Received: image_size=0"),
@@ -136,9 +136,9 @@ def test_help_names_every_setting() -> None:
     ids=str,
 )
 def test_what_cannot_be_trained_leaves_no_run(
-    refused: Refused, tiny_data: Path, options: list[object], told: str
+    refused: Refused, tiny_data: Path, options: list[object], reported: str
 ) -> None:
-    refused("gan", "train", "--preset", "quick", "--data", tiny_data, *options, told=(told,))
+    refused("gan", "train", "--preset", "quick", "--data", tiny_data, *options, reported=(reported,))
     assert not runs_root().exists()
 
 
@@ -166,8 +166,8 @@ def test_samples_are_files_that_say_what_they_are(gan: RunDirectory, tmp_path: P
 
 @pytest.mark.parametrize("count", [0, -1, 10_000_000])
 def test_numbers_out_of_range_leave_no_folder(gan: RunDirectory, refused: Refused, tmp_path: Path, count: int) -> None:
-    told = (f"a whole number from 1 to 100000. Received: count={count}",)
-    refused("gan", "sample", gan.run_id, "--count", count, "--out", tmp_path / "out", told=told)
+    reported = (f"a whole number from 1 to 100000. Received: count={count}",)
+    refused("gan", "sample", gan.run_id, "--count", count, "--out", tmp_path / "out", reported=reported)
     assert not (tmp_path / "out").exists()
 
 
@@ -189,7 +189,7 @@ def test_evaluate_prints_the_measures_of_the_run(
     assert shown == read_json(gan.measures)
 
 
-def test_evaluate_with_an_option_measures_anew(
+def test_evaluate_with_an_option_measures_again(
     gan: RunDirectory, tiny_data: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = gan.measures.read_bytes()
@@ -199,7 +199,7 @@ def test_evaluate_with_an_option_measures_anew(
     assert gan.measures.read_bytes() == before
 
 
-def test_a_refresh_measures_anew_what_is_older(
+def test_a_refresh_measures_again_what_is_older(
     gan: RunDirectory,
     tiny_data: Path,
     capfd: pytest.CaptureFixture[str],
@@ -213,15 +213,15 @@ def test_a_refresh_measures_anew_what_is_older(
     with pytest.raises(CorruptError, match=f"`runs refresh {gan.run_id}` measures its samples again"):
         read_measures(gan)
     monkeypatch.setattr(gan_measures, "SAMPLES", {Preset.QUICK: 20})
-    (told,) = answer(capfd, monkeypatch, "runs", "refresh", gan.run_id)
-    assert (told["made"], told["not_made"], told["error"]) == (["measures.json"], {}, "")
+    (reported,) = answer(capfd, monkeypatch, "runs", "refresh", gan.run_id)
+    assert (reported["made"], reported["not_made"], reported["error"]) == (["measures.json"], {}, "")
     measures = read_measures(gan)
     collapse = measures.report.collapse
     assert read_manifest(gan)["collapse"] == ("" if collapse.passes else collapse.reason)
     assert read_manifest(gan)["seed"] == 0
     assert read_json(gan.measures)["report"]["memorisation_pixels"] == before["report"]["memorisation_pixels"]
-    (told,) = answer(capfd, monkeypatch, "runs", "refresh", gan.run_id)
-    assert (told["made"], told["current"]) == ([], ["measures.json"])
+    (reported,) = answer(capfd, monkeypatch, "runs", "refresh", gan.run_id)
+    assert (reported["made"], reported["current"]) == ([], ["measures.json"])
 
 
 def test_measures_in_a_space_that_is_not_here_are_kept(
@@ -234,21 +234,21 @@ def test_measures_in_a_space_that_is_not_here_are_kept(
     )
     write_manifest(gan, {})
     before = gan.measures.read_bytes()
-    (told,) = answer(capfd, monkeypatch, "runs", "refresh", gan.run_id)
-    assert (told["made"], told["error"]) == ([], "")
-    assert_one_line(told["not_made"]["measures.json"], space, "PNEUMO_VGG16_WEIGHTS")
+    (reported,) = answer(capfd, monkeypatch, "runs", "refresh", gan.run_id)
+    assert (reported["made"], reported["error"]) == ([], "")
+    assert_one_line(reported["not_made"]["measures.json"], space, "PNEUMO_VGG16_WEIGHTS")
     assert gan.measures.read_bytes() == before
 
 
 @pytest.mark.parametrize("count", [0, 19, 10_000_000])
 def test_numbers_that_are_not_measured(gan: RunDirectory, refused: Refused, tiny_data: Path, count: int) -> None:
-    told = (f"Received: count={count:,}",)
-    refused("gan", "evaluate", gan.run_id, "--data", tiny_data, "--count", count, told=told)
+    reported = (f"Received: count={count:,}",)
+    refused("gan", "evaluate", gan.run_id, "--data", tiny_data, "--count", count, reported=reported)
 
 
-def test_a_damaged_record_is_told(gan: RunDirectory, refused: Refused) -> None:
+def test_a_damaged_record_is_reported(gan: RunDirectory, refused: Refused) -> None:
     gan.measures.write_text("{}")
-    refused("gan", "evaluate", gan.run_id, told=("measures.json", gan.run_id))
+    refused("gan", "evaluate", gan.run_id, reported=("measures.json", gan.run_id))
 
 
 # --- The wrong run ----------------------------------------------------------------------------------------------------
@@ -258,19 +258,19 @@ def test_runs_that_are_unknown_unfinished_or_classifiers(
     gan: RunDirectory, classifier: str, refused: Refused, tmp_path: Path
 ) -> None:
     for verb, more in (("sample", ("--out", tmp_path / "out")), ("evaluate", ())):
-        refused("gan", verb, UNKNOWN, *more, told=(f"run_id='{UNKNOWN}'", "runs list"))
-        refused("gan", verb, "../runs", *more, told=("run_id='../runs'",))
-        refused("gan", verb, classifier, *more, told=(f"run_id='{classifier}', a classifier's",))
+        refused("gan", verb, UNKNOWN, *more, reported=(f"run_id='{UNKNOWN}'", "runs list"))
+        refused("gan", verb, "../runs", *more, reported=("run_id='../runs'",))
+        refused("gan", verb, classifier, *more, reported=(f"run_id='{classifier}', a classifier's",))
     gan.manifest.unlink()
     for verb, more in (("sample", ("--out", tmp_path / "out")), ("evaluate", ())):
-        refused("gan", verb, gan.run_id, *more, told=("must be finished", gan.run_id))
+        refused("gan", verb, gan.run_id, *more, reported=("must be finished", gan.run_id))
     assert not (tmp_path / "out").exists()
 
 
 def test_a_dcgan_answers_no_classifier_s_question(gan: RunDirectory, refused: Refused, tiny_data: Path) -> None:
-    told = ("must be a classifier's", f"run_id='{gan.run_id}', a DCGAN's")
-    refused("predict", "--run", gan.run_id, tiny_data / "test", told=told)
-    refused("evaluate", gan.run_id, told=told)
+    reported = ("must be a classifier's", f"run_id='{gan.run_id}', a DCGAN's")
+    refused("predict", "--run", gan.run_id, tiny_data / "test", reported=reported)
+    refused("evaluate", gan.run_id, reported=reported)
 
 
 # --- train --balance gan:RUN ------------------------------------------------------------------------------------------
@@ -279,8 +279,8 @@ def test_a_dcgan_answers_no_classifier_s_question(gan: RunDirectory, refused: Re
 def test_the_arm_needs_a_finished_dcgan_of_the_smaller_class(
     gan: RunDirectory, classifier: str, refused: Refused, tiny_data: Path
 ) -> None:
-    def train(balance: str, *told: str) -> None:
-        refused("train", "--preset", "quick", "--data", tiny_data, "--balance", balance, told=told)
+    def train(balance: str, *reported: str) -> None:
+        refused("train", "--preset", "quick", "--data", tiny_data, "--balance", balance, reported=reported)
 
     train("gan", str(recommended().dcgan))
     train("gan:", "gan:RUN", "Received: balance='gan:'")

@@ -115,17 +115,17 @@ def test_it_runs_as_a_module_from_the_checkout() -> None:
 def test_data_index_counts_what_is_there(invoke: Invoke, tiny_data: Path) -> None:
     result = invoke("data", "index", tiny_data, "--json")
     assert result.status == 0, result.errors
-    told = result.document
+    shown = result.document
     for split in ("train", "val", "test"):
         for label in ("NORMAL", "PNEUMONIA"):
-            assert told["splits"][split][label] == len(list((tiny_data / split / label).iterdir()))
+            assert shown["splits"][split][label] == len(list((tiny_data / split / label).iterdir()))
         for subtype in ("bacteria", "virus"):
-            assert told["splits"][split][subtype] == len(list((tiny_data / split).rglob(f"*-{subtype.upper()}-*")))
+            assert shown["splits"][split][subtype] == len(list((tiny_data / split).rglob(f"*-{subtype.upper()}-*")))
         names = {path.name.rsplit("-", 1)[0] for path in (tiny_data / split).rglob("*.jpeg")}
-        assert told["splits"][split]["patients"] == len(names)
-    assert told["images"] == len(list(tiny_data.rglob("*.jpeg")))
-    assert (told["is_phantom"], told["unreadable"], told["root"]) == (True, [], str(tiny_data))
-    assert invoke("data", "index", tiny_data, "--json").document == told
+        assert shown["splits"][split]["patients"] == len(names)
+    assert shown["images"] == len(list(tiny_data.rglob("*.jpeg")))
+    assert (shown["is_phantom"], shown["unreadable"], shown["root"]) == (True, [], str(tiny_data))
+    assert invoke("data", "index", tiny_data, "--json").document == shown
 
 
 def test_data_phantom_draws_a_data_set(invoke: Invoke, tmp_path: Path) -> None:
@@ -163,10 +163,10 @@ def test_the_same_training_is_returned_from_the_cache(
     for more in ([], ["--wait"], ["--seed", "0", "--augment", "sound", "--architecture", "baseline"]):
         result = invoke(*train(with_finished_run, *more, "--json"))
         assert result.status == 0, result.errors
-        told = result.document
-        assert (told["run_id"], told["state"]) == (with_finished_run.run_id, "succeeded")
-        assert told["report"] == read_json(with_finished_run.path / "report.json")
-        assert (told["preset"], told["seed"], told["path"]) == ("quick", 0, str(with_finished_run.path))
+        shown = result.document
+        assert (shown["run_id"], shown["state"]) == (with_finished_run.run_id, "succeeded")
+        assert shown["report"] == read_json(with_finished_run.path / "report.json")
+        assert (shown["preset"], shown["seed"], shown["path"]) == ("quick", 0, str(with_finished_run.path))
     assert (with_finished_run.path / "worker.log").read_bytes() == log
     assert not workers(with_finished_run.artifacts)
 
@@ -178,8 +178,8 @@ def test_data_may_be_named_by_the_environment(
     result = invoke("train", "--preset", "quick", "--epochs", 2, "--json")
     assert result.document["run_id"] == with_finished_run.run_id
     count = len(list(with_finished_run.data.rglob("*.jpeg")))
-    told = f"note: data: {with_finished_run.data}, {count} images (named by PNEUMO_DATA)\n"
-    assert result.errors == told
+    shown = f"note: data: {with_finished_run.data}, {count} images (named by PNEUMO_DATA)\n"
+    assert result.errors == shown
     assert invoke("--quiet", "train", "--preset", "quick", "--epochs", 2, "--json").errors == ""
 
 
@@ -208,12 +208,12 @@ def test_a_setting_file_is_trained_with(with_finished_run: FinishedRun, invoke: 
     path.write_bytes(write_augmentation(mine))
     other = invoke(*train(with_finished_run, "--augment", str(path), "--json"))
     assert other.status == 0, other.errors
-    asked = read_json(run_directory(other.document["run_id"]).config)["config"]
-    assert AugmentConfig(**asked["augment"]) == mine
+    requested = read_json(run_directory(other.document["run_id"]).config)["config"]
+    assert AugmentConfig(**requested["augment"]) == mine
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "shown"),
     [
         (["--seed", "-1"], "seed=-1"),
         (["--seed", "2147483648"], "seed=2147483648"),
@@ -226,8 +226,8 @@ def test_a_setting_file_is_trained_with(with_finished_run: FinishedRun, invoke: 
         (["--architecture", "vgg16", "--fine-tune", "-1"], "epochs=-1"),
     ],
 )
-def test_values_out_of_range(invoke: Invoke, tiny_data: Path, tmp_path: Path, more: list[str], told: str) -> None:
-    assert_refused(invoke("train", "--data", tiny_data, *more, "--json"), told)
+def test_values_out_of_range(invoke: Invoke, tiny_data: Path, tmp_path: Path, more: list[str], shown: str) -> None:
+    assert_refused(invoke("train", "--data", tiny_data, *more, "--json"), shown)
     assert not (tmp_path / "artifacts" / "runs").exists()
 
 
@@ -277,7 +277,7 @@ def test_waiting_can_be_interrupted_and_the_run_goes_on(tiny_data: Path, tmp_pat
         assert "Traceback" not in errors()
         assert run_state(run).is_live
 
-        # Another joins it, and is told how it ended.
+        # Another joins it, and learns how it ended.
         with at_a_terminal(*arguments) as (second, errors):
             wait_for("the waiting", lambda: waits in errors(), errors)
             assert [each.pid for each in workers(tmp_path)] == [worker.pid]
@@ -317,7 +317,7 @@ def test_a_full_disk(tiny_data: Path, tmp_path: Path) -> None:
     assert not list((tmp_path / "artifacts").rglob("config.json"))
 
 
-def test_a_cached_run_with_a_damaged_manifest_is_told(with_finished_run: FinishedRun, invoke: Invoke) -> None:
+def test_a_cached_run_with_a_damaged_manifest_is_reported(with_finished_run: FinishedRun, invoke: Invoke) -> None:
     for content in ("", "{", '{"files": {}}'):
         (with_finished_run.path / "manifest.json").write_text(content)
         assert_refused(invoke(*train(with_finished_run, "--json")), with_finished_run.run_id)
@@ -378,7 +378,7 @@ def test_predict_answers_for_every_image_of_a_folder(
     Image.fromarray(np.stack([x % 256, (255 - x) % 256, y], axis=2).astype(np.uint8)).save(folder / "photo.jpg")
     Image.new("L", (300, 300), 90).save(folder / "blank.png")
     (folder / "bomb.png").write_bytes(BAD["declares 60,000 x 60,000"][1])
-    (folder / "readme.txt").write_text("not asked")
+    (folder / "readme.txt").write_text("not an image")
 
     result = invoke("predict", "--run", with_finished_run.run_id, folder, "--heatmaps", tmp_path / "maps", "--json")
     assert (result.status, result.errors) == (0, "")
@@ -499,18 +499,18 @@ def test_the_queue_is_shown_in_its_order_and_left_by_cancelling(
     with hold_lock(slot_lock()):
         ids = []
         for seed in (1, 2):
-            told = invoke("train", "--preset", "quick", "--data", tiny_data, "--seed", seed, "--json").document
-            ids.append(told["run_id"])
-            assert (told["state"], told["place"]) == ("queued", seed)
+            shown = invoke("train", "--preset", "quick", "--data", tiny_data, "--seed", seed, "--json").document
+            ids.append(shown["run_id"])
+            assert (shown["state"], shown["place"]) == ("queued", seed)
         shown = {row["run_id"]: row["place"] for row in invoke("runs", "list", "--json").document}
         assert shown == {ids[0]: 1, ids[1]: 2}
         assert f"{ids[1]}  queued 2 " in invoke("runs", "list").output
         for _ in range(2):  # Asked twice while it stops, or after it has: the same as once.
-            told = invoke("runs", "cancel", ids[0], "--json").document
-            assert (told["state"], told["message"]) in {("queued", "stop requested"), ("cancelled", "cancelled")}
+            shown = invoke("runs", "cancel", ids[0], "--json").document
+            assert (shown["state"], shown["message"]) in {("queued", "stop requested"), ("cancelled", "cancelled")}
         wait_for("cancelling", lambda: not run_state(run_directory(ids[0])).is_live)
-        told = invoke("runs", "cancel", ids[0], "--json").document
-        assert (told["state"], told["message"], told["place"]) == ("cancelled", "cancelled", None)
+        shown = invoke("runs", "cancel", ids[0], "--json").document
+        assert (shown["state"], shown["message"], shown["place"]) == ("cancelled", "cancelled", None)
         assert invoke("runs", "show", ids[1], "--json").document["place"] == 1
 
 
@@ -554,9 +554,9 @@ def test_a_run_is_deleted_after_saying_what_refers_to_it(with_finished_run: Fini
     }
     assert listed.errors == "note: nothing was deleted; --yes deletes the run\n"
     assert (with_finished_run.path / "manifest.json").exists()
-    asked = ("train", "--preset", "quick", "--seed", 1, "--data", with_finished_run.data, "--json")
+    requested = ("train", "--preset", "quick", "--seed", 1, "--data", with_finished_run.data, "--json")
     with hold_lock(slot_lock()):
-        other = invoke(*asked).document["run_id"]
+        other = invoke(*requested).document["run_id"]
         invoke("runs", "cancel", other)
         wait_for("cancelling", lambda: not run_state(run_directory(other)).is_live)
     # Of the same study only with the same settings: the finished run has fewer epochs.
@@ -632,7 +632,7 @@ def test_a_refresh_tells_a_line_a_run(with_finished_run: FinishedRun, invoke: In
 
 
 @pytest.mark.parametrize("damage", ["manifest.json", "report.json", "predictions.parquet", "model.onnx"])
-def test_damaged_files_are_told_and_hide_nothing_else(
+def test_damaged_files_are_reported_and_hide_nothing_else(
     with_finished_run: FinishedRun, invoke: Invoke, damage: str
 ) -> None:
     other = run_directory("baseline-0123456789ab")

@@ -78,8 +78,8 @@ def test_a_shell_completes_the_program() -> None:
     given = as_process("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout.decode()
     assert "_PNEUMO_COMPLETE=complete_bash" in given
     assert " _pneumo_completion pneumo" in given
-    asked = {"_PNEUMO_COMPLETE": "complete_bash", "COMP_WORDS": "pneumo runs re", "COMP_CWORD": "2"}
-    assert as_process(**asked).stdout.split() == [b"resume", b"refresh"]
+    requested = {"_PNEUMO_COMPLETE": "complete_bash", "COMP_WORDS": "pneumo runs re", "COMP_CWORD": "2"}
+    assert as_process(**requested).stdout.split() == [b"resume", b"refresh"]
     assert os.access(ROOT / "pneumo", os.X_OK)
 
 

@@ -95,9 +95,9 @@ def test_they_cannot_be_written_to(gan: RunDirectory) -> None:
 
 
 def test_they_are_made_once_and_shared(gan: RunDirectory) -> None:
-    told: list[tuple[int, int]] = []
-    images = added(gan, progress=lambda done, total: told.append((done, total)))
-    assert told == [(done, 5) for done in range(5)]
+    reported: list[tuple[int, int]] = []
+    images = added(gan, progress=lambda done, total: reported.append((done, total)))
+    assert reported == [(done, 5) for done in range(5)]
     before = written()
     np.testing.assert_array_equal(added(gan, progress=never), images)
     assert written() == before
@@ -122,9 +122,9 @@ def test_another_seed_or_number_has_a_folder_of_its_own(gan: RunDirectory) -> No
     assert {path: state for path, state in written().items() if path in before} == before
 
 
-def test_a_run_that_was_trained_anew_has_other_samples(gan: RunDirectory, tmp_path: Path) -> None:
+def test_a_run_that_was_trained_again_has_other_samples(gan: RunDirectory, tmp_path: Path) -> None:
     """Its id is the same, its generator is not."""
-    first, second = added(gan), added(made(tmp_path / "anew", seed=1))
+    first, second = added(gan), added(made(tmp_path / "again", seed=1))
     assert len({path.parent for path in pngs()}) == 2
     assert not {image.tobytes() for image in first} & {image.tobytes() for image in second}
 
@@ -195,7 +195,7 @@ def test_a_file_of_somebody_else_is_refused(gan: RunDirectory, five: NDArray[np.
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-def test_a_manifest_that_is_gone_or_lists_less_is_made_anew(
+def test_a_manifest_that_is_gone_or_lists_less_is_made_again(
     gan: RunDirectory, five: NDArray[np.uint8], is_there: bool
 ) -> None:
     (manifest,) = datasets_root().rglob("manifest.json")

@@ -235,7 +235,7 @@ def test_every_file_is_checked_before_it_is_used(with_finished_run: FinishedRun,
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"files": []}', '{"files": {"model.onnx": 3}}'])
-def test_a_damaged_manifest_is_told(with_finished_run: FinishedRun, content: str) -> None:
+def test_a_damaged_manifest_is_reported(with_finished_run: FinishedRun, content: str) -> None:
     run = RunDirectory(with_finished_run.path)
     run.manifest.write_text(content)
     with pytest.raises((CorruptError, RunError)) as caught:

@@ -85,7 +85,7 @@ def test_what_departs_from_the_preset_is_in_the_name() -> None:
     assert found.b.name == "Baseline CNN · sound · original · 3 epochs · 96 px · seed 0"
 
 
-def test_sides_of_one_name_are_told_apart() -> None:
+def test_sides_of_one_name_are_named_apart() -> None:
     a, b = (made_run(made_predictions(skill=skill), data_id=str(place) * 12) for place, skill in enumerate((1.2, 2.0)))
     found = compare_runs([a.run_id], [b.run_id])
     name = "Baseline CNN · sound · original · seed 0"
@@ -165,7 +165,7 @@ def test_a_run_without_predictions_of_the_split() -> None:
         compare_runs([a.run_id], [b.run_id], split=Split.VAL)
 
 
-def test_damaged_missing_and_unfinished_runs_are_told() -> None:
+def test_damaged_missing_and_unfinished_runs_are_reported() -> None:
     a, b = made_run(made_predictions()), made_run(made_predictions(skill=2.0), seed=1)
     whole = b.predictions.read_bytes()
     write_atomic(b.predictions, whole[:-20])

@@ -1,4 +1,4 @@
-"""What two sides differ in besides what is compared is told with both values, and nothing else is."""
+"""What two sides differ in besides what is compared is reported with both values, and nothing else is."""
 
 from dataclasses import fields, replace
 
@@ -62,7 +62,7 @@ def test_what_is_compared_is_no_further_difference(a: Made, b: Made, compared: s
         ({"data": RunData("0" * 12, "/x", True)}, ("data", f"X-rays, id {'0' * 12}", f"phantoms, id {'0' * 12}")),
     ],
 )
-def test_every_other_setting_is_told_with_both_values(changes: dict[str, object], expected: tuple[str, ...]) -> None:
+def test_every_other_setting_is_named_with_both_values(changes: dict[str, object], expected: tuple[str, ...]) -> None:
     alike = made(**changes)  # type: ignore[arg-type]
     assert further(made(), alike) == [expected]
     name, of_a, of_b = expected
@@ -129,12 +129,12 @@ def test_the_patients_held_out_count_between_arms_whatever_drew_them() -> None:
     assert further(made(0, 1, 2), arm) == [("patients held out", "by seeds 0, 1, 2", "by seed 0")]
     assert further(made(1), made(1, balance=Balance.OVERSAMPLE)) == []
     assert further(made(0), made(1, balance=Balance.OVERSAMPLE)) == [("patients held out", "by seed 0", "by seed 1")]
-    # Nobody is held out by the report's procedure.
+    # No patient is held out by the report's procedure.
     report = {"preset": Preset.REPORT}
     assert further(made(0, **report), made(1, **report, balance=Balance.OVERSAMPLE)) == []  # type: ignore[arg-type]
 
 
-def test_two_settings_of_one_name_are_told_field_by_field() -> None:
+def test_two_settings_of_one_name_are_reported_field_by_field() -> None:
     one, other = (replace(AUGMENTATIONS["sound"], zoom=zoom) for zoom in (0.2, 0.3))
     assert further(made(augment=one), made(augment=other)) == [("augmentation, zoom", "0.2", "0.3")]
 

@@ -64,7 +64,7 @@ def test_limit_is_that_of_images_held_out_of_the_fit() -> None:
         held_out += [mahalanobis(row.astype(np.float64), rest.mean, rest.precision) for row in x[chosen]]
     fitted = fit_distribution(x)
     assert fitted.limit == pytest.approx(np.quantile(held_out, 0.995))
-    # Images of the same kind that nobody has seen stay under it, all but a few.
+    # Images of the same kind that were never seen stay under it, all but a few.
     population = features(4000)
     seen, unseen = population[:1000], population[1000:]
     assert np.mean(distance(fit_distribution(seen), unseen) > fit_distribution(seen).limit) < 0.015
@@ -109,7 +109,7 @@ def test_stored_and_read_back() -> None:
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "half", "no mean", "pickle"])
-def test_other_bytes_are_told_in_one_line(damage: str) -> None:
+def test_other_bytes_are_reported_in_one_line(damage: str) -> None:
     whole = save_distribution(fit_distribution(features()))
     lacking, pickled = io.BytesIO(), io.BytesIO()
     np.savez(lacking, limit=1.0)

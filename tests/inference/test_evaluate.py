@@ -75,7 +75,7 @@ def test_a_data_set_without_the_split(with_finished_run: FinishedRun, tmp_path: 
     assert_one_line(caught.value, "split='test'")
 
 
-def test_damage_is_told(with_finished_run: FinishedRun) -> None:
+def test_damage_is_reported(with_finished_run: FinishedRun) -> None:
     run = RunDirectory(with_finished_run.path)
     run.predictions.write_bytes(b"PAR1")
     with pytest.raises(CorruptError, match=r"predictions\.parquet must have the SHA-256") as caught:

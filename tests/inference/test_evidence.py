@@ -78,7 +78,7 @@ class TestDamage:
 
 
 @pytest.mark.parametrize("is_listed", [True, False])
-def test_missing_predictions_are_told_with_what_to_do(with_finished_run: FinishedRun, is_listed: bool) -> None:
+def test_missing_predictions_are_reported_with_what_to_do(with_finished_run: FinishedRun, is_listed: bool) -> None:
     run = RunDirectory(with_finished_run.path)
     run.predictions.unlink()
     if not is_listed:
@@ -93,7 +93,7 @@ def test_missing_predictions_are_told_with_what_to_do(with_finished_run: Finishe
     )
 
 
-def test_a_report_of_an_older_schema_is_made_anew(with_finished_run: FinishedRun) -> None:
+def test_a_report_of_an_older_schema_is_made_again(with_finished_run: FinishedRun) -> None:
     run = RunDirectory(with_finished_run.path)
     report = read_report(run)
     write_json(run.report, {"schema": 1, "splits": {}, "fields": "of another time"})

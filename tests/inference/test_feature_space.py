@@ -124,7 +124,7 @@ def test_a_classifier_s_features_are_those_of_its_session(published: RunDirector
     np.testing.assert_array_equal(received, expected)
 
 
-def test_runs_that_are_not_finished_or_damaged_are_told(published: RunDirectory, tmp_path: Path) -> None:
+def test_runs_that_are_not_finished_or_damaged_are_reported(published: RunDirectory, tmp_path: Path) -> None:
     copy = RunDirectory(tmp_path / published.run_id)
     shutil.copytree(published.path, copy.path)
     copy.model.write_bytes(copy.model.read_bytes()[:-1])
@@ -154,15 +154,15 @@ def test_images_are_enlarged_as_uploads_are(size: int) -> None:
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 70])
 def test_features_are_found_a_few_at_a_time_in_order(count: int) -> None:
     sizes: list[int] = []
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
 
     def extract(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         sizes.append(len(images))
         return np.stack([images.mean(axis=(1, 2)), images.std(axis=(1, 2))], axis=1).astype(np.float32)
 
     images = gray(count, 12)
-    received = features(FeatureSpace("moments", extract), images, lambda done, total: told.append((done, total)))
+    received = features(FeatureSpace("moments", extract), images, lambda done, total: reported.append((done, total)))
     np.testing.assert_array_equal(received, extract(images))
     assert sum(sizes[:-1]) == count
     assert max(sizes[:-1]) <= 32
-    assert told == [(done, count) for done in range(0, count, 32)]
+    assert reported == [(done, count) for done in range(0, count, 32)]

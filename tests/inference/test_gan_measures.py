@@ -85,8 +85,8 @@ def test_without_weights_and_classifier_the_published_baseline_is_the_space(
     generator: Generator, index: DataIndex, learned: pd.DataFrame
 ) -> None:
     """It has been trained on other images, so it is no judge."""
-    told: list[tuple[int, int, str]] = []
-    measures = measured(generator, index, learned, progress=lambda *facts: told.append(facts))
+    reported: list[tuple[int, int, str]] = []
+    measures = measured(generator, index, learned, progress=lambda *facts: reported.append(facts))
     shipped = min(published_root().glob("baseline-*/model.onnx")).parent.name
     assert measures.report.features.space == f"{shipped}, mean of block4_bn at 150 px from 64"
     assert (measures.run_id, measures.sample_seed, measures.classifier) == (GAN_RUN, MEASURE_SEED, "")
@@ -96,7 +96,7 @@ def test_without_weights_and_classifier_the_published_baseline_is_the_space(
     assert (report.image_size, report.n_real, report.n_generated) == (SIZE, len(learned), COUNT)
     assert report.n_patients == learned["patient_id"].nunique()
     assert isinstance(report.features.kid, Estimate)
-    assert list(dict.fromkeys((what, total) for _, total, what in told)) == [
+    assert list(dict.fromkeys((what, total) for _, total, what in reported)) == [
         ("features of real images", len(learned)),
         ("features of samples", COUNT),
         ("distances", 1),
@@ -173,11 +173,11 @@ def judge(with_finished_run: FinishedRun) -> RunDirectory:
 
 
 def ask(run: RunDirectory, *, data_id: str | None = None, **changes: Any) -> None:
-    """Change what a run was asked, which no manifest vouches for a judge."""
-    asked = read_json(run.config)
-    asked["config"] |= changes
-    asked["data"]["data_id"] = data_id or asked["data"]["data_id"]
-    write_json(run.config, asked)
+    """Change a run's config, which no manifest vouches for a judge."""
+    requested = read_json(run.config)
+    requested["config"] |= changes
+    requested["data"]["data_id"] = data_id or requested["data"]["data_id"]
+    write_json(run.config, requested)
 
 
 def copy(run: RunDirectory, name: str, *, age_s: float, **changes: Any) -> RunDirectory:
@@ -234,7 +234,7 @@ def test_a_named_classifier_judges_whatever_it_was_trained_on(
     assert measured(generator, index, learned, classifier=judge.run_id).classifier == judge.run_id
 
 
-def test_a_named_run_that_cannot_judge_is_told(
+def test_a_named_run_that_cannot_judge_is_reported(
     no_published: Path, generator: Generator, index: DataIndex, learned: pd.DataFrame
 ) -> None:
     def refused(kind: type[PneumoError], *parts: str) -> None:
@@ -261,7 +261,7 @@ def test_numbers_out_of_range_are_refused_before_any_work(
     assert_one_line(caught.value, "20 to 20,000 samples can be measured. Received: count=")
 
 
-def test_as_many_as_are_measured_after_a_training_may_be_asked() -> None:
+def test_as_many_as_are_measured_after_a_training_may_be_requested() -> None:
     assert set(SAMPLES) == set(Preset)
     assert all(20 <= count <= 20_000 for count in SAMPLES.values())
 
@@ -322,7 +322,7 @@ def test_what_is_kept_is_what_was_measured(kept: tuple[RunDirectory, GanMeasures
     pd.testing.assert_frame_equal(read_learned(run), learned.reset_index(drop=True))
 
 
-def test_damaged_and_missing_records_are_told(kept: tuple[RunDirectory, GanMeasures]) -> None:
+def test_damaged_and_missing_records_are_reported(kept: tuple[RunDirectory, GanMeasures]) -> None:
     run, measures = kept
     whole = json.loads(run.measures.read_text())
 

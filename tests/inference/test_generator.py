@@ -129,10 +129,10 @@ def test_extreme_latents_give_black_and_white(generator: Generator) -> None:
     assert (images.min(), images.max()) == (0, 255)
 
 
-def test_progress_is_told_and_may_stop(generator: Generator) -> None:
-    told = []
-    generate(generator, latents(LATENT_DIM, 0, 0, 3), lambda done, total: told.append((done, total)))
-    assert told == [(0, 3), (1, 3), (2, 3)]
+def test_progress_is_reported_and_may_stop(generator: Generator) -> None:
+    reported = []
+    generate(generator, latents(LATENT_DIM, 0, 0, 3), lambda done, total: reported.append((done, total)))
+    assert reported == [(0, 3), (1, 3), (2, 3)]
 
     def stop(done: int, total: int) -> None:
         if done == 2:

@@ -109,7 +109,7 @@ def test_an_older_run_says_which_command_adds_it(with_finished_run: FinishedRun)
     assert f"'runs refresh {run.run_id}'" in scale.reason
 
 
-def test_damage_is_told(with_finished_run: FinishedRun) -> None:
+def test_damage_is_reported(with_finished_run: FinishedRun) -> None:
     run = RunDirectory(with_finished_run.path)
     write_json(run.heatmap_scale, scale_to_dict(SCALE))
     with pytest.raises(CorruptError, match="must have the SHA-256"):

@@ -61,7 +61,7 @@ def test_the_copy_is_a_finished_run_of_its_own(published: RunDirectory, with_fin
     assert published.model.stat().st_size < 0.55 * original.model.stat().st_size
 
 
-def test_evidence_is_a_finished_run_that_cannot_be_asked(
+def test_evidence_is_a_finished_run_that_cannot_predict(
     trained: RunDirectory, no_published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "published_root", lambda: no_published)

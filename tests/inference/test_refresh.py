@@ -57,8 +57,8 @@ def test_a_current_run_is_left_alone(run: RunDirectory) -> None:
 
 def test_an_older_run_gets_what_a_worker_writes_today(run: RunDirectory) -> None:
     expected, manifest = made_older(run), read_manifest(run)
-    told: list[tuple[int, int, str]] = []
-    result = refresh(run, lambda *facts: told.append(facts))
+    reported: list[tuple[int, int, str]] = []
+    result = refresh(run, lambda *facts: reported.append(facts))
     assert (result.made, result.current, result.not_made, result.error) == (FACTS, (), {}, "")
     assert line(result) == f"{run.run_id}: made {', '.join(FACTS)}"
     for name in ("report.json", "calibration.json", "heatmap.json"):
@@ -70,12 +70,12 @@ def test_an_older_run_gets_what_a_worker_writes_today(run: RunDirectory) -> None
     assert {**after, "files": None} == {**manifest, "files": None}
     for name in after["files"]:
         verified_file(run, run.path / name)
-    assert {name for _, _, name in told} >= {f"{run.run_id}, val images"}
+    assert {name for _, _, name in reported} >= {f"{run.run_id}, val images"}
     assert refresh(run).made == ()
     load_classifier(run)
 
 
-def test_a_calibration_of_an_older_schema_is_read_and_made_anew(
+def test_a_calibration_of_an_older_schema_is_read_and_made_again(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = read_calibration(run)
@@ -88,7 +88,7 @@ def test_a_calibration_of_an_older_schema_is_read_and_made_anew(
     assert read_calibration(run) == stored
 
 
-def test_without_its_images_the_rest_is_made_and_the_reason_told(run: RunDirectory) -> None:
+def test_without_its_images_the_rest_is_made_and_the_reason_given(run: RunDirectory) -> None:
     made_older(run)
     shutil.rmtree(datasets_root())
     result = refresh(run)
@@ -136,7 +136,7 @@ class TestPublished:
             "worker.log",
         }
 
-    def test_a_checkout_that_is_read_only_is_told(
+    def test_a_checkout_that_is_read_only_is_reported(
         self, published: RunDirectory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("os.access", lambda *_: False)
@@ -149,7 +149,7 @@ class TestPublished:
         assert refresh(published).error == "", "nothing is to be written"
 
 
-def test_damaged_evidence_is_told_and_nothing_is_written(run: RunDirectory) -> None:
+def test_damaged_evidence_is_reported_and_nothing_is_written(run: RunDirectory) -> None:
     made_older(run)
     run.predictions.write_bytes(run.predictions.read_bytes() + b" ")
     before = files_of(run)

@@ -71,7 +71,7 @@ def test_files_hold_the_samples_and_say_what_they_are(run: RunDirectory, tmp_pat
     }  # fmt: skip
 
 
-def test_a_number_s_file_is_the_same_however_many_are_asked(run: RunDirectory, tmp_path: Path) -> None:
+def test_a_number_s_file_is_the_same_however_many_are_requested(run: RunDirectory, tmp_path: Path) -> None:
     sample_to_folder(run, tmp_path / "many", 300)  # More than are drawn at a time.
     sample_to_folder(run, tmp_path / "few", 3, first=255)
     many, few = contents(tmp_path / "many"), contents(tmp_path / "few")
@@ -81,9 +81,9 @@ def test_a_number_s_file_is_the_same_however_many_are_asked(run: RunDirectory, t
 
 
 def test_progress_counts_all_samples(run: RunDirectory, tmp_path: Path) -> None:
-    told = []
-    sample_to_folder(run, tmp_path, 260, progress=lambda done, total: told.append((done, total)))
-    assert told == [(done, 260) for done in range(260)]
+    reported = []
+    sample_to_folder(run, tmp_path, 260, progress=lambda done, total: reported.append((done, total)))
+    assert reported == [(done, 260) for done in range(260)]
 
 
 def test_the_same_request_again_draws_and_writes_nothing(run: RunDirectory, tmp_path: Path) -> None:
@@ -169,19 +169,19 @@ def test_somebody_else_s_manifest_is_left_alone(run: RunDirectory, tmp_path: Pat
     assert (tmp_path / "manifest.json").read_text() == text
 
 
-def test_a_manifest_without_its_list_is_made_anew(run: RunDirectory, tmp_path: Path) -> None:
+def test_a_manifest_without_its_list_is_made_again(run: RunDirectory, tmp_path: Path) -> None:
     manifest = sample_to_folder(run, tmp_path, 4)
     write_json(tmp_path / "manifest.json", {**manifest, "files": "lost"})
     assert sample_to_folder(run, tmp_path, 4) == manifest == read_json(tmp_path / "manifest.json")
 
 
-def test_a_manifest_that_does_not_parse_is_told(run: RunDirectory, tmp_path: Path) -> None:
+def test_a_manifest_that_does_not_parse_is_reported(run: RunDirectory, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(CorruptError, match=r"manifest\.json must hold JSON"):
         sample_to_folder(run, tmp_path, 4)
 
 
-def test_a_file_in_the_folder_s_place_is_told(run: RunDirectory, tmp_path: Path) -> None:
+def test_a_file_in_the_folder_s_place_is_reported(run: RunDirectory, tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"mine")
     with pytest.raises(StoreError) as caught:
         sample_to_folder(run, tmp_path / "out", 4)
@@ -214,7 +214,7 @@ def test_the_same_request_gives_the_same_bytes(run: RunDirectory) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "limits"),
+    ("requested", "limits"),
     [
         ({"count": 0}, f"from 1 to {MAX_SAMPLES}. Received: count=0"),
         ({"count": 10_000_000}, f"from 1 to {MAX_SAMPLES}. Received: count=10000000"),
@@ -225,15 +225,15 @@ def test_the_same_request_gives_the_same_bytes(run: RunDirectory) -> None:
     ids=str,
 )
 def test_what_cannot_be_drawn_leaves_no_folder(
-    run: RunDirectory, tmp_path: Path, asked: dict[str, float], limits: str
+    run: RunDirectory, tmp_path: Path, requested: dict[str, float], limits: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        sample_to_folder(run, tmp_path / "out", **asked)
+        sample_to_folder(run, tmp_path / "out", **requested)
     assert_one_line(caught.value, limits)
     assert not (tmp_path / "out").exists()
-    if asked["count"]:
+    if requested["count"]:
         with pytest.raises(ConfigError):
-            sample_zip(run, **asked)
+            sample_zip(run, **requested)
 
 
 @pytest.mark.parametrize("count", [0, MAX_ZIP + 1])

@@ -44,16 +44,16 @@ def test_batches_are_the_chosen_rows_in_order(session: Session, count: int) -> N
 
 
 def test_batches_tell_how_far_they_are_and_can_be_stopped(session: Session) -> None:
-    told = []
+    reported = []
 
     def progress(done: int, total: int) -> None:
-        told.append((done, total))
+        reported.append((done, total))
         if done:
             raise RunError("stop")
 
     with pytest.raises(RunError, match="stop"):
         run_batches(session, images(8), np.zeros(40, np.int64), progress)
-    assert told == [(0, 40), (8, 40)]
+    assert reported == [(0, 40), (8, 40)]
 
 
 def foreign_model(shape: list[int | str | None], outputs: list[str]) -> bytes:

@@ -389,7 +389,7 @@ def test_float16_changes_large_weights_only_and_only_once(finished_run: Finished
 
 @pytest.mark.parametrize("damage", ["empty", "text", "half", "first byte"])
 @pytest.mark.parametrize("read", [to_float16, load_session])
-def test_bytes_that_are_no_model_are_told_in_one_line(
+def test_bytes_that_are_no_model_are_reported_in_one_line(
     finished_run: FinishedRun, damage: str, read: Callable[[bytes], object]
 ) -> None:
     data = (finished_run.path / "model.onnx").read_bytes()

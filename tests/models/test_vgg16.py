@@ -258,7 +258,7 @@ def test_the_named_file_is_taken(vgg16_weights: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("name", [".", "missing.h5", "missing/vgg16.h5"])
-def test_a_name_without_a_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_name_without_a_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("PNEUMO_VGG16_WEIGHTS", str(tmp_path / name))
     with pytest.raises(ConfigError) as caught:
         imagenet_weights()
@@ -307,7 +307,7 @@ def test_without_network_it_says_how_to_get_the_file(keras_home: Path, monkeypat
     assert_one_line(caught.value, "VGG16 needs its ImageNet weights", "set PNEUMO_VGG16_WEIGHTS to its path", url)
 
 
-def test_a_missing_or_other_file_on_the_server_is_told(keras_home: Path, server: Path) -> None:
+def test_a_missing_or_other_file_on_the_server_is_reported(keras_home: Path, server: Path) -> None:
     for content in (None, b"an error page"):
         if content is not None:
             (server / "vgg16.h5").write_bytes(content)
@@ -326,7 +326,7 @@ def test_a_download_is_checked_kept_and_renewed(
     assert first.is_relative_to(keras_home)
     (server / "vgg16.h5").rename(server / "gone.h5")
     assert imagenet_weights() == first
-    # What a broken download or another program left there is fetched anew.
+    # What a broken download or another program left there is fetched again.
     (server / "gone.h5").rename(server / "vgg16.h5")
     first.write_bytes(b"half")
     assert imagenet_weights().read_bytes() == b"the weights"

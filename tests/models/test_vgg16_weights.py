@@ -64,7 +64,7 @@ def cut(path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "reported"),
     [
         (without, "block3_conv2"),
         (reshaped, "block3_conv2 has the shapes"),
@@ -74,19 +74,19 @@ def cut(path: Path, name: str) -> None:
         (cut, "path="),
     ],
 )
-def test_a_damaged_layer_is_told_in_one_line(
-    vgg16_weights: Path, tmp_path: Path, damage: Callable[[Path, str], None], told: str
+def test_a_damaged_layer_is_reported_in_one_line(
+    vgg16_weights: Path, tmp_path: Path, damage: Callable[[Path, str], None], reported: str
 ) -> None:
     path = tmp_path / "vgg16.h5"
     shutil.copy(vgg16_weights, path)
     damage(path, "block3_conv2")
     with pytest.raises(CorruptError) as caught:
         read_weights(path)
-    assert_one_line(caught.value, "PNEUMO_VGG16_WEIGHTS", FILE, str(path), told)
+    assert_one_line(caught.value, "PNEUMO_VGG16_WEIGHTS", FILE, str(path), reported)
 
 
 @pytest.mark.parametrize("content", [b"\x89HDF\r\n\x1a\n", b"PK\x03\x04 a zip", b"not HDF5 at all\n" * 1000])
-def test_what_is_no_hdf5_is_told_in_one_line(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_hdf5_is_reported_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "weights.h5"
     path.write_bytes(content)
     with pytest.raises(CorruptError) as caught:
@@ -94,7 +94,7 @@ def test_what_is_no_hdf5_is_told_in_one_line(tmp_path: Path, content: bytes) -> 
     assert_one_line(caught.value, "PNEUMO_VGG16_WEIGHTS", FILE, str(path))
 
 
-def test_a_file_that_may_not_be_read_is_told(vgg16_weights: Path, tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_reported(vgg16_weights: Path, tmp_path: Path) -> None:
     path = tmp_path / "secret.h5"
     shutil.copy(vgg16_weights, path)
     path.chmod(0)
@@ -148,7 +148,7 @@ def array_in_a_layer_s_place(file: h5py.File) -> None:
         *("NaN kernel", "infinite bias", "text", "one layer", "nested", "no group"),
     ],
 )
-def test_files_without_the_weights_are_told(tmp_path: Path, write: Callable[[h5py.File], None]) -> None:
+def test_files_without_the_weights_are_reported(tmp_path: Path, write: Callable[[h5py.File], None]) -> None:
     path = tmp_path / "weights.h5"
     with h5py.File(path, "w") as file:
         write(file)
@@ -158,7 +158,7 @@ def test_files_without_the_weights_are_told(tmp_path: Path, write: Callable[[h5p
 
 
 @pytest.mark.parametrize("damage", ["missing", "a folder", "empty", "no HDF5", "cut short"])
-def test_missing_and_damaged_files_are_told(vgg16_weights: Path, tmp_path: Path, damage: str) -> None:
+def test_missing_and_damaged_files_are_reported(vgg16_weights: Path, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "weights.h5"
     if damage == "a folder":
         path.mkdir()

@@ -130,7 +130,7 @@ def test_readers_see_whole_files_even_when_the_writer_is_killed(tmp_path: Path) 
         writer.kill()
         writer.communicate()
         assert path.read_bytes() in whole
-    # A kill may leave a file that was never finished: hidden, and in nobody's way.
+    # A kill may leave a file that was never finished: hidden, and in no reader's way.
     assert all(name == "file" or name.startswith(".file.") for name in names(tmp_path))
 
 

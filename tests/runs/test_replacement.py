@@ -105,7 +105,7 @@ def test_killed_before_any_change_the_run_is_whole_and_the_next_replacement_ends
         ended.append(assert_whole(run))
         again = RunDirectory(run.path)
         complete_replacement(again)
-        assert assert_whole(again) == ended[-1], "completing decides nothing anew"
+        assert assert_whole(again) == ended[-1], "completing decides nothing more"
         assert not again.refreshed.exists()
         replace_files(again, NEW, {"collapse": "new"})
         assert assert_whole(again)

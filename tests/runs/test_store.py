@@ -120,7 +120,7 @@ def test_runs_are_listed_newest_first(run: RunDirectory, no_published: Path) -> 
 
 def test_what_is_no_run_is_not_listed(run: RunDirectory, no_published: Path) -> None:
     runs = run.path.parent
-    (runs / OTHER_ID).mkdir()  # No config: nothing was asked for.
+    (runs / OTHER_ID).mkdir()  # No config: nothing was submitted.
     for name in ("notes", ".hidden", f"{RUN_ID}.bak"):
         write_json(runs / name / "config.json", {})
     write_json(runs / "config.json", {})
@@ -144,7 +144,7 @@ def test_a_finished_run_comes_before_an_unfinished_one_of_the_same_id(run: RunDi
     assert list_runs() == [run]
 
 
-def test_evidence_without_a_model_is_read_until_the_run_is_asked_for(tmp_path: Path, no_published: Path) -> None:
+def test_evidence_without_a_model_is_read_until_the_run_is_submitted(tmp_path: Path, no_published: Path) -> None:
     local, published = RunDirectory(runs_root() / RUN_ID), RunDirectory(no_published / RUN_ID)
     write_json(published.config, {})
     write_json(published.manifest, {"files": {}})

@@ -1,4 +1,4 @@
-"""What a run was asked for, as config.json holds it: it comes back as it was, and a damaged one is said."""
+"""What a run was submitted with, as config.json holds it: it comes back as it was, and a damaged one is said."""
 
 import pytest
 

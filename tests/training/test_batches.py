@@ -169,7 +169,7 @@ def test_content_depends_on_seed_epoch_and_number_alone(change: str) -> None:
         expected.append(epoch_of(whole))
         whole.on_epoch_end()
 
-    # A run resumed at the third epoch, its batches asked for backwards and twice.
+    # A run resumed at the third epoch, its batches requested backwards and twice.
     resumed = training(pictures, change=change, first_epoch=2)
     for index in [*reversed(range(len(resumed))), 0]:
         x, y = resumed[index]
@@ -180,11 +180,11 @@ def test_content_depends_on_seed_epoch_and_number_alone(change: str) -> None:
     assert any(not np.array_equal(a, b) for a, b in zip(epoch_of(other)[0], expected[0][0], strict=True))
 
 
-def test_threads_make_the_same_batches_in_whatever_order_they_are_asked_for() -> None:
+def test_threads_make_the_same_batches_in_whatever_order_they_are_requested() -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE)).astype(np.uint8)
     alone, together = (training(pictures, change="sound", batch_size=4, threads=threads) for threads in (1, 3))
-    for asked in (range(len(alone)), [0, 1, 0, 5, 4, len(alone) - 1, 2], reversed(range(len(alone))), [0]):
-        for index in asked:
+    for requested in (range(len(alone)), [0, 1, 0, 5, 4, len(alone) - 1, 2], reversed(range(len(alone))), [0]):
+        for index in requested:
             for a, b in zip(together[index], alone[index], strict=True):
                 np.testing.assert_array_equal(a, b)
         # What was made ahead is of the epoch that is over.
@@ -201,7 +201,7 @@ def test_an_error_in_a_thread_is_the_caller_s() -> None:
         batches[0]
 
 
-def test_augmentation_is_drawn_anew_for_every_epoch_and_batch(images: NDArray[np.uint8]) -> None:
+def test_augmentation_is_drawn_for_every_epoch_and_batch(images: NDArray[np.uint8]) -> None:
     same = np.broadcast_to(np.random.default_rng(0).integers(0, 256, (SIZE, SIZE)).astype(np.uint8), images.shape)
     batches = training(same, change="sound", batch_size=4)
     drawn = [x.tobytes() for x in epoch_of(batches)[0]]

@@ -149,7 +149,7 @@ def as_logged(events: list[dict]) -> dict[tuple[str, int], float]:
 
 
 class TestProgress:
-    def test_tensorboard_is_told_the_same(self, run: RunDirectory) -> None:
+    def test_tensorboard_receives_the_same(self, run: RunDirectory) -> None:
         with closing(RunLog(run, epochs=3, steps=STEPS, batch_size=4, phase=1)) as log:
             fit(small_model(), [Progress(log)])
             expected = as_logged(read_events(run))
@@ -218,12 +218,12 @@ class TestProgress:
         assert (read_status(run).epoch, read_status(run).step) == (0, 10)
 
     def test_status_tells_validation_from_training(self, run: RunDirectory) -> None:
-        told: list[str] = []
-        probe = At((0, 0), lambda: told.append(read_status(run).message), "test")
+        reported: list[str] = []
+        probe = At((0, 0), lambda: reported.append(read_status(run).message), "test")
         # The probe comes last, so it reads what has been said by then.
         with closing(RunLog(run, epochs=1, steps=STEPS, batch_size=4, phase=1)) as log:
             fit(small_model(), [Progress(log), probe], epochs=1)
-        assert told == ["validating"]
+        assert reported == ["validating"]
 
 
 @contextmanager
@@ -424,7 +424,7 @@ class TestBackup:
         with pytest.raises(TrainingError, match=r"sha256=a{12}\. Received: sha256=b{12}; correct PNEUMO_VGG16_WEIGHTS"):
             Backup(tmp_path, [], pretrained="b" * 64).restore(small_model())
 
-    def test_a_backup_that_counts_for_others_is_told(self, tmp_path: Path) -> None:
+    def test_a_backup_that_counts_for_others_is_reported(self, tmp_path: Path) -> None:
         Backup(tmp_path, [keras.callbacks.EarlyStopping()]).save(small_model(), 1)
         with pytest.raises(CorruptError, match="it counts for 1 callbacks, not 0"):
             Backup(tmp_path, []).restore(small_model())
@@ -454,7 +454,7 @@ class TestBackup:
         assert Backup(tmp_path, []).restore(small_model()) == (2, False)
 
     @pytest.mark.parametrize("damage", ["cut", "text", "other model"])
-    def test_a_damaged_backup_is_told_in_one_line_and_kept(self, tmp_path: Path, damage: str) -> None:
+    def test_a_damaged_backup_is_reported_in_one_line_and_kept(self, tmp_path: Path, damage: str) -> None:
         fit(small_model(), [Backup(tmp_path, [])], epochs=1)
         path = tmp_path / "epoch-0001.npz"
         if damage == "cut":

@@ -114,7 +114,7 @@ def val_loss(run: RunDirectory, config: TrainConfig, index: DataIndex) -> float:
     return float(np.mean(np.logaddexp(0, np.where(labels == 1, -logits, logits))))
 
 
-def features_told(run: RunDirectory) -> list[tuple[str, int]]:
+def features_reported(run: RunDirectory) -> list[tuple[str, int]]:
     """What the run says of each kind of features once they are done, and how many it computed."""
     events = (event for event in read_events(run) if event["kind"] == "features")
     return [(event["what"], event["total"]) for event in events if event["done"] == event["total"]]
@@ -203,7 +203,7 @@ def test_a_damaged_backup_ends_it_in_one_line(index: DataIndex) -> None:
 @pytest.mark.parametrize(
     ("split", "label", "expected"), [("train", 0, "train=.*'NORMAL': 0"), ("test", 1, "test=.*'PNEUMONIA': 0")]
 )
-def test_a_split_without_a_class_is_told_before_anything_is_done(
+def test_a_split_without_a_class_is_reported_before_anything_is_done(
     index: DataIndex, split: str, label: int, expected: str
 ) -> None:
     lacking = (index.table["split"] == split) & (index.table["label"] == label)
@@ -215,7 +215,7 @@ def test_a_split_without_a_class_is_told_before_anything_is_done(
     assert not run.weights.exists()
 
 
-def test_a_validation_part_of_one_class_is_told(index: DataIndex) -> None:
+def test_a_validation_part_of_one_class_is_reported(index: DataIndex) -> None:
     """Each NORMAL patient of train in one patient: whichever side they fall on, the other has none."""
     table = index.table.copy()
     table.loc[(table["label"] == 0) & (table["split"] == "train"), "patient_id"] = "one"
@@ -226,7 +226,7 @@ def test_a_validation_part_of_one_class_is_told(index: DataIndex) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_an_image_that_went_away_is_told_by_name(index: DataIndex, tmp_path: Path) -> None:
+def test_an_image_that_went_away_is_reported_by_name(index: DataIndex, tmp_path: Path) -> None:
     gone = replace(index, root=tmp_path)
     with pytest.raises(DataError, match=r"an indexed image must not change\. Received: 'test/NORMAL/"):
         train_classifier(ask_for_run(SMALL, gone), SMALL, gone)
@@ -265,7 +265,7 @@ def test_labels_follow_their_images_and_the_report_s_slip_is_kept(index: DataInd
     assert rates == pytest.approx([3e-4, 3e-4, 3e-4, 0.9e-4], rel=1e-5)
 
 
-def test_more_than_all_images_in_a_batch_is_told(index: DataIndex) -> None:
+def test_more_than_all_images_in_a_batch_is_reported(index: DataIndex) -> None:
     count = len(assign(index.table, SMALL).train)
     config = replace(SMALL, batch_size=count + 1)
     with pytest.raises(DataError) as caught:
@@ -302,7 +302,7 @@ def test_vgg16_trains_its_head_and_then_its_last_block(
 
     # Each view and the validation images once, epochs numbered on, each phase at its own rate.
     views = [(f"view {number} of 2", len(rows.train)) for number in (1, 2)]
-    assert features_told(run) == [*views, ("validation", len(rows.val))]
+    assert features_reported(run) == [*views, ("validation", len(rows.val))]
     history = epochs_of(run)
     assert list(history) == [0, 1, 2, 3]
     rates = [event["learning_rate"] for event in history.values()]
@@ -345,8 +345,8 @@ def test_stored_features_train_as_the_whole_network_does(
     monkeypatch.setattr(keras.layers.Flatten, "call", call)
     config = replace(HEAD_ONLY, augment=AUGMENTATIONS["none"], feature_views=1)
     stored, whole = trained(config, index), trained(replace(config, feature_views=0), index)
-    assert features_told(stored)
-    assert not features_told(whole)
+    assert features_reported(stored)
+    assert not features_reported(whole)
     assert stored.run_id != whole.run_id
     received, expected = epochs_of(stored), epochs_of(whole)
     # What is left is the order in which float32 products are added, which may depend on how many images a batch has. It
@@ -416,7 +416,7 @@ def test_a_vgg16_run_that_is_killed_again_and_again_is_the_uninterrupted_one(
     for variable in kept.trainable_variables:
         np.testing.assert_array_equal(second_start[variable.path], variable.numpy())
     # The features were computed by the first session, and once.
-    assert Counter(features_told(run)) == Counter(features_told(vgg16_run))
+    assert Counter(features_reported(run)) == Counter(features_reported(vgg16_run))
     facts = read_trained(run)
     assert facts["first_epoch_of_last_session"] == 3
     assert facts["resume"].startswith("resumed: ")
@@ -426,12 +426,12 @@ def test_a_second_seed_computes_no_features(index: DataIndex) -> None:
     config = replace(HEAD_ONLY, epochs=1, validation=Validation.TEST)
     first, second = (trained(replace(config, seed=seed), index) for seed in (0, 1))
     rows = assign(index.table, config)
-    assert Counter(features_told(first)) == {
+    assert Counter(features_reported(first)) == {
         ("view 1 of 2", len(rows.train)): 1,
         ("view 2 of 2", len(rows.train)): 1,
         ("validation", len(rows.val)): 1,
     }
-    assert features_told(second) == []
+    assert features_reported(second) == []
     assert epochs_of(first)[0]["loss"] != epochs_of(second)[0]["loss"]
     assert len(list((datasets_root() / index.data_id / "features").iterdir())) == 3
 
@@ -455,8 +455,8 @@ def test_balancing_arms_train_on_as_many_images_of_each_class(index: DataIndex) 
         assert read_status(run).steps == steps
         assert read_trained(run)["images"]["train"] == len(labels)
     # The copies' features are computed, those of the images that are repeated are not.
-    assert features_told(runs[Balance.OVERSAMPLE]) == features_told(runs[Balance.CLASS_WEIGHT]) == []
-    assert features_told(runs[Balance.CLASSICAL]) == [("view 1 of 1", pneumonia - normal)]
+    assert features_reported(runs[Balance.OVERSAMPLE]) == features_reported(runs[Balance.CLASS_WEIGHT]) == []
+    assert features_reported(runs[Balance.CLASSICAL]) == [("view 1 of 1", pneumonia - normal)]
 
     # Stand-in features tell little, so each model learns how common pneumonia is: most of the images, or half of them.
     means = {

@@ -1,4 +1,4 @@
-"""The device: what is told of it, the precision that suits it, its Adam, and how it says that its memory is full."""
+"""The device: what is known of it, the precision that suits it, its Adam, and how it says that its memory is full."""
 
 import json
 import sys

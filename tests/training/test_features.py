@@ -183,18 +183,18 @@ def test_a_keras_model_in_bfloat16_is_kept_without_loss(tmp_path: Path, images: 
 def test_each_row_is_computed_once_and_when_it_is_needed(
     cache: FeatureCache, trunk: Trunk, images: NDArray[np.uint8]
 ) -> None:
-    told: list[tuple[int, int]] = []
-    cache = replace(cache, progress=lambda done, total, _: told.append((done, total)))
+    shown: list[tuple[int, int]] = []
+    cache = replace(cache, progress=lambda done, total, _: shown.append((done, total)))
     cached_features(cache, images, np.array([5, 5, 1, 2]), name="data")
-    assert told == [(3, 3)]
+    assert shown == [(3, 3)]
     cached_features(cache, images, np.array([2, 5]), name="data")
-    assert told == [(3, 3)]
+    assert shown == [(3, 3)]
     cached_features(cache, images, np.arange(20), name="data")
-    assert told == [(3, 3), (8, 17), (16, 17), (17, 17)]
-    # Batches of one size, whatever is left: another size would be traced anew.
+    assert shown == [(3, 3), (8, 17), (16, 17), (17, 17)]
+    # Batches of one size, whatever is left: another size would be traced again.
     assert trunk.batches == [8] * 4
     array = cached_features(cache, images, all_rows(), name="data")
-    assert told[-3:] == [(8, 20), (16, 20), (20, 20)]
+    assert shown[-3:] == [(8, 20), (16, 20), (20, 20)]
     np.testing.assert_array_equal(array, expected(images, all_rows()))
 
 
@@ -223,14 +223,14 @@ def test_what_was_saved_before_a_stop_is_not_computed_again(
     np.testing.assert_array_equal(array, expected(images, all_rows()))
 
 
-@pytest.mark.parametrize(("factor", "told"), [(300.0, "76500"), (np.nan, "nan"), (np.inf, "inf"), (-300.0, "76500")])
+@pytest.mark.parametrize(("factor", "shown"), [(300.0, "76500"), (np.nan, "nan"), (np.inf, "inf"), (-300.0, "76500")])
 def test_a_feature_that_float16_cannot_hold_ends_it(
-    cache: FeatureCache, images: NDArray[np.uint8], factor: float, told: str
+    cache: FeatureCache, images: NDArray[np.uint8], factor: float, shown: str
 ) -> None:
     bright = np.where(images > 100, 255, 0).astype(np.uint8)
     with pytest.raises(TrainingError) as caught:
         cached_features(replace(cache, trunk=Trunk(factor)), bright, all_rows(), name="data")
-    assert_one_line(caught.value, "below 65504", told, "train with 0 feature views")
+    assert_one_line(caught.value, "below 65504", shown, "train with 0 feature views")
     # Nothing of it is taken for a feature later on.
     array = cached_features(cache, bright, all_rows(), name="data")
     np.testing.assert_array_equal(array, expected(bright, all_rows()))
@@ -334,8 +334,8 @@ try:
 except StoreError as error:
     print(error)
 """
-    told = on_small_disk("1m", code, disk)
-    assert_one_line(told, "the disk is full", str(disk / "features"))
+    shown = on_small_disk("1m", code, disk)
+    assert_one_line(shown, "the disk is full", str(disk / "features"))
 
 
 # --- Damage -----------------------------------------------------------------------------------------------------------
@@ -378,7 +378,7 @@ def a_folder(folder: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [cut, empty, text, other_shape, other_type, objects, short_map, a_folder], ids=lambda it: it.__name__
 )
-def test_damage_is_told_in_one_line(
+def test_damage_is_reported_in_one_line(
     cache: FeatureCache, images: NDArray[np.uint8], damage: Callable[[Path], None]
 ) -> None:
     cached_features(cache, images, all_rows(), name="data")
@@ -393,14 +393,14 @@ def test_damage_is_told_in_one_line(
 
 
 @pytest.mark.parametrize("name", ["features.npy", "done.bin"])
-def test_what_a_kill_left_half_made_is_made_anew(cache: FeatureCache, images: NDArray[np.uint8], name: str) -> None:
+def test_what_a_kill_left_half_made_is_made_again(cache: FeatureCache, images: NDArray[np.uint8], name: str) -> None:
     cached_features(cache, images, all_rows(), name="data")
     (entry(cache) / name).unlink()
     array = cached_features(cache, images, all_rows(), name="data")
     np.testing.assert_array_equal(array, expected(images, all_rows()))
 
 
-def test_a_folder_that_cannot_be_made_is_told(cache: FeatureCache, images: NDArray[np.uint8]) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(cache: FeatureCache, images: NDArray[np.uint8]) -> None:
     cache.folder.write_text("a file in its place")
     with pytest.raises(StoreError) as caught:
         cached_features(cache, images, all_rows(), name="data")

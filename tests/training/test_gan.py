@@ -67,7 +67,7 @@ def weights(path: Path) -> dict[str, NDArray[Any]]:
     return found
 
 
-def told_epochs(run: RunDirectory) -> list[dict[str, Any]]:
+def epoch_events(run: RunDirectory) -> list[dict[str, Any]]:
     return [event for event in read_events(run) if event["kind"] == "epoch"]
 
 
@@ -146,7 +146,7 @@ def test_equal_samples_are_found_long_before() -> None:
     assert seen(CollapseWatch(equal_steps=20), [0.01] * 200) == 10**6
 
 
-def test_a_recovery_starts_the_count_anew() -> None:
+def test_a_recovery_starts_the_count_again() -> None:
     nearly = [0.01] * (CollapseWatch().epochs - 1)
     assert seen(CollapseWatch(), [0.5, *nearly, 0.1, *nearly, 0.11, *nearly]) == 10**6
     assert seen(CollapseWatch(), [0.5, *nearly, 0.2, *nearly, 0.0]) == 1 + 2 * len(nearly) + 2
@@ -203,7 +203,7 @@ def test_files_are_there_and_vouched_for(whole: RunDirectory) -> None:
 
 
 def test_each_epoch_tells_every_value_once(whole: RunDirectory) -> None:
-    epochs = told_epochs(whole)
+    epochs = epoch_events(whole)
     assert [event["epoch"] for event in epochs] == [0, 1, 2, 3]
     for event in epochs:
         assert set(event) == VALUES
@@ -292,7 +292,7 @@ def test_other_settings_train_too(index: DataIndex, config: GanConfig) -> None:
         assert len(learned) == len(list((index.root / "train" / "NORMAL").iterdir()))
     with Image.open(run.sheet(1)) as picture:
         assert picture.size == (8 * config.image_size, 8 * config.image_size)
-    (epoch,) = told_epochs(run)
+    (epoch,) = epoch_events(run)
     assert np.isfinite([epoch[name] for name in LOSSES]).all()
     generator = build_generator(image_size=config.image_size, latent_dim=8, filters=4, seed=0)
     generator.load_weights(run.weights)
@@ -328,7 +328,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
 
 
 def assert_the_same(run: RunDirectory, whole: RunDirectory) -> None:
-    """Weights, sheets and told values to the last bit."""
+    """Weights, sheets and reported values to the last bit."""
     expected, received = weights(whole.weights), weights(run.weights)
     assert expected.keys() == received.keys()
     for name, array in expected.items():
@@ -336,7 +336,7 @@ def assert_the_same(run: RunDirectory, whole: RunDirectory) -> None:
     for epoch in range(1, SMALL.epochs + 1):
         with Image.open(run.sheet(epoch)) as mine, Image.open(whole.sheet(epoch)) as other:
             np.testing.assert_array_equal(np.asarray(mine), np.asarray(other))
-    for mine, other in zip(told_epochs(run), told_epochs(whole), strict=True):
+    for mine, other in zip(epoch_events(run), epoch_events(whole), strict=True):
         for name in (*LOSSES, "spread", "epoch"):
             assert mine[name] == other[name]
 
@@ -367,7 +367,7 @@ def test_a_collapse_counts_on_after_an_interruption(index: DataIndex, monkeypatc
     run.cancel.unlink()
     with pytest.raises(TrainingError, match="after 3 epochs of collapse"):
         train_gan(run, SMALL, index)
-    assert [event["epoch"] for event in told_epochs(run)] == [0, 1, 2]  # And not again from the first.
+    assert [event["epoch"] for event in epoch_events(run)] == [0, 1, 2]  # And not again from the first.
 
 
 def test_a_request_to_stop_is_met_within_a_step(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,7 +375,7 @@ def test_a_request_to_stop_is_met_within_a_step(index: DataIndex, monkeypatch: p
     at_step(monkeypatch, 2, lambda losses: (run.cancel.touch(), losses)[1])
     with pytest.raises(CancelledError, match=run.run_id):
         train_gan(run, SMALL, index)
-    assert {event["epoch"] for event in read_events(run)} == {0}  # Not even the step that had begun is told.
+    assert {event["epoch"] for event in read_events(run)} == {0}  # Not even the step that had begun is reported.
     assert not run.trained.exists()
 
 
@@ -406,13 +406,13 @@ def test_another_network_s_backup_is_refused(whole: RunDirectory, index: DataInd
 
 
 def test_a_loss_that_is_no_number_ends_the_training(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where it is no number for one step alone, which is not told."""
+    """Also where it is no number for one step alone, which is not reported."""
     run = ask_for_run(SMALL, index)
     at_step(monkeypatch, 3, lambda losses: (float("nan"), *losses[1:]))
     with pytest.raises(TrainingError, match=r"the losses must stay finite\. Received: .*nan.*another seed") as caught:
         train_gan(run, SMALL, index)
     assert_one_line(caught.value)
-    assert [event["epoch"] for event in told_epochs(run)] == [0]
+    assert [event["epoch"] for event in epoch_events(run)] == [0]
     assert not run.trained.exists()
     assert not list(run.backup.glob("*"))  # Nothing is saved that a resume would begin with.
     json.loads(run.events.read_text().splitlines()[-1], parse_constant=pytest.fail)
