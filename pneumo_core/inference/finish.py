@@ -37,7 +37,10 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A file of a finished classifier, whose content may have a schema and may be of no use without the run's model."""
+    """A file of a finished classifier: `schema` is that of its content, or None if there is only one.
+
+    One that needs the run's model is of no use without it.
+    """
 
     name: str
     schema: int | None
@@ -81,7 +84,9 @@ def gan_facts(
     classifier: str | None = None,
     progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None,
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Facts of a finished DCGAN: its files by name, and what its manifest says of them; for arguments see `measure_gan`.
+    """Facts of a finished DCGAN: its files by name, and what its manifest says of them.
+
+    For the arguments see `gan_measures.measure_gan`; the preset decides how many samples are measured.
 
     Raises:
         ConfigError, DataError, RunError, CorruptError: See `gan_measures.measure_gan`.

@@ -151,8 +151,8 @@ def latents(latent_dim: int, seed: int, first: int, count: int, truncation: floa
 def interpolate(a: NDArray[np.float32], b: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
     """Latents between two others, along a great circle (Shoemake 1985, doi:10.1145/325334.325242, section 3.3).
 
-    Linear interpolation would give lengths that no drawn latent has (White 2016, arXiv:1609.04468, section 2.1). There are 2 to
-    1,000 steps, both ends included: `(latent_dim,)` float32 twice -> `(steps, latent_dim)` float32.
+    Linear interpolation would give lengths that no drawn latent has (White 2016, arXiv:1609.04468, section 2.1). From
+    `a` to `b`, both `(latent_dim,)` float32 and included, in 2 to 1,000 `steps`: `(steps, latent_dim)` float32.
 
     Raises:
         ConfigError: `steps` is out of its range, or the great circle is not unique.
