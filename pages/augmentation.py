@@ -13,6 +13,7 @@ from pages.ui.table import download
 from pneumo_core.config.augment_file import read_augmentation, write_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, augmentation_name
 from pneumo_core.errors import ConfigError
+from pneumo_core.reporting.file_names import file_name
 
 require_frame()
 
@@ -35,8 +36,9 @@ def take_along(config: AugmentConfig) -> None:
     Raises:
         ConfigError: The file that was opened holds no setting.
     """
-    download("Save the settings as a file", write_augmentation(config), "augmentation.json", "application/json")
-    st.code("python -m pneumo_core train --preset sound --augment augmentation.json", language="bash", wrap_lines=True)
+    name = file_name("augmentation", augmentation_name(config), kind="json")
+    download("Save the settings as a file", write_augmentation(config), name)
+    st.code(f"python -m pneumo_core train --preset sound --augment {name}", language="bash", wrap_lines=True)
     st.caption("The address of this page holds the settings, the sample and the seed: copy it to share this view.")
     file = st.file_uploader("Open a settings file", type="json", max_upload_size=1, key="setting_file", on_change=_open)
     if file is not None:

@@ -1,11 +1,14 @@
 """Documents to download: comparisons, studies, model cards and checklists of finished runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import pandas as pd
 
-from pneumo_core.config.run import config_to_dict
+from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.run import config_from_dict, config_to_dict
 from pneumo_core.data.index import load_index
 from pneumo_core.data.patients import shared_patients
 from pneumo_core.errors import DataError
@@ -25,17 +28,22 @@ from pneumo_core.records import NotApplicable, SharedPatients, Split
 from pneumo_core.reference import COPY_PATIENTS, FINDINGS, INCONSISTENCIES, PUBLISHED
 from pneumo_core.reporting.claim import claim_checklist
 from pneumo_core.reporting.comparison_document import comparison_document, unique
-from pneumo_core.reporting.document import Document, table_csv, tables
+from pneumo_core.reporting.document import table_csv, tables
 from pneumo_core.reporting.facts import RunFacts, SplitFacts
-from pneumo_core.reporting.html import to_html
+from pneumo_core.reporting.file_names import file_stem, pair_words, run_words, study_words
 from pneumo_core.reporting.model_card import model_card
-from pneumo_core.reporting.pdf import to_pdf
 from pneumo_core.reporting.reference_blocks import counterpart_of
 from pneumo_core.reporting.study_document import Compared, study_document
-from pneumo_core.reporting.tables import files
+from pneumo_core.reporting.tables import Step, files, readable, step_count
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
 from pneumo_core.runs.submission import classifier_config, read_data
+
+Progress = Callable[[float, float, str], None]
+"""Function of the amount done, the total and the step that comes next; it may raise, to stop the work."""
+
+_COMPARING: Final = 0.2
+"""Share of the time of a comparison's documents that the statistics take."""
 
 _PREVALENCES: Final = (0.05, 0.1, 0.2, 0.5)
 """Prevalences of PNEUMONIA at which predictive values are reported, from a ward's to a balanced data set's."""
@@ -120,46 +128,95 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
     return _record(_with_facts(comparison))
 
 
-def comparison_files(one: Compared) -> dict[str, bytes]:
-    """Files of a comparison: HTML, PDF, JSON, tables, figures, a model card of each run and the CLAIM checklist."""
-    return _with_cards(comparison_document(one.comparison, one.facts_a, one.facts_b), _record(one), [one])
+def comparison_files(
+    pairs: Sequence[tuple[Sequence[str], Sequence[str]]],
+    split: Split = Split.TEST,
+    *,
+    app_url: str | None = None,
+    progress: Progress = lambda *_: None,
+) -> dict[str, bytes]:
+    """Files of a comparison, or of several as one study.
 
+    HTML, PDF, JSON, tables, figures, a model card of each run and the CLAIM checklist; their names say what is in them.
 
-def study_files(several: Sequence[Compared]) -> dict[str, bytes]:
-    """Files of several comparisons as one study, as for `comparison_files`.
+    Args:
+        pairs: Run ids of both sides of each comparison.
+        split: Split to compare on.
+        app_url: Address of the app, for links to its pages, or None for a document without links.
+        progress: See `Progress`.
 
     Raises:
-        DataError: There is no comparison.
+        RunNotFoundError, RunError, CorruptError, DataError: See `inference.compared.compare_runs`; there is no pair.
     """
-    return _with_cards(study_document(several), {"comparisons": [_record(one) for one in several]}, several)
-
-
-def run_files(run_id: str) -> dict[str, bytes]:
-    """A run's model card and its CLAIM checklist; see `run_facts` for the errors."""
-    facts = run_facts(run_id)
-    return _card(facts) | _checklist((facts,))
-
-
-def _with_cards(document: Document, record: dict[str, Any], several: Sequence[Compared]) -> dict[str, bytes]:
+    several = []
+    for number, (a, b) in enumerate(pairs):
+        progress(_COMPARING * number / len(pairs), 1, f"comparing {number + 1} of {len(pairs)}")
+        several.append(compared(a, b, split))
+    configs = [[_config(run) for run in facts] for one in several for facts in (one.facts_a, one.facts_b)]
     facts = unique(*(group for one in several for group in (one.facts_a, one.facts_b)))
-    made = files(document, record) | _checklist(facts, several[0].comparison)
-    for run in facts:
-        made |= _card(run)
-    return made
+    if len(several) == 1:
+        (one,) = several
+        words = ("compare", *pair_words(*configs), split.value)
+        document, record = comparison_document(one.comparison, one.facts_a, one.facts_b), _record(one)
+    else:
+        document = study_document(several)
+        words = ("study", *study_words([_config(run) for run in facts]), split.value)
+        record = {"comparisons": [_record(one) for one in several]}
+    links = [_compare_link(app_url, one) for one in several] if app_url else []
+    document = replace(document, links=(*links, *_run_links(app_url, facts)) if len(several) == 1 else tuple(links))
+    step = _counted(step_count(document) + 1, progress)
+    made = files(document, file_stem(*words), record, step=step)
+    return made | _cards(facts, several[0].comparison, words[1:], app_url, step)
 
 
-def _card(facts: RunFacts) -> dict[str, bytes]:
-    return _readable(f"model-card-{facts.run_id}", model_card(facts, read_report(find_run(facts.run_id))))
+def run_files(run_id: str, *, app_url: str | None = None, progress: Progress = lambda *_: None) -> dict[str, bytes]:
+    """A run's model card and its CLAIM checklist; see `run_facts` for the errors and `comparison_files` for the arguments."""
+    facts = (run_facts(run_id),)
+    return _cards(facts, None, run_words(_config(facts[0])), app_url, _counted(1, progress))
 
 
-def _checklist(facts: Sequence[RunFacts], comparison: Comparison | None = None) -> dict[str, bytes]:
-    document = claim_checklist(facts, comparison)
-    (table,) = tables(document)
-    return {**_readable("claim-checklist", document), "claim-checklist.csv": table_csv(table).encode()}
+def _counted(total: int, progress: Progress) -> Step:
+    """Steps after the comparisons, as progress."""
+    numbers = iter(range(total))
+    return lambda message: progress(_COMPARING + (1 - _COMPARING) * next(numbers) / total, 1, message)
 
 
-def _readable(name: str, document: Document) -> dict[str, bytes]:
-    return {f"{name}.html": to_html(document).encode(), f"{name}.pdf": to_pdf(document)}
+def _cards(
+    facts: Sequence[RunFacts], comparison: Comparison | None, words: Sequence[str], app_url: str | None, step: Step
+) -> dict[str, bytes]:
+    """The checklist and a model card of each run; where runs have one name, their ids tell the cards apart."""
+    checklist, stem = claim_checklist(facts, comparison), file_stem("claim-checklist", *words)
+    documents = {stem: checklist}
+    names = [run_words(_config(run)) for run in facts]
+    for run, name in zip(facts, names, strict=True):
+        card = model_card(run, read_report(find_run(run.run_id)))
+        told_apart = run.run_id.rpartition("-")[2] if names.count(name) > 1 else None
+        documents[file_stem("model-card", *name, told_apart)] = replace(card, links=_run_links(app_url, (run,)))
+    (table,) = tables(checklist)
+    return {**readable(documents, step=step), f"{stem}.csv": table_csv(table).encode()}
+
+
+def _compare_link(app_url: str, one: Compared) -> tuple[str, str]:
+    a, b = one.comparison.a, one.comparison.b
+    query = urlencode(
+        {"a": ",".join(a.run_ids), "b": ",".join(b.run_ids), "split": one.comparison.split.value}, safe=","
+    )
+    return f"Compare {a.name} with {b.name}", f"{app_url.rstrip('/')}/compare?{query}"
+
+
+def _run_links(app_url: str | None, facts: Sequence[RunFacts]) -> tuple[tuple[str, str], ...]:
+    if not app_url:
+        return ()
+    return tuple(
+        (f"Evaluate {run.run_id}", f"{app_url.rstrip('/')}/evaluate?{urlencode({'run': run.run_id})}") for run in facts
+    )
+
+
+def _config(facts: RunFacts) -> TrainConfig:
+    config = config_from_dict(dict(facts.config))
+    if not isinstance(config, TrainConfig):
+        raise DataError(f"documents require classifiers. Received: run_id={facts.run_id!r}")
+    return config
 
 
 def _with_facts(comparison: Comparison) -> Compared:

@@ -9,7 +9,7 @@ import pytest
 from pneumo_core.config.classifier import Balance
 from pneumo_core.data.index import build_index
 from pneumo_core.data.patients import shared_patients
-from pneumo_core.documents import compared, comparison_record, run_facts
+from pneumo_core.documents import compared, comparison_files, comparison_record, run_facts, run_files
 from pneumo_core.errors import DataError, RunNotFoundError
 from pneumo_core.evaluation.against_report import against_report, counterpart
 from pneumo_core.evaluation.plain import encode
@@ -140,10 +140,48 @@ def test_phantoms_are_not_set_against_the_report() -> None:
 
 
 def test_a_study_of_nothing_is_refused() -> None:
-    from pneumo_core.documents import study_files
-
     with pytest.raises(DataError, match="Received"):
-        study_files([])
+        comparison_files([])
+
+
+def test_runs_of_one_name_have_cards_of_their_own_and_every_step_is_said() -> None:
+    a, b = made_run(made_predictions()), made_run(made_predictions(skill=1.6), data_id="1" * 12)
+    said: list[tuple[float, str]] = []
+    made = comparison_files(
+        [([a.run_id], [b.run_id])],
+        app_url="https://app.example/base/",
+        progress=lambda done, total, message: said.append((done / total, message)),
+    )
+    for run in (a, b):
+        assert f"pneumo-model-card-baseline-sound-none-seed0-{run.run_id[-12:]}.pdf" in made
+    shares = [share for share, _ in said]
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < shares[-1] < 1
+    figures = [name for name in made if name.endswith(".svg")]
+    assert len(said) == 1 + len(figures) + 1 + 1  # The comparison, its figures and text, the other documents.
+    (page,) = (content.decode() for name, content in made.items() if "compare" in name and name.endswith("test.html"))
+    assert f'href="https://app.example/base/compare?a={a.run_id}&amp;b={b.run_id}&amp;split=test"' in page
+    assert f'href="https://app.example/base/evaluate?run={a.run_id}"' in page
+    assert all(name.rpartition("/")[2].startswith("pneumo-") for name in made)
+
+
+def test_a_step_can_stop_the_work() -> None:
+    run, _ = two_runs()
+    said: list[str] = []
+
+    def stop(_done: float, _total: float, message: str) -> None:
+        said.append(message)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_files(run.run_id, progress=stop)
+    assert said == ["typesetting: model cards and checklists, 2 documents"]
+
+
+def test_without_an_address_there_are_no_links() -> None:
+    run, _ = two_runs()
+    made = run_files(run.run_id)
+    assert not any(b'href="http' in content for name, content in made.items() if name.endswith(".html"))
 
 
 def test_a_run_that_is_gone_since_is_told() -> None:

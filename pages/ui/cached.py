@@ -236,13 +236,13 @@ def side_of_runs(run_ids: tuple[str, ...]) -> Side:
     return side_of(run_ids)
 
 
-@of_runs(st.cache_data, max_entries=2, show_spinner="Creating the documents…")
-def comparison_files_of(a: tuple[str, ...], b: tuple[str, ...], split: Split) -> dict[str, bytes]:
-    """Files of a comparison; see `documents.comparison_files`."""
-    # Drawing and typesetting need libraries that no page loads.
-    from pneumo_core.documents import compared, comparison_files
+@of_runs(st.cache_resource, max_entries=2, show_spinner=False)
+def comparison_files_of(a: tuple[str, ...], b: tuple[str, ...], split: Split, app_url: str | None) -> dict[str, bytes]:  # noqa: ARG001
+    """Place for the files of a comparison (`documents.comparison_files`), empty until a page has made them.
 
-    return comparison_files(compared(a, b, split))
+    The page makes them, because what is made in here can show no progress and cannot be cancelled.
+    """
+    return {}
 
 
 @of_runs(st.cache_data, max_entries=64, show_spinner=False)

@@ -10,6 +10,7 @@ from pages.ui.table import download, text_frame
 from pneumo_core.evaluation.curves import event_number
 from pneumo_core.jobs.runs import RunView, logs
 from pneumo_core.reporting.document import Table
+from pneumo_core.reporting.file_names import file_name, run_words
 from pneumo_core.reporting.run_tables import facts_of
 from pneumo_core.runs.store import read_manifest
 
@@ -48,7 +49,8 @@ def show_files(item: RunView) -> None:
     if text := logs(item.run_id):
         with st.expander("Worker's log"):
             st.code(text[-_LOG_TAIL:], language=None)
-            download("Download the whole log", lambda: logs(item.run_id), f"{item.run_id}.log", "text/plain")
+            name = file_name("train", *run_words(item.config, item.run_id), "log", kind="txt")
+            download("Download the whole log", lambda: logs(item.run_id), name)
     if item.run.tensorboard.is_dir():
         with st.expander("TensorBoard"):
             st.caption("In a shell on this machine, after 'pip install tensorboard':")

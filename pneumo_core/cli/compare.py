@@ -10,7 +10,7 @@ from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import print_result, progress_line, say
 from pneumo_core.errors import RunError
 from pneumo_core.records import Split
-from pneumo_core.runs.files import write_atomic
+from pneumo_core.runs.files import require_writable, write_atomic
 from pneumo_core.runs.store import complete_id
 
 if TYPE_CHECKING:
@@ -84,13 +84,17 @@ def report(
     ] = None,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder to write to.")] = Path("report"),
     split: _Split = Split.TEST,
+    app_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Address of the app, for links to its pages; without it there are none."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write documents of a run, a comparison or a study.
 
     HTML, PDF, JSON, CSV and figures, with model cards and a CLAIM checklist.
     """
-    from pneumo_core.documents import compared, comparison_files, run_files, study_files  # noqa: PLC0415
+    from pneumo_core.documents import comparison_files, run_files  # noqa: PLC0415
     from pneumo_core.inference.compared import balanced_pairs, groups  # noqa: PLC0415
 
     chosen = [_side(side) for side in sides or ()] or [
@@ -101,17 +105,18 @@ def report(
             "a report without arguments compares runs on original data with runs on balanced data. Received: no such "
             "runs; name a run, or train with --balance"
         )
+    require_writable(out)
     with progress_line("writing") as progress:
         if len(chosen) == 1 and len(chosen[0]) == 1:
-            made = run_files(chosen[0][0])
+            made = run_files(chosen[0][0], app_url=app_url, progress=progress)
         elif len(chosen) % 2:
             raise RunError(
                 f"a report requires one run, or sides in pairs. Received: {len(chosen)} sides; add or drop one"
             )
         else:
-            several = [compared(chosen[place], chosen[place + 1], split) for place in range(0, len(chosen), 2)]
-            made = comparison_files(several[0]) if len(several) == 1 else study_files(several)
+            pairs = list(zip(chosen[::2], chosen[1::2], strict=True))
+            made = comparison_files(pairs, split, app_url=app_url, progress=progress)
         for number, (name, content) in enumerate(made.items(), start=1):
             write_atomic(out / name, content)
-            progress(number, len(made))
+            progress(number, len(made), f"writing to {out}")
     print_result({"out": str(out), "files": list(made)}, as_json=as_json)

@@ -9,7 +9,7 @@ from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.evaluation.curves import epochs
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reporting import comparison_tables, plots, run_tables, split_tables
-from pneumo_core.reporting.document import Block, Bullets, Document, Heading, KeyValues, Paragraph, Picture, Table
+from pneumo_core.reporting.document import Block, Bullets, Document, Heading, KeyValues, Paragraph, Picture, Row, Table
 from pneumo_core.reporting.facts import RunFacts, fact
 from pneumo_core.reporting.published_results import published_blocks
 from pneumo_core.reporting.reference_blocks import against_blocks, inconsistencies
@@ -118,8 +118,7 @@ def comparison_blocks(
         *_benefit(comparison, facts_a, facts_b),
         *split_tables.slice_blocks(facts),
         Heading("Training"),
-        *_history("A", a, facts_a),
-        *_history("B", b, facts_b),
+        *_histories((("A", a, facts_a), ("B", b, facts_b))),
         *against_blocks(comparison, facts_a, facts_b),
     )
 
@@ -180,14 +179,21 @@ def _shared_by_seeds(facts: Sequence[RunFacts]) -> list[str]:
 
 def nested(blocks: Sequence[Block], prefix: str) -> tuple[Block, ...]:
     """Blocks one level deeper, the names of their files with a prefix."""
-    return tuple(
-        replace(block, level=block.level + 1)
-        if isinstance(block, Heading)
-        else replace(block, name=f"{prefix}-{block.name}")
-        if isinstance(block, Table | KeyValues | Picture)
-        else block
-        for block in blocks
-    )
+
+    def named(block: Block) -> Block:
+        match block:
+            case Heading():
+                return replace(block, level=block.level + 1)
+            case Table() | KeyValues() | Picture():
+                return replace(block, name=f"{prefix}-{block.name}")
+            case Row():
+                return replace(
+                    block, pictures=tuple(replace(one, name=f"{prefix}-{one.name}") for one in block.pictures)
+                )
+            case _:
+                return block
+
+    return tuple(map(named, blocks))
 
 
 def _missing(a: Sequence[object], b: Sequence[object]) -> str | None:
@@ -197,7 +203,8 @@ def _missing(a: Sequence[object], b: Sequence[object]) -> str | None:
 
 
 def _curves(comparison: Comparison) -> tuple[Block, ...]:
-    found: list[Block] = []
+    found: list[Paragraph] = []
+    drawn: list[Picture] = []
     for name, title, draw, a, b in (
         ("roc", "ROC curves", plots.roc, comparison.a.roc, comparison.b.roc),
         ("precision-recall", "Precision-recall curves", plots.pr, comparison.a.pr, comparison.b.pr),
@@ -208,8 +215,12 @@ def _curves(comparison: Comparison) -> tuple[Block, ...]:
             caption = f"{title} of every run on split {comparison.split.value}."
             caption += " Points: the runs' operating points." if name == "roc" else ""
             alt = f"{title} of A, dashed, and of B, solid; their areas are in the table of figures."
-            found.append(Picture(name, caption, alt, partial(draw, comparison)))
-    return tuple(found)
+            drawn.append(Picture(name, caption, alt, partial(draw, comparison)))
+    return (*found, *_row(drawn))
+
+
+def _row(drawn: Sequence[Picture]) -> tuple[Row, ...]:
+    return (Row(tuple(drawn)),) if drawn else ()
 
 
 def _seeds(comparison: Comparison) -> tuple[Block, ...]:
@@ -229,19 +240,21 @@ def _seeds(comparison: Comparison) -> tuple[Block, ...]:
 def _reliability(comparison: Comparison) -> tuple[Block, ...]:
     if reason := _missing(comparison.a.reliability, comparison.b.reliability):
         return (Paragraph(f"Reliability diagram: n/a: {reason}."),)
-    return (
-        Picture(
-            "reliability",
-            "Observed frequency of PNEUMONIA by predicted probability, and the images in each bin.",
-            "Reliability diagram of A, dashed, and B, solid; slope, intercept and ECE are in the table of calibration.",
-            partial(plots.reliability, comparison),
-        ),
-        Picture(
-            "probabilities",
-            "Images of each class by probability; dashed lines are the runs' thresholds.",
-            "Histograms of the probabilities of NORMAL and PNEUMONIA images, A left and B right.",
-            partial(plots.probabilities, comparison),
-        ),
+    return _row(
+        (
+            Picture(
+                "reliability",
+                "Observed frequency of PNEUMONIA by predicted probability, and the images in each bin.",
+                "Reliability diagram of A, dashed, and B, solid; slope, intercept and ECE are in the table of calibration.",
+                partial(plots.reliability, comparison),
+            ),
+            Picture(
+                "probabilities",
+                "Images of each class by probability; dashed lines are the runs' thresholds.",
+                "Histograms of the probabilities of NORMAL and PNEUMONIA images, A left and B right.",
+                partial(plots.probabilities, comparison),
+            ),
+        )
     )
 
 
@@ -263,13 +276,20 @@ def _benefit(comparison: Comparison, facts_a: Sequence[RunFacts], facts_b: Seque
     )
 
 
-def _history(letter: str, side: Side, facts: Sequence[RunFacts]) -> tuple[Block, ...]:
-    if not any(epochs(run.events) for run in facts):
-        return (Paragraph(f"{letter}: no epochs are recorded."),)
+def _histories(sides: Sequence[tuple[str, Side, Sequence[RunFacts]]]) -> tuple[Block, ...]:
+    known = [any(epochs(run.events) for run in facts) for _, _, facts in sides]
+    missing = (
+        Paragraph(f"{letter}: no epochs are recorded.")
+        for (letter, _, _), there in zip(sides, known, strict=True)
+        if not there
+    )
+    return (*missing, *_row([_history(*side) for side, there in zip(sides, known, strict=True) if there]))
+
+
+def _history(letter: str, side: Side, facts: Sequence[RunFacts]) -> Picture:
     test = any(fact(run.config, "validation") == "test" for run in facts)
     caption = f"Training of {letter}, {side.name}: dotted on training, solid on validation"
     caption += ", which is the test images themselves." if test else " images."
     alt = f"Loss and accuracy by epoch of each run of {letter}."
-    return (
-        Picture(f"history-{letter.lower()}", caption, alt, partial(plots.history, f"{letter}: {side.name}", facts)),
-    )
+    draw = partial(plots.history, f"{letter}: {side.name}", facts)
+    return Picture(f"history-{letter.lower()}", caption, alt, draw)

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -120,11 +120,16 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class PageBreak:
-    """The following block starts on a new page, in formats with pages."""
+class Row:
+    """Pictures that are read together: beside each other where there is room, else one below the other."""
+
+    pictures: tuple[Picture, ...]
 
 
-Block = Heading | Paragraph | Bullets | Table | KeyValues | Picture | PageBreak
+Block = Heading | Paragraph | Bullets | Table | KeyValues | Picture | Row
+
+Labels = Mapping["Table | KeyValues | Picture", str]
+"""``Table 1``, ``Figure 1``, of each table and picture of a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +140,16 @@ class Document:
         title: Its title.
         subtitle: One line below it.
         blocks: Its content, top to bottom.
+        links: Pages of the app that show more, each with its address.
 
     Raises:
-        DataError: Two tables or two pictures have one name, or a heading skips a level.
+        DataError: Two tables or two pictures have one name, a heading skips a level, or an address is none of the web.
     """
 
     title: str
     subtitle: str
     blocks: tuple[Block, ...]
+    links: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         for names in ([table.name for table in tables(self)], [picture.name for picture in pictures(self)]):
@@ -156,6 +163,8 @@ class Document:
                     f"Received: level={heading.level}, text={heading.text!r}"
                 )
             level = heading.level
+        if odd := [address for _, address in self.links if not address.startswith(("http://", "https://"))]:
+            raise DataError(f"a link requires an address that starts with http:// or https://. Received: {odd[0]!r}")
 
 
 def tables(document: Document) -> Iterator[Table]:
@@ -233,4 +242,27 @@ def _safe(cell: Cell) -> Cell:
 
 def pictures(document: Document) -> Iterator[Picture]:
     """The pictures of a document."""
-    return (block for block in document.blocks if isinstance(block, Picture))
+    for block in document.blocks:
+        if isinstance(block, Picture):
+            yield block
+        elif isinstance(block, Row):
+            yield from block.pictures
+
+
+def labels(document: Document) -> Labels:
+    """The label of each table and picture, numbered in their order; every format uses these."""
+    shown = [block for block in document.blocks if isinstance(block, Table | KeyValues)]
+    numbered_tables = {block: f"Table {number}" for number, block in enumerate(shown, start=1)}
+    return numbered_tables | {block: f"Figure {number}" for number, block in enumerate(pictures(document), start=1)}
+
+
+_MOST_LISTED: Final = 60
+"""Entries of a table of contents that are still read, in two columns of a third of a page."""
+
+
+def contents_depth(document: Document) -> int:
+    """Lowest level of the headings in the table of contents; 0 where there are too few for one."""
+    levels = [block.level for block in document.blocks if isinstance(block, Heading)]
+    if len(levels) < 4:
+        return 0
+    return 2 if sum(level <= 2 for level in levels) <= _MOST_LISTED else 1

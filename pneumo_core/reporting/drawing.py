@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from pneumo_core.records import Label
+from pneumo_core.reporting.typesetting import Pages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,11 +24,11 @@ COLORS: Final[dict[Label, str]] = {Label.NORMAL: "#2563EB", Label.PNEUMONIA: "#D
 DPI: Final = 200
 """Pixels per inch of a PNG: enough for print, and a page-wide picture has about 0.1 MB."""
 
-REGULAR: Final = "DejaVuSans.ttf"
-BOLD: Final = "DejaVuSans-Bold.ttf"
+_REGULAR: Final = "DejaVuSans.ttf"
+_BOLD: Final = "DejaVuSans-Bold.ttf"
 
-LOCK: Final = RLock()
-"""Matplotlib's settings and ReportLab's fonts are global in the process; the web server draws in several threads."""
+_LOCK: Final = RLock()
+"""Matplotlib's settings are global in the process; the web server draws in several threads."""
 
 _SETTINGS: Final[dict[Any, Any]] = {
     "font.family": "DejaVu Sans",
@@ -45,37 +46,37 @@ _SETTINGS: Final[dict[Any, Any]] = {
     "svg.hashsalt": "pneumo",  # Otherwise the ids inside are random.
 }
 
-_DRAWN: "WeakKeyDictionary[Callable[[], Figure], dict[str, bytes]]" = WeakKeyDictionary()
-"""Files of a figure as long as its document lives: page, PDF and ZIP file hold the same ones."""
+_DRAWN: "WeakKeyDictionary[Callable[[], Figure], bytes]" = WeakKeyDictionary()
+"""A figure's SVG file as long as its document lives: page, PDF, ZIP and PNG file are made of the same one."""
+
+_PAGE_OF_ONE: Final = '#set page(width: auto, height: auto, margin: 0pt)\n#image(bytes(sys.inputs.svg), format: "svg")'
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def svg(draw: "Callable[[], Figure]") -> bytes:
     """A figure as SVG, its text as outlines."""
-    return _saved(draw, "svg")
-
-
-def png(draw: "Callable[[], Figure]") -> bytes:
-    """A figure as PNG with `DPI` pixels an inch."""
-    return _saved(draw, "png")
-
-
-def _saved(draw: "Callable[[], Figure]", kind: str) -> bytes:
     import matplotlib  # noqa: PLC0415  Only where a figure is drawn.
 
-    metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    with LOCK, matplotlib.rc_context(_SETTINGS):
-        drawn = _DRAWN.setdefault(draw, {})
-        if kind not in drawn:
+    with _LOCK, matplotlib.rc_context(_SETTINGS):
+        if draw not in _DRAWN:
             file = io.BytesIO()
-            draw().savefig(file, format=kind, dpi=DPI, facecolor="white", metadata=metadata)
-            drawn[kind] = file.getvalue()
-        return drawn[kind]
+            draw().savefig(file, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
+            _DRAWN[draw] = file.getvalue()
+        return _DRAWN[draw]
 
 
-def font_path(name: str) -> Path:
-    """Path of a font of Matplotlib."""
+def png_page(draw: "Callable[[], Figure]") -> Pages:
+    """A figure as PNG with `DPI` pixels an inch, for `typesetting.typeset`, made of its SVG file."""
+    return Pages(_PAGE_OF_ONE, {"svg": svg(draw).decode()}, "png", DPI)
+
+
+def font_folder() -> Path:
+    """Folder of Matplotlib's fonts, for signs that Typst's own lack."""
+    return _font_path(_REGULAR).parent
+
+
+def _font_path(name: str) -> Path:
     import matplotlib  # noqa: PLC0415  Only where a figure is drawn.
 
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
@@ -100,8 +101,7 @@ def drawable(text: str) -> str:
 
 @cache
 def _signs() -> frozenset[int]:
-    """Code points of both weights, without those over 16 bits, whose text in ReportLab's files cannot be copied."""
+    """Code points of both weights of Matplotlib's font."""
     from matplotlib.ft2font import FT2Font  # noqa: PLC0415  Only where a figure is drawn.
 
-    known = frozenset.intersection(*(frozenset(FT2Font(font_path(name)).get_charmap()) for name in (REGULAR, BOLD)))
-    return frozenset(sign for sign in known if sign < 2**16)
+    return frozenset.intersection(*(frozenset(FT2Font(_font_path(name)).get_charmap()) for name in (_REGULAR, _BOLD)))

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Iterator
 from html import escape
 from typing import Final
 
@@ -11,10 +12,13 @@ from pneumo_core.reporting.document import (
     Document,
     Heading,
     KeyValues,
-    PageBreak,
+    Labels,
     Paragraph,
     Picture,
+    Row,
     Table,
+    contents_depth,
+    labels,
     numeric_columns,
 )
 from pneumo_core.reporting.drawing import svg
@@ -27,31 +31,46 @@ _STYLE: Final = """
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; color: var(--ink); background: var(--paper);
   font: 1rem/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; overflow-wrap: anywhere; }
+a { color: var(--accent); }
+nav { margin: 1.5rem 0; padding: .75rem 0; border: solid var(--line); border-width: 1px 0; }
+nav ol { list-style: none; margin: 0; padding: 0; columns: 16rem; }
+nav a { display: block; padding: .2rem 0; text-decoration: none; break-inside: avoid; }
+nav .inside { padding-left: 1rem; font-size: .9rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .25rem; }
 h2 { font-size: 1.35rem; margin: 2.5rem 0 .5rem; padding-top: .5rem; border-top: 1px solid var(--line); }
 h3 { font-size: 1.1rem; margin: 1.75rem 0 .25rem; }
 h4 { font-size: 1rem; margin: 1.25rem 0 .25rem; }
 .subtitle, .notes, figcaption { color: var(--soft); }
 .lead { font-size: 1.15rem; padding: .9rem 1.1rem; background: var(--tint); border-left: .3rem solid var(--accent); }
-.scroll { overflow-x: auto; margin: 1rem 0; }
+.scroll { overflow-x: auto; }
+.table { margin: 1.25rem 0; }
+.caption { font-weight: 600; margin: 0 0 .4rem; }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums;
   overflow-wrap: break-word; }
-caption { text-align: left; font-weight: 600; padding-bottom: .4rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); }
 thead th { border-bottom: 2px solid var(--line); }
 tbody th { font-weight: 500; }
 .number { text-align: right; white-space: nowrap; }
 .notes { font-size: .85rem; margin: .3rem 0 0; }
 figure { margin: 1.25rem 0; }
+.row { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 0 1.25rem; }
+.row img { width: 100%; }
 figure img { display: block; max-width: 100%; height: auto; background: #ffffff; border: 1px solid var(--line);
   border-radius: .4rem; padding: .5rem; }
 figcaption { font-size: .9rem; margin-top: .4rem; }
+@media (max-width: 40rem) { body { padding: 1rem .9rem 3rem; } h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; }
+  .scroll td, .scroll thead th { min-width: 6.5rem; } .scroll .number { min-width: 0; }
+  main > figure { overflow-x: auto; } main > figure img { max-width: none; width: 38rem; }
+  ul { padding-left: 1.1rem; } }
 @media print { :root { --ink: #000; --paper: #fff; --soft: #333; --line: #bbb; --tint: #f3f4f6; --accent: #0b6b64; }
   @page { size: A4; margin: 18mm 16mm; } body { max-width: none; padding: 0; font-size: 10pt; }
-  h2, h3, h4, caption { break-after: avoid; } figure, tr { break-inside: avoid; } thead { display: table-header-group; }
-  .scroll { overflow: visible; } table { font-size: 8pt; overflow-wrap: anywhere; } .page-break { break-before: page; } }
+  h2, h3, h4, .caption { break-after: avoid; } figure, tr, .row, .lead, nav a { break-inside: avoid; }
+  p, li { orphans: 3; widows: 3; } thead { display: table-header-group; } .notes { break-before: avoid; }
+  .row { grid-template-columns: 1fr 1fr; } figure img { border: 0; padding: 0; max-height: 150mm; }
+  .scroll { overflow: visible; } table { font-size: 8pt; } a { color: inherit; } }
 """
 
+_INNER: Final = ' class="inside"'
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that are not allowed in HTML."""
 
@@ -62,14 +81,17 @@ def to_html(document: Document) -> str:
     Pictures are SVG in data URLs, so their content cannot affect the page, whatever the names of the runs.
     """
     title = _text(document.title)
-    body = "\n".join(_block(block) for block in document.blocks)
+    label = labels(document)
+    headings = iter(range(len(document.blocks)))
+    body = "\n".join(_block(block, label, headings) for block in document.blocks)
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
-        f'<p class="subtitle">{_text(document.subtitle)}</p>\n{body}\n</main>\n</body>\n</html>\n'
+        f'<p class="subtitle">{_text(document.subtitle)}</p>\n{_links(document)}{_contents(document)}{body}\n'
+        "</main>\n</body>\n</html>\n"
     )
 
 
@@ -77,27 +99,44 @@ def _text(text: str) -> str:
     return escape(_CONTROL.sub("\ufffd", text), quote=True)
 
 
-def _block(block: Block) -> str:
+def _links(document: Document) -> str:
+    links = (f'<a href="{_text(address)}">{_text(name)}</a>' for name, address in document.links)
+    return f"<p>In the app: {' · '.join(links)}</p>\n" if document.links else ""
+
+
+def _contents(document: Document) -> str:
+    """The table of contents; headings have their numbers as ids."""
+    depth = contents_depth(document)
+    found = enumerate(block for block in document.blocks if isinstance(block, Heading))
+    entries = "\n".join(
+        f'<li><a{_INNER if heading.level > 1 else ""} href="#section-{number}">{_text(heading.text)}</a></li>'
+        for number, heading in found
+        if heading.level <= depth
+    )
+    return f'<nav aria-label="Contents"><ol>\n{entries}\n</ol></nav>\n' if entries else ""
+
+
+def _block(block: Block, label: Labels, headings: Iterator[int]) -> str:
     match block:
         case Heading():
             level = block.level + 1
-            return f"<h{level}>{_text(block.text)}</h{level}>"
+            return f'<h{level} id="section-{next(headings)}">{_text(block.text)}</h{level}>'
         case Paragraph():
             kind = ' class="lead"' if block.lead else ""
             return f"<p{kind}>{_text(block.text)}</p>"
         case Bullets():
             return f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in block.items)}</ul>"
         case Table():
-            return _table(block)
+            return _table(block, label[block])
         case KeyValues():
-            return _facts(block)
+            return _facts(block, label[block])
         case Picture():
-            return _picture(block)
-        case PageBreak():
-            return '<div class="page-break"></div>'
+            return _picture(block, label)
+        case Row():
+            return f'<div class="row">{"".join(_picture(one, label) for one in block.pictures)}</div>'
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, label: str) -> str:
     numeric = numeric_columns(table)
 
     def mark(at: int) -> str:
@@ -115,23 +154,28 @@ def _table(table: Table) -> str:
     )
     empty = "" if table.rows else f'<tr><td colspan="{len(table.columns)}">nothing to list</td></tr>'
     notes = "".join(f'<p class="notes">{_text(note)}</p>' for note in table.notes)
-    caption = f"<caption>{_text(table.caption)}</caption>"
-    body = f"<thead><tr>{head}</tr></thead>\n<tbody>{rows}{empty}</tbody>"
-    # A table too wide for a small screen can be scrolled, also with the keyboard.
-    region = f'class="scroll" tabindex="0" role="region" aria-label="{_text(table.caption)}"'
-    return f"<div {region}><table>{caption}\n{body}</table></div>{notes}"
+    return _captioned(table, label, f"<thead><tr>{head}</tr></thead>\n<tbody>{rows}{empty}</tbody>", notes)
 
 
-def _facts(block: KeyValues) -> str:
+def _facts(block: KeyValues, label: str) -> str:
     rows = "".join(
         f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>\n' for name, value in block.items
     )
-    return f'<div class="scroll"><table><caption>{_text(block.caption)}</caption>\n<tbody>{rows}</tbody></table></div>'
+    return _captioned(block, label, f"<tbody>{rows}</tbody>")
 
 
-def _picture(picture: Picture) -> str:
+def _captioned(block: Table | KeyValues, label: str, body: str, notes: str = "") -> str:
+    """A table, its caption and its notes; it scrolls within itself, also with the keyboard, where a screen is too narrow."""
+    name = f"{label}. {_text(block.caption)}"
+    return (
+        f'<div class="table"><p class="caption">{name}</p>\n<div class="scroll" tabindex="0" role="region" aria-label="{name}">'
+        f'<table aria-label="{name}">\n{body}</table></div>{notes}</div>'
+    )
+
+
+def _picture(picture: Picture, label: Labels) -> str:
     data = base64.b64encode(svg(picture.draw)).decode("ascii")
     return (
         f'<figure><img alt="{_text(picture.alt)}" src="data:image/svg+xml;base64,{data}">'
-        f"<figcaption>{_text(picture.caption)}</figcaption></figure>"
+        f"<figcaption>{label[picture]}. {_text(picture.caption)}</figcaption></figure>"
     )

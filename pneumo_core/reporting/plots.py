@@ -1,7 +1,7 @@
 """Figures of a comparison: values in, a Matplotlib figure out. A is drawn gray and dashed, B in color and solid."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -35,6 +35,8 @@ _SIDES: Final = (("#64748B", "--"), ("#0E857B", "-"))
 _CHANCE: Final[dict[str, Any]] = {"color": "#9CA3AF", "linewidth": 1, "linestyle": ":"}
 _WIDE: Final = 7.0
 """Inches: the width of the text on an A4 page."""
+_HALF: Final = 3.5
+"""Inches, of a figure with another one beside it."""
 
 
 def roc(comparison: "Comparison") -> "Figure":
@@ -46,7 +48,7 @@ def roc(comparison: "Comparison") -> "Figure":
             if isinstance(curve, RocCurve) and (point := roc_point(counts)):
                 axes.plot(curve.fpr, curve.tpr, line, color=color, linewidth=1.4, label=label)
                 axes.plot(*point, "o" if line == "-" else "s", color=color, markeredgecolor="white", markersize=7)
-    return _finished(figure, axes, "1 \N{MINUS SIGN} specificity", "sensitivity", "lower right")
+    return _finished(figure, axes, "1 \N{MINUS SIGN} specificity", "sensitivity")
 
 
 def pr(comparison: "Comparison") -> "Figure":
@@ -59,12 +61,12 @@ def pr(comparison: "Comparison") -> "Figure":
             if isinstance(curve, PrCurve):
                 steps = pr_steps(curve)
                 axes.step(steps.recall, steps.precision, line, color=color, linewidth=1.4, label=label, where="pre")
-    return _finished(figure, axes, "recall (sensitivity)", "precision (PPV)", "lower left")
+    return _finished(figure, axes, "recall (sensitivity)", "precision (PPV)")
 
 
 def reliability(comparison: "Comparison") -> "Figure":
     """Observed frequency of PNEUMONIA against the mean probability of each bin, and the number of images in the bins."""
-    figure = _figure(_WIDE, 5.6)
+    figure = _figure(_HALF, 3.4)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     upper.plot([0, 1], [0, 1], label="perfect", **_CHANCE)
     for place, (side, (color, line)) in enumerate(_sides(comparison)):
@@ -89,9 +91,9 @@ def reliability(comparison: "Comparison") -> "Figure":
             width = (found[0].bins[0].high - found[0].bins[0].low) * 0.4
             counts = np.mean([[bin_.n for bin_ in part.bins] for part in found], axis=0)
             lower.bar(centers + (place - 0.5) * width, counts, width, color=color)
-    upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="observed frequency of PNEUMONIA")
-    lower.set(xlabel="probability of PNEUMONIA", ylabel="images (mean)")
-    upper.legend(loc="upper left")
+    upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="observed frequency")
+    lower.set(xlabel="probability of PNEUMONIA", ylabel="images")
+    _legend_below(figure)
     return figure
 
 
@@ -100,7 +102,7 @@ def confusions(comparison: "Comparison") -> "Figure":
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415  Only where a figure is drawn.
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
-    figure = _figure(_WIDE, 3.1)
+    figure = _figure(_WIDE, 2.2)
     for axes, (letter, side) in zip(figure.subplots(1, 2), lettered(comparison), strict=True):
         tn, fp, fn, tp = np.mean([(one.tn, one.fp, one.fn, one.tp) for one in side.confusions], axis=0)
         rows = {Label.NORMAL: (tn, fp), Label.PNEUMONIA: (fn, tp)}
@@ -116,7 +118,9 @@ def confusions(comparison: "Comparison") -> "Figure":
         axes.set_xticklabels([f"called\n{label.name}" for label in Label])
         axes.set_yticklabels([label.name for label in Label], rotation=90, va="center")
         runs = len(side.confusions)
-        axes.set_title(_short(f"{letter}: {side.name}") + (f"\nmean of {runs} runs" if runs > 1 else ""))
+        axes.set_title(
+            _short(f"{letter}: {side.name}", 50) + (f"\nmean of {runs} runs" if runs > 1 else ""), fontsize=8
+        )
         axes.grid(visible=False)
         axes.tick_params(length=0)
         for spine in axes.spines.values():
@@ -129,7 +133,7 @@ def forest(comparison: "Comparison") -> "Figure":
 
     All have one color: an interval over patients that excludes 0 is not a claim by itself. Fractions left, scores right.
     """
-    figure = _figure(_WIDE, 4.0)
+    figure = _figure(_WIDE, 3.3)
     panels = zip(figure.subplots(1, 2, width_ratios=[3, 2]), forest_panels(comparison), (", points", ""), strict=True)
     style: dict[str, Any] = {"fmt": "o", "color": _SIDES[0][0], "capsize": 3, "markersize": 5}
     for axes, table, unit in panels:
@@ -143,6 +147,7 @@ def forest(comparison: "Comparison") -> "Figure":
                 axes.hlines(place + 0.28, row["seeds low"], row["seeds high"], color="#111827", linewidth=0.8)
         axes.set_yticks(range(len(table)), table["figure"])
         axes.set(ylim=(len(table) - 0.5, -0.5), xlabel=f"B \N{MINUS SIGN} A{unit}")
+        axes.locator_params(axis="x", nbins=5 if unit else 3)
     return figure
 
 
@@ -165,8 +170,8 @@ def seeds(comparison: "Comparison") -> "Figure":
 
 def history(name: str, facts: Sequence[RunFacts]) -> "Figure":
     """Loss and accuracy by epoch of each run of a side: training dotted, validation solid."""
-    figure = _figure(_WIDE, 2.9)
-    for axes, value in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    figure = _figure(_HALF, 3.2)
+    for axes, value in zip(figure.subplots(2, 1, sharex=True), ("loss", "accuracy"), strict=True):
         for run in facts:
             points = epoch_points(run.events)
             for key, line, color, label in (
@@ -175,17 +180,18 @@ def history(name: str, facts: Sequence[RunFacts]) -> "Figure":
             ):
                 style = {"marker": ".", "markersize": 3, "color": color, "linewidth": 1.1}
                 axes.plot(points["epoch"], points[key], line, label=label if run is facts[0] else "_", **style)
-        axes.set(xlabel="epoch", ylabel=value)
+        axes.set_ylabel(value)
         axes.xaxis.get_major_locator().set_params(integer=True)
+    figure.axes[-1].set_xlabel("epoch")
     figure.axes[0].legend()
-    figure.suptitle(_short(name, 80), fontsize=10)
+    figure.suptitle(_short(name, 50), fontsize=8)
     return figure
 
 
 def probabilities(comparison: "Comparison") -> "Figure":
     """Images of each class by probability; for several runs their mean."""
-    figure = _figure(_WIDE, 2.9)
-    for axes, (letter, side) in zip(figure.subplots(1, 2, sharey=True), lettered(comparison), strict=True):
+    figure = _figure(_HALF, 3.4)
+    for axes, (letter, side) in zip(figure.subplots(2, 1, sharex=True), lettered(comparison), strict=True):
         bins = probability_bins(side.histograms)
         width = bins["to"] - bins["from"]
         for place, label in enumerate(Label):
@@ -193,10 +199,10 @@ def probabilities(comparison: "Comparison") -> "Figure":
             axes.bar(left, bins[label.name], width * 0.42, align="edge", color=COLORS[label], label=label.name)
         for place, threshold in enumerate(side.thresholds):
             axes.axvline(threshold, color="#111827", linewidth=1, linestyle="--", label="_" if place else "threshold")
-        axes.set(xlim=(0, 1), xlabel="probability of PNEUMONIA")
-        axes.set_title(_short(f"{letter}: {side.name}"))
-    figure.axes[0].set_ylabel("images")
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        axes.set(xlim=(0, 1), ylabel="images")
+        axes.set_title(_short(f"{letter}: {side.name}", 50), fontsize=8)
+    figure.axes[-1].set_xlabel("probability of PNEUMONIA")
+    _legend_below(figure, columns=3)
     return figure
 
 
@@ -207,7 +213,7 @@ def decision_curve(comparison: "Comparison", curves: tuple[Sequence[DecisionCurv
         comparison: The comparison.
         curves: Decision curves of A's runs and of B's, in the order of their run ids.
     """
-    figure = _figure(_WIDE, 3.4)
+    figure = _figure(_WIDE, 2.6)
     axes = figure.subplots()
     share = comparison.a.n_pneumonia / comparison.a.n
     grid = np.array(GRID)
@@ -218,7 +224,7 @@ def decision_curve(comparison: "Comparison", curves: tuple[Sequence[DecisionCurv
             if isinstance(curve, DecisionCurve):
                 axes.plot(curve.threshold, curve.model, line, color=color, linewidth=1.4, label=label)
     axes.set(xlim=(0, 1), ylim=(-0.1, min(1.0, share * 1.15)), xlabel="threshold probability", ylabel="net benefit")
-    figure.legend(loc="outside lower center", ncols=2)
+    _legend_below(figure, columns=2)
     return figure
 
 
@@ -234,14 +240,19 @@ def _figure(width: float, height: float) -> "Figure":
 
 
 def _square() -> "tuple[Figure, Axes]":
-    figure = _figure(4.9, 4.2)
+    figure = _figure(_HALF, 3.0)
     return figure, figure.subplots()
 
 
-def _finished(figure: "Figure", axes: "Axes", x: str, y: str, legend: Literal["lower left", "lower right"]) -> "Figure":
+def _finished(figure: "Figure", axes: "Axes", x: str, y: str) -> "Figure":
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel=x, ylabel=y)
-    axes.legend(loc=legend)
+    _legend_below(figure)
     return figure
+
+
+def _legend_below(figure: "Figure", columns: int = 1) -> None:
+    """What the first panel's lines are, where they hide none of them."""
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=6.5)
 
 
 def _labels(side: "Side", metric: Metric | None) -> list[str]:
@@ -249,7 +260,7 @@ def _labels(side: "Side", metric: Metric | None) -> list[str]:
     estimate = None if metric is None else side.figures[metric]
     figure = f", {NAMES[metric]} {estimate.value:.3f}" if metric and isinstance(estimate, Estimate) else ""
     runs = f", {len(side.run_ids)} runs" if len(side.run_ids) > 1 else ""
-    return [_short(side.name, 40) + runs + figure, *["_"] * (len(side.run_ids) - 1)]
+    return [_short(side.name, 44) + runs + figure, *["_"] * (len(side.run_ids) - 1)]
 
 
 def _short(name: str, most: int = 36) -> str:

@@ -1,14 +1,15 @@
 """Published results on the same data set beside both sides of a comparison."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from pneumo_core.evaluation.claims import check_claim
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.evaluation.wording import percent_text, score_text
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 from pneumo_core.reference import FINDINGS, OFFICIAL_COUNTS, PUBLISHED, PublishedResult
-from pneumo_core.reporting.document import Block, Bullets, Data, Heading, Table
+from pneumo_core.reporting.document import Block, Bullets, Data, Heading, Paragraph, Table
 
 OFFICIAL_IMAGES: Final = sum(OFFICIAL_COUNTS[Split.TEST, label] for label in Label)
 """The official test images."""
@@ -20,9 +21,24 @@ _METRICS: Final = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metr
 def published_blocks(comparison: Comparison, is_phantom: tuple[bool, bool]) -> tuple[Block, ...]:
     """The table, and published findings on the report's question."""
     sides = (("A, ours", comparison.a, is_phantom[0]), ("B, ours", comparison.b, is_phantom[1]))
+    table = published_table(sides, comparison.split)
+    numbers, notes = footnotes(rows := table.data.rows if table.data else ())
+    shown = tuple(
+        (*map(str, row[:6]), str(row[9]), ", ".join(map(str, of_row)))
+        for row, of_row in zip(rows, numbers, strict=True)
+    )
+    sources = dict.fromkeys(f"{one.source}: {one.url}" for one in PUBLISHED)
     return (
         Heading("Published results"),
-        published_table(sides, comparison.split),
+        replace(
+            table,
+            caption=f"{table.caption.partition(';')[0]}, on the official test images unless a note says otherwise",
+            columns=(*table.columns[:6], "selected on", "note"),
+            rows=shown,
+            notes=tuple(f"{number}. {note}" for number, note in enumerate(notes, start=1)),
+        ),
+        Bullets(tuple(sources)),
+        Paragraph("Published findings on the question of the report:"),
         Bullets(tuple(f"{one.source}: {one.words} {one.url}" for one in FINDINGS)),
     )
 
@@ -79,7 +95,7 @@ def _theirs(result: PublishedResult) -> tuple[str, ...]:
     return (result.source, result.model, *shown, *of, result.selected_on, result.note, result.url)
 
 
-def footnotes(rows: Sequence[tuple[str, ...]]) -> tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]:
+def footnotes(rows: Sequence[tuple[Any, ...]]) -> tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]:
     """What is to be known of rows of the published table, each note once.
 
     Args:

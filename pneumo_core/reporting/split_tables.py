@@ -36,7 +36,10 @@ def slice_blocks(facts: Sequence[RunFacts]) -> tuple[Block, ...]:
             continue
         blocks.append(_slices(run.run_id, measured.slices))
         if measured.missing_slices:
-            blocks.append(Bullets(tuple(f"{group}: {or_reason(reason)}" for group, reason in measured.missing_slices)))
+            reasons: dict[str, list[str]] = {}
+            for group, reason in measured.missing_slices:
+                reasons.setdefault(or_reason(reason), []).append(group)
+            blocks.append(Bullets(tuple(f"{', '.join(groups)}: {reason}" for reason, groups in reasons.items())))
     return tuple(blocks)
 
 

@@ -16,7 +16,6 @@ from pneumo_core.reporting.document import (
     Cell,
     Document,
     Heading,
-    PageBreak,
     Paragraph,
     Table,
     estimate_cells,
@@ -67,10 +66,9 @@ def study_document(compared: Sequence[Compared]) -> Document:
     ]
     for place, one in enumerate(compared, start=1):
         a, b = one.comparison.a.name, one.comparison.b.name
-        blocks += [PageBreak(), Heading(f"Comparison {place}: {a} against {b}")]
+        blocks += [Heading(f"Comparison {place}: {a} against {b}")]
         blocks += nested(comparison_blocks(one.comparison, one.facts_a, one.facts_b), f"comparison-{place}")
     blocks += [
-        PageBreak(),
         Heading("The report itself"),
         inconsistencies(),
         *provenance(facts),

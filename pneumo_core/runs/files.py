@@ -66,6 +66,17 @@ def make_directory(path: Path) -> Path:
     return path
 
 
+def require_writable(folder: Path) -> None:
+    """Check that files can be written to a folder, there or not, before the work whose results are for it.
+
+    Raises:
+        StoreError: They cannot.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    with store_errors(folder), tempfile.TemporaryFile(dir=there):
+        pass
+
+
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Replace a file in one step: a reader sees the old content or the new, never a partial file.
 
@@ -84,9 +95,8 @@ def write_atomic(path: Path, data: bytes | str) -> None:
                 os.fsync(file.fileno())
             partial.chmod(0o644)  # mkstemp makes the file private, but artifacts may be shared between users.
             partial.replace(path)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
+        finally:
+            partial.unlink(missing_ok=True)  # Not there any more, unless an error or an interrupt came between.
 
 
 def write_json(path: Path, value: Any) -> None:

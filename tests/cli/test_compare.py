@@ -217,13 +217,12 @@ def test_report_of_a_run_is_its_model_card_and_checklist(invoke: Invoke, tmp_pat
     out = tmp_path / "out"
     found = printed(invoke("report", run.run_id, "--out", out, "--json"))
     assert found["out"] == str(out)
-    assert {"claim-checklist.csv", f"model-card-{run.run_id}.html", f"model-card-{run.run_id}.pdf"} <= set(
-        found["files"]
-    )
+    card, checklist = (f"pneumo-{kind}-baseline-sound-none-seed0" for kind in ("model-card", "claim-checklist"))
+    assert {f"{checklist}.csv", f"{card}.html", f"{card}.pdf"} <= set(found["files"])
     assert_sound(out, found["files"])
-    assert run.run_id in (out / f"model-card-{run.run_id}.html").read_text()
-    assert run.run_id in pdf_text((out / f"model-card-{run.run_id}.pdf").read_bytes())
-    (out / "claim-checklist.csv").write_text("of an older report")
+    assert run.run_id in (out / f"{card}.html").read_text()
+    assert run.run_id in pdf_text((out / f"{card}.pdf").read_bytes())
+    (out / f"{checklist}.csv").write_text("of an older report")
     assert printed(invoke("report", run.run_id, "--out", out, "--json")) == found
     assert_sound(out, found["files"])
 
@@ -232,13 +231,17 @@ def test_report_of_two_runs_is_their_comparison(invoke: Invoke, tmp_path: Path) 
     a, b = two_runs()
     hide_data(a, b)
     out = tmp_path / "out"
-    found = printed(invoke("report", a.run_id, b.run_id, "--out", out, "--json"))
+    app = "http://localhost:1234"
+    found = printed(invoke("report", a.run_id, b.run_id, "--out", out, "--app-url", app, "--json"))
     assert_sound(out, found["files"])
+    stem = "pneumo-compare-baseline-sound-none-vs-oversample-seed0-test"
+    assert f'href="{app}/compare?a={a.run_id}&amp;b={b.run_id}&amp;split=test"' in (out / f"{stem}.html").read_text()
     verdict = compare_runs([a.run_id], [b.run_id]).verdict.sentence
-    assert verdict in (out / "document.html").read_text()
-    assert "".join(verdict.split()) in "".join(pdf_text((out / "document.pdf").read_bytes()).split())
-    assert json.loads((out / "data.json").read_text())["verdict"]["sentence"] == verdict
-    assert {f"model-card-{run.run_id}.pdf" for run in (a, b)} <= set(found["files"])
+    assert verdict in (out / f"{stem}.html").read_text()
+    assert "".join(verdict.split()) in "".join(pdf_text((out / f"{stem}.pdf").read_bytes()).split())
+    assert json.loads((out / f"{stem}.json").read_text())["verdict"]["sentence"] == verdict
+    cards = {f"pneumo-model-card-baseline-sound-{arm}-seed0.pdf" for arm in ("none", "oversample")}
+    assert cards <= set(found["files"])
 
 
 def test_report_of_what_there_is_is_a_study(invoke: Invoke, tmp_path: Path) -> None:
@@ -252,10 +255,11 @@ def test_report_of_what_there_is_is_a_study(invoke: Invoke, tmp_path: Path) -> N
     hide_data(*pairs)
     found = printed(invoke("report", "--out", out, "--json"))
     assert_sound(out, found["files"])
-    study = json.loads((out / "data.json").read_text())["comparisons"]
+    stem = "pneumo-study-baseline-4-runs-test"
+    study = json.loads((out / f"{stem}.json").read_text())["comparisons"]
     verdicts = {compare_runs([a.run_id], [b.run_id]).verdict.sentence for a, b in (pairs[:2], pairs[2:])}
     assert {one["verdict"]["sentence"] for one in study} == verdicts
-    html = (out / "document.html").read_text()
+    html = (out / f"{stem}.html").read_text()
     assert all(verdict in html for verdict in verdicts)
 
 

@@ -111,7 +111,7 @@ def test_the_own_setting_is_open_first_and_starts_with_nothing() -> None:
     assert "Nothing is changed" in said(at)
     assert "phantoms" in at.markdown[0].value
     assert "train, n = 64 images" in "\n".join(item.value for item in at.markdown)
-    assert "--augment augmentation.json" in at.code[0].value
+    assert "--augment pneumo-augmentation-none.json" in at.code[0].value
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,9 @@ def test_the_download_is_a_file_that_training_accepts() -> None:
     def button(data):
         import streamlit
 
-        streamlit.download_button("Save", data, "augmentation.json", "application/json", on_click="ignore")
+        streamlit.download_button(
+            "Save", data, "pneumo-augmentation-custom.json", "application/json", on_click="ignore"
+        )
 
     expected = app_test(button, args=(write_augmentation(setting(at)),)).run()
     assert at.get("download_button")[0].proto.url == expected.get("download_button")[0].proto.url

@@ -196,7 +196,6 @@ COLUMNS = {
         "sensitivity",
         "specificity",
         "AUROC",
-        "comparable",
         "selected on",
         "note",
     ],

@@ -4,13 +4,15 @@ import io
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import matplotlib
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pneumo_core.reporting.drawing import DPI, drawable, png, svg
+from pneumo_core.reporting.drawing import DPI, drawable, font_folder, png_page, svg
+from pneumo_core.reporting.typesetting import typeset
 from tests.reporting.conftest import HOSTILE
 
 
@@ -18,6 +20,11 @@ def titled(text: str) -> Figure:
     figure = Figure(figsize=(3, 2))
     figure.subplots().set_title(text)
     return figure
+
+
+def png(draw: Callable[[], Figure]) -> bytes:
+    (made,) = typeset([png_page(draw)], font_folder())
+    return made
 
 
 def test_bytes_are_those_of_the_content_alone() -> None:
@@ -58,7 +65,7 @@ def test_documents_are_put_together_without_what_renders_them() -> None:
         "import importlib, sys\n"
         f"for room in {rooms!r}:\n"
         "    importlib.import_module(f'pneumo_core.reporting.{room}')\n"
-        "sys.exit(' '.join({'matplotlib', 'reportlab'} & set(sys.modules)) or 0)\n"
+        "sys.exit(' '.join({'matplotlib', 'typst'} & set(sys.modules)) or 0)\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from itertools import pairwise
 
+from matplotlib.figure import Figure
+
 from pneumo_core.evaluation.wording import estimate_text
 from pneumo_core.records import Estimate, Metric
 from pneumo_core.reporting.comparison_document import comparison_document
-from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, PageBreak, Paragraph, Table
+from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, Paragraph, Picture, Row, Table
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.study_document import Compared
 from tests.reporting.conftest import HOSTILE
@@ -52,7 +54,9 @@ def test_page_needs_nothing_else_and_runs_nothing(three_runs: Compared) -> None:
     page = page_of(three_runs)
     read = Read(page)
     assert not {"script", "link", "iframe", "object", "embed", "form", "base"} & {tag for tag, _ in read.tags}
-    addresses = [value for _, attributes in read.tags for name, value in attributes.items() if name in {"src", "href"}]
+    inside = [attributes["href"] for attributes in read.of("a")]
+    assert all(address and address.startswith("#") for address in inside)
+    addresses = [value for _, attributes in read.tags for name, value in attributes.items() if name == "src"]
     assert len(addresses) == len(read.of("img")) == 10
     assert all(address and address.startswith("data:image/svg+xml;base64,") for address in addresses)
     assert not re.search(r"url\(|@import", page)
@@ -69,7 +73,7 @@ def test_page_is_accessible(three_runs: Compared) -> None:
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert len(read.of("caption")) == len(read.of("table"))
+    assert all(attributes["aria-label"] for attributes in read.of("table"))
     assert all(attributes["scope"] in {"col", "row"} for attributes in read.of("th"))
     assert all(attributes["alt"] for attributes in read.of("img"))
 
@@ -103,24 +107,43 @@ def test_each_block_is_its_elements() -> None:
         Bullets(("1", "2")),
         Table("t", "C", ("a", "n"), (("x", "0.5"), ("y", "0.25")), notes=("N",)),
         KeyValues("k", "K", (("b", "c"),)),
-        PageBreak(),
+        Row((Picture("p", "PC", "PA", Figure), Picture("q", "QC", "QA", Figure))),
+        Heading("H2"),
+        Heading("Inside", 2),
+        Heading("H3"),
     )
-    body = to_html(Document("T", "S", blocks)).partition("<main>\n")[2]
+    body = to_html(Document("T", "S", blocks, (("Compare", "https://h/compare?a=1&b=2"),))).partition("<main>\n")[2]
+    body = re.sub(r"base64,[^\"]+", "…", body)
     assert body.splitlines() == [
         "<h1>T</h1>",
         '<p class="subtitle">S</p>',
-        "<h2>H</h2>",
+        '<p>In the app: <a href="https://h/compare?a=1&amp;b=2">Compare</a></p>',
+        '<nav aria-label="Contents"><ol>',
+        '<li><a href="#section-0">H</a></li>',
+        '<li><a href="#section-1">H2</a></li>',
+        '<li><a class="inside" href="#section-2">Inside</a></li>',
+        '<li><a href="#section-3">H3</a></li>',
+        "</ol></nav>",
+        '<h2 id="section-0">H</h2>',
         '<p class="lead">P</p>',
         "<ul><li>1</li><li>2</li></ul>",
-        '<div class="scroll" tabindex="0" role="region" aria-label="C"><table><caption>C</caption>',
+        '<div class="table"><p class="caption">Table 1. C</p>',
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table 1. C"><table aria-label="Table 1. C">',
         '<thead><tr><th scope="col">a</th><th scope="col" class="number">n</th></tr></thead>',
         '<tbody><tr><th scope="row">x</th><td class="number">0.5</td></tr>',
         '<tr><th scope="row">y</th><td class="number">0.25</td></tr>',
-        '</tbody></table></div><p class="notes">N</p>',
-        '<div class="scroll"><table><caption>K</caption>',
+        '</tbody></table></div><p class="notes">N</p></div>',
+        '<div class="table"><p class="caption">Table 2. K</p>',
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table 2. K"><table aria-label="Table 2. K">',
         '<tbody><tr><th scope="row">b</th><td>c</td></tr>',
-        "</tbody></table></div>",
-        '<div class="page-break"></div>',
+        "</tbody></table></div></div>",
+        (
+            '<div class="row"><figure><img alt="PA" src="data:image/svg+xml;…"><figcaption>Figure 1. PC</figcaption></figure>'
+            '<figure><img alt="QA" src="data:image/svg+xml;…"><figcaption>Figure 2. QC</figcaption></figure></div>'
+        ),
+        '<h2 id="section-1">H2</h2>',
+        '<h3 id="section-2">Inside</h3>',
+        '<h2 id="section-3">H3</h2>',
         "</main>",
         "</body>",
         "</html>",
@@ -131,7 +154,6 @@ def test_every_block_escapes() -> None:
     blocks = (
         Heading("<b>1"),
         Paragraph("<b>2", lead=True),
-        PageBreak(),
         KeyValues("k", '<b>3"', (("<b>4", "<b>5"),)),
         Table("t", '<b>6"', ("<b>7",), (("<b>8",),), notes=("<b>9",)),
         Table("empty", "none", ("a", "b"), ()),

@@ -19,16 +19,16 @@ from pneumo_core.reporting.tables import files
 @pytest.fixture(scope="module")
 def made(one_run: Compared) -> dict[str, bytes]:
     document = comparison_document(one_run.comparison, one_run.facts_a, one_run.facts_b)
-    return files(document, encode(one_run.comparison))
+    return files(document, "stem", encode(one_run.comparison))
 
 
 def test_there_is_a_file_for_each_part(made: dict[str, bytes], one_run: Compared) -> None:
     document = comparison_document(one_run.comparison, one_run.facts_a, one_run.facts_b)
-    expected = {"document.html", "document.pdf", "data.json"}
-    expected |= {f"tables/{table.name}.csv" for table in tables(document)}
-    expected |= {f"figures/{picture.name}.{kind}" for picture in pictures(document) for kind in ("svg", "png")}
+    expected = {"stem.html", "stem.pdf", "stem.json"}
+    expected |= {f"tables/stem-{table.name}.csv" for table in tables(document)}
+    expected |= {f"figures/stem-{picture.name}.{kind}" for picture in pictures(document) for kind in ("svg", "png")}
     assert made.keys() == expected
-    assert made["document.pdf"].startswith(b"%PDF")
+    assert made["stem.pdf"].startswith(b"%PDF")
     for name, data in made.items():
         if name.endswith(".svg"):
             ElementTree.fromstring(data)
@@ -37,7 +37,7 @@ def test_there_is_a_file_for_each_part(made: dict[str, bytes], one_run: Compared
 
 
 def test_table_of_figures_has_the_numbers_in_full(made: dict[str, bytes], one_run: Compared) -> None:
-    rows = list(csv.DictReader(io.StringIO(made["tables/figures.csv"].decode(), newline="")))
+    rows = list(csv.DictReader(io.StringIO(made["tables/stem-figures.csv"].decode(), newline="")))
     assert [row["figure"] for row in rows] == [metric.value for metric in Metric]
     for metric, row in zip(Metric, rows, strict=True):
         difference = one_run.comparison.differences[metric]
@@ -49,8 +49,8 @@ def test_table_of_figures_has_the_numbers_in_full(made: dict[str, bytes], one_ru
 
 
 def test_json_is_the_comparison(made: dict[str, bytes], one_run: Compared) -> None:
-    assert json.loads(made["data.json"]) == json.loads(json.dumps(encode(one_run.comparison)))
-    assert {"mcnemar", "delong"} <= json.loads(made["data.json"]).keys()
+    assert json.loads(made["stem.json"]) == json.loads(json.dumps(encode(one_run.comparison)))
+    assert {"mcnemar", "delong"} <= json.loads(made["stem.json"]).keys()
 
 
 def test_without_numbers_behind_it_a_table_is_its_texts() -> None:

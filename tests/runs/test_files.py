@@ -176,6 +176,22 @@ def test_a_write_that_is_cut_short_changes_nothing(tmp_path: Path) -> None:
         assert_one_line(line, "File too large")
 
 
+def test_an_interrupt_leaves_the_old_file_and_no_part_of_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    write_atomic(file, "old")
+
+    def interrupted(_handle: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(file, "new")
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
     lines = on_small_disk("256k", ON_DISK + REPLACE, tmp_path).splitlines()
     assert len(lines) == 3

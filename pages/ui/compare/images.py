@@ -1,5 +1,6 @@
 """Agreement of two runs, image by image: the table, and the images of each cell."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cached import evidence_in
+from pages.ui.compare.file_words import compared_words
 from pages.ui.compare.gallery import PAGE_SIZE, data_of, show_images
 from pages.ui.components import choice, disclaimer, shown_errors
 from pages.ui.memory import give_back_memory
@@ -17,6 +19,7 @@ from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.significance import McNemar, larger_p
 from pneumo_core.evaluation.wording import p_text, percent
 from pneumo_core.records import Label, NotApplicable, split_words
+from pneumo_core.reporting.file_names import file_name
 
 
 class Cell(StrEnum):
@@ -45,7 +48,7 @@ def agreement(comparison: Comparison, pair: Pair) -> None:
     st.markdown(f"**Agreement** · {where}")
     st.table(counts_frame(table), alt=f"Agreement of A and B, {where}")
     st.caption(_words(pair))
-    st.fragment(_explore)(pair, table, where)
+    st.fragment(_explore)(pair, table, where, compared_words((pair.a,), (pair.b,), comparison.split))
 
 
 def agreement_frame(a: Evidence, b: Evidence) -> pd.DataFrame:
@@ -84,7 +87,7 @@ def counts_frame(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, index=["A right", "A wrong"], columns=["B right", "B wrong"])
 
 
-def _explore(pair: Pair, table: pd.DataFrame, where: str) -> None:
+def _explore(pair: Pair, table: pd.DataFrame, where: str, words: Sequence[str]) -> None:
     """A cell's images as a table, a file and images; a fragment, so that a choice reruns nothing else of the page."""
     with shown_errors():
         disclaimer()
@@ -113,8 +116,8 @@ def _explore(pair: Pair, table: pd.DataFrame, where: str) -> None:
             column_config={"probability A": number, "probability B": number},
             alt=f"Images: {cell or 'all'}, {where}",
         )
-        name = f"{pair.a}-{pair.b}-{(cell or 'all').replace(' ', '-')}.csv"
-        download("These images (CSV)", chosen.to_csv(index=False), name, "text/csv")
+        name = file_name(*words, "images", cell or "all", kind="csv")
+        download("These images (CSV)", chosen.to_csv(index=False), name)
         index = data_of(pair)
         if index is None:
             return

@@ -18,6 +18,7 @@ from pneumo_core.data.patients import shared_by_prefix, shared_patients
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import Label, Split, Subtype
 from pneumo_core.reporting.drawing import COLORS
+from pneumo_core.reporting.file_names import file_name
 from pneumo_core.reporting.glossary import TERMS
 
 _POINTERS = {"duplicates": "'Images' shows them: turn on 'Only byte-identical copies'."}
@@ -108,8 +109,9 @@ def show_summary(index: DataIndex) -> None:
         "ignored": index.ignored,
     }
     with st.container(horizontal=True):
-        download("This summary (JSON)", json.dumps(facts, indent=2), f"{index.data_id}.json", "application/json")
-        download("Every record (CSV)", lambda: table.to_csv(index=False), f"{index.data_id}.csv", "text/csv")
+        words = ("dataset", index.root.name, index.data_id)
+        download("This summary (JSON)", json.dumps(facts, indent=2), file_name(*words, "summary", kind="json"))
+        download("Every record (CSV)", lambda: table.to_csv(index=False), file_name(*words, "records", kind="csv"))
 
 
 def _show_findings(index: DataIndex, findings: Sequence[Finding]) -> None:

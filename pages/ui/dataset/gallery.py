@@ -13,6 +13,7 @@ from pages.ui.table import download
 from pneumo_core.data.index import DataIndex, records
 from pneumo_core.errors import DataError
 from pneumo_core.records import ImageRecord, Subtype
+from pneumo_core.reporting.file_names import file_name
 
 _PAGE_SIZE = 24
 _MOST_RELATED = 12
@@ -38,7 +39,8 @@ def _show_grid(index: DataIndex, found: pd.DataFrame) -> None:
         shown = found.iloc[first : first + _PAGE_SIZE]
         patients = f"{found['patient_id'].nunique():,} patients"
         st.caption(f"{first + 1:,} to {first + len(shown):,} of {len(found):,} images, {patients}", width="content")
-        download("These records (CSV)", lambda: found.to_csv(index=False), f"{index.data_id}.csv", "text/csv")
+        name = file_name("dataset", index.root.name, index.data_id, "chosen", "records", kind="csv")
+        download("These records (CSV)", lambda: found.to_csv(index=False), name)
     _tiles(index, shown, "grid")
     st.caption("The address of this page holds the filters, the page and the image: copy it to share this view.")
 

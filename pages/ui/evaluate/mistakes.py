@@ -22,6 +22,7 @@ from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Split
 from pneumo_core.reporting.document import table_csv
 from pneumo_core.reporting.evaluation_tables import classification, place
+from pneumo_core.reporting.file_names import file_name, run_words
 
 _WORST = 8
 
@@ -92,14 +93,13 @@ def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
 
 def downloads(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
     """The evidence, the report and the classification table as files."""
-    run_id = view.run_id
+    words = ("evaluate", *run_words(view.config, view.run_id))
     stored = json.dumps(report_to_dict(report), indent=1)  # Of this schema; the file may be of an older one.
     table = classification(report.splits[split].table, "Classification table")
-    name = f"{run_id}-{split.value}-classification.csv"
     with st.container(horizontal=True):
-        download(
-            "Predictions of all splits (CSV)", predicted.to_csv(index=False), f"{run_id}-predictions.csv", "text/csv"
-        )
-        download("Report (JSON)", stored, f"{run_id}-report.json", "application/json")
-        download(f"Classification table, {place(report, split)} (CSV)", table_csv(table), name, "text/csv")
+        predictions = file_name(*words, "predictions", kind="csv")
+        download("Predictions of all splits (CSV)", predicted.to_csv(index=False), predictions)
+        download("Report (JSON)", stored, file_name(*words, "report", kind="json"))
+        label = f"Classification table, {place(report, split)} (CSV)"
+        download(label, table_csv(table), file_name(*words, split.value, "classification", kind="csv"))
     st.caption("Each prediction has its logit, probability and class. No image is in any of these files.")

@@ -6,12 +6,12 @@ from pages.ui.cached import of_runs
 from pages.ui.gan.runs import is_finished
 from pages.ui.pictures import plain
 from pages.ui.table import download, text_frame
-from pneumo_core.data.synthetic import MARK
 from pneumo_core.evaluation.generator.measures import FeatureMeasures
 from pneumo_core.evaluation.wording import percent_text, unbroken
 from pneumo_core.inference.gan_record import SCHEMA, GanMeasures, read_measures
 from pneumo_core.records import Estimate, NotApplicable
 from pneumo_core.reporting.document import table_csv
+from pneumo_core.reporting.file_names import file_name, run_words
 from pneumo_core.reporting.gan_tables import measures_table
 from pneumo_core.runs.store import RunDirectory, find_run, verified_file
 from pneumo_core.runs.submission import gan_run_config
@@ -65,9 +65,9 @@ def measures_panel(run: RunDirectory) -> None:
     with st.expander("Methods and downloads"):
         st.markdown(plain(report.methods))
         with st.container(horizontal=True):
-            name = f"{MARK}-{run.run_id}-measures"
-            download("Measures (CSV)", table_csv(table), f"{name}.csv", "text/csv")
-            download("Measures (JSON)", verified_file(run, run.measures), f"{name}.json", "application/json")
+            words = ("gan", *run_words(gan_run_config(run)), "measures")
+            download("Measures (CSV)", table_csv(table), file_name(*words, kind="csv"))
+            download("Measures (JSON)", verified_file(run, run.measures), file_name(*words, kind="json"))
 
 
 def finished_measures(run: RunDirectory) -> GanMeasures | None:

@@ -23,8 +23,9 @@ from pages.ui.pictures import plain
 from pages.ui.table import download
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex
-from pneumo_core.data.synthetic import MARK, SHEET_COLUMNS, synthetic_name, synthetic_png
+from pneumo_core.data.synthetic import SHEET_COLUMNS, synthetic_name, synthetic_png
 from pneumo_core.errors import ImageError
+from pneumo_core.reporting.file_names import run_words, synthetic_file
 from pneumo_core.runs.files import is_there, store_errors
 from pneumo_core.runs.status import run_state
 from pneumo_core.runs.store import RunDirectory, verified_file
@@ -103,7 +104,8 @@ def _sheet(run: RunDirectory, epoch: int, *, is_finished: bool) -> None:
             f"{caption}, {side} × {side} pixels each. Every epoch uses the same latent vectors, so each place shows how one "
             "image changed during training."
         )
-        download("This sheet (PNG)", data, f"{MARK}-{run.run_id}-{path.name}", "image/png")
+        words = run_words(gan_run_config(run))
+        download("This sheet (PNG)", data, synthetic_file("gan", *words, f"epoch{epoch}", kind="png"))
 
 
 # --- New samples ------------------------------------------------------------------------------------------------------
@@ -171,8 +173,7 @@ def _show_one(run: RunDirectory, seed: int, truncation: float | None, number: in
         caption = {**facts, "Pixels": f"{image.shape[1]} × {image.shape[0]}"}
         table = pd.DataFrame({"fact": list(caption), "value": [plain(str(value)) for value in caption.values()]})
         st.table(table, hide_header=True, hide_index=True, alt="Parameters of the sample")
-        name = synthetic_name(run.run_id, seed, number)
-        download("This sample (PNG)", synthetic_png(image, facts), name, "image/png")
+        download("This sample (PNG)", synthetic_png(image, facts), synthetic_name(run.run_id, seed, number))
         st.caption("The file's metadata mark it as synthetic and hold its parameters.")
 
 
@@ -182,8 +183,9 @@ def _zip(run: RunDirectory, seed: int, truncation: float | None, first: int) -> 
 
     with st.expander("Download many samples"), st.container(horizontal=True, vertical_alignment="bottom"):
         count = int(st.number_input(f"Samples from {first:,} on", 1, MAX_ZIP, _PAGE_SIZE, key="zip_count", width=220))
-        name = f"{MARK}-{run.run_id}-seed{seed}-{first}-{first + count - 1}.zip"
-        download("Download (ZIP)", lambda: sample_zip(run, count, seed, truncation, first), name, "application/zip")
+        words = (*run_words(gan_run_config(run)), "samples", f"{first}-to-{first + count - 1}", "of", f"seed{seed}")
+        name = synthetic_file("gan", *words, kind="zip")
+        download("Download (ZIP)", lambda: sample_zip(run, count, seed, truncation, first), name)
         st.caption("The file is made when you click: in a second for a page, in up to a minute for the most.")
 
 

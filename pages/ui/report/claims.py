@@ -51,7 +51,7 @@ def claims_panel() -> None:
         chart(figure, forest_table(marks), title="Accuracy, the report's and ours", where=where, caption=words)
     for claim in claims:
         _show(claim, found)
-    download_table(claims_table(found))
+    download_table(claims_table(found), "report")
 
 
 def contradictions_panel() -> None:
@@ -64,7 +64,7 @@ def contradictions_panel() -> None:
             st.markdown(
                 f"**It says.** {plain(item.says)}\n\n**Facts.** {plain(item.so)}\n\n**Consequence.** {plain(item.matters)}"
             )
-    download_table(inconsistencies())
+    download_table(inconsistencies(), "report")
 
 
 def _show(claim: ReportClaim, found: Findings) -> None:

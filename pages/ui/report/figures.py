@@ -15,6 +15,7 @@ from pneumo_core.evaluation.comparison import Side
 from pneumo_core.inference.compared import Group, groups
 from pneumo_core.records import NotApplicable, Split, split_words
 from pneumo_core.reference import REPORT_FIGURES, REPORT_RUNS, ReportRun
+from pneumo_core.reporting.file_names import side_words
 from pneumo_core.reporting.published_results import OFFICIAL_IMAGES
 from pneumo_core.reporting.reference_blocks import parameters_table, report_table
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
@@ -45,7 +46,7 @@ def show_beside_report(side: Side, run: ReportRun, directory: RunDirectory) -> N
     )
     table = report_table("Ours", side, run)
     show_table(table, split_words(Split.TEST, selected=side.selected_on_test))
-    download_table(table)
+    download_table(table, "report", *side_words([classifier_config(find_run(run_id)) for run_id in side.run_ids]))
     parameters = parameters_table("Ours", read_manifest(directory), run)
     st.table(text_frame(parameters), hide_index=True, alt=parameters.caption)
     with st.expander("Other numbers of the report on this training"):

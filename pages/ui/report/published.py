@@ -33,7 +33,7 @@ def published_panel() -> None:
     numbers, notes = footnotes([tuple(row) for row in data.itertuples(index=False)])
     st.table(compact(data, numbers), alt=table.caption)
     st.caption("  \n".join(f"{place}. {plain(note)}" for place, note in enumerate(notes, start=1)))
-    download_table(table)
+    download_table(table, "report")
     with st.expander("Published findings: do generated images help, and do the models generalize?"):
         st.markdown("\n".join(f"- [{plain(item.source)}]({item.url}): {plain(item.words)}" for item in FINDINGS))
 
