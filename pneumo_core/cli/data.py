@@ -1,15 +1,22 @@
 """The data set's commands: ``python -m pneumo_core data phantom|download|index``."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pneumo_core.cli.command import Json, group, index_of
+from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import print_result, progress_line
 from pneumo_core.data.source import kaggle_folder
 from pneumo_core.records import Label, Split, Subtype
+from pneumo_core.reporting.document import Table
+
+if TYPE_CHECKING:
+    from pneumo_core.data.audit import Finding
+    from pneumo_core.data.index import DataIndex
 
 data_app = group("Create, download and index data sets.")
 
@@ -71,6 +78,10 @@ def data_index(
             "patients": int(part["patient_id"].nunique()),
             "patients_pooled": int(part["pooled_id"].nunique()),
         }
+    findings = audit(index)
+    if not as_json:
+        _print_index(index, splits, findings)
+        return
     result = {
         "data_id": index.data_id,
         "root": str(index.root),
@@ -79,6 +90,22 @@ def data_index(
         "splits": splits,
         "unreadable": [asdict(file) for file in index.unreadable],
         "ignored": index.ignored,
-        "findings": [asdict(finding) for finding in audit(index)],
+        "findings": [asdict(finding) for finding in findings],
     }
     print_result(result, as_json=as_json)
+
+
+def _print_index(index: "DataIndex", splits: Mapping[str, Mapping[str, int]], findings: Sequence["Finding"]) -> None:
+    """Counts as a table, then what to know about the data, the most severe first, and files that cannot be read."""
+    kind = "synthetic phantoms" if index.is_phantom else "X-rays"
+    columns = ("split", *next(iter(splits.values())))
+    rows = tuple((split, *(f"{count:,}" for count in counts.values())) for split, counts in splits.items())
+    caption = f"{len(index.table):,} {kind} in {index.root}, data id {index.data_id}"
+    found = tuple((finding.severity.value, f"{finding.message} {finding.consequence}".strip()) for finding in findings)
+    tables = [Table("images", caption, tuple(name.replace("_", ", ") for name in columns), rows)]
+    if found:
+        tables.append(Table("findings", "What to know about these images", ("severity", "finding"), found))
+    if index.unreadable:
+        unreadable = tuple((file.image_id, file.message) for file in index.unreadable)
+        tables.append(Table("unreadable", "Files that cannot be read", ("file", "reason"), unreadable))
+    print_tables(*tables)

@@ -2,23 +2,39 @@
 
 import time
 from collections.abc import Sequence
-from typing import Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pneumo_core.cli.command import Data, Json, Wait, Where, balance_of, follow, group, index_of
+from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import detachable, left, note, print_result, progress_line, say
 from pneumo_core.config.augment_file import named_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, Balance, FineTuneConfig, Preset
+from pneumo_core.config.naming import arm_name, model_name
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.gan_arm import collapse_of, follow_gan
 from pneumo_core.errors import RunError
+from pneumo_core.evaluation.wording import percent
 from pneumo_core.jobs import runs as jobs
-from pneumo_core.records import Architecture
+from pneumo_core.records import Architecture, RunState
+from pneumo_core.reporting.document import Table
 from pneumo_core.runs.recommended import recommended
 from pneumo_core.runs.store import find_run
 
+if TYPE_CHECKING:
+    from pneumo_core.study import Study
+
 train_app = group("")
+
+
+class Network(StrEnum):
+    """The architectures of classifiers, which these commands train; `gan train` trains the other."""
+
+    BASELINE = Architecture.BASELINE.value
+    VGG16 = Architecture.VGG16.value
+
 
 ARMS = ", ".join("gan, gan:RUN" if arm is Balance.GAN else arm.value for arm in Balance)
 Augment = Annotated[
@@ -39,7 +55,7 @@ Epochs = Annotated[int | None, typer.Option(help="Maximum number of epochs; defa
 
 @train_app.command()
 def train(
-    architecture: Annotated[Architecture, typer.Option(help="Model to train.")] = Architecture.BASELINE,
+    architecture: Annotated[Network, typer.Option(help="Model to train.")] = Network.BASELINE,
     preset: Annotated[Preset, typer.Option(help="Training procedure; docs/commands.md describes each.")] = Preset.SOUND,
     data: Data = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
@@ -59,7 +75,7 @@ def train(
     """
     arm, gan_run = balance_of(balance)
     config = preset_config(
-        architecture,
+        Architecture(architecture),
         preset,
         seed=seed,
         epochs=epochs,
@@ -84,7 +100,7 @@ def _usual_gan(arms: Sequence[str]) -> list[str]:
 
 @train_app.command()
 def study(
-    architectures: Annotated[list[Architecture], typer.Option("--architecture", help="Model; may be repeated.")],
+    architectures: Annotated[list[Network], typer.Option("--architecture", help="Model; may be repeated.")],
     arms: Annotated[list[str] | None, typer.Option("--balance", help=f"{ARMS}; may be repeated.")] = None,
     preset: Annotated[Preset, typer.Option(help="Training procedure of all runs.")] = Preset.SOUND,
     data: Data = None,
@@ -109,7 +125,7 @@ def study(
     from pneumo_core import study as studies  # noqa: PLC0415
 
     configs = studies.grid(
-        architectures,
+        [Architecture(one) for one in architectures],
         [balance_of(arm) for arm in arms or ["none"]],
         preset,
         first_seed=first_seed,
@@ -132,6 +148,28 @@ def study(
             message = f"{state.states.get('succeeded', 0)} of {len(configs)} runs finished{left(state.remaining)}"
             show(state.fraction, 1, message)
             time.sleep(2)
-    print_result(studies.to_dict(state), as_json=as_json)
+    if as_json:
+        print_result(studies.to_dict(state), as_json=True)
+    else:
+        _print_study(state)
     if wait and not state.is_finished:
         raise RunError(f"every run of the study must succeed. Received: {state.states}; the same command resumes them")
+
+
+def _print_study(state: "Study") -> None:
+    """The grid as a table, and how much of it is left."""
+    columns = ("run", "state", "network", "arm", "seed", "done")
+    rows = tuple(
+        (
+            member.run_id,
+            "not started" if member.view is None else member.state,
+            model_name(member.config.architecture),
+            arm_name(member.config),
+            str(member.config.seed),
+            percent(member.fraction, 0),
+        )
+        for member in state.members
+    )
+    finished = state.states.get(RunState.SUCCEEDED.value, 0)
+    caption = f"{finished} of {len(rows)} runs finished{left(state.remaining)}"
+    print_tables(Table("study", caption, columns, rows))

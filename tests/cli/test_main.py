@@ -126,6 +126,18 @@ def test_data_index_counts_what_is_there(invoke: Invoke, tiny_data: Path) -> Non
     assert shown["images"] == len(list(tiny_data.rglob("*.jpeg")))
     assert (shown["is_phantom"], shown["unreadable"], shown["root"]) == (True, [], str(tiny_data))
     assert invoke("data", "index", tiny_data, "--json").document == shown
+    caption, heading, *rows = invoke("data", "index", tiny_data).output.splitlines()
+    assert caption == f"{shown['images']:,} synthetic phantoms in {shown['root']}, data id {shown['data_id']}"
+    assert heading.split() == [
+        *("split", "NORMAL", "PNEUMONIA", "bacteria", "virus", "unknown", "patients", "patients,", "pooled"),
+    ]
+    for row, (split, counts) in zip(rows, shown["splits"].items(), strict=False):
+        assert row.split() == [split, *map(str, counts.values())]
+    for finding in shown["findings"]:
+        assert any(
+            row.split(maxsplit=1) == [finding["severity"], f"{finding['message']} {finding['consequence']}".strip()]
+            for row in rows
+        )
 
 
 def test_data_phantom_draws_a_data_set(invoke: Invoke, tmp_path: Path) -> None:
@@ -193,6 +205,10 @@ def test_training_takes_the_data_that_the_app_is_connected_to(with_finished_run:
     assert named.errors.endswith(" images (named by --data)\n")
     status = invoke("study", "--architecture", "baseline", "--preset", "quick", "--status")
     assert status.errors.endswith(" images (connected in the app)\n")
+    caption, heading, row = status.output.splitlines()
+    assert caption.startswith("0 of 1 runs finished, ")
+    assert heading.split() == ["run", "state", "network", "arm", "seed", "done"]
+    assert row.split()[1:] == ["not", "started", "Baseline", "CNN", "original", "0", "0", "%"]
     # Without its folder, nothing is trained on other images.
     write_json(datasets_root() / "connected.json", {"data_id": "0123456789ab"})
     for command in (["train"], ["gan", "train"], ["study", "--architecture", "baseline"]):
