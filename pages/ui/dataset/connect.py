@@ -13,8 +13,10 @@ from pages.ui.state import may_train
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import connect, phantom_data
 from pneumo_core.errors import DataError, PneumoError
+from pneumo_core.settings import settings
 
 _NOTE = "just_connected"
+_UNLESS = "; but here PNEUMO_DATA is set, and commands take the data set that it names"
 
 
 def connected_note() -> str | None:
@@ -36,7 +38,7 @@ def connect_panel(current: DataIndex | None) -> None:
     st.header("Kaggle's data set", anchor=False)
     st.caption(
         "The report's data: 5,856 chest X-rays of children (Kermany et al. 2018, CC BY 4.0). What is connected here is used on "
-        "all pages, by all users of this server."
+        f"all pages, by all users of this server, and by commands without --data{_UNLESS if settings().data else ''}."
     )
     download_panel(current)
     cards = st.grid(2, min_column_width=260, border=True)

@@ -28,6 +28,19 @@ def test_folder_is_indexed_connected_and_shown_at_once(odd: Path, tiny_data: Pat
     assert "Connected" not in texts(at), "said once is enough"
 
 
+@pytest.mark.parametrize("is_named", [False, True])
+def test_it_says_which_data_commands_take(
+    index: DataIndex, tiny_data: Path, monkeypatch: pytest.MonkeyPatch, is_named: bool
+) -> None:
+    if is_named:
+        monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
+    connect(index)
+    at = page()
+    look_at(at, "Connect data")
+    assert "by commands without --data" in texts(at)
+    assert ("PNEUMO_DATA is set, and commands take the data set that it names" in texts(at)) == is_named
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
