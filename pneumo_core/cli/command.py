@@ -134,7 +134,7 @@ def print_run(view: jobs.RunView, facts: dict[str, Any], *, as_json: bool) -> No
         print_result(facts | ({"report": figures(view)} if is_finished else {}), as_json=True)
         return
     table = figures_table(view) if is_finished else None
-    print_result(facts, as_json=False)
+    print_result({name: fact for name, fact in facts.items() if fact is not None}, as_json=False)
     if table:
         say()
         print_tables(table)

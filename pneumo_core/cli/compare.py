@@ -1,5 +1,6 @@
 """The commands that compare runs and write reports: ``python -m pneumo_core compare|report``."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -119,4 +120,12 @@ def report(
         for number, (name, content) in enumerate(made.items(), start=1):
             write_atomic(out / name, content)
             progress(number, len(made), f"writing to {out}")
-    print_result({"out": str(out), "files": list(made)}, as_json=as_json)
+    if as_json:
+        print_result({"out": str(out), "files": list(made)}, as_json=True)
+        return
+    folders = Counter(name.split("/")[0] for name in made if "/" in name)
+    say(f"{len(made)} files in {out}:")
+    for name in (name for name in made if "/" not in name):
+        say(f"  {name}")
+    for folder, count in folders.items():
+        say(f"  {folder}/: {count} files")

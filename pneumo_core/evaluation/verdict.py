@@ -177,15 +177,16 @@ def _notes(comparison: Comparison, *, claimed: bool) -> list[str]:
         notes.append(
             f"{name} selected its epochs on the test images, so only its figures are optimistic: not a fair comparison."
         )
-    fewest = min(len(a.run_ids), len(b.run_ids))
-    if fewest == 1:
+    sizes = len(a.run_ids), len(b.run_ids)
+    who = "Each side" if sizes[0] == sizes[1] else "One side"
+    if min(sizes) == 1:
         notes.append(
-            "One side has a single training run: another seed may differ by as much. The conclusion is about these models, not "
+            f"{who} has a single training run: another seed may differ by as much. The conclusion is about these models, not "
             "about their training data."
         )
-    elif fewest == 2:
+    elif min(sizes) == 2:
         notes.append(
-            "One side has only two seeds, which say little about their spread; the interval over seeds is therefore wide."
+            f"{who} has only two seeds, which say little about their spread; the interval over seeds is therefore wide."
         )
     return notes
 

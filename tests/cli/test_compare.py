@@ -223,6 +223,8 @@ def test_report_of_a_run_is_its_model_card_and_checklist(invoke: Invoke, tmp_pat
     assert run.run_id in (out / f"{card}.html").read_text()
     assert run.run_id in pdf_text((out / f"{card}.pdf").read_bytes())
     (out / f"{checklist}.csv").write_text("of an older report")
+    plain = invoke("report", run.run_id, "--out", out).output.splitlines()
+    assert plain == [f"{len(found['files'])} files in {out}:", *(f"  {name}" for name in found["files"])]
     assert printed(invoke("report", run.run_id, "--out", out, "--json")) == found
     assert_sound(out, found["files"])
 
@@ -242,6 +244,10 @@ def test_report_of_two_runs_is_their_comparison(invoke: Invoke, tmp_path: Path) 
     assert json.loads((out / f"{stem}.json").read_text())["verdict"]["sentence"] == verdict
     cards = {f"pneumo-model-card-baseline-sound-{arm}-seed0.pdf" for arm in ("none", "oversample")}
     assert cards <= set(found["files"])
+    plain = invoke("report", a.run_id, b.run_id, "--out", out).output.splitlines()
+    in_folders = {folder: sum(name.startswith(folder) for name in found["files"]) for folder in ("tables/", "figures/")}
+    assert plain[-2:] == [f"  {folder}: {count} files" for folder, count in in_folders.items()]
+    assert plain[1:-2] == [f"  {name}" for name in found["files"] if "/" not in name]
 
 
 def test_report_of_what_there_is_is_a_study(invoke: Invoke, tmp_path: Path) -> None:

@@ -92,9 +92,18 @@ def test_several_runs_against_one_claim_nothing() -> None:
     assert not any("not every test" in note for note in found.verdict.notes)
 
 
-def test_a_note_says_that_two_seeds_say_little() -> None:
-    found = compared([run("a", seed=seed) for seed in range(2)], [run("b", seed=seed) for seed in range(2)])
-    assert any("only two seeds" in note for note in found.verdict.notes)
+@pytest.mark.parametrize(
+    ("count_a", "count_b", "words"),
+    [
+        (1, 1, "Each side has a single training run"),
+        (1, 3, "One side has a single training run"),
+        (2, 2, "Each side has only two seeds"),
+        (3, 2, "One side has only two seeds"),
+    ],
+)
+def test_a_note_says_that_few_seeds_say_little(count_a: int, count_b: int, words: str) -> None:
+    a, b = ([run(name, seed=seed) for seed in range(count)] for name, count in (("a", count_a), ("b", count_b)))
+    assert any(note.startswith(words) for note in compared(a, b).verdict.notes)
 
 
 def test_runs_that_agree_on_every_image_do_not_differ() -> None:
