@@ -24,7 +24,8 @@ from pages.ui.state import needed_index, require_frame
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import percent
-from pneumo_core.inference.classify import Answer, Classifier, Prediction, classify
+from pneumo_core.inference.classify import Classifier, Prediction, classify
+from pneumo_core.inference.gate import Answer
 from pneumo_core.inference.heatmap import heatmap
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.records import Label, Split
@@ -40,7 +41,7 @@ _LONGEST_SIDE = 1024  # Pixels.
 def show(prediction: Prediction, data: bytes, name: str, model: Classifier, truth: Label | None) -> None:
     """The prediction beside its image."""
     if prediction.answer is Answer.REFUSED:
-        show_error(f"Refused: {prediction.reason}")
+        show_error(f"Refused: {prediction.reason}. What to do: {prediction.advice}")
         return
     if prediction.probability is None or prediction.label is None or prediction.cam is None:
         return
@@ -49,7 +50,7 @@ def show(prediction: Prediction, data: bytes, name: str, model: Classifier, trut
     picture, words = st.columns([3, 2], gap="large")
     with words:
         if prediction.answer is Answer.WARNED:
-            st.warning(plain(f"Be careful: {prediction.reason}."))
+            st.warning(plain(f"Be careful: {prediction.reason}. What to do: {prediction.advice}."))
         threshold, scale = show_probability(prediction, prediction.probability, model)
         st.markdown(
             f"At the run's operating point (threshold {threshold:.3f}{scale}) the prediction is **{prediction.label.name}**."

@@ -83,8 +83,8 @@ def predict(
 ) -> None:
     """Classify X-rays. Not a medical device.
 
-    For research and education only. Each image is answered with NORMAL or PNEUMONIA, with a warning where it is unlike the
-    images that the model knows, or refused with the reason.
+    For research and education only. A gate looks at each image first: an upright, whole, frontal chest X-ray is answered with
+    NORMAL or PNEUMONIA, with a warning in doubt; anything else is refused with the reason and what to do.
     """
     from pneumo_core.inference.files import predict_files  # noqa: PLC0415
 
@@ -109,10 +109,20 @@ def _answers(model: str, results: list[dict[str, Any]]) -> Table:
             result["path"],
             result["label"] or result["status"],
             "" if raw is None else probability_text(raw),
-            result["reason"] or "",
+            "; ".join(filter(None, (result["reason"], result["advice"]))),
         )
 
-    columns = ("path", "status", "label", "probability", "calibrated_probability", "threshold", "reason")
+    columns = (
+        "path",
+        "status",
+        "label",
+        "probability",
+        "calibrated_probability",
+        "threshold",
+        "reason",
+        "code",
+        "advice",
+    )
     threshold = probability_text(results[0]["threshold"])
     return numbered(
         "predictions",

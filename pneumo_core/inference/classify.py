@@ -1,10 +1,11 @@
-"""Classification of one image: ok, warned or refused, with the reason.
+"""Classification of one image: ok, warned or refused, with a code, the reason, and what to do.
+
+The gate judges first; a classifier sees only what it lets through.
 
 Images are processed in memory only; nothing of them is written, logged or cached.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
@@ -15,8 +16,8 @@ from pneumo_core.errors import ImageError, RunError
 from pneumo_core.evaluation.calibration import Calibration, apply
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint
-from pneumo_core.inference.distribution import FeatureDistribution, distance, load_distribution
 from pneumo_core.inference.evidence import read_calibration, read_report
+from pneumo_core.inference.gate import Answer, Gate, judge, shipped_gate
 from pneumo_core.inference.heatmap import HeatScale, read_scale
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.records import Label, NotApplicable
@@ -28,22 +29,13 @@ MAX_COLOR: Final = 16.0
 """Maximum mean difference between an image's highest and lowest channel, in gray levels: radiographs have none, and JPEG adds
 a few."""
 
-MIN_CONTRAST: Final = 8.0
+MIN_CONTRAST: Final = 1.0
 """Minimum standard deviation of gray levels; below it, an image shows nothing."""
 
-REFUSE_FACTOR: Final = 3.0
-"""Multiple of the distribution's limit beyond which an image is refused. Held-out X-rays stay below 1, flipped, cropped or
-inverted ones between 1 and 3; noise, text and drawings lie above."""
+LOW_CONTRAST: Final = 8.0
+"""Standard deviation of gray levels below which an answer comes with a warning: no X-ray of the data set has so little."""
 
 _REFUSED: Final = NotApplicable("the image was refused")
-
-
-class Answer(StrEnum):
-    """Outcome for an image."""
-
-    OK = "ok"
-    WARNED = "warned"
-    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +45,8 @@ class Prediction:
     Attributes:
         answer: Whether there is a prediction, and whether it comes with a warning.
         reason: Reason of a refusal or warning, else "".
+        code: Code of the reason: a `Finding`, a reason of `ImageError`, "color", "blank" or "low_contrast"; else "".
+        advice: What to do about it, in the imperative, else "".
         logit: The model's raw output, or None if refused.
         probability: Of PNEUMONIA, in [0, 1], or None if refused: the sigmoid of the logit.
         calibrated: The calibrated probability of PNEUMONIA, in [0, 1], or the reason why there is none.
@@ -62,6 +56,8 @@ class Prediction:
 
     answer: Answer
     reason: str = ""
+    code: str = ""
+    advice: str = ""
     logit: float | None = None
     probability: float | None = None
     calibrated: float | NotApplicable = _REFUSED
@@ -71,12 +67,12 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A finished run, loaded for predictions; `distribution` is of its validation images' features."""
+    """A finished run, loaded for predictions, and the gate that judges an image before it."""
 
     run_id: str
     session: Session
     report: EvaluationReport
-    distribution: FeatureDistribution
+    gate: Gate
     calibration: Calibration | NotApplicable
     heat_scale: HeatScale | NotApplicable
 
@@ -87,7 +83,7 @@ class Classifier:
 
 
 def load_classifier(run: RunDirectory) -> Classifier:
-    """Load a finished run; every file is checked against the manifest first.
+    """Load a finished run with the gate; every file is checked against its manifest first.
 
     Raises:
         RunError: The run is not a classifier's, not finished, or ships without its model.
@@ -100,8 +96,7 @@ def load_classifier(run: RunDirectory) -> Classifier:
             "ships with the project; choose another, or train it again"
         )
     session = load_session(verified_file(run, run.model))
-    distribution = load_distribution(verified_file(run, run.distribution))
-    return Classifier(run.run_id, session, read_report(run), distribution, read_calibration(run), read_scale(run))
+    return Classifier(run.run_id, session, read_report(run), shipped_gate(), read_calibration(run), read_scale(run))
 
 
 def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
@@ -109,31 +104,39 @@ def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
     try:
         image = decode(data, name, size=classifier.session.image_size)
     except ImageError as error:
-        return Prediction(Answer.REFUSED, str(error))
+        return Prediction(Answer.REFUSED, str(error), error.reason, "choose a PNG or JPEG file of an X-ray")
     if image.tint > MAX_COLOR:
         return Prediction(
             Answer.REFUSED,
             f"a radiograph must be gray. Received: {name!r}, whose color channels differ by {image.tint:.0f} levels on average",
+            "color",
+            "choose a frontal chest X-ray",
         )
     contrast = float(image.gray.std())
     if contrast < MIN_CONTRAST:
         return Prediction(
             Answer.REFUSED,
             f"an X-ray must have contrast. Received: {name!r}, whose gray levels vary by only {contrast:.1f}",
+            "blank",
+            "export it with its full range of gray levels",
         )
+    verdict = judge(classifier.gate, image.gray)
+    code = verdict.finding.value if verdict.finding else ""
+    if verdict.answer is Answer.REFUSED:
+        reason = f"an upright, whole, frontal chest X-ray is needed. Received: {name!r}; {verdict.reason}"
+        return Prediction(Answer.REFUSED, reason, code, verdict.advice)
+    reason, advice = verdict.reason, verdict.advice
+    if not reason and contrast < LOW_CONTRAST:
+        reason = f"the contrast is low: gray levels vary by only {contrast:.1f}"
+        code, advice = "low_contrast", "export it with its full range of gray levels"
     output = run_session(classifier.session, image.gray[None])
-    far = float(distance(classifier.distribution, output.features)[0]) / classifier.distribution.limit
-    unlike = (
-        f"the image is unlike the model's validation images ({far:.1f} times the distance that 99.5 % of "
-        f"{classifier.distribution.n} stay under)"
-    )
-    if far > REFUSE_FACTOR:
-        return Prediction(Answer.REFUSED, f"a frontal chest X-ray is needed. Received: {name!r}, but {unlike}")
     likelihood = float(probability(output.logit)[0])
     label = Label.PNEUMONIA if likelihood >= classifier.operating_point.threshold else Label.NORMAL
     return Prediction(
-        answer=Answer.WARNED if far > 1 else Answer.OK,
-        reason=f"{unlike}, so the probability may be meaningless" if far > 1 else "",
+        answer=Answer.WARNED if reason else Answer.OK,
+        reason=f"{reason}, so the probability may be meaningless" if reason else "",
+        code=code,
+        advice=advice,
         logit=float(output.logit[0]),
         probability=likelihood,
         calibrated=_calibrated(classifier.calibration, output.logit[0]),

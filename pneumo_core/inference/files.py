@@ -11,7 +11,8 @@ from PIL import Image
 from pneumo_core.data.images import IMAGE_SUFFIXES, decode_gray
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.calibration import described
-from pneumo_core.inference.classify import Answer, Prediction, classify, load_classifier
+from pneumo_core.inference.classify import Prediction, classify, load_classifier
+from pneumo_core.inference.gate import Answer
 from pneumo_core.inference.heatmap import HeatScale, heatmap
 from pneumo_core.inference.heatmap import described as scale_described
 from pneumo_core.inference.overlay import overlay
@@ -36,8 +37,8 @@ def predict_files(
         progress: Called with images done and their total.
 
     Returns:
-        Plain data: `path`, `status`, `reason`, `probability`, `calibrated_probability` (None where there is
-        none), `calibration` (description, or why there is none), `label`, `threshold` (of `probability`), and
+        Plain data: `path`, `status`, `reason` with its `code` and `advice`, `probability`, `calibrated_probability` (None where
+        there is none), `calibration` (description, or why there is none), `label`, `threshold` (of `probability`), and
         `heatmap` (file, or None if refused) and `heatmap_scale` (what full color means) if requested.
 
     Raises:
@@ -57,7 +58,10 @@ def predict_files(
             data = path.read_bytes()
         except OSError as error:
             reason = f"a file must be readable. Received: {path.name!r}: {error.strerror or error}"
-            data, prediction = b"", Prediction(Answer.REFUSED, reason)
+            data, prediction = (
+                b"",
+                Prediction(Answer.REFUSED, reason, "unreadable", "check the file and its permissions"),
+            )
         else:
             prediction = classify(classifier, data, path.name)
         calibrated = prediction.calibrated
@@ -65,6 +69,8 @@ def predict_files(
             "path": str(path),
             "status": prediction.answer.value,
             "reason": prediction.reason,
+            "code": prediction.code,
+            "advice": prediction.advice,
             "probability": prediction.probability,
             "calibrated_probability": None if isinstance(calibrated, NotApplicable) else calibrated,
             "calibration": calibrated.reason if isinstance(calibrated, NotApplicable) else how,

@@ -1,0 +1,1 @@
+"""The gate's training: which images it learns from, how they are disturbed, and the fit."""
