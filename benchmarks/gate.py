@@ -31,7 +31,7 @@ from pneumo_core.records import Estimate
 from pneumo_core.runs.files import write_json
 from pneumo_core.training.gate import views
 from pneumo_core.training.gate.images import VALIDATION, Gathered, gather, load, save
-from pneumo_core.training.gate.sources import Kind
+from pneumo_core.training.gate.sources import SOURCES, Kind
 
 _FRONTAL = Kind.FRONTAL.value
 
@@ -198,17 +198,32 @@ def measure(images: Gathered, arguments: argparse.Namespace) -> None:
         gates.judge(gate, image)
     print(f"{1000 * (time.perf_counter() - started) / 200:.1f} ms an image")
     if arguments.docs.exists():
-        write_table(rates, arguments.docs)
+        write_tables({"rates": table(rates), "sources": source_table(manifest)}, arguments.docs)
 
 
-_START, _END = "<!-- rates: python -m benchmarks.gate measure -->\n", "<!-- end of rates -->\n"
+def write_tables(tables: dict[str, str], document: Path) -> None:
+    """Replace the document's tables, each between two comments with its name."""
+    text = document.read_text(encoding="utf-8")
+    for name, content in tables.items():
+        start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+        head, _, rest = text.partition(start)
+        text = head + start + content + end + rest.partition(end)[2]
+    document.write_text(text, encoding="utf-8")
 
 
-def write_table(rates: list[dict[str, Any]], document: Path) -> None:
-    """Replace the table of the document."""
-    head, _, rest = document.read_text(encoding="utf-8").partition(_START)
-    _, _, tail = rest.partition(_END)
-    document.write_text(head + _START + table(rates) + _END + tail, encoding="utf-8")
+def source_table(manifest: dict[str, Any]) -> str:
+    """Sources as Markdown, with the images that were used of each."""
+    used = manifest["trained_on"] | manifest["measured_on"]
+    lines = [
+        "| images | source | serves | n | folder | commit or version | licence |\n",
+        "|---|---|---|--:|---|---|---|\n",
+    ]
+    for one in SOURCES:
+        count = used[f"{one.kind}: {one.name}"]
+        serves = "measuring" if one.held_out else "training"
+        cells = (one.kind, one.name, serves, f"{count:,}", f"`{one.place}`", f"`{one.commit}`", one.licence)
+        lines.append(f"| {' | '.join(cells)} |\n")
+    return "".join(lines)
 
 
 def table(rates: list[dict[str, Any]]) -> str:

@@ -48,7 +48,7 @@ TUNED = replace(
 )
 KEPT = {
     *("config.json", "events.jsonl", "weights.weights.h5", "trained.json", "model.onnx"),
-    *("distribution.npz", "predictions.parquet", "report.json", "calibration.json", "heatmap.json"),
+    *("predictions.parquet", "report.json", "calibration.json", "heatmap.json"),
 }
 
 

@@ -100,6 +100,11 @@ def predict(
         print_tables(table)
 
 
+def _answered(status: str, label: str | None) -> str:
+    """The answer in a word or two; that there is a warning stands before it and before the number."""
+    return status if label is None else f"{'warned: ' if status == 'warned' else ''}{label}"
+
+
 def _answers(model: str, results: list[dict[str, Any]]) -> Table:
     """A row for each image; its data are those of the JSON document."""
 
@@ -107,21 +112,14 @@ def _answers(model: str, results: list[dict[str, Any]]) -> Table:
         raw = result["probability"]
         return (
             result["path"],
-            result["label"] or result["status"],
+            _answered(result["status"], result["label"]),
             "" if raw is None else probability_text(raw),
             "; ".join(filter(None, (result["reason"], result["advice"]))),
         )
 
     columns = (
-        "path",
-        "status",
-        "label",
-        "probability",
-        "calibrated_probability",
-        "threshold",
-        "reason",
-        "code",
-        "advice",
+        *("path", "status", "code", "reason", "advice"),
+        *("label", "probability", "calibrated_probability", "threshold"),
     )
     threshold = probability_text(results[0]["threshold"])
     return numbered(

@@ -68,8 +68,8 @@ def predict_files(
         result = {
             "path": str(path),
             "status": prediction.answer.value,
-            "reason": prediction.reason,
             "code": prediction.code,
+            "reason": prediction.reason,
             "advice": prediction.advice,
             "probability": prediction.probability,
             "calibrated_probability": None if isinstance(calibrated, NotApplicable) else calibrated,

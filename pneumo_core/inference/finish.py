@@ -15,7 +15,6 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation import calibration, report
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.inference import gan_measures, heatmap
-from pneumo_core.inference.distribution import fit_distribution, save_distribution
 from pneumo_core.inference.evidence import evaluated
 from pneumo_core.inference.generator import Generator
 from pneumo_core.inference.session import Outputs
@@ -61,15 +60,10 @@ def _heat_scale(material: Material) -> bytes:
     return json_bytes(heatmap.scale_to_dict(scale))
 
 
-def _distribution(material: Material) -> bytes:
-    return save_distribution(fit_distribution(material.own().features))
-
-
 FACTS: Final = (
     Fact("report.json", report.SCHEMA, _report),
     Fact("calibration.json", calibration.SCHEMA, _calibration),
     Fact("heatmap.json", heatmap.SCHEMA, _heat_scale, needs_model=True),
-    Fact("distribution.npz", None, _distribution, needs_model=True),
 )
 """Every fact of a finished classifier."""
 

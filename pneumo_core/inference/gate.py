@@ -19,8 +19,8 @@ from PIL import Image
 from pneumo_core.config.gate import HEADS, INPUT_SIZE
 from pneumo_core.errors import CorruptError
 from pneumo_core.inference.session import load_runtime
-from pneumo_core.runs import store
 from pneumo_core.runs.files import is_there, read_json, store_errors
+from pneumo_core.runs.store import published_root
 
 
 class Answer(StrEnum):
@@ -125,7 +125,7 @@ class Verdict:
 
 def gate_folder() -> Path:
     """Folder of the gate; it ships with the project, beside the published runs."""
-    return store.published_root() / "gate"
+    return published_root() / "gate"
 
 
 @cache

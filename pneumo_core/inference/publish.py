@@ -103,7 +103,6 @@ def publish(
         kept_files = [run.predictions]
         if small is not None:
             facts = _compare(run, small, data.data_id, progress)
-            kept_files.append(run.distribution)
             if run.heatmap_scale.name in read_manifest(run)["files"]:  # Older runs have none.
                 kept_files.append(run.heatmap_scale)
         made[run.report.name] = report_to_dict(read_report(run))

@@ -91,8 +91,6 @@ class RunDirectory:
     """Exported model."""
     predictions = PathIn("predictions.parquet")
     """Logit of each validation and test image: the evidence."""
-    distribution = PathIn("distribution.npz")
-    """Distribution of the features of the run's own images."""
     learned = PathIn("learned.parquet")
     """Images that a DCGAN was trained on."""
     measures = PathIn("measures.json")

@@ -405,18 +405,21 @@ def test_predict_answers_for_every_image_of_a_folder(
     threshold = read_json(with_finished_run.path / "report.json")["operating_point"]["threshold"]
     for name, answer in answers.items():
         assert set(answer) == {
-            *("path", "status", "reason", "probability", "label", "threshold", "heatmap", "heatmap_scale"),
-            *("calibrated_probability", "calibration"),
+            *("path", "status", "code", "reason", "advice", "probability", "label", "threshold"),
+            *("calibrated_probability", "calibration", "heatmap", "heatmap_scale"),
         }
         if name in refused:
             assert answer["status"] == "refused"
             assert_one_line(answer["reason"], repr(name))
+            assert answer["code"]
+            assert_one_line(answer["advice"])
             assert (answer["probability"], answer["label"], answer["heatmap"]) == (None, None, None)
             assert (answer["calibrated_probability"], answer["calibration"]) == (None, "the image was refused")
         else:
             assert answer["status"] in {"ok", "warned"}
             assert answer["calibrated_probability"] is None or 0 <= answer["calibrated_probability"] <= 1
-            assert bool(answer["reason"]) == (answer["status"] == "warned")
+            for said in ("code", "reason", "advice"):
+                assert bool(answer[said]) == (answer["status"] == "warned")
             assert answer["label"] == ("PNEUMONIA" if answer["probability"] >= threshold else "NORMAL")
             assert Path(answer["heatmap"]).is_file()
             assert answer["heatmap_scale"] == described(read_scale(RunDirectory(with_finished_run.path)))
@@ -447,8 +450,9 @@ def test_predict_prints_a_line_for_each_of_many_images(
     for line, answer in zip(lines, answers, strict=True):
         cells = re.split(r"\s{2,}", line)
         shown = [] if answer["probability"] is None else [probability_text(answer["probability"])]
-        assert cells[: 2 + len(shown)] == [answer["path"], answer["label"] or "refused", *shown]
-        assert line.endswith(answer["reason"])
+        called = f"{'warned: ' * (answer['status'] == 'warned')}{answer['label'] or 'refused'}"
+        assert cells[: 2 + len(shown)] == [answer["path"], called, *shown]
+        assert line.endswith(answer["advice"])
     rows = list(csv.DictReader(file.read_text().splitlines()))
     assert [(row["path"], row["status"], row["reason"]) for row in rows] == [
         (answer["path"], answer["status"], answer["reason"]) for answer in answers
@@ -620,7 +624,7 @@ def test_a_refresh_tells_a_line_a_run(with_finished_run: FinishedRun, invoke: In
     run = RunDirectory(with_finished_run.path)
     current = invoke("runs", "refresh")
     assert (current.status, current.errors) == (0, "")
-    assert current.output == f"{run.run_id}: current report.json, calibration.json, heatmap.json, distribution.npz\n"
+    assert current.output == f"{run.run_id}: current report.json, calibration.json, heatmap.json\n"
     manifest = read_json(run.manifest)
     del manifest["files"]["calibration.json"]
     write_json(run.manifest, manifest)
@@ -632,7 +636,7 @@ def test_a_refresh_tells_a_line_a_run(with_finished_run: FinishedRun, invoke: In
                 "run_id": run.run_id,
                 "is_published": False,
                 "made": ["calibration.json"],
-                "current": ["report.json", "heatmap.json", "distribution.npz"],
+                "current": ["report.json", "heatmap.json"],
                 "not_made": {},
                 "error": "",
             }

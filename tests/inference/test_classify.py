@@ -12,17 +12,15 @@ from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.evaluation.calibration import Calibration, calibrate, calibrated_threshold
 from pneumo_core.inference.classify import (
+    LOW_CONTRAST,
     MAX_COLOR,
     MIN_CONTRAST,
-    REFUSE_FACTOR,
-    Answer,
     Classifier,
     Prediction,
     classify,
     load_classifier,
 )
-from pneumo_core.inference.distribution import distance
-from pneumo_core.inference.session import run_session
+from pneumo_core.inference.gate import Answer, Finding, Limits
 from pneumo_core.records import Label, NotApplicable
 from pneumo_core.runs.store import RunDirectory
 from tests.conftest import FinishedRun
@@ -38,7 +36,12 @@ def classifier(finished_run: FinishedRun) -> Classifier:
 @pytest.fixture(scope="module")
 def lenient(classifier: Classifier) -> Classifier:
     """The classifier without doubts: whatever is decoded gets an answer."""
-    return replace(classifier, distribution=replace(classifier.distribution, limit=1e9))
+    return with_limits(classifier, Limits(2.0, 2.0))
+
+
+def with_limits(classifier: Classifier, limits: Limits) -> Classifier:
+    """The classifier with one pair of limits for every finding."""
+    return replace(classifier, gate=replace(classifier.gate, limits=dict.fromkeys(Finding, limits)))
 
 
 def some_images(run: FinishedRun) -> dict[str, bytes]:
@@ -122,30 +125,33 @@ def test_threshold_belongs_to_pneumonia(lenient: Classifier, finished_run: Finis
 
 
 @pytest.mark.parametrize(
-    ("factor", "answer"),
-    [
-        (1.001, Answer.OK),
-        (0.999, Answer.WARNED),
-        (1 / REFUSE_FACTOR * 1.001, Answer.WARNED),
-        (1 / REFUSE_FACTOR * 0.999, Answer.REFUSED),
-    ],
+    ("limits", "answer"),
+    [(Limits(2.0, 2.0), Answer.OK), (Limits(0.0, 2.0), Answer.WARNED), (Limits(0.0, 0.0), Answer.REFUSED)],
 )
-def test_distance_decides_between_ok_warned_and_refused(
-    classifier: Classifier, finished_run: FinishedRun, factor: float, answer: Answer
+def test_the_gate_decides_between_ok_warned_and_refused(
+    classifier: Classifier, finished_run: FinishedRun, limits: Limits, answer: Answer
 ) -> None:
     name, data = next(iter(some_images(finished_run).items()))
-    features = run_session(classifier.session, decode_gray(data, name, size=150)[None]).features
-    far = float(distance(classifier.distribution, features)[0])
-    prediction = classify(
-        replace(classifier, distribution=replace(classifier.distribution, limit=far * factor)), data, name
-    )
+    prediction = classify(with_limits(classifier, limits), data, name)
     assert prediction.answer is answer
+    assert (prediction.code in set(Finding)) is (answer is not Answer.OK)
+    assert bool(prediction.advice) is (answer is not Answer.OK)
     if answer is Answer.REFUSED:
-        assert_refused(prediction, repr(name), "times the distance")
+        assert_refused(prediction, repr(name), "this looks like")
     else:
         assert prediction.probability is not None
         assert ("so the probability may be meaningless" in prediction.reason) is (answer is Answer.WARNED)
         assert "\n" not in prediction.reason
+
+
+def test_no_classifier_sees_what_the_gate_refuses(classifier: Classifier) -> None:
+    class Untouched:
+        image_size = classifier.session.image_size
+
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200)).astype(np.uint8)
+    prediction = classify(replace(classifier, session=Untouched()), encode(noise), "noise.png")  # type: ignore[arg-type]
+    assert_refused(prediction, "'noise.png'", "not a chest X-ray")
+    assert (prediction.code, prediction.advice) == ("not_chest", "choose a frontal chest X-ray")
 
 
 @pytest.mark.parametrize("kind", list(BAD))
@@ -199,12 +205,20 @@ class TestContrast:
             classify(lenient, encode(np.full((200, 200), level, np.uint8)), "blank.png"), "must have contrast"
         )
 
-    @pytest.mark.parametrize(("spread", "refused"), [(MIN_CONTRAST - 1, True), (MIN_CONTRAST + 1, False)])
-    def test_limit(self, lenient: Classifier, spread: float, refused: bool) -> None:
+    @pytest.mark.parametrize(
+        ("spread", "answer", "code"),
+        [
+            (MIN_CONTRAST - 1, Answer.REFUSED, "blank"),
+            (MIN_CONTRAST + 1, Answer.WARNED, "low_contrast"),
+            (LOW_CONTRAST - 1, Answer.WARNED, "low_contrast"),
+            (LOW_CONTRAST + 1, Answer.OK, ""),
+        ],
+    )
+    def test_limits(self, lenient: Classifier, spread: float, answer: Answer, code: str) -> None:
         halves = np.full((150, 150), 100 - spread)
         halves[75:] = 100 + spread
         prediction = classify(lenient, encode(halves.round().astype(np.uint8)), "faint.png")
-        assert (prediction.answer is Answer.REFUSED) is refused
+        assert (prediction.answer, prediction.code) == (answer, code)
 
 
 def test_nothing_of_an_image_is_kept(
@@ -223,7 +237,7 @@ def test_nothing_of_an_image_is_kept(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "distribution.npz", "report.json"])
+@pytest.mark.parametrize("name", ["model.onnx", "report.json"])
 def test_every_file_is_checked_before_it_is_used(with_finished_run: FinishedRun, name: str) -> None:
     run = RunDirectory(with_finished_run.path)
     path = run.path / name

@@ -50,7 +50,7 @@ def test_a_folder_is_its_images_one_answer_each(run: RunDirectory, folder: Path)
     for result in results:
         expected = classify(classifier, Path(result["path"]).read_bytes(), Path(result["path"]).name)
         assert set(result) == {
-            *("path", "status", "reason", "probability", "label", "threshold"),
+            *("path", "status", "code", "reason", "advice", "probability", "label", "threshold"),
             *("calibrated_probability", "calibration"),
         }
         if isinstance(expected.calibrated, NotApplicable):
@@ -59,7 +59,7 @@ def test_a_folder_is_its_images_one_answer_each(run: RunDirectory, folder: Path)
             assert result["calibrated_probability"] == expected.calibrated
             assert result["calibration"] == described(classifier.calibration)
         assert result["status"] == expected.answer.value
-        assert result["reason"] == expected.reason
+        assert (result["code"], result["reason"], result["advice"]) == (expected.code, expected.reason, expected.advice)
         assert result["probability"] == expected.probability
         assert result["label"] == (expected.label.name if expected.label is not None else None)
         assert result["threshold"] == classifier.operating_point.threshold

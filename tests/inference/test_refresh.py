@@ -4,13 +4,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from pneumo_core.config.classifier import Preset
 from pneumo_core.evaluation import calibration, report
 from pneumo_core.inference.classify import load_classifier
-from pneumo_core.inference.distribution import load_distribution
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.heatmap import NO_PATIENTS, read_scale
 from pneumo_core.inference.refresh import line, refresh
@@ -21,7 +19,7 @@ from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line
 from tests.made_runs import made_predictions, made_run, vouch_for
 
-FACTS = ("report.json", "calibration.json", "heatmap.json", "distribution.npz")
+FACTS = ("report.json", "calibration.json", "heatmap.json")
 
 
 @pytest.fixture
@@ -30,7 +28,7 @@ def run(with_finished_run: FinishedRun) -> RunDirectory:
 
 
 def made_older(run: RunDirectory) -> dict[str, bytes]:
-    """A run of a first version: an older report, no calibration, scale or distribution. Returns what they were."""
+    """A run of a first version: an older report, no calibration or scale. Returns what they were."""
     before = {name: (run.path / name).read_bytes() for name in FACTS}
     write_json(run.report, {"schema": report.SCHEMA - 1, "splits": {}, "fields": "of another time"})
     for name in FACTS[1:]:
@@ -63,9 +61,6 @@ def test_an_older_run_gets_what_a_worker_writes_today(run: RunDirectory) -> None
     assert line(result) == f"{run.run_id}: made {', '.join(FACTS)}"
     for name in ("report.json", "calibration.json", "heatmap.json"):
         assert (run.path / name).read_bytes() == expected[name]
-    ours, theirs = load_distribution(run.distribution.read_bytes()), load_distribution(expected["distribution.npz"])
-    np.testing.assert_allclose(ours.mean, theirs.mean, rtol=1e-5, atol=1e-6)
-    assert (ours.n, ours.limit) == (theirs.n, pytest.approx(theirs.limit, rel=1e-3))
     after = read_manifest(run)
     assert {**after, "files": None} == {**manifest, "files": None}
     for name in after["files"]:
@@ -96,7 +91,7 @@ def test_without_its_images_the_rest_is_made_and_the_reason_given(run: RunDirect
     assert set(result.not_made) == set(FACTS[2:])
     (reason,) = set(result.not_made.values())
     assert_one_line(reason, "data_id=", "data index FOLDER")
-    assert line(result).endswith(f"; not made heatmap.json, distribution.npz: {reason}")
+    assert line(result).endswith(f"; not made heatmap.json: {reason}")
     assert isinstance(read_scale(run), NotApplicable)
     assert read_report(run).run_id == run.run_id
 
@@ -104,10 +99,9 @@ def test_without_its_images_the_rest_is_made_and_the_reason_given(run: RunDirect
 def test_a_run_that_selected_on_test_has_no_scale_and_needs_no_image_for_that(no_published: Path) -> None:
     run = made_run(made_predictions(splits=("test",)), preset=Preset.REPORT)
     run.model.write_bytes(b"not opened")
-    run.distribution.write_bytes(b"not opened")
     vouch_for(run)
     result = refresh(run)
-    assert (result.made, result.current) == (("calibration.json", "heatmap.json"), ("report.json", "distribution.npz"))
+    assert (result.made, result.current) == (("calibration.json", "heatmap.json"), ("report.json",))
     assert read_scale(run) == NO_PATIENTS
 
 
@@ -127,8 +121,8 @@ class TestPublished:
         result = refresh(published)
         assert (result.made, result.is_published, result.error) == (FACTS[:2], True, "")
         assert line(result) == (
-            f"{published.run_id} (published): made report.json, calibration.json; not made heatmap.json, "
-            "distribution.npz: the run ships as evidence, without its model"
+            f"{published.run_id} (published): made report.json, calibration.json; not made heatmap.json: "
+            "the run ships as evidence, without its model"
         )
         assert {path.name for path in published.path.iterdir() if path.is_file()} == {
             *read_manifest(published)["files"],

@@ -56,7 +56,8 @@ class Gathered:
     @property
     def tuning(self) -> NDArray[np.bool_]:
         """`(n,)` bool: images that are neither trained on nor held out, on which the limits are chosen."""
-        return ~self.held_out & (np.arange(len(self.held_out)) % _TUNING == 0)
+        chosen: NDArray[np.bool_] = np.arange(len(self.held_out)) % _TUNING == 0
+        return ~self.held_out & chosen
 
     @property
     def trained(self) -> NDArray[np.bool_]:
@@ -86,8 +87,8 @@ def gather(root: Path, data: Path, progress: Callable[[str, int], None] = lambda
         facts.append((PHANTOMS, Kind.FRONTAL.value, False))
     for source, paths in each(root):
         for path in paths:
-            if (image := _read(path)) is not None:
-                pixels.append(image)
+            if (read := _read(path)) is not None:
+                pixels.append(read)
                 facts.append((source.name, source.kind.value, source.held_out))
         progress(source.name, len(paths))
     names, kinds, held_out = (np.array(column) for column in zip(*facts, strict=True))

@@ -31,13 +31,13 @@ def disturbed(image: Pixels, random: Random, strength: float = 1.0) -> Pixels:
     image = _windowed(image, random, strength)
     if random.random() < 0.3:
         side = int(_S * random.uniform(0.3, 0.9))
-        image = cv2.resize(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), (_S, _S))
+        image = _fit(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8))
     if random.random() < 0.25:
         noisy = image + random.normal(0, random.uniform(1, 10), image.shape)
         image = np.clip(noisy, 0, 255).astype(np.uint8)
     if random.random() < 0.3:
         _, code = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(15, 90))])
-        image = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE).astype(np.uint8)
+        image = np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE), np.uint8)
     return image
 
 
@@ -95,7 +95,8 @@ def _windowed(image: Pixels, random: Random, strength: float) -> Pixels:
         x = (x - low) / (high - low)
     span = random.uniform(0.15, 1) if random.random() < 0.3 else 1.0
     x = np.clip(x, 0, 1) * span + random.uniform(0, 1 - span)
-    return np.clip(255 * x, 0, 255).astype(np.uint8)
+    made: Pixels = np.clip(255 * x, 0, 255).astype(np.uint8)
+    return made
 
 
 # --- Ways in which an X-ray can be wrong --------------------------------------------------------------------------------
@@ -211,12 +212,15 @@ def film(image: Pixels, random: Random, other: Pixels | None = None) -> Pixels:
     else:
         around = other.astype(np.float64)
     margin = random.uniform(0.1, 0.28)
-    corners = np.float32([[margin, margin], [1 - margin, margin], [1 - margin, 1 - margin], [margin, 1 - margin]]) * _S
+    corners = (
+        np.array([[margin, margin], [1 - margin, margin], [1 - margin, 1 - margin], [margin, 1 - margin]], np.float32)
+        * _S
+    )
     corners += random.normal(0, 0.045 * _S, (4, 2)).astype(np.float32)
     angle = random.normal(0, 8)
     turn = cv2.getRotationMatrix2D((_S / 2, _S / 2), angle, 1)
     corners = (corners @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
-    square = np.float32([[0, 0], [_S, 0], [_S, _S], [0, _S]])
+    square = np.array([[0, 0], [_S, 0], [_S, _S], [0, _S]], np.float32)
     matrix = cv2.getPerspectiveTransform(square, corners)
     inner = image.astype(np.float64)
     if random.random() < 0.5:  # Daylight or a lamp in the glossy film.
@@ -267,7 +271,8 @@ def nothing(random: Random) -> Pixels:
             image = random.integers(0, 256, (_S, _S)).astype(np.float64)
         case 1:
             side = int(random.integers(2, 48))
-            image = cv2.resize(random.uniform(0, 255, (side, side)), (_S, _S), interpolation=int(random.integers(0, 3)))
+            grain = cv2.resize(random.uniform(0, 255, (side, side)), (_S, _S), interpolation=int(random.integers(0, 3)))
+            image = np.asarray(grain, np.float64)
         case 2:
             image = 255 * (x * random.normal() + y * random.normal() + random.uniform())
         case 3:
