@@ -1,7 +1,7 @@
 """The gate: its images gathered, its model trained, its limits chosen, and its rates measured by kind of image.
 
     python -m benchmarks.gate gather  --sources DIR --data chest_xray --images FILE.npz
-    python -m benchmarks.gate train   --images FILE.npz [--steps 4000] [--seed 0] [--gate DIR]
+    python -m benchmarks.gate train   --images FILE.npz [--steps 6000] [--seed 0] [--gate DIR]
     python -m benchmarks.gate measure --images FILE.npz [--gate DIR] [--docs docs/gate.md]
 
 `gather` reads the sources, cloned and unpacked as docs/gate.md lists them, into one file that is not committed. `train` writes
@@ -41,7 +41,7 @@ WARNED_AT_MOST: Final = 0.002
 REFUSED_AT_MOST: Final = 0.0005
 """Share of them that each finding may refuse."""
 
-LEAST: Final = {"warn": 0.2, "refuse": 0.6}
+LEAST: Final = {"warn": 0.1, "refuse": 0.3}
 """Probabilities below which a finding counts in no case."""
 
 NEVER_REFUSED: Final = (Finding.FRAMED,)
@@ -56,7 +56,7 @@ def main() -> None:
     options.add_argument("--data", type=Path, help="the data set")
     options.add_argument("--gate", type=Path, default=gates.gate_folder(), help="folder of model and manifest")
     options.add_argument("--docs", type=Path, default=Path("docs/gate.md"), help="document whose table is replaced")
-    options.add_argument("--steps", type=int, default=4000)
+    options.add_argument("--steps", type=int, default=6000)
     options.add_argument("--seed", type=int, default=0)
     arguments = options.parse_args()
     if arguments.what == "gather":

@@ -203,7 +203,10 @@ def probabilities(gate: Gate, images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def findings_of(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Probability of each finding from the heads' logits, `(batch, classes)`."""
+    """Probability of each finding from the heads' logits, `(batch, classes)`.
+
+    How an image stands means something for frontal X-rays alone, so its probability is that of both together.
+    """
     by_class: dict[str, NDArray[np.float64]] = {}
     start = 0
     for head, names in HEADS.items():
@@ -212,8 +215,15 @@ def findings_of(logits: NDArray[np.float32]) -> NDArray[np.float64]:
         powers = np.exp(part - part.max(axis=1, keepdims=True))
         shares = powers / powers.sum(axis=1, keepdims=True)
         by_class |= {f"{head}/{name}": shares[:, place] for place, name in enumerate(names)}
-    classes = ("kind/other", "kind/lateral", *(f"orientation/{name}" for name in HEADS["orientation"][1:]))
-    return np.stack([by_class[name] for name in (*classes, "inverted/yes", "frame/part", "frame/framed")], axis=1)
+    stands = (
+        *(f"orientation/{name}" for name in HEADS["orientation"][1:]),
+        "inverted/yes",
+        "frame/part",
+        "frame/framed",
+    )
+    frontal = by_class["kind/frontal"]
+    views = [by_class["kind/other"], by_class["kind/lateral"]]
+    return np.stack([*views, *(frontal * by_class[name] for name in stands)], axis=1)
 
 
 def judge(gate: Gate, gray: NDArray[np.uint8]) -> Verdict:
@@ -230,18 +240,12 @@ def judge(gate: Gate, gray: NDArray[np.uint8]) -> Verdict:
 
 
 def decide(limits: dict[Finding, Limits], found: NDArray[np.float64]) -> Verdict:
-    """The verdict from the probabilities of the findings.
-
-    What an image shows comes first: how it stands means something for chest X-rays alone. Then the likeliest of the rest.
-    """
-    chances = dict(zip(Finding, (float(value) for value in found), strict=True))
-    views = (Finding.NOT_CHEST, Finding.LATERAL)
-    rest = tuple(finding for finding in Finding if finding not in views)
-    for group in (views, rest):
-        likeliest = sorted(group, key=lambda finding: -chances[finding])
-        for answer in (Answer.REFUSED, Answer.WARNED):
-            for finding in likeliest:
-                limit = limits[finding].refuse if answer is Answer.REFUSED else limits[finding].warn
-                if chances[finding] >= limit:
-                    return Verdict(answer, finding, chances[finding])
+    """The verdict from the probabilities of the findings: a refusal before a warning, and of several the likeliest."""
+    likeliest = sorted(zip(Finding, map(float, found), strict=True), key=lambda pair: -pair[1])
+    for finding, chance in likeliest:
+        if chance >= limits[finding].refuse:
+            return Verdict(Answer.REFUSED, finding, chance)
+    for finding, chance in likeliest:
+        if chance >= limits[finding].warn:
+            return Verdict(Answer.WARNED, finding, chance)
     return Verdict(Answer.OK)

@@ -54,7 +54,7 @@ class Settings:
         seed: Seed of weights and samples.
     """
 
-    steps: int = 2500
+    steps: int = 6000
     batch_size: int = 64
     learning_rate: float = 2e-3
     seed: int = 0

@@ -150,10 +150,10 @@ def _fit(image: Pixels) -> Pixels:
 
 
 def large_border(image: Pixels, random: Random, _other: Pixels | None = None) -> Pixels:
-    """On a page or a dark screen, where it takes a tenth to a half of the area."""
+    """On a page or a dark screen, where it takes an eighth to a half of the area."""
     canvas = np.full((_S, _S), int(random.choice([0, 0, 255, 255, 40, 128, 200])), np.uint8)
     height, width = (
-        int(_S * value) for value in np.sqrt(random.uniform(0.12, 0.42)) * np.exp(random.normal(0, 0.15, 2))
+        int(_S * value) for value in np.sqrt(random.uniform(0.12, 0.5)) * np.exp(random.normal(0, 0.15, 2))
     )
     height, width = min(height, _S - 8), min(width, _S - 8)
     y, x = int(random.integers(0, _S - height)), int(random.integers(0, _S - width))
