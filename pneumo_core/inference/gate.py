@@ -54,7 +54,7 @@ class _Words:
 
 
 WORDS: Final[dict[Finding, _Words]] = {
-    Finding.NOT_CHEST: _Words("not a chest X-ray", "choose a frontal chest X-ray"),
+    Finding.NOT_CHEST: _Words("something other than a chest X-ray", "choose a frontal chest X-ray"),
     Finding.LATERAL: _Words("a lateral chest X-ray", "choose the frontal view"),
     Finding.TURNED_90: _Words("a chest X-ray turned by 90 degrees to the left", "turn it by 90 degrees to the right"),
     Finding.TURNED_180: _Words("a chest X-ray upside down", "turn it by 180 degrees"),

@@ -150,7 +150,7 @@ def test_no_classifier_sees_what_the_gate_refuses(classifier: Classifier) -> Non
 
     noise = np.random.default_rng(0).integers(0, 256, (200, 200)).astype(np.uint8)
     prediction = classify(replace(classifier, session=Untouched()), encode(noise), "noise.png")  # type: ignore[arg-type]
-    assert_refused(prediction, "'noise.png'", "not a chest X-ray")
+    assert_refused(prediction, "'noise.png'", "other than a chest X-ray")
     assert (prediction.code, prediction.advice) == ("not_chest", "choose a frontal chest X-ray")
 
 

@@ -1,11 +1,14 @@
 """Predict in its states: no model yet, a sample, a wrong address. Uploads are tested in the browser."""
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.heat import scale_text
@@ -19,6 +22,7 @@ from pneumo_core.evaluation.calibration import (
 from pneumo_core.evaluation.report import report_to_dict
 from pneumo_core.evaluation.wording import percent_text
 from pneumo_core.inference.evidence import evaluated, read_predictions, read_report
+from pneumo_core.inference.gate import Finding, Limits, shipped_gate
 from pneumo_core.inference.heatmap import described, read_scale
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reporting.evaluation_tables import rates_on_test
@@ -228,3 +232,51 @@ def test_a_model_of_patients_asked_about_phantoms_says_that_it_means_nothing() -
     page = opened()
     assert not page.exception
     assert any("only show how the page works" in info.value for info in page.info)
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Limits], None]]:
+    """Sets the gate's limits, whatever it finds; no later test gets a classifier with that gate."""
+
+    def set_limits(limits: Limits) -> None:
+        gate = replace(shipped_gate(), limits=dict.fromkeys(Finding, limits))
+        monkeypatch.setattr("pneumo_core.inference.classify.shipped_gate", lambda: gate)
+
+    st.cache_resource.clear()
+    yield set_limits
+    st.cache_resource.clear()
+
+
+def test_a_warning_with_what_to_do_comes_before_the_number(
+    with_finished_run, strict: Callable[[Limits], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
+    strict(Limits(0.0, 2.0))
+    page = opened(run=with_finished_run.run_id)
+    assert not page.exception
+    (warning,) = (item for item in page.warning if "Be careful" in item.value)
+    assert "this may be" in warning.value
+    assert "What to do" in warning.value
+    shown = [item.value for item in walk(page.main) if item.type in {"warning", "metric"}]
+    assert shown.index(warning.value) < shown.index(page.metric[0].value)
+
+
+def walk(block: Any) -> Iterator[Any]:
+    """Every element of a block, top to bottom."""
+    for child in block.children.values():
+        if hasattr(child, "children"):
+            yield from walk(child)
+        else:
+            yield child
+
+
+def test_what_is_refused_gets_no_number_but_what_to_do(
+    with_finished_run, strict: Callable[[Limits], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
+    strict(Limits(0.0, 0.0))
+    page = opened(run=with_finished_run.run_id)
+    assert not page.exception
+    assert not page.metric
+    assert "Refused: an upright, whole, frontal chest X-ray is needed" in texts(page)
+    assert "What to do:" in texts(page)

@@ -1,3 +1,5 @@
+"""`sources`, `images`, `views` and `train` of the gate."""
+
 import re
 from pathlib import Path
 
