@@ -412,7 +412,7 @@ def test_predict_answers_for_every_image_of_a_folder(
             assert answer["status"] == "refused"
             assert_one_line(answer["reason"], repr(name))
             assert answer["code"]
-            assert_one_line(answer["advice"])
+            assert answer["advice"]
             assert (answer["probability"], answer["label"], answer["heatmap"]) == (None, None, None)
             assert (answer["calibrated_probability"], answer["calibration"]) == (None, "the image was refused")
         else:
