@@ -215,13 +215,13 @@ def source_table(manifest: dict[str, Any]) -> str:
     """Sources as Markdown, with the images that were used of each."""
     used = manifest["trained_on"] | manifest["measured_on"]
     lines = [
-        "| images | source | serves | n | folder | commit or version | licence |\n",
+        "| images | source | serves | n | folder | commit or version | license |\n",
         "|---|---|---|--:|---|---|---|\n",
     ]
     for one in SOURCES:
         count = used[f"{one.kind}: {one.name}"]
         serves = "measuring" if one.held_out else "training"
-        cells = (one.kind, one.name, serves, f"{count:,}", f"`{one.place}`", f"`{one.commit}`", one.licence)
+        cells = (one.kind, one.name, serves, f"{count:,}", f"`{one.place}`", f"`{one.commit}`", one.license)
         lines.append(f"| {' | '.join(cells)} |\n")
     return "".join(lines)
 

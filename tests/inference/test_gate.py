@@ -231,5 +231,20 @@ def test_the_measured_rates_reach_what_the_gate_is_for() -> None:
     assert rate("ok", "frontal chest X-ray", source=VALIDATION) >= 0.99
 
 
+def test_the_readme_s_counts_are_the_manifest_s() -> None:
+    rates = read_manifest(gate_folder())["rates"]
+    readme = " ".join(Path("README.md").read_text(encoding="utf-8").split())
+    for kinds in (
+        ("photograph", "drawing or icon", "screenshot, plot or text"),
+        ("X-ray of another body part", "CT, MR or ultrasound"),
+        ("frontal chest X-ray",),
+    ):
+        rows = [
+            one for one in rates if one["kind"] in kinds and not one["source"].startswith(("children", "disturbed"))
+        ]
+        refused, n = (sum(one[name] for one in rows) for name in ("refused", "n"))
+        assert f"{refused:,} of {n:,} " in readme
+
+
 def test_the_model_takes_what_the_settings_say() -> None:
     assert shipped_gate().runtime.get_inputs()[0].shape[1:] == [INPUT_SIZE, INPUT_SIZE, 1]

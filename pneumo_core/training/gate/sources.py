@@ -40,7 +40,7 @@ class Source:
         held_out: Whether it serves measuring alone.
         place: Folder below the sources' folder.
         commit: Commit of the repository, or version of the package.
-        licence: As stated there.
+        license: As stated there.
         most: Maximum number of images taken, evenly from their sorted paths.
         pattern: Regular expression that a path below the place must match.
     """
@@ -50,7 +50,7 @@ class Source:
     held_out: bool
     place: str
     commit: str
-    licence: str
+    license: str
     most: int
     pattern: str = ""
 

@@ -40,7 +40,7 @@ def test_every_kind_is_trained_on_and_measured_on_other_sources() -> None:
     places = {held_out: {one.place for one in SOURCES if one.held_out is held_out} for held_out in (False, True)}
     assert not places[False] & places[True]
     assert len({(source.name, source.kind) for source in SOURCES}) == len(SOURCES)
-    assert all(re.fullmatch(r"[0-9a-f]{12}|[0-9.+dfsg-]+", source.commit) and source.licence for source in SOURCES)
+    assert all(re.fullmatch(r"[0-9a-f]{12}|[0-9.+dfsg-]+", source.commit) and source.license for source in SOURCES)
 
 
 def test_what_is_kept_for_trying_the_gate_is_no_source() -> None:
