@@ -20,7 +20,8 @@ from pneumo_core.inference.evidence import log_losses_on_test, read_calibration,
 from pneumo_core.inference.findings import findings
 from pneumo_core.jobs.preparing import index_at_once
 from pneumo_core.records import Estimate, NotApplicable, Split
-from pneumo_core.runs.store import find_run, published_root
+from pneumo_core.runs import store
+from pneumo_core.runs.store import find_run
 from pneumo_core.runs.submission import gan_run_config
 
 if TYPE_CHECKING:
@@ -160,13 +161,13 @@ def log_losses_of(run_id: str) -> tuple[Estimate, Estimate] | NotApplicable:
 
 
 @st.cache_data(max_entries=1, show_spinner="Comparing the published runs…")
-def _findings(_changed: float) -> Findings:
+def _findings(changed: float) -> Findings:  # noqa: ARG001  Part of the key, as no name with an underscore is.
     return findings()
 
 
 def findings_of_study() -> Findings:
     """The findings of the published runs; see `inference.findings.findings` for the errors."""
-    return _findings(published_root().stat().st_mtime)
+    return _findings(store.published_root().stat().st_mtime)
 
 
 @of_runs(st.cache_resource, max_entries=2, show_spinner="Loading the generator…")
