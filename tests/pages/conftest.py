@@ -1,4 +1,4 @@
-"""Pages keep what they read, so each test starts without; and a finished DCGAN whose generator is a matrix."""
+"""Pages keep what they read, so most tests start without; and a finished DCGAN whose generator is a matrix."""
 
 import shutil
 from collections.abc import Iterator
@@ -43,8 +43,20 @@ def components_looked_for_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def kept_caches() -> None:
+    """For files whose tests read the same runs and images: what pages keep is forgotten before the first test only."""
+    forget()
+
+
 @pytest.fixture(autouse=True)
-def empty_caches() -> None:
+def empty_caches(request: pytest.FixtureRequest) -> None:
+    if "kept_caches" not in request.fixturenames:
+        forget()
+
+
+def forget() -> None:
+    """Empty the caches of all pages."""
     st.cache_data.clear()
     st.cache_resource.clear()
 

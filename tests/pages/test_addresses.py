@@ -6,9 +6,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import FinishedRun
-from tests.waiting import app_test
+from tests.pages.opening import opened
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
+pytestmark = pytest.mark.usefixtures("kept_caches")
+
 TITLES = {
     "dataset": "Dataset",
     "augmentation": "Augmentation",
@@ -57,11 +58,8 @@ def connected(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
 
 
-def opened(page: str, /, **query: str | list[str]) -> AppTest:
-    at = app_test(APP)
-    at.query_params.update(query)
-    at.switch_page(f"pages/{page}.py").run()
-    assert not at.exception
+def titled(page: str, /, **query: str | list[str]) -> AppTest:
+    at = opened(page, **query)
     assert at.title[0].value == TITLES[page]
     return at
 
@@ -75,7 +73,7 @@ def answers(at: AppTest) -> list[str]:
 def test_what_is_not_there_is_answered_in_one_way(number: int) -> None:
     page, name, others = PARAMETERS[number]
     for odd in ("1e999", ODD[number % len(ODD)]):  # In turn: each try costs two runs of a page.
-        at = opened(page, **others, **{name: odd})
+        at = titled(page, **others, **{name: odd})
         (answer,) = answers(at)
         first, second = (odd, odd) if isinstance(odd, str) else odd
         assert answer.startswith("There is no ")
@@ -88,21 +86,21 @@ def test_what_is_not_there_is_answered_in_one_way(number: int) -> None:
 
 
 def test_limits_of_a_number_are_written_out() -> None:
-    (answer,) = answers(opened("gan", **NEW_SAMPLES, sample_seed="1e999"))
+    (answer,) = answers(titled("gan", **NEW_SAMPLES, sample_seed="1e999"))
     assert "It goes from 0 to 2,147,483,647." in answer
 
 
 @pytest.mark.usefixtures("connected")
 @pytest.mark.parametrize("page", TITLES)
 def test_what_no_page_reads_is_ignored(page: str) -> None:
-    assert answers(opened(page, nonsense="-1", zzz="../x")) == []
+    assert answers(titled(page, nonsense="-1", zzz="../x")) == []
 
 
 def test_a_link_to_an_image_opens_its_tab_once(with_finished_run: FinishedRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     image = min((with_finished_run.data / "test" / "NORMAL").iterdir())
     name = image.relative_to(with_finished_run.data).as_posix()
-    shown = opened("dataset", image=name)
+    shown = titled("dataset", image=name)
     assert "Back to the grid" in [button.label for button in shown.button]
     shown.session_state["view"] = "Summary"  # The reader opens another tab, and stays there.
     assert shown.run().session_state["view"] == "Summary"
@@ -110,12 +108,12 @@ def test_a_link_to_an_image_opens_its_tab_once(with_finished_run: FinishedRun, m
     shown.query_params["image"] = other.relative_to(with_finished_run.data).as_posix()
     assert shown.run().session_state["view"] == "Images"
     del shown.query_params["image"]
-    assert opened("dataset", image=name, view="Summary").session_state["view"] == "Summary"
-    assert opened("predict", image=name, run=with_finished_run.run_id).session_state["source"].startswith("Sample")
+    assert titled("dataset", image=name, view="Summary").session_state["view"] == "Summary"
+    assert titled("predict", image=name, run=with_finished_run.run_id).session_state["source"].startswith("Sample")
 
 
 def test_a_link_to_a_run_opens_the_tab_of_runs_on_train(with_finished_run: FinishedRun) -> None:
-    page = opened("train", run=with_finished_run.run_id)
+    page = titled("train", run=with_finished_run.run_id)
     assert page.session_state["show"] == "Runs"
     page.session_state["show"] = "The network"
     assert page.run().session_state["show"] == "The network"

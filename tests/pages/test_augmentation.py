@@ -27,9 +27,11 @@ from pneumo_core.data.images import load_array
 from pneumo_core.data.index import build_index
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture
+from tests.pages.opening import opened, press, whole
 from tests.waiting import app_test
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
+pytestmark = pytest.mark.usefixtures("kept_caches")
+
 PICTURES = 4 * (1 + 3)  # Of a setting: an original and three views of four images.
 CUSTOM = AugmentConfig(zoom=0.1234, rotation_deg=33.0, vertical_flip=True, blur_sigma=0.123)
 
@@ -37,20 +39,6 @@ CUSTOM = AugmentConfig(zoom=0.1234, rotation_deg=33.0, vertical_flip=True, blur_
 @pytest.fixture(autouse=True)
 def phantoms(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
-
-
-def page(**query: str) -> AppTest:
-    """The page as a browser finds it at an address."""
-    at = app_test(APP)
-    at.switch_page("pages/augmentation.py")
-    at.query_params.update(query)
-    return whole(at.run())
-
-
-def whole(at: AppTest) -> AppTest:
-    """The page, after checking that no bug ended it."""
-    assert not at.exception, at.exception
-    return at
 
 
 def setting(at: AppTest) -> AugmentConfig:
@@ -88,11 +76,6 @@ def said(at: AppTest) -> str:
 REPORT, SOUND = "Use the report's", "Use sound ones"
 
 
-def press(at: AppTest, label: str) -> AppTest:
-    next(item for item in at.button if item.label == label).click()
-    return whole(at.run())
-
-
 def upload(at: AppTest, content: bytes) -> AppTest:
     at.file_uploader[0].set_value(("setting.json", content, "application/json"))
     return whole(at.run())
@@ -102,7 +85,7 @@ def upload(at: AppTest, content: bytes) -> AppTest:
 
 
 def test_the_own_setting_is_open_first_and_starts_with_nothing() -> None:
-    at = page()
+    at = opened("augmentation")
     assert not at.error
     assert [tab.label for tab in at.tabs] == ["My own", "Report", "Sound"]
     assert [item.value for item in at.header] == ["Your settings (none)"]
@@ -118,7 +101,7 @@ def test_the_own_setting_is_open_first_and_starts_with_nothing() -> None:
     ("tab", "title", "name"), [("Report", "As the report did", "report"), ("Sound", "Sound", "sound")]
 )
 def test_each_preset_has_a_tab_with_its_verdicts_and_pictures(tab: str, title: str, name: str) -> None:
-    at = page(setting=tab)
+    at = opened("augmentation", setting=tab)
     assert not at.error
     assert [item.value for item in at.header] == [title]
     assert_notes(at, AUGMENTATIONS[name])
@@ -130,7 +113,7 @@ def test_each_preset_has_a_tab_with_its_verdicts_and_pictures(tab: str, title: s
 
 def test_every_picture_says_what_it_shows() -> None:
     for query, is_changed in (({"setting": "Report"}, True), ({}, False)):
-        texts = [item.proto.imgs[0].alt or item.proto.alt for item in page(**query).get("image")]
+        texts = [item.proto.imgs[0].alt or item.proto.alt for item in opened("augmentation", **query).get("image")]
         assert len(set(texts)) == PICTURES
         assert all(re.match(r"Image \d, (NORMAL|PNEUMONIA), (original|view \d: .+)", text) for text in texts)
         assert {text.split(", ")[1] for text in texts} == {"NORMAL", "PNEUMONIA"}
@@ -163,18 +146,18 @@ def test_originals_are_squared_as_every_preset_trains_on_them(tiny_data: Path) -
             streamlit.image(image, width="stretch")
 
     known = {item.value[0] for item in app_test(pictures, args=(squares,)).run().get("image")}
-    shown = own(page())
+    shown = own(opened("augmentation"))
     assert {item.value[0] for item in shown} <= known
     assert len({item.value[0] for item in shown}) == 4
 
 
 def test_own_views_of_a_preset_are_the_preset_s() -> None:
-    at = page(zoom="0.3", vertical_flip="true")
+    at = opened("augmentation", zoom="0.3", vertical_flip="true")
     assert setting(at) == AUGMENTATIONS["report"]
-    report = [item.value for item in own(page(setting="Report"))]
+    report = [item.value for item in own(opened("augmentation", setting="Report"))]
     assert [item.value for item in own(at)] == report
     assert "Your settings (report)" in said(at)
-    other = page(zoom="0.3", vertical_flip="true", draw="1")
+    other = opened("augmentation", zoom="0.3", vertical_flip="true", draw="1")
     assert [item.value for item in own(other)][::4] == report[::4]
     assert [item.value for item in own(other)] != report
 
@@ -188,13 +171,13 @@ def test_class_and_sample_choose_the_images() -> None:
         assert [item.value for item in at.caption if item.value in {"NORMAL", "PNEUMONIA"}] == alts
         return alts
 
-    assert classes(page(of="NORMAL")) == ["NORMAL"] * 4
-    assert classes(page(of="PNEUMONIA")) == ["PNEUMONIA"] * 4
-    both = page()
+    assert classes(opened("augmentation", of="NORMAL")) == ["NORMAL"] * 4
+    assert classes(opened("augmentation", of="PNEUMONIA")) == ["PNEUMONIA"] * 4
+    both = opened("augmentation")
     assert sorted(classes(both)) == ["NORMAL"] * 2 + ["PNEUMONIA"] * 2
-    assert originals(both) == originals(page())
+    assert originals(both) == originals(opened("augmentation"))
     whole(both.number_input(key="sample").set_value(1).run())
-    assert set(originals(both)) != set(originals(page()))
+    assert set(originals(both)) != set(originals(opened("augmentation")))
 
 
 # --- Controls ---------------------------------------------------------------------------------------------------------
@@ -212,7 +195,7 @@ def test_each_field_has_one_control_with_the_config_s_own_limits() -> None:
 @pytest.mark.parametrize("name", [*SLIDERS, *TOGGLES])
 def test_each_control_changes_the_pictures_and_the_notes(name: str) -> None:
     # The aspect matters to a zoom only.
-    at = page(zoom="0.5") if name == "zoom_keeps_aspect" else page()
+    at = opened("augmentation", zoom="0.5") if name == "zoom_keeps_aspect" else opened("augmentation")
     before = [item.value for item in own(at)]
     value = True if name in TOGGLES else SLIDERS[name][1] / 2
     control = at.toggle(key=name) if name in TOGGLES else at.slider(key=name)
@@ -231,7 +214,7 @@ def enabled(at: AppTest) -> tuple[bool, bool]:
 
 
 def test_undo_takes_back_one_step_at_a_time_and_redo_does_them_again() -> None:
-    at = page(contrast="0.4")
+    at = opened("augmentation", contrast="0.4")
     mine = setting(at)
     assert enabled(at) == (False, False)
     press(at, SOUND)
@@ -249,7 +232,7 @@ def test_undo_takes_back_one_step_at_a_time_and_redo_does_them_again() -> None:
 
 
 def test_what_was_undone_is_dropped_by_another_change() -> None:
-    at = press(press(page(), REPORT), "Undo")
+    at = press(press(opened("augmentation"), REPORT), "Undo")
     whole(at.toggle(key="horizontal_flip").set_value(True).run())
     assert enabled(at) == (True, False)
     assert setting(press(at, "Undo")) == AugmentConfig()
@@ -257,13 +240,13 @@ def test_what_was_undone_is_dropped_by_another_change() -> None:
 
 
 def test_a_preset_that_is_set_already_is_no_step() -> None:
-    at = press(press(page(), REPORT), REPORT)
+    at = press(press(opened("augmentation"), REPORT), REPORT)
     assert setting(press(at, "Undo")) == AugmentConfig()
     assert enabled(at) == (False, True)
 
 
 def test_undo_and_redo_have_keys() -> None:
-    keys = {item.label: item.proto.shortcut for item in page().button}
+    keys = {item.label: item.proto.shortcut for item in opened("augmentation").button}
     assert (keys["Undo"].lower(), keys["Redo"].lower()) == ("ctrl+z", "ctrl+shift+z")
 
 
@@ -298,7 +281,7 @@ def test_a_history_keeps_its_newest_steps() -> None:
 
 
 def test_the_setting_survives_a_change_of_page() -> None:
-    at = press(page(of="NORMAL", draw="3"), REPORT)
+    at = press(opened("augmentation", of="NORMAL", draw="3"), REPORT)
     whole(at.switch_page("pages/overview.py").run())
     whole(at.switch_page("pages/augmentation.py").run())
     assert setting(at) == AUGMENTATIONS["report"]
@@ -328,7 +311,7 @@ def test_the_setting_survives_a_change_of_page() -> None:
 def test_values_in_the_address_that_no_control_can_have_are_told_and_dropped(
     query: dict[str, str], told: list[str]
 ) -> None:
-    at = page(contrast="0.4", **query)
+    at = opened("augmentation", contrast="0.4", **query)
     assert setting(at) == AugmentConfig(contrast=0.4)
     assert not at.error
     assert len(own(at)) == PICTURES
@@ -351,14 +334,14 @@ def test_values_in_the_address_that_no_control_can_have_are_told_and_dropped(
     ],
 )
 def test_an_address_that_the_controls_can_have_is_not_complained_of(query: dict[str, str]) -> None:
-    at = page(**query)
+    at = opened("augmentation", **query)
     assert not at.warning
     kept = {name: float(value) for name, value in query.items() if value and name in SLIDERS}
     assert {name: getattr(setting(at), name) for name in kept} == kept
 
 
 def test_a_refused_value_is_told_once() -> None:
-    at = page(zoom="9")
+    at = opened("augmentation", zoom="9")
     assert at.warning
     assert "zoom" not in at.query_params
     whole(at.number_input(key="draw").set_value(1).run())
@@ -366,11 +349,11 @@ def test_a_refused_value_is_told_once() -> None:
 
 
 def test_the_address_follows_presets_undo_and_files() -> None:
-    at = page(contrast="0.4")
+    at = opened("augmentation", contrast="0.4")
     steps = [partial(press, at, name) for name in (SOUND, REPORT, "Undo", "Redo")]
     for step in (*steps, lambda: upload(at, write_augmentation(CUSTOM)), lambda: press(at, "Undo")):
         step()
-        assert setting(page(**at.query_params)) == setting(at)
+        assert setting(opened("augmentation", **at.query_params)) == setting(at)
         assert len(at.query_params) > 0
 
 
@@ -378,7 +361,7 @@ def test_the_address_follows_presets_undo_and_files() -> None:
 
 
 def test_the_download_is_a_file_that_training_accepts() -> None:
-    at = upload(page(), write_augmentation(CUSTOM))
+    at = upload(opened("augmentation"), write_augmentation(CUSTOM))
 
     def button(data):
         import streamlit
@@ -393,7 +376,7 @@ def test_the_download_is_a_file_that_training_accepts() -> None:
 
 
 def test_an_opened_file_becomes_the_setting_and_can_be_undone() -> None:
-    at = upload(page(shift="0.2"), write_augmentation(CUSTOM))
+    at = upload(opened("augmentation", shift="0.2"), write_augmentation(CUSTOM))
     assert setting(at) == CUSTOM
     assert "Opened" in said(at)
     assert "Your settings (custom)" in said(at)
@@ -417,7 +400,7 @@ def test_an_opened_file_becomes_the_setting_and_can_be_undone() -> None:
     ],
 )
 def test_a_damaged_file_is_one_clear_line_and_changes_nothing(content: bytes, told: str) -> None:
-    at = upload(page(shift="0.2"), content)
+    at = upload(opened("augmentation", shift="0.2"), content)
     (error,) = at.error
     assert told in error.value.replace("\\", "")
     assert "\n" not in error.value
@@ -435,7 +418,7 @@ def test_an_image_that_is_gone_is_one_clear_line(
     copy = tmp_path / "copy"
     shutil.copytree(tiny_data, copy)
     monkeypatch.setenv("PNEUMO_DATA", str(copy))
-    at = page(of="NORMAL")
+    at = opened("augmentation", of="NORMAL")
     for path in (copy / "train" / "PNEUMONIA").iterdir():
         path.unlink()
     whole(at.radio(key="of").set_value("PNEUMONIA").run())
@@ -448,7 +431,7 @@ def test_a_data_set_without_images_to_train_on_says_so(
 ) -> None:
     shutil.copytree(tiny_data / "test", tmp_path / "copy" / "test")
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "copy"))
-    (error,) = page().error
+    (error,) = opened("augmentation").error
     assert "images of train" in error.value
 
 

@@ -18,7 +18,10 @@ from pneumo_core.inference.evidence import read_calibration
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.runs.store import find_run
 from tests.made_runs import made_run
-from tests.pages.comparing import opened, pair_of_runs, predictions, texts
+from tests.pages.comparing import compared, pair_of_runs, predictions
+from tests.pages.opening import texts
+
+pytestmark = pytest.mark.usefixtures("kept_caches")
 
 SHOW = "Calibration"
 
@@ -34,8 +37,7 @@ def figures(page: AppTest) -> pd.DataFrame:
 
 
 def test_before_and_after_are_those_of_the_stored_calibrator(sound_pair: tuple[str, str]) -> None:
-    page = opened(*sound_pair, SHOW)
-    assert not page.exception
+    page = compared(*sound_pair, SHOW)
     table = figures(page)
     assert table.shape == (5, 4)
     for place, run_id in enumerate(sound_pair):
@@ -52,7 +54,7 @@ def test_before_and_after_are_those_of_the_stored_calibrator(sound_pair: tuple[s
 
 
 def test_the_temperature_that_is_told_is_the_best_on_validation(sound_pair: tuple[str, str]) -> None:
-    everything = texts(opened(*sound_pair, SHOW))
+    everything = texts(compared(*sound_pair, SHOW))
     for letter, run_id in zip("AB", sound_pair, strict=True):
         rows = evidence_of(run_id, Split.VAL).predictions
         logit = rows["logit"].to_numpy(dtype=float)
@@ -69,7 +71,7 @@ def test_the_temperature_that_is_told_is_the_best_on_validation(sound_pair: tupl
 
 
 def test_the_diagrams_points_are_scikit_learns(sound_pair: tuple[str, str]) -> None:
-    page = opened(*sound_pair, SHOW)
+    page = compared(*sound_pair, SHOW)
     tables = [frame.value for frame in page.dataframe if "mean probability" in frame.value]
     for run_id, table in zip(sound_pair, tables, strict=True):
         rows = evidence_of(run_id, Split.TEST).predictions
@@ -92,8 +94,7 @@ def test_a_run_that_no_calibration_helps_is_shown_as_it_is(no_published: Path) -
         label=label, subtype="none", patient_id=patient, logit=np.float32(np.log(3)) * np.where(high, 1, -1)
     )
     right, wrong = (made_run(rows.assign(logit=heat * rows["logit"]), seed=seed) for seed, heat in enumerate((1, 6)))
-    page = opened(right.run_id, wrong.run_id, SHOW)
-    assert not page.exception
+    page = compared(right.run_id, wrong.run_id, SHOW)
     found = read_calibration(right)
     assert not isinstance(found, NotApplicable)
     assert found.chosen is CalibrationKind.IDENTITY
@@ -109,13 +110,12 @@ def test_a_run_that_no_calibration_helps_is_shown_as_it_is(no_published: Path) -
 
 
 def test_on_validation_it_says_that_the_figures_flatter(sound_pair: tuple[str, str]) -> None:
-    page = opened(*sound_pair, SHOW, split="val")
+    page = compared(*sound_pair, SHOW, split="val")
     assert any("fitted on these images" in info.value for info in page.info)
 
 
 def test_runs_without_validation_images_say_why_and_show_the_raw_ones(no_published: Path) -> None:
-    page = opened(*pair_of_runs(Preset.REPORT, ("test",)), SHOW)
-    assert not page.exception
+    page = compared(*pair_of_runs(Preset.REPORT, ("test",)), SHOW)
     assert texts(page).count("is not calibrated: ") == 2
     assert "preset 'sound'" in texts(page)
     assert figures(page).columns.tolist() == [f"{letter}, raw, test (epoch chosen on it)" for letter in "AB"]

@@ -22,20 +22,8 @@ from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
 from tests.conftest import FinishedRun
 from tests.made_runs import make_maps_positive
-from tests.waiting import app_test
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def opened(a: str, b: str, **query: str) -> AppTest:
-    page = app_test(ROOT / "app.py")
-    page.query_params.update({"a": a, "b": b, "show": "Images", **query})
-    return page.switch_page("pages/compare.py").run()
-
-
-def texts(page: AppTest) -> str:
-    kinds = ("markdown", "caption", "info", "warning", "error")
-    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
+from tests.pages.comparing import compared
+from tests.pages.opening import texts
 
 
 def listed(page: AppTest) -> pd.DataFrame:
@@ -93,8 +81,7 @@ def test_each_image_is_in_the_cell_that_its_calls_say() -> None:
 def test_images_are_shown_with_the_heat_maps_there_are(with_finished_run: FinishedRun) -> None:
     make_maps_positive(RunDirectory(with_finished_run.path))
     other = second_run(with_finished_run)
-    page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
-    assert not page.exception
+    page = compared(with_finished_run.run_id, other.run_id, "Images", cell=Cell.BOTH_RIGHT.value)
     assert page.radio(key="cell").value == Cell.BOTH_RIGHT.value
     rows = listed(page)
     assert len(rows) > 4
@@ -122,8 +109,7 @@ def test_a_run_that_ships_as_evidence_is_told_in_a_sentence(with_finished_run: F
     shipped.mkdir()
     other.path.rename(shipped / other.run_id)
     monkeypatch.setattr(store, "published_root", lambda: shipped)
-    page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
-    assert not page.exception
+    page = compared(with_finished_run.run_id, other.run_id, "Images", cell=Cell.BOTH_RIGHT.value)
     assert not page.error
     assert len(page.get("image")) == 4 * 2 + 1
     words = (
@@ -136,15 +122,14 @@ def test_a_damaged_model_is_an_error_of_its_own(with_finished_run: FinishedRun) 
     other = second_run(with_finished_run)
     model = with_finished_run.path / "model.onnx"
     model.write_bytes(model.read_bytes() + b" ")
-    page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
-    assert not page.exception
+    page = compared(with_finished_run.run_id, other.run_id, "Images", cell=Cell.BOTH_RIGHT.value)
     (error,) = page.error
     assert error.value.replace("\\", "").startswith("The file model.onnx must have the SHA-256 of the manifest")
     assert len(page.get("image")) == 4, "the X-rays alone"
 
 
 def test_each_cell_lists_as_many_images_as_the_table_counts(with_finished_run: FinishedRun) -> None:
-    page = opened(with_finished_run.run_id, second_run(with_finished_run).run_id)
+    page = compared(with_finished_run.run_id, second_run(with_finished_run).run_id, "Images")
     (counts,) = [table.value for table in page.table if "B right" in table.value]
     places = {
         Cell.BOTH_RIGHT: ("A right", "B right"),
@@ -169,8 +154,7 @@ def test_without_the_images_the_table_stays(with_finished_run: FinishedRun, tmp_
     other = second_run(with_finished_run)
     for stored in (with_finished_run.artifacts / "datasets").rglob("index*"):
         stored.unlink()
-    page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
-    assert not page.exception
+    page = compared(with_finished_run.run_id, other.run_id, "Images", cell=Cell.BOTH_RIGHT.value)
     assert len(listed(page)) > 4
     assert not page.get("image")
     assert "not on this machine" in texts(page)
@@ -182,7 +166,7 @@ def test_a_file_that_changed_since_says_so_in_its_place(with_finished_run: Finis
     from pneumo_core.errors import DataError
 
     other = second_run(with_finished_run)
-    page = opened(with_finished_run.run_id, other.run_id, cell=Cell.BOTH_RIGHT.value)
+    page = compared(with_finished_run.run_id, other.run_id, "Images", cell=Cell.BOTH_RIGHT.value)
     gone = listed(page)["image"].iloc[1]
     read = gallery.read_indexed
 
@@ -200,14 +184,12 @@ def test_a_file_that_changed_since_says_so_in_its_place(with_finished_run: Finis
 
 def test_different_images_have_no_agreement_but_a_reason(with_finished_run: FinishedRun) -> None:
     other = second_run(with_finished_run, rows=6)
-    page = opened(with_finished_run.run_id, other.run_id)
-    assert not page.exception
+    page = compared(with_finished_run.run_id, other.run_id, "Images")
     assert "Not paired: they were tested on different images" in texts(page)
     assert not [frame for frame in page.dataframe if "probability A" in frame.value]
 
 
 @pytest.mark.parametrize("cell", ["nonsense", "", "<b>x</b>"])
 def test_an_unknown_cell_in_the_address_breaks_nothing(with_finished_run: FinishedRun, cell: str) -> None:
-    page = opened(with_finished_run.run_id, second_run(with_finished_run).run_id, cell=cell)
-    assert not page.exception
+    page = compared(with_finished_run.run_id, second_run(with_finished_run).run_id, "Images", cell=cell)
     assert not page.error

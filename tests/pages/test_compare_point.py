@@ -13,7 +13,10 @@ from pneumo_core.evaluation.operating import RuleKind, ThresholdRule, choose
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.inference.compared import evidence_of
 from pneumo_core.records import Split
-from tests.pages.comparing import opened, pair_of_runs, texts
+from tests.pages.comparing import compared, pair_of_runs
+from tests.pages.opening import texts
+
+pytestmark = pytest.mark.usefixtures("kept_caches")
 
 SHOW = "Operating point"
 
@@ -34,8 +37,7 @@ def chosen(run_id: str, rule: ThresholdRule) -> float:
 
 
 def test_it_starts_at_each_runs_own_threshold(sound_pair: tuple[str, str]) -> None:
-    page = opened(*sound_pair, SHOW)
-    assert not page.exception
+    page = compared(*sound_pair, SHOW)
     for name, run_id in zip("ab", sound_pair, strict=True):
         assert page.slider(key=f"threshold_{name}").value == evidence_of(run_id, Split.TEST).threshold
     assert "exploration, not evaluation" in texts(page)
@@ -43,7 +45,7 @@ def test_it_starts_at_each_runs_own_threshold(sound_pair: tuple[str, str]) -> No
 
 
 def test_a_rule_is_chosen_on_validation_and_kept_in_the_address(sound_pair: tuple[str, str]) -> None:
-    page = opened(*sound_pair, SHOW)
+    page = compared(*sound_pair, SHOW)
     page.radio(key="point_rule").set_value("sensitivity").run()
     page.number_input(key="point_value_sensitivity").set_value(0.9).run()
     rule = ThresholdRule(RuleKind.SENSITIVITY, 0.9)
@@ -51,12 +53,12 @@ def test_a_rule_is_chosen_on_validation_and_kept_in_the_address(sound_pair: tupl
         assert page.slider(key=f"threshold_{name}").value == chosen(run_id, rule)
     assert page.query_params["rule"] == "sensitivity"
     assert page.query_params["value"] == "0.9"
-    again = opened(*sound_pair, SHOW, rule="sensitivity", value="0.9")
+    again = compared(*sound_pair, SHOW, rule="sensitivity", value="0.9")
     assert again.slider(key="threshold_a").value == chosen(sound_pair[0], rule)
 
 
 def test_a_moved_threshold_recounts_warns_and_can_be_put_back(sound_pair: tuple[str, str]) -> None:
-    page = opened(*sound_pair, SHOW)
+    page = compared(*sound_pair, SHOW)
     start = page.slider(key="threshold_a").value
     page.slider(key="threshold_a").set_value(0.25).run()
     assert any("test figures is exploration, not evaluation" in warning.value for warning in page.warning)
@@ -74,7 +76,7 @@ def test_a_moved_threshold_recounts_warns_and_can_be_put_back(sound_pair: tuple[
 
 
 def test_ppv_follows_the_prevalence_and_sensitivity_does_not(sound_pair: tuple[str, str]) -> None:
-    page = opened(*sound_pair, SHOW)
+    page = compared(*sound_pair, SHOW)
     before = rates(page)
     page.slider(key="point_prevalence").set_value(5.0).run()
     after = rates(page)
@@ -99,8 +101,7 @@ def benefits(page: AppTest) -> tuple[str, list[str]]:
 
 @pytest.mark.parametrize("stake", [0.2, 0.5])
 def test_net_benefit_of_both_runs_is_at_one_stake(sound_pair: tuple[str, str], stake: float) -> None:
-    page = opened(*sound_pair, SHOW, prevalence="30", **({} if stake == 0.5 else {"stake": str(stake)}))
-    assert not page.exception
+    page = compared(*sound_pair, SHOW, prevalence="30", **({} if stake == 0.5 else {"stake": str(stake)}))
     row, shown = benefits(page)
     assert row == f"Net benefit at a threshold probability of {stake:.2f} and a prevalence of 30.0 %"
     for run_id, words in zip(sound_pair, shown, strict=True):
@@ -111,14 +112,13 @@ def test_net_benefit_of_both_runs_is_at_one_stake(sound_pair: tuple[str, str], s
 
 
 def test_a_stake_between_two_points_of_the_curve_is_rounded(sound_pair: tuple[str, str]) -> None:
-    page = opened(*sound_pair, SHOW, stake="0.2871")
-    assert not page.exception
+    page = compared(*sound_pair, SHOW, stake="0.2871")
     assert page.select_slider(key="point_stake").value == 0.29
     assert page.query_params["stake"] == "0.29"
 
 
 def test_a_stake_is_kept_apart_from_the_thresholds(sound_pair: tuple[str, str]) -> None:
-    page = opened(*sound_pair, SHOW)
+    page = compared(*sound_pair, SHOW)
     _, before = benefits(page)
     page.slider(key="threshold_a").set_value(0.25).run()
     assert benefits(page)[1] == before
@@ -131,14 +131,12 @@ def test_a_stake_is_kept_apart_from_the_thresholds(sound_pair: tuple[str, str]) 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "x", ""])
 def test_an_address_that_makes_no_sense_is_left_aside(sound_pair: tuple[str, str], value: str) -> None:
-    page = opened(*sound_pair, SHOW, rule="magic", value=value, threshold_a=value, prevalence=value, stake=value)
-    assert not page.exception
+    page = compared(*sound_pair, SHOW, rule="magic", value=value, threshold_a=value, prevalence=value, stake=value)
     assert page.radio(key="point_rule").value == "own"
     assert page.slider(key="threshold_a").value == evidence_of(sound_pair[0], Split.TEST).threshold
 
 
 def test_without_validation_only_fixed_and_own_are_offered_and_it_says_why(no_published: Path) -> None:
-    page = opened(*pair_of_runs(Preset.REPORT, ("test",)), SHOW)
-    assert not page.exception
+    page = compared(*pair_of_runs(Preset.REPORT, ("test",)), SHOW)
     assert page.radio(key="point_rule").options == ["each run's own", "fixed"]
     assert "its validation images were the test images" in texts(page)

@@ -11,7 +11,10 @@ from pneumo_core.config.classifier import Preset
 from pneumo_core.data.index import build_index
 from pneumo_core.inference.compared import evidence_of
 from pneumo_core.records import Split
-from tests.pages.comparing import opened, pair_of_runs, texts
+from tests.pages.comparing import compared, pair_of_runs
+from tests.pages.opening import texts
+
+pytestmark = pytest.mark.usefixtures("kept_caches")
 
 SHOW = "Slices"
 
@@ -37,8 +40,7 @@ def sliced(page: AppTest) -> dict[str, pd.Series]:
 
 
 def test_subtypes_and_patients_are_counted_as_by_hand(on_nowhere: tuple[str, str]) -> None:
-    page = opened(*on_nowhere, SHOW)
-    assert not page.exception
+    page = compared(*on_nowhere, SHOW)
     rows = sliced(page)
     images = evidence_of(on_nowhere[0], Split.TEST).predictions
     of_patient = images.groupby("patient_id")["image_id"].transform("size")
@@ -56,7 +58,7 @@ def test_subtypes_and_patients_are_counted_as_by_hand(on_nowhere: tuple[str, str
 
 
 def test_the_smallest_slice_of_each_group_is_marked(on_nowhere: tuple[str, str]) -> None:
-    rows = sliced(opened(*on_nowhere, SHOW))
+    rows = sliced(compared(*on_nowhere, SHOW))
     patients = {name: row["images"] for name, row in rows.items() if "image" in name}
     least = min(patients.values(), key=lambda words: int(words.split(",")[0]))
     assert "smallest" in least
@@ -64,22 +66,21 @@ def test_the_smallest_slice_of_each_group_is_marked(on_nowhere: tuple[str, str])
 
 
 def test_without_the_images_it_says_which_groups_are_missing_and_what_to_do(on_nowhere: tuple[str, str]) -> None:
-    page = opened(*on_nowhere, SHOW)
+    page = compared(*on_nowhere, SHOW)
     assert texts(page).count("the data set of these predictions is not connected") == 3
     assert "Connect the data set" in texts(page)
     assert "dataset" in [link.proto.page for link in page.get("page_link")]
 
 
 def test_with_the_images_there_are_quarters_of_size_and_sharpness(on_phantoms: tuple[str, str]) -> None:
-    page = opened(*on_phantoms, SHOW)
-    assert not page.exception
+    page = compared(*on_phantoms, SHOW)
     assert "not connected" not in texts(page)
     quarters = [name for name in sliced(page) if name.startswith("lowest quarter")]
     assert len(quarters) == 2
 
 
 def test_another_figure_can_be_chosen_and_what_does_not_apply_says_why(on_nowhere: tuple[str, str]) -> None:
-    page = opened(*on_nowhere, SHOW)
+    page = compared(*on_nowhere, SHOW)
     page.radio(key="slice_of").set_value("specificity").run()
     assert not page.exception
     assert "no image of the slice is NORMAL" in texts(page)

@@ -22,22 +22,10 @@ from pneumo_core.records import Architecture, Metric, Split
 from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.status import append_event
 from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
-from tests.waiting import app_test
+from tests.pages.opening import opened, texts
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CARDS = ["Sensitivity", "Specificity", "AUROC"]
 OTHERS = ["Accuracy", "AUPRC", "PPV", "NPV", "Brier score", "Log loss"]
-
-
-def opened(**query: str) -> AppTest:
-    page = app_test(ROOT / "app.py")
-    page.query_params.update(query)
-    return page.switch_page("pages/evaluate.py").run()
-
-
-def texts(page: AppTest) -> str:
-    kinds = ("markdown", "caption", "info", "success", "warning", "error")
-    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
 
 
 def links(page: AppTest) -> list[str]:
@@ -88,15 +76,13 @@ def sound_run(no_published: Path) -> RunDirectory:
 
 
 def test_without_a_run_it_says_what_to_do(no_published: Path) -> None:
-    page = opened()
-    assert not page.exception
+    page = opened("evaluate")
     assert "Train one first" in texts(page)
     assert "train" in links(page)
 
 
 def test_a_finished_run_shows_its_figures_first(with_finished_run) -> None:
-    page = opened(run=with_finished_run.run_id)
-    assert not page.exception
+    page = opened("evaluate", run=with_finished_run.run_id)
     assert not page.error
     report = json.loads((with_finished_run.path / "report.json").read_text())
     test = report["splits"]["test"]
@@ -121,16 +107,14 @@ def test_a_finished_run_shows_its_figures_first(with_finished_run) -> None:
 
 @pytest.mark.parametrize(("tab", "charts"), [("Right and wrong calls", 1), ("Curves", 3), ("Training", 1)])
 def test_each_tab_shows_its_charts(sound_run: RunDirectory, tab: str, charts: int) -> None:
-    page = opened(run=sound_run.run_id, show=tab)
-    assert not page.exception
+    page = opened("evaluate", run=sound_run.run_id, show=tab)
     assert not page.error
     assert len(page.get("plotly_chart")) == charts
     assert not page.metric
 
 
 def test_a_run_can_be_taken_away_with_its_facts(with_finished_run) -> None:
-    page = opened(run=with_finished_run.run_id, show="Take away")
-    assert not page.exception
+    page = opened("evaluate", run=with_finished_run.run_id, show="Take away")
     assert not page.error
     assert json.loads((with_finished_run.path / "report.json").read_text())["methods"] in texts(page)
     assert [button.proto.label for button in page.get("download_button")] == [
@@ -144,7 +128,7 @@ def test_a_run_can_be_taken_away_with_its_facts(with_finished_run) -> None:
 
 
 def test_the_images_that_were_trained_on_are_shown_where_they_still_are(with_finished_run) -> None:
-    page = opened(run=with_finished_run.run_id, show="Images")
+    page = opened("evaluate", run=with_finished_run.run_id, show="Images")
     assert len(page.get("image")) == 8
 
 
@@ -152,7 +136,7 @@ def test_a_file_that_changed_since_is_not_shown(with_finished_run, tmp_path: Pat
     data = tmp_path / "data"
     shutil.copytree(with_finished_run.data, data)
     build_index(data)
-    page = opened(run=with_finished_run.run_id, show="Images")
+    page = opened("evaluate", run=with_finished_run.run_id, show="Images")
     worst = images(page)["image"].iloc[0]
     (data / worst).write_bytes(b"something else")
     # A picture that was read before the change may stay for a while; one that is read now may not.
@@ -164,8 +148,7 @@ def test_a_file_that_changed_since_is_not_shown(with_finished_run, tmp_path: Pat
 
 
 def test_without_the_images_it_says_so_and_shows_the_rest(sound_run: RunDirectory) -> None:
-    page = opened(run=sound_run.run_id, show="Images")
-    assert not page.exception
+    page = opened("evaluate", run=sound_run.run_id, show="Images")
     assert "not on this machine" in texts(page)
     assert "dataset" in links(page)
     assert len(page.get("image")) == 0
@@ -173,7 +156,7 @@ def test_without_the_images_it_says_so_and_shows_the_rest(sound_run: RunDirector
 
 
 def test_the_table_of_images_has_the_misclassified_first(sound_run: RunDirectory) -> None:
-    table = images(opened(run=sound_run.run_id, show="Images"))
+    table = images(opened("evaluate", run=sound_run.run_id, show="Images"))
     counts = json.loads(sound_run.report.read_text())["splits"]["test"]["confusion"]
     wrong = counts["fp"] + counts["fn"]
     assert wrong > 0
@@ -183,7 +166,7 @@ def test_the_table_of_images_has_the_misclassified_first(sound_run: RunDirectory
 
 
 def test_the_split_is_in_the_address_and_can_be_changed(sound_run: RunDirectory) -> None:
-    page = opened(run=sound_run.run_id, split="val", show="Images")
+    page = opened("evaluate", run=sound_run.run_id, split="val", show="Images")
     control = page.radio(key="split_shown")
     assert control.value == Split.VAL
     assert images(page)["image"].str.startswith("val/").all()
@@ -195,7 +178,7 @@ def test_the_split_is_in_the_address_and_can_be_changed(sound_run: RunDirectory)
 
 
 def test_the_split_survives_a_change_of_page(sound_run: RunDirectory) -> None:
-    page = opened(run=sound_run.run_id, split="val")
+    page = opened("evaluate", run=sound_run.run_id, split="val")
     page.switch_page("pages/predict.py").run()
     page.query_params.clear()
     page.switch_page("pages/evaluate.py").run()
@@ -204,8 +187,7 @@ def test_the_split_survives_a_change_of_page(sound_run: RunDirectory) -> None:
 
 @pytest.mark.parametrize("split", ["train", "../../etc", "", "<b>x</b>" * 50])
 def test_an_unknown_split_is_answered_with_what_is_there(sound_run: RunDirectory, split: str) -> None:
-    page = opened(run=sound_run.run_id, split=split)
-    assert not page.exception
+    page = opened("evaluate", run=sound_run.run_id, split=split)
     (warning,) = [item.value.replace("\\", "") for item in page.warning if "There is no" in item.value]
     assert f"{split[:60]!r}. There are figures on" in warning
     assert not page.metric
@@ -215,7 +197,7 @@ def test_an_unknown_split_is_answered_with_what_is_there(sound_run: RunDirectory
 
 def test_another_run_without_the_split_shows_test(sound_run: RunDirectory) -> None:
     other = finish(Preset.REPORT, predictions(("test",)), [(0, 0.5)])
-    page = opened(run=sound_run.run_id, split="val")
+    page = opened("evaluate", run=sound_run.run_id, split="val")
     page.selectbox[0].set_value(other.run_id).run()
     assert not page.exception
     assert page.radio(key="split_shown").value == Split.TEST
@@ -223,14 +205,13 @@ def test_another_run_without_the_split_shows_test(sound_run: RunDirectory) -> No
 
 
 def test_figures_on_test_stand_beside_their_operating_point_on_val(sound_run: RunDirectory) -> None:
-    page = opened(run=sound_run.run_id)
+    page = opened("evaluate", run=sound_run.run_id)
     assert page.table[1].value.columns.tolist() == ["val (epoch chosen on it)", "test"]
     assert "the threshold with the highest sensitivity + specificity on val" in texts(page)
 
 
 def test_each_figure_on_val_says_so_and_has_that_on_test_beside_it(sound_run: RunDirectory) -> None:
-    page = opened(run=sound_run.run_id, split="val")
-    assert not page.exception
+    page = opened("evaluate", run=sound_run.run_id, split="val")
     cards = [caption.value for caption in page.caption if "  \nn = " in caption.value]
     assert len(cards) == len(CARDS)
     assert all("val  \n(epoch chosen on it)  \ntest: " in caption for caption in cards)
@@ -247,13 +228,12 @@ def test_each_figure_on_val_says_so_and_has_that_on_test_beside_it(sound_run: Ru
 
 def test_a_run_that_was_selected_on_test_says_so_at_every_figure(no_published: Path) -> None:
     run = finish(Preset.REPORT, predictions(("test",)), [(0, 0.5), (1, 0.4)])
-    page = opened(run=run.run_id)
-    assert not page.exception
+    page = opened("evaluate", run=run.run_id)
     cards = [caption.value for caption in page.caption if "  \nn = " in caption.value]
     assert len(cards) == len(CARDS)
     assert all(caption.endswith("test  \n(epoch chosen on it)") for caption in cards)
     for tab, count in {"Right and wrong calls": 2, "Curves": 3, "Training": 1, "Images": 1}.items():
-        page = opened(run=run.run_id, show=tab)
+        page = opened("evaluate", run=run.run_id, show=tab)
         titles = [words.value for words in page.markdown if " · test" in words.value or " · train and" in words.value]
         assert len(titles) == count, tab
         assert all("(epoch chosen on it)" in title for title in titles)
@@ -262,7 +242,7 @@ def test_a_run_that_was_selected_on_test_says_so_at_every_figure(no_published: P
 
 
 def test_of_an_epoch_that_was_run_twice_the_last_is_shown(sound_run: RunDirectory) -> None:
-    page = opened(run=sound_run.run_id, show="Training")
+    page = opened("evaluate", run=sound_run.run_id, show="Training")
     assert "The weights of epoch 2 were kept" in texts(page)
     table = next(frame.value for frame in page.dataframe if "val_loss" in frame.value)
     assert table["val_loss"].tolist() == [0.9, 0.6, 0.7]
@@ -270,41 +250,39 @@ def test_of_an_epoch_that_was_run_twice_the_last_is_shown(sound_run: RunDirector
 
 def test_a_run_without_recorded_epochs_says_so(no_published: Path) -> None:
     run = finish(Preset.SOUND, predictions(("val", "test")), [])
-    page = opened(run=run.run_id, show="Training")
-    assert not page.exception
+    page = opened("evaluate", run=run.run_id, show="Training")
     assert "epochs were not recorded" in texts(page)
     assert not page.get("plotly_chart")
 
 
 def test_what_cannot_be_computed_has_its_reason(no_published: Path) -> None:
     run = finish(Preset.REPORT, predictions(("test",), labels=(0,)), [(0, 0.5)])
-    page = opened(run=run.run_id)
-    assert not page.exception
+    page = opened("evaluate", run=run.run_id)
     shown = {card.label: card.value for card in page.metric}
     assert shown["Sensitivity"] == shown["AUROC"] == "n/a"
     assert shown["Specificity"] != "n/a"
     assert "no image is PNEUMONIA" in texts(page)
-    assert texts(opened(run=run.run_id, show="Curves")).count("Not applicable: both classes are needed") == 2
+    assert (
+        texts(opened("evaluate", run=run.run_id, show="Curves")).count("Not applicable: both classes are needed") == 2
+    )
 
 
 @pytest.mark.parametrize("name", ["report.json", "predictions.parquet", "manifest.json"])
 def test_a_damaged_file_is_told_in_one_line(sound_run: RunDirectory, name: str) -> None:
     path = sound_run.path / name
     path.write_bytes(path.read_bytes()[:-3] + b"xxx")
-    page = opened(run=sound_run.run_id, show="Take away")
-    assert not page.exception
+    page = opened("evaluate", run=sound_run.run_id, show="Take away")
     (error,) = page.error
     assert name in error.value.replace("\\", "")
     assert "Received:" in error.value.replace("\\", "")
     assert "\n" not in error.value
-    figures = opened(run=sound_run.run_id)
+    figures = opened("evaluate", run=sound_run.run_id)
     assert bool(figures.metric) is (name == "predictions.parquet"), "what is whole is still shown"
 
 
 @pytest.mark.parametrize("run", ["baseline-000000000000", "../../etc"])
 def test_an_unknown_run_is_answered_with_what_is_there(sound_run: RunDirectory, run: str) -> None:
-    page = opened(run=run)
-    assert not page.exception
+    page = opened("evaluate", run=run)
     (warning,) = [item.value.replace("\\", "") for item in page.warning]
     assert f"There is no finished classifier {run!r}. There is one to choose from." in warning
     assert not page.selectbox
@@ -315,9 +293,9 @@ def test_an_unknown_run_is_answered_with_what_is_there(sound_run: RunDirectory, 
 def test_a_run_published_without_its_model_says_why_it_cannot_predict(
     sound_run: RunDirectory, no_published: Path
 ) -> None:
-    assert "predict" in links(opened(run=sound_run.run_id))
-    assert "Cannot predict" not in texts(opened(run=sound_run.run_id))
+    assert "predict" in links(opened("evaluate", run=sound_run.run_id))
+    assert "Cannot predict" not in texts(opened("evaluate", run=sound_run.run_id))
     sound_run.path.rename(no_published / sound_run.run_id)
-    page = opened(run=sound_run.run_id)
+    page = opened("evaluate", run=sound_run.run_id)
     assert "predict" not in links(page)
     assert "Cannot predict: published as evidence, without its model." in texts(page)

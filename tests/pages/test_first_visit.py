@@ -9,7 +9,8 @@ from pneumo_core.data.preparation import is_preparing, preparation_file
 from pneumo_core.jobs.preparing import start_preparing
 from pneumo_core.runs.store import datasets_root
 from tests.conftest import PHANTOMS
-from tests.waiting import app_test, wait_for
+from tests.pages.opening import opened
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -17,11 +18,8 @@ WAITING = {"dataset", "augmentation", "train"}
 """Pages that are about images of the data set as they are opened; the others need none, or only in another tab."""
 
 
-def opened(name: str, **query: str) -> AppTest:
-    page = app_test(ROOT / "app.py")
-    page.query_params.update(query)
-    page = page.switch_page(f"pages/{name}.py").run()
-    assert not page.exception
+def sound(name: str, **query: str) -> AppTest:
+    page = opened(name, **query)
     assert not page.error
     return page
 
@@ -43,7 +41,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_each_page_shows_something_at_once(name: str, started: list[int]) -> None:
-    page = opened(name)
+    page = sound(name)
     assert content(page)
     assert len(started) == (name in WAITING)
     assert len(page.main.get("progress")) == (name in WAITING)
@@ -56,26 +54,26 @@ def test_each_page_shows_something_at_once(name: str, started: list[int]) -> Non
     [("predict", {"source": "Sample from the data set"}), ("gan", {"show": "Train"}), ("dataset", {"view": "Images"})],
 )
 def test_tabs_that_need_images_wait_for_them(name: str, query: dict[str, str], started: list[int]) -> None:
-    page = opened(name, **query)
+    page = sound(name, **query)
     assert len(started) == len(page.main.get("progress")) == 1
 
 
 @pytest.mark.parametrize("show", ["Copies", "Real or generated"])
 def test_no_phantom_is_drawn_for_a_dcgan_of_x_rays(show: str, started: list[int]) -> None:
-    page = opened("gan", show=show)
+    page = sound("gan", show=show)
     assert any("trained on X-rays" in info.value for info in page.info)
     assert started == []
 
 
 def test_data_can_be_connected_without_waiting() -> None:
-    page = opened("dataset", view="Connect data")
+    page = sound("dataset", view="Connect data")
     assert "Use the phantoms" in [button.label for button in page.button]
 
 
 @pytest.mark.slow
 def test_phantoms_are_prepared_apart_and_then_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pages.ui.state.start_preparing", start_preparing)
-    page = opened("dataset")
+    page = sound("dataset")
     assert is_preparing()
     (bar,) = page.main.get("progress")
     assert bar.proto.text
@@ -84,12 +82,12 @@ def test_phantoms_are_prepared_apart_and_then_shown(monkeypatch: pytest.MonkeyPa
     assert not page.main.get("progress")
     assert page.metric[0].value == "600"
     # The phantom with its heat map, and the map's color bar.
-    assert len(opened("predict", source="Sample from the data set").get("image")) == 8
+    assert len(sound("predict", source="Sample from the data set").get("image")) == 8
 
 
 @pytest.mark.usefixtures("drawn_phantoms")
 def test_phantoms_that_are_there_are_shown_at_once() -> None:
-    assert opened("dataset").metric[0].value == str(PHANTOMS)
+    assert sound("dataset").metric[0].value == str(PHANTOMS)
 
 
 def test_a_preparation_that_fails_says_why_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +99,7 @@ def test_a_preparation_that_fails_says_why_and_can_be_tried_again(monkeypatch: p
         preparation_file(".json").write_text('{"stage": "Failed", "error": "the disk is full"}')
 
     monkeypatch.setattr("pages.ui.state.start_preparing", fail)
-    page = app_test(ROOT / "app.py").switch_page("pages/dataset.py").run()
+    page = opened("dataset")
     assert [error.value for error in page.error] == ["The disk is full"]
     assert content(page)
     assert len(started) == 1, "a failure is not tried again before somebody asks for it"
@@ -111,5 +109,5 @@ def test_a_preparation_that_fails_says_why_and_can_be_tried_again(monkeypatch: p
 
 
 def test_train_shows_on_top_that_something_goes_on(started: list[int]) -> None:
-    kinds = [element.type for element in opened("train").main]
+    kinds = [element.type for element in sound("train").main]
     assert kinds.index("progress") < kinds.index("table")

@@ -38,27 +38,17 @@ from pneumo_core.runs.files import hold_lock, read_json, write_json
 from pneumo_core.runs.status import Status, append_event, read_status, update_status, write_status
 from pneumo_core.runs.store import RunDirectory, write_manifest
 from tests.conftest import ask_for_run
-from tests.pages.conftest import SHEET_EPOCHS
-from tests.waiting import app_test
+from tests.pages.conftest import SHEET_EPOCHS, forget
+from tests.pages.opening import labels, opened, press
+from tests.pages.opening import texts as said
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.usefixtures("kept_caches")
+
 QUICK = gan_config(Preset.QUICK)
 
 
-def opened(page: str = "gan", **query: str) -> AppTest:
-    test = app_test(ROOT / "app.py")
-    test.query_params.update(query)
-    return test.switch_page(f"pages/{page}.py").run()
-
-
 def texts(page: AppTest) -> str:
-    kinds = ("markdown", "caption", "info", "success", "warning", "error")
-    said = "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
-    return said.replace("\N{NO-BREAK SPACE}", " ")
-
-
-def labels(page: AppTest) -> list[str]:
-    return [button.label for button in page.button]
+    return said(page).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def links(page: AppTest) -> list[tuple[str, str, str]]:
@@ -122,8 +112,7 @@ def estimates(value: Any) -> Iterator[Estimate]:
 
 
 def test_measures_show_every_number_of_the_report_in_its_space(finished_gan: RunDirectory) -> None:
-    page = opened(show="Measures")
-    assert not page.exception
+    page = opened("gan", show="Measures")
     assert not page.error
     report = read_measures(finished_gan).report
     assert isinstance(report.features, FeatureMeasures)
@@ -171,11 +160,10 @@ def _means(features: FeatureMeasures) -> dict[str, NotApplicable]:
 
 
 def test_measures_of_an_older_version_say_so(finished_gan: RunDirectory) -> None:
-    assert "older version" not in texts(opened(show="Measures"))
+    assert "older version" not in texts(opened("gan", show="Measures"))
     for schema, lacks in ((1, "ten halves"), (2, "only some quantiles")):
         rewritten(finished_gan, replace(read_measures(finished_gan), schema=schema))
-        page = opened(show="Measures")
-        assert not page.exception
+        page = opened("gan", show="Measures")
         assert f"runs refresh {finished_gan.run_id}" in page.warning[0].value
         assert lacks in page.warning[0].value
 
@@ -183,8 +171,7 @@ def test_measures_of_an_older_version_say_so(finished_gan: RunDirectory) -> None
 def test_the_three_findings_stand_above_the_tabs_in_the_words_of_the_core(finished_gan: RunDirectory) -> None:
     findings = gan_findings(read_measures(finished_gan).report)
     for tab in ("Samples", "Measures", "Copies"):
-        page = opened(show=tab)
-        assert not page.exception
+        page = opened("gan", show=tab)
         said = texts(page)
         for finding in findings:
             assert finding.headline in said
@@ -194,11 +181,11 @@ def test_the_three_findings_stand_above_the_tabs_in_the_words_of_the_core(finish
 
 def test_an_unfinished_dcgan_has_no_findings_yet(finished_gan: RunDirectory) -> None:
     unfinished(finished_gan, RunState.FAILED, "Samples must differ from each other")
-    assert "**Quality**" not in texts(opened())
+    assert "**Quality**" not in texts(opened("gan"))
 
 
 def test_percent_signs_stay_beside_their_numbers(finished_gan: RunDirectory) -> None:
-    cells = opened(show="Measures").table[0].value.to_numpy().ravel().tolist()
+    cells = opened("gan", show="Measures").table[0].value.to_numpy().ravel().tolist()
     assert any("\N{NO-BREAK SPACE}%" in cell for cell in cells)
     assert not any(" %" in cell for cell in cells)
 
@@ -219,8 +206,7 @@ def test_a_collapsed_generator_a_classifier_and_no_features_are_told(finished_ga
         report=report,
     )
     rewritten(finished_gan, judged)
-    page = opened(show="Measures")
-    assert not page.exception
+    page = opened("gan", show="Measures")
     assert "The check for collapse fails: all are alike." in page.error[0].value.replace("\\", "")
     assert "Feature space: **none, because no weights are here**" in texts(page)
     assert "**25.0 % (18.0 to 33.0)** of 128 generated images" in texts(page)
@@ -228,27 +214,24 @@ def test_a_collapsed_generator_a_classifier_and_no_features_are_told(finished_ga
         page
     )
     assert ("Evaluate that classifier", "evaluate", "run=baseline-0123456789ab") in links(page)
-    page = opened(show="Copies", space="features")
-    assert not page.exception
+    page = opened("gan", show="Copies", space="features")
     assert "Not applicable: no weights are here." in texts(page)
 
 
 @pytest.mark.parametrize("tab", ["Measures", "Copies"])
 def test_what_is_not_finished_has_no_measures_yet(finished_gan: RunDirectory, tab: str) -> None:
     unfinished(finished_gan, RunState.FAILED, "Samples must differ from each other")
-    page = opened(show=tab)
-    assert not page.exception
+    page = opened("gan", show=tab)
     assert "needs a finished DCGAN. This one is failed." in texts(page)
-    next(button for button in page.button if button.label == "Show its training").click().run()
-    assert not page.exception
+    press(page, "Show its training")
     assert "Resume" in labels(page)
 
 
 @pytest.mark.parametrize("tab", ["Measures", "Copies"])
 def test_damaged_measures_are_one_clear_line(finished_gan: RunDirectory, tab: str) -> None:
     finished_gan.measures.write_text(finished_gan.measures.read_text().replace("0.", "1.", 1))
-    page = opened(show=tab)
-    assert not page.exception
+    forget()
+    page = opened("gan", show=tab)
     assert "'Measures' shows the reason" in texts(page)
     (error,) = page.error
     assert "SHA-256" in error.value.replace("\\", "")
@@ -258,8 +241,7 @@ def test_damaged_measures_are_one_clear_line(finished_gan: RunDirectory, tab: st
 
 
 def test_copies_show_the_nearest_pairs_side_by_side(finished_gan: RunDirectory) -> None:
-    page = opened(show="Copies", space="pixels")
-    assert not page.exception
+    page = opened("gan", show="Copies", space="pixels")
     assert not page.error
     found, learned = read_measures(finished_gan).report.memorisation_pixels, read_learned(finished_gan)
     order = np.argsort(found.distance, kind="stable")
@@ -283,8 +265,7 @@ def test_flagged_pairs_are_marked_and_the_share_is_judged(finished_gan: RunDirec
     found = measures.report.memorisation_pixels
     flagged = replace(found, flagged=(True,) * len(found.flagged), share=Estimate(1.0, 0.97, 1.0, len(found.flagged)))
     rewritten(finished_gan, replace(measures, report=replace(measures.report, memorisation_pixels=flagged)))
-    page = opened(show="Copies")
-    assert not page.exception
+    page = opened("gan", show="Copies")
     assert page.radio(key="space").value == "pixels"
     assert len(re.findall(r":red\[\*\*nearer than [\w. %]+ real images\*\*\]", texts(page))) == 6
     assert "may be copies" in page.warning[0].value
@@ -305,12 +286,11 @@ def test_the_cumulative_curves_have_a_step_for_each_image(finished_gan: RunDirec
 
 
 def test_measures_without_all_distances_say_so_under_the_curve(finished_gan: RunDirectory) -> None:
-    assert "only the quantiles" not in texts(opened(show="Copies", space="pixels"))
+    assert "only the quantiles" not in texts(opened("gan", show="Copies", space="pixels"))
     measures = read_measures(finished_gan)
     older = replace(measures.report.memorisation_pixels, real_distance=())
     rewritten(finished_gan, replace(measures, schema=2, report=replace(measures.report, memorisation_pixels=older)))
-    page = opened(show="Copies", space="pixels")
-    assert not page.exception
+    page = opened("gan", show="Copies", space="pixels")
     assert "For the real images only the quantiles in the table are known" in texts(page)
 
 
@@ -320,8 +300,7 @@ def test_without_the_data_set_the_nearest_are_named(
     other = tmp_path / "other"
     write_phantoms(other, seed=8, count=40)
     monkeypatch.setenv("PNEUMO_DATA", str(other))
-    page = opened(show="Copies", space="pixels")
-    assert not page.exception
+    page = opened("gan", show="Copies", space="pixels")
     assert "No real images to compare with" in texts(page)
     assert [link[:2] for link in links(page)].count(("Connect its training images on Dataset", "dataset")) == 1
     assert len(pictures(page)) == 6
@@ -348,8 +327,7 @@ def test_the_tab_opens_with_the_count_that_the_finding_on_copies_is_of(
             report, memorisation_pixels=replace(report.memorisation_pixels, share=Estimate(0.002, 0.001, 0.004, 128))
         )
     rewritten(finished_gan, replace(measures, report=report))
-    page = opened(show="Copies")
-    assert not page.exception
+    page = opened("gan", show="Copies")
     headline = gan_findings(report)[2].headline
     assert page.radio(key="space").value == space
     assert texts(page).count(headline) == 2
@@ -370,8 +348,7 @@ def test_the_lab_names_the_data_of_the_shown_dcgan_and_warns_where_others_are_co
         monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "other"))
     if connected == "other X-rays":
         monkeypatch.setattr(DataIndex, "is_phantom", False)
-    page = opened()
-    assert not page.exception
+    page = opened("gan")
     assert f"trained on x-rays · id {view(finished_gan.run_id).data.data_id}" in texts(page)
     offered = [link[:2] for link in links(page)]
     assert (("Connect these data", "dataset") in offered) is (connected == "phantoms")
@@ -383,10 +360,8 @@ def test_the_lab_names_the_data_of_the_shown_dcgan_and_warns_where_others_are_co
 
 
 def test_an_empty_lab_leads_to_the_form(index: DataIndex) -> None:
-    page = opened()
-    assert not page.exception
-    next(button for button in page.button if button.label == "Train a DCGAN").click().run()
-    assert not page.exception
+    page = opened("gan")
+    press(page, "Train a DCGAN")
     assert "New DCGAN" in [header.value for header in page.header]
 
 
@@ -394,7 +369,7 @@ def test_an_empty_lab_leads_to_the_form(index: DataIndex) -> None:
 
 
 def test_the_form_tells_the_cost_and_finds_what_is_trained(finished_gan: RunDirectory) -> None:
-    page = opened(show="Train")
+    page = opened("gan", show="Train")
     page.radio(key="gan_label").set_value(Label.PNEUMONIA).run()
     assert not page.exception
     assert "120 epochs of" in texts(page)
@@ -404,8 +379,7 @@ def test_the_form_tells_the_cost_and_finds_what_is_trained(finished_gan: RunDire
     page.number_input(key="gan_seed").set_value(1).run()
     assert "Start training" in labels(page)
     page.number_input(key="gan_seed").set_value(0).run()
-    next(button for button in page.button if button.label == "Open it").click().run()
-    assert not page.exception
+    press(page, "Open it")
     assert page.query_params["run"] == finished_gan.run_id
     assert "Losses, scores and spread" in texts(page)
     assert f"64 generated images after epoch {SHEET_EPOCHS[-1]}" in texts(page)
@@ -413,7 +387,7 @@ def test_the_form_tells_the_cost_and_finds_what_is_trained(finished_gan: RunDire
 
 
 def test_what_cannot_be_learned_from_is_told_above_the_run(finished_gan: RunDirectory) -> None:
-    page = opened(show="Train")
+    page = opened("gan", show="Train")
     page.radio(key="gan_preset").set_value(Preset.REPORT).run()  # There are fewer images of NORMAL than its batch.
     assert not page.exception
     (error,) = page.error
@@ -424,7 +398,7 @@ def test_what_cannot_be_learned_from_is_told_above_the_run(finished_gan: RunDire
 
 def test_a_server_that_does_not_train_offers_no_start(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_ALLOW_TRAINING", "0")
-    page = opened(show="Train")
+    page = opened("gan", show="Train")
     page.radio(key="gan_label").set_value(Label.PNEUMONIA).run()
     assert not page.exception
     assert "does not train" in texts(page)
@@ -437,15 +411,14 @@ def test_a_dcgan_that_works_is_followed_live(finished_gan: RunDirectory, alive: 
     event = {"kind": "batch", "epoch": 20, "step": 2, "steps": 4, "loss_generator": 0.75, "loss_discriminator": 1.25}
     append_event(finished_gan, event)
     alive.enter_context(hold_lock(finished_gan.run_lock))
-    page = opened(show="Train")
-    assert not page.exception
+    page = opened("gan", show="Train")
     (bar,) = [bar.proto for bar in page.main.get("progress")]
     assert bar.value == 51
     assert bar.text.startswith("training: epoch 21 of 40")
     assert "batch 2 of 4 · generator's loss 0.750 · discriminator's 1.250" in texts(page)
     assert len(page.get("plotly_chart")) == 1
     assert {"Cancel"} <= set(labels(page))
-    next(button for button in page.button if button.label == "Cancel").click().run()
+    press(page, "Cancel")
     assert finished_gan.cancel.exists()
     assert "Cancelling…" in labels(page)
 
@@ -453,8 +426,7 @@ def test_a_dcgan_that_works_is_followed_live(finished_gan: RunDirectory, alive: 
 def test_a_collapsed_training_says_so_and_offers_to_resume(finished_gan: RunDirectory) -> None:
     unfinished(finished_gan, RunState.FAILED, "Samples must differ from each other. Received: 0.020")
     finished_gan.trained.unlink(missing_ok=True)
-    page = opened(show="Train")
-    assert not page.exception
+    page = opened("gan", show="Train")
     assert "Samples must differ from each other" in page.error[-1].value
     assert "Resume" in labels(page)
 
@@ -462,8 +434,7 @@ def test_a_collapsed_training_says_so_and_offers_to_resume(finished_gan: RunDire
 def test_a_damaged_sheet_is_one_clear_line(finished_gan: RunDirectory) -> None:
     unfinished(finished_gan, RunState.CANCELLED)
     finished_gan.sheet(SHEET_EPOCHS[-1]).write_bytes(b"\x89PNG nonsense")
-    page = opened(show="Train")
-    assert not page.exception
+    page = opened("gan", show="Train")
     assert finished_gan.sheet(SHEET_EPOCHS[-1]).name in page.error[-1].value.replace("\\", "")
 
 
@@ -493,14 +464,12 @@ def test_the_runs_table_and_the_queue_list_it_with_a_link(finished_gan: RunDirec
     asked = ask_for_run(replace(QUICK, seed=3), build_index(Path(read_json(finished_gan.config)["data"]["root"])))
     alive.enter_context(hold_lock(asked.run_lock))
     page = opened("train", show="Runs")
-    assert not page.exception
     table = page.dataframe[0].value.set_index("id")
     assert table.loc[finished_gan.run_id, "run"] == "DCGAN · quick · PNEUMONIA"
     assert table.loc[asked.run_id, "seed"] == 3
     assert "DCGAN · quick · seed 3" in texts(page)
     assert ("Open it in the GAN lab", "gan", f"run={asked.run_id}&show=Train") in links(page)
     page = opened("train", run=finished_gan.run_id)
-    assert not page.exception
     assert ("Open it in the GAN lab", "gan", f"run={finished_gan.run_id}") in links(page)
     assert not page.get("plotly_chart")
 
@@ -508,18 +477,15 @@ def test_the_runs_table_and_the_queue_list_it_with_a_link(finished_gan: RunDirec
 @pytest.mark.parametrize("name", ["evaluate", "predict"])
 def test_pages_about_classifiers_refuse_it(finished_gan: RunDirectory, name: str) -> None:
     page = opened(name, run=finished_gan.run_id)
-    assert not page.exception
     assert f"{finished_gan.run_id!r}. It is a DCGAN" in texts(page)
     assert ("Open it in the GAN lab", "gan", f"run={finished_gan.run_id}") in links(page)
     assert not page.selectbox
     page = opened(name)
-    assert not page.exception
     assert "No finished run yet" in texts(page)
 
 
 def test_overview_counts_it_apart(finished_gan: RunDirectory) -> None:
     page = opened("overview")
-    assert not page.exception
     assert not page.dataframe
     assert "1 DCGAN: samples and measures in the GAN lab" in [label for label, _, _ in links(page)]
 
@@ -531,7 +497,6 @@ def test_synthetic_training_images_are_counted_as_such(index: DataIndex) -> None
     told = dict(facts_table(view(run.run_id)).rows)
     assert told["images in train"] == "4,434, and 2,534 synthetic images of dcgan-0123456789ab"
     page = opened("train", run=run.run_id)
-    assert not page.exception
     assert page.table[0].value["value"]["images in train"] == told["images in train"]
     write_json(run.manifest, {**read_json(run.manifest), "images_added_by": ""})
     assert dict(facts_table(view(run.run_id)).rows)["images in train"] == "4,434"

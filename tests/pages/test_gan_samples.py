@@ -21,25 +21,14 @@ from pneumo_core.records import RunState
 from pneumo_core.runs.files import hold_lock
 from pneumo_core.runs.status import update_status
 from pneumo_core.runs.store import RunDirectory
-from tests.pages.conftest import SHEET_EPOCHS
+from tests.pages.conftest import SHEET_EPOCHS, forget
+from tests.pages.opening import opened, press, texts
 from tests.waiting import app_test
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.usefixtures("kept_caches")
+
 SECTIONS = ("Timeline", "New samples", "Between two samples", "Real beside generated")
 GAME = "Real or generated"
-
-
-def opened(**query: str | list[str]) -> AppTest:
-    page = app_test(ROOT / "app.py")
-    page.query_params.update(query)
-    page = page.switch_page("pages/gan.py").run()
-    assert not page.exception
-    return page
-
-
-def texts(page: AppTest) -> str:
-    kinds = ("markdown", "caption", "info", "success", "warning", "error")
-    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
 
 
 def pictures(page: AppTest) -> list[tuple[str, str]]:
@@ -58,12 +47,6 @@ def address(image: np.ndarray) -> str:
     return pictures(app_test(one, args=(image,)).run())[0][1]
 
 
-def press(page: AppTest, label: str) -> AppTest:
-    next(button for button in page.button if button.label == label).click().run()
-    assert not page.exception
-    return page
-
-
 def sheet(run: RunDirectory, epoch: int) -> np.ndarray:
     return np.kron(np.asarray(Image.open(run.sheet(epoch))), np.ones((2, 2), np.uint8))
 
@@ -74,20 +57,20 @@ def sheet(run: RunDirectory, epoch: int) -> np.ndarray:
 def test_without_a_run_it_says_what_to_do(no_published: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
     for show in ("Samples", GAME):
-        assert "There is no DCGAN yet" in texts(opened(show=show))
+        assert "There is no DCGAN yet" in texts(opened("gan", show=show))
 
 
 def test_the_timeline_shows_the_sheet_of_the_epoch_in_the_address_and_loads_no_generator(
     finished_gan: RunDirectory,
 ) -> None:
     finished_gan.model.write_bytes(b"damaged, and noticed as soon as it is loaded")
-    page = opened()
+    page = opened("gan")
     assert not page.error
     slider = page.select_slider(key="sheet")
     assert (slider.options, slider.value) == ([str(epoch) for epoch in SHEET_EPOCHS], SHEET_EPOCHS[-1])
     assert [url for _, url in pictures(page)] == [address(sheet(finished_gan, SHEET_EPOCHS[-1]))]
     assert "64 generated images after epoch 40 of 120" in texts(page)
-    page = opened(sheet="10")
+    page = opened("gan", sheet="10")
     assert [url for _, url in pictures(page)] == [address(sheet(finished_gan, 10))]
     assert "after epoch 10 of 120" in pictures(page)[0][0]
 
@@ -95,7 +78,8 @@ def test_the_timeline_shows_the_sheet_of_the_epoch_in_the_address_and_loads_no_g
 @pytest.mark.parametrize("section", SECTIONS[1:])
 def test_a_damaged_generator_is_one_clear_line(finished_gan: RunDirectory, section: str) -> None:
     finished_gan.model.write_bytes(b"damaged")
-    page = opened(samples=section)
+    forget()
+    page = opened("gan", samples=section)
     (error,) = page.error
     assert "model.onnx must have the SHA-256" in error.value.replace("\\", "")
     assert "\n" not in error.value
@@ -103,9 +87,9 @@ def test_a_damaged_generator_is_one_clear_line(finished_gan: RunDirectory, secti
 
 def test_a_damaged_sheet_is_one_clear_line(finished_gan: RunDirectory) -> None:
     finished_gan.sheet(40).write_bytes(b"damaged")
-    assert "sheet-00040.png must have the SHA-256" in opened().error[0].value.replace("\\", "")
+    assert "sheet-00040.png must have the SHA-256" in opened("gan").error[0].value.replace("\\", "")
     finished_gan.manifest.unlink()
-    assert "an image must be a PNG or JPEG" in opened().error[0].value.replace("\\", "")
+    assert "an image must be a PNG or JPEG" in opened("gan").error[0].value.replace("\\", "")
 
 
 def test_a_run_that_goes_on_or_has_failed_shows_what_it_has_drawn(finished_gan: RunDirectory) -> None:
@@ -114,23 +98,23 @@ def test_a_run_that_goes_on_or_has_failed_shows_what_it_has_drawn(finished_gan: 
     finished_gan.sheet(40).unlink()
     with hold_lock(finished_gan.run_lock):
         update_status(finished_gan, state=RunState.RUNNING)
-        page = opened()
+        page = opened("gan")
         assert "after epoch 10 of 120" in texts(page)
         shutil.copy(finished_gan.sheet(10), finished_gan.sheet(20))
         press(page, "Load newer sheets")
         assert page.select_slider(key="sheet").options == ["1", "10", "20"]
     update_status(finished_gan, state=RunState.FAILED, error="samples must differ")
-    page = opened()
+    page = opened("gan")
     assert "after epoch 20 of 120" in texts(page)
     assert "Load newer sheets" not in [button.label for button in page.button]
     for query in ({"samples": section} for section in SECTIONS[1:]):
-        page = opened(**query)
+        page = opened("gan", **query)
         assert "needs a finished DCGAN. This one is failed." in texts(page)
         assert not pictures(page)
-    assert "needs a finished DCGAN" in texts(opened(show=GAME))
+    assert "needs a finished DCGAN" in texts(opened("gan", show=GAME))
     for epoch in (1, 10, 20):
         finished_gan.sheet(epoch).unlink()
-    assert "There are no samples yet" in texts(opened())
+    assert "There are no samples yet" in texts(opened("gan"))
 
 
 def test_another_run_starts_at_its_own_last_sheet(finished_gan: RunDirectory) -> None:
@@ -139,7 +123,7 @@ def test_another_run_starts_at_its_own_last_sheet(finished_gan: RunDirectory) ->
     other.manifest.unlink()
     for epoch, renamed in zip(SHEET_EPOCHS, (2, 5, 9), strict=True):
         other.sheet(epoch).rename(other.sheet(renamed))
-    page = opened(run=finished_gan.run_id, sheet="10")
+    page = opened("gan", run=finished_gan.run_id, sheet="10")
     page.selectbox[0].set_value(other.run_id).run()
     assert not page.exception
     assert "after epoch 9 of 120" in texts(page)
@@ -153,7 +137,7 @@ def test_an_address_shows_the_samples_it_names(
     finished_gan: RunDirectory, truncation: str, limit: float | None
 ) -> None:
     query = {"sample_seed": "7", "samples_page": "3"} | ({} if limit is None else {"truncation": truncation})
-    page = opened(samples="New samples", **query)
+    page = opened("gan", samples="New samples", **query)
     generator = load_generator(finished_gan)
     expected = generate(generator, latents(generator.latent_dim, 7, 64, 32, limit))
     shown = pictures(page)
@@ -164,7 +148,7 @@ def test_an_address_shows_the_samples_it_names(
 
 
 def test_one_sample_is_enlarged_and_saved_as_it_is_in_a_zip(finished_gan: RunDirectory) -> None:
-    page = press(opened(samples="New samples", sample_seed="7", truncation="0.7"), "5")
+    page = press(opened("gan", samples="New samples", sample_seed="7", truncation="0.7"), "5")
     assert page.query_params["sample"] == "5"
     with zipfile.ZipFile(io.BytesIO(sample_zip(finished_gan, 1, 7, 0.7, 5))) as bundle:
         name = next(name for name in bundle.namelist() if name.endswith(".png"))
@@ -189,12 +173,12 @@ def test_one_sample_is_enlarged_and_saved_as_it_is_in_a_zip(finished_gan: RunDir
 
 
 def test_back_leads_to_the_samples_page(finished_gan: RunDirectory) -> None:
-    page = press(opened(samples="New samples", sample="200"), "Back to the samples")
+    page = press(opened("gan", samples="New samples", sample="200"), "Back to the samples")
     assert "Samples 192 to 223 of seed 0" in texts(page)
 
 
 def test_the_way_from_one_sample_to_another_starts_and_ends_with_them(finished_gan: RunDirectory) -> None:
-    page = opened(samples="Between two samples", sample_seed="2", **{"from": "3", "to": "9"})
+    page = opened("gan", samples="Between two samples", sample_seed="2", **{"from": "3", "to": "9"})
     shown = pictures(page)
     assert len({url for _, url in shown}) == len(shown) == 8
     generator = load_generator(finished_gan)
@@ -204,7 +188,7 @@ def test_the_way_from_one_sample_to_another_starts_and_ends_with_them(finished_g
 
 
 def test_real_stand_beside_generated_and_others_can_be_drawn(finished_gan: RunDirectory) -> None:
-    page = opened(samples="Real beside generated", wall="16")
+    page = opened("gan", samples="Real beside generated", wall="16")
     before = pictures(page)
     assert [alt.split()[:2] for alt, _ in before] == [["16", "of"], ["Generated", "images"]]
     assert "real training images of class PNEUMONIA" in before[0][0]
@@ -219,10 +203,10 @@ def test_where_the_real_images_are_not_it_says_so_and_goes_on(
 ) -> None:
     write_phantoms(tmp_path / "others", seed=8, count=40)
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "others"))
-    page = opened(samples="Real beside generated")
+    page = opened("gan", samples="Real beside generated")
     assert "connect the data set that it was trained on" in page.info[0].value.replace("\\", "")
     assert [alt.split()[0] for alt, _ in pictures(page)] == ["Generated"]
-    page = opened(show=GAME)
+    page = opened("gan", show=GAME)
     assert "connect the data set that it was trained on" in page.info[0].value.replace("\\", "")
     assert not pictures(page)
 
@@ -245,14 +229,14 @@ def test_where_the_real_images_are_not_it_says_so_and_goes_on(
 def test_an_address_that_means_nothing_still_shows_samples(
     finished_gan: RunDirectory, query: dict[str, str | list[str]]
 ) -> None:
-    page = opened(**query)
+    page = opened("gan", **query)
     assert not page.error
     assert pictures(page)
 
 
 @pytest.mark.parametrize("sample", ["x", "-1", "10000000", "٣", "<script>", "9" * 5000])
 def test_an_unknown_sample_is_one_clear_line(finished_gan: RunDirectory, sample: str) -> None:
-    page = opened(samples="New samples", sample=sample)
+    page = opened("gan", samples="New samples", sample=sample)
     assert not page.error
     (answer,) = (item.value for item in page.warning if item.icon == ":material/link_off:")
     assert "They are numbered from 0 to 9,999,999" in answer
@@ -275,7 +259,7 @@ def answer(page: AppTest, run: RunDirectory, right: Callable[[Game], bool]) -> A
 
 
 def test_a_game_is_played_to_its_verdict(finished_gan: RunDirectory) -> None:
-    page = press(opened(show=GAME), "Start")
+    page = press(opened("gan", show=GAME), "Start")
     assert game_of(page, finished_gan).rounds == 20
     for number in range(20):
         assert f"Round {number + 1} of 20" in texts(page)
@@ -292,7 +276,7 @@ def test_a_game_is_played_to_its_verdict(finished_gan: RunDirectory) -> None:
 
 
 def test_an_answer_can_be_taken_back_and_its_image_is_not_shown_again(finished_gan: RunDirectory) -> None:
-    page = press(opened(show=GAME), "Start")
+    page = press(opened("gan", show=GAME), "Start")
     assert next(button for button in page.button if "Undo" in button.label).disabled
     seen = pictures(page)
     answer(page, finished_gan, lambda _: False)
@@ -306,7 +290,7 @@ def test_an_answer_can_be_taken_back_and_its_image_is_not_shown_again(finished_g
 
 
 def test_after_the_game_each_picture_is_shown_with_what_it_was_and_what_was_said(finished_gan: RunDirectory) -> None:
-    page = press(opened(show=GAME), "Start")
+    page = press(opened("gan", show=GAME), "Start")
     played = []
     for number in range(20):
         game = game_of(page, finished_gan)
@@ -326,7 +310,7 @@ def test_after_the_game_each_picture_is_shown_with_what_it_was_and_what_was_said
 
 
 def test_nothing_but_the_image_tells_what_it_is(finished_gan: RunDirectory) -> None:
-    page = press(opened(show=GAME), "Start")
+    page = press(opened("gan", show=GAME), "Start")
     told: dict[bool, Any] = {}
     for seed in range(20):
         page.session_state[f"game {finished_gan.run_id}"] = game = Game(seed, 20)
@@ -340,7 +324,7 @@ def test_nothing_but_the_image_tells_what_it_is(finished_gan: RunDirectory) -> N
 
 
 def test_a_game_stands_as_it_was_left(finished_gan: RunDirectory) -> None:
-    page = press(opened(show=GAME), "Start")
+    page = press(opened("gan", show=GAME), "Start")
     answer(page, finished_gan, lambda _: True)
     left = pictures(page)
     page.switch_page("pages/overview.py").run()

@@ -16,14 +16,8 @@ from pneumo_core.reporting.story import cards
 from pneumo_core.runs.files import read_json
 from pneumo_core.runs.recommended import recommended
 from pneumo_core.runs.store import find_run, run_directory
+from tests.pages.opening import opened
 from tests.pages.ui.finished_runs import finish
-from tests.waiting import app_test
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def opened() -> AppTest:
-    return app_test(ROOT / "app.py").run()
 
 
 def plain(text: str) -> str:
@@ -37,8 +31,7 @@ def tables(page: AppTest) -> list[pd.DataFrame]:
 
 
 def test_with_nothing_connected_it_tells_the_three_findings() -> None:
-    page = opened()
-    assert not page.exception
+    page = opened("overview")
     assert not page.error
     said = cards(findings(), recommended().classifier)
     assert [heading.value for heading in page.header][:3] == [unbroken(card.title) for card in said]
@@ -54,21 +47,20 @@ def test_with_nothing_connected_it_tells_the_three_findings() -> None:
 
 
 def test_the_strip_shows_a_phantom_its_heat_map_and_a_generated_image() -> None:
-    pictures = [image for block in opened().get("image") for image in block.proto.imgs]
+    pictures = [image for block in opened("overview").get("image") for image in block.proto.imgs]
     captions = [plain(image.caption) for image in pictures]
     assert [caption.split(" ", 1)[0] for caption in captions] == ["phantom", "what", "generated"]
     assert all("synthetic" in captions[place] for place in (0, 2))
 
 
 def test_the_button_leads_to_predict() -> None:
-    page = opened()
+    page = opened("overview")
     next(button for button in page.button if button.label == "Try it on an X-ray").click()
     assert page.run().title[0].value == "Predict"
 
 
 def test_with_nothing_at_all_it_says_what_to_do(no_published: Path) -> None:
-    page = opened()
-    assert not page.exception
+    page = opened("overview")
     assert not page.error
     infos = [plain(info.value) for info in page.info]
     assert infos[:3] == [
@@ -81,8 +73,7 @@ def test_with_nothing_at_all_it_says_what_to_do(no_published: Path) -> None:
 
 
 def test_a_finished_run_is_a_row_with_interval_n_and_what_it_was_selected_on(with_finished_run) -> None:
-    page = opened()
-    assert not page.exception
+    page = opened("overview")
     (table,) = tables(page)
     (row,) = table.to_dict("records")
     report = report_from_dict(read_json(find_run(with_finished_run.run_id).report))
@@ -100,7 +91,7 @@ def test_seeds_are_folded_to_their_mean_least_and_greatest(no_published: Path) -
     runs = [finish(preset_config(Architecture.BASELINE, Preset.REPORT, seed=seed)) for seed in range(3)]
     finish(preset_config(Architecture.BASELINE, Preset.SOUND))
     values = [report_from_dict(read_json(run_directory(run).report)).splits[Split.TEST].accuracy.value for run in runs]
-    page = opened()
+    page = opened("overview")
     (table,) = tables(page)
     assert len(table) == 2
     row = table[table["runs"].str.startswith("3 seeds")].iloc[0]
@@ -125,7 +116,7 @@ def test_runs_stand_under_their_network_and_can_be_sorted(no_published: Path) ->
     finish(preset_config(Architecture.VGG16, Preset.SOUND))
     for preset in Preset:
         finish(preset_config(Architecture.BASELINE, preset, seed=list(Preset).index(preset)))
-    page = opened()
+    page = opened("overview")
     assert [heading.value for heading in page.subheader] == ["Baseline CNN", "VGG16"]
     baseline, vgg16 = tables(page)
     assert (len(baseline), len(vgg16)) == (3, 1)
@@ -137,7 +128,7 @@ def test_runs_stand_under_their_network_and_can_be_sorted(no_published: Path) ->
 
 
 def test_the_plot_of_all_arms_has_one_heading() -> None:
-    page = opened()
+    page = opened("overview")
     assert [heading.value for heading in page.header].count("Accuracy on test, with and without generated images") == 1
     assert not any(item.value.startswith("**Accuracy on test") for item in page.markdown)
 
@@ -145,8 +136,7 @@ def test_the_plot_of_all_arms_has_one_heading() -> None:
 def test_a_damaged_run_is_told_in_its_row(with_finished_run) -> None:
     report = with_finished_run.path / "report.json"
     report.write_text(report.read_text().replace("0.", "1.", 1))
-    page = opened()
-    assert not page.exception
+    page = opened("overview")
     assert tables(page)[0].index[0].endswith(":red-badge[damaged]")
 
 

@@ -30,21 +30,14 @@ from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import classifier_config
 from tests.made_runs import make_maps_positive, vouch_for
-from tests.waiting import app_test
+from tests.pages.opening import opened, texts
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 EMPTY = scale_text(NotApplicable("no matter"), np.zeros((1, 1), np.float32))
 
 
-def opened(**query: str) -> AppTest:
-    page = app_test(ROOT / "app.py")
-    page.query_params.update({"source": "Sample from the data set", **query})
-    return page.switch_page("pages/predict.py").run()
-
-
-def texts(page: AppTest) -> str:
-    kinds = ("markdown", "caption", "info", "success", "warning", "error")
-    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
+def sampled(**query: str) -> AppTest:
+    """The page with a sample of the data set."""
+    return opened("predict", **{"source": "Sample from the data set", **query})
 
 
 def captions(page: AppTest) -> str:
@@ -53,8 +46,7 @@ def captions(page: AppTest) -> str:
 
 
 def test_without_a_model_it_says_what_to_do(no_published: Path) -> None:
-    page = opened()
-    assert not page.exception
+    page = sampled()
     assert "Train one first" in texts(page)
     assert "Not a medical device" in texts(page)
 
@@ -62,8 +54,7 @@ def test_without_a_model_it_says_what_to_do(no_published: Path) -> None:
 def test_a_sample_gets_an_answer_at_the_operating_point(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     make_maps_positive(RunDirectory(with_finished_run.path))
-    page = opened(run=with_finished_run.run_id)
-    assert not page.exception
+    page = sampled(run=with_finished_run.run_id)
     answer = page.metric[0]
     assert answer.label == "Probability of PNEUMONIA"
     assert 0 <= float(answer.value.strip("<>% ")) <= 100
@@ -90,8 +81,7 @@ def test_a_run_without_test_figures_says_so(with_finished_run, monkeypatch: pyte
     report = evaluated(run.run_id, classifier_config(run), table[table["split"] == "val"])
     write_json(run.report, report_to_dict(report))
     vouch_for(run)
-    page = opened(run=run.run_id)
-    assert not page.exception
+    page = sampled(run=run.run_id)
     assert "At it, this run has no test figures." in texts(page)
     assert "This run has no test figures: how often it is right on new images is unknown." in texts(page)
 
@@ -104,8 +94,7 @@ def test_a_run_from_before_the_scale_is_drawn_on_its_own_and_says_so(
     make_maps_positive(run)
     run.heatmap_scale.unlink()
     vouch_for(run)
-    page = opened(run=run.run_id)
-    assert not page.exception
+    page = sampled(run=run.run_id)
     words = f"{described(read_scale(run))}. A weak map therefore looks as strong as a strong one."
     assert f"'runs refresh {run.run_id}'" in words
     assert words in texts(page) or EMPTY in texts(page)
@@ -126,8 +115,7 @@ def test_the_calibrated_probability_comes_first(with_finished_run, monkeypatch: 
     line = replace(calibration.calibrator, slope=0.01, intercept=0.2)
     calibrators = {**calibration.calibrators, CalibrationKind.PLATT: replace(line, kind=CalibrationKind.PLATT)}
     recalibrated(run, replace(calibration, chosen=CalibrationKind.PLATT, calibrators=calibrators))
-    page = opened(run=run.run_id)
-    assert not page.exception
+    page = sampled(run=run.run_id)
     (first,) = page.metric
     assert first.label == "Probability of PNEUMONIA"
     # A slope of next to nothing leaves the intercept: sigmoid(.2) = .55.
@@ -153,8 +141,7 @@ def test_the_calibrated_probability_comes_first(with_finished_run, monkeypatch: 
 def test_without_a_calibration_it_says_why(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     recalibrated(RunDirectory(with_finished_run.path), NotApplicable("the run has no validation images"))
-    page = opened(run=with_finished_run.run_id)
-    assert not page.exception
+    page = sampled(run=with_finished_run.run_id)
     (answer,) = page.metric
     assert answer.label == "Probability of PNEUMONIA"
     assert "Not calibrated" in texts(page)
@@ -166,15 +153,14 @@ def test_the_address_chooses_the_sample(with_finished_run, monkeypatch: pytest.M
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     images = sorted((with_finished_run.data / "test" / "PNEUMONIA").iterdir())
     wanted = f"test/PNEUMONIA/{images[3].name}"
-    page = opened(run=with_finished_run.run_id, image=wanted)
-    assert not page.exception
+    page = sampled(run=with_finished_run.run_id, image=wanted)
     assert f"{wanted}, Grad-CAM" in captions(page)
     assert "labels it **PNEUMONIA**" in texts(page)
 
 
 def test_samples_are_thumbnails_of_which_a_click_opens_one(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
-    page = opened(run=with_finished_run.run_id)
+    page = sampled(run=with_finished_run.run_id)
     buttons = [button for button in page.button if (button.key or "").startswith("sample ")]
     assert [button.label for button in buttons] == [f"Image {number}" for number in range(1, 7)]
     assert [button.disabled for button in buttons] == [True] + [False] * 5
@@ -193,8 +179,7 @@ def test_samples_are_thumbnails_of_which_a_click_opens_one(with_finished_run, mo
 
 def test_an_unknown_image_is_answered_with_what_is_there(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
-    page = opened(run=with_finished_run.run_id, image="test/NORMAL/none.jpeg")
-    assert not page.exception
+    page = sampled(run=with_finished_run.run_id, image="test/NORMAL/none.jpeg")
     (warning,) = [item.value.replace("\\", "") for item in page.warning if "There is no" in item.value]
     assert "'test/NORMAL/none.jpeg'" in warning
     page.button(key="instead of image of test").click()
@@ -207,8 +192,7 @@ def test_an_unknown_run_is_answered_with_what_is_there(
     with_finished_run, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
-    page = opened(run=run)
-    assert not page.exception
+    page = sampled(run=run)
     assert repr(run) in texts(page)
     assert "There is one to choose from" in texts(page)
     assert not page.metric
@@ -221,16 +205,14 @@ def test_an_unknown_run_is_answered_with_what_is_there(
 def test_a_damaged_model_is_refused_in_one_line(with_finished_run) -> None:
     model = with_finished_run.path / "model.onnx"
     model.write_bytes(model.read_bytes()[:-1] + b"x")
-    page = opened(run=with_finished_run.run_id)
-    assert not page.exception
+    page = sampled(run=with_finished_run.run_id)
     (error,) = page.error
     assert "SHA-256" in error.value.replace("\\", "")
 
 
 @pytest.mark.usefixtures("drawn_phantoms")
 def test_a_model_of_patients_asked_about_phantoms_says_that_it_means_nothing() -> None:
-    page = opened()
-    assert not page.exception
+    page = sampled()
     assert any("only show how the page works" in info.value for info in page.info)
 
 

@@ -3,33 +3,19 @@
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pneumo_core.evaluation.wording import unbroken
 from pneumo_core.inference.findings import findings
 from pneumo_core.reference import INCONSISTENCIES, PUBLISHED
 from pneumo_core.reporting.report_claims import Evidence, report_claims
-from tests.waiting import app_test
+from tests.pages.opening import opened, texts
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def opened(**query: str) -> AppTest:
-    page = app_test(ROOT / "app.py")
-    page.query_params.update(query)
-    page = page.switch_page("pages/report.py").run()
-    assert not page.exception
-    return page
-
-
-def said(page: AppTest) -> str:
-    kinds = ("markdown", "caption", "info", "warning")
-    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
+pytestmark = pytest.mark.usefixtures("kept_caches")
 
 
 def test_each_claim_has_its_place_verdict_reason_and_evidence() -> None:
-    page = opened()
-    text = said(page)
+    page = opened("report")
+    text = texts(page)
     claims = report_claims(findings())
     assert len(claims) == 10
     for claim in claims:
@@ -46,7 +32,7 @@ def test_each_claim_has_its_place_verdict_reason_and_evidence() -> None:
 
 @pytest.mark.parametrize("evidence", [Evidence.FIGURES, Evidence.CONTRADICTIONS])
 def test_evidence_on_this_page_opens_its_tab_and_is_no_link_that_looks_selected(evidence: Evidence) -> None:
-    page = opened()
+    page = opened("report")
     assert "report" not in [link.proto.page for link in page.get("page_link")]
     label = f"Evidence: {evidence.value}"
     next(button for button in page.button if button.label == label).click().run()
@@ -62,21 +48,21 @@ def test_evidence_on_this_page_opens_its_tab_and_is_no_link_that_looks_selected(
 
 
 def test_contradictions_are_all_there() -> None:
-    page = opened(show="Contradictions")
+    page = opened("report", show="Contradictions")
     assert [expander.label for expander in page.expander] == [item.title for item in INCONSISTENCIES]
     assert len(INCONSISTENCIES) == 11
 
 
 def test_its_figures_stand_beside_the_published_runs() -> None:
-    page = opened(show="Its figures beside ours")
+    page = opened("report", show="Its figures beside ours")
     table = page.dataframe[0].value
     assert table["report"].tolist()[:2] == ["0.90", "0.95"]
-    assert "test (epoch chosen on it)" in said(page)
+    assert "test (epoch chosen on it)" in texts(page)
     assert str(page.query_params["ours"]).count(",") == 2
 
 
 def test_a_link_to_unknown_runs_says_what_is_there_and_offers_it() -> None:
-    page = opened(show="Its figures beside ours", ours="baseline-000000000000")
+    page = opened("report", show="Its figures beside ours", ours="baseline-000000000000")
     (warning,) = [item.value.replace("\\", "") for item in page.warning]
     assert "'baseline-000000000000'" in warning
     assert "There are" in warning
@@ -88,7 +74,7 @@ def test_a_link_to_unknown_runs_says_what_is_there_and_offers_it() -> None:
 
 
 def test_published_results_say_what_each_was_selected_on() -> None:
-    page = opened(show="Published results")
+    page = opened("report", show="Published results")
     table = page.table[0].value.map(lambda text: text.replace("\\", ""))
     assert len(table.columns) == 3, "beside the name, so that it fits a phone"
     is_ours = table.index.str.startswith("ours: ")
@@ -109,5 +95,5 @@ def test_published_results_say_what_each_was_selected_on() -> None:
 
 @pytest.mark.parametrize("show", ["Claims", "Its figures beside ours", "Published results"])
 def test_nothing_published_is_no_error(no_published: Path, show: str) -> None:
-    page = opened(show=show)
+    page = opened("report", show=show)
     assert not page.error

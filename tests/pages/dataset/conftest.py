@@ -1,21 +1,13 @@
-"""What the tests of Dataset work on: an odd data set, connected, and caches of their own."""
+"""What the tests of Dataset work on: an odd data set, connected."""
 
 import shutil
 from pathlib import Path
 
 import pytest
-import streamlit as st
 
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import connect
 from tests.pages.dataset.page import ODD_NAME, write_image
-
-
-@pytest.fixture(autouse=True)
-def _fresh_caches() -> None:
-    """Pages share caches among the users of a server; tests are not users of the same one."""
-    st.cache_data.clear()
-    st.cache_resource.clear()
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from tests.waiting import app_test
+from tests.pages.opening import opened, whole
 
-APP = Path(__file__).resolve().parents[3] / "app.py"
 ODD_NAME = "IM-0003-*one*_[two](x)_$3$"
 
 
@@ -21,23 +20,8 @@ def write_image(path: Path, seed: int, size: tuple[int, int] = (48, 40), mode: s
 
 
 def page(view: str | None = None, **query: str | list[str]) -> AppTest:
-    """The page as a browser finds it at an address."""
-    at = app_test(APP)
-    at.switch_page("pages/dataset.py")
-    for name, value in {**({"view": view} if view else {}), **query}.items():
-        at.query_params[name] = value
-    return whole(at.run())
-
-
-def whole(at: AppTest) -> AppTest:
-    """The page, after checking that no bug ended it."""
-    assert not at.exception, at.exception
-    return at
-
-
-def texts(at: AppTest, *kinds: str) -> str:
-    kinds = kinds or ("error", "warning", "info", "success", "markdown", "caption")
-    return "\n".join(said(element) for kind in kinds for element in at.get(kind))
+    """Dataset, one of its tabs open."""
+    return opened("dataset", **({"view": view} if view else {}), **query)
 
 
 def said(element: object) -> str:

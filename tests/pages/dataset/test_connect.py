@@ -9,7 +9,8 @@ from pneumo_core.data import phantom
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import connect, connected_id, kaggle_folder
 from pneumo_core.runs.store import datasets_root
-from tests.pages.dataset.page import button, look_at, page, said, texts, tiles, whole
+from tests.pages.dataset.page import button, look_at, page, said, tiles
+from tests.pages.opening import texts, whole
 
 
 def test_folder_is_indexed_connected_and_shown_at_once(odd: Path, tiny_data: Path) -> None:

@@ -16,13 +16,8 @@ from pneumo_core.data.source import connected_id, kaggle_folder
 from pneumo_core.runs.files import hold_lock
 from pneumo_core.runs.store import datasets_root
 from tests.conftest import PHANTOMS
-from tests.pages.dataset.page import (
-    button,
-    page,
-    said,
-    texts,
-    whole,
-)
+from tests.pages.dataset.page import button, page, said
+from tests.pages.opening import texts, whole
 
 
 @pytest.fixture

@@ -16,17 +16,8 @@ from pages.ui.pictures import picture, plain, thumbnail
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.errors import DataError
 from pneumo_core.records import Label
-from tests.pages.dataset.page import (
-    ODD_NAME,
-    button,
-    page,
-    said,
-    shown_image,
-    texts,
-    tiles,
-    whole,
-    write_image,
-)
+from tests.pages.dataset.page import ODD_NAME, button, page, said, shown_image, tiles, write_image
+from tests.pages.opening import texts, whole
 
 
 def slow_match(table: pd.DataFrame, filters: Filters) -> list[str]:

@@ -12,7 +12,8 @@ from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import connect
 from pneumo_core.records import Estimate, Label, NotApplicable
-from tests.pages.dataset.page import page, said, texts, write_image
+from tests.pages.dataset.page import page, said, write_image
+from tests.pages.opening import texts
 
 
 def slow_auroc(table: pd.DataFrame, values: pd.Series) -> float:

@@ -11,7 +11,8 @@ from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.patients import shared_by_prefix, shared_patients, shared_without_prefix
 from pneumo_core.data.source import connect
 from tests.conftest import PHANTOMS
-from tests.pages.dataset.page import page, said, texts, write_image
+from tests.pages.dataset.page import page, said, write_image
+from tests.pages.opening import texts
 
 
 def test_summary_counts_every_split_class_and_patient(index: DataIndex, odd: Path) -> None:

@@ -1,7 +1,6 @@
-"""The Train page opened at an address, and runs in the states that it shows."""
+"""The form of Train for a single run, and runs in the states that the page shows."""
 
 from contextlib import ExitStack
-from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
@@ -13,37 +12,15 @@ from pneumo_core.runs.files import hold_lock, write_json
 from pneumo_core.runs.status import append_event, update_status
 from pneumo_core.runs.store import RunDirectory
 from tests.conftest import ask_for_run
-from tests.waiting import app_test
+from tests.pages.opening import opened
 
-ROOT = Path(__file__).resolve().parent.parent.parent.parent
 BASELINE = preset_config(Architecture.BASELINE, Preset.QUICK)
 VGG16 = preset_config(Architecture.VGG16, Preset.QUICK)
 
 
-def opened(**query: str | list[str]) -> AppTest:
-    page = app_test(ROOT / "app.py")
-    page.query_params.update(query)
-    return page.switch_page("pages/train.py").run()
-
-
 def opened_for_one(**query: str | list[str]) -> AppTest:
     """The form set to a single run on the original images, where it opens with a pair."""
-    return opened(**query).radio(key="balance").set_value(Balance.NONE).run()
-
-
-def texts(page: AppTest) -> str:
-    kinds = ("markdown", "caption", "info", "success", "warning", "error")
-    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
-
-
-def labels(page: AppTest) -> list[str]:
-    return [button.label for button in page.button]
-
-
-def press(page: AppTest, label: str) -> AppTest:
-    next(button for button in page.button if button.label == label).click().run()
-    assert not page.exception
-    return page
+    return opened("train", **query).radio(key="balance").set_value(Balance.NONE).run()
 
 
 def bars(page: AppTest) -> list[tuple[int, str]]:

@@ -17,14 +17,8 @@ from pneumo_core.data.splits import assign, gap
 from pneumo_core.records import Architecture, Label
 from pneumo_core.reference import EXPECTED
 from pneumo_core.training.balance import balanced
-from tests.pages.train.page import (
-    finished,
-    labels,
-    opened,
-    opened_for_one,
-    press,
-    texts,
-)
+from tests.pages.opening import labels, opened, press, texts
+from tests.pages.train.page import finished, opened_for_one
 
 
 def test_the_form_shows_what_a_run_costs_and_where_it_would_run(index: DataIndex) -> None:
@@ -50,7 +44,7 @@ def test_a_gpu_that_cannot_be_used_is_named_with_the_reason(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    page = opened()
+    page = opened("train")
     assert "NVIDIA H100 80GB HBM3, 81559 MiB" in texts(page)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     import streamlit as st
@@ -62,8 +56,7 @@ def test_a_gpu_that_cannot_be_used_is_named_with_the_reason(
 
 def test_an_unknown_backend_is_one_clear_line(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "torch2")
-    page = opened()
-    assert not page.exception
+    page = opened("train")
     (error,) = page.error
     assert "torch2" in error.value.replace("\\", "")
     assert "Start training" not in labels(page)
@@ -144,7 +137,7 @@ def test_what_the_form_says_is_what_is_asked_for(index: DataIndex) -> None:
         fine_tune=FineTuneConfig(2),
     )
     run = finished(config, index)
-    page = opened()
+    page = opened("train")
     page.radio(key="network").set_value(Architecture.VGG16).run()
     page.radio(key="preset").set_value(Preset.SOUND).run()
     page.number_input(key="seed").set_value(7)
@@ -164,7 +157,7 @@ def test_what_the_form_says_is_what_is_asked_for(index: DataIndex) -> None:
 
 
 def test_a_damaged_setting_file_is_refused(index: DataIndex) -> None:
-    page = opened()
+    page = opened("train")
     page.file_uploader[0].set_value(("mine.json", b"{", "application/json")).run()
     assert not page.exception
     (error,) = page.error
@@ -173,7 +166,7 @@ def test_a_damaged_setting_file_is_refused(index: DataIndex) -> None:
 
 
 def test_what_vgg16_needs_is_said_before(index: DataIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = opened()
+    page = opened("train")
     assert "PNEUMO_VGG16_WEIGHTS" not in texts(page)
     page.radio(key="network").set_value(Architecture.VGG16).run()
     assert "PNEUMO_VGG16_WEIGHTS is not set" in texts(page)
@@ -189,7 +182,7 @@ def test_what_vgg16_needs_is_said_before(index: DataIndex, tmp_path: Path, monke
 
 
 def test_too_large_a_seed_for_so_many_runs_is_told(index: DataIndex) -> None:
-    page = opened()
+    page = opened("train")
     page.number_input(key="seed").set_value(2**31 - 2)
     page.number_input(key="seeds").set_value(5).run()
     assert not page.exception

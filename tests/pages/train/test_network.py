@@ -6,11 +6,11 @@ from pages.ui.train.architecture import architecture_figure
 from pneumo_core.config.architecture import baseline_layers, vgg16_layers
 from pneumo_core.data.index import DataIndex
 from pneumo_core.records import Architecture
-from tests.pages.train.page import opened, texts
+from tests.pages.opening import opened, texts
 
 
 def test_the_networks_add_up_to_the_reports_numbers(index: DataIndex) -> None:
-    page = opened(show="The network")
+    page = opened("train", show="The network")
     for architecture, layers, numbers in (
         (Architecture.BASELINE, baseline_layers(), ["5,677,329", "5,676,881", "448"]),
         (Architecture.VGG16, vgg16_layers(), ["23,760,705", "9,046,017", "14,714,688"]),
@@ -32,15 +32,13 @@ def test_frozen_layers_are_hatched_and_named() -> None:
 
 
 def test_without_a_run_it_says_what_to_do(index: DataIndex) -> None:
-    page = opened(show="Runs")
-    assert not page.exception
+    page = opened("train", show="Runs")
     assert "No run yet" in texts(page)
 
 
 @pytest.mark.parametrize("run", ["baseline-000000000000", "../../etc", "nonsense", "<script>", "x" * 5000])
 def test_an_unknown_run_in_the_address_is_one_clear_line(index: DataIndex, run: str) -> None:
-    page = opened(run=run)
-    assert not page.exception
+    page = opened("train", run=run)
     assert not page.error
     (warning,) = page.warning
     assert f"There is no run {run[:60]!r}" in warning.value.replace("\\", "")
@@ -55,6 +53,5 @@ def test_an_unknown_run_in_the_address_is_one_clear_line(index: DataIndex, run: 
 def test_an_address_that_means_nothing_still_opens_the_page(
     index: DataIndex, query: dict[str, str | list[str]]
 ) -> None:
-    page = opened(**query)
-    assert not page.exception
+    page = opened("train", **query)
     assert page.title[0].value == "Train"

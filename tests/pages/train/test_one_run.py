@@ -20,18 +20,8 @@ from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.status import Status, append_event, read_status, write_status
 from pneumo_core.runs.store import RunDirectory
 from tests.made_runs import made_predictions, made_run
-from tests.pages.train.page import (
-    BASELINE,
-    VGG16,
-    add_epoch,
-    bars,
-    failed,
-    finished,
-    labels,
-    opened,
-    texts,
-    working,
-)
+from tests.pages.opening import labels, opened, texts
+from tests.pages.train.page import BASELINE, VGG16, add_epoch, bars, failed, finished, working
 
 FIRST_RANGE = re.compile(r" · [^·]+ of training left \(rough: first run here\)$")
 
@@ -40,8 +30,7 @@ def test_the_features_that_are_computed_first_have_a_bar_of_their_own(index: Dat
     words = "computing VGG16 features, 30 of 120 images"
     run = working(VGG16, index, alive, state=RunState.RUNNING, epochs=6, message=words)
     append_event(run, {"kind": "features", "done": 30, "total": 120, "views_left": 2, "images_per_s": 2.0})
-    page = opened(run=run.run_id)
-    assert not page.exception
+    page = opened("train", run=run.run_id)
     ((done, told),) = bars(page)
     assert done == 25
     # 90 images of this view and two whole views at 2 images a second are 165 s, to which the epochs add seconds, and twice
@@ -65,8 +54,7 @@ def test_damaged_features_have_a_bar_of_what_is_whole(
 ) -> None:
     run = working(VGG16, index, alive, state=RunState.RUNNING, epochs=6, message="computing VGG16 features")
     append_event(run, {"kind": "features", **event})
-    page = opened(run=run.run_id)
-    assert not page.exception
+    page = opened("train", run=run.run_id)
     ((done, told),) = bars(page)
     assert (done, told.partition(" · ")[0]) == (bar[0], bar[1].partition(" · ")[0])
     # Nothing that is damaged is a speed: what was expected of the run before it started is all that can be said.
@@ -78,11 +66,11 @@ def test_the_time_left_is_said_from_the_start(index: DataIndex, alive: ExitStack
     steps = {"steps": 9} if message == "training" else {}
     run = working(BASELINE, index, alive, state=RunState.RUNNING, epochs=6 * bool(steps), message=message, **steps)
     cost = estimate_cost(BASELINE, index)
-    ((_, told),) = bars(opened(run=run.run_id))
+    ((_, told),) = bars(opened("train", run=run.run_id))
     assert told.endswith(f" · {span_words(cost.training)} of training left (rough: first run here)")
     # A resumed run has epochs behind it, of which a whole run's time says nothing until it works again.
     add_epoch(run, 0, duration_s=None)
-    ((_, told),) = bars(opened(run=run.run_id))
+    ((_, told),) = bars(opened("train", run=run.run_id))
     assert "left" not in told
 
 
@@ -90,7 +78,7 @@ def test_the_time_left_is_not_rough_where_an_earlier_run_was_measured(
     trained: RunDirectory, alive: ExitStack, tiny_data: Path
 ) -> None:
     run = working(BASELINE, build_index(tiny_data), alive, state=RunState.RUNNING, message="loading Keras")
-    ((_, told),) = bars(opened(run=run.run_id))
+    ((_, told),) = bars(opened("train", run=run.run_id))
     assert told.endswith("of training left")
 
 
@@ -100,13 +88,13 @@ def test_without_its_data_a_run_that_loads_says_nothing_of_time(
     run = working(BASELINE, index, alive, state=RunState.RUNNING, message="loading Keras")
     content = read_json(run.config)
     write_json(run.config, {**content, "data": {**content["data"], "data_id": "0" * 12}})
-    assert bars(opened(run=run.run_id)) == [(0, "loading Keras")]
+    assert bars(opened("train", run=run.run_id)) == [(0, "loading Keras")]
 
 
 def test_before_the_first_epoch_nothing_is_made_up(index: DataIndex, alive: ExitStack) -> None:
     run = working(VGG16, index, alive, state=RunState.RUNNING, epochs=6, message="preparing images")
     append_event(run, {"kind": "features", "done": 1, "total": 2, "views_left": 0, "images_per_s": 5.0})
-    assert bars(opened(run=run.run_id))[0][0] == 0
+    assert bars(opened("train", run=run.run_id))[0][0] == 0
 
 
 def test_a_run_that_trains_says_how_long_it_will_take(index: DataIndex, alive: ExitStack) -> None:
@@ -115,8 +103,7 @@ def test_a_run_that_trains_says_how_long_it_will_take(index: DataIndex, alive: E
     for epoch in (0, 1):
         add_epoch(run, epoch)
     append_event(run, {"kind": "batch", "epoch": 2, "step": 5, "steps": 10, "loss": 0.25, "images_per_s": 99.6})
-    page = opened(run=run.run_id)
-    assert not page.exception
+    page = opened("train", run=run.run_id)
     # Two and a half of six epochs: 50 to 180 seconds for each of the other three and a half, as neither loss is lower than
     # the first: it may stop after six.
     assert bars(page) == [(41, "training: epoch 3 of 6 · 3 to 10 min of training left")]
@@ -133,8 +120,7 @@ def test_a_second_phase_is_marked_and_its_run_s_facts_are_told(index: DataIndex)
     run = finished(config, index, device=device, peak_memory_bytes=3 * 2**30, resume="resumed: as in one session")
     for epoch in range(4):
         add_epoch(run, epoch, phase=1 + (epoch > 1))
-    page = opened(run=run.run_id)
-    assert not page.exception
+    page = opened("train", run=run.run_id)
     chart = json.loads(page.get("plotly_chart")[0].proto.spec)
     (shade,) = [shape for shape in chart["layout"]["shapes"] if shape.get("name") == "fine-tuning"]
     assert (shade["x0"], shade["x1"]) == (2.5, 4.5)
@@ -153,8 +139,7 @@ def test_a_failed_run_shows_its_error_and_hands_out_its_log(index: DataIndex) ->
     run = failed(BASELINE, index, "The loss must stay finite. Received: loss=nan")
     log = "\n".join(f"line {number:04}" for number in range(2000))
     run.log.write_text(log)
-    page = opened(run=run.run_id)
-    assert not page.exception
+    page = opened("train", run=run.run_id)
     assert "The loss must stay finite. Received: loss=nan" in page.error[0].value.replace("\\", "")
     assert page.code[0].value == log[-4000:].strip()
     (button,) = page.get("download_button")
@@ -174,8 +159,7 @@ def test_a_stopped_run_says_how_and_offers_to_resume(trained: RunDirectory, stat
     trained.trained.unlink()
     error = "The loss must stay finite. Received: loss=nan" if state is RunState.FAILED else ""
     write_status(trained, Status(state, ticket=read_status(trained).ticket, error=error))
-    page = opened(run=trained.run_id)
-    assert not page.exception
+    page = opened("train", run=trained.run_id)
     assert words in texts(page)
     assert "Resume" in labels(page)
 
@@ -185,8 +169,7 @@ def test_a_run_whose_status_is_damaged_can_still_be_resumed(trained: RunDirector
     trained.trained.unlink()
     trained.status.write_text("{")
     append_event(trained, {"kind": "batch", "epoch": 0})
-    page = opened(run=trained.run_id)
-    assert not page.exception
+    page = opened("train", run=trained.run_id)
     assert "Resume" in labels(page)
 
 
@@ -199,8 +182,7 @@ def test_a_finished_run_shows_its_figures_and_where_to_go_on(index: DataIndex) -
         made_run(made_predictions(skill=skill), preset=Preset.QUICK, data_id=index.data_id, balance=balance)
         for skill, balance in ((1.2, Balance.NONE), (1.6, Balance.OVERSAMPLE))
     )
-    page = opened(run=balanced.run_id)
-    assert not page.exception
+    page = opened("train", run=balanced.run_id)
     part = read_report(balanced).splits[Split.TEST]
     assert [(metric.label, metric.value) for metric in page.metric] == [
         ("Accuracy", value_text(Metric.ACCURACY, part.accuracy)),

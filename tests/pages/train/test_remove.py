@@ -12,12 +12,13 @@ from pneumo_core.records import RunState
 from pneumo_core.runs.files import hold_lock
 from pneumo_core.runs.status import update_status
 from tests.made_runs import made_predictions, made_run
-from tests.pages.train.page import BASELINE, failed, finished, labels, opened, press, texts, working
+from tests.pages.opening import labels, opened, press, texts
+from tests.pages.train.page import BASELINE, failed, finished, working
 
 
 def test_a_run_is_deleted_after_saying_what_refers_to_it(index: DataIndex) -> None:
     run, other = finished(BASELINE, index), finished(replace(BASELINE, seed=1), index)
-    page = press(opened(run=run.run_id), "Delete this run…")
+    page = press(opened("train", run=run.run_id), "Delete this run…")
     assert run.path.exists()
     assert run.run_id in texts(page)
     assert f"- {other.run_id} is of the same study: seed 1, original" in texts(page)
@@ -39,7 +40,7 @@ def test_a_run_is_deleted_after_saying_what_refers_to_it(index: DataIndex) -> No
 
 def test_a_run_that_has_started_meanwhile_is_not_deleted(index: DataIndex, alive: ExitStack) -> None:
     run = failed(BASELINE, index, "no luck")
-    page = press(opened(run=run.run_id), "Delete this run…")
+    page = press(opened("train", run=run.run_id), "Delete this run…")
     update_status(run, state=RunState.RUNNING)
     alive.enter_context(hold_lock(run.run_lock))
     press(page, "Delete")
@@ -51,12 +52,12 @@ def test_published_and_live_runs_cannot_be_deleted(
     index: DataIndex, no_published: Path, alive: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = working(replace(BASELINE, seed=1), index, alive)
-    assert "Delete this run…" not in labels(opened(run=live.run_id))
+    assert "Delete this run…" not in labels(opened("train", run=live.run_id))
     run = made_run(made_predictions(), preset=Preset.QUICK, data_id=index.data_id)
     run.path.rename(no_published / run.run_id)
-    (button,) = [button for button in opened(run=run.run_id).button if button.label == "Delete this run…"]
+    (button,) = [button for button in opened("train", run=run.run_id).button if button.label == "Delete this run…"]
     assert button.disabled
     assert "ships with the project" in button.help
     own = failed(BASELINE, index, "no luck")
     monkeypatch.setenv("PNEUMO_ALLOW_TRAINING", "0")
-    assert "Delete this run…" not in labels(opened(run=own.run_id))
+    assert "Delete this run…" not in labels(opened("train", run=own.run_id))

@@ -21,18 +21,8 @@ from pneumo_core.runs.files import file_sha256, hold_lock, read_json, write_json
 from pneumo_core.runs.store import RunDirectory, slot_lock
 from pneumo_core.study import balancing_pair
 from tests.made_runs import made_predictions, made_run
-from tests.pages.train.page import (
-    BASELINE,
-    bars,
-    failed,
-    finished,
-    labels,
-    opened,
-    opened_for_one,
-    press,
-    texts,
-    working,
-)
+from tests.pages.opening import labels, opened, press, texts
+from tests.pages.train.page import BASELINE, bars, failed, finished, opened_for_one, working
 from tests.waiting import wait_for
 
 
@@ -72,7 +62,7 @@ def test_a_server_that_does_not_train_says_so(
     for seed in (1, 2):
         working(replace(BASELINE, seed=seed), index, alive)
     stopped = failed(BASELINE, index, "no luck")
-    page = opened(run=stopped.run_id)
+    page = opened("train", run=stopped.run_id)
     assert "place 2" in texts(page)
     assert not [label for label in labels(page) if label.startswith(("Cancel", "Resume"))]
 
@@ -122,7 +112,7 @@ def test_three_seeds_are_started_and_cancelled_by_a_click_each(index: DataIndex)
 
 
 def test_a_cluster_that_does_not_answer_is_told(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "executor" not in [radio.key for radio in opened().radio]
+    assert "executor" not in [radio.key for radio in opened("train").radio]
     monkeypatch.setenv("PNEUMO_RAY_ADDRESS", "http://127.0.0.1:9")
     page = opened_for_one()
     page.radio(key="executor").set_value("ray").run()
@@ -138,7 +128,7 @@ def chosen_arm(page: AppTest, arm: Balance) -> AppTest:
 
 
 def test_the_balancing_arm_is_a_first_choice(index: DataIndex) -> None:
-    page = opened()
+    page = opened("train")
     first = [radio.label for radio in page.radio]
     assert first == ["Network", "Preset", "Training images"]
     assert page.radio(key="balance").options == [
@@ -154,7 +144,7 @@ def test_the_balancing_arm_is_a_first_choice(index: DataIndex) -> None:
 
 
 def test_a_pair_is_offered_as_one_click_with_its_cost(index: DataIndex) -> None:
-    page = opened()
+    page = opened("train")
     page.number_input(key="seeds").set_value(3)
     chosen_arm(page, Balance.OVERSAMPLE)
     assert not page.exception
@@ -178,7 +168,7 @@ def test_a_finished_pair_opens_in_compare_with_all_its_seeds(index: DataIndex) -
     configs = balancing_pair(asked, 2)
     ids = [made_run(made_predictions(), preset=Preset.QUICK, data_id=index.data_id, **as_changes(each)).run_id
            for each in configs]  # fmt: skip
-    page = opened()
+    page = opened("train")
     page.number_input(key="seeds").set_value(2)
     chosen_arm(page, Balance.OVERSAMPLE)
     assert "All are trained." in texts(page)
@@ -203,7 +193,7 @@ def trained_gan(asked: GanConfig, index: DataIndex) -> RunDirectory:
 
 
 def test_the_form_opens_with_a_pair_that_one_click_starts(index: DataIndex) -> None:
-    page = opened()
+    page = opened("train")
     assert page.radio(key="balance").value == Balance.CLASS_WEIGHT
     assert "Start 2 runs: original and class weights" in labels(page)
     # The side that is there is not started again, and the button says which one is.
@@ -217,11 +207,10 @@ def test_the_pair_is_with_the_recommended_dcgan_where_it_suits_the_data(
     index: DataIndex, no_published: Path, label: Label, proposed: Balance
 ) -> None:
     gan = trained_gan(gan_config(Preset.QUICK, seed=5, label=label), index)
-    assert opened().radio(key="balance").value == Balance.CLASS_WEIGHT  # It is not the recommended one.
+    assert opened("train").radio(key="balance").value == Balance.CLASS_WEIGHT  # It is not the recommended one.
     gan.path.rename(no_published / gan.run_id)
     write_json(no_published / "recommended.json", {"classifier": "baseline-000000000000", "dcgan": gan.run_id})
-    page = opened()
-    assert not page.exception
+    page = opened("train")
     assert not page.error
     assert page.radio(key="balance").value == proposed
     assert f"Start 2 runs: original and {ARMS[proposed]}" in labels(page)
@@ -239,7 +228,7 @@ def test_what_is_published_without_its_model_can_be_trained_here(index: DataInde
 def test_a_pair_with_a_dcgan_is_on_the_patients_that_it_has_not_seen(index: DataIndex) -> None:
     asked = gan_config(Preset.QUICK, seed=5)
     trained_gan(asked, index)
-    page = opened()
+    page = opened("train")
     page.radio(key="preset").set_value(Preset.SOUND).run()
     page.number_input(key="seeds").set_value(2)
     chosen_arm(page, Balance.GAN)
@@ -255,7 +244,7 @@ def test_a_pair_with_a_dcgan_is_on_the_patients_that_it_has_not_seen(index: Data
 
 
 def test_more_runs_than_a_study_may_have_are_told(index: DataIndex) -> None:
-    page = opened()
+    page = opened("train")
     page.number_input(key="seeds").set_value(101)
     chosen_arm(page, Balance.OVERSAMPLE)
     (error,) = page.error

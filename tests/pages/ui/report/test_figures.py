@@ -15,6 +15,7 @@ from pneumo_core.records import Architecture, Estimate
 from pneumo_core.reference import REPORT_RUNS
 from pneumo_core.reporting.document import table_csv
 from pneumo_core.reporting.reference_blocks import parameters_table, report_table
+from tests.pages.opening import texts
 from tests.pages.ui.finished_runs import finish
 from tests.waiting import app_test
 
@@ -36,11 +37,6 @@ def opened(*runs: str) -> AppTest:
     page.run()
     assert not page.exception
     return page
-
-
-def texts(page: AppTest) -> str:
-    kinds = ("markdown", "caption", "info", "subheader")
-    return "\n".join(item.value.replace("\\", "") for kind in kinds for item in getattr(page, kind))
 
 
 @pytest.fixture
