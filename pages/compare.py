@@ -10,15 +10,7 @@ from pages.ui.state import require_frame
 
 require_frame()
 
-VIEWS = (
-    "Figures",
-    "Curves",
-    "Images",
-    "Operating point",
-    "Calibration",
-    "Slices",
-    "Take away",
-)
+VIEWS = ("Figures", "Curves", "Images", "Operating point", "Calibration", "Slices", "Take away")
 
 st.title("Compare")
 with shown_errors():

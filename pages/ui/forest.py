@@ -47,7 +47,7 @@ def forest_figure(marks: Sequence[Mark], *, title: str, zero: bool = False, comp
     for place, name in enumerate(series):
         color, symbol = _LOOKS[name]
         chosen = [mark for mark in marks if mark.series == name]
-        x = [scale * _value(mark) for mark in chosen]
+        x = [scale * _interval(mark).value for mark in chosen]
         low, high = ([scale * getattr(_interval(mark), end) for mark in chosen] for end in ("low", "high"))
         figure.add_scatter(
             x=x,
@@ -90,10 +90,6 @@ def forest_table(marks: Sequence[Mark]) -> pd.DataFrame:
             "n": [f"{mark.estimate.n:,}" if isinstance(mark.estimate, Estimate) else "" for mark in marks],
         }
     )
-
-
-def _value(mark: Mark) -> float:
-    return mark.estimate.value if isinstance(mark.estimate, Estimate) else mark.estimate
 
 
 def _interval(mark: Mark) -> Estimate:

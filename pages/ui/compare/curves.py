@@ -68,7 +68,7 @@ def _differences(comparison: Comparison) -> None:
 
 
 def _seeds(comparison: Comparison) -> None:
-    metric = choice("Figure", HEADLINE, default=HEADLINE[0], format_func=NAMES.__getitem__, key="seed_metric")
+    metric = choice("Figure", HEADLINE, format_func=NAMES.__getitem__, key="seed_metric")
     what = comparison.contrast.compared
     words = "Each dot is a training run. If the dots of both sides overlap, the seed matters as much as "
     words += f"the {what}." if what else "what differs between them."

@@ -112,8 +112,8 @@ def pick_pair(comparison: Comparison, part: str) -> Pair:
     seeds = dict(zip(comparison.a.run_ids, comparison.a.seeds, strict=True))
     others = dict(zip(comparison.b.run_ids, comparison.b.seeds, strict=True))
     names = [_pair_name(seeds[pair.a], others[pair.b]) for pair in comparison.pairs]
-    place = choice("Runs", range(len(names)), default=0, format_func=names.__getitem__, key=f"pair {part}")
-    return comparison.pairs[place or 0]
+    place = choice("Runs", range(len(names)), format_func=names.__getitem__, key=f"pair {part}")
+    return comparison.pairs[place]
 
 
 def _remember(name: str) -> None:

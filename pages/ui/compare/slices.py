@@ -41,8 +41,7 @@ def slices(comparison: Comparison, pair: Pair) -> None:
     """Both runs on parts of the split, each group as dots with intervals and as a table."""
     sides = shown_sides(comparison, pair)
     name_sides(*sides)
-    measure = choice("Figure", RATES, default=RATES[0], format_func=NAMES.__getitem__, key="slice_of")
-    measure = measure or RATES[0]
+    measure = choice("Figure", RATES, format_func=NAMES.__getitem__, key="slice_of")
     st.caption(
         "Intervals are 95 %, clustered by patient, and not adjusted for the number of slices; some slices have low figures by "
         f"chance. A slice of fewer than {evaluated.FEW} patients is uncertain."

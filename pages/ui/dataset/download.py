@@ -6,7 +6,6 @@ from typing import TypeGuard
 import streamlit as st
 
 from pages.ui.components import show_error
-from pages.ui.error_text import without_folders
 from pages.ui.state import may_train
 from pneumo_core.data.download import (
     DownloadProgress,
@@ -141,7 +140,7 @@ def _draw_running(status: DownloadStatus) -> None:
         try:
             cancel_download(kaggle_folder())
         except StoreError as error:
-            _show(str(error))
+            show_error(error)
         else:
             st.session_state[_CANCELLING] = True
             st.rerun()
@@ -150,10 +149,12 @@ def _draw_running(status: DownloadStatus) -> None:
 def _draw_start(state: StepState, status: DownloadStatus | None, problem: str) -> None:
     label = "Download"
     if problem:
-        _show(problem)
+        show_error(problem)
     elif status is not None and status.state is DownloadState.FAILED:
         label = "Try again"
-        _show("The last try ended without a token: see step 1." if status.error == credentials_hint() else status.error)
+        show_error(
+            "The last try ended without a token: see step 1." if status.error == credentials_hint() else status.error
+        )
     elif status is not None:
         st.warning(f"The download was stopped. {progress_text(status.progress)[1]}; the received part is kept.")
         label = "Resume the download"
@@ -169,7 +170,7 @@ def _draw_start(state: StepState, status: DownloadStatus | None, problem: str) -
             with st.spinner("Starting the download…"):
                 start_download()
         except PneumoError as error:
-            _show(str(error))
+            show_error(error)
         else:
             st.rerun()
 
@@ -184,10 +185,6 @@ def _draw_connect(state: StepState) -> None:
     if st.button("Connect the downloaded copy", type="primary", disabled=not may_train()) and may_train():
         st.session_state[_FINISHED] = True
         st.rerun()
-
-
-def _show(error: str) -> None:
-    show_error(without_folders(error))
 
 
 def progress_text(progress: DownloadProgress) -> tuple[float, str]:

@@ -144,7 +144,7 @@ def _show_counts(table: pd.DataFrame, counts: pd.DataFrame, unreadable: int) -> 
     grid = st.grid(len(totals), min_column_width=190)
     for name, value, words in totals:
         grid.metric(name, f"{value:,}", help=words)
-    as_shares = choice("Show", ["counts", "shares"], default="counts", label_visibility="collapsed") == "shares"
+    as_shares = choice("Show", ["counts", "shares"], label_visibility="collapsed") == "shares"
     st.plotly_chart(
         count_figure(table, as_shares=as_shares),
         config={"displayModeBar": False},

@@ -18,7 +18,7 @@ _TELLING = 0.6
 def show_sizes(index: DataIndex) -> None:
     """How well the classes can be distinguished by the files alone."""
     splits = ["all", *(split.value for split in Split)]
-    chosen = choice("Split", splits, default="all", key="files_of", bind="query-params")
+    chosen = choice("Split", splits, key="files_of", bind="query-params")
     table = index.table if chosen == "all" else index.table[index.table["split"] == chosen]
     if table.empty:
         st.info(f"{chosen} has no image in this data set. Choose another split.")

@@ -39,14 +39,7 @@ _PAGE_SIZE = 32
 
 def samples_panel(run: RunDirectory, index: DataIndex | None) -> None:
     """One of the sections; only the timeline is available before the run is finished, as it needs no generator."""
-    section = choice(
-        "Samples",
-        SECTIONS,
-        default=SECTIONS[0],
-        key="samples",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    section = choice("Samples", SECTIONS, key="samples", bind="query-params", label_visibility="collapsed")
     if section == SECTIONS[0]:
         _timeline(run)
     elif not is_finished(run, f"'{section}'"):

@@ -55,7 +55,6 @@ def _choose(index: DataIndex) -> GanConfig:
         label = choice(
             "Class, and its training images",
             list(Label),
-            default=Label.NORMAL,
             format_func=lambda label: f"{label.name}: {index.counts()[Split.TRAIN, label]:,}",
             help="Class of the training images. To balance a classifier's classes, it must be the smaller class.",
             key="gan_label",

@@ -37,7 +37,6 @@ def network_panel() -> None:
     chosen = choice(
         "Drawn network",
         list(NETWORKS),
-        default=Architecture.BASELINE,
         format_func=NETWORKS.__getitem__,
         label_visibility="collapsed",
         key="drawn_network",

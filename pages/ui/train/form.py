@@ -62,14 +62,7 @@ def choose(index: DataIndex) -> Choice:
 
 def _usual(index: DataIndex) -> TrainConfig:
     """Network and preset, as a config of the preset."""
-    architecture = choice(
-        "Network",
-        list(NETWORKS),
-        default=Architecture.BASELINE,
-        format_func=NETWORKS.__getitem__,
-        key="network",
-        **KEPT,
-    )
+    architecture = choice("Network", NETWORKS, format_func=NETWORKS.__getitem__, key="network", **KEPT)
     captions = [f"{PRESETS[preset].summary}  \n{expected(architecture, preset, index)}" for preset in Preset]
     preset = choose_preset("preset", captions)
     with st.expander(f"About the preset '{preset.value}'"):
