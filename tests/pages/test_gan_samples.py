@@ -258,11 +258,30 @@ def answer(page: AppTest, run: RunDirectory, right: Callable[[Game], bool]) -> A
     return press(page, "Generated" if game.is_generated == right(game) else "Real")
 
 
+def assert_each_picture_is_shown_with_what_it_was(
+    page: AppTest, run: RunDirectory, played: list[tuple[str, bool]]
+) -> None:
+    """And with what was said of it: each kind that was shown, and whether the answer was right."""
+    shown = pictures(page)
+    assert len(shown) == 20
+    for number, ((alt, _), (kind, right)) in enumerate(zip(shown, played, strict=True), start=1):
+        other = "real" if kind == "generated" else "generated"
+        assert alt == f"Round {number}, {kind}, {'correct' if right else f'you said {other}'}"
+    game = game_of(page, run)
+    generator = load_generator(run)
+    for number, answered in enumerate(game.answers):
+        if answered.is_generated:
+            (drawn,) = generate(generator, latents(generator.latent_dim, game.seed, number, 1))
+            assert shown[number][1] == address(np.kron(drawn, np.ones((2, 2), np.uint8)))
+
+
 def test_a_game_is_played_to_its_verdict(finished_gan: RunDirectory) -> None:
     page = press(opened("gan", show=GAME), "Start")
     assert game_of(page, finished_gan).rounds == 20
+    played = []
     for number in range(20):
         assert f"Round {number + 1} of 20" in texts(page)
+        played.append(("generated" if game_of(page, finished_gan).is_generated else "real", number != 4))
         answer(page, finished_gan, lambda game: len(game.answers) != 4)
         assert ("Wrong: " if number == 4 else "Correct: ") in texts(page)
         assert page.metric[0].value == f"{number + (number < 4)} of {number + 1}"
@@ -271,42 +290,24 @@ def test_a_game_is_played_to_its_verdict(finished_gan: RunDirectory) -> None:
     rows = page.table[0].value["images"].tolist()
     assert sorted(int(row.split()[0]) for row in rows) == [0, 1]
     assert sum(int(row.split()[-1]) for row in rows) == 20
+    assert_each_picture_is_shown_with_what_it_was(page, finished_gan, played)
     press(page, "Start over")
     assert "Start" in [button.label for button in page.button]
 
 
 def test_an_answer_can_be_taken_back_and_its_image_is_not_shown_again(finished_gan: RunDirectory) -> None:
-    page = press(opened("gan", show=GAME), "Start")
+    page = opened("gan", show=GAME)
+    press(page.radio(key="rounds").set_value(10).run(), "Start")
     assert next(button for button in page.button if "Undo" in button.label).disabled
     seen = pictures(page)
     answer(page, finished_gan, lambda _: False)
     press(page, "Undo the last answer")
-    assert "Round 1 of 20" in texts(page)
+    assert "Round 1 of 10" in texts(page)
     assert not {url for _, url in seen} & {url for _, url in pictures(page)}
-    for _ in range(20):
+    for _ in range(10):
         answer(page, finished_gan, lambda _: True)
     assert "Undone answers: 1" in texts(page)
-    assert [one.image for one in game_of(page, finished_gan).answers] == list(range(1, 21))
-
-
-def test_after_the_game_each_picture_is_shown_with_what_it_was_and_what_was_said(finished_gan: RunDirectory) -> None:
-    page = press(opened("gan", show=GAME), "Start")
-    played = []
-    for number in range(20):
-        game = game_of(page, finished_gan)
-        played.append(("generated" if game.is_generated else "real", number != 4))
-        answer(page, finished_gan, lambda game: len(game.answers) != 4)
-    shown = pictures(page)
-    assert len(shown) == 20
-    for number, ((alt, _), (kind, right)) in enumerate(zip(shown, played, strict=True), start=1):
-        other = "real" if kind == "generated" else "generated"
-        assert alt == f"Round {number}, {kind}, {'correct' if right else f'you said {other}'}"
-    game = game_of(page, finished_gan)
-    generator = load_generator(finished_gan)
-    for number, answered in enumerate(game.answers):
-        if answered.is_generated:
-            (drawn,) = generate(generator, latents(generator.latent_dim, game.seed, number, 1))
-            assert shown[number][1] == address(np.kron(drawn, np.ones((2, 2), np.uint8)))
+    assert [one.image for one in game_of(page, finished_gan).answers] == list(range(1, 11))
 
 
 def test_nothing_but_the_image_tells_what_it_is(finished_gan: RunDirectory) -> None:
