@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from pages.ui.gan.copies import distance_figure
 from pages.ui.run_parts import facts as facts_table
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig
-from pneumo_core.config.gan import COLLAPSE_LIMIT, GanConfig, gan_config
+from pneumo_core.config.gan import GanConfig, gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex, build_index
@@ -449,12 +449,6 @@ def test_epochs_are_told_once_and_nonsense_is_empty() -> None:
     assert frame["epoch"].tolist() == [1, 2]
     assert frame["spread"].tolist() == [0.5, 0.6]
     assert frame["score_real"].isna().all()
-
-
-def test_the_limit_that_is_drawn_is_the_one_that_ends_a_run() -> None:
-    from pneumo_core.training.gan import CollapseWatch
-
-    assert CollapseWatch().limit == COLLAPSE_LIMIT
 
 
 # --- Beside classifiers -----------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pneumo_core.config.classifier import Preset, Validation
-from pneumo_core.config.gan import GanConfig, gan_config
+from pneumo_core.config.gan import COLLAPSE_LIMIT, GanConfig, gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import assign, gan_rows, require_learnable
@@ -113,6 +113,10 @@ def test_many_epochs_have_about_24(epochs: int) -> None:
 
 
 # --- Collapse ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_limit_that_pages_draw_is_the_one_that_ends_a_run() -> None:
+    assert CollapseWatch().limit == COLLAPSE_LIMIT
 
 
 def seen(watch: CollapseWatch, spreads: list[float], first_step: int = 1) -> int:
