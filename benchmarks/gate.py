@@ -54,7 +54,7 @@ def main() -> None:
     options.add_argument("--images", type=Path, required=True, help="file of the gathered images")
     options.add_argument("--sources", type=Path, help="folder of the sources")
     options.add_argument("--data", type=Path, help="the data set")
-    options.add_argument("--gate", type=Path, default=gates.gate_folder(), help="folder of model and manifest")
+    options.add_argument("--gate", type=Path, default=gates.GATE_FOLDER, help="folder of model and manifest")
     options.add_argument("--docs", type=Path, default=Path("docs/gate.md"), help="document whose table is replaced")
     options.add_argument("--steps", type=int, default=6000)
     options.add_argument("--seed", type=int, default=0)

@@ -8,10 +8,11 @@ import typer
 from pneumo_core.cli.command import Json, RunOrUsual, group, index_of, named, or_recommended
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import note, print_result, progress_line, say
+from pneumo_core.errors import StoreError
 from pneumo_core.evaluation.wording import probability_text, score_text
 from pneumo_core.records import Split
 from pneumo_core.reporting.document import Table, numbered, table_csv
-from pneumo_core.runs.files import write_atomic
+from pneumo_core.runs.files import require_writable, write_atomic
 from pneumo_core.runs.store import find_run
 
 evaluate_app = group("")
@@ -36,12 +37,15 @@ def evaluate(
     from pneumo_core.reporting.evaluation_tables import rates_on_test  # noqa: PLC0415
 
     found = find_run(or_recommended(run))
-    result = evaluate_run(found, split, index_of(data)[0] if data else None)
+    index, taken = index_of(data) if data else (None, "")
+    result = evaluate_run(found, split, index)
     if as_json:
         print_result(result, as_json=True)
     else:
         say(f"{named(found.run_id, run)}; threshold {score_text(result['operating_point']['threshold'])}\n")
         print_tables(*_tables(result, split))
+    if taken:
+        note(taken)
     if split is Split.VAL and data is None:
         beside = rates_on_test(read_report(found))
         note(f"figures on val are optimistic, epoch and threshold were selected there; {beside}")
@@ -89,15 +93,20 @@ def predict(
     from pneumo_core.inference.files import predict_files  # noqa: PLC0415
 
     found = find_run(or_recommended(run))
+    if csv is not None:  # Before the work whose answers are for it.
+        if csv.is_dir():
+            raise StoreError(f"--csv must name a file. Received: csv={str(csv)!r}, a folder")
+        require_writable(csv.parent)
     with progress_line("predicting") as progress:
         results = predict_files(found, paths, heatmaps=heatmaps, progress=progress)
     table = _answers(named(found.run_id, run), results)
-    if csv is not None:
-        write_atomic(csv, table_csv(table).encode())
     if as_json:
         print_result({"run_id": found.run_id, "results": results}, as_json=True)
     else:
         print_tables(table)
+    if csv is not None:
+        # A name that is no Unicode is written as the bytes that it is.
+        write_atomic(csv, table_csv(table).encode(errors="surrogateescape"))
 
 
 def _answered(status: str, label: str | None) -> str:
@@ -122,11 +131,16 @@ def _answers(model: str, results: list[dict[str, Any]]) -> Table:
         *("label", "probability", "calibrated_probability", "threshold"),
     )
     threshold = probability_text(results[0]["threshold"])
+    calibrations = {
+        f"Probabilities are the model's own. Calibrated ones, in --csv and --json: {result['calibration']}."
+        for result in results
+        if result["label"]
+    }
     return numbered(
         "predictions",
         f"Answers of {model}: PNEUMONIA from a probability of {threshold}",
         ("image", "answer", "probability", "warning"),
         columns,
         ((texts(result), [result[name] for name in columns]) for result in results),
-        ("Research and education only: not a medical device. Probabilities are raw; --csv has calibrated ones, too.",),
+        ("Research and education only: not a medical device.", *calibrations),
     )

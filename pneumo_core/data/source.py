@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pneumo_core.data.index import DataIndex, load_index
+from pneumo_core.data.index import DataIndex, find_root, load_index
 from pneumo_core.errors import DataError, StoreError
 from pneumo_core.runs.files import hold_lock, read_json, write_json
 from pneumo_core.runs.store import datasets_root
@@ -51,21 +51,35 @@ def chosen_data(named: Path | None, progress: Callable[[int, int], None] | None 
         progress: Called while the phantoms are drawn.
 
     Raises:
-        DataError: The data set that is connected in the app is missing.
+        DataError: The data set that is connected in the app is missing, or the choice of it cannot be read.
         RunError, StoreError: See `default_data`.
     """
     if named is not None:
         return Source(named, "named by --data")
     connected = connected_id()
     if (by_setting := settings().data) is not None:
-        other = f"; the app shows the connected data set {connected}" if connected else ""
-        return Source(by_setting, f"named by PNEUMO_DATA{other}")
+        other = connected and not _is_connected(connected, by_setting)
+        return Source(
+            by_setting, "named by PNEUMO_DATA" + (f"; the app shows the data set {connected}" if other else "")
+        )
     if connected is not None:
         return Source(_connected_folder(connected), "connected in the app")
+    if _choice().exists():
+        raise DataError(
+            f"the app's choice of a data set must be readable. Received: {str(_choice())!r}, which is not; connect one on the "
+            "Dataset page, or name one with --data"
+        )
     folder = default_data(progress)
     if folder == _phantom_folder():
         return Source(folder, "built-in phantoms, because no data set is connected or named")
     return Source(folder, "the downloaded Kaggle copy")
+
+
+def _is_connected(data_id: str, folder: Path) -> bool:
+    try:
+        return load_index(data_id).root == find_root(folder)
+    except DataError:
+        return False
 
 
 def _connected_folder(data_id: str) -> Path:
@@ -105,18 +119,22 @@ def _phantom_folder() -> Path:
     return datasets_root() / "phantom"
 
 
+def _choice() -> Path:
+    return datasets_root() / "connected.json"
+
+
 def connect(index: DataIndex) -> None:
     """Store the choice of a data set for the app.
 
     Raises:
         StoreError: The choice cannot be written.
     """
-    write_json(datasets_root() / "connected.json", {"data_id": index.data_id})
+    write_json(_choice(), {"data_id": index.data_id})
 
 
 def connected_id() -> str | None:
     """Id of the data set chosen for the app, or None if none was chosen or the choice cannot be read."""
     try:
-        return str(read_json(datasets_root() / "connected.json")["data_id"])
+        return str(read_json(_choice())["data_id"])
     except (StoreError, KeyError, TypeError):
         return None

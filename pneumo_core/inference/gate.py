@@ -20,7 +20,9 @@ from pneumo_core.config.gate import HEADS, INPUT_SIZE
 from pneumo_core.errors import CorruptError
 from pneumo_core.inference.session import load_runtime
 from pneumo_core.runs.files import is_there, read_json, store_errors
-from pneumo_core.runs.store import published_root
+
+GATE_FOLDER: Final = Path(__file__).resolve().parents[2] / "artifacts" / "published" / "gate"
+"""The gate ships with the project, beside the published runs."""
 
 
 class Answer(StrEnum):
@@ -123,15 +125,10 @@ class Verdict:
         return "" if self.finding is None else WORDS[self.finding].advice
 
 
-def gate_folder() -> Path:
-    """Folder of the gate; it ships with the project, beside the published runs."""
-    return published_root() / "gate"
-
-
 @cache
 def shipped_gate() -> Gate:
     """The gate that ships with the project, loaded once a process. See `load_gate` for the errors."""
-    return load_gate(gate_folder())
+    return load_gate(GATE_FOLDER)
 
 
 def load_gate(folder: Path) -> Gate:

@@ -438,22 +438,25 @@ def test_predict_prints_a_line_for_each_of_many_images(
     one = next((with_finished_run.data / "test").rglob("*.jpeg"))
     for number in range(24):
         shutil.copy(one, folder / f"{number:02d}.jpeg")
+    shutil.copy(one, folder / os.fsdecode(b"24\xff.jpeg"))
     (folder / "99.png").touch()
     command = ("predict", "--run", with_finished_run.run_id[:12], folder)
     answers = invoke(*command, "--json").document["results"]
     file = tmp_path / "answers.csv"
-    caption, header, *lines, note = invoke(*command, "--csv", file).output.splitlines()
+    caption, header, *lines, disclaimer, note = invoke(*command, "--csv", file).output.splitlines()
     assert caption.startswith(f"Answers of {with_finished_run.run_id}, as named: PNEUMONIA from a probability of ")
     assert header.split() == ["image", "answer", "probability", "warning"]
-    assert "not a medical device" in note
-    assert len(lines) == len(answers) == 25
+    assert "not a medical device" in disclaimer
+    assert note.endswith(f"{answers[0]['calibration']}.")
+    assert len(lines) == len(answers) == 26
     for line, answer in zip(lines, answers, strict=True):
         cells = re.split(r"\s{2,}", line)
         shown = [] if answer["probability"] is None else [probability_text(answer["probability"])]
         called = f"{'warned: ' * (answer['status'] == 'warned')}{answer['label'] or 'refused'}"
-        assert cells[: 2 + len(shown)] == [answer["path"], called, *shown]
+        path = answer["path"].encode(errors="replace").decode()
+        assert cells[: 2 + len(shown)] == [path, called, *shown]
         assert line.endswith(answer["advice"])
-    rows = list(csv.DictReader(file.read_text().splitlines()))
+    rows = list(csv.DictReader(file.read_text(errors="surrogateescape").splitlines()))
     assert [(row["path"], row["status"], row["reason"]) for row in rows] == [
         (answer["path"], answer["status"], answer["reason"]) for answer in answers
     ]

@@ -46,8 +46,10 @@ def test_a_command_takes_what_the_app_is_connected_to(tmp_path: Path, monkeypatc
     assert chosen_data(None) == Source(index.root, "connected in the app")
     assert chosen_data(tmp_path) == Source(tmp_path, "named by --data")
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "named"))
-    why = f"named by PNEUMO_DATA; the app shows the connected data set {index.data_id}"
+    why = f"named by PNEUMO_DATA; the app shows the data set {index.data_id}"
     assert chosen_data(None) == Source(tmp_path / "named", why)
+    monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "mine"))
+    assert chosen_data(None) == Source(tmp_path / "mine", "named by PNEUMO_DATA")
 
 
 def test_a_connected_data_set_that_is_gone_is_not_replaced_by_another(tmp_path: Path) -> None:
@@ -58,6 +60,9 @@ def test_a_connected_data_set_that_is_gone_is_not_replaced_by_another(tmp_path: 
         chosen_data(None)
     (datasets_root() / "connected.json").write_text('{"data_id": "0123456789ab"}')
     with refuses(DataError, "0123456789ab", "--data"):
+        chosen_data(None)
+    (datasets_root() / "connected.json").write_text("{")
+    with refuses(DataError, "connected.json", "--data"):
         chosen_data(None)
 
 

@@ -12,6 +12,7 @@ from pneumo_core.config.gate import HEADS, INPUT_SIZE
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import CorruptError
 from pneumo_core.inference.gate import (
+    GATE_FOLDER,
     WORDS,
     Answer,
     Finding,
@@ -19,7 +20,6 @@ from pneumo_core.inference.gate import (
     Verdict,
     decide,
     findings_of,
-    gate_folder,
     judge,
     load_gate,
     read_manifest,
@@ -151,7 +151,7 @@ def test_contrast_and_brightness_change_little(tiny_data: Path) -> None:
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(gate_folder(), tmp_path / "gate"))
+    return Path(shutil.copytree(GATE_FOLDER, tmp_path / "gate"))
 
 
 def test_a_changed_model_is_not_loaded(copied: Path) -> None:
@@ -188,21 +188,21 @@ def test_without_its_files_it_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_the_document_shows_the_manifest_s_rates_and_the_sources() -> None:
-    manifest = read_manifest(gate_folder())
+    manifest = read_manifest(GATE_FOLDER)
     document = Path("docs/gate.md").read_text(encoding="utf-8")
     assert benchmark.table(manifest["rates"]) in document
     assert benchmark.source_table(manifest) in document
 
 
 def test_the_file_is_small() -> None:
-    assert (gate_folder() / "model.onnx").stat().st_size < 4_000_000
+    assert (GATE_FOLDER / "model.onnx").stat().st_size < 4_000_000
 
 
 def rate(outcome: str, *kinds: str, source: str = "") -> float:
     """Share of the measured images of some kinds, of sources that are not the data set's own unless one is named."""
     rows = [
         one
-        for one in read_manifest(gate_folder())["rates"]
+        for one in read_manifest(GATE_FOLDER)["rates"]
         if one["kind"] in kinds and (one["source"] == source if source else not one["source"].startswith("children"))
     ]
     assert rows, kinds
@@ -232,7 +232,7 @@ def test_the_measured_rates_reach_what_the_gate_is_for() -> None:
 
 
 def test_the_readme_s_counts_are_the_manifest_s() -> None:
-    rates = read_manifest(gate_folder())["rates"]
+    rates = read_manifest(GATE_FOLDER)["rates"]
     readme = " ".join(Path("README.md").read_text(encoding="utf-8").split())
     for kinds in (
         ("photograph", "drawing or icon", "screenshot, plot or text"),
