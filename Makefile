@@ -48,7 +48,7 @@ run: $(RUNTIME_STAMP)
 	@$(BIN)/python -m streamlit run app.py --server.address=localhost $(ARGS)
 
 test: check
-	@echo "Tests: 10 to 16 minutes on two cores; what is skipped stands at the end, with its reason"
+	@echo "Tests: 6 to 12 minutes on two cores; what is skipped stands at the end, with its reason"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not jax" $(ARGS)
 
 test-browser: $(DEV_STAMP)

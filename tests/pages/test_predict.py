@@ -234,7 +234,7 @@ def test_a_warning_with_what_to_do_comes_before_the_number(
 ) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     strict(Limits(0.0, 2.0))
-    page = opened(run=with_finished_run.run_id)
+    page = sampled(run=with_finished_run.run_id)
     assert not page.exception
     (warning,) = (item for item in page.warning if "Be careful" in item.value)
     assert "this may be" in warning.value
@@ -257,7 +257,7 @@ def test_what_is_refused_gets_no_number_but_what_to_do(
 ) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     strict(Limits(0.0, 0.0))
-    page = opened(run=with_finished_run.run_id)
+    page = sampled(run=with_finished_run.run_id)
     assert not page.exception
     assert not page.metric
     assert "Refused: an upright, whole, frontal chest X-ray is needed" in texts(page)
