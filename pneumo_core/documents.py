@@ -59,6 +59,7 @@ def run_facts(run_id: str, split: Split | None = None) -> RunFacts:
         DataError: Its predictions are not as required.
     """
     run = find_run(run_id)
+    config = classifier_config(run)  # First: of a DCGAN's run, no other file is missed.
     data, calibration = read_data(run), read_calibration(run)
     measured = None
     if split is not None:
@@ -66,7 +67,7 @@ def run_facts(run_id: str, split: Split | None = None) -> RunFacts:
         measured = split_facts(evidence, split, calibration, _image_facts(run, evidence))
     return RunFacts(
         run_id=run_id,
-        config=config_to_dict(classifier_config(run)),
+        config=config_to_dict(config),
         manifest=read_manifest(run),
         data={"data_id": data.data_id, "name": data.name, "is_phantom": data.is_phantom},
         events=tuple(read_events(run)),

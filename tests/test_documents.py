@@ -175,7 +175,7 @@ def test_a_step_can_stop_the_work() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run_files(run.run_id, progress=stop)
-    assert said == ["typesetting: model cards and checklists, 2 documents"]
+    assert said == ["typesetting model cards and checklists, 2 documents"]
 
 
 def test_without_an_address_there_are_no_links() -> None:

@@ -8,7 +8,7 @@ import typer
 
 from pneumo_core.cli.command import Json, group
 from pneumo_core.cli.tables import print_tables
-from pneumo_core.cli.terminal import print_result, progress_line, say
+from pneumo_core.cli.terminal import print_result, progress_line, say, say_prose
 from pneumo_core.errors import RunError
 from pneumo_core.records import Split
 from pneumo_core.runs.files import require_writable, write_atomic
@@ -61,7 +61,7 @@ def _print_words(comparison: "Comparison") -> None:
     several = len(comparison.a.run_ids) > 1 or len(comparison.b.run_ids) > 1
     warning = [f"warning: {comparison.contrast.warning}"] if comparison.contrast.warning else []
     verdict = comparison.verdict
-    say("\n".join([*warning, f"verdict: {verdict.sentence}", *verdict.notes, ""]))
+    say_prose("\n".join([*warning, f"verdict: {verdict.sentence}", *verdict.notes, ""]))
     print_tables(
         comparison_tables.sides(comparison),
         comparison_tables.figures(comparison),
@@ -70,7 +70,7 @@ def _print_words(comparison: "Comparison") -> None:
         comparison_tables.agreement(comparison),
         comparison_tables.areas(comparison),
     )
-    say(f"\n{comparison.methods}")
+    say_prose(f"\n{comparison.methods}")
 
 
 @compare_app.command("report")
@@ -106,7 +106,7 @@ def report(
             "a report without arguments compares runs on original data with runs on balanced data. Received: no such "
             "runs; name a run, or train with --balance"
         )
-    require_writable(out)
+    require_writable(out, "the folder for the report")
     with progress_line("writing") as progress:
         if len(chosen) == 1 and len(chosen[0]) == 1:
             made = run_files(chosen[0][0], app_url=app_url, progress=progress)

@@ -7,7 +7,7 @@ import typer
 
 from pneumo_core.cli.command import Json, RunOrUsual, group, index_of, named, or_recommended
 from pneumo_core.cli.tables import print_tables
-from pneumo_core.cli.terminal import note, print_result, progress_line, say
+from pneumo_core.cli.terminal import note, print_result, progress_line, say_prose
 from pneumo_core.errors import StoreError
 from pneumo_core.evaluation.wording import probability_text, score_text
 from pneumo_core.records import Split
@@ -42,7 +42,7 @@ def evaluate(
     if as_json:
         print_result(result, as_json=True)
     else:
-        say(f"{named(found.run_id, run)}; threshold {score_text(result['operating_point']['threshold'])}\n")
+        say_prose(f"{named(found.run_id, run)}; threshold {score_text(result['operating_point']['threshold'])}\n")
         print_tables(*_tables(result, split))
     if taken:
         note(taken)

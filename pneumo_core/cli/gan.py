@@ -7,7 +7,7 @@ import typer
 
 from pneumo_core.cli.command import Data, Json, RunOrUsual, Wait, Where, follow, group, index_of, named, or_recommended
 from pneumo_core.cli.tables import print_tables
-from pneumo_core.cli.terminal import note, print_result, progress_line, say
+from pneumo_core.cli.terminal import note, print_result, progress_line, say_prose
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import GAN_SIZES, gan_config, usual_gan_size
 from pneumo_core.config.hardware import training_hardware
@@ -150,5 +150,6 @@ def gan_evaluate(
     if as_json:
         print_result({"findings": findings, **encode(measures)}, as_json=True)
         return
-    say("\n".join([f"{named(gan.run_id, run, is_gan=True)}; samples of seed {measures.sample_seed}", *findings, ""]))
+    head = f"{named(gan.run_id, run, is_gan=True)}; samples of seed {measures.sample_seed}"
+    say_prose("\n".join([head, *findings, ""]))
     print_tables(measures_table(gan.run_id, measures.report, measures.real_called_pneumonia))

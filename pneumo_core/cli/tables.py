@@ -2,10 +2,9 @@
 
 import sys
 from collections.abc import Iterator
-from textwrap import fill
 from typing import Final
 
-from pneumo_core.cli.terminal import say
+from pneumo_core.cli.terminal import say, say_prose, width
 from pneumo_core.reporting.document import Table, numeric_columns
 
 _LONGEST_ID: Final = 24
@@ -18,13 +17,19 @@ def print_tables(*tables: Table) -> None:
         if number:
             say()
         if table.caption:
-            say(table.caption)
+            say_prose(table.caption)
         if sys.stdout.isatty():
             _print_ruled(table)
         else:
             say("\n".join(aligned(table)))
         for text in table.notes:
-            say(text)
+            say_prose(text)
+
+
+def whole_width(table: Table, gap: int) -> int:
+    """Width of a table with each cell in one line, and `gap` spaces between columns."""
+    columns = zip(table.columns, *table.rows, strict=True)
+    return sum(gap + max(map(len, column)) for column in columns) - gap
 
 
 def aligned(table: Table) -> Iterator[str]:
@@ -44,14 +49,15 @@ def _print_ruled(table: Table) -> None:
     from rich.table import Table as Ruled  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    console = Console()
-    if _narrowest(table) > console.width:
+    console = Console(width=width())
+    gap = 1 if whole_width(table, 1) <= console.width < whole_width(table, 2) else 2
+    if _narrowest(table, gap) > console.width:
         for row in table.rows:
             say(row[0])
             cells = (f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=True) if cell)
-            say(fill("; ".join(cells), console.width, initial_indent="  ", subsequent_indent="  "))
+            say_prose("; ".join(cells), indent="  ")
         return
-    ruled = Ruled(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    ruled = Ruled(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0), pad_edge=False)
     for at, (name, right) in enumerate(zip(table.columns, numeric_columns(table), strict=True)):
         whole = all(" " not in row[at] and len(row[at]) <= _LONGEST_ID for row in table.rows)
         ruled.add_column(Text(name), justify="right" if right else "left", overflow="fold", no_wrap=whole)
@@ -60,7 +66,7 @@ def _print_ruled(table: Table) -> None:
     console.print(ruled)
 
 
-def _narrowest(table: Table) -> int:
-    """Width of the table with every word of it whole, two spaces between columns."""
+def _narrowest(table: Table, gap: int) -> int:
+    """Width of the table with every word of it whole, and `gap` spaces between columns."""
     columns = zip(table.columns, *table.rows, strict=True)
-    return sum(2 + max(len(word) for cell in column for word in ("", *cell.split())) for column in columns)
+    return sum(gap + max(len(word) for cell in column for word in ("", *cell.split())) for column in columns) - gap

@@ -3,7 +3,9 @@
 import codecs
 import io
 import json
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,6 +49,22 @@ def say(text: str = "", *, err: bool = False, nl: bool = True) -> None:
     typer.echo(text, file=sys.stderr if err else sys.stdout, nl=nl)
 
 
+def width() -> int:
+    """Width of the terminal in characters; 80 where there is none. ``COLUMNS`` sets another."""
+    return shutil.get_terminal_size().columns
+
+
+def say_prose(text: str, *, indent: str = "") -> None:
+    """Sentences on standard output: wrapped at words on a terminal, each paragraph one line where a program reads them."""
+    if not sys.stdout.isatty():
+        say(text)
+        return
+    # At spaces alone: the hyphen of a run's id is no place to break it.
+    wrapper = textwrap.TextWrapper(width(), break_long_words=False, break_on_hyphens=False)
+    wrapper.initial_indent = wrapper.subsequent_indent = indent
+    say("\n".join(wrapper.fill(paragraph) for paragraph in text.split("\n")))
+
+
 @contextmanager
 def detachable(again: str) -> Iterator[None]:
     """An interrupt ends the waiting, not the work: it prints the command that shows the state, and exits with 130."""
@@ -75,12 +93,21 @@ def progress_line(what: str) -> Iterator[Callable[..., None]]:
             return
         last, drawn = now, True
         count = "" if total == 1 else f"{done:,} of {total:,}, "
-        line = f"{message or what}: {count}{percent(done / max(1, total), 0)}"
-        say(f"\r{line:<78}" if interactive else line, err=True, nl=not interactive)
+        amount = f": {count}{percent(done / max(1, total), 0)}"
+        words = message or what
+        if not interactive:
+            say(words + amount, err=True)
+            return
+        room = width() - 1  # A full line would wrap, and the next one could not be written over it.
+        kept = room - len(amount)
+        line = (words if len(words) <= kept else f"{words[: max(0, kept - 3)]}...") + amount
+        say(f"\r{line[:room]:<{room}}", err=True, nl=False)
 
-    yield show
-    if drawn and interactive:
-        say("", err=True)
+    try:
+        yield show
+    finally:
+        if drawn and interactive:
+            say("", err=True)
 
 
 def note(text: str) -> None:

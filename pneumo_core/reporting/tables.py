@@ -28,9 +28,9 @@ def files(document: Document, stem: str, data: Any = None, *, step: Step = lambd
     """
     drawn = list(pictures(document))
     for picture in drawn:
-        step(f"drawing: {picture.caption}")
+        step(f"drawing {picture.name.replace('-', ' ')}")
         svg(picture.draw)
-    step(f"typesetting: {document.title}")
+    step("typesetting the document")
     pdf, *pngs = typeset([pdf_pages(document), *(png_page(picture.draw) for picture in drawn)], font_folder())
     made = {f"{stem}.html": to_html(document).encode(), f"{stem}.pdf": pdf}
     if data is not None:
@@ -48,7 +48,7 @@ def readable(documents: Mapping[str, Document], *, step: Step = lambda _: None) 
         documents: Documents by the beginning of their names.
         step: See `Step`.
     """
-    step(f"typesetting: model cards and checklists, {len(documents)} documents")
+    step(f"typesetting model cards and checklists, {len(documents)} documents")
     pdfs = typeset([pdf_pages(document) for document in documents.values()], font_folder())
     made: dict[str, bytes] = {}
     for (stem, document), pdf in zip(documents.items(), pdfs, strict=True):

@@ -66,15 +66,24 @@ def make_directory(path: Path) -> Path:
     return path
 
 
-def require_writable(folder: Path) -> None:
+def require_writable(folder: Path, what: str) -> None:
     """Check that files can be written to a folder, there or not, before the work whose results are for it.
+
+    Args:
+        folder: The folder.
+        what: What it is, for the error.
 
     Raises:
         StoreError: They cannot.
     """
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    with store_errors(folder), tempfile.TemporaryFile(dir=there):
-        pass
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise StoreError(
+            f"{what} must be writable. Received: path={str(folder)!r}, which is not writable: {error.strerror or error}"
+        ) from error
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:

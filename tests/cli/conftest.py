@@ -1,5 +1,6 @@
 """The command line in this process: what it prints, and how it ends."""
 
+import io
 import json
 import sys
 from typing import Any, NamedTuple, Protocol
@@ -55,6 +56,16 @@ def invoke(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -
         return Result(status, output, errors)
 
     return invoke
+
+
+def screen_of(columns: int, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What is printed from now on, to a terminal of this width. Not a fixture: pytest sets standard output after those."""
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", screen)
+    for name, value in {"COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    return screen
 
 
 def assert_refused(result: Result, *parts: str) -> None:

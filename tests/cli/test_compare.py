@@ -283,7 +283,9 @@ def test_report_refuses_in_one_line_and_writes_nothing(invoke: Invoke, tmp_path:
 def test_report_into_what_is_no_writable_folder(invoke: Invoke, tmp_path: Path) -> None:
     run, _ = two_runs()
     (tmp_path / "file").write_text("mine")
-    assert_refused(invoke("report", run.run_id, "--out", tmp_path / "file"), str(tmp_path / "file"))
+    assert_refused(
+        invoke("report", run.run_id, "--out", tmp_path / "file"), "the folder for the report", str(tmp_path / "file")
+    )
     assert (tmp_path / "file").read_text() == "mine"
 
 

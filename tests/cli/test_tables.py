@@ -8,6 +8,7 @@ import pytest
 
 from pneumo_core.cli.tables import aligned, print_tables
 from pneumo_core.reporting.document import Table
+from tests.cli.conftest import screen_of
 
 TABLE = Table(
     "runs",
@@ -31,12 +32,26 @@ def test_tables_are_plain_where_a_program_reads_them(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == "\n".join(["What there is", *aligned(TABLE), "A note.", "", "one", ""])
 
 
-def test_a_terminal_too_narrow_for_whole_words_is_given_paragraphs(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = io.StringIO()
-    monkeypatch.setattr(screen, "isatty", lambda: True)
-    monkeypatch.setattr(sys, "stdout", screen)
-    monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setenv("TERM", "xterm")
+def test_sentences_around_a_table_are_wrapped_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = screen_of(80, monkeypatch)
+    caption, note = ("many words of baseline-ecf6ed585dfd " * 9).strip(), ("p < .05. " * 30).strip()
+    table = Table("runs", caption, ("run",), (("a",),), (note,))
+    print_tables(table)
+    lines = re.sub(r"\x1b\[\d*m", "", screen.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) > 10
+    assert caption in " ".join(lines)
+    monkeypatch.setattr(screen, "isatty", lambda: False)
+    print_tables(table)
+    assert screen.getvalue().splitlines()[-4:] == [caption, "run", "a", note]
+
+
+def test_a_terminal_too_narrow_for_whole_words_is_given_paragraphs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = screen_of(40, monkeypatch)
     print_tables(Table("runs", "", ("run", "state", "arm"), (("baseline-ecf6ed585dfd", "succeeded", "oversampled"),)))
     assert screen.getvalue() == "baseline-ecf6ed585dfd\n  state succeeded; arm oversampled\n"
 

@@ -1,8 +1,14 @@
 """What the command line says of time, and plain data for people."""
 
+import itertools
+import sys
+from contextlib import suppress
+from types import SimpleNamespace
+
 import pytest
 
-from pneumo_core.cli.terminal import left, print_result
+from pneumo_core.cli import terminal
+from pneumo_core.cli.terminal import left, print_result, progress_line
 from pneumo_core.jobs.speed import Span
 
 
@@ -17,6 +23,27 @@ from pneumo_core.jobs.speed import Span
 )
 def test_time_left_is_a_range(span: Span | None, words: str) -> None:
     assert left(span) == words
+
+
+@pytest.mark.parametrize("columns", [80, 40, 12])
+def test_progress_stays_in_one_line_of_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int
+) -> None:
+    hours = itertools.count(step=3600.0)
+    monkeypatch.setattr(terminal, "time", SimpleNamespace(monotonic=lambda: next(hours)))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with suppress(KeyboardInterrupt), progress_line("Reading") as show:
+        show(0.25, 1, "a caption of many words " * 6)
+        show(0.5, 1, "short")
+        raise KeyboardInterrupt
+    before, first, second = capsys.readouterr().err.split("\r")
+    assert before == ""
+    assert len(first) == columns - 1  # As long as the next, which is written over it.
+    assert len(second) == columns
+    assert first.endswith(": 25 %")
+    assert second.rstrip(" \n") == "short: 50 %"
+    assert second.endswith("\n")  # What follows, an error, has a line of its own.
 
 
 def test_plain_data_is_printed_whole_with_the_digits_that_mean_something(capsys: pytest.CaptureFixture[str]) -> None:
