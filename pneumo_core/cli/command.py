@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,15 +12,17 @@ from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import detachable, left, note, print_result, progress_line, say
 from pneumo_core.config.classifier import Balance, parse_balance
 from pneumo_core.config.gan import GanConfig
+from pneumo_core.config.naming import arm_name, model_name
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import chosen_data
-from pneumo_core.errors import RunError
+from pneumo_core.errors import PneumoError, RunError
+from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.report import report_to_dict
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.inference.gan_record import read_measures
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.remaining import remaining
-from pneumo_core.records import RunState, Split
+from pneumo_core.records import Estimate, Metric, NotApplicable, RunState, Split
 from pneumo_core.reporting import evaluation_tables
 from pneumo_core.reporting.document import Table
 from pneumo_core.reporting.gan_tables import measures_table
@@ -87,7 +90,13 @@ def index_of(folder: Path | None) -> tuple[DataIndex, str]:
 
 
 def run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> dict[str, Any]:
-    """Summary of a run as plain data; `known` are all runs, if they have been read already."""
+    """Summary of a run as plain data; `known` are all runs, if they have been read already.
+
+    ``arm`` is the balancing arm or, of a DCGAN, its class; ``accuracy`` is that on test with its 95 % interval, None where
+    there is none, or the reason why it cannot be read; ``submitted_at`` is UTC in ISO 8601.
+    """
+    accuracy, selected_on_test = _on_test(view)
+    submitted = datetime.fromtimestamp(view.submitted_at, UTC) if view.submitted_at else None
     waits = view.state is RunState.QUEUED
     stopping = "stop requested" if view.state.is_live and view.run.cancel.exists() else ""
     return {
@@ -96,9 +105,38 @@ def run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> di
         "place": jobs.queue_places(jobs.views() if known is None else known).get(view.run_id) if waits else None,
         "preset": view.config.preset.value if view.config else None,
         "seed": view.config.seed if view.config else None,
+        **_trained(view),
+        "accuracy": encode(accuracy),
+        "selected_on_test": selected_on_test,
+        "submitted_at": submitted and submitted.isoformat(timespec="seconds"),
         "path": str(view.run.path),
         "message": view.problem or stopping or (view.status and (view.status.error or view.status.message)) or "",
     }
+
+
+def _trained(view: jobs.RunView) -> dict[str, Any]:
+    """Network, arm, data and epochs of a run."""
+    config, network = view.config, model_name(view.run.architecture)
+    if config is None:
+        return {"network": network, "arm": None, "data": None, "epochs": None}
+    return {
+        "network": network,
+        "arm": config.label.name if isinstance(config, GanConfig) else arm_name(config),
+        "data": "phantoms" if view.data.is_phantom else view.data.name,
+        "epochs": config.epochs,
+    }
+
+
+def _on_test(view: jobs.RunView) -> tuple[Estimate | NotApplicable | None, bool | None]:
+    """A run's accuracy on test and whether its epoch or threshold were selected on test; None where there is none."""
+    if view.is_gan or view.state is not RunState.SUCCEEDED:
+        return None, None
+    try:
+        report = read_report(view.run)
+    except PneumoError:
+        return NotApplicable("damaged report"), None
+    part = report.splits.get(Split.TEST)
+    return (part.figures[Metric.ACCURACY], report.selected_on_test) if part else (None, None)
 
 
 def follow(view: jobs.RunView, *, wait: bool, as_json: bool, notes: Sequence[str] = ()) -> None:
@@ -134,7 +172,8 @@ def print_run(view: jobs.RunView, facts: dict[str, Any], *, as_json: bool) -> No
         print_result(facts | ({"report": figures(view)} if is_finished else {}), as_json=True)
         return
     table = figures_table(view) if is_finished else None
-    print_result({name: fact for name, fact in facts.items() if fact is not None}, as_json=False)
+    # The accuracy is in the table.
+    print_result({name: fact for name, fact in facts.items() if fact is not None and name != "accuracy"}, as_json=False)
     if table:
         say()
         print_tables(table)

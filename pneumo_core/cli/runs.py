@@ -1,5 +1,6 @@
 """The commands of runs: ``python -m pneumo_core runs list|show|...``."""
 
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from pneumo_core.cli.command import Json, Run, Wait, follow, group, print_run, run_facts
 from pneumo_core.cli.run_rows import runs_table
 from pneumo_core.cli.tables import print_tables
-from pneumo_core.cli.terminal import note, print_result, progress_line, say
+from pneumo_core.cli.terminal import note, print_result, progress_line, say, width
 from pneumo_core.errors import RunError
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.jobs.clean import OLD_DAYS, clean, leftovers
@@ -26,7 +27,7 @@ def runs_list(as_json: Json = False) -> None:
     if as_json:
         print_result([run_facts(view, known) for view in known], as_json=True)
     elif known:
-        print_tables(runs_table(known))
+        print_tables(runs_table(known, width() if sys.stdout.isatty() else None))
     else:
         note("there are no runs; 'train' starts one")
 
@@ -70,6 +71,8 @@ def runs_logs(run: Run, as_json: Json = False) -> None:
         print_result({"run_id": run_id, "log": log}, as_json=True)
     else:
         say(log, nl=False)
+    if not log and find_run(run_id).is_published:
+        note(f"{run_id} is a published run, which ships without its log")
 
 
 @runs_app.command("clean")

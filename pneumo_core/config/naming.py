@@ -29,6 +29,9 @@ ARMS: Final[dict[Balance, str]] = {
 }
 """The balancing arms: what a network is trained on."""
 
+SHORT_ARMS: Final[dict[Balance, str]] = ARMS | {Balance.CLASSICAL: "classical", Balance.GAN: "DCGAN"}
+"""The same where there is little room."""
+
 SETTINGS: Final[dict[str, str]] = {
     "epochs": "epochs",
     "batch_size": "batch size",
@@ -61,6 +64,11 @@ def arm_name(config: TrainConfig) -> str:
     """A config's balancing arm: ``original``, ``with DCGAN images (50 % of the gap)``."""
     gap = "" if config.gap_percent == 100 else f" ({config.gap_percent} % of the gap)"
     return ARMS[config.balance] + gap
+
+
+def short_arm_name(config: TrainConfig) -> str:
+    """The same where there is little room: ``original``, ``DCGAN, 50 %``."""
+    return SHORT_ARMS[config.balance] + ("" if config.gap_percent == 100 else f", {config.gap_percent} %")
 
 
 def departures(config: TrainConfig | GanConfig) -> tuple[str, ...]:

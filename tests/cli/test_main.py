@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,6 +31,7 @@ from pneumo_core.config.augment_file import write_augmentation
 from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
 from pneumo_core.data.index import build_index
 from pneumo_core.data.source import connect
+from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.report import report_from_dict
 from pneumo_core.evaluation.wording import estimate_text, probability_text
 from pneumo_core.inference.evidence import read_report
@@ -500,12 +502,17 @@ def test_runs_are_listed_and_shown(with_finished_run: FinishedRun, invoke: Invok
         "quick",
         0,
     )
+    part = read_report(RunDirectory(with_finished_run.path)).splits[Split.TEST]
+    assert row["accuracy"] == encode(part.figures[Metric.ACCURACY])
+    assert [row[name] for name in ("network", "arm", "data")] == ["Baseline CNN", "original", "phantoms"]
+    submitted = read_json(with_finished_run.path / "config.json")["submitted_at"]
+    assert datetime.fromisoformat(row["submitted_at"]).timestamp() == int(submitted)
     header, line = invoke("runs", "list").output.splitlines()
     names = ["run", "state", "network", "arm", "data", "seed", "epochs", "accuracy on test (95 %)", "age"]
     assert re.split(r"\s{2,}", header) == names
     cells = re.split(r"\s{2,}", line)
     assert cells[:6] == [with_finished_run.run_id, "succeeded", "Baseline CNN, quick", "original", "phantoms", "0"]
-    part = read_report(RunDirectory(with_finished_run.path)).splits[Split.TEST]
+    assert cells[6] == str(row["epochs"])
     assert cells[7] == estimate_text(Metric.ACCURACY, part.figures[Metric.ACCURACY], with_n=True)
     assert header.index("state") == line.index("succeeded")
 
