@@ -1,13 +1,16 @@
 """The command line: ``python -m pneumo_core``; a module for each group of commands.
 
 Results go to standard output (one JSON document with ``--json``), progress and notes to standard error. Exit status 0 is
-success, 1 an expected error reported in one line, 2 wrong usage.
+success, 1 an expected error reported in one line, 2 wrong usage, 130 an interrupt.
 """
 
+import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from pneumo_core import __version__
 from pneumo_core.cli.compare import compare_app
@@ -19,7 +22,21 @@ from pneumo_core.cli.terminal import print_in_any_encoding, quiet, say
 from pneumo_core.cli.train import train_app
 from pneumo_core.errors import PneumoError
 
+
+class _Interruptible(TyperGroup):
+    """The program; an interrupt ends it with a line, where Typer would say nothing."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            start = "\n" if sys.stderr.isatty() else ""  # A terminal shows ^C in this line.
+            say(f"{start}interrupted; the command did not finish, and the files that it wrote are whole", err=True)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=_Interruptible,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -54,13 +71,34 @@ def everywhere(
     quiet.set(quiet_please)
 
 
+def _drop_output() -> None:
+    """Drop what cannot be written to standard output: Python would try once more when it ends, with a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     """Run the command line."""
+    if sys.stderr is None:  # Closed by the shell.
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  It stays open to the end.
+    if sys.stdout is None:
+        _fail("standard output must be open. Received: a closed one")
     print_in_any_encoding()
     try:
         # A shell completes one word, the program ./pneumo, and asks it by this variable.
         installs = any(word in {"--install-completion", "--show-completion"} for word in sys.argv[1:])
         app(prog_name="pneumo" if installs else "python -m pneumo_core", complete_var="_PNEUMO_COMPLETE")
     except PneumoError as error:
-        say(f"error: {' '.join(str(error).split())}", err=True)
-        sys.exit(1)
+        _fail(" ".join(str(error).split()))
+    except OSError as error:
+        if error.filename is not None:  # A file's, which should have been a PneumoError.
+            raise
+        _drop_output()
+        _fail(f"standard output must be writable. Received: {error.strerror}")
+
+
+def _fail(message: str) -> NoReturn:
+    say(f"error: {message}", err=True)
+    sys.exit(1)

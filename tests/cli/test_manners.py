@@ -1,11 +1,14 @@
 """Help, version, quiet, short run ids and consoles of any encoding, of every command."""
 
 import io
+import itertools
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from typer.core import TyperGroup
@@ -14,9 +17,13 @@ from typer.main import get_command
 from pneumo_core import __version__
 from pneumo_core.cli import terminal
 from pneumo_core.cli.main import app
+from pneumo_core.cli.run_rows import runs_table
+from pneumo_core.cli.tables import whole_width
+from pneumo_core.jobs import runs as jobs
+from pneumo_core.records import RunState
 from pneumo_core.runs.store import complete_id, published_root
-from tests.cli.conftest import Invoke, assert_refused
-from tests.hostile import ROOT
+from tests.cli.conftest import Invoke, assert_refused, screen_of
+from tests.hostile import ROOT, assert_one_line
 
 
 def commands(group: TyperGroup, *above: str) -> Iterator[tuple[str, ...]]:
@@ -127,6 +134,83 @@ def test_an_unknown_beginning_says_what_was_expected(invoke: Invoke, unknown: st
     for command in (["runs", "show", unknown], ["evaluate", unknown], ["compare", RUN, unknown], ["gan", "sample"]):
         more = [unknown, "--out", "x"] if command[0] == "gan" else []
         assert_refused(invoke(*command, *more), repr(unknown), "run", "runs list")
+
+
+# --- Terminals --------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_of_runs_fits_80_columns(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = screen_of(80, monkeypatch)
+    assert invoke("runs", "list").status == 0
+    lines = re.sub(r"\x1b\[\d*m", "", screen.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 80
+    header, _, *rows = lines
+    known = jobs.views()
+    assert len(known) > 10
+    assert [line.split()[0] for line in rows[: len(known)]] == [view.run_id for view in known]
+    shown = header.split()
+    assert {"run", "network", "arm", "seed", "accuracy"} <= set(shown)
+    missing = {"state", "data", "epochs", "age"} - set(shown)
+    words = " ".join(rows[len(known) :])
+    assert all(name in words for name in missing), words
+    (line,) = (line for line in rows if line.startswith(RUN))
+    assert "Baseline, sound" in line
+    assert re.search(r"\d\d\.\d %", line)
+
+
+@pytest.mark.parametrize("room", [60, 100, 400])
+def test_what_there_is_no_room_for_is_named(room: int) -> None:
+    known = jobs.views()
+    states = itertools.cycle(RunState)
+    table = runs_table([replace(view, state=next(states)) for view in known], room)
+    assert whole_width(table, 1) <= room
+    named = f"{' '.join(table.columns)} {table.notes[0]}"
+    assert all(
+        name in named for name in ("run", "state", "network", "arm", "data", "seed", "epochs", "accuracy", "age")
+    )
+    assert ("n = " in str(table.rows)) == (room == 400)
+
+
+# --- The end ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_standard_output_is_an_error_of_one_line() -> None:
+    with Path("/dev/full").open("wb") as full:
+        end = subprocess.run(
+            [sys.executable, "-m", "pneumo_core", "--version"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert end.returncode == 1
+    assert_one_line(end.stderr.decode().removeprefix("error: ").removesuffix("\n"), "standard output", "No space left")
+
+
+def test_a_closed_standard_output_is_an_error_of_one_line(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert_refused(invoke("runs", "list"), "standard output must be open")
+
+
+def test_an_interrupt_is_answered(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pneumo_core.jobs.views.list_runs", interrupt)
+    status, output, errors = invoke("runs", "list")
+    assert (status, output, errors.count("\n")) == (130, "", 1)
+    assert errors.startswith("interrupted; ")
+
+
+def test_a_published_run_has_no_log(invoke: Invoke) -> None:
+    shown = invoke("runs", "logs", RUN)
+    assert (shown.status, shown.output) == (0, "")
+    assert shown.errors == f"note: {RUN} is a published run, which ships without its log\n"
+
+
+def test_a_report_of_a_dcgan_is_refused_by_what_it_is(invoke: Invoke, tmp_path: Path) -> None:
+    assert_refused(invoke("report", "dcgan-68e3", "--out", tmp_path / "out"), "must be a classifier's", "dcgan-68e3")
 
 
 # --- Encodings --------------------------------------------------------------------------------------------------------
