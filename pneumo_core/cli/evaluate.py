@@ -96,7 +96,7 @@ def predict(
     if csv is not None:  # Before the work whose answers are for it.
         if csv.is_dir():
             raise StoreError(f"--csv must name a file. Received: csv={str(csv)!r}, a folder")
-        require_writable(csv.parent)
+        require_writable(csv.parent, "the folder of --csv")
     with progress_line("predicting") as progress:
         results = predict_files(found, paths, heatmaps=heatmaps, progress=progress)
     table = _answers(named(found.run_id, run), results)

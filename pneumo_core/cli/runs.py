@@ -48,7 +48,8 @@ def runs_show(run: Run, as_json: Json = False) -> None:
 @runs_app.command("cancel")
 def runs_cancel(run: Run, as_json: Json = False) -> None:
     """Stop a run; it can be resumed."""
-    print_result(run_facts(jobs.cancel(complete_id(run))), as_json=as_json)
+    view = jobs.cancel(complete_id(run))
+    print_run(view, run_facts(view), as_json=as_json)
 
 
 @runs_app.command("resume")
