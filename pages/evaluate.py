@@ -10,6 +10,7 @@ from pages.ui.state import require_frame
 from pages.ui.table import show_rows
 from pneumo_core.evaluation.wording import percent, unbroken
 from pneumo_core.records import Split
+from pneumo_core.reporting.file_names import run_words
 from pneumo_core.runs.status import read_events
 
 require_frame()
@@ -41,6 +42,7 @@ with shown_errors():
             "Epoch, learning rates and threshold were selected on validation: figures are optimistic; report test figures."
         )
     cautions(view)
+    words = ("evaluate", *run_words(view.config, view.run_id))  # In the names of files.
 
     shown, tab = open_tab("show", VIEWS)
     with tab:
@@ -52,17 +54,18 @@ with shown_errors():
             case "Right and wrong calls":
                 from pages.ui.evaluate.charts import calls
 
-                calls(report, split)
+                calls(report, split, (*words, split.value))
             case "Curves":
                 from pages.ui.evaluate.charts import curves
                 from pages.ui.evaluate.mistakes import predictions_of, probability_chart
 
-                curves(report, split)
-                probability_chart(predictions_of(view, report), report, split)
+                of = (*words, split.value)
+                curves(report, split, of)
+                probability_chart(predictions_of(view, report), report, split, of)
             case "Training":
                 from pages.ui.evaluate.charts import training
 
-                training(read_events(view.run), selected_on_test=report.selected_on_test)
+                training(read_events(view.run), words, selected_on_test=report.selected_on_test)
             case "Images":
                 from pages.ui.evaluate.mistakes import mistakes, predictions_of
 
@@ -70,7 +73,7 @@ with shown_errors():
             case "Take away":
                 from pages.ui.evaluate.mistakes import downloads, predictions_of
 
-                downloads(view, predictions_of(view, report), report, split)
+                downloads(predictions_of(view, report), report, split, words)
                 st.header("Details of the run")
                 show_rows(facts(view))
                 st.header("Methods")

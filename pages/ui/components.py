@@ -21,6 +21,7 @@ from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, views
 from pneumo_core.records import NotApplicable, RunState, Split
 from pneumo_core.reference import COPIES
+from pneumo_core.reporting.file_names import file_stem
 from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.recommended import recommended
@@ -303,13 +304,36 @@ def seed_number(label: str, key: str) -> int:
     return whole_number(label, 0, 2**31 - 1, 0, key=key, words=TERMS["seed"])
 
 
-def chart(figure: "Figure | NotApplicable", table: pd.DataFrame, *, title: str, where: str, caption: str) -> None:
-    """A chart with its title, n and split, what to take from it, and the same as a table."""
+def picture_name(*words: object) -> dict[str, Any]:
+    """Plotly's configuration of a chart that can be saved as a picture, with the file's words as for `file_name`."""
+    return {"toImageButtonOptions": {"filename": file_stem(*words)}}
+
+
+def chart(
+    figure: "Figure | NotApplicable",
+    table: pd.DataFrame,
+    *,
+    title: str,
+    where: str,
+    caption: str,
+    of: Sequence[object],
+) -> None:
+    """A chart with its title, n and split, what to take from it, and the same as a table.
+
+    Args:
+        figure: The chart, or why there is none.
+        table: Its points.
+        title: What it shows.
+        where: n and split.
+        caption: What to take from it.
+        of: Words for the page and what it is of, for the name of the picture that the chart's mode bar saves.
+    """
     st.markdown(f"**{title}** · {where}")
     if isinstance(figure, NotApplicable):
         st.info(f"Not applicable: {figure.reason}.")
         return
-    st.plotly_chart(figure, key=f"chart {title}", alt=f"{title}, {where}. {caption}")
+    name = picture_name(*of, title)
+    st.plotly_chart(figure, config=name, key=f"chart {title}", alt=f"{title}, {where}. {caption}")
     st.caption(caption)
     with st.expander(f"{title} as a table"):
         st.dataframe(table, hide_index=True, key=f"table {title}", alt=f"{title}, {where}")

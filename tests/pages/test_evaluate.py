@@ -109,7 +109,11 @@ def test_a_finished_run_shows_its_figures_first(with_finished_run) -> None:
 def test_each_tab_shows_its_charts(sound_run: RunDirectory, tab: str, charts: int) -> None:
     page = opened("evaluate", run=sound_run.run_id, show=tab)
     assert not page.error
-    assert len(page.get("plotly_chart")) == charts
+    configs = [json.loads(chart.proto.config) for chart in page.get("plotly_chart")]
+    assert len(configs) == charts
+    pictures = {config["toImageButtonOptions"]["filename"] for config in configs}
+    assert len(pictures) == charts
+    assert all(name.startswith("pneumo-evaluate-baseline-sound-none-") for name in pictures)
     assert not page.metric
 
 

@@ -98,3 +98,30 @@ def test_every_download_of_a_page_has_a_name_made_here() -> None:
             continue
         assert isinstance(name, ast.Call), (path, ast.unparse(name))
         assert getattr(name.func, "id", "") in MAKERS, (path, ast.unparse(name))
+
+
+def test_every_chart_of_a_page_that_can_be_saved_has_a_name_made_here() -> None:
+    found = list(calls("plotly_chart"))
+    assert len(found) > 8
+    for path, tree, call in found:
+        config = next((word.value for word in call.keywords if word.arg == "config"), None)
+        if isinstance(config, ast.Name):
+            targets = {
+                ast.unparse(target): value
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Assign) and node.lineno < call.lineno
+                for target, value in assigned(node)
+            }
+            config = targets[config.id]
+        assert config is not None, (path, call.lineno)
+        words = ast.unparse(config)
+        assert words == "{'displayModeBar': False}" or words.startswith("picture_name("), (path, call.lineno, words)
+
+
+def assigned(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Names and values of an assignment, of each of a tuple's too."""
+    for target in node.targets:
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            yield from zip(target.elts, node.value.elts, strict=True)
+        else:
+            yield target, node.value

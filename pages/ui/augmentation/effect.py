@@ -11,7 +11,7 @@ from pages.ui.charts import MODEL, REFERENCE, laid_out
 from pages.ui.components import chart
 from pneumo_core.augmentation.plausibility import Verdict, plausibility
 from pneumo_core.augmentation.transform import AugmentParameters, apply, draw_parameters
-from pneumo_core.config.classifier import AugmentConfig
+from pneumo_core.config.classifier import AugmentConfig, augmentation_name
 from pneumo_core.evaluation.wording import percent_change
 
 _COLORS = {Verdict.PLAUSIBLE: "green", Verdict.QUESTIONABLE: "orange", Verdict.IMPLAUSIBLE: "red"}
@@ -58,6 +58,7 @@ def show_gray_levels(name: str, config: AugmentConfig, sample: Sample, seed: int
             title=f"Gray levels, {name}",
             where=f"train, n = {len(sample.images):,} images",
             caption="Share of the pixels, before and after, one view of each image. Flips move pixels and change no share.",
+            of=("augmentation", augmentation_name(config)),
         )
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.compare.calibration_charts import RAW, bins_frame, reliability_figure
+from pages.ui.compare.file_words import compared_words
 from pages.ui.compare.sides import Shown, name_sides, shown_sides
 from pages.ui.components import chart
 from pages.ui.places import beside
@@ -21,6 +22,7 @@ from pneumo_core.runs.store import find_run
 def calibration(comparison: Comparison, pair: Pair) -> None:
     """Reliability of both runs' probabilities on the split, before and after the stored calibrator, if it changes them."""
     sides = shown_sides(comparison, pair)
+    of = compared_words((pair.a,), (pair.b,), comparison.split)
     name_sides(*sides)
     if comparison.split is Split.VAL:
         st.info(
@@ -43,6 +45,7 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
                 caption="On the dotted line, probabilities equal the observed frequency of PNEUMONIA; below it they are too "
                 "high, above it too low. A bar is a 95 % interval, clustered by patient: a bin of few images "
                 "says little.",
+                of=of,
             )
     st.markdown(f"**Calibration in figures** · {comparison.split.value}")
     show_rows(probabilities(measured))

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui.compare.charts import pr_overlay, roc_overlay
 from pages.ui.compare.figures import where
+from pages.ui.compare.file_words import compared_words
 from pages.ui.compare.forest import forest, seed_dots
 from pages.ui.compare.histories import histories, histories_caption
 from pages.ui.compare.pick import pick_pair
@@ -46,16 +47,20 @@ def curves_panel(comparison: Comparison) -> None:
     }[chosen](comparison)
 
 
+def _words(comparison: Comparison) -> tuple[str, ...]:
+    return compared_words(comparison.a.run_ids, comparison.b.run_ids, comparison.split)
+
+
 def _ranking(comparison: Comparison) -> None:
-    here = where(comparison)
+    here, of = where(comparison), _words(comparison)
     left, right = beside(gap="large")
     with left:
         words = "The closer to the top left, the better the ranking. Marks are the runs' own thresholds."
-        chart(roc_overlay(comparison), roc_points(comparison), title="ROC curves", where=here, caption=words)
+        chart(roc_overlay(comparison), roc_points(comparison), title="ROC curves", where=here, caption=words, of=of)
     with right:
         words = "The dotted line is the prevalence, the precision of random predictions."
         table = pr_points(comparison)
-        chart(pr_overlay(comparison), table, title="Precision-recall curves", where=here, caption=words)
+        chart(pr_overlay(comparison), table, title="Precision-recall curves", where=here, caption=words, of=of)
 
 
 def _differences(comparison: Comparison) -> None:
@@ -64,7 +69,8 @@ def _differences(comparison: Comparison) -> None:
         "if the tests under 'Figures' agree."
     )
     title = "Differences, B \N{MINUS SIGN} A"
-    chart(forest(comparison), forest_points(comparison), title=title, where=where(comparison), caption=words)
+    here, of = where(comparison), _words(comparison)
+    chart(forest(comparison), forest_points(comparison), title=title, where=here, caption=words, of=of)
 
 
 def _seeds(comparison: Comparison) -> None:
@@ -73,17 +79,20 @@ def _seeds(comparison: Comparison) -> None:
     words = "Each dot is a training run. If the dots of both sides overlap, the seed matters as much as "
     words += f"the {what}." if what else "what differs between them."
     table = seed_points(comparison, metric)
-    chart(seed_dots(comparison, metric), table, title="Runs by seed", where=where(comparison), caption=words)
+    here, of = where(comparison), _words(comparison)
+    chart(seed_dots(comparison, metric), table, title="Runs by seed", where=here, caption=words, of=of)
 
 
 def _reliability(comparison: Comparison) -> None:
     words = "On the diagonal, 80 % of the images with a probability of 80 % are PNEUMONIA. The bars below count images."
     table = reliability_points(comparison)
-    chart(reliability_overlay(comparison), table, title="Calibration", where=where(comparison), caption=words)
+    here, of = where(comparison), _words(comparison)
+    chart(reliability_overlay(comparison), table, title="Calibration", where=here, caption=words, of=of)
 
 
 def _training(comparison: Comparison) -> None:
     pair = pick_pair(comparison, "histories")
+    of = compared_words((pair.a,), (pair.b,), comparison.split)
     events = read_events(find_run(pair.a)), read_events(find_run(pair.b))
     seeds = (
         comparison.a.seeds[comparison.a.run_ids.index(pair.a)],
@@ -92,4 +101,4 @@ def _training(comparison: Comparison) -> None:
     figure = histories(*events, (f"seed {seeds[0]}", f"seed {seeds[1]}"))
     words = histories_caption((comparison.a.selected_on_test, comparison.b.selected_on_test))
     place = f"A seed {seeds[0]}, B seed {seeds[1]}"
-    chart(figure, history_points(*events), title="Loss and accuracy", where=place, caption=words)
+    chart(figure, history_points(*events), title="Loss and accuracy", where=place, caption=words, of=of)

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import charts
+from pages.ui.compare.file_words import compared_words
 from pages.ui.compare.point_charts import Points, decision, decision_frame, roc_frame, roc_points
 from pages.ui.compare.point_pick import (
     OWN,
@@ -17,7 +18,7 @@ from pages.ui.compare.point_pick import (
     threshold_by,
 )
 from pages.ui.compare.sides import Shown, name_sides, shown_sides, validation_of
-from pages.ui.components import chart
+from pages.ui.components import chart, picture_name
 from pages.ui.places import beside
 from pages.ui.table import show_rows
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
@@ -83,12 +84,14 @@ def _decision_curve(rows: pd.DataFrame, prevalence: float) -> DecisionCurve | No
 
 
 def _results(points: Points, prevalence: float, stake: float) -> None:
+    (a, _), (b, _) = points
+    of = compared_words((a.evidence.run_id,), (b.evidence.run_id,), a.split)
     for place, (side, point) in zip(beside(gap="large"), points, strict=True):
         counts, letter = point.confusion, side.letter
         words = f"Confusion matrix of {letter} at a threshold of {score_text(point.rates.threshold)}"
         with place:
             st.markdown(f"**{words}** · {side.where}, n = {point.rates.n:,}")
-            st.plotly_chart(charts.confusion(counts), key=f"point {letter}", alt=words)
+            st.plotly_chart(charts.confusion(counts), config=picture_name(*of, words), key=f"point {letter}", alt=words)
             st.caption(f"{counts.fn:,} PNEUMONIA images missed, {counts.fp:,} false alarms.")
     show_rows(rates_table({f"{side.letter}, {side.where}": point for side, point in points}, prevalence, stake))
     left, right = beside(gap="large")
@@ -96,7 +99,7 @@ def _results(points: Points, prevalence: float, stake: float) -> None:
     with left:
         words = "Moving a threshold moves its point along its curve: higher sensitivity means lower specificity."
         title = "Operating points on the ROC curves"
-        chart(roc_points(points), roc_frame(points), title=title, where=where, caption=words)
+        chart(roc_points(points), roc_frame(points), title=title, where=where, caption=words, of=of)
     with right:
         words = (
             f"Net benefit at a prevalence of {percent(prevalence)}: true positives minus false positives, as fractions of all "
@@ -104,4 +107,5 @@ def _results(points: Points, prevalence: float, stake: float) -> None:
             "probability chosen above. A run is useful where it lies above both gray lines. The "
             "probabilities are raw, so the curve is valid only as far as they are calibrated; see Calibration."
         )
-        chart(decision(points, stake), decision_frame(points), title="Decision curves", where=where, caption=words)
+        figure, title = decision(points, stake), "Decision curves"
+        chart(figure, decision_frame(points), title=title, where=where, caption=words, of=of)

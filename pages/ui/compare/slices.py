@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cached import index_here
+from pages.ui.compare.file_words import compared_words
 from pages.ui.compare.sides import Shown, name_sides, shown_sides
 from pages.ui.compare.slices_charts import dots
 from pages.ui.components import chart, choice
@@ -40,6 +41,7 @@ _Sliced = tuple[tuple[evaluated.Slice, ...], tuple[tuple[str, NotApplicable], ..
 def slices(comparison: Comparison, pair: Pair) -> None:
     """Both runs on parts of the split, each group as dots with intervals and as a table."""
     sides = shown_sides(comparison, pair)
+    of = compared_words((pair.a,), (pair.b,), comparison.split)
     name_sides(*sides)
     measure = choice("Figure", RATES, format_func=NAMES.__getitem__, key="slice_of")
     st.caption(
@@ -64,6 +66,7 @@ def slices(comparison: Comparison, pair: Pair) -> None:
             title=f"{title}: {NAMES[measure]}",
             where=" and ".join(dict.fromkeys(f"{side.where}, n = {len(side.predictions):,}" for side in sides)),
             caption=_NOTES.get(group, "Each slice is named with its number of images; the smallest is marked."),
+            of=of,
         )
         caption = f"{title}: {NAMES[measure]} of both runs with 95 % intervals"
         show_rows(slices_beside(parts, measure, caption))

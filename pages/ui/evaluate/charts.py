@@ -16,8 +16,8 @@ from pneumo_core.records import Metric, NotApplicable, Split
 from pneumo_core.reporting.evaluation_tables import classification, confusion, place
 
 
-def calls(report: EvaluationReport, split: Split) -> None:
-    """The confusion matrix and the classification table."""
+def calls(report: EvaluationReport, split: Split, of: Sequence[object]) -> None:
+    """The confusion matrix and the classification table; `of` is as for `chart`."""
     part = report.splits[split]
     where, counts = f"{place(report, split)}, n = {part.n:,}", part.confusion
     left, right = beside(gap="large")
@@ -27,7 +27,7 @@ def calls(report: EvaluationReport, split: Split) -> None:
             f"{counts.fp:,} of {counts.tn + counts.fp:,} NORMAL images are false alarms."
         )
         table = data_frame(confusion(counts, "Confusion matrix"))
-        chart(charts.confusion(counts), table, title="Confusion matrix", where=where, caption=caption)
+        chart(charts.confusion(counts), table, title="Confusion matrix", where=where, caption=caption, of=of)
     with right:
         st.markdown(f"**Classification table** · {where}")
         show_rows(classification(part.table, f"Classification table, {where}"))
@@ -38,8 +38,8 @@ def calls(report: EvaluationReport, split: Split) -> None:
                     st.caption(f"{row.name}: {name} is not applicable, {value.reason}.")
 
 
-def curves(report: EvaluationReport, split: Split) -> None:
-    """ROC and precision-recall curve, side by side."""
+def curves(report: EvaluationReport, split: Split, of: Sequence[object]) -> None:
+    """ROC and precision-recall curve, side by side; `of` is as for `chart`."""
     part = report.splits[split]
     where = f"{place(report, split)}, n = {part.n:,}"
     kinds = (
@@ -56,11 +56,11 @@ def curves(report: EvaluationReport, split: Split) -> None:
         with column:
             table = curve_points(getattr(part, kind))
             caption = f"{NAMES[metric]} {estimate_text(metric, part.figures[metric])}. {words}"
-            chart(figure, table, title=title, where=where, caption=caption)
+            chart(figure, table, title=title, where=where, caption=caption, of=of)
 
 
-def training(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> None:
-    """The curves of the training, and the epoch whose weights were kept."""
+def training(events: Sequence[Mapping[str, Any]], of: Sequence[object], *, selected_on_test: bool) -> None:
+    """The curves of the training, and the epoch whose weights were kept; `of` is as for `chart`."""
     epochs = epoch_points(events)
     if epochs.empty:
         st.info("This run's epochs were not recorded.")
@@ -81,4 +81,4 @@ def training(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> 
     if selected_on_test:
         caption += " Here the validation images are the test images, so the test figures are optimistic."
     figure = charts.history(events, selected_on_test=selected_on_test)
-    chart(figure, epochs, title="Loss, accuracy and learning rate", where=where, caption=caption)
+    chart(figure, epochs, title="Loss, accuracy and learning rate", where=where, caption=caption, of=of)

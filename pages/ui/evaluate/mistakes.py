@@ -1,6 +1,7 @@
 """The images of a run: their probabilities, the largest errors as images, and downloads."""
 
 import json
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import pandas as pd
@@ -22,7 +23,7 @@ from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Split
 from pneumo_core.reporting.document import table_csv
 from pneumo_core.reporting.evaluation_tables import classification, place
-from pneumo_core.reporting.file_names import file_name, run_words
+from pneumo_core.reporting.file_names import file_name
 
 _WORST = 8
 
@@ -32,8 +33,8 @@ def predictions_of(view: RunView, report: EvaluationReport) -> pd.DataFrame:
     return with_probability(read_predictions(view.run), report.operating_point.threshold)
 
 
-def probability_chart(predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
-    """Distribution of the probabilities of the two classes, with the threshold."""
+def probability_chart(predicted: pd.DataFrame, report: EvaluationReport, split: Split, of: Sequence[object]) -> None:
+    """Distribution of the probabilities of the two classes, with the threshold; `of` is as for `chart`."""
     rows = predicted[predicted["split"] == split.value]
     bins = probability_bins([histogram(rows["label"].to_numpy(), rows["probability"].to_numpy())])
     chart(
@@ -44,6 +45,7 @@ def probability_chart(predicted: pd.DataFrame, report: EvaluationReport, split: 
         caption="Images right of the threshold are classified as PNEUMONIA. NORMAL images there are false alarms; PNEUMONIA "
         "images left of it are missed. Each class has its own scale. Bars at the ends come from a model that is "
         "confident, which need not be correct.",
+        of=of,
     )
 
 
@@ -91,9 +93,8 @@ def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
             st.caption(f"**{words}**  \n{plain(name)}, patient {plain(row['patient'])}, subtype {row['subtype']}")
 
 
-def downloads(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, split: Split) -> None:
-    """The evidence, the report and the classification table as files."""
-    words = ("evaluate", *run_words(view.config, view.run_id))
+def downloads(predicted: pd.DataFrame, report: EvaluationReport, split: Split, words: Sequence[object]) -> None:
+    """The evidence, the report and the classification table as files; `words` are the page's and the run's."""
     stored = json.dumps(report_to_dict(report), indent=1)  # Of this schema; the file may be of an older one.
     table = classification(report.splits[split].table, "Classification table")
     with st.container(horizontal=True):

@@ -16,6 +16,7 @@ from pages.ui.components import chart, choice
 from pages.ui.gan.measures import finished_measures
 from pages.ui.gan.pictures import enlarged, generated_badge, real_badge, real_images
 from pages.ui.pictures import plain
+from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.generator.measures import GenerativeReport
 from pneumo_core.evaluation.generator.memorisation import (
@@ -28,8 +29,9 @@ from pneumo_core.evaluation.wording import percent, percent_text, three_digits, 
 from pneumo_core.inference.gan_measures import read_learned
 from pneumo_core.inference.gan_record import GanMeasures
 from pneumo_core.inference.generator import Generator, generate, latents
-from pneumo_core.records import Label, NotApplicable
+from pneumo_core.records import NotApplicable
 from pneumo_core.reporting.drawing import COLORS
+from pneumo_core.reporting.file_names import run_words
 from pneumo_core.reporting.gan_findings import COPIES_WORDS, Level, by_space, copies_level, deciding_space
 from pneumo_core.reporting.gan_tables import NEARER
 from pneumo_core.reporting.glossary import TERMS
@@ -61,7 +63,7 @@ def copies_panel(run: RunDirectory, index: DataIndex | None) -> None:
         st.caption(f"The finding above is that by {deciding}, the worse of the two.")
     _pairs(run, index, measures, nearest_pairs(found))
     with st.expander("Distances of all images"):
-        _distances(found, report, space, gan_run_config(run).label)
+        _distances(found, report, space, gan_run_config(run))
 
 
 def _share(found: Memorisation, space: str) -> None:
@@ -74,7 +76,7 @@ def _share(found: Memorisation, space: str) -> None:
     st.markdown(unbroken(f"{words}; {percent(expected, 0)} of the real ones."), help=TERMS["memorization"])
 
 
-def _distances(found: Memorisation, report: GenerativeReport, space: str, label: Label) -> None:
+def _distances(found: Memorisation, report: GenerativeReport, space: str, config: GanConfig) -> None:
     in_pixels = space == "pixels"
     if not in_pixels and not isinstance(report.features, NotApplicable):
         st.caption(
@@ -87,13 +89,14 @@ def _distances(found: Memorisation, report: GenerativeReport, space: str, label:
         else " For the real images only the quantiles in the table are known, joined by lines."
     )
     chart(
-        distance_figure(found, COLORS[label], unit),
+        distance_figure(found, COLORS[config.label], unit),
         quantile_points(found),
         title=f"Distances to the nearest training image, by {space}",
         where=f"train, n = {report.n_generated:,} generated and {report.n_real:,} real images",
         caption="Distance of each generated image to its nearest training image, and of each training image to the nearest one "
         "of another patient. Copies would shift the curve of the generated images to the left. The dashed line is the "
         f"distance that 1 % of the real images are below.{known}",
+        of=("gan", *run_words(config)),
     )
 
 

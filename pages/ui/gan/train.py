@@ -25,6 +25,7 @@ from pneumo_core.evaluation.curves import gan_points
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Label, RunState, Split
 from pneumo_core.reporting.drawing import COLORS
+from pneumo_core.reporting.file_names import run_words
 from pneumo_core.runs.files import store_errors
 from pneumo_core.runs.store import RunDirectory
 
@@ -95,6 +96,7 @@ def _curves(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
             caption="If the discriminator cannot tell real from generated images, it scores both 0.5. Spread is the variation "
             "of the samples as a fraction of that of the real images. If it stays below the dashed line for five epochs, the "
             "samples have collapsed and the run stops. Losses need not fall.",
+            of=("gan", *run_words(item.config, item.run_id)),
         )
     with right:
         _newest_sheet(item.run)

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 import streamlit as st
 
 from pages.ui.cached import findings_of_study
+from pages.ui.components import picture_name
 from pages.ui.forest import forest_figure, forest_table
 from pages.ui.pictures import plain
 from pneumo_core.evaluation.findings import Findings
@@ -46,7 +47,8 @@ def show_forest() -> None:
         return
     title = "Accuracy on test, with and without generated images"
     st.header(title)
-    st.plotly_chart(forest_figure(marks, title="accuracy, %"), key="forest", alt=f"{title}, {_WHERE}")
+    figure, name = forest_figure(marks, title="accuracy, %"), picture_name("overview", title)
+    st.plotly_chart(figure, config=name, key="forest", alt=f"{title}, {_WHERE}")
     st.caption(
         f"{_WHERE.capitalize()}; means over the runs, which differ in their seed. 'report' repeats the procedure of 2020, "
         "which selects its epoch on the test images, so its figures are optimistic; 'sound' selects everything on held-out "

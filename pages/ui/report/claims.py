@@ -48,7 +48,8 @@ def claims_panel() -> None:
         words = (
             "The report gives no intervals. 'report' repeats its procedure, which selects the epoch on the test images."
         )
-        chart(figure, forest_table(marks), title="Accuracy, the report's and ours", where=where, caption=words)
+        title = "Accuracy, the report's and ours"
+        chart(figure, forest_table(marks), title=title, where=where, caption=words, of=["report"])
     for claim in claims:
         _show(claim, found)
     download_table(claims_table(found), "report")

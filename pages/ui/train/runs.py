@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui.cached import current_stored_index
 from pages.ui.charts import history
-from pages.ui.components import STATE_COLORS, caveats, gan_link, run_name, show_error
+from pages.ui.components import STATE_COLORS, caveats, gan_link, picture_name, run_name, show_error
 from pages.ui.notes import span_words
 from pages.ui.run_parts import show_batch, show_facts, show_files
 from pages.ui.state import may_train
@@ -22,6 +22,7 @@ from pneumo_core.jobs.cost import Cost, estimate_cost
 from pneumo_core.jobs.remaining import remaining
 from pneumo_core.jobs.runs import RunView, cancel, queue_places, resume, view, views
 from pneumo_core.records import RunState
+from pneumo_core.reporting.file_names import run_words
 from pneumo_core.runs.status import read_events
 
 _UNDO = "Stops within a batch; Resume goes on from the last saved epoch."
@@ -149,7 +150,9 @@ def _history(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
         on_test = isinstance(item.config, TrainConfig) and item.config.selected_on_test
         # Curves change once per epoch; the key keeps zoom and hover between updates.
         alt = "Loss, accuracy and learning rate by epoch; Evaluate has them as a table."
-        st.plotly_chart(history(events, selected_on_test=on_test), key=f"history_{item.run_id}", alt=alt)
+        figure = history(events, selected_on_test=on_test)
+        name = picture_name("train", *run_words(item.config, item.run_id), "history")
+        st.plotly_chart(figure, config=name, key=f"history_{item.run_id}", alt=alt)
     elif item.state is RunState.RUNNING:
         st.caption("Curves appear after the first epoch.")
 
