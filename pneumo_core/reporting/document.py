@@ -45,9 +45,15 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
-    """An unordered list."""
+    """An unordered list.
+
+    Attributes:
+        items: Its texts.
+        addresses: The web address of each item's source, shown and linked after it; empty if they have none.
+    """
 
     items: tuple[str, ...]
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +169,9 @@ class Document:
                     f"Received: level={heading.level}, text={heading.text!r}"
                 )
             level = heading.level
-        if odd := [address for _, address in self.links if not address.startswith(("http://", "https://"))]:
+        cited = [block for block in self.blocks if isinstance(block, Bullets)]
+        addresses = [*(address for _, address in self.links), *(one for block in cited for one in block.addresses)]
+        if odd := [address for address in addresses if not address.startswith(("http://", "https://"))]:
             raise DataError(f"a link requires an address that starts with http:// or https://. Received: {odd[0]!r}")
 
 

@@ -23,11 +23,13 @@ from pneumo_core.reporting.document import (
 )
 from pneumo_core.reporting.drawing import svg
 
+# Shadows at the ends of a table that scrolls (`.scroll`) stay with its frame. Two pieces of paper, which scroll with the table,
+# cover them where there is no more to see.
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1f2937; --paper: #ffffff; --soft: #4b5563; --line: #d1d5db; --tint: #f3f4f6;
-  --accent: #0b6b64; }
+  --accent: #0b6b64; --edge: #6b728099; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e5e7eb; --paper: #111827; --soft: #b6bfcc; --line: #374151;
-  --tint: #1f2937; --accent: #5eead4; } }
+  --tint: #1f2937; --accent: #5eead4; --edge: #9ca3af99; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; color: var(--ink); background: var(--paper);
   font: 1rem/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; overflow-wrap: anywhere; }
@@ -42,7 +44,10 @@ h3 { font-size: 1.1rem; margin: 1.75rem 0 .25rem; }
 h4 { font-size: 1rem; margin: 1.25rem 0 .25rem; }
 .subtitle, .notes, figcaption { color: var(--soft); }
 .lead { font-size: 1.15rem; padding: .9rem 1.1rem; background: var(--tint); border-left: .3rem solid var(--accent); }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; background: linear-gradient(to right, var(--paper) 60%, transparent) left / 1rem 100% local,
+  linear-gradient(to left, var(--paper) 60%, transparent) right / 1rem 100% local,
+  linear-gradient(to right, var(--edge), transparent) left / .6rem 100%,
+  linear-gradient(to left, var(--edge), transparent) right / .6rem 100%; background-repeat: no-repeat; }
 .table { margin: 1.25rem 0; }
 .caption { font-weight: 600; margin: 0 0 .4rem; }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums;
@@ -62,12 +67,14 @@ figcaption { font-size: .9rem; margin-top: .4rem; }
   .scroll td, .scroll thead th { min-width: 6.5rem; } .scroll .number { min-width: 0; }
   main > figure { overflow-x: auto; } main > figure img { max-width: none; width: 38rem; }
   ul { padding-left: 1.1rem; } }
+@media (max-width: 31rem) { table { font-size: .75rem; } th, td { padding-right: .3rem; }
+  tr > :last-child { padding-right: 0; } .scroll td, .scroll thead th { min-width: 3.9rem; } }
 @media print { :root { --ink: #000; --paper: #fff; --soft: #333; --line: #bbb; --tint: #f3f4f6; --accent: #0b6b64; }
   @page { size: A4; margin: 18mm 16mm; } body { max-width: none; padding: 0; font-size: 10pt; }
   h2, h3, h4, .caption { break-after: avoid; } figure, tr, .row, .lead, nav a { break-inside: avoid; }
   p, li { orphans: 3; widows: 3; } thead { display: table-header-group; } .notes { break-before: avoid; }
   .row { grid-template-columns: 1fr 1fr; } figure img { border: 0; padding: 0; max-height: 150mm; }
-  .scroll { overflow: visible; } table { font-size: 8pt; } a { color: inherit; } }
+  .scroll { overflow: visible; background: none; } table { font-size: 8pt; } a { color: inherit; } }
 """
 
 _INNER: Final = ' class="inside"'
@@ -125,7 +132,7 @@ def _block(block: Block, label: Labels, headings: Iterator[int]) -> str:
             kind = ' class="lead"' if block.lead else ""
             return f"<p{kind}>{_text(block.text)}</p>"
         case Bullets():
-            return f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in block.items)}</ul>"
+            return _bullets(block)
         case Table():
             return _table(block, label[block])
         case KeyValues():
@@ -134,6 +141,14 @@ def _block(block: Block, label: Labels, headings: Iterator[int]) -> str:
             return _picture(block, label)
         case Row():
             return f'<div class="row">{"".join(_picture(one, label) for one in block.pictures)}</div>'
+
+
+def _bullets(block: Bullets) -> str:
+    items = [_text(item) for item in block.items]
+    if block.addresses:
+        links = (f'<a href="{_text(address)}">{_text(address)}</a>' for address in block.addresses)
+        items = [f"{item} {link}" for item, link in zip(items, links, strict=True)]
+    return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
 
 
 def _table(table: Table, label: str) -> str:

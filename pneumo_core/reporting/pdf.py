@@ -61,7 +61,9 @@ def _plain(block: Block, label: Labels) -> dict[str, Any]:
         case Paragraph():
             return {"kind": "lead" if block.lead else "paragraph", "text": drawable(block.text)}
         case Bullets():
-            return {"kind": "bullets", "items": [drawable(item) for item in block.items]}
+            addresses = block.addresses or ("",) * len(block.items)
+            items = [(drawable(item), address) for item, address in zip(block.items, addresses, strict=True)]
+            return {"kind": "bullets", "items": items}
         case Table():
             return _table(block, label[block], block.columns, block.rows, numeric_columns(block), block.notes)
         case KeyValues():

@@ -27,7 +27,7 @@ def published_blocks(comparison: Comparison, is_phantom: tuple[bool, bool]) -> t
         (*map(str, row[:6]), str(row[9]), ", ".join(map(str, of_row)))
         for row, of_row in zip(rows, numbers, strict=True)
     )
-    sources = dict.fromkeys(f"{one.source}: {one.url}" for one in PUBLISHED)
+    sources = dict.fromkeys((f"{one.source}:", one.url) for one in PUBLISHED)
     return (
         Heading("Published results"),
         replace(
@@ -37,9 +37,9 @@ def published_blocks(comparison: Comparison, is_phantom: tuple[bool, bool]) -> t
             rows=shown,
             notes=tuple(f"{number}. {note}" for number, note in enumerate(notes, start=1)),
         ),
-        Bullets(tuple(sources)),
+        Bullets(*zip(*sources, strict=True)),
         Paragraph("Published findings on the question of the report:"),
-        Bullets(tuple(f"{one.source}: {one.words} {one.url}" for one in FINDINGS)),
+        Bullets(tuple(f"{one.source}: {one.words}" for one in FINDINGS), tuple(one.url for one in FINDINGS)),
     )
 
 

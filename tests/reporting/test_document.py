@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from pneumo_core.errors import DataError
 from pneumo_core.reporting.document import (
+    Bullets,
     Data,
     Document,
     Heading,
@@ -90,3 +91,5 @@ def test_a_table_of_contents_is_there_for_several_sections_and_stays_short(
 def test_a_link_leads_to_the_web() -> None:
     with pytest.raises(DataError, match="javascript"):
         Document("title", "", (), (("x", "javascript:alert(1)"),))
+    with pytest.raises(DataError, match="javascript"):
+        Document("title", "", (Bullets(("x",), ("javascript:alert(1)",)),))

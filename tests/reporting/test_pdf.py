@@ -10,6 +10,7 @@ from pypdf import PdfReader
 
 from pneumo_core.evaluation.wording import NAMES, estimate_text
 from pneumo_core.records import Metric
+from pneumo_core.reference import FINDINGS, PUBLISHED
 from pneumo_core.reporting.comparison_document import comparison_document
 from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, Paragraph, Table, labels, pictures
 from pneumo_core.reporting.pdf import to_pdf
@@ -127,10 +128,12 @@ def test_contents_lead_to_each_section(of_one_run: tuple[Document, bytes]) -> No
         assert re.search(rf"{re.escape(entry.title)}\W*{page}\b", first), entry.title
 
 
-def test_links_lead_to_the_app_and_are_none_without_its_address() -> None:
+def test_links_lead_to_the_app_and_to_sources_and_are_none_without_addresses() -> None:
     links = (("Compare A with B", "https://app.example/compare?a=1&b=2"), ("Evaluate 1", "http://h/evaluate?run=1"))
     found = addresses(to_pdf(Document("T", "S", (Paragraph("text"),), links)))
     assert found == [address for _, address in links]
+    cited = Bullets(("one:", "two:"), ("https://doi.org/1", "https://doi.org/2"))
+    assert addresses(to_pdf(Document("T", "S", (cited,)))) == list(cited.addresses)
     assert addresses(to_pdf(Document("T", "S", (Paragraph("text"),)))) == []
 
 
@@ -194,11 +197,11 @@ def test_hostile_names_are_text(make_compared: Callable[..., Compared]) -> None:
     compared = make_compared(1, (HOSTILE, "=cmd()"))
     pdf = to_pdf(document_of(compared))
     assert "<script>alert(1)</script>" in read(pdf)[0]
-    assert addresses(pdf) == []
+    assert set(addresses(pdf)) == {one.url for one in (*PUBLISHED, *FINDINGS)}
     reader = PdfReader(io.BytesIO(pdf))
     every = [str(reader.get_object(number)) for number in range(1, reader.trailer["/Size"])]
     assert any("/Link" in one for one in every)
-    for forbidden in ("'/JavaScript'", "'/JS'", "'/Launch'", "'/URI'"):
+    for forbidden in ("'/JavaScript'", "'/JS'", "'/Launch'"):
         assert not any(forbidden in one for one in every)
 
 

@@ -76,9 +76,8 @@ def test_published_results_stand_beside_both_sides(one_run: Compared) -> None:
         assert row[1:6] == (side.name, *shown)
     kermany = next(row for row in rows if "Kermany" in row[0])
     assert kermany[2:6] == ("92.8", "93.2", "90.1", "0.968")
-    told = [item for block in document.blocks if isinstance(block, Bullets) for item in block.items]
-    assert any(FINDINGS[0].url in item for item in told)
-    assert {one.url for one in PUBLISHED} <= {item.rpartition(" ")[2] for item in told}
+    linked = {address for block in document.blocks if isinstance(block, Bullets) for address in block.addresses}
+    assert linked == {one.url for one in (*PUBLISHED, *FINDINGS)}
 
 
 def estimate(value: float) -> Estimate:
