@@ -1,10 +1,13 @@
 """Commands, settings, figures, links and pictures of README and docs/ are those of the project."""
 
+import functools
+import os
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -13,17 +16,24 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from pneumo_core.cli.main import app
-from pneumo_core.config.classifier import Balance, Preset
+from pneumo_core.config.classifier import Balance, Preset, TrainConfig
+from pneumo_core.data import download
+from pneumo_core.data.index import DataIndex
+from pneumo_core.data.source import kaggle_folder
 from pneumo_core.evaluation.calibration import Calibration, CalibrationKind
 from pneumo_core.evaluation.significance import SeedDifference, holm
 from pneumo_core.evaluation.wording import difference_parts, difference_text, estimate_text, p_cell
 from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
 from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.gan_record import read_measures
+from pneumo_core.jobs import runs as jobs
 from pneumo_core.records import Architecture, Estimate, Metric, Split
 from pneumo_core.runs.store import RunDirectory, read_manifest
 from pneumo_core.runs.submission import classifier_config
 from pneumo_core.settings import Settings
+from tests.data.kaggle_server import KaggleServer
+from tests.data.test_download import COUNTS, make_archive
+from tests.made_runs import made_predictions, made_run
 
 PROJECT = Path(__file__).resolve().parent.parent
 PUBLISHED = PROJECT / "artifacts" / "published"
@@ -54,7 +64,8 @@ def test_each_command_exists_with_its_options(command: str) -> None:
         assert option in result.output
 
 
-_CHEAP = re.compile(r"(evaluate|compare|predict|gan evaluate|runs (list|show|clean)|data index)\b")
+_CHEAP = re.compile(r"(evaluate|compare|predict|gan (evaluate|sample)|runs (list|show|clean)|data (index|phantom))\b")
+_TRAINS = re.compile(r"train\b(?!.*gan:)")  # A DCGAN must have learned from the same data.
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if _CHEAP.match(command)])
@@ -66,6 +77,56 @@ def test_each_example_that_trains_nothing_runs(
     result = CliRunner().invoke(app, [str(folders.get(word, word)) for word in shlex.split(command)])
     assert result.exit_code == 0, result.output
     assert result.stdout or command.startswith("runs clean")
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if _TRAINS.match(command)])
+def test_each_example_that_trains_returns_its_run_once_that_is_finished(
+    command: str, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, made = jobs.submit, []
+
+    def submit_again(config: TrainConfig, index: DataIndex, **options: Any) -> jobs.RunView:
+        settings = {field.name: getattr(config, field.name) for field in fields(config)}
+        made.append(made_run(made_predictions(), data_id=index.data_id, **settings))
+        return submit(config, index, **options)
+
+    monkeypatch.setattr(jobs, "submit", submit_again)
+    monkeypatch.setenv("PNEUMO_DATA", str(tiny_data))
+    result = CliRunner().invoke(
+        app, [word.replace("path/to/chest_xray", str(tiny_data)) for word in shlex.split(command)]
+    )
+    assert result.exit_code == 0, result.output
+    (run,) = made
+    assert re.search(rf"{run.run_id}.*succeeded", result.stdout, flags=re.DOTALL)
+    assert not run.log.exists()
+    assert [path.name for path in (tmp_path / "artifacts" / "runs").iterdir()] == [run.run_id]
+
+
+@pytest.mark.skipif("PNEUMO_REAL_DATA" not in os.environ, reason="set PNEUMO_REAL_DATA to a chest_xray folder")
+def test_readme_s_training_is_the_published_run_on_its_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    (command,) = (command for command in COMMANDS if command == "train --preset sound --wait")
+    monkeypatch.setenv("PNEUMO_DATA", os.environ["PNEUMO_REAL_DATA"])
+    result = CliRunner().invoke(app, shlex.split(command))
+    assert result.exit_code == 0, result.output
+    assert "baseline-ecf6ed585dfd" in result.stdout
+
+
+def test_the_example_of_a_download_gets_the_data_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (command,) = (command for command in COMMANDS if command.startswith("data download"))
+    for name in list(os.environ):
+        if name.startswith("KAGGLE_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    # The archive is a small one.
+    small = functools.partial(download.download_kaggle, expected_counts=COUNTS)
+    monkeypatch.setattr(download, "download_kaggle", small)
+    with KaggleServer(archive=make_archive()) as server:
+        for name, value in server.environment(tmp_path / "home").items():
+            monkeypatch.setenv(name, value)
+        result = CliRunner().invoke(app, shlex.split(command))
+    assert result.exit_code == 0, result.output
+    root = kaggle_folder() / "chest_xray"
+    assert str(root) in result.stdout
+    assert download.count_images(root) == COUNTS
 
 
 def test_runs_that_are_named_exist() -> None:
