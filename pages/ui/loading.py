@@ -1,4 +1,4 @@
-"""Loading what pages need before the first visitor comes."""
+"""What the server does once, before the first visitor comes: it loads what pages need, and keeps uploads in memory."""
 
 import ast
 from collections.abc import AsyncIterator
@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
 
 _PAGES = Path(__file__).resolve().parent.parent
 # Streamlit loads these with the first table.
@@ -16,9 +17,15 @@ _TABLES = ("pandas", "pyarrow")
 @asynccontextmanager
 async def pages_loaded(_: st.App) -> AsyncIterator[None]:
     """Import what the pages import first, while the server starts: the first visitor would wait a second or two for it."""
+    keep_uploads_in_memory()
     for name in (*_TABLES, *first_imports()):
         import_module(name)
     yield
+
+
+def keep_uploads_in_memory() -> None:
+    """Let no part of an upload touch the disk: Starlette writes those over 1 MB to a temporary file while they arrive."""
+    MultiPartParser.spool_max_size = st.get_option("server.maxUploadSize") * 2**20 + 1
 
 
 def first_imports() -> list[str]:
