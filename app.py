@@ -16,6 +16,7 @@ PAGES = {
 """The menu: file, title and icon of each page, by group. The first page is the one that opens."""
 
 if __name__ == "__main__":  # Streamlit runs this file as a script for each visitor,
+    from pages.ui.address import not_there, unknown_page
     from pages.ui.components import shown_errors
     from pages.ui.memory import steady_memory
     from pages.ui.sidebar import show_sidebar
@@ -34,6 +35,9 @@ if __name__ == "__main__":  # Streamlit runs this file as a script for each visi
     )
     st.set_page_config(page_title="Pneumo Study" if page.url_path == "" else f"{page.title} · Pneumo Study")
     st.logo("pages/ui/logo.svg", icon_image="pages/ui/icon.svg", size="large", link=None)
+    if unknown := unknown_page(page):
+        where = "The pages are in the menu; this is the Overview."
+        not_there("page", unknown, where, button="Go on with the Overview", names=())
     with shown_errors():
         settings()  # A setting that cannot be used is told once, here, whichever page was asked for.
         show_sidebar()

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.ui.pictures import plain
 
@@ -20,6 +22,13 @@ def not_there(what: str, requested: str, there: str, *, button: str, names: Sequ
     """
     st.warning(plain(f"There is no {what} {requested[:60]!r}. {there}"), icon=":material/link_off:")
     st.button(button, type="primary", key=f"instead of {what}", on_click=_forget, args=(tuple(names),))
+
+
+def unknown_page(shown: StreamlitPage) -> str | None:
+    """Name of the page that the address asks for, where there is none and the first is shown instead."""
+    context = get_script_run_ctx()
+    requested = context.pages_manager.intended_page_name if context else None
+    return None if requested in (None, "", shown.url_path) else requested
 
 
 def bad_link(what: str, requested: str, there: str, *, button: str, names: Sequence[str]) -> NoReturn:

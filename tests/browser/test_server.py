@@ -97,6 +97,16 @@ def test_addresses_that_name_nothing_are_told(server: Server, page: Page, path: 
     expect(page.get_by_test_id("stAlert").first).to_be_visible()
 
 
+def test_an_address_that_names_no_page_is_answered_like_any_other(server: Server, page: Page) -> None:
+    opened(page, server, "/nosuch")
+    page.keyboard.press("Escape")  # Streamlit's own dialog, which has no setting.
+    answer = page.get_by_text("There is no page 'nosuch'. The pages are in the menu; this is the Overview.")
+    expect(answer).to_be_visible()
+    page.get_by_role("button", name="Go on with the Overview").click()
+    expect(answer).to_have_count(0)
+    assert_framed(page, OVERVIEW)
+
+
 def test_an_x_ray_gets_a_probability_and_an_overlay(server: Server, page: Page, radiograph: Path) -> None:
     opened(page, server, f"/predict?run={server.run.run_id}")
     upload(page, "my-x-ray.jpeg", radiograph.read_bytes())
