@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page
 from benchmarks.browser import chromium, served
 from benchmarks.table import Figure, tell
 
-PAGES = ("", "dataset", "augmentation", "train", "gan", "compare", "evaluate", "predict")
+PAGES = ("", "dataset", "augmentation", "train", "gan", "compare", "evaluate", "report", "predict")
 WAITING = {"dataset", "augmentation", "train"}
 """Those that are about images, and wait for the phantoms below what they show."""
 
