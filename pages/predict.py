@@ -41,7 +41,7 @@ _LONGEST_SIDE = 1024  # Pixels.
 def show(prediction: Prediction, data: bytes, name: str, model: Classifier, truth: Label | None) -> None:
     """The prediction beside its image."""
     if prediction.answer is Answer.REFUSED:
-        show_error(f"Refused: {prediction.reason}. What to do: {prediction.advice}")
+        show_error(f"Refused: {prediction.reason}. What to do: {prediction.advice}.")
         return
     if prediction.probability is None or prediction.label is None or prediction.cam is None:
         return
