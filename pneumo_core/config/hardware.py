@@ -17,6 +17,8 @@ Instructions": Ampere)."""
 
 _TIMEOUT_S: Final = 15.0  # A sleeping GPU takes seconds to answer; a hanging driver must not block the page for long.
 _CPUINFO: Final = Path("/proc/cpuinfo")
+# Beginnings of the values of ONEDNN_MAX_CPU_ISA that leave bfloat16 in (oneDNN's developer guide, "CPU Dispatcher Control").
+_ISA_WITH_BFLOAT16: Final = ("DEFAULT", "ALL", "AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,14 @@ def training_hardware() -> Hardware:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether the CPU supports bfloat16, by the flags that Linux lists (x86-64 only)."""
+    """Whether the CPU supports bfloat16, by the flags that Linux lists (x86-64 only), and TensorFlow may use it.
+
+    TensorFlow 2.21 asks the CPU and not oneDNN, and crashes at its first product in bfloat16 where `ONEDNN_MAX_CPU_ISA`
+    holds oneDNN to instructions without it.
+    """
     facts = _cpu_facts()
-    return "avx512_bf16" in facts or "amx_bf16" in facts
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
+    return ("avx512_bf16" in facts or "amx_bf16" in facts) and limit.startswith(_ISA_WITH_BFLOAT16)
 
 
 def cpu_name() -> str:

@@ -67,6 +67,7 @@ def test_discriminator_s_shapes_and_parameters(image_size: int, spectral_norm: b
     )
 
 
+@pytest.mark.bfloat16
 def test_images_and_logits_are_float32_under_mixed_precision() -> None:
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")

@@ -26,17 +26,23 @@ def test_this_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "precision"),
+    ("flags", "limit", "precision"),
     [
-        ("fpu sse avx512f avx512_bf16", "mixed_bfloat16"),
-        ("fpu amx_bf16", "mixed_bfloat16"),
-        ("fpu sse avx2 avx512f", "float32"),
-        ("", "float32"),
+        ("fpu sse avx512f avx512_bf16", None, "mixed_bfloat16"),
+        ("fpu amx_bf16", None, "mixed_bfloat16"),
+        ("fpu amx_bf16", "avx512_core_amx", "mixed_bfloat16"),
+        ("fpu amx_bf16 avx512_bf16", "AVX2", "float32"),
+        ("fpu amx_bf16 avx512_bf16", "AVX512_CORE", "float32"),
+        ("fpu sse avx2 avx512f", None, "float32"),
+        ("", None, "float32"),
     ],
 )
 def test_bfloat16_only_where_the_cpu_computes_in_it(
-    monkeypatch: pytest.MonkeyPatch, flags: str, precision: str
+    monkeypatch: pytest.MonkeyPatch, flags: str, limit: str | None, precision: str
 ) -> None:
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if limit:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
     monkeypatch.setattr(
         "pneumo_core.config.hardware._cpu_facts", lambda: f"model name\t: Some CPU @ 2 GHz\nflags\t: {flags}\n"
     )

@@ -165,6 +165,7 @@ def test_whatever_changes_the_features_has_a_folder_of_its_own(
     assert len({first, *cache.folder.iterdir()}) == 2
 
 
+@pytest.mark.bfloat16
 def test_a_keras_model_in_bfloat16_is_kept_without_loss(tmp_path: Path, images: NDArray[np.uint8]) -> None:
     image = keras.Input((SIZE, SIZE, 1))
     conv = keras.layers.Conv2D(3, 3, strides=4, activation="relu", dtype="mixed_bfloat16")
