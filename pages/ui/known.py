@@ -70,7 +70,7 @@ def phantom_sample() -> tuple[tuple[Label, ...], list[NDArray[np.uint8]]]:
     """The first training phantoms, drawn here and now; see `data.phantom.first_phantoms`."""
     from pneumo_core.data.phantom import first_phantoms  # Draws with a library that most pages never need.
 
-    return first_phantoms(16)
+    return first_phantoms(8)
 
 
 def show_phantom_sample() -> None:

@@ -93,7 +93,6 @@ def test_the_own_setting_is_open_first_and_starts_with_nothing() -> None:
     assert setting(at) == AUGMENTATIONS["none"]
     assert "Nothing is changed" in said(at)
     assert "phantoms" in at.markdown[0].value
-    assert "train, n = 64 images" in "\n".join(item.value for item in at.markdown)
     assert "--augment pneumo-augmentation-none.json" in at.code[0].value
 
 
@@ -107,7 +106,6 @@ def test_each_preset_has_a_tab_with_its_verdicts_and_pictures(tab: str, title: s
     assert_notes(at, AUGMENTATIONS[name])
     assert len(own(at)) == PICTURES
     assert not at.slider
-    assert "train, n = 64 images" in "\n".join(item.value for item in at.markdown)
     assert any("Vertical flip" in note and "implausible" in note for note in notes(at)) is (name == "report")
 
 
@@ -449,6 +447,17 @@ def test_gray_levels_are_shares_of_the_pixels(before: np.ndarray, after: np.ndar
         np.testing.assert_allclose(table[name], np.array(counted) / pixels.size)
     assert table["from"].iloc[0] == 0
     assert table["to"].iloc[-1] == 255
+
+
+@pytest.mark.parametrize(("tab", "name"), [("My own", "your setting"), ("Report", "report"), ("Sound", "sound")])
+def test_gray_levels_are_counted_where_they_are_open(tab: str, name: str) -> None:
+    at = opened("augmentation", setting=tab)
+    assert not at.get("plotly_chart")
+    at.session_state[f"gray levels, {name}"] = True
+    at.run()
+    assert len(at.get("plotly_chart")) == 1
+    assert not at.error
+    assert "train, n = 64 images" in "\n".join(item.value for item in at.markdown)
 
 
 def test_flips_change_no_gray_level() -> None:

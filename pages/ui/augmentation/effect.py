@@ -49,8 +49,11 @@ def show_verdicts(config: AugmentConfig) -> None:
 
 
 def show_gray_levels(name: str, config: AugmentConfig, sample: Sample, seed: int) -> None:
-    """Gray levels before and after, folded."""
-    with st.expander("Gray levels before and after"):
+    """Gray levels before and after, folded, and counted only where they are open."""
+    folded = st.expander("Gray levels before and after", key=f"gray levels, {name}", on_change="rerun")
+    if not folded.open:
+        return
+    with folded:
         levels = gray_levels(sample.images, augmented(sample.images, config, seed, 0)[0])
         chart(
             gray_figure(levels),
