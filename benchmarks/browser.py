@@ -19,16 +19,16 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 @contextmanager
 def served(
-    settings: Mapping[str, str] | None = None, script: str | Path = "app.py"
+    settings: Mapping[str, str] | None = None, script: str | Path = "app.py", root: Path = PROJECT
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A fresh server that answers for its health: its address, without a slash at the end, and its process."""
+    """A checkout's fresh server that answers for its health: its address, without a slash at the end, and its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true"]
     server = subprocess.Popen(
         [*command, f"--server.port={port}", "--server.address=127.0.0.1"],
-        cwd=PROJECT,
+        cwd=root,
         env={**os.environ, **(settings or {})},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
