@@ -209,7 +209,15 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
 
     predictions, own = _predict(run, config, index, load_session(run.model))
     write_atomic(run.predictions, predictions.to_parquet(index=False))
-    material = Material(run.run_id, config, lambda: predictions, lambda: own)
+    material = Material(
+        run.run_id,
+        config,
+        predictions=lambda: predictions,
+        own=lambda: own,
+        model=run.model.read_bytes,
+        pixels=lambda ids: index.pixels(config.image_size)[index.rows_of(ids)],
+        progress=_Progress(run),
+    )
     for fact in FACTS:
         write_atomic(run.path / fact.name, fact.make(material))
     _complete(run, config, started, trained)

@@ -7,17 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.classifier import Preset, TrainConfig
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.index import DataIndex
-from pneumo_core.evaluation import calibration, report
+from pneumo_core.evaluation import calibration, report, trust
 from pneumo_core.evaluation.plain import encode
-from pneumo_core.inference import gan_measures, heatmap
+from pneumo_core.inference import gan_measures, heatmap, map_tests
 from pneumo_core.inference.evidence import evaluated
 from pneumo_core.inference.generator import Generator
 from pneumo_core.inference.session import Outputs
+from pneumo_core.inference.trust import NO_PATIENTS, QUICK
 from pneumo_core.runs.files import json_bytes
 
 
@@ -25,13 +28,18 @@ from pneumo_core.runs.files import json_bytes
 class Material:
     """What the facts of a classifier are made from; its parts are functions, so that only what is needed is computed.
 
-    `own` are the model's outputs for the run's own images: validation, or test if it selected on test.
+    `own` are the model's outputs for the run's own images: validation, or test if it selected on test. `model` is its file's
+    content, and `pixels` gives the images of these ids as the model takes them, `(n, size, size)` uint8. `progress` is called
+    with the amount done, its total and the stage; it may raise to stop.
     """
 
     run_id: str
     config: TrainConfig
     predictions: Callable[[], pd.DataFrame]
     own: Callable[[], Outputs]
+    model: Callable[[], bytes]
+    pixels: Callable[["pd.Series[str]"], NDArray[np.uint8]]
+    progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +68,25 @@ def _heat_scale(material: Material) -> bytes:
     return json_bytes(heatmap.scale_to_dict(scale))
 
 
+def _trust(material: Material) -> bytes:
+    if material.config.selected_on_test:
+        return json_bytes(trust.trust_to_dict(NO_PATIENTS))
+    if material.config.preset is Preset.QUICK:
+        return json_bytes(trust.trust_to_dict(QUICK))
+    chosen = map_tests.chosen_images(material.predictions())
+    tested = map_tests.run_tests(
+        material.model(),
+        material.pixels(chosen["image_id"]),
+        lambda done, total: material.progress(done, total, "testing heat maps"),
+    )
+    return json_bytes(trust.trust_to_dict(tested))
+
+
 FACTS: Final = (
     Fact("report.json", report.SCHEMA, _report),
     Fact("calibration.json", calibration.SCHEMA, _calibration),
     Fact("heatmap.json", heatmap.SCHEMA, _heat_scale, needs_model=True),
+    Fact("trust.json", trust.SCHEMA, _trust, needs_model=True),
 )
 """Every fact of a finished classifier."""
 

@@ -103,8 +103,8 @@ def publish(
         kept_files = [run.predictions]
         if small is not None:
             facts = _compare(run, small, data.data_id, progress)
-            if run.heatmap_scale.name in read_manifest(run)["files"]:  # Older runs have none.
-                kept_files.append(run.heatmap_scale)
+            of_model = (run.heatmap_scale, run.trust)  # Older runs have none.
+            kept_files += [path for path in of_model if path.name in read_manifest(run)["files"]]
         made[run.report.name] = report_to_dict(read_report(run))
         made[run.calibration.name] = calibration_to_dict(read_calibration(run))
     made[run.config.name] = {**read_json(run.config), "data": asdict(replace(data, root=data.name))}

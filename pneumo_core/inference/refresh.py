@@ -4,7 +4,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.gan import GanConfig
@@ -21,6 +24,9 @@ from pneumo_core.runs.files import is_there
 from pneumo_core.runs.replacement import complete_replacement, replace_files
 from pneumo_core.runs.store import RunDirectory, read_manifest, verified_file, verified_json
 from pneumo_core.runs.submission import read_config, read_data
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Progress = Callable[[int, int, str], None]
 
@@ -129,8 +135,11 @@ def _classifier(
     material = Material(
         run.run_id,
         config,
-        cache(lambda: read_predictions(run)),
-        cache(lambda: _own_outputs(run, config, progress)),
+        predictions=cache(lambda: read_predictions(run)),
+        own=cache(lambda: _own_outputs(run, config, progress)),
+        model=lambda: verified_file(run, run.model),
+        pixels=lambda ids: _images(run, config.image_size, progress, ids),
+        progress=lambda done, total, what: progress(done, total, f"{run.run_id}, {what}"),
     )
     for fact in FACTS:
         if fact.name not in old:
@@ -153,6 +162,12 @@ def _own_outputs(run: RunDirectory, config: TrainConfig, progress: Progress) -> 
     images = index.pixels(session.image_size, lambda done, total: progress(done, total, "reading images"))
     what = f"{run.run_id}, {split.value} images"
     return run_batches(session, images, rows, lambda done, total: progress(done, total, what))
+
+
+def _images(run: RunDirectory, size: int, progress: Progress, ids: "pd.Series[str]") -> NDArray[np.uint8]:
+    """Images of a run's data set, by their ids, `(n, size, size)` uint8."""
+    index = load_index(read_data(run).data_id)
+    return index.pixels(size, lambda done, total: progress(done, total, "reading images"))[index.rows_of(ids)]
 
 
 def _gan(

@@ -1,7 +1,8 @@
 """A finished run's model, loaded without a training framework."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -136,3 +137,24 @@ def run_batches(
         peaks.append(output.cam.max(axis=(1, 2)))
         features.append(output.features)
     return Outputs(np.concatenate(logits), np.concatenate(peaks), np.concatenate(features))
+
+
+def run_many(
+    session: Session,
+    images: Iterable[NDArray[np.uint8]],
+    total: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Output:
+    """Run the model on images, `(size, size)` each, that are made as they are needed; all outputs are kept, in their order.
+
+    Before each batch, `progress` is called with images done and `total`, at least 1, their number; it may raise to stop.
+    """
+    left, outputs, done = iter(images), [], 0
+    while batch := list(islice(left, _BATCH)):
+        progress(done, total)
+        outputs.append(run_session(session, np.stack(batch)))
+        done += len(batch)
+    logit, cam, features = (
+        np.concatenate([getattr(output, name) for output in outputs]) for name in ("logit", "cam", "features")
+    )
+    return Output(logit, cam, features)

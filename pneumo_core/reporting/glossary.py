@@ -22,6 +22,12 @@ TERMS: Final[dict[str, str]] = {
     "patient": "Identified by the file name. The prefixes bacteria, virus and IM have separate numbers.",
     "patient, prefix dropped": "Pessimistic reading of the file names: equal numbers are one child, whatever the prefix.",
     "Grad-CAM": "Gradient-weighted class activation map: regions that increase the model's probability of PNEUMONIA.",
+    "occlusion": "A gray square covers one region after another; a region counts by how far the logit falls without it. It "
+    "shares nothing with Grad-CAM but the model.",
+    "tests of heat maps": "Run once on validation images and stored with the run: shuffled weights, deletion and insertion, "
+    "noise, and the share outside the middle of the chest.",
+    "shortcut": "A feature that predicts the class in these images without showing the disease, such as a marker or a file's "
+    "compression.",
     "balancing": "Handling of class imbalance in the training images; validation and test images are never balanced.",
     "feature views": "Augmented views of each image whose features are computed once by the frozen convolutions and stored for "
     "all seeds and runs; the head trains on them. 0 is the exact reproduction: the whole network trains on newly augmented "

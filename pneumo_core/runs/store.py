@@ -101,6 +101,8 @@ class RunDirectory:
     """Calibration on the validation images as JSON, or why there is none."""
     heatmap_scale = PathIn("heatmap.json")
     """Scale of the run's heat maps as JSON, or why there is none."""
+    trust = PathIn("trust.json")
+    """Tests of the run's heat maps as JSON, or why there are none."""
     refreshed = PathIn("refreshed")
     """Folder of new files on the way to their places; see `replacement`."""
     manifest = PathIn("manifest.json")
