@@ -24,6 +24,7 @@ from pneumo_core.evaluation.slices import slices
 from pneumo_core.inference.compared import compare_runs, comparison_to_dict, evidence_of
 from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.image_facts import image_facts
+from pneumo_core.inference.trust import read_trust
 from pneumo_core.records import NotApplicable, SharedPatients, Split
 from pneumo_core.reference import COPY_PATIENTS, FINDINGS, INCONSISTENCIES, PUBLISHED
 from pneumo_core.reporting.claim import claim_checklist
@@ -74,6 +75,7 @@ def run_facts(run_id: str, split: Split | None = None) -> RunFacts:
         calibration=calibration,
         shared_patients=_shared_patients(data.data_id),
         on_split=measured,
+        trust=read_trust(run),
     )
 
 

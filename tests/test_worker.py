@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -29,13 +30,17 @@ from pneumo_core.data.splits import assign
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.calibration import calibrate, calibration_from_dict, calibration_to_dict
 from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.evaluation.trust import Trust, trust_to_dict
+from pneumo_core.inference.map_tests import chosen_images
 from pneumo_core.inference.session import load_session, run_session
+from pneumo_core.inference.trust import NO_PATIENTS, read_trust
 from pneumo_core.records import Architecture, NotApplicable, RunState
 from pneumo_core.runs.files import file_sha256, hold_lock, lock_is_held, read_json
 from pneumo_core.runs.status import read_events, read_status, run_state
 from pneumo_core.runs.store import RunDirectory, read_manifest, read_trained, slot_lock, verified_file
 from pneumo_core.worker import _load_keras, main
 from tests.conftest import ROOT, FinishedRun, ask_for_run
+from tests.evaluation.test_trust import TRUST
 from tests.waiting import BRIEFLY_S, wait_for
 
 SMALL = replace(preset_config(Architecture.BASELINE, Preset.QUICK, epochs=1), image_size=32, learning_rate=1e-4)
@@ -48,7 +53,7 @@ TUNED = replace(
 )
 KEPT = {
     *("config.json", "events.jsonl", "weights.weights.h5", "trained.json", "model.onnx"),
-    *("predictions.parquet", "report.json", "calibration.json", "heatmap.json"),
+    *("predictions.parquet", "report.json", "calibration.json", "heatmap.json", "trust.json"),
 }
 
 
@@ -206,8 +211,18 @@ def assert_failed(run: RunDirectory, *parts: str) -> None:
 
 
 class TestSteps:
-    def test_a_trained_run_is_finished_without_training(self, run: RunDirectory) -> None:
-        """What is left after training elsewhere, or after a kill while exporting."""
+    def test_a_trained_run_is_finished_without_training(
+        self, run: RunDirectory, index: DataIndex, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is left after training elsewhere, or after a kill while exporting; its heat maps tested as if it were sound."""
+        received: list[Any] = []
+
+        def run_tests(*arguments: Any) -> Trust:
+            received.extend(arguments[:2])
+            return TRUST
+
+        monkeypatch.setattr("pneumo_core.inference.finish.Preset", SimpleNamespace(QUICK=None))
+        monkeypatch.setattr("pneumo_core.inference.map_tests.run_tests", run_tests)
         before = {name: (run.path / name).read_bytes() for name in KEPT}
         trained = {"weights.weights.h5", "trained.json", "events.jsonl", "config.json"}
         for name in {"manifest.json", *KEPT} - trained:
@@ -223,6 +238,11 @@ class TestSteps:
         assert run.calibration.read_bytes() == before["calibration.json"]
         for name in read_manifest(run)["files"]:
             verified_file(run, run.path / name)
+        assert read_trust(run) == TRUST
+        model, images = received
+        assert model == run.model.read_bytes()
+        ids = chosen_images(predictions)["image_id"]
+        np.testing.assert_array_equal(images, index.pixels(32)[index.rows_of(ids)])
 
     def test_a_finished_run_is_not_trained_again(self, run: RunDirectory) -> None:
         weights = file_sha256(run.weights)
@@ -250,6 +270,7 @@ class TestSteps:
             "schema": 1,
             "not_applicable": "the run has no validation images of its own, and test images must not set its scale",
         }
+        assert read_json(run.trust) == trust_to_dict(NO_PATIENTS)
         # Test images chose it; they must not calibrate it too.
         calibration = calibration_from_dict(read_json(run.calibration))
         assert isinstance(calibration, NotApplicable)

@@ -68,7 +68,11 @@ def without_borders(gray: Gray) -> Gray:
 
 
 def without_center(gray: Gray) -> Gray:
-    """The image with the central region in the mean gray of what is outside."""
+    """The image with the central region in the mean gray of what is outside.
+
+    In its own mean gray, or blurred, the region looks like one opacity: the published baseline then classified 14 and 13 of 14
+    NORMAL validation images as PNEUMONIA, and with this gray 1.
+    """
     return _masked(gray, central(*gray.shape))
 
 
@@ -122,5 +126,5 @@ def meaning(probe: Probe, *, pneumonia: bool, changed: bool) -> str:
     if changed:
         return "Without the lungs the answer is another, as it should be if the model looks at them."
     if pneumonia:
-        return "The answer stays PNEUMONIA without the lungs: the model is not looking at them. Distrust it."
+        return "The answer stays PNEUMONIA without the lungs, so the model does not need to look at them. Distrust it."
     return "The answer stays NORMAL without the lungs, which says little: there is nothing left to find."

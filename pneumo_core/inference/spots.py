@@ -47,7 +47,7 @@ def marked(picture: NDArray[np.uint8], spot: Spot) -> NDArray[np.uint8]:
     rows, columns = np.ogrid[:height, :width]
     distance = np.hypot(rows + 0.5 - spot.row * height, columns + 0.5 - spot.column * width)
     radius = 0.06 * min(height, width)
-    line = max(1.0, radius / 6)
+    line = max(1.0, radius / 12)
     result = picture.copy()
     result[np.abs(distance - radius) < 2 * line] = 0
     result[np.abs(distance - radius) < line] = 255

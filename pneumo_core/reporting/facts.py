@@ -9,10 +9,13 @@ from pneumo_core.evaluation.operating import DecisionCurve, ThresholdRates
 from pneumo_core.evaluation.prevalence import PredictiveValues
 from pneumo_core.evaluation.reliability import Reliability
 from pneumo_core.evaluation.slices import Slice
+from pneumo_core.evaluation.trust import Trust
 from pneumo_core.records import Estimate, NotApplicable, SharedPatients, Split
 
 UNRECORDED: Final = "not recorded"
 """Text for a value that is missing in a run's files."""
+
+_UNTESTED: Final = NotApplicable(UNRECORDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class RunFacts:
         calibration: Its calibration on validation images.
         shared_patients: Patients that the data set's test split shares with train.
         on_split: Results on the split of a comparison, or None without one.
+        trust: Tests of its heat maps.
     """
 
     run_id: str
@@ -65,6 +69,7 @@ class RunFacts:
     calibration: Calibration | NotApplicable
     shared_patients: SharedPatients | NotApplicable
     on_split: SplitFacts | None = None
+    trust: Trust | NotApplicable = _UNTESTED
 
 
 def fact(record: Mapping[str, Any], *names: str) -> Any:

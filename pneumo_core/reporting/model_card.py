@@ -6,6 +6,7 @@ from pneumo_core.config.naming import model_name
 from pneumo_core.data.patients import shared_words
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import EvaluationReport
+from pneumo_core.evaluation.trust import Trust
 from pneumo_core.evaluation.wording import duration, line_text, score_text
 from pneumo_core.records import Architecture, NotApplicable, Split
 from pneumo_core.reference import described_copy
@@ -14,6 +15,7 @@ from pneumo_core.reporting.comparison_document import LIMITS
 from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, Paragraph, Table
 from pneumo_core.reporting.evaluation_tables import figures, rates_on_test
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text, recorded
+from pneumo_core.reporting.trust_tables import summary, trust_table
 
 _USE: Final = (
     "Intended: research and teaching on training, evaluation and class balancing with public chest X-rays.",
@@ -74,6 +76,8 @@ def model_card(facts: RunFacts, report: EvaluationReport) -> Document:
             *(figures(report, split) for split in sorted(report.splits, key=lambda split: split is not Split.TEST)),
             Heading("Calibration", 2),
             _calibration(facts.calibration),
+            Heading("Heat maps", 2),
+            *_heat_maps(facts.trust),
             Heading("Ethical considerations"),
             Bullets(_ETHICS),
             Heading("Caveats and recommendations"),
@@ -144,6 +148,11 @@ def _training(facts: RunFacts) -> KeyValues:
             ("validation images from", facts_text(fact(facts.config, "validation"))),
         ),
     )
+
+
+def _heat_maps(trust: Trust | NotApplicable) -> tuple[Paragraph | Table, ...]:
+    said = Paragraph(summary(trust))
+    return (said,) if isinstance(trust, NotApplicable) else (said, trust_table(trust))
 
 
 def _calibration(calibration: Calibration | NotApplicable) -> Paragraph | KeyValues:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from pneumo_core.evaluation.trust import ALIKE, BELOW, CENTRAL, Check, Measured, Trust
-from pneumo_core.evaluation.wording import or_reason, percent, percent_text, score_text, three_digits
+from pneumo_core.evaluation.wording import percent, percent_text, score_text, three_digits, unbroken
 from pneumo_core.records import NotApplicable
 from pneumo_core.reporting.document import Table
 
@@ -20,11 +20,11 @@ NAMES: Final[dict[Check, str]] = {
 
 _MEANING: Final[dict[Check, str]] = {
     Check.WEIGHTS: "The map depends on what the model learned",
-    Check.DELETION: "Graying the strongest regions lowers the logit sooner than graying as closed a region elsewhere",
-    Check.INSERTION: "Uncovering the strongest regions raises the logit sooner than uncovering as closed a region elsewhere",
-    Check.DELETION_RANDOM: "Graying the strongest regions lowers the logit sooner than graying cells all over the image",
-    Check.INSERTION_RANDOM: "Uncovering the strongest regions raises the logit sooner than uncovering cells all over the image",
-    Check.NOISE: "The map hardly changes where the image and the logit hardly change",
+    Check.DELETION: "The logit falls sooner where the map is strong than where as closed a region elsewhere is grayed",
+    Check.INSERTION: "The logit rises sooner where the map is strong than where as closed a region elsewhere is uncovered",
+    Check.DELETION_RANDOM: "The logit falls sooner where the map is strong than where cells all over the image are grayed",
+    Check.INSERTION_RANDOM: "The logit rises sooner where the map is strong than where cells all over are uncovered",
+    Check.NOISE: "The map hardly changes where image and logit hardly change",
     Check.CENTER: "The map lies in the middle of the chest rather than at corners, shoulders and arms",
 }
 """What a passed test says."""
@@ -52,38 +52,37 @@ def summary(trust: Trust | NotApplicable) -> str:
 def trust_table(trust: Trust) -> Table:
     """Each test with its outcome, what was measured, and what that is held against."""
     rows = tuple((NAMES[check], *_cells(check, found), _MEANING[check]) for check, found in trust.checks.items())
-    caption, columns = "Tests of the heat maps", ("test", "result", "measured", "limit", "if passed")
+    caption, columns = "Tests of the heat maps", ("test", "result", "measured", "what passing says")
     return Table("heat-map-tests", caption, columns, rows, _notes(trust))
 
 
 def _notes(trust: Trust) -> tuple[str, ...]:
     change, spread = three_digits(trust.logit_change), three_digits(trust.logit_spread)
-    return (
-        (
-            f"On {trust.n:,} images of split {trust.split.value}, each of another patient, drawn by seed {trust.seed}. A test is "
-            "passed if the whole interval lies on the right side of the limit. Not passed means not shown, not the opposite."
-        ),
-        (
-            f"Correlations are rank correlations of maps. Limits: for weights, which were shuffled {trust.shuffles} times, the mean "
-            f"between maps of two patients; for noise, what {percent(1 - ALIKE, 0)} of the pairs of patients exceed. Noise with a "
-            f"standard deviation of {trust.noise:g} gray levels moved the logit by {change} (median); logits vary by {spread} "
-            "(standard deviation)."
-        ),
-        (
-            "Deletion and insertion: differences of the areas under the curves of the logit. Cells all over the image disturb a "
-            "network more than one closed region, wherever it is, so the same map at a random place is the fairer control."
-        ),
-        (
-            f"Outside the center: share of the map outside an ellipse {percent(CENTRAL, 0)} of the image wide and high, against "
-            "that share of the area."
-        ),
+    images = (
+        f"On {trust.n:,} images of split {trust.split.value}, each of another patient, drawn by seed {trust.seed}. A test "
+        "is passed if the whole interval lies on the right side of the limit. Not passed means not shown, not the opposite."
     )
+    limits = (
+        f"Correlations are rank correlations of maps. Limits: for weights, which were shuffled {trust.shuffles} times, the "
+        "mean between maps of two patients; for noise, what "
+        f"{percent(1 - ALIKE, 0)} of the pairs of patients exceed. Noise with a standard deviation of {trust.noise:g} gray "
+        f"levels moved the logit by {change} (median); logits vary by {spread} (standard deviation)."
+    )
+    areas = (
+        "Deletion and insertion: differences of the areas under the curves of the logit. Cells all over the image disturb "
+        "a network more than one closed region, wherever it is, so the same map at a random place is the fairer control."
+    )
+    center = (
+        f"Outside the center: share of the map outside an ellipse {percent(CENTRAL, 0)} of the image wide and high, "
+        "against that share of the area."
+    )
+    return images, limits, areas, center
 
 
-def _cells(check: Check, found: Measured | NotApplicable) -> tuple[str, str, str]:
-    """Outcome, measured value with its interval and n, and limit."""
+def _cells(check: Check, found: Measured | NotApplicable) -> tuple[str, str]:
+    """Outcome, and the measured value with its interval, n and limit."""
     if isinstance(found, NotApplicable):
-        return "n/a", or_reason(found), ""
+        return "n/a", found.reason
     if check is Check.CENTER:
         measured, limit = percent_text(found.value), percent(found.limit)
     elif check in _CORRELATIONS:
@@ -91,4 +90,6 @@ def _cells(check: Check, found: Measured | NotApplicable) -> tuple[str, str, str
     else:
         measured, limit = f"{score_text(found.value, 2)} logits", score_text(found.limit, 0)
     side = "below" if check in BELOW else "above"
-    return "passed" if found.passed else "not passed", f"{measured}, n = {found.value.n:,}", f"{side} {limit}"
+    return "passed" if found.passed else "not passed", unbroken(
+        f"{measured}, n = {found.value.n:,}; must be {side} {limit}"
+    )

@@ -20,6 +20,7 @@ from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.heatmap import read_scale
 from pneumo_core.inference.session import load_session, run_session
+from pneumo_core.inference.trust import read_trust
 from pneumo_core.records import RunState
 from pneumo_core.runs.files import write_json
 from pneumo_core.runs.status import run_state
@@ -50,7 +51,7 @@ def test_the_copy_is_a_finished_run_of_its_own(published: RunDirectory, with_fin
     assert published.is_published
     assert {path.name for path in published.path.iterdir()} == {
         *("calibration.json", "config.json", "events.jsonl", "heatmap.json", "manifest.json"),
-        *("model.onnx", "predictions.parquet", "report.json"),
+        *("model.onnx", "predictions.parquet", "report.json", "trust.json"),
     }
     for name in json.loads(published.manifest.read_text())["files"]:
         verified_file(published, published.path / name)
@@ -58,6 +59,7 @@ def test_the_copy_is_a_finished_run_of_its_own(published: RunDirectory, with_fin
     assert read_report(published) == read_report(original)
     assert read_calibration(published) == read_calibration(original)
     assert read_scale(published) == read_scale(original)
+    assert read_trust(published) == read_trust(original)
     assert published.model.stat().st_size < 0.55 * original.model.stat().st_size
 
 

@@ -2,24 +2,32 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pneumo_core.config.classifier import Preset
+from pneumo_core.data.images import decode_gray
 from pneumo_core.evaluation import calibration, report
+from pneumo_core.evaluation.trust import Trust
 from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.heatmap import NO_PATIENTS, read_scale
+from pneumo_core.inference.map_tests import chosen_images
 from pneumo_core.inference.refresh import line, refresh
+from pneumo_core.inference.trust import NO_PATIENTS as UNTESTED
+from pneumo_core.inference.trust import read_trust
 from pneumo_core.records import NotApplicable
 from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory, datasets_root, read_manifest, verified_file
 from tests.conftest import FinishedRun
+from tests.evaluation.test_trust import TRUST
 from tests.hostile import assert_one_line
 from tests.made_runs import made_predictions, made_run, vouch_for
 
-FACTS = ("report.json", "calibration.json", "heatmap.json")
+FACTS = ("report.json", "calibration.json", "heatmap.json", "trust.json")
 
 
 @pytest.fixture
@@ -59,7 +67,7 @@ def test_an_older_run_gets_what_a_worker_writes_today(run: RunDirectory) -> None
     result = refresh(run, lambda *facts: reported.append(facts))
     assert (result.made, result.current, result.not_made, result.error) == (FACTS, (), {}, "")
     assert line(result) == f"{run.run_id}: made {', '.join(FACTS)}"
-    for name in ("report.json", "calibration.json", "heatmap.json"):
+    for name in FACTS:
         assert (run.path / name).read_bytes() == expected[name]
     after = read_manifest(run)
     assert {**after, "files": None} == {**manifest, "files": None}
@@ -87,8 +95,9 @@ def test_without_its_images_the_rest_is_made_and_the_reason_given(run: RunDirect
     made_older(run)
     shutil.rmtree(datasets_root())
     result = refresh(run)
-    assert (result.made, result.error) == (FACTS[:2], "")
-    assert set(result.not_made) == set(FACTS[2:])
+    made = ("report.json", "calibration.json", "trust.json")  # Of a quick run, whose heat maps are not tested.
+    assert (result.made, result.error) == (made, "")
+    assert set(result.not_made) == {"heatmap.json"}
     (reason,) = set(result.not_made.values())
     assert_one_line(reason, "data_id=", "data index FOLDER")
     assert line(result).endswith(f"; not made heatmap.json: {reason}")
@@ -96,13 +105,36 @@ def test_without_its_images_the_rest_is_made_and_the_reason_given(run: RunDirect
     assert read_report(run).run_id == run.run_id
 
 
+def test_heat_maps_are_tested_on_the_run_s_own_validation_images(
+    run: RunDirectory, with_finished_run: FinishedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: list[Any] = []
+
+    def run_tests(model: bytes, images: Any, _progress: object) -> Trust:
+        received.extend([model, images])
+        return TRUST
+
+    monkeypatch.setattr("pneumo_core.inference.finish.Preset", SimpleNamespace(QUICK=None))  # As if it were sound.
+    monkeypatch.setattr("pneumo_core.inference.map_tests.run_tests", run_tests)
+    run.trust.unlink()
+    vouch_for(run)
+    assert refresh(run).made == ("trust.json",)
+    assert read_trust(run) == TRUST
+    model, images = received
+    assert model == run.model.read_bytes()
+    ids = chosen_images(read_predictions(run))["image_id"]
+    expected = [decode_gray((with_finished_run.data / name).read_bytes(), name, size=150) for name in ids]
+    np.testing.assert_array_equal(images, expected)
+
+
 def test_a_run_that_selected_on_test_has_no_scale_and_needs_no_image_for_that(no_published: Path) -> None:
     run = made_run(made_predictions(splits=("test",)), preset=Preset.REPORT)
     run.model.write_bytes(b"not opened")
     vouch_for(run)
     result = refresh(run)
-    assert (result.made, result.current) == (("calibration.json", "heatmap.json"), ("report.json",))
+    assert (result.made, result.current) == (("calibration.json", "heatmap.json", "trust.json"), ("report.json",))
     assert read_scale(run) == NO_PATIENTS
+    assert read_trust(run) == UNTESTED
 
 
 class TestPublished:
@@ -121,8 +153,8 @@ class TestPublished:
         result = refresh(published)
         assert (result.made, result.is_published, result.error) == (FACTS[:2], True, "")
         assert line(result) == (
-            f"{published.run_id} (published): made report.json, calibration.json; not made heatmap.json: "
-            "the run ships as evidence, without its model"
+            f"{published.run_id} (published): made report.json, calibration.json; not made heatmap.json, "
+            "trust.json: the run ships as evidence, without its model"
         )
         assert {path.name for path in published.path.iterdir() if path.is_file()} == {
             *read_manifest(published)["files"],

@@ -15,6 +15,8 @@ from pneumo_core.reporting.document import Document, Heading, Paragraph, tables
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.model_card import model_card
 from pneumo_core.reporting.study_document import Compared
+from pneumo_core.reporting.trust_tables import summary, trust_table
+from tests.evaluation.test_trust import TRUST
 from tests.reporting.conftest import predictions
 
 MITCHELL = [
@@ -47,7 +49,17 @@ def test_subtitle_tells_what_it_was_trained_on(one_run: Compared, is_phantom: bo
 def test_sections_are_those_of_the_paper(one_run: Compared) -> None:
     blocks = card(one_run).blocks
     assert [block.text for block in blocks if isinstance(block, Heading) and block.level == 1] == MITCHELL
-    assert [block for block in blocks if isinstance(block, Heading) and block.level > 1] == [Heading("Calibration", 2)]
+    below = [Heading("Calibration", 2), Heading("Heat maps", 2)]
+    assert [block for block in blocks if isinstance(block, Heading) and block.level > 1] == below
+
+
+def test_heat_maps_are_named_with_their_tests_or_the_reason_why_not(one_run: Compared) -> None:
+    report = evaluate(predictions(0), run_id="r", rule=OperatingRule.YOUDEN, selected_on_test=False)
+    tested = model_card(replace(one_run.facts_a[0], trust=TRUST), report).blocks
+    assert Paragraph(summary(TRUST)) in tested
+    assert trust_table(TRUST) in tested
+    without = model_card(replace(one_run.facts_a[0], trust=NotApplicable("it draws none")), report).blocks
+    assert Paragraph("The heat maps are not tested: it draws none.") in without
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,8 @@ def show_heat_tools(
             _show_map(name, values, scale, pixels)
     st.markdown(plain(agreement(prediction.cam, second).words))
     st.caption(
-        "Left and right as seen in the image: the patient's right is usually at its left. Occlusion is drawn on its own scale, in "
-        "full color at its strongest spot."
+        "Left and right as seen in the image: the patient's right is usually at its left. Occlusion is drawn on its own "
+        "scale, in full color at its strongest spot."
     )
 
 
@@ -115,6 +115,7 @@ def show_probes(model: Classifier, prediction: Prediction, gray: NDArray[np.uint
     if not st.toggle("Try shortcuts", key="shortcut probes", help=TERMS["shortcut"]) or prediction.logit is None:
         return
     before = prediction.logit
+    st.caption("The model was trained on no image like these, so a probe is a hint and no proof.")
     cells = st.grid(4, min_column_width=150, gap="small")
     for found in probed(model.session, gray):
         with cells.cell():
