@@ -1,6 +1,7 @@
 """How far a model's heat maps can be trusted, as values: seven tests of Grad-CAM, each with its limit.
 
-A test passes only if the whole 95 % interval lies on the right side of its limit. No limit is a matter of taste: each is
+A test is passed only if the whole 95 % interval lies on the right side of its limit, failed if it lies on the other, and
+otherwise not shown. No limit is a matter of taste: each is
 measured on the same images, or follows from geometry. Two limits rest on maps of *different patients* under the trained
 model: shuffled weights must leave less in common than two patients' maps have on average, and noise must change a map by
 less than what tells nearly all patients' maps apart.
@@ -49,6 +50,14 @@ BELOW: Final = frozenset({Check.WEIGHTS, Check.DELETION, Check.DELETION_RANDOM, 
 """Tests that are passed below their limit; the others are passed above it."""
 
 
+class Outcome(StrEnum):
+    """Outcome of a test."""
+
+    PASSED = "passed"
+    NOT_SHOWN = "not shown"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """Outcome of a test.
@@ -57,12 +66,12 @@ class Measured:
         value: What was measured: a rank correlation (`WEIGHTS`, `NOISE`), a difference of areas in logits (deletion and
             insertion), or a share of a map (`CENTER`).
         limit: What it is held against, in the same unit.
-        passed: Whether the whole interval lies on the right side of the limit.
+        outcome: On which side of the limit the interval lies; not shown if on both.
     """
 
     value: Estimate
     limit: float
-    passed: bool
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +98,18 @@ class Trust:
     logit_spread: float
     checks: dict[Check, Measured | NotApplicable]
 
-    @property
-    def passed(self) -> tuple[Check, ...]:
-        """Tests that are passed."""
-        return tuple(check for check, found in self.checks.items() if isinstance(found, Measured) and found.passed)
-
-    @property
-    def failed(self) -> tuple[Check, ...]:
-        """Tests that are failed; those that cannot be computed are neither."""
-        return tuple(check for check, found in self.checks.items() if isinstance(found, Measured) and not found.passed)
+    def among(self, *outcomes: Outcome) -> tuple[Check, ...]:
+        """Tests of these outcomes; those that cannot be computed have none."""
+        return tuple(
+            check for check, found in self.checks.items() if isinstance(found, Measured) and found.outcome in outcomes
+        )
 
 
 def judged(check: Check, value: Estimate, limit: float) -> Measured:
     """Hold a measured value against its limit."""
-    passed = value.high < limit if check in BELOW else value.low > limit
-    return Measured(value, limit, passed)
+    below, above = value.high < limit, value.low > limit
+    passed, failed = (below, above) if check in BELOW else (above, below)
+    return Measured(value, limit, Outcome.PASSED if passed else Outcome.FAILED if failed else Outcome.NOT_SHOWN)
 
 
 def mean_estimate(values: NDArray[np.float64]) -> Estimate | NotApplicable:

@@ -29,8 +29,9 @@ class Spot:
 
     @property
     def words(self) -> str:
-        """The place as seen in the image: "upper left", "middle right", "lower center"."""
-        return f"{('upper', 'middle', 'lower')[int(3 * self.row)]} {('left', 'center', 'right')[int(3 * self.column)]}"
+        """The place as seen in the image: "upper left", "middle right", "lower center", "center"."""
+        row, column = ("upper", "middle", "lower")[int(3 * self.row)], ("left", "center", "right")[int(3 * self.column)]
+        return "center" if (row, column) == ("middle", "center") else f"{row} {column}"
 
 
 def strongest(values: NDArray[np.float32]) -> Spot | NotApplicable:

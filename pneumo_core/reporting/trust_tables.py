@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pneumo_core.evaluation.trust import ALIKE, BELOW, CENTRAL, Check, Measured, Trust
+from pneumo_core.evaluation.trust import ALIKE, BELOW, CENTRAL, Check, Measured, Outcome, Trust
 from pneumo_core.evaluation.wording import percent, percent_text, score_text, three_digits, unbroken
 from pneumo_core.records import NotApplicable
 from pneumo_core.reporting.document import Table
@@ -36,17 +36,20 @@ def headline(trust: Trust | NotApplicable) -> str:
     """How many tests were passed, in a few words: "heat maps passed 5 of 7 tests"."""
     if isinstance(trust, NotApplicable):
         return "heat maps not tested"
-    return f"heat maps passed {len(trust.passed)} of {len(trust.passed) + len(trust.failed)} tests"
+    return f"heat maps passed {len(trust.among(Outcome.PASSED))} of {len(trust.among(*Outcome))} tests"
 
 
 def summary(trust: Trust | NotApplicable) -> str:
-    """What was tested on which images, and what was not passed, in one or two sentences."""
+    """What was tested on which images, and what was not passed, in a few sentences."""
     if isinstance(trust, NotApplicable):
         return f"The heat maps are not tested: {trust.reason}."
     first = f"The {headline(trust)} on {trust.n:,} validation images, each of another patient"
-    if not trust.failed:
-        return f"{first}."
-    return f"{first}. Not passed: {'; '.join(NAMES[check].lower() for check in trust.failed)}."
+    parts = [
+        f"{outcome.value}: {'; '.join(NAMES[check].lower() for check in checks)}".capitalize()
+        for outcome in (Outcome.FAILED, Outcome.NOT_SHOWN)
+        if (checks := trust.among(outcome))
+    ]
+    return f"{'. '.join([first, *parts])}."
 
 
 def trust_table(trust: Trust) -> Table:
@@ -60,7 +63,7 @@ def _notes(trust: Trust) -> tuple[str, ...]:
     change, spread = three_digits(trust.logit_change), three_digits(trust.logit_spread)
     images = (
         f"On {trust.n:,} images of split {trust.split.value}, each of another patient, drawn by seed {trust.seed}. A test "
-        "is passed if the whole interval lies on the right side of the limit. Not passed means not shown, not the opposite."
+        "is passed if the whole interval lies on the right side of the limit, and failed if it lies on the other."
     )
     limits = (
         f"Correlations are rank correlations of maps. Limits: for weights, which were shuffled {trust.shuffles} times, the "
@@ -90,6 +93,4 @@ def _cells(check: Check, found: Measured | NotApplicable) -> tuple[str, str]:
     else:
         measured, limit = f"{score_text(found.value, 2)} logits", score_text(found.limit, 0)
     side = "below" if check in BELOW else "above"
-    return "passed" if found.passed else "not passed", unbroken(
-        f"{measured}, n = {found.value.n:,}; must be {side} {limit}"
-    )
+    return found.outcome.value, unbroken(f"{measured}, n = {found.value.n:,}; must be {side} {limit}")

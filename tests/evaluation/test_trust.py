@@ -10,6 +10,7 @@ from pneumo_core.errors import DataError
 from pneumo_core.evaluation.trust import (
     BELOW,
     Check,
+    Outcome,
     Trust,
     judged,
     mean_estimate,
@@ -26,13 +27,13 @@ TRUST = Trust(Split.VAL, 9, 0, 5, 2.0, 0.06, 7.8, PASSED)
 @pytest.mark.parametrize("check", Check)
 def test_the_whole_interval_must_lie_on_the_right_side(check: Check) -> None:
     estimate = Estimate(0.5, 0.4, 0.6, 9)
-    passed = {limit: judged(check, estimate, limit).passed for limit in (0.3, 0.4, 0.5, 0.6, 0.7)}
-    right = 0.7 if check in BELOW else 0.3
-    assert passed == {limit: limit == right for limit in passed}
+    found = {limit: judged(check, estimate, limit).outcome for limit in (0.3, 0.4, 0.5, 0.6, 0.7)}
+    right, wrong = (0.7, 0.3) if check in BELOW else (0.3, 0.7)
+    assert found == {right: Outcome.PASSED, wrong: Outcome.FAILED, **dict.fromkeys((0.4, 0.5, 0.6), Outcome.NOT_SHOWN)}
 
 
 def test_what_is_passed_and_failed_and_what_is_neither() -> None:
-    assert (TRUST.passed, TRUST.failed) == (tuple(Check), ())
+    assert TRUST.among(Outcome.PASSED) == TRUST.among(*Outcome) == tuple(Check)
     worse = replace(
         TRUST,
         checks={
@@ -41,8 +42,9 @@ def test_what_is_passed_and_failed_and_what_is_neither() -> None:
             Check.CENTER: NotApplicable("empty"),
         },
     )
-    assert worse.failed == (Check.NOISE,)
-    assert set(worse.passed) == set(Check) - {Check.NOISE, Check.CENTER}
+    assert worse.among(Outcome.NOT_SHOWN) == (Check.NOISE,)
+    assert worse.among(Outcome.FAILED) == ()
+    assert set(worse.among(Outcome.PASSED)) == set(Check) - {Check.NOISE, Check.CENTER}
     assert trust_from_dict(trust_to_dict(worse)) == worse
 
 

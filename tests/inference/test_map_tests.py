@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.presets import preset_config
-from pneumo_core.evaluation.trust import Check, Measured, Trust, trust_from_dict
+from pneumo_core.evaluation.trust import Check, Measured, Outcome, Trust, trust_from_dict
 from pneumo_core.inference import map_tests
 from pneumo_core.inference.finish import FACTS, Material
 from pneumo_core.inference.map_tests import (
@@ -60,7 +60,13 @@ def test_maps_that_are_what_the_logit_is_made_of_pass() -> None:
     done: list[tuple[int, int]] = []
     trust = run_tests(linear_model(CENTERED), some_images(), lambda *now: done.append(now))
     assert set(trust.checks) == set(Check)
-    assert set(trust.passed) >= {Check.DELETION, Check.INSERTION, Check.NOISE, Check.CENTER, Check.WEIGHTS}
+    assert set(trust.among(Outcome.PASSED)) >= {
+        Check.DELETION,
+        Check.INSERTION,
+        Check.NOISE,
+        Check.CENTER,
+        Check.WEIGHTS,
+    }
     assert (trust.n, trust.logit_spread > trust.logit_change > 0) == (12, True)
     assert done == sorted(done)
     assert {total for _, total in done} == {12 * (2 + map_tests.SHUFFLES + 6 * (STEPS - 1))}
@@ -71,7 +77,9 @@ def test_maps_that_owe_nothing_to_the_weights_fail_where_they_should() -> None:
     corner = np.zeros((SIDE, SIDE))
     corner[0, 0] = 1
     trust = run_tests(linear_model(CENTERED, base=corner), some_images())
-    assert {Check.WEIGHTS, Check.DELETION, Check.INSERTION, Check.CENTER} <= set(trust.failed)
+    assert {Check.WEIGHTS, Check.DELETION, Check.INSERTION, Check.CENTER} <= set(
+        trust.among(Outcome.FAILED, Outcome.NOT_SHOWN)
+    )
 
 
 def test_one_image_gives_no_interval() -> None:
@@ -79,7 +87,7 @@ def test_one_image_gives_no_interval() -> None:
     for found in trust.checks.values():
         assert isinstance(found, NotApplicable)
         assert "requires 2 images" in found.reason
-    assert (trust.passed, trust.failed) == ((), ())
+    assert trust.among(*Outcome) == ()
 
 
 # --- Weights ----------------------------------------------------------------------------------------------------------
@@ -98,14 +106,14 @@ def test_shuffled_weights_are_held_against_maps_of_other_patients() -> None:
     half = 12.706205 * by_shuffle.std(ddof=1) / np.sqrt(2)  # Student's t of one degree of freedom.
     assert found.value.high >= min(1, by_shuffle.mean() + half) - 1e-6
     assert found.value.low <= max(-1, by_shuffle.mean() - half) + 1e-6
-    assert found.passed is (found.value.high < found.limit)
+    assert (found.outcome is Outcome.PASSED) is (found.value.high < found.limit)
 
 
 def test_where_shuffling_changes_nothing_the_test_fails() -> None:
     own = maps(some_images(), CENTERED)
     found = measured(weights_check(own, [own, own, own]))
     assert found.value.value == pytest.approx(1)
-    assert not found.passed
+    assert found.outcome is Outcome.FAILED
 
 
 def test_a_shuffled_model_has_its_layers_own_weights_in_another_order() -> None:
@@ -218,22 +226,22 @@ def test_noise_must_leave_a_map_nearer_than_other_patients_maps() -> None:
     own = maps(some_images(), np.ones((8, 8)))
     found = measured(noise_check(own, own * 2 + 1))
     assert found.value.value == pytest.approx(1)
-    assert found.passed
+    assert found.outcome is Outcome.PASSED
     pairs = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in combinations(own, 2)]
     assert found.limit == pytest.approx(np.quantile(pairs, 0.95))
-    assert not measured(noise_check(own, np.roll(own, 1, axis=0))).passed
+    assert measured(noise_check(own, np.roll(own, 1, axis=0))).outcome is not Outcome.PASSED
 
 
 def test_the_center_is_held_against_its_area() -> None:
     even = measured(center_check(np.ones((4, 8, 8), np.float32)))
     assert even.value.value == pytest.approx(even.limit)
     assert even.limit == pytest.approx(1 - np.pi / 4 * 0.81, abs=0.002)
-    assert not even.passed
+    assert even.outcome is not Outcome.PASSED
     middle = np.zeros((4, 8, 8), np.float32)
     middle[:, 3:5, 3:5] = 1
     middle[0] = -1  # An empty map has no share.
     found = measured(center_check(middle))
-    assert (found.value.value, found.value.n, found.passed) == (0, 3, True)
+    assert (found.value.value, found.value.n, found.outcome) == (0, 3, Outcome.PASSED)
     assert found.limit == area_outside()
     assert isinstance(center_check(-middle[1:]), NotApplicable)
 

@@ -36,7 +36,8 @@ def test_rank_correlation_is_spearman_s(a: np.ndarray, b: np.ndarray) -> None:
     [
         (0, 0, "upper left"),
         (8, 0, "lower left"),
-        (4, 4, "middle center"),
+        (4, 4, "center"),
+        (4, 0, "middle left"),
         (2, 8, "upper right"),
         (6, 3, "lower center"),
     ],

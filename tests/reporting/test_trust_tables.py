@@ -12,14 +12,16 @@ def test_the_badge_counts_and_names_what_was_not_passed() -> None:
     assert headline(TRUST) == "heat maps passed 7 of 7 tests"
     assert summary(TRUST) == "The heat maps passed 7 of 7 tests on 9 validation images, each of another patient."
     failed = judged(Check.DELETION_RANDOM, Estimate(1.1, 0.6, 1.6, 9), 0.0)
-    worse = replace(TRUST, checks={**PASSED, Check.DELETION_RANDOM: failed, Check.CENTER: NotApplicable("empty maps")})
-    assert headline(worse) == "heat maps passed 5 of 6 tests"
-    assert summary(worse).endswith("Not passed: deletion, against random cells.")
+    unclear = judged(Check.NOISE, Estimate(0.5, 0.4, 0.6, 9), 0.5)
+    changes = {Check.DELETION_RANDOM: failed, Check.NOISE: unclear, Check.CENTER: NotApplicable("empty maps")}
+    worse = replace(TRUST, checks={**PASSED, **changes})
+    assert headline(worse) == "heat maps passed 4 of 6 tests"
+    assert summary(worse).endswith(" patient. Failed: deletion, against random cells. Not shown: faint noise.")
     rows = {name: cells for name, *cells in trust_table(worse).rows}
     assert list(rows) == list(NAMES.values())
     result, measured, _ = rows[NAMES[Check.DELETION_RANDOM]]
     assert (result, measured.replace("\N{NO-BREAK SPACE}", " ")) == (
-        "not passed",
+        "failed",
         "1.10 (0.60 to 1.60) logits, n = 9; must be below 0",
     )
     assert rows[NAMES[Check.CENTER]][:2] == ["n/a", "empty maps"]

@@ -12,7 +12,7 @@ from pages.ui.pictures import plain
 from pages.ui.table import show_rows
 from pneumo_core.evaluation.calibration import apply
 from pneumo_core.evaluation.probability import probability
-from pneumo_core.evaluation.trust import Trust
+from pneumo_core.evaluation.trust import Outcome, Trust
 from pneumo_core.evaluation.wording import probability_text
 from pneumo_core.inference.classify import Classifier, Prediction
 from pneumo_core.inference.heatmap import HeatScale, heatmap
@@ -43,7 +43,7 @@ def show_badge(run_id: str) -> None:
         st.badge(headline(trust), icon=":material/help:", color="gray", help=TERMS["tests of heat maps"])
         st.caption(plain(summary(trust)))
         return
-    if trust.failed:
+    if trust.among(Outcome.FAILED, Outcome.NOT_SHOWN):
         st.badge(headline(trust), icon=":material/rule:", color="orange", help=TERMS["tests of heat maps"])
     else:
         st.badge(headline(trust), icon=":material/verified:", color="green", help=TERMS["tests of heat maps"])
