@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pneumo_core.inference.session import Session, run_many
 
 POSITIONS: Final = 9
-"""Positions of the square along each side. So a map takes 82 runs of the model, which on two cores take the baseline half a
-second and VGG16 three to six."""
+"""Positions of the square along each side. So a map takes 82 runs of the model: half a second of processor time for the
+baseline, six for VGG16."""
 
 
 def squares(side: int, positions: int) -> Iterator[tuple[slice, slice]]:
