@@ -193,7 +193,7 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     import keras  # noqa: PLC0415
 
     from pneumo_core.config.architecture import LAST_BLOCK  # noqa: PLC0415
-    from pneumo_core.inference.finish import FACTS, Material  # noqa: PLC0415
+    from pneumo_core.inference.finish import FACTS, Material, outputs_for_training  # noqa: PLC0415
     from pneumo_core.inference.session import load_session  # noqa: PLC0415
     from pneumo_core.models.export import export_onnx  # noqa: PLC0415
     from pneumo_core.training.classifier import build_classifier  # noqa: PLC0415
@@ -207,13 +207,15 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     export_onnx(model, LAST_BLOCK[config.architecture], run.model)
     del model  # Frees memory for the predictions of the exported model.
 
-    predictions, own = _predict(run, config, index, load_session(run.model))
+    session = load_session(run.model)
+    predictions, own = _predict(run, config, index, session)
     write_atomic(run.predictions, predictions.to_parquet(index=False))
     material = Material(
         run.run_id,
         config,
         predictions=lambda: predictions,
         own=lambda: own,
+        trained=partial(outputs_for_training, session, config, index, _Progress(run)),
         model=run.model.read_bytes,
         pixels=lambda ids: index.pixels(config.image_size)[index.rows_of(ids)],
         progress=_Progress(run),

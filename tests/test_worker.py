@@ -53,7 +53,7 @@ TUNED = replace(
 )
 KEPT = {
     *("config.json", "events.jsonl", "weights.weights.h5", "trained.json", "model.onnx"),
-    *("predictions.parquet", "report.json", "calibration.json", "heatmap.json", "trust.json"),
+    *("predictions.parquet", "report.json", "calibration.json", "heatmap.json", "trust.json", "cases.npz"),
 }
 
 

@@ -9,9 +9,10 @@ from pneumo_core.cli.command import Json, RunOrUsual, group, index_of, named, or
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import note, print_result, progress_line, say_prose
 from pneumo_core.errors import StoreError
-from pneumo_core.evaluation.wording import probability_text, score_text
-from pneumo_core.records import Split
-from pneumo_core.reporting.document import Table, numbered, table_csv
+from pneumo_core.evaluation.wording import score_text
+from pneumo_core.records import Label, NotApplicable, Split
+from pneumo_core.reporting.case_table import CaseRow, case_table
+from pneumo_core.reporting.document import Table, table_csv
 from pneumo_core.runs.files import require_writable, write_atomic
 from pneumo_core.runs.store import find_run
 
@@ -99,7 +100,7 @@ def predict(
         require_writable(csv.parent, "the folder of --csv")
     with progress_line("predicting") as progress:
         results = predict_files(found, paths, heatmaps=heatmaps, progress=progress)
-    table = _answers(named(found.run_id, run), results)
+    table = case_table(named(found.run_id, run), [_row(found.run_id, result) for result in results])
     if as_json:
         print_result({"run_id": found.run_id, "results": results}, as_json=True)
     else:
@@ -109,38 +110,16 @@ def predict(
         write_atomic(csv, table_csv(table).encode(errors="surrogateescape"))
 
 
-def _answered(status: str, label: str | None) -> str:
-    """The answer in a word or two; that there is a warning stands before it and before the number."""
-    return status if label is None else f"{'warned: ' if status == 'warned' else ''}{label}"
-
-
-def _answers(model: str, results: list[dict[str, Any]]) -> Table:
-    """A row for each image; its data are those of the JSON document."""
-
-    def texts(result: dict[str, Any]) -> tuple[str, ...]:
-        raw = result["probability"]
-        return (
-            result["path"],
-            _answered(result["status"], result["label"]),
-            "" if raw is None else probability_text(raw),
-            "; ".join(filter(None, (result["reason"], result["advice"]))),
-        )
-
-    columns = (
-        *("path", "status", "code", "reason", "advice"),
-        *("label", "probability", "calibrated_probability", "threshold"),
-    )
-    threshold = probability_text(results[0]["threshold"])
-    calibrations = {
-        f"Probabilities are the model's own. Calibrated ones, in --csv and --json: {result['calibration']}."
-        for result in results
-        if result["label"]
-    }
-    return numbered(
-        "predictions",
-        f"Answers of {model}: PNEUMONIA from a probability of {threshold}",
-        ("image", "answer", "probability", "warning"),
-        columns,
-        ((texts(result), [result[name] for name in columns]) for result in results),
-        ("Research and education only: not a medical device.", *calibrations),
+def _row(run_id: str, result: dict[str, Any]) -> CaseRow:
+    """The row of a result of `predict_files`."""
+    calibrated = result["calibrated_probability"]
+    return CaseRow(
+        file=result["path"],
+        run_id=run_id,
+        label=Label[result["label"]] if result["label"] else None,
+        calibrated=NotApplicable(result["calibration"]) if calibrated is None else calibrated,
+        **{
+            name: result[name]
+            for name in ("status", "code", "reason", "advice", "probability", "threshold", "calibration")
+        },
     )

@@ -1,7 +1,7 @@
 """Assignment of images to training, validation and test."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,10 @@ from pneumo_core.config.run import RunConfig
 from pneumo_core.data.index import DataIndex, require_real
 from pneumo_core.errors import DataError
 from pneumo_core.records import Label, Split
+
+MOST_CASES: Final = 5_000
+"""Maximum number of training images that a run stores as cases: more than the Kaggle data set has beside its validation
+patients, 4,471. To predict so many takes about as long as an epoch does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,21 @@ def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:
     return Assignment(
         train=_limit(table, train[~held_out], config), val=_limit(table, val, config), test=_limit(table, test, config)
     )
+
+
+def case_rows(table: pd.DataFrame, config: TrainConfig) -> NDArray[np.int64]:
+    """Rows of the training images that a finished run stores as cases (`inference.cases`): all, or `MOST_CASES` of its seed.
+
+    Returns:
+        `(n,)` int64 row numbers, sorted.
+
+    Raises:
+        DataError: See `assign`.
+    """
+    rows = assign(table, config).train
+    if len(rows) <= MOST_CASES:
+        return rows
+    return np.sort(np.random.default_rng([config.seed, len(rows)]).choice(rows, MOST_CASES, replace=False))
 
 
 def expected_held_out(images: int, config: RunConfig) -> int:

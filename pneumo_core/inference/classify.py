@@ -5,13 +5,13 @@ The gate judges first; a classifier sees only what it lets through.
 Images are processed in memory only; nothing of them is written, logged or cached.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo_core.data.images import decode
+from pneumo_core.data.images import Decoded, decode
 from pneumo_core.errors import ImageError, RunError
 from pneumo_core.evaluation.calibration import Calibration, apply
 from pneumo_core.evaluation.probability import probability
@@ -52,6 +52,7 @@ class Prediction:
         calibrated: The calibrated probability of PNEUMONIA, in [0, 1], or the reason why there is none.
         label: Class at the run's operating point, or None if refused.
         cam: `(h, w)` float32 Grad-CAM before ReLU and resize, or None if refused.
+        features: `(d,)` float32 averages of the last convolution block, for `cases.nearest`, or None if refused.
     """
 
     answer: Answer
@@ -63,6 +64,7 @@ class Prediction:
     calibrated: float | NotApplicable = _REFUSED
     label: Label | None = None
     cam: NDArray[np.float32] | None = None
+    features: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,20 @@ def load_classifier(run: RunDirectory) -> Classifier:
 
 def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
     """Classify the bytes of one PNG or JPEG file; a reason calls it by its name."""
+    image = decoded(data, name, classifier.session.image_size)
+    return image if isinstance(image, Prediction) else classify_decoded(classifier, image, name)
+
+
+def decoded(data: bytes, name: str, size: int) -> Decoded | Prediction:
+    """The image of a file at a classifier's size, or the refusal of a file that holds none."""
     try:
-        image = decode(data, name, size=classifier.session.image_size)
+        return decode(data, name, size=size)
     except ImageError as error:
         return Prediction(Answer.REFUSED, str(error), error.reason, "choose a PNG or JPEG file of an X-ray")
+
+
+def classify_decoded(classifier: Classifier, image: Decoded, name: str) -> Prediction:
+    """Classify an image that is decoded at the classifier's size."""
     if image.tint > MAX_COLOR:
         return Prediction(
             Answer.REFUSED,
@@ -129,19 +141,29 @@ def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
     if not reason and contrast < LOW_CONTRAST:
         reason = f"the contrast is low: gray levels vary by only {contrast:.1f}"
         code, advice = "low_contrast", "export it with its full range of gray levels"
-    output = run_session(classifier.session, image.gray[None])
+    warning = f"{reason}, so the probability may be meaningless" if reason else ""
+    checked = Prediction(Answer.WARNED if reason else Answer.OK, warning, code, advice)
+    return answered(classifier, image.gray, checked)
+
+
+def answered(classifier: Classifier, gray: NDArray[np.uint8], checked: Prediction) -> Prediction:
+    """A classifier's answer for an image that has passed the checks.
+
+    Args:
+        classifier: The classifier.
+        gray: `(size, size)` uint8 pixels at the classifier's size.
+        checked: What the checks found, as a prediction of that image, with or without an answer.
+    """
+    output = run_session(classifier.session, gray[None])
     likelihood = float(probability(output.logit)[0])
-    label = Label.PNEUMONIA if likelihood >= classifier.operating_point.threshold else Label.NORMAL
-    return Prediction(
-        answer=Answer.WARNED if reason else Answer.OK,
-        reason=f"{reason}, so the probability may be meaningless" if reason else "",
-        code=code,
-        advice=advice,
+    return replace(
+        checked,
         logit=float(output.logit[0]),
         probability=likelihood,
         calibrated=_calibrated(classifier.calibration, output.logit[0]),
-        label=label,
+        label=Label.PNEUMONIA if likelihood >= classifier.operating_point.threshold else Label.NORMAL,
         cam=output.cam[0],
+        features=output.features[0],
     )
 
 

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from pneumo_core.config.classifier import Preset, TrainConfig
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.index import DataIndex
+from pneumo_core.data.splits import case_rows
 from pneumo_core.evaluation import calibration, report, trust
 from pneumo_core.evaluation.plain import encode
-from pneumo_core.inference import gan_measures, heatmap, map_tests
+from pneumo_core.inference import cases, gan_measures, heatmap, map_tests
 from pneumo_core.inference.evidence import evaluated
 from pneumo_core.inference.generator import Generator
-from pneumo_core.inference.session import Outputs
+from pneumo_core.inference.session import Outputs, Session, run_batches
 from pneumo_core.inference.trust import NO_PATIENTS, QUICK
 from pneumo_core.runs.files import json_bytes
 
@@ -28,18 +29,34 @@ from pneumo_core.runs.files import json_bytes
 class Material:
     """What the facts of a classifier are made from; its parts are functions, so that only what is needed is computed.
 
-    `own` are the model's outputs for the run's own images: validation, or test if it selected on test. `model` is its file's
-    content, and `pixels` gives the images of these ids as the model takes them, `(n, size, size)` uint8. `progress` is called
-    with the amount done, its total and the stage; it may raise to stop.
+    `own` are the model's outputs for the run's own images: validation, or test if it selected on test. `trained` are those for
+    its training images, with their rows of the index, see `splits.case_rows`. `model` is its file's content, and `pixels` gives
+    the images of these ids as the model takes them, `(n, size, size)` uint8. `progress` is called with the amount done, its
+    total and the stage; it may raise to stop.
     """
 
     run_id: str
     config: TrainConfig
     predictions: Callable[[], pd.DataFrame]
     own: Callable[[], Outputs]
+    trained: Callable[[], tuple[pd.DataFrame, Outputs]]
     model: Callable[[], bytes]
     pixels: Callable[["pd.Series[str]"], NDArray[np.uint8]]
     progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None
+
+
+def outputs_for_training(
+    session: Session, config: TrainConfig, index: DataIndex, progress: Callable[[int, int, str], None]
+) -> tuple[pd.DataFrame, Outputs]:
+    """Rows of a run's training images that are stored as its cases, and the model's outputs for them.
+
+    Raises:
+        DataError: The images have changed, or cannot be assigned.
+    """
+    rows = case_rows(index.table, config)
+    images = index.pixels(session.image_size, lambda done, total: progress(done, total, "reading images"))
+    outputs = run_batches(session, images, rows, lambda done, total: progress(done, total, "finding the cases"))
+    return index.table.iloc[rows], outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +99,18 @@ def _trust(material: Material) -> bytes:
     return json_bytes(trust.trust_to_dict(tested))
 
 
+def _cases(material: Material) -> bytes:
+    rows, outputs = material.trained()
+    own = None if material.config.selected_on_test else material.own().features
+    return cases.cases_to_bytes(cases.fit_cases(rows, outputs.features, own))
+
+
 FACTS: Final = (
     Fact("report.json", report.SCHEMA, _report),
     Fact("calibration.json", calibration.SCHEMA, _calibration),
     Fact("heatmap.json", heatmap.SCHEMA, _heat_scale, needs_model=True),
     Fact("trust.json", trust.SCHEMA, _trust, needs_model=True),
+    Fact("cases.npz", None, _cases, needs_model=True),
 )
 """Every fact of a finished classifier."""
 

@@ -20,6 +20,7 @@ from pneumo_core.evaluation.calibration import calibration_to_dict
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import report_to_dict
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
+from pneumo_core.inference.finish import FACTS
 from pneumo_core.inference.generator import generate, latents, load_generator, open_generator
 from pneumo_core.inference.session import load_session, run_batches
 from pneumo_core.runs.files import read_json, store_errors, write_atomic, write_json
@@ -103,8 +104,8 @@ def publish(
         kept_files = [run.predictions]
         if small is not None:
             facts = _compare(run, small, data.data_id, progress)
-            of_model = (run.heatmap_scale, run.trust)  # Older runs have none.
-            kept_files += [path for path in of_model if path.name in read_manifest(run)["files"]]
+            listed = read_manifest(run)["files"]  # Older runs lack some.
+            kept_files += [run.path / fact.name for fact in FACTS if fact.needs_model and fact.name in listed]
         made[run.report.name] = report_to_dict(read_report(run))
         made[run.calibration.name] = calibration_to_dict(read_calibration(run))
     made[run.config.name] = {**read_json(run.config), "data": asdict(replace(data, root=data.name))}

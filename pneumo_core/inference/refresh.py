@@ -4,9 +4,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.config.classifier import TrainConfig
@@ -15,7 +16,7 @@ from pneumo_core.data.index import load_index
 from pneumo_core.errors import ConfigError, DataError, RunError, StoreError
 from pneumo_core.inference import gan_measures, gan_record
 from pneumo_core.inference.evidence import read_predictions
-from pneumo_core.inference.finish import FACTS, Material, gan_facts
+from pneumo_core.inference.finish import FACTS, Material, gan_facts, outputs_for_training
 from pneumo_core.inference.generator import load_generator
 from pneumo_core.inference.session import Outputs, load_session, run_batches
 from pneumo_core.models.vgg16_weights import FILE, found_file
@@ -24,9 +25,6 @@ from pneumo_core.runs.files import is_there
 from pneumo_core.runs.replacement import complete_replacement, replace_files
 from pneumo_core.runs.store import RunDirectory, read_manifest, verified_file, verified_json
 from pneumo_core.runs.submission import read_config, read_data
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Progress = Callable[[int, int, str], None]
 
@@ -137,6 +135,7 @@ def _classifier(
         config,
         predictions=cache(lambda: read_predictions(run)),
         own=cache(lambda: _own_outputs(run, config, progress)),
+        trained=cache(lambda: _outputs_for_training(run, config, progress)),
         model=lambda: verified_file(run, run.model),
         pixels=lambda ids: _images(run, config.image_size, progress, ids),
         progress=lambda done, total, what: progress(done, total, f"{run.run_id}, {what}"),
@@ -168,6 +167,11 @@ def _images(run: RunDirectory, size: int, progress: Progress, ids: "pd.Series[st
     """Images of a run's data set, by their ids, `(n, size, size)` uint8."""
     index = load_index(read_data(run).data_id)
     return index.pixels(size, lambda done, total: progress(done, total, "reading images"))[index.rows_of(ids)]
+
+
+def _outputs_for_training(run: RunDirectory, config: TrainConfig, progress: Progress) -> tuple[pd.DataFrame, Outputs]:
+    index = load_index(read_data(run).data_id)
+    return outputs_for_training(load_session(verified_file(run, run.model)), config, index, progress)
 
 
 def _gan(

@@ -11,7 +11,7 @@ from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.run import RunConfig
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex
-from pneumo_core.data.splits import expected_held_out, expected_training
+from pneumo_core.data.splits import MOST_CASES, expected_held_out, expected_training
 from pneumo_core.jobs.speed import (
     MEASURED_FACTOR,
     SLOWEST_SHARE,
@@ -58,7 +58,7 @@ class Cost:
         train_images: Images per epoch, including those that a balancing arm adds.
         epochs: Maximum number of epochs, including those of a second phase.
         duration_s: Expected time for all of them, in seconds.
-        finish_s: Expected time to load Keras, export the model and predict validation and test images, in seconds.
+        finish_s: Expected time to load Keras, export the model and predict the images, in seconds.
         is_measured: Whether the speed was measured on this machine; otherwise it is a typical one.
         training: Range of the training's time.
         finish: Range of the time to finish.
@@ -198,4 +198,5 @@ def _finish_s(config: TrainConfig, index: DataIndex) -> float:
     if config.validation is Validation.PATIENTS:
         parts.append(sizes[Split.VAL] + expected_held_out(sizes[Split.TRAIN], config))
     images = sum(min(part, config.max_images or part) for part in parts)
+    images += min(expected_training(sizes[Split.TRAIN], config), MOST_CASES)
     return _LOAD_S + images * _PREDICT_S[config.architecture]

@@ -230,8 +230,8 @@ def numbered(
     return Table(name, caption, tuple(columns), tuple(texts for texts, _ in both), notes, data)
 
 
-_FORMULA: Final = re.compile(r"[=@\t\r]|[-+](?![\d.])")
-"""Start of a cell that a spreadsheet would execute; signed numbers are excluded."""
+_FORMULA: Final = re.compile(r"[=@\t\r]|[-+](?!(\d|to|[\s.,%()+\N{MINUS SIGN}-])*$)")
+"""A cell that a spreadsheet would execute; signed numbers and their intervals are excluded, but not ``-1+cmd|...``."""
 
 
 def table_csv(table: Table) -> str:

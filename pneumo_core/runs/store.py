@@ -103,6 +103,8 @@ class RunDirectory:
     """Scale of the run's heat maps as JSON, or why there is none."""
     trust = PathIn("trust.json")
     """Tests of the run's heat maps as JSON, or why there are none."""
+    cases = PathIn("cases.npz")
+    """The run's training images in its feature space, for the nearest of an image."""
     refreshed = PathIn("refreshed")
     """Folder of new files on the way to their places; see `replacement`."""
     manifest = PathIn("manifest.json")

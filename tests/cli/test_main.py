@@ -634,7 +634,9 @@ def test_a_refresh_tells_a_line_a_run(with_finished_run: FinishedRun, invoke: In
     run = RunDirectory(with_finished_run.path)
     current = invoke("runs", "refresh")
     assert (current.status, current.errors) == (0, "")
-    assert current.output == f"{run.run_id}: current report.json, calibration.json, heatmap.json, trust.json\n"
+    assert (
+        current.output == f"{run.run_id}: current report.json, calibration.json, heatmap.json, trust.json, cases.npz\n"
+    )
     manifest = read_json(run.manifest)
     del manifest["files"]["calibration.json"]
     write_json(run.manifest, manifest)
@@ -646,7 +648,7 @@ def test_a_refresh_tells_a_line_a_run(with_finished_run: FinishedRun, invoke: In
                 "run_id": run.run_id,
                 "is_published": False,
                 "made": ["calibration.json"],
-                "current": ["report.json", "heatmap.json", "trust.json"],
+                "current": ["report.json", "heatmap.json", "trust.json", "cases.npz"],
                 "not_made": {},
                 "error": "",
             }

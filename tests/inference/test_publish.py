@@ -51,7 +51,7 @@ def test_the_copy_is_a_finished_run_of_its_own(published: RunDirectory, with_fin
     assert published.is_published
     assert {path.name for path in published.path.iterdir()} == {
         *("calibration.json", "config.json", "events.jsonl", "heatmap.json", "manifest.json"),
-        *("model.onnx", "predictions.parquet", "report.json", "trust.json"),
+        *("model.onnx", "predictions.parquet", "report.json", "trust.json", "cases.npz"),
     }
     for name in json.loads(published.manifest.read_text())["files"]:
         verified_file(published, published.path / name)

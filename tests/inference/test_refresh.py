@@ -12,6 +12,7 @@ from pneumo_core.config.classifier import Preset
 from pneumo_core.data.images import decode_gray
 from pneumo_core.evaluation import calibration, report
 from pneumo_core.evaluation.trust import Trust
+from pneumo_core.inference.cases import Cases, read_cases
 from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.heatmap import NO_PATIENTS, read_scale
@@ -27,7 +28,7 @@ from tests.evaluation.test_trust import TRUST
 from tests.hostile import assert_one_line
 from tests.made_runs import made_predictions, made_run, vouch_for
 
-FACTS = ("report.json", "calibration.json", "heatmap.json", "trust.json")
+FACTS = ("report.json", "calibration.json", "heatmap.json", "trust.json", "cases.npz")
 
 
 @pytest.fixture
@@ -62,13 +63,19 @@ def test_a_current_run_is_left_alone(run: RunDirectory) -> None:
 
 
 def test_an_older_run_gets_what_a_worker_writes_today(run: RunDirectory) -> None:
+    of_worker = read_cases(run)
+    assert isinstance(of_worker, Cases)
     expected, manifest = made_older(run), read_manifest(run)
     reported: list[tuple[int, int, str]] = []
     result = refresh(run, lambda *facts: reported.append(facts))
     assert (result.made, result.current, result.not_made, result.error) == (FACTS, (), {}, "")
     assert line(result) == f"{run.run_id}: made {', '.join(FACTS)}"
-    for name in FACTS:
+    for name in FACTS[:4]:
         assert (run.path / name).read_bytes() == expected[name]
+    found = read_cases(run)
+    assert isinstance(found, Cases)
+    assert found.image_id.tolist() == of_worker.image_id.tolist()
+    np.testing.assert_allclose(found.usual, of_worker.usual, rtol=1e-3, atol=1e-6)
     after = read_manifest(run)
     assert {**after, "files": None} == {**manifest, "files": None}
     for name in after["files"]:
@@ -97,10 +104,10 @@ def test_without_its_images_the_rest_is_made_and_the_reason_given(run: RunDirect
     result = refresh(run)
     made = ("report.json", "calibration.json", "trust.json")  # Of a quick run, whose heat maps are not tested.
     assert (result.made, result.error) == (made, "")
-    assert set(result.not_made) == {"heatmap.json"}
+    assert set(result.not_made) == {"heatmap.json", "cases.npz"}
     (reason,) = set(result.not_made.values())
     assert_one_line(reason, "data_id=", "data index FOLDER")
-    assert line(result).endswith(f"; not made heatmap.json: {reason}")
+    assert line(result).endswith(f"; not made heatmap.json, cases.npz: {reason}")
     assert isinstance(read_scale(run), NotApplicable)
     assert read_report(run).run_id == run.run_id
 
@@ -154,7 +161,7 @@ class TestPublished:
         assert (result.made, result.is_published, result.error) == (FACTS[:2], True, "")
         assert line(result) == (
             f"{published.run_id} (published): made report.json, calibration.json; not made heatmap.json, "
-            "trust.json: the run ships as evidence, without its model"
+            "trust.json, cases.npz: the run ships as evidence, without its model"
         )
         assert {path.name for path in published.path.iterdir() if path.is_file()} == {
             *read_manifest(published)["files"],

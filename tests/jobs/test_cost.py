@@ -122,13 +122,13 @@ def test_a_second_phase_says_nothing_of_the_first(no_published: Path, index: Dat
     assert more.epochs == 14
 
 
-def test_finishing_takes_every_validation_and_test_image(index: DataIndex) -> None:
-    """The test images, and where patients are held out, those of `val` besides, each at the measured time."""
+def test_finishing_takes_every_image_once(index: DataIndex) -> None:
+    """Training and test images, and where patients are held out, those of `val` besides, each at the measured time."""
 
     def predicted_s(architecture: Architecture, preset: Preset, **changes: object) -> float:
         asked = replace(preset_config(architecture, preset), **changes)
         rows = assign(index.table, asked)
-        images = len(rows.test) + (0 if asked.selected_on_test else len(rows.val))
+        images = len(rows.train) + len(rows.test) + (0 if asked.selected_on_test else len(rows.val))
         assert estimate_cost(asked, index).finish_s > 10
         return (estimate_cost(asked, index).finish_s - 15) / images
 
