@@ -175,7 +175,7 @@ def read_cases(run: RunDirectory) -> Cases | NotApplicable:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return Cases(**{field.name: arrays[field.name] for field in fields(Cases)})
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise CorruptError(
             f"{run.cases.name} must hold a run's training images. Received: run_id={run.run_id!r}: {error}"
         ) from error

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from pneumo_core.config.classifier import Preset, TrainConfig
 from pneumo_core.config.gan import GanConfig, gan_config
 from pneumo_core.config.presets import preset_config
+from pneumo_core.data import splits
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import (
     assign,
+    case_rows,
     expected_held_out,
     expected_training,
     gan_rows,
@@ -360,3 +362,18 @@ def test_a_share_of_the_gap_is_the_nearest_number_but_never_none(normal: int, pn
 def test_the_gap_of_the_full_data_set() -> None:
     labels = np.repeat([0, 1], [1341, 3875])
     assert [gap(labels, percent) for percent in (100, 50, 25, 1)] == [2534, 1267, 634, 25]
+
+
+def test_cases_are_the_training_images_and_at_most_so_many_drawn_by_the_seed(
+    index: DataIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = preset_config(Architecture.BASELINE, Preset.SOUND)
+    train = assign(index.table, config).train
+    assert case_rows(index.table, config).tolist() == train.tolist()
+    monkeypatch.setattr(splits, "MOST_CASES", 20)
+    drawn = [case_rows(index.table, replace(config, seed=seed, split_seed=0)) for seed in (0, 0, 1)]
+    for rows in drawn:
+        assert len(set(rows)) == len(rows) == 20
+        assert set(rows) <= set(train)
+        assert rows.tolist() == sorted(rows)
+    assert drawn[0].tolist() == drawn[1].tolist() != drawn[2].tolist()
