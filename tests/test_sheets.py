@@ -68,7 +68,7 @@ def test_a_sheet_says_what_the_model_answered(classifier: Classifier) -> None:
 def test_its_pictures_are_the_image_and_its_heat_map_within_a_bound(classifier: Classifier) -> None:
     prediction = classify(classifier, png(), "a.png")
     sheet = sheets.sheet(classifier, prediction, png(), "a.png", verdict="Reads so", day=DAY)
-    (row,) = [block for block in sheet.blocks if isinstance(block, Row)]
+    _, row = [block for block in sheet.blocks if isinstance(block, Row)]
     shown, hot = (np.asarray(one.draw().axes[0].images[0].get_array()) for one in row.pictures)
     assert shown.shape == (524, 640)
     assert np.corrcoef(shown.ravel(), np.asarray(Image.fromarray(PIXELS).resize((640, 524), 2)).ravel())[0, 1] > 0.9
@@ -81,7 +81,7 @@ def test_its_pictures_are_the_image_and_its_heat_map_within_a_bound(classifier: 
 def test_a_refused_image_has_no_sheet(classifier: Classifier) -> None:
     strict = with_limits(classifier, Limits(0.0, 0.0))
     prediction = classify(strict, png(), "a.png")
-    with pytest.raises(ImageError, match="'a.png', which was refused"):
+    with pytest.raises(ImageError, match=r"'a\.png', which was refused"):
         sheets.sheet(strict, prediction, png(), "a.png", verdict="Reads so", day=DAY)
 
 

@@ -30,6 +30,11 @@ _LONGEST_NAME: Final = 90
 _MOST_MODELS: Final = 3
 """Other models that fit on the page."""
 
+_FEW_FACTS: Final = 5
+_LOW: Final = 1.9
+_HIGH: Final = 2.9
+"""Inches of a picture: low beside a warning, other models or more facts than a few, so that all of it fits on the page."""
+
 SHOWN: Final = 640
 """Longest side of a picture in pixels: 190 pixels an inch at its width on the page."""
 
@@ -84,36 +89,42 @@ def case_sheet(content: SheetContent) -> Document:
     threshold = content.report.operating_point.threshold
     name = _shortened(content.file)
     chance = probability_text(content.probability)
+    is_full = content.warning or content.others or len(content.facts) > _FEW_FACTS
+    height = _LOW if is_full else _HIGH
     return Document(
         "One X-ray, read by a model",
         f"{name} · {content.date}",
         (
             Paragraph(DISCLAIMER, lead=True),
-            *((Paragraph(f"Be careful: {content.warning}"),) if content.warning else ()),
+            *((Paragraph(f"Be careful: {content.warning}", lead=True),) if content.warning else ()),
             Paragraph(
                 f"{content.verdict}: probability of PNEUMONIA {chance}, threshold {probability_text(threshold)}.",
                 lead=True,
             ),
-            Picture(
-                "probability",
-                "Probability of PNEUMONIA, and the model's threshold",
-                f"Probability of PNEUMONIA {chance} on a scale from 0 to 1, threshold {threshold:.3f}",
-                partial(_bar, content.probability, threshold),
+            Row(
+                (
+                    Picture(
+                        "probability",
+                        "Probability of PNEUMONIA, and the model's threshold",
+                        f"Probability of PNEUMONIA {chance} on a scale from 0 to 1, threshold {threshold:.3f}",
+                        partial(_bar, content.probability, threshold),
+                    ),
+                )
             ),
             Row(
                 (
-                    Picture("image", "The image", f"The image {name}", partial(_image, content.pixels)),
+                    Picture("image", "The image", f"The image {name}", partial(_image, content.pixels, height)),
                     Picture(
                         "heat-map",
                         f"Regions that speak for PNEUMONIA (Grad-CAM); full color: {content.scale}",
                         f"The image {name} with its heat map",
-                        partial(_image, content.overlay),
+                        partial(_image, content.overlay, height),
                     ),
                 )
             ),
             _rates(content.report),
             *_others(content.others, content.agreement),
-            KeyValues("facts", "Facts", (("file", name), *_calibrated(content.calibrated), *content.facts)),
+            KeyValues("facts", "Facts", (*_calibrated(content.calibrated), *content.facts)),
         ),
     )
 
@@ -169,7 +180,7 @@ def _calibrated(calibrated: float | NotApplicable) -> tuple[tuple[str, str], ...
 def _bar(probability: float, threshold: float) -> "Figure":
     from matplotlib.figure import Figure  # noqa: PLC0415  Only where a figure is drawn.
 
-    figure = Figure(figsize=(7.0, 0.75), layout="constrained")
+    figure = Figure(figsize=(7.0, 0.65), layout="constrained")
     axes = figure.subplots()
     axes.barh([0], [probability], color=COLORS[Label.PNEUMONIA], height=0.8)
     axes.axvline(threshold, color="#374151", linestyle="--", linewidth=1.2)
@@ -188,10 +199,10 @@ def _bar(probability: float, threshold: float) -> "Figure":
     return figure
 
 
-def _image(pixels: NDArray[np.uint8]) -> "Figure":
+def _image(pixels: NDArray[np.uint8], height: float) -> "Figure":
     from matplotlib.figure import Figure  # noqa: PLC0415  Only where a figure is drawn.
 
-    figure = Figure(figsize=(3.4, 2.2))
+    figure = Figure(figsize=(3.4, height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     # Without interpolation, the SVG file holds the pixels as they are.

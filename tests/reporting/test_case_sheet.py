@@ -15,6 +15,7 @@ from pneumo_core.evaluation.wording import NAMES
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.records import Label, Metric, NotApplicable, Split
 from pneumo_core.reporting.case_sheet import DISCLAIMER, OtherModel, SheetContent, case_sheet
+from pneumo_core.reporting.document import Row
 from pneumo_core.reporting.html import to_html
 from pneumo_core.reporting.pdf import to_pdf
 from pneumo_core.runs.recommended import recommended
@@ -24,6 +25,7 @@ from tests.reporting.conftest import HOSTILE
 
 WARNING = (
     "this may be a screenshot, a photograph or a chest X-ray with large borders, so the probability may be meaningless. "
+    "The person is 54 years old, and the model saw children of one to five years. "
     "What to do: choose the original file, or crop it to the X-ray."
 )
 
@@ -91,15 +93,30 @@ def test_everything_fits_on_one_page(report: EvaluationReport, size: tuple[int, 
         "And 3 more.",
         "5 of 7 models answer PNEUMONIA",
         "n/a: the run has no validation images",
-        "54 years",
+        "DX",
         "d" * 64,
         "warned, framed",
     )
 
 
+@pytest.mark.parametrize("size", [(64, 80), (300, 60)], ids=["usual", "tall"])
+def test_with_less_to_say_the_pictures_are_larger_and_it_is_one_page(
+    report: EvaluationReport, size: tuple[int, int]
+) -> None:
+    full = content(report, size=size)
+    few = replace(full, warning="", others=(), facts=full.facts[-5:])
+    heights = []
+    for one in (full, few):
+        sheet = case_sheet(one)
+        _, row = [block for block in sheet.blocks if isinstance(block, Row)]
+        heights.append(row.pictures[0].draw().get_figheight())
+        assert len(pages(to_pdf(sheet))) == 1
+    assert heights[0] < heights[1]
+
+
 def test_html_says_the_warning_before_the_number_and_loads_nothing(report: EvaluationReport) -> None:
     html = to_html(case_sheet(content(report)))
-    assert_in_order(html, DISCLAIMER, "Be careful", "63.1 %", "data:image/svg+xml", "vgg16-000000000000", "54 years")
+    assert_in_order(html, DISCLAIMER, "Be careful", "63.1 %", "data:image/svg+xml", "vgg16-000000000000", ">DX<")
     assert not re.search(r'(src|href)="(?!data:)', html)
     assert html.count("<img") == 3
 
