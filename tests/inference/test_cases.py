@@ -67,12 +67,13 @@ def by_hand(table: pd.DataFrame, stored: np.ndarray, image: np.ndarray, count: i
 def test_the_nearest_are_those_of_every_distance(patients: list[str], d: int, count: int, seed: int) -> None:
     table, stored = rows(patients), features(len(patients), d, seed)
     image = features(1, d, seed + 1000)[0]
-    found = nearest(fit_cases(table, stored, None), image, count)
+    cases = fit_cases(table, stored, None)
+    found = nearest(cases, image, count)
     expected = by_hand(table, stored, image, count)
-    # Stored as float16, and where there are more features than components, up to an angle.
-    np.testing.assert_allclose(
-        [one.distance for one in found.cases], [one for one, _ in expected], rtol=0.03, atol=0.03
-    )
+    # Each component is stored within half a step, and projected by float16.
+    rounded = float(cases.step) * np.sqrt(len(cases.components))
+    received, exact = [one.distance for one in found.cases], [one for one, _ in expected]
+    np.testing.assert_allclose(received, exact, rtol=0.01, atol=rounded + 0.01)
     assert len({one.patient_id for one in found.cases}) == len(found.cases) == min(count, len(set(patients)))
     assert found.searched == len(patients)
     for one in found.cases:
@@ -87,7 +88,7 @@ def test_the_nearest_are_those_of_every_distance(patients: list[str], d: int, co
 def test_of_many_features_nearly_the_same_are_nearest() -> None:
     table, stored = rows([f"patient {number // 2}" for number in range(600)]), features(600, 128)
     cases = fit_cases(table, stored, None)
-    assert cases.components.shape == (600, 32)
+    assert (cases.components.shape, cases.components.dtype) == ((64, 600), np.int16)
     shared = 0
     for image in features(40, 128, 1):
         found = {one.image_id for one in nearest(cases, image).cases}
@@ -96,11 +97,11 @@ def test_of_many_features_nearly_the_same_are_nearest() -> None:
 
 
 def test_what_the_training_images_never_vary_in_counts_too() -> None:
-    stored = np.concatenate([features(50, 40), np.zeros((50, 24), np.float32)], axis=1)
+    stored = np.concatenate([features(50, 40), np.zeros((50, 60), np.float32)], axis=1)
     image = stored[7].copy()
-    image[60] = 100
+    image[90] = 100
     cases = fit_cases(rows([str(number) for number in range(50)]), stored, None)
-    assert nearest(cases, stored[7], 1).cases[0].distance == pytest.approx(0, abs=0.05)
+    assert nearest(cases, stored[7], 1).cases[0].distance == pytest.approx(0, abs=10 * float(cases.step))
     assert nearest(cases, image, 1).cases[0].distance == pytest.approx(100, rel=1e-3)
 
 
@@ -154,7 +155,7 @@ def test_the_worker_stores_the_images_that_it_trained_on(
     prediction = classify(load_classifier(run), data, name)
     assert prediction.features is not None
     first = nearest(cases, prediction.features).cases[0]
-    scale = float(np.linalg.norm(cases.components.astype(float).std(axis=0)))
+    scale = float(cases.step * np.linalg.norm(cases.components.astype(float).std(axis=1)))
     assert first.image_id == name
     assert first.distance < 0.05 * scale
 
@@ -194,3 +195,11 @@ class TestFile:
             with pytest.raises(CorruptError) as caught:
                 read_cases(run)
             assert_one_line(caught.value, "cases.npz", run.run_id)
+
+
+def test_images_that_are_all_alike_are_at_no_distance() -> None:
+    stored = np.full((4, 3), 7, np.float32)
+    cases = fit_cases(rows(["a", "b", "c", "d"]), stored, stored)
+    assert [one.distance for one in nearest(cases, stored[0]).cases] == [0, 0, 0, 0]
+    (alone,) = nearest(fit_cases(rows(["a"]), stored[:1], None), stored[0] + 1).cases
+    assert alone.distance == pytest.approx(np.sqrt(3))
