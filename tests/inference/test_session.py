@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -5,8 +10,9 @@ from onnx import TensorProto, helper
 
 from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.inference.session import Session, load_session, run_batches, run_session
-from tests.conftest import FinishedRun
+from tests.conftest import ROOT, FinishedRun
 from tests.hostile import assert_one_line
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +36,15 @@ def test_shapes_and_types(session: Session) -> None:
     shapes = {name: getattr(output, name).shape for name in ("logit", "cam", "features")}
     assert shapes == {"logit": (3,), "cam": (3, 18, 18), "features": (3, 128)}
     assert {getattr(output, name).dtype for name in shapes} == {np.dtype(np.float32)}
+
+
+def test_onnx_runtime_reports_and_writes_nothing(tmp_path: Path) -> None:
+    """With its defaults it leaves a folder with an id of the machine and what it is to report."""
+    code = "from pneumo_core.inference.gate import shipped_gate; shipped_gate()"
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, timeout=PATIENCE_S, check=True)
+    assert not list(tmp_path.rglob("*"))
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 70])
