@@ -33,12 +33,14 @@ class ImageError(DataError):
     """One image cannot be read.
 
     Attributes:
-        reason: Short code that tests and tables can rely on, such as ``"truncated"``.
+        reason: Short code that tests and tables can rely on, such as ``"damaged"``.
+        problem: What is required and what was received.
+        advice: What to do about it, in the imperative, else "".
     """
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
+    def __init__(self, reason: str, problem: str, advice: str = "") -> None:
+        super().__init__(f"{problem}; {advice}" if advice else problem)
+        self.reason, self.problem, self.advice = reason, problem, advice
 
 
 class DownloadError(DataError):

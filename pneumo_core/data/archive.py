@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from pneumo_core.data.images import IMAGE_SUFFIXES
+from pneumo_core.data.formats import is_image_name
 from pneumo_core.errors import CorruptError
 from pneumo_core.records import Label, Split
 from pneumo_core.runs.files import make_directory, store_errors
@@ -85,10 +85,10 @@ def _images(bundle: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, PurePosixPat
         raise ValueError(f"{len(entries)} entries, where {_MAX_MEMBERS} are the most")
     copies: dict[tuple[str, ...], list[tuple[zipfile.ZipInfo, PurePosixPath]]] = {}
     for entry in entries:
-        _require_safe(entry)
-        *parents, name = entry.filename.split("/")
-        if "__MACOSX" in parents or name.startswith(".") or PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES:
+        require_safe(entry)
+        if not is_image_name(PurePosixPath(entry.filename)):
             continue
+        *parents, name = entry.filename.split("/")
         *root, split, label = ["", "", *parents]
         if split in set(Split) and label in Label.__members__:
             if not _NAME.fullmatch(name) or entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
@@ -103,8 +103,12 @@ def _images(bundle: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, PurePosixPat
     return images
 
 
-def _require_safe(entry: zipfile.ZipInfo) -> None:
-    # No valid archive has such entries, so the whole archive is refused, even if they would be skipped.
+def require_safe(entry: zipfile.ZipInfo) -> None:
+    """Check an entry's name and kind. No valid archive has such entries, so the whole is refused, even if they are skipped.
+
+    Raises:
+        ValueError: Its name leads out of the archive's folder, or it is no plain file.
+    """
     name = entry.orig_filename
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if (

@@ -23,7 +23,7 @@ from typing import Final
 
 from pneumo_core.data.archive import unpack_images
 from pneumo_core.data.fetch import ARCHIVE_NAME, DATASET_PAGE, fetch_archive
-from pneumo_core.data.images import IMAGE_SUFFIXES
+from pneumo_core.data.formats import is_image_file
 from pneumo_core.errors import CorruptError, DownloadError, PneumoError, StoreError
 from pneumo_core.records import Label, Split
 from pneumo_core.reference import OFFICIAL_COUNTS
@@ -222,9 +222,7 @@ def count_images(root: Path) -> dict[tuple[Split, Label], int]:
             for label in Label:
                 folder = root / split.value / label.name
                 files = folder.iterdir() if folder.is_dir() else ()
-                counts[split, label] = sum(
-                    path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") for path in files
-                )
+                counts[split, label] = sum(is_image_file(path, folder) for path in files)
     return counts
 
 

@@ -6,24 +6,24 @@
 import hashlib
 import io
 import os
+import struct
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from pneumo_core.data import dicom
+from pneumo_core.data.formats import FORMATS, Format, format_of, other_format
 from pneumo_core.errors import CorruptError, DataError, ImageError, StoreError
 from pneumo_core.runs.files import hold_lock, make_directory, read_json, store_errors, write_json
 from pneumo_core.runs.store import datasets_root
-
-IMAGE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png"})
-"""Suffixes of image files, in lower case."""
 
 MIN_SIDE: Final = 32
 """Minimum side, in pixels, at which lungs are still recognizable; the data set's own minimum is 127."""
@@ -41,69 +41,157 @@ _ARRAY_SCHEMA: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """Facts from a file's header: its size in pixels, as stored, and Pillow's mode."""
+    """Facts from a file's header: its size in pixels, as stored, and Pillow's mode, or DICOM's photometric interpretation."""
 
     width: int
     height: int
     mode: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An image whose header is acceptable, and what its tags say."""
+
+    image: Image.Image
+    facts: tuple[tuple[str, str], ...] = ()
+    notes: tuple[dicom.Note, ...] = ()
+
+
 @contextmanager
-def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
+def _opened(data: bytes, name: str) -> Iterator[_Opened]:
     """Open an image whose header is acceptable; every failure, also later in the block, becomes an `ImageError`."""
+    if format_of(data) is Format.DICOM:
+        image, header = dicom.read_image(data, name, max_pixels=MAX_PIXELS)
+        _require_size(image.width, image.height, name)
+        yield _Opened(image, header.facts, header.notes)
+        return
+    with _picture(data, name) as picture:
+        yield _Opened(picture)
 
-    def refused(reason: str, must: str, received: str) -> ImageError:
-        return ImageError(reason, f"an image must {must}. Received: {name!r}{received}")
 
+@contextmanager
+def _picture(data: bytes, name: str) -> Iterator[Image.Image]:
+    """Open a picture of one of Pillow's formats as `_opened` does."""
+    kind = format_of(data)
     if not data:
-        raise refused("empty", "hold bytes", ", which has none")
-    most = f"have at most {MAX_PIXELS:,} pixels"
+        raise _refused("empty", "hold bytes", name, ", which has none", "choose the file again")
+    if kind is None:
+        what, advice = other_format(data)
+        raise _refused("not an image", f"be a {FORMATS} file", name, f", which is {what}", advice)
+    if kind is Format.PNG:
+        data = _without_long_texts(data)
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise refused("too large", most, f" with {width} x {height}")
-            if min(width, height) < MIN_SIDE:
-                raise refused("too small", f"be at least {MIN_SIDE} pixels on each side", f" with {width} x {height}")
-            if (frames := int(getattr(image, "n_frames", 1))) > 1:
-                raise refused("animated", "be a single frame", f" with {frames} frames")
+        with Image.open(io.BytesIO(data), formats=(kind.value,)) as image:
+            _require_size(*image.size, name)
+            _require_single(image, name)
             yield image
     except UnidentifiedImageError as error:
-        raise refused("not an image", "be a PNG or JPEG file", ", which is neither") from error
+        raise _refused("damaged", "be complete", name, f", whose {kind} header cannot be read", _AGAIN) from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise refused("too large", most, ", which declares more") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow's decoders raise all four on damaged files.
-        raise refused("damaged", "be complete", f", which cannot be decoded: {error}; save it again") from error
+        raise _too_large(name, "more") from error
+    # Pillow's decoders raise all of these on damaged files.
+    except (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, LookupError, TypeError, struct.error) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise _refused("damaged", "be complete", name, f", which cannot be decoded: {reason}", _AGAIN) from error
+
+
+_AGAIN: Final = "save it again"
+
+
+def _refused(reason: str, must: str, name: str, received: str, advice: str) -> ImageError:
+    return ImageError(reason, f"an image must {must}. Received: {name!r}{received}", advice)
+
+
+def _too_large(name: str, received: str) -> ImageError:
+    most = f"have at most {MAX_PIXELS:,} pixels"
+    return _refused("too large", most, name, f", which declares {received}", "save it smaller")
+
+
+def _require_size(width: int, height: int, name: str) -> None:
+    if width * height > MAX_PIXELS:
+        raise _too_large(name, f"{width} x {height}")
+    if min(width, height) < MIN_SIDE:
+        must = f"be at least {MIN_SIDE} pixels on each side"
+        raise _refused("too small", must, name, f" with {width} x {height}", "choose the original image")
+
+
+def _require_single(image: Image.Image, name: str) -> None:
+    """Refuse animations and documents of several pages; of the pictures that a phone stores together, the first is taken."""
+    if image.format == "MPO":
+        return
+    if image.format == "TIFF":
+        # Counting the pages of a hostile file takes hours, as each is looked up in the list of those before.
+        try:
+            image.seek(1)
+        except EOFError:
+            return
+        raise _refused(
+            "several pages", "be a single page", name, ", a TIFF with several", "save the page with the X-ray"
+        )
+    if (frames := int(getattr(image, "n_frames", 1))) > 1:
+        raise _refused("animated", "be a single frame", name, f" with {frames} frames", "save one frame")
+
+
+def _without_long_texts(data: bytes) -> bytes:
+    """A PNG file without its long comments and color profiles, which serve no pixel and which Pillow reads into memory.
+
+    Chunks (PNG, third edition, section 5.3): length, type, data, checksum.
+    """
+    kept, start, is_shorter = [data[:8]], 8, False
+    while start + 8 <= len(data):
+        length, kind = struct.unpack(">I4s", data[start : start + 8])
+        if kind in _TEXTS and length > _MAX_TEXT_BYTES:
+            is_shorter = True
+        else:
+            kept.append(data[start : start + 12 + length])
+        start += 12 + length
+    return b"".join(kept) if is_shorter else data
+
+
+_TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP"})
+_MAX_TEXT_BYTES: Final = 8192
+"""Shorter ones may hold the orientation, and inflate to less than Pillow's limit of 64 MB."""
 
 
 def read_facts(data: bytes, name: str) -> ImageFacts:
-    """Header of a PNG or JPEG file, without decoding its pixels.
+    """Header of an image file, without decoding its pixels.
 
     Raises:
         ImageError: The file is not an acceptable image; see `decode`.
     """
-    with _opened(data, name) as image:
+    if format_of(data) is Format.DICOM:
+        header = dicom.read_header(data, name, max_pixels=MAX_PIXELS)
+        _require_size(header.width, header.height, name)
+        return ImageFacts(header.width, header.height, header.photometric)
+    with _picture(data, name) as image:
         return ImageFacts(width=image.width, height=image.height, mode=image.mode)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """An image's gray pixels, and its tint.
+    """An image's gray pixels, its color, and what its tags say.
 
     Attributes:
         gray: `(height, width)` or `(size, size)` uint8 array in [0, 255].
         tint: Mean difference between the highest and the lowest color channel, in gray levels; 0 for a gray file.
+        hue_spread: How far the colors of equally bright pixels differ, in gray levels: small for a gray image with a tint,
+            as of a film, and large for a photograph.
+        facts: Pairs of name and value from DICOM tags, for people; never who, when or where.
+        notes: What DICOM tags warn of.
     """
 
     gray: NDArray[np.uint8]
     tint: float
+    hue_spread: float
+    facts: tuple[tuple[str, str], ...]
+    notes: tuple[dicom.Note, ...]
 
 
 def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
-    """Decode a PNG or JPEG file to gray, upright, opaque 8-bit pixels.
+    """Decode an image file (PNG, JPEG, WebP, TIFF, BMP or DICOM) to gray, upright, opaque 8-bit pixels.
 
-    Color is weighted by ITU-R BT.601 (Pillow's ``L``); 16-bit images keep their high byte; transparency is laid on black,
-    as the air around a patient is; EXIF rotation is applied.
+    Color is weighted by ITU-R BT.601 (Pillow's ``L``); of deeper images the highest 8 bits that are used are kept;
+    transparency is laid on black, as the air around a patient is; EXIF rotation is applied. For DICOM see `dicom.read_image`.
 
     Args:
         data: The file's bytes.
@@ -111,22 +199,24 @@ def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
         size: Side of the square to resize to, in pixels (the report's 150 x 150, aspect not kept), or None to keep the size.
 
     Raises:
-        ImageError: The file is empty, not PNG or JPEG, damaged, animated, too small (`MIN_SIDE`) or too large
-            (`MAX_PIXELS`); `reason` is the code.
+        ImageError: The file is empty, of another format, damaged, animated, of several pages, too small (`MIN_SIDE`) or too
+            large (`MAX_PIXELS`); `reason` is the code.
     """
-    with _opened(data, name) as image:
-        shown = _shown(image, size)
-        return Decoded(_squashed(shown, size), _tint(shown))
+    with _opened(data, name) as opened:
+        shown = _shown(opened.image, size)
+        return Decoded(_squashed(shown, size), *_color(shown), opened.facts, opened.notes)
 
 
 def decode_gray(data: bytes, name: str, *, size: int | None = None) -> NDArray[np.uint8]:
-    """Gray pixels as of `decode`, without the tint, which takes as long again to compute."""
-    with _opened(data, name) as image:
-        return _squashed(_shown(image, size), size)
+    """Gray pixels as of `decode`, without the color, which takes as long again to compute."""
+    with _opened(data, name) as opened:
+        return _squashed(_shown(opened.image, size), size)
 
 
 def _shown(image: Image.Image, size: int | None) -> Image.Image:
     """Rotate the image upright and remove transparency."""
+    if image.format == "TIFF":
+        image.load()  # Pillow itself turns these upright, and forgets the orientation, once they are loaded.
     if size is not None:
         # Lets the JPEG decoder drop detail that resizing averages away. At least twice the target size is decoded, or images
         # just above and just below a step of the decoder would differ in sharpness.
@@ -167,19 +257,37 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def _to_gray(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        numbers = np.nan_to_num(np.asarray(image, np.float64), posinf=0, neginf=0)
+        numbers -= numbers.min()
+        return Image.fromarray((numbers * (255 / max(float(numbers.max()), 1e-9))).round().astype(np.uint8))
     if image.mode.startswith("I"):
-        # 16-bit PNGs open as "I;16" or "I"; Pillow's own conversion to "L" clips them to white.
-        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+        # Pillow's own conversion to "L" clips them to white. Detectors of 10 to 15 bits fill a part of the 16 bits.
+        pixels: NDArray[Any] = np.asarray(image).clip(0)
+        return Image.fromarray((pixels >> max(int(pixels.max()).bit_length() - 8, 0)).astype(np.uint8))
     return image.convert("L")
 
 
-def _tint(image: Image.Image) -> float:
+_LUMA: Final = np.array([0.299, 0.587, 0.114])
+"""ITU-R BT.601, section 2.5.1."""
+
+_BINS: Final = 16
+
+
+def _color(image: Image.Image) -> tuple[float, float]:
+    """Tint and spread of hues; see `Decoded`."""
     if image.mode not in {"RGB", "RGBA", "P", "CMYK"}:
-        return 0.0
+        return 0.0, 0.0
     # A mean needs no detail; `reducing_gap` lets a box filter do most of the resizing, which is several times as fast.
-    small = image.convert("RGB").resize((64, 64), reducing_gap=2.0)
-    channels = np.asarray(small, dtype=np.int16)
-    return float(np.mean(channels.max(axis=2) - channels.min(axis=2)))
+    small = np.asarray(image.convert("RGB").resize((64, 64), reducing_gap=2.0), np.float64).reshape(-1, 3)
+    tint = float(np.mean(small.max(axis=1) - small.min(axis=1)))
+    luma = small @ _LUMA
+    brightness = (luma * (_BINS / 256)).astype(np.intp)
+    hues = small - luma[:, None]
+    counts = np.bincount(brightness, minlength=_BINS).clip(1)[:, None]
+    means = np.stack([np.bincount(brightness, hues[:, one], _BINS) for one in range(3)], axis=1) / counts
+    spread = float(np.sqrt(np.mean(np.sum((hues - means[brightness]) ** 2, axis=1))))
+    return tint, spread
 
 
 def read_indexed(root: Path, image_id: str, sha256: str) -> bytes:

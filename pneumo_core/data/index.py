@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pneumo_core.data.images import IMAGE_SUFFIXES, content_id, decode_gray, load_array, read_facts
+from pneumo_core.data.formats import FORMATS, is_hidden, is_image_file
+from pneumo_core.data.images import content_id, decode_gray, load_array, read_facts
 from pneumo_core.data.patients import parse_name
 from pneumo_core.data.synthetic import is_synthetic
 from pneumo_core.errors import DataError, ImageError, StoreError
@@ -32,7 +33,7 @@ from pneumo_core.runs.store import datasets_root
 _COLUMNS: Final = tuple(ImageRecord.__dataclass_fields__)
 _DATA_ID: Final = re.compile(r"[0-9a-f]{12}")
 _NOT_READABLE: Final = "not readable"
-_SCAN_SCHEMA: Final = 2
+_SCAN_SCHEMA: Final = 3
 _THUMBNAIL: Final = 64
 """Side that images are decoded to while indexing, in pixels: enough to read every byte of a file and find damage."""
 
@@ -270,15 +271,15 @@ def _candidates(root: Path) -> tuple[list[tuple[str, Split, Label]], dict[str, i
         for label in Label:
             folder = root / split.value / label.name
             for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-                if path.name == ".DS_Store" or path.name.startswith("._"):
-                    ignored["macOS files"] += 1
-                elif path.is_dir() or path.suffix.lower() not in IMAGE_SUFFIXES:
-                    ignored["not named as PNG or JPEG"] += 1 if path.is_file() else _count_files(path)
+                if is_hidden(Path(path.name)):
+                    ignored["hidden files"] += 1 if path.is_file() else _count_files(path)
+                elif path.is_dir() or not is_image_file(path, folder):
+                    ignored["not named as images"] += 1 if path.is_file() else _count_files(path)
                 else:
                     files.append((f"{split.value}/{label.name}/{path.name}", split, label))
     if not files:
         raise DataError(
-            "a data set needs PNG or JPEG files in train, val and test, each with NORMAL and PNEUMONIA. "
+            f"a data set needs {FORMATS} files in train, val and test, each with NORMAL and PNEUMONIA. "
             f"Received: folder={str(root)!r}, which holds none"
         )
     return files, {reason: count for reason, count in ignored.items() if count}

@@ -5,19 +5,21 @@ The gate judges first; a classifier sees only what it lets through.
 Images are processed in memory only; nothing of them is written, logged or cached.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumo_core.data.dicom_facts import Note
 from pneumo_core.data.images import Decoded, decode
 from pneumo_core.errors import ImageError, RunError
 from pneumo_core.evaluation.calibration import Calibration, apply
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint
 from pneumo_core.inference.evidence import read_calibration, read_report
-from pneumo_core.inference.gate import Answer, Gate, judge, shipped_gate
+from pneumo_core.inference.gate import Answer, Gate, Verdict, judge, shipped_gate
 from pneumo_core.inference.heatmap import HeatScale, read_scale
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.records import Label, NotApplicable
@@ -26,14 +28,20 @@ from pneumo_core.runs.store import RunDirectory, verified_file
 from pneumo_core.runs.submission import classifier_config
 
 MAX_COLOR: Final = 16.0
-"""Maximum mean difference between an image's highest and lowest channel, in gray levels: radiographs have none, and JPEG adds
-a few."""
+"""Mean difference between an image's highest and lowest channel, in gray levels, above which it has a color: radiographs have
+none, and JPEG adds a few."""
+
+MAX_HUES: Final = 6.0
+"""Maximum spread of the hues of an image with a color, in gray levels: 60 X-rays with seven kinds of tint had at most 5.9, and
+of 680 colored photographs and drawings 95 % had more."""
 
 MIN_CONTRAST: Final = 1.0
 """Minimum standard deviation of gray levels; below it, an image shows nothing."""
 
 LOW_CONTRAST: Final = 8.0
 """Standard deviation of gray levels below which an answer comes with a warning: no X-ray of the data set has so little."""
+
+_FULL_RANGE: Final = "export it with its full range of gray levels"
 
 _REFUSED: Final = NotApplicable("the image was refused")
 
@@ -45,13 +53,15 @@ class Prediction:
     Attributes:
         answer: Whether there is a prediction, and whether it comes with a warning.
         reason: Reason of a refusal or warning, else "".
-        code: Code of the reason: a `Finding`, a reason of `ImageError`, "color", "blank" or "low_contrast"; else "".
+        code: Code of the first reason: a `Finding`, a reason of `ImageError`, a code of `Note`, "color", "blank",
+            "tinted" or "low_contrast"; else "".
         advice: What to do about it, in the imperative, else "".
         logit: The model's raw output, or None if refused.
         probability: Of PNEUMONIA, in [0, 1], or None if refused: the sigmoid of the logit.
         calibrated: The calibrated probability of PNEUMONIA, in [0, 1], or the reason why there is none.
         label: Class at the run's operating point, or None if refused.
         cam: `(h, w)` float32 Grad-CAM before ReLU and resize, or None if refused.
+        facts: Pairs of name and value from DICOM tags: modality, view, age and body part, where the file says so.
         features: `(d,)` float32 averages of the last convolution block, for `cases.nearest`, or None if refused.
     """
 
@@ -64,6 +74,7 @@ class Prediction:
     calibrated: float | NotApplicable = _REFUSED
     label: Label | None = None
     cam: NDArray[np.float32] | None = None
+    facts: tuple[tuple[str, str], ...] = ()
     features: NDArray[np.float32] | None = None
 
 
@@ -102,7 +113,7 @@ def load_classifier(run: RunDirectory) -> Classifier:
 
 
 def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
-    """Classify the bytes of one PNG or JPEG file; a reason calls it by its name."""
+    """Classify the bytes of one image file; a reason calls it by its name."""
     image = decoded(data, name, classifier.session.image_size)
     return image if isinstance(image, Prediction) else classify_decoded(classifier, image, name)
 
@@ -112,37 +123,24 @@ def decoded(data: bytes, name: str, size: int) -> Decoded | Prediction:
     try:
         return decode(data, name, size=size)
     except ImageError as error:
-        return Prediction(Answer.REFUSED, str(error), error.reason, "choose a PNG or JPEG file of an X-ray")
+        return Prediction(Answer.REFUSED, error.problem, error.reason, error.advice)
 
 
 def classify_decoded(classifier: Classifier, image: Decoded, name: str) -> Prediction:
     """Classify an image that is decoded at the classifier's size."""
-    if image.tint > MAX_COLOR:
-        return Prediction(
-            Answer.REFUSED,
-            f"a radiograph must be gray. Received: {name!r}, whose color channels differ by {image.tint:.0f} levels on average",
-            "color",
-            "choose a frontal chest X-ray",
-        )
     contrast = float(image.gray.std())
-    if contrast < MIN_CONTRAST:
-        return Prediction(
-            Answer.REFUSED,
-            f"an X-ray must have contrast. Received: {name!r}, whose gray levels vary by only {contrast:.1f}",
-            "blank",
-            "export it with its full range of gray levels",
-        )
     verdict = judge(classifier.gate, image.gray)
-    code = verdict.finding.value if verdict.finding else ""
-    if verdict.answer is Answer.REFUSED:
-        reason = f"an upright, whole, frontal chest X-ray is needed. Received: {name!r}; {verdict.reason}"
-        return Prediction(Answer.REFUSED, reason, code, verdict.advice)
-    reason, advice = verdict.reason, verdict.advice
-    if not reason and contrast < LOW_CONTRAST:
-        reason = f"the contrast is low: gray levels vary by only {contrast:.1f}"
-        code, advice = "low_contrast", "export it with its full range of gray levels"
-    warning = f"{reason}, so the probability may be meaningless" if reason else ""
-    checked = Prediction(Answer.WARNED if reason else Answer.OK, warning, code, advice)
+    if (refusal := _refusal(image, contrast, verdict, name)) is not None:
+        return replace(refusal, facts=image.facts)
+    warnings = list(_warnings(image, contrast, verdict))
+    reason, advice = "; ".join(one.reason for one in warnings), "; ".join(one.advice for one in warnings)
+    checked = Prediction(
+        Answer.WARNED if reason else Answer.OK,
+        f"{reason}, so the probability may be meaningless" if reason else "",
+        warnings[0].code if warnings else "",
+        advice,
+        facts=image.facts,
+    )
     return answered(classifier, image.gray, checked)
 
 
@@ -165,6 +163,35 @@ def answered(classifier: Classifier, gray: NDArray[np.uint8], checked: Predictio
         cam=output.cam[0],
         features=output.features[0],
     )
+
+
+def _refusal(image: Decoded, contrast: float, verdict: Verdict, name: str) -> Prediction | None:
+    """Why there is no answer, or None."""
+    if image.tint > MAX_COLOR and image.hue_spread > MAX_HUES:
+        return Prediction(
+            Answer.REFUSED,
+            f"a radiograph must be gray. Received: {name!r}, whose color channels differ by {image.tint:.0f} levels on average",
+            "color",
+            "choose a frontal chest X-ray",
+        )
+    if contrast < MIN_CONTRAST:
+        reason = f"an X-ray must have contrast. Received: {name!r}, whose gray levels vary by only {contrast:.1f}"
+        return Prediction(Answer.REFUSED, reason, "blank", _FULL_RANGE)
+    if verdict.answer is Answer.REFUSED and verdict.finding is not None:
+        reason = f"an upright, whole, frontal chest X-ray is needed. Received: {name!r}; {verdict.reason}"
+        return Prediction(Answer.REFUSED, reason, verdict.finding.value, verdict.advice)
+    return None
+
+
+def _warnings(image: Decoded, contrast: float, verdict: Verdict) -> Iterator[Note]:
+    """What an answer comes with, the most serious first."""
+    if verdict.finding is not None:
+        yield Note(verdict.finding.value, verdict.reason, verdict.advice)
+    yield from (note for note in image.notes if verdict.finding is None or note.code != verdict.finding.value)
+    if image.tint > MAX_COLOR:
+        yield Note("tinted", "the image has a tint, as a photograph of a film has", "choose the original file")
+    if contrast < LOW_CONTRAST:
+        yield Note("low_contrast", f"the contrast is low: gray levels vary by only {contrast:.1f}", _FULL_RANGE)
 
 
 def _calibrated(calibration: Calibration | NotApplicable, logit: np.float32) -> float | NotApplicable:
