@@ -1,13 +1,11 @@
 """DICOM: an X-ray's gray pixels as a viewer shows them, and what its tags say about the picture.
 
-Only the tags listed here are read, none of which names a person, a date or a place. What is shown of them is one of our own
-words: a value that is none of the standard's is left out, as people write anything into any tag. Errors never repeat what
-pydicom says, since that may hold values too.
+Only the tags listed here and in `dicom_facts` are read, none of which names a person, a date or a place. Errors never repeat
+what pydicom says, since that may hold values.
 """
 
 import io
 import logging
-import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -19,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pneumo_core.data.dicom_facts import TAGS, Note, about, term
+from pneumo_core.data.picture import require_size
 from pneumo_core.errors import ImageError
 
 if TYPE_CHECKING:
@@ -27,21 +27,6 @@ if TYPE_CHECKING:
 # pydicom is imported where a DICOM file comes: it takes half a second and 50 MB. Its warnings and log lines quote values.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What a file's tags warn of.
-
-    Attributes:
-        code: Short code.
-        reason: In words, without a full stop.
-        advice: What to do about it, in the imperative.
-    """
-
-    code: str
-    reason: str
-    advice: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,86 +48,6 @@ class Header:
     notes: tuple[Note, ...]
 
 
-_ADULT_YEARS: Final = 18
-_OLDEST_YEARS: Final = 89
-"""Higher ages may identify a person (45 CFR 164.514(b)(2)(i)(C)), so they are shown as one."""
-
-# Defined terms of Modality (PS3.3, section C.7.3.1.1.1).
-_MODALITIES: Final = {
-    "CR": "computed radiography",
-    "DX": "digital radiography",
-    "CT": "computed tomography",
-    "IO": "intra-oral radiography",
-    "MG": "mammography",
-    "MR": "magnetic resonance",
-    "NM": "nuclear medicine",
-    "OT": "another modality",
-    "PT": "positron emission tomography",
-    "PX": "panoramic radiography",
-    "RF": "fluoroscopy",
-    "RG": "a film",
-    "SC": "a secondary capture",
-    "US": "ultrasound",
-    "XA": "angiography",
-    "XC": "a photograph",
-}
-_RADIOGRAPHS: Final = frozenset({"CR", "DX"})
-
-# Defined terms of View Position (PS3.3, section C.8.7.1.1.3), and two that are common beside them.
-_VIEWS: Final = {"AP": "AP", "PA": "PA", **dict.fromkeys(("LL", "RL", "LAT", "LATERAL"), "lateral")}
-
-# Of the defined terms of Body Part Examined (PS3.16, annex L), those that radiographs are taken of.
-_CHEST: Final = frozenset({"CHEST", "THORAX", "LUNG"})
-_BODY_PARTS: Final = frozenset(
-    {
-        *_CHEST,
-        *(
-            "ABDOMEN",
-            "ANKLE",
-            "ARM",
-            "BREAST",
-            "CALCANEUS",
-            "CLAVICLE",
-            "COCCYX",
-            "CSPINE",
-            "ELBOW",
-            "EXTREMITY",
-            "FEMUR",
-        ),
-        *(
-            "FINGER",
-            "FOOT",
-            "FOREARM",
-            "HAND",
-            "HEAD",
-            "HEART",
-            "HIP",
-            "HUMERUS",
-            "JAW",
-            "KNEE",
-            "LEG",
-            "LSPINE",
-            "NECK",
-        ),
-        *(
-            "PELVIS",
-            "RIB",
-            "SACRUM",
-            "SCAPULA",
-            "SHOULDER",
-            "SKULL",
-            "SPINE",
-            "SSPINE",
-            "STERNUM",
-            "THUMB",
-            "TOE",
-            "TSPINE",
-        ),
-        *("WRIST", "WHOLEBODY"),
-    }
-)
-
-_ABOUT: Final = ("Modality", "ViewPosition", "PatientAge", "BodyPartExamined")
 _LAYOUT: Final = (
     *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
@@ -166,17 +71,17 @@ _UNCOMPRESSED: Final = "export it uncompressed (Explicit VR Little Endian), or a
 _EXPORT: Final = "export it again, or as PNG"
 
 
-def read_header(data: bytes, name: str, *, max_pixels: int) -> Header:
+def read_header(data: bytes, name: str) -> Header:
     """What a DICOM file's tags say, without its pixels.
 
     Raises:
         ImageError: It is damaged, or not one gray or color picture in a form that is read; `reason` is the code.
     """
     with _reading(name):
-        return _header(_dataset(data, name, stop_before_pixels=True), name, max_pixels)
+        return _header(_dataset(data, name, stop_before_pixels=True), name)
 
 
-def read_image(data: bytes, name: str, *, max_pixels: int) -> tuple[Image.Image, Header]:
+def read_image(data: bytes, name: str) -> tuple[Image.Image, Header]:
     """A DICOM file's picture as a viewer shows it, 8-bit gray or color, and what its tags say.
 
     Gray levels go through the modality LUT (or rescaling), then the VOI LUT or the first window (PS3.3, sections C.11.1
@@ -185,12 +90,11 @@ def read_image(data: bytes, name: str, *, max_pixels: int) -> tuple[Image.Image,
     Args:
         data: The file's bytes.
         name: Name in an error message.
-        max_pixels: Maximum number of pixels.
 
     Raises:
         ImageError: As of `read_header`, or its pixels are damaged.
     """
-    header = read_header(data, name, max_pixels=max_pixels)
+    header = read_header(data, name)
     with _reading(name):
         from pydicom.pixels.utils import pixel_array  # noqa: PLC0415
 
@@ -209,15 +113,16 @@ def read_image(data: bytes, name: str, *, max_pixels: int) -> tuple[Image.Image,
 @contextmanager
 def _reading(name: str) -> Iterator[None]:
     """Whatever pydicom raises on a damaged file becomes an `ImageError` that repeats none of it."""
-    from pydicom.errors import InvalidDicomError  # noqa: PLC0415
+    from pydicom.errors import BytesLengthException, InvalidDicomError  # noqa: PLC0415
 
     try:
         yield
     except ImageError:
         raise
     except (
-        *(ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, InvalidDicomError, LookupError),
-        *(OSError, RuntimeError, TypeError, ValueError, struct.error),
+        *(BytesLengthException, InvalidDicomError),
+        *(ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, OSError),
+        *(RuntimeError, TypeError, ValueError, struct.error),
     ):
         raise ImageError(
             "damaged", f"a DICOM file must be whole. Received: {name!r}, which cannot be read", _EXPORT
@@ -231,7 +136,7 @@ def _dataset(data: bytes, name: str, *, stop_before_pixels: bool) -> "Dataset":
     # pydicom inflates such a file at once, however large it becomes.
     if _DEFLATED.encode() in data:
         raise _unread(name, "compressed as a whole (Deflated)", _UNCOMPRESSED)
-    tags: list[Any] = [*_ABOUT, *_LAYOUT, *_LEVELS, *(() if stop_before_pixels else ("PixelData",))]
+    tags: list[Any] = [*TAGS, *_LAYOUT, *_LEVELS, *(() if stop_before_pixels else ("PixelData",))]
     return dcmread(io.BytesIO(data), stop_before_pixels=stop_before_pixels, specific_tags=tags)
 
 
@@ -241,19 +146,13 @@ def _unread(name: str, what: str, advice: str, *, reason: str = "unsupported") -
     )
 
 
-def _header(dataset: "Dataset", name: str, max_pixels: int) -> Header:
+def _header(dataset: "Dataset", name: str) -> Header:
     width, height = int(dataset.get("Columns", 0)), int(dataset.get("Rows", 0))
     if not width or not height:
         raise _unread(name, "which holds no picture", "choose the file with the X-ray")
     if (frames := int(dataset.get("NumberOfFrames") or 1)) > 1:
         raise _unread(name, f"with {frames} frames", "export one frame as a file of its own", reason="animated")
-    if width * height > max_pixels:
-        raise _unread(
-            name,
-            f"with {width} x {height} pixels, where {max_pixels:,} are the most",
-            "export it smaller",
-            reason="too large",
-        )
+    require_size(width, height, name)
     syntax = dataset.file_meta.get("TransferSyntaxUID", "")
     bits, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
     if syntax not in {*_NATIVE, _RLE, *_JPEG, *_JPEG_2000}:
@@ -269,48 +168,10 @@ def _header(dataset: "Dataset", name: str, max_pixels: int) -> Header:
     if not ((photometric in {"MONOCHROME1", "MONOCHROME2"} and gray) or (photometric in _COLORS and color)):
         what = "PALETTE COLOR" if photometric == "PALETTE COLOR" else "an unknown kind"
         raise _unread(name, f"with pixels of {what}", "export it as gray pixels (MONOCHROME2)")
-    return Header(width, height, photometric, *_about(dataset))
+    return Header(width, height, photometric, *about(dataset))
 
 
 _COLORS: Final = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})
-
-
-def _about(dataset: "Dataset") -> tuple[tuple[tuple[str, str], ...], tuple[Note, ...]]:
-    """Facts for people, and what they warn of, in the standard's terms or not at all."""
-    facts, notes = [], []
-    modality = _term(dataset, "Modality")
-    if modality in _MODALITIES:
-        facts.append(("Modality", f"{_MODALITIES[modality]} ({modality})"))
-        if modality not in _RADIOGRAPHS:
-            what = f"by its tags, this comes from {_MODALITIES[modality]} ({modality})"
-            notes.append(Note("modality", what, "choose a chest X-ray taken as CR or DX"))
-    view = _VIEWS.get(_term(dataset, "ViewPosition"))
-    if view:
-        facts.append(("View", view))
-        if view == "lateral":
-            notes.append(Note("lateral", "by its tags, this is a lateral view", "choose the frontal view"))
-    age = re.fullmatch(r"(\d{3})([DWMY])", _term(dataset, "PatientAge"))
-    if age:
-        count, unit = int(age[1]), {"D": "day", "W": "week", "M": "month", "Y": "year"}[age[2]]
-        old = unit == "year" and count > _OLDEST_YEARS
-        words = f"{_OLDEST_YEARS + 1} years or more" if old else f"{count} {unit}{'' if count == 1 else 's'}"
-        facts.append(("Age", words))
-        if count >= {"D": 365, "W": 52, "M": 12, "Y": 1}[age[2]] * _ADULT_YEARS:
-            what = f"by its tags, the patient is an adult ({words})"
-            notes.append(Note("adult", what, "choose a child's X-ray, as the models were trained on"))
-    part = _term(dataset, "BodyPartExamined")
-    if part in _BODY_PARTS:
-        facts.append(("Body part", part.lower()))
-        if part not in _CHEST:
-            what = f"by its tags, this shows another body part ({part.lower()})"
-            notes.append(Note("body_part", what, "choose a frontal chest X-ray"))
-    return tuple(facts), tuple(notes)
-
-
-def _term(dataset: "Dataset", keyword: str) -> str:
-    """A tag's one word, in upper case, "" if there is none."""
-    value = dataset.get(keyword)
-    return value.strip().upper() if isinstance(value, str) else ""
 
 
 def _require_frame(dataset: "Dataset", name: str, header: Header) -> None:
@@ -354,7 +215,7 @@ def _levels(stored: NDArray[np.int64], pixels: NDArray[Any], dataset: "Dataset")
         return np.asarray(apply_voi(values.round().astype(np.int64), dataset) / (2.0**bits - 1), np.float64)
     center, width = _first(dataset, "WindowCenter"), _first(dataset, "WindowWidth")
     if center is not None and width is not None and width > 0:
-        return _windowed(values, center, width, _term(dataset, "VOILUTFunction"))
+        return _windowed(values, center, width, term(dataset, "VOILUTFunction"))
     if dataset.BitsStored <= 8 and np.array_equal(values, stored) and not dataset.PixelRepresentation:
         return values / float(2**dataset.BitsStored - 1)
     used = pixels[pixels != dataset.PixelPaddingValue] if "PixelPaddingValue" in dataset else pixels

@@ -78,6 +78,8 @@ def format_of(data: bytes) -> Format | None:
         return Format.DICOM
     if data[8:12] == b"WEBP" and data.startswith(b"RIFF"):
         return Format.WEBP
+    if data.startswith(b"BM") and data[14:18] in _BMP_HEADERS:
+        return Format.BMP
     return next((found for start, found in _STARTS.items() if data.startswith(start)), None)
 
 
@@ -91,8 +93,10 @@ _STARTS: Final = {
     b"\xff\xd8\xff": Format.JPEG,
     b"II*\0": Format.TIFF,
     b"MM\0*": Format.TIFF,
-    b"BM": Format.BMP,
 }
+
+# Sizes of the headers of its versions, as many texts begin with "BM" too.
+_BMP_HEADERS: Final = frozenset(size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 108, 124))
 
 _AS_PNG: Final = "save it as PNG or JPEG"
 _UNPACK: Final = "unpack it and choose an image in it"

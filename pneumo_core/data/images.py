@@ -6,8 +6,6 @@
 import hashlib
 import io
 import os
-import struct
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,23 +15,15 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from pneumo_core.data import dicom
-from pneumo_core.data.formats import FORMATS, Format, format_of, other_format
+from pneumo_core.data.dicom_facts import Note
+from pneumo_core.data.formats import Format, format_of
+from pneumo_core.data.picture import opened_picture
 from pneumo_core.errors import CorruptError, DataError, ImageError, StoreError
 from pneumo_core.runs.files import hold_lock, make_directory, read_json, store_errors, write_json
 from pneumo_core.runs.store import datasets_root
-
-MIN_SIDE: Final = 32
-"""Minimum side, in pixels, at which lungs are still recognizable; the data set's own minimum is 127."""
-
-MAX_PIXELS: Final = 50_000_000
-"""Maximum number of pixels: five times the data set's largest image, a fifth of what would take 1 GB as RGB."""
-
-# Pillow warns above its own limit and raises above twice that. The warning becomes an error once for the process, because
-# temporary warning filters are not thread-safe. The limit here is checked on the header, before pixels are decoded.
-warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 _CHUNK: Final = 64
 _ARRAY_SCHEMA: Final = 1
@@ -54,103 +44,18 @@ class _Opened:
 
     image: Image.Image
     facts: tuple[tuple[str, str], ...] = ()
-    notes: tuple[dicom.Note, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @contextmanager
 def _opened(data: bytes, name: str) -> Iterator[_Opened]:
     """Open an image whose header is acceptable; every failure, also later in the block, becomes an `ImageError`."""
     if format_of(data) is Format.DICOM:
-        image, header = dicom.read_image(data, name, max_pixels=MAX_PIXELS)
-        _require_size(image.width, image.height, name)
+        image, header = dicom.read_image(data, name)
         yield _Opened(image, header.facts, header.notes)
         return
-    with _picture(data, name) as picture:
+    with opened_picture(data, name) as picture:
         yield _Opened(picture)
-
-
-@contextmanager
-def _picture(data: bytes, name: str) -> Iterator[Image.Image]:
-    """Open a picture of one of Pillow's formats as `_opened` does."""
-    kind = format_of(data)
-    if not data:
-        raise _refused("empty", "hold bytes", name, ", which has none", "choose the file again")
-    if kind is None:
-        what, advice = other_format(data)
-        raise _refused("not an image", f"be a {FORMATS} file", name, f", which is {what}", advice)
-    if kind is Format.PNG:
-        data = _without_long_texts(data)
-    try:
-        with Image.open(io.BytesIO(data), formats=(kind.value,)) as image:
-            _require_size(*image.size, name)
-            _require_single(image, name)
-            yield image
-    except UnidentifiedImageError as error:
-        raise _refused("damaged", "be complete", name, f", whose {kind} header cannot be read", _AGAIN) from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise _too_large(name, "more") from error
-    # Pillow's decoders raise all of these on damaged files.
-    except (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, LookupError, TypeError, struct.error) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise _refused("damaged", "be complete", name, f", which cannot be decoded: {reason}", _AGAIN) from error
-
-
-_AGAIN: Final = "save it again"
-
-
-def _refused(reason: str, must: str, name: str, received: str, advice: str) -> ImageError:
-    return ImageError(reason, f"an image must {must}. Received: {name!r}{received}", advice)
-
-
-def _too_large(name: str, received: str) -> ImageError:
-    most = f"have at most {MAX_PIXELS:,} pixels"
-    return _refused("too large", most, name, f", which declares {received}", "save it smaller")
-
-
-def _require_size(width: int, height: int, name: str) -> None:
-    if width * height > MAX_PIXELS:
-        raise _too_large(name, f"{width} x {height}")
-    if min(width, height) < MIN_SIDE:
-        must = f"be at least {MIN_SIDE} pixels on each side"
-        raise _refused("too small", must, name, f" with {width} x {height}", "choose the original image")
-
-
-def _require_single(image: Image.Image, name: str) -> None:
-    """Refuse animations and documents of several pages; of the pictures that a phone stores together, the first is taken."""
-    if image.format == "MPO":
-        return
-    if image.format == "TIFF":
-        # Counting the pages of a hostile file takes hours, as each is looked up in the list of those before.
-        try:
-            image.seek(1)
-        except EOFError:
-            return
-        raise _refused(
-            "several pages", "be a single page", name, ", a TIFF with several", "save the page with the X-ray"
-        )
-    if (frames := int(getattr(image, "n_frames", 1))) > 1:
-        raise _refused("animated", "be a single frame", name, f" with {frames} frames", "save one frame")
-
-
-def _without_long_texts(data: bytes) -> bytes:
-    """A PNG file without its long comments and color profiles, which serve no pixel and which Pillow reads into memory.
-
-    Chunks (PNG, third edition, section 5.3): length, type, data, checksum.
-    """
-    kept, start, is_shorter = [data[:8]], 8, False
-    while start + 8 <= len(data):
-        length, kind = struct.unpack(">I4s", data[start : start + 8])
-        if kind in _TEXTS and length > _MAX_TEXT_BYTES:
-            is_shorter = True
-        else:
-            kept.append(data[start : start + 12 + length])
-        start += 12 + length
-    return b"".join(kept) if is_shorter else data
-
-
-_TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP"})
-_MAX_TEXT_BYTES: Final = 8192
-"""Shorter ones may hold the orientation, and inflate to less than Pillow's limit of 64 MB."""
 
 
 def read_facts(data: bytes, name: str) -> ImageFacts:
@@ -160,10 +65,9 @@ def read_facts(data: bytes, name: str) -> ImageFacts:
         ImageError: The file is not an acceptable image; see `decode`.
     """
     if format_of(data) is Format.DICOM:
-        header = dicom.read_header(data, name, max_pixels=MAX_PIXELS)
-        _require_size(header.width, header.height, name)
+        header = dicom.read_header(data, name)
         return ImageFacts(header.width, header.height, header.photometric)
-    with _picture(data, name) as image:
+    with opened_picture(data, name) as image:
         return ImageFacts(width=image.width, height=image.height, mode=image.mode)
 
 
@@ -184,7 +88,7 @@ class Decoded:
     tint: float
     hue_spread: float
     facts: tuple[tuple[str, str], ...]
-    notes: tuple[dicom.Note, ...]
+    notes: tuple[Note, ...]
 
 
 def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
@@ -199,8 +103,8 @@ def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
         size: Side of the square to resize to, in pixels (the report's 150 x 150, aspect not kept), or None to keep the size.
 
     Raises:
-        ImageError: The file is empty, of another format, damaged, animated, of several pages, too small (`MIN_SIDE`) or too
-            large (`MAX_PIXELS`); `reason` is the code.
+        ImageError: The file is empty, of another format, damaged, animated, of several pages, too small or too large
+            (see `picture`); `reason` is the code.
     """
     with _opened(data, name) as opened:
         shown = _shown(opened.image, size)
@@ -258,7 +162,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 def _to_gray(image: Image.Image) -> Image.Image:
     if image.mode == "F":
-        numbers = np.nan_to_num(np.asarray(image, np.float64), posinf=0, neginf=0)
+        numbers = np.nan_to_num(np.asarray(image), posinf=0, neginf=0).astype(np.float64)
         numbers -= numbers.min()
         return Image.fromarray((numbers * (255 / max(float(numbers.max()), 1e-9))).round().astype(np.uint8))
     if image.mode.startswith("I"):

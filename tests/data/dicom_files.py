@@ -1,8 +1,10 @@
 """DICOM files made on the fly, good and bad; no real patient's."""
 
 import io
+import struct
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -10,8 +12,10 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import (
     DigitalXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    RLELossless,
     generate_uid,
 )
 
@@ -38,7 +42,7 @@ def dicom(pixels: NDArray[Any], *, syntax: str = ExplicitVRLittleEndian, **tags:
 
     Args:
         pixels: uint8, uint16 or int16.
-        syntax: Transfer syntax: uncompressed, JPEG (8 bits) or JPEG 2000.
+        syntax: Transfer syntax: uncompressed, JPEG (8 bits), JPEG 2000 or RLE; of others the frame is zeros.
         tags: More elements by keyword, or other values for the ones below; None leaves one out.
     """
     color = pixels.ndim == 3
@@ -69,7 +73,7 @@ def dicom(pixels: NDArray[Any], *, syntax: str = ExplicitVRLittleEndian, **tags:
         dataset.HighBit = dataset.BitsStored - 1
     dataset.PixelData = _encoded(pixels, syntax)
     dataset["PixelData"].VR = "OW" if bits == 16 else "OB"
-    dataset["PixelData"].is_undefined_length = syntax in _COMPRESSED
+    dataset["PixelData"].is_undefined_length = syntax not in _NATIVE
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
     file = io.BytesIO()
@@ -77,13 +81,29 @@ def dicom(pixels: NDArray[Any], *, syntax: str = ExplicitVRLittleEndian, **tags:
     return file.getvalue()
 
 
-_COMPRESSED = {JPEGBaseline8Bit: "JPEG", JPEG2000Lossless: "JPEG2000"}
+_NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian})
 
 
 def _encoded(pixels: NDArray[Any], syntax: str) -> bytes:
-    kind = _COMPRESSED.get(syntax)
-    if kind is None:
-        return pixels.tobytes()
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, **({"quality": 95} if kind == "JPEG" else {"no_jp2": True}))
-    return encapsulate([file.getvalue()])
+    if syntax in _NATIVE:
+        return pixels.tobytes()
+    if syntax == JPEGBaseline8Bit:
+        Image.fromarray(pixels).save(file, "JPEG", quality=95)
+    elif syntax == JPEG2000Lossless:
+        Image.fromarray(pixels).save(file, "JPEG2000", no_jp2=True)
+    elif syntax == RLELossless:
+        file.write(_run_lengths(pixels))
+    return encapsulate([file.getvalue() or bytes(10)])
+
+
+def _run_lengths(pixels: NDArray[Any]) -> bytes:
+    """PS3.5, annex G: a segment a byte of the pixels, the highest first, here of literal runs alone."""
+    segments = []
+    for byte in reversed(range(pixels.dtype.itemsize)):
+        plane = (pixels >> (8 * byte)).astype(np.uint8).ravel()
+        runs = [plane[start : start + 128].tobytes() for start in range(0, plane.size, 128)]
+        segment = b"".join(bytes([len(run) - 1]) + run for run in runs)
+        segments.append(segment + b"\x80"[: len(segment) % 2])
+    starts = np.cumsum([64, *map(len, segments[:-1])]).tolist()
+    return struct.pack("<16I", len(segments), *starts, *[0] * (15 - len(segments))) + b"".join(segments)

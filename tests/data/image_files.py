@@ -64,13 +64,12 @@ BAD: dict[str, tuple[str, bytes]] = {
     "zero bytes": ("empty", b""),
     "text": ("not an image", b"Dear radiologist, the picture is attached.\n" * 50),
     "GIF": ("not an image", encode(gray(), "GIF")),
-    "BMP": ("not an image", encode(gray(), "BMP")),
     "JPEG, two bytes": ("not an image", _JPEG[:2]),
     "JPEG, header only": ("damaged", _JPEG[: _JPEG.index(b"\xff\xda")]),
     "JPEG, half": ("damaged", _JPEG[: len(_JPEG) // 2]),
-    "PNG, signature only": ("not an image", _PNG[:8]),
+    "PNG, signature only": ("damaged", _PNG[:8]),
     "PNG, half": ("damaged", _PNG[: len(_PNG) // 2]),
-    "PNG, header's checksum wrong": ("not an image", _PNG[:29] + bytes(4) + _PNG[33:]),
+    "PNG, header's checksum wrong": ("damaged", _PNG[:29] + bytes(4) + _PNG[33:]),
     "PNG, pixels overwritten": ("damaged", _PNG[:200] + bytes(100) + _PNG[300:]),
     "one pixel": ("too small", encode(gray(1, 1))),
     "too narrow": ("too small", encode(gray(200, 31))),
@@ -80,7 +79,9 @@ BAD: dict[str, tuple[str, bytes]] = {
     "9,000 x 9,000": ("too large", encode(Image.new("1", (9_000, 9_000)))),
     "16,000 x 16,000": ("too large", encode(Image.new("1", (16_000, 16_000)))),
     "animated PNG": ("animated", _animated("PNG")),
-    "two pictures in a JPEG": ("animated", _animated("MPO")),
+    "animated WebP": ("animated", _animated("WEBP")),
+    "TIFF as of a fax": ("unsupported", encode(Image.fromarray(gray() > 128), "TIFF", compression="group4")),
+    "TIFF of two pages": ("several pages", _animated("TIFF")),
 }
 """Files that are refused: reason and bytes."""
 

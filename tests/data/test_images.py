@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pneumo_core.data.images import (
-    MAX_PIXELS,
-    MIN_SIDE,
     ImageFacts,
     array_path,
     content_id,
@@ -33,6 +31,7 @@ from pneumo_core.data.images import (
     read_facts,
     read_indexed,
 )
+from pneumo_core.data.picture import MAX_PIXELS, MIN_SIDE
 from pneumo_core.errors import DataError, ImageError, StoreError
 from pneumo_core.runs.files import lock_is_held
 from tests.data.image_files import BAD, encode, exif, gray, oriented, png_chunks

@@ -174,8 +174,8 @@ def test_what_lies_beside_the_images_is_left_out_and_said(root: Path) -> None:
     assert index.ignored == {
         "nested second copy chest_xray/": total + 1,
         "__MACOSX/": total,
-        "macOS files": 2,
-        "not named as PNG or JPEG": 3,
+        "hidden files": 2,
+        "not named as images": 3,
     }
     assert same(load_index(index.data_id), index)
     shutil.rmtree(inner)

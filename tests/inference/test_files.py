@@ -51,7 +51,7 @@ def test_a_folder_is_its_images_one_answer_each(run: RunDirectory, folder: Path)
         expected = classify(classifier, Path(result["path"]).read_bytes(), Path(result["path"]).name)
         assert set(result) == {
             *("path", "status", "code", "reason", "advice", "probability", "label", "threshold"),
-            *("calibrated_probability", "calibration"),
+            *("calibrated_probability", "calibration", "facts"),
         }
         if isinstance(expected.calibrated, NotApplicable):
             assert (result["calibrated_probability"], result["calibration"]) == (None, expected.calibrated.reason)
@@ -110,7 +110,7 @@ def test_a_path_that_is_not_there(run: RunDirectory, tmp_path: Path, make: str) 
 def test_a_folder_without_images(run: RunDirectory, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.txt").touch()
-    with pytest.raises(DataError, match="there must be a PNG or JPEG file") as caught:
+    with pytest.raises(DataError, match="there must be a PNG, JPEG, WebP, TIFF, BMP or DICOM file") as caught:
         predict_files(run, [tmp_path / "empty"])
     assert_one_line(caught.value, str(tmp_path / "empty"))
 

@@ -55,7 +55,7 @@ def test_it_says_which_data_commands_take(
         ("/a\0b", "A folder is required"),
         ("{tmp}/file", "no folder there"),
         ("{tmp}/bare", "train, val and test"),
-        ("{tmp}/hollow", "needs PNG or JPEG files"),
+        ("{tmp}/hollow", "needs PNG, JPEG, WebP, TIFF, BMP or DICOM files"),
         ("{tmp}/broken", "at least one readable image"),
     ],
 )

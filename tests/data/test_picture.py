@@ -1,0 +1,131 @@
+"""Picture files as people have them: each decoded to the pixels that it was made of, or refused by its name."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from pneumo_core.data.images import decode, decode_gray, read_facts
+from pneumo_core.errors import ImageError
+from tests.data.image_files import encode, gray, oriented, png_chunks
+from tests.hostile import assert_one_line
+
+
+def refusal(data: bytes) -> ImageError:
+    with pytest.raises(ImageError) as caught:
+        decode_gray(data, "x")
+    assert_one_line(caught.value, "'x'")
+    assert caught.value.advice
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("WEBP", {"lossless": True}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"}), ("BMP", {})],
+)
+def test_lossless_formats_keep_every_pixel(kind: str, options: dict[str, object]) -> None:
+    data = encode(gray(), kind, **options)
+    assert np.array_equal(decode_gray(data, "x"), gray())
+    assert (read_facts(data, "x").width, read_facts(data, "x").height) == (52, 40)
+
+
+def test_of_a_phone_s_pictures_the_first_is_taken() -> None:
+    first, second = (Image.fromarray(gray(seed=seed)).convert("RGB") for seed in (1, 2))
+    data = encode(first, "MPO", save_all=True, append_images=[second.rotate(90)], quality=95)
+    assert np.abs(decode_gray(data, "x.jpg").astype(float) - gray(seed=1)).mean() < 2
+
+
+@pytest.mark.parametrize("bits", range(8, 17))
+def test_sixteen_bit_files_are_scaled_by_the_bits_that_are_used(bits: int) -> None:
+    assert gray().max() >= 128
+    deep = gray().astype(np.uint16) << (bits - 8)
+    for data in (encode(deep), encode(deep, "TIFF")):
+        assert np.array_equal(decode_gray(data, "x"), gray())
+
+
+def test_values_of_sixteen_bits_keep_their_high_byte_however_they_are_stored() -> None:
+    deep = gray().astype(np.int32) * 257
+    assert np.array_equal(decode_gray(encode(Image.fromarray(deep), "TIFF"), "x"), gray())
+    fractions = (gray() - float(gray().min())) / (float(gray().max()) - float(gray().min()))
+    shown = decode_gray(encode(Image.fromarray(fractions.astype(np.float32)), "TIFF"), "x")
+    assert np.array_equal(shown, (fractions * 255).round())
+
+
+def test_numbers_that_are_none_are_black() -> None:
+    numbers = gray().astype(np.float32)
+    numbers[0, :3] = np.nan, np.inf, -np.inf
+    shown = decode_gray(encode(Image.fromarray(numbers), "TIFF"), "x")
+    assert shown[0, :3].tolist() == [0, 0, 0]
+    assert shown.max() == 255
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_tiff_is_turned_upright_once(orientation: int) -> None:
+    expected = decode_gray(encode(gray(), exif=oriented(orientation)), "x.png")
+    data = encode(gray(), "TIFF", tiffinfo={274: orientation})
+    assert np.array_equal(decode_gray(data, "x.tif"), expected)
+    assert decode_gray(data, "x.tif", size=32).shape == (32, 32)
+
+
+def test_tiff_of_several_pages_is_refused_as_that() -> None:
+    page = Image.fromarray(gray())
+    error = refusal(encode(page, "TIFF", save_all=True, append_images=[page, page]))
+    assert (error.reason, error.advice) == ("several pages", "save the one with the X-ray")
+
+
+def test_long_chains_of_pages_are_not_followed() -> None:
+    """Each of 200,000 empty pages points to the next: looking each up among those before would take minutes."""
+    count = 200_000
+    page = encode(gray(), "TIFF")
+    assert page.startswith(b"II")
+    entries = struct.unpack("<H", page[(start := struct.unpack("<I", page[4:8])[0]) : start + 2])[0]
+    link = start + 2 + 12 * entries
+    chain = b"".join(struct.pack("<HI", 0, len(page) + 6 * (number + 1)) for number in range(count))
+    assert refusal(page[:link] + struct.pack("<I", len(page)) + page[link + 4 :] + chain).reason == "several pages"
+
+
+def png(*extra: tuple[bytes, bytes]) -> bytes:
+    """A picture with chunks between its header and its pixels."""
+    rows = b"".join(b"\0" + row.tobytes() for row in gray())
+    header = struct.pack(">IIBBBBB", 52, 40, 8, 0, 0, 0, 0)
+    return png_chunks((b"IHDR", header), *extra, (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+
+
+LONG = np.random.default_rng(0).integers(32, 127, 2 << 20).astype(np.uint8).tobytes()
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        (b"zTXt", b"Comment\0\0" + zlib.compress(LONG)),
+        (b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(LONG)),
+        (b"tEXt", b"Comment\0" + LONG * 40),
+        (b"iCCP", b"profile\0\0" + zlib.compress(LONG)),
+    ],
+    ids=lambda chunk: chunk[0].decode(),
+)
+def test_png_with_large_metadata_is_read(extra: tuple[bytes, bytes]) -> None:
+    assert np.array_equal(decode_gray(png(extra), "x.png"), gray())
+
+
+def test_a_bomb_of_text_is_refused_with_its_reason() -> None:
+    bomb = (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(4 << 20)))
+    assert len(bomb[1]) < 8192
+    assert "Decompressed data too large" in str(refusal(png(bomb)))
+
+
+def tinted(gains: tuple[float, float, float]) -> NDArray[np.uint8]:
+    return (gray(120, 150)[..., None] * np.array(gains)).round().astype(np.uint8)
+
+
+def test_a_tint_has_one_hue_and_a_photograph_many() -> None:
+    film = decode(encode(tinted((0.6, 0.8, 1)), "JPEG"), "x")
+    assert film.tint > 40
+    assert film.hue_spread < 4
+    y, x = np.mgrid[0:120, 0:150]
+    photo = decode(encode(np.stack([x, 150 - x, y], axis=2).astype(np.uint8), "JPEG"), "x")
+    assert photo.hue_spread > 20
+    assert decode(encode(gray()), "x").hue_spread == 0
