@@ -4,12 +4,15 @@
 # make test-browser   tests in a browser                                    make test-random  tests in random order
 # make test-portable  tests of numbers as other processors compute, and as JAX does
 # make mutants        a sample of small errors put into the evaluation and the documents: do the tests notice?
+# make fuzz    mutated uploads, each of which must be answered or refused; COUNT=10000, or MINUTES=30
 #
 # Another Python: make PYTHON=/path/to/python3.12. Another environment: VENV=dir. Without uv: INSTALLER=pip.
 # Arguments: ARGS="-k store", ARGS="--server.port 80".
 
 VENV ?= .venv
 ARGS ?=
+COUNT ?= 10000
+MINUTES ?=
 INSTALLER ?= uv
 # The Python that the tests ran on comes first.
 PYTHON ?= python3.11 python3.12 python3.13 python3
@@ -41,7 +44,7 @@ RUNTIME_STAMP := $(VENV)/.runtime-$(KIND)-$(call checksum,$(RUNTIME))
 DEV_STAMP := $(VENV)/.dev-$(KIND)-$(call checksum,$(RUNTIME) requirements-dev.txt)
 MUTANTS_STAMP := $(VENV)/.mutants-$(KIND)-$(call checksum,$(RUNTIME) requirements-dev.txt requirements-mutants.txt)
 
-.PHONY: run test test-random test-browser test-portable mutants check coverage venv resolve clean
+.PHONY: run test test-random test-browser test-portable mutants fuzz check coverage venv resolve clean
 
 run: $(RUNTIME_STAMP)
 	@echo "Starting the app: about 3 s, the very first time about 15 s"
@@ -66,6 +69,10 @@ test-portable: $(DEV_STAMP)
 # docs/mutants.md says what it found; ARGS="--count 50 --seed 2" draws fewer and others, and names of mutants run these alone.
 mutants: $(MUTANTS_STAMP)
 	$(BIN)/python -m tests.mutants $(ARGS)
+
+# An input that fails is kept in fuzzed/; ARGS="--seed 2" tries others.
+fuzz: $(DEV_STAMP)
+	@$(BIN)/python -m tests.fuzz $(if $(MINUTES),--minutes $(MINUTES),--count $(COUNT)) $(ARGS)
 
 check: $(DEV_STAMP)
 	@echo "Lint and format (ruff)"
@@ -131,5 +138,5 @@ resolve: | $(BIN)/pip
 
 # The environment stays; a folder given as VENV may hold more than we put there.
 clean:
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov mutants .coverage .coverage.*
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov mutants fuzzed .coverage .coverage.*
 	find . -path "./$(VENV)" -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,8 +15,8 @@ from tests.waiting import PATIENCE_S
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(path.name for path in (ROOT / "pages").glob("*.py"))
 
-FRAMEWORKS = {"tensorflow", "keras", "jax", "torch", "sklearn", "scipy.stats"}
-"""What pages never load. A second each or more, and up to hundreds of megabytes."""
+FRAMEWORKS = {"tensorflow", "keras", "jax", "torch", "sklearn", "scipy.stats", "pydicom"}
+"""What pages never load, pydicom but for a DICOM file. A second each or more, and up to hundreds of megabytes."""
 
 VISIT = """
 import json, sys

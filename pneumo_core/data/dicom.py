@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 # pydicom is imported where a DICOM file comes: it takes half a second and 50 MB. Its warnings and log lines quote values.
-logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+logging.getLogger("pydicom").disabled = True
 warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
 
 
@@ -120,7 +120,7 @@ def _reading(name: str) -> Iterator[None]:
     except ImageError:
         raise
     except (
-        *(BytesLengthException, InvalidDicomError),
+        *(BytesLengthException, InvalidDicomError, Image.DecompressionBombError, Image.DecompressionBombWarning),
         *(ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, OSError),
         *(RuntimeError, TypeError, ValueError, struct.error),
     ):

@@ -45,8 +45,8 @@ class Server:
 
 
 @contextmanager
-def started(run: FinishedRun, folder: Path) -> Iterator[Server]:
-    """A fresh server on a copy of the run's artifacts."""
+def started(run: FinishedRun, folder: Path, **settings: str) -> Iterator[Server]:
+    """A fresh server on a copy of the run's artifacts, with more environment variables."""
     artifacts = folder / "artifacts"
     shutil.copytree(run.artifacts, artifacts)
     with socket.socket() as free:
@@ -59,7 +59,7 @@ def started(run: FinishedRun, folder: Path) -> Iterator[Server]:
         process = subprocess.Popen(
             [*command, f"--server.port={port}", "--server.address=127.0.0.1"],
             cwd=ROOT,
-            env={**environment, "PNEUMO_ARTIFACTS": str(artifacts), "PNEUMO_DATA": str(run.data)},
+            env={**environment, "PNEUMO_ARTIFACTS": str(artifacts), "PNEUMO_DATA": str(run.data), **settings},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

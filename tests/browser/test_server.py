@@ -2,6 +2,7 @@
 
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server
-from tests.data.image_files import BAD
+from tests.browser.conftest import Server, started
+from tests.conftest import ROOT, FinishedRun
+from tests.data.image_files import BAD, encode, png_chunks
 from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.browser
+
+WATCH = ROOT / "tests" / "watch"
 
 MENU = ("Overview", "Dataset", "Augmentation", "Train", "GAN lab", "Evaluate", "Compare", "The report", "Predict")
 OVERVIEW = "Can a small network tell pneumonia from a normal chest X-ray?"
@@ -141,26 +145,41 @@ def test_what_is_no_x_ray_is_refused_with_a_reason(server: Server, page: Page, t
     settled(page)
 
 
-def test_nothing_of_an_upload_is_written(server: Server, page: Page, radiograph: Path) -> None:
-    def files() -> dict[Path, tuple[int, int]]:
-        return {
-            path: (path.stat().st_size, path.stat().st_mtime_ns)
-            for root in (server.run.artifacts, server.run.data)
-            for path in root.rglob("*")
-            if path.is_file()
-        }
+def large(data: bytes, size_bytes: int) -> bytes:
+    """The same PNG file with a comment that makes it as large."""
+    comment = (b"tEXt", b"Comment\0" + b"x" * (size_bytes - len(data)))
+    return data[:33] + png_chunks(comment)[8:] + data[33:]  # After the header.
 
-    opened(page, server, f"/predict?run={server.run.run_id}")
-    before = files()
-    opened_before = {item.path for item in psutil.Process(server.pid).open_files()}
-    for name, content in (("secret-name.jpeg", radiograph.read_bytes()), ("secret-text.jpeg", b"a secret letter")):
-        upload(page, name, content)
-        expect(page.get_by_text(name).first).to_be_visible()
+
+def descriptors(server: Server) -> set[str]:
+    """Files that the server has open, those without a name included, which a temporary file has not."""
+    found = set()
+    for link in Path(f"/proc/{server.pid}/fd").iterdir():
+        with suppress(OSError):  # Closed meanwhile.
+            found.add(str(link.readlink()))
+    return {path for path in found if path.startswith("/")}
+
+
+def test_nothing_of_an_upload_is_written(finished_run: FinishedRun, page: Page, tmp_path: Path) -> None:
+    """Every opening for writing in the server's process is noted while it answers, the largest upload's too."""
+    watched = tmp_path / "watched"
+    with started(finished_run, tmp_path, PYTHONPATH=str(WATCH), WATCHED=str(watched)) as server:
+        radiograph = Image.open(min((server.run.data / "test" / "PNEUMONIA").iterdir())).convert("L")
+        content = encode(radiograph)
+        opened(page, server, f"/predict?run={server.run.run_id}")
+        upload(page, "first.png", content)  # What any answer needs is loaded by then.
+        expect(page.get_by_text("Probability of PNEUMONIA").first).to_be_visible()
         settled(page)
-    expect(page.get_by_text("Refused:")).to_be_visible()
-    assert files() == before
-    assert {item.path for item in psutil.Process(server.pid).open_files()} <= opened_before
-    assert "secret" not in server.log.read_text()
+        watched.write_bytes(b"")
+        before = descriptors(server)
+        for name, data in (("secret-large.png", large(content, 15 * 2**20)), ("secret-text.png", b"a secret letter")):
+            upload(page, name, data)
+            expect(page.get_by_text(name).first).to_be_visible()
+            settled(page)
+        expect(page.get_by_text("Refused:")).to_be_visible()
+        assert watched.read_text() == ""
+        assert descriptors(server) <= before
+        assert "secret" not in server.log.read_text()
 
 
 def test_the_server_has_loaded_no_training_framework(server: Server, page: Page, radiograph: Path) -> None:

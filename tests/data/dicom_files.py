@@ -10,6 +10,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    UID,
     DigitalXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -77,7 +78,8 @@ def dicom(pixels: NDArray[Any], *, syntax: str = ExplicitVRLittleEndian, **tags:
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
     file = io.BytesIO()
-    dataset.save_as(file, enforce_file_format=True)
+    private = {"implicit_vr": False, "little_endian": True} if UID(syntax).is_private else {}
+    dataset.save_as(file, enforce_file_format=True, **private)
     return file.getvalue()
 
 

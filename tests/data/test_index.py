@@ -434,7 +434,7 @@ SCANS: dict[str, Callable[[str], str]] = {
     "brackets": lambda text: "[" * 100_000,
     "a list": lambda text: "[]",
     "null": lambda text: "null",
-    "older version": lambda text: text.replace('"schema": 2', '"schema": 1'),
+    "older version": lambda text: text.replace('"schema": 3', '"schema": 2'),
     "files are a list": lambda text: json.dumps(json.loads(text) | {"files": [1]}),
     "a record is null": lambda text: json.dumps(json.loads(text) | {"files": {"train/NORMAL/IM-0115-0001.jpeg": None}}),
     "one number": _flip,

@@ -24,6 +24,7 @@ from pneumo_core.inference.gate import Answer, Finding, Limits
 from pneumo_core.records import Label, NotApplicable
 from pneumo_core.runs.store import RunDirectory
 from tests.conftest import FinishedRun
+from tests.data.dicom_files import dicom
 from tests.data.image_files import BAD
 from tests.hostile import assert_one_line
 
@@ -176,14 +177,21 @@ class TestColor:
             assert color.answer is Answer.OK
             assert color.probability == pytest.approx(plain.probability, abs=0.02)
 
-    @pytest.mark.parametrize(("levels", "refused"), [(MAX_COLOR - 2, False), (MAX_COLOR + 2, True)])
-    def test_a_tint_has_its_limit(
-        self, lenient: Classifier, finished_run: FinishedRun, levels: float, refused: bool
+    @pytest.mark.parametrize(("levels", "code"), [(MAX_COLOR - 2, ""), (MAX_COLOR + 2, "tinted"), (50, "tinted")])
+    def test_a_tint_of_one_hue_is_warned_of(
+        self, lenient: Classifier, finished_run: FinishedRun, levels: float, code: str
     ) -> None:
         gray = radiograph(finished_run).astype(float) * 0.8
-        tinted = np.stack([gray + levels, gray, gray], axis=2).round().astype(np.uint8)
-        prediction = classify(lenient, encode(tinted), "tinted.png")
-        assert (prediction.answer is Answer.REFUSED) is refused
+        tinted = np.stack([gray, gray, gray + levels], axis=2).round().astype(np.uint8)
+        for kind in ("PNG", "JPEG"):
+            prediction = classify(lenient, encode(tinted, kind), "tinted.png")
+            assert (prediction.answer, prediction.code) == (Answer.WARNED if code else Answer.OK, code)
+
+    def test_a_few_hues_are_a_color(self, lenient: Classifier, finished_run: FinishedRun) -> None:
+        gray = radiograph(finished_run).astype(float) * 0.8
+        blue, left = np.stack([gray, gray, gray + 50], axis=2), gray.shape[1] // 3
+        blue[:, :left] = blue[:, :left, ::-1]
+        assert classify(lenient, encode(blue.round().astype(np.uint8)), "x").code == "color"
 
     def test_palette_and_cmyk_are_looked_at_too(self, lenient: Classifier) -> None:
         y, x = np.mgrid[0:100, 0:100]
@@ -219,6 +227,35 @@ class TestContrast:
         halves[75:] = 100 + spread
         prediction = classify(lenient, encode(halves.round().astype(np.uint8)), "faint.png")
         assert (prediction.answer, prediction.code) == (answer, code)
+
+
+class TestDicom:
+    def test_facts_come_with_the_answer(self, lenient: Classifier, finished_run: FinishedRun) -> None:
+        gray = radiograph(finished_run)
+        plain, tagged = classify(lenient, encode(gray), "x.png"), classify(lenient, dicom(gray), "x.dcm")
+        assert tagged.probability == plain.probability
+        assert (plain.facts, dict(tagged.facts)["View"]) == ((), "AP")
+
+    def test_every_warning_is_told(self, lenient: Classifier, finished_run: FinishedRun) -> None:
+        data = dicom(radiograph(finished_run), PatientAge="054Y", ViewPosition="LL")
+        prediction = classify(lenient, data, "x.dcm")
+        assert (prediction.answer, prediction.code) == (Answer.WARNED, "lateral")
+        assert (
+            "a lateral view; by its tags, the patient is an adult (54 years), so the probability" in prediction.reason
+        )
+        assert prediction.advice.count("; ") == 1
+
+    def test_what_gate_and_tags_both_say_is_said_once(self, classifier: Classifier, finished_run: FinishedRun) -> None:
+        limits = {finding: Limits(0.0 if finding is Finding.LATERAL else 2.0, 2.0) for finding in Finding}
+        sure = replace(classifier, gate=replace(classifier.gate, limits=limits))
+        prediction = classify(sure, dicom(radiograph(finished_run), ViewPosition="LL"), "x.dcm")
+        assert prediction.code == "lateral"
+        assert prediction.reason.count("lateral") == 1
+
+    def test_facts_stay_where_the_gate_refuses(self, classifier: Classifier, finished_run: FinishedRun) -> None:
+        refused = classify(with_limits(classifier, Limits(0.0, 0.0)), dicom(radiograph(finished_run)), "x.dcm")
+        assert_refused(refused)
+        assert dict(refused.facts)["Age"] == "4 years"
 
 
 def test_nothing_of_an_image_is_kept(

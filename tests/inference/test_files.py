@@ -15,6 +15,9 @@ from pneumo_core.inference.files import predict_files
 from pneumo_core.records import NotApplicable
 from pneumo_core.runs.store import RunDirectory
 from tests.conftest import FinishedRun
+from tests.data.dicom_files import dicom
+from tests.data.image_files import gray
+from tests.data.test_archive import zip_of
 from tests.hostile import assert_one_line, without_rights
 
 
@@ -72,6 +75,29 @@ def test_a_file_named_outright_is_tried_whatever_its_name(run: RunDirectory, fol
     assert renamed["probability"] == plain["probability"]
     assert text["status"] == "refused"
     assert_one_line(text["reason"], "'notes.txt'")
+
+
+def test_an_archive_is_like_a_folder(run: RunDirectory, folder: Path, tmp_path: Path) -> None:
+    content = {"b/0.jpeg": (folder / "0.jpeg").read_bytes(), "notes.txt": b"", "empty.png": b""}
+    (tmp_path / "a.zip").write_bytes(zip_of(content.items()))
+    (tmp_path / "bad.zip").write_bytes(zip_of([("notes.txt", b"")]))
+    whole, *inner, bad = predict_files(run, [folder / "0.jpeg", tmp_path / "a.zip", tmp_path / "bad.zip"])
+    assert [result["path"] for result in inner] == [
+        str(tmp_path / "a.zip" / name) for name in ("b/0.jpeg", "empty.png")
+    ]
+    assert (inner[0]["probability"], inner[0]["status"]) == (whole["probability"], whole["status"])
+    assert (inner[1]["code"], bad["status"], bad["code"]) == ("empty", "refused", "empty")
+    assert bad["path"] == str(tmp_path / "bad.zip")
+
+
+def test_dicom_files_come_with_facts(run: RunDirectory, tmp_path: Path) -> None:
+    (tmp_path / "IM1").write_bytes(dicom(gray()))
+    (tmp_path / "DICOMDIR").write_bytes(dicom(gray()))
+    (result,) = predict_files(run, [tmp_path])
+    assert result["path"] == str(tmp_path / "IM1")
+    assert result["facts"] == {
+        "Modality": "digital radiography (DX)", "View": "AP", "Age": "4 years", "Body part": "chest",
+    }  # fmt: skip
 
 
 def test_a_file_that_may_not_be_read_is_refused_and_the_others_answered(finished_run: FinishedRun) -> None:
