@@ -29,7 +29,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, RLELossless
 
 from pages.ui.memory import give_back_memory
 from pneumo_core.errors import ImageError
@@ -81,7 +81,7 @@ def valid_files(gray: NDArray[np.uint8]) -> dict[str, list[bytes]]:
             dicom(deep, BitsStored=12, WindowCenter=[2048, 1], WindowWidth=[4096, 1], PhotometricInterpretation="MONOCHROME1"),
             dicom(deep.astype(np.int16) - 1000, PixelPaddingValue=-1000),
             dicom(np.asarray(rgb)),
-            *(dicom(gray, syntax=syntax) for syntax in (JPEGBaseline8Bit, JPEG2000Lossless, RLELossless)),
+            *(dicom(gray, syntax=syntax) for syntax in (JPEGBaseline8Bit, JPEG2000Lossless, JPEGLosslessSV1, RLELossless)),
             dicom(deep, BitsStored=12, syntax=JPEG2000Lossless),
         ],
     }  # fmt: skip

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pneumo_core.data.dicom_facts import TAGS, Note, about, term
+from pneumo_core.data.jpeg_lossless import MAX_PIXELS, decode_lossless
 from pneumo_core.data.picture import require_size
 from pneumo_core.errors import ImageError
 
@@ -57,10 +58,11 @@ _LEVELS: Final = (
     *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
 )
 
-# Transfer syntaxes (PS3.6, table A-1) that pydicom decodes with NumPy and Pillow.
+# Transfer syntaxes (PS3.6, table A-1): pydicom decodes them with NumPy and Pillow, but for JPEG Lossless.
 _NATIVE: Final = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"})
 _RLE: Final = "1.2.840.10008.1.2.5"
 _JPEG: Final = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"})
+_LOSSLESS: Final = frozenset({"1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"})
 _JPEG_2000: Final = frozenset({"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"})
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 
@@ -96,17 +98,14 @@ def read_image(data: bytes, name: str) -> tuple[Image.Image, Header]:
     """
     header = read_header(data, name)
     with _reading(name):
-        from pydicom.pixels.utils import pixel_array  # noqa: PLC0415
-
         dataset = _dataset(data, name, stop_before_pixels=False)
-        _require_frame(dataset, name, header)
-        pixels = pixel_array(dataset)
+        pixels = _pixels(dataset, name, header)
         if pixels.shape[:2] != (header.height, header.width):
             raise ValueError("another size than declared")
         if header.photometric.startswith("MONOCHROME"):
             return Image.fromarray(_gray(pixels, dataset)), header
         if pixels.dtype.itemsize > 1:
-            pixels = pixels >> (dataset.BitsStored - 8)
+            pixels = pixels >> max(dataset.BitsStored - 8, 0)
         return Image.fromarray(pixels.astype(np.uint8)), header
 
 
@@ -155,12 +154,15 @@ def _header(dataset: "Dataset", name: str) -> Header:
     require_size(width, height, name)
     syntax = dataset.file_meta.get("TransferSyntaxUID", "")
     bits, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
-    if syntax not in {*_NATIVE, _RLE, *_JPEG, *_JPEG_2000}:
+    if syntax not in {*_NATIVE, _RLE, *_JPEG, *_LOSSLESS, *_JPEG_2000}:
         known = getattr(syntax, "name", syntax)
         what = f"compressed as {known}" if known != syntax else "in an unknown transfer syntax"
         raise _unread(name, what, _UNCOMPRESSED)
     if syntax in _JPEG and stored > 8:
         raise _unread(name, f"compressed as JPEG with {stored} bits", _UNCOMPRESSED)
+    if syntax in _LOSSLESS and width * height > MAX_PIXELS:
+        what = f"compressed as JPEG Lossless with {width} x {height} pixels"
+        raise _unread(name, what, _UNCOMPRESSED, reason="too large")
     if bits not in {8, 16} or not 1 <= stored <= bits:
         raise _unread(name, f"with {bits} bits a pixel", "export it with 8 to 16 bits a pixel")
     photometric = str(dataset.PhotometricInterpretation)
@@ -174,21 +176,27 @@ def _header(dataset: "Dataset", name: str) -> Header:
 _COLORS: Final = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})
 
 
-def _require_frame(dataset: "Dataset", name: str, header: Header) -> None:
-    """Check that a compressed frame is as large as the file declares, before it is decoded."""
+def _pixels(dataset: "Dataset", name: str, header: Header) -> NDArray[Any]:
+    """Stored values; a compressed frame must be as large as the file declares, before it is decoded."""
     from pydicom.encaps import get_frame  # noqa: PLC0415
+    from pydicom.pixels.utils import pixel_array  # noqa: PLC0415
 
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax in _NATIVE:
-        return
+        return pixel_array(dataset)
     frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    if syntax in _LOSSLESS:
+        samples = decode_lossless(frame, header.height, header.width)
+        unused = 16 - int(dataset.BitsStored)
+        return (samples << unused).view(np.int16) >> unused if dataset.PixelRepresentation else samples
     if syntax == _RLE:
         if len(frame) > _MAX_RLE_BYTES:
             raise _unread(name, f"with {len(frame):,} bytes of run lengths", _UNCOMPRESSED, reason="too large")
-        return
+        return pixel_array(dataset)
     with Image.open(io.BytesIO(frame), formats=("JPEG", "JPEG2000")) as picture:
         if picture.size != (header.width, header.height):
             raise ValueError("another size than declared")
+    return pixel_array(dataset)
 
 
 # --- Gray levels ------------------------------------------------------------------------------------------------------

@@ -16,11 +16,12 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLosslessSV1,
     RLELossless,
     generate_uid,
 )
 
-__all__ = ["IDENTITY", "dicom"]
+__all__ = ["IDENTITY", "dicom", "lossless"]
 
 IDENTITY = {
     "PatientName": "Doe^Jane",
@@ -43,7 +44,7 @@ def dicom(pixels: NDArray[Any], *, syntax: str = ExplicitVRLittleEndian, **tags:
 
     Args:
         pixels: uint8, uint16 or int16.
-        syntax: Transfer syntax: uncompressed, JPEG (8 bits), JPEG 2000 or RLE; of others the frame is zeros.
+        syntax: Transfer syntax: uncompressed, JPEG (8 bits, or lossless), JPEG 2000 or RLE; of others the frame is zeros.
         tags: More elements by keyword, or other values for the ones below; None leaves one out.
     """
     color = pixels.ndim == 3
@@ -94,6 +95,8 @@ def _encoded(pixels: NDArray[Any], syntax: str) -> bytes:
         Image.fromarray(pixels).save(file, "JPEG", quality=95)
     elif syntax == JPEG2000Lossless:
         Image.fromarray(pixels).save(file, "JPEG2000", no_jp2=True)
+    elif syntax == JPEGLosslessSV1:
+        file.write(lossless(pixels.view(f"u{pixels.dtype.itemsize}")))
     elif syntax == RLELossless:
         file.write(_run_lengths(pixels))
     return encapsulate([file.getvalue() or bytes(10)])
@@ -109,3 +112,36 @@ def _run_lengths(pixels: NDArray[Any]) -> bytes:
         segments.append(segment + b"\x80"[: len(segment) % 2])
     starts = np.cumsum([64, *map(len, segments[:-1])]).tolist()
     return struct.pack("<16I", len(segments), *starts, *[0] * (15 - len(segments))) + b"".join(segments)
+
+
+def lossless(pixels: NDArray[Any], *, bits: int = 16, restart_rows: int = 0, predictor: int = 1) -> bytes:
+    """A JPEG Lossless stream (ITU-T T.81, annex H), sample by sample: each category has a code of five bits, its own number."""
+    height, width = pixels.shape
+    rows_each = restart_rows or height
+    parts = []
+    for first in range(0, height, rows_each):
+        rows, text = pixels[first : first + rows_each].astype(int).tolist(), ""
+        for y, row in enumerate(rows):
+            for x, value in enumerate(row):
+                before = row[x - 1] if x else rows[y - 1][0] if y else 1 << (bits - 1)
+                difference = (value - before + (1 << 15)) % (1 << 16) - (1 << 15)
+                category = abs(difference).bit_length()
+                text += f"{category:05b}"
+                if 0 < category < 16:
+                    text += f"{difference if difference > 0 else difference + (1 << category) - 1:0{category}b}"
+        text += "1" * (-len(text) % 8)
+        parts.append(int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\x00"))
+    scan = b"".join(part + bytes([0xFF, 0xD0 + number % 8]) for number, part in enumerate(parts))[:-2]
+
+    def segment(marker: int, content: bytes) -> bytes:
+        return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+
+    return b"".join([
+        b"\xff\xd8",
+        segment(0xC3, struct.pack(">BHHB3B", bits, height, width, 1, 1, 0x11, 0)),
+        segment(0xC4, bytes([0, *(17 if length == 5 else 0 for length in range(1, 17)), *range(17)])),
+        segment(0xDD, struct.pack(">H", restart_rows * width)) if restart_rows else b"",
+        segment(0xDA, bytes([1, 1, 0, predictor, 0, 0])),
+        scan,
+        b"\xff\xd9",
+    ])  # fmt: skip

@@ -68,6 +68,18 @@ def test_jpeg_and_jpeg_2000_are_decoded() -> None:
     assert np.abs(plain - gray()).max() <= 1
 
 
+@pytest.mark.parametrize("values", [gray(), DEEP, gray().astype(np.uint16) * 257, gray().astype(np.int16) - 100])
+def test_lossless_jpeg_is_decoded(values: NDArray[Any]) -> None:
+    assert np.array_equal(shown(dicom(values, syntax=JPEGLosslessSV1)), shown(dicom(values)))
+
+
+def test_signed_values_of_few_bits_keep_their_sign_in_lossless_jpeg() -> None:
+    values = gray().astype(np.int16) - 100
+    packed = values.astype(np.uint16) & 0xFFF
+    data = dicom(packed, syntax=JPEGLosslessSV1, BitsStored=12, PixelRepresentation=1)
+    assert np.array_equal(shown(data), shown(dicom(values)))
+
+
 def window(values: NDArray[Any], center: float, width: float) -> NDArray[np.float64]:
     """PS3.3, section C.11.2.1.2.1, one value at a time, in [0, 255]."""
 
@@ -211,7 +223,7 @@ def test_what_people_write_into_tags_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("syntax", "name"),
     [
-        (JPEGLosslessSV1, "JPEG Lossless"),
+        ("1.2.840.10008.1.2.4.201", "High-Throughput JPEG 2000"),
         ("1.2.840.10008.1.2.4.80", "JPEG-LS Lossless"),
         ("1.2.840.10008.1.2.4.100", "MPEG2"),
         ("1.2.840.10008.1.2.1.99", "Deflated"),
@@ -277,6 +289,13 @@ def test_a_frame_of_another_size_is_refused_before_it_is_decoded(monkeypatch: py
     declared = large.replace(b"US\x02\x00\x50\x00", b"US\x02\x00\x28\x00", 1)  # Rows: 80 becomes 40.
     assert declared != large
     assert refusal(declared).reason == "damaged"
+
+
+def test_large_lossless_jpeg_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pneumo_core.data import dicom as module
+
+    monkeypatch.setattr(module, "decode_lossless", None)
+    assert refusal(dicom(gray(), syntax=JPEGLosslessSV1, Rows=6_000, Columns=6_000)).reason == "too large"
 
 
 def test_run_lengths_are_bounded() -> None:
