@@ -36,7 +36,7 @@ from pneumo_core.errors import ImageError
 from pneumo_core.inference.classify import Classifier, Prediction, classify
 from pneumo_core.inference.gate import Answer
 from pneumo_core.inference.uploads import unpacked
-from tests.data.dicom_files import dicom
+from tests.data.dicom_files import dicom, lookup_table
 from tests.data.image_files import encode, oriented
 
 LIMIT_S = 20
@@ -80,6 +80,7 @@ def valid_files(gray: NDArray[np.uint8]) -> dict[str, list[bytes]]:
             dicom(gray, syntax=ImplicitVRLittleEndian, RescaleSlope=2, RescaleIntercept=-9, WindowCenter=200, WindowWidth=400),
             dicom(deep, BitsStored=12, WindowCenter=[2048, 1], WindowWidth=[4096, 1], PhotometricInterpretation="MONOCHROME1"),
             dicom(deep.astype(np.int16) - 1000, PixelPaddingValue=-1000),
+            dicom(gray, VOILUTSequence=lookup_table(np.arange(256, dtype=np.uint16) * 257, 0)),
             dicom(np.asarray(rgb)),
             *(dicom(gray, syntax=syntax) for syntax in (JPEGBaseline8Bit, JPEG2000Lossless, JPEGLosslessSV1, RLELossless)),
             dicom(deep, BitsStored=12, syntax=JPEG2000Lossless),

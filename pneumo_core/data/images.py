@@ -79,7 +79,7 @@ class Decoded:
         gray: `(height, width)` or `(size, size)` uint8 array in [0, 255].
         tint: Mean difference between the highest and the lowest color channel, in gray levels; 0 for a gray file.
         hue_spread: How far the colors of equally bright pixels differ, in gray levels: small for a gray image with a tint,
-            as of a film, and large for a photograph.
+            as of a film, large for a photograph, and 0 where there is hardly a tint.
         facts: Pairs of name and value from DICOM tags, for people; never who, when or where.
         notes: What DICOM tags warn of.
     """
@@ -183,15 +183,19 @@ def _color(image: Image.Image) -> tuple[float, float]:
     if image.mode not in {"RGB", "RGBA", "P", "CMYK"}:
         return 0.0, 0.0
     # A mean needs no detail; `reducing_gap` lets a box filter do most of the resizing, which is several times as fast.
-    small = np.asarray(image.convert("RGB").resize((64, 64), reducing_gap=2.0), np.float64).reshape(-1, 3)
+    small = np.asarray(image.convert("RGB").resize((64, 64), reducing_gap=2.0), np.int16).reshape(-1, 3)
     tint = float(np.mean(small.max(axis=1) - small.min(axis=1)))
-    luma = small @ _LUMA
+    return tint, _hue_spread(small) if tint >= 1 else 0.0
+
+
+def _hue_spread(pixels: NDArray[np.int16]) -> float:
+    """Of `(pixels, 3)` colors: the root mean square distance from the mean color of the equally bright ones."""
+    luma = pixels @ _LUMA
     brightness = (luma * (_BINS / 256)).astype(np.intp)
-    hues = small - luma[:, None]
+    hues = pixels - luma[:, None]
     counts = np.bincount(brightness, minlength=_BINS).clip(1)[:, None]
     means = np.stack([np.bincount(brightness, hues[:, one], _BINS) for one in range(3)], axis=1) / counts
-    spread = float(np.sqrt(np.mean(np.sum((hues - means[brightness]) ** 2, axis=1))))
-    return tint, spread
+    return float(np.sqrt(np.mean(np.sum((hues - means[brightness]) ** 2, axis=1))))
 
 
 def read_indexed(root: Path, image_id: str, sha256: str) -> bytes:

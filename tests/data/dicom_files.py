@@ -21,7 +21,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-__all__ = ["IDENTITY", "dicom", "lossless"]
+__all__ = ["IDENTITY", "dicom", "lookup_table", "lossless"]
 
 IDENTITY = {
     "PatientName": "Doe^Jane",
@@ -112,6 +112,14 @@ def _run_lengths(pixels: NDArray[Any]) -> bytes:
         segments.append(segment + b"\x80"[: len(segment) % 2])
     starts = np.cumsum([64, *map(len, segments[:-1])]).tolist()
     return struct.pack("<16I", len(segments), *starts, *[0] * (15 - len(segments))) + b"".join(segments)
+
+
+def lookup_table(levels: NDArray[np.uint16], first: int) -> list[Dataset]:
+    """A modality or VOI LUT that gives these levels to the values from `first` on."""
+    item = Dataset()
+    item.LUTDescriptor = [len(levels), first, 16]
+    item.LUTData = levels.tobytes()
+    return [item]
 
 
 def lossless(pixels: NDArray[Any], *, bits: int = 16, restart_rows: int = 0, predictor: int = 1) -> bytes:

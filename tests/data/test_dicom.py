@@ -1,5 +1,6 @@
 """DICOM: pixels as a viewer shows them, facts without identity (`dicom_facts`), and what is refused by its name."""
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -8,12 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, RLELossless
 
 from pneumo_core.data.images import ImageFacts, decode, decode_gray, read_facts
 from pneumo_core.errors import ImageError
-from tests.data.dicom_files import IDENTITY, dicom
+from tests.data.dicom_files import IDENTITY, dicom, lookup_table
 from tests.data.image_files import encode, gray
 from tests.hostile import ROOT, assert_one_line
 from tests.waiting import PATIENCE_S
@@ -131,18 +131,15 @@ def test_rescaling_comes_before_the_window() -> None:
     assert np.abs(shown(data) - window(gray(), 100, 150)).max() <= 0.51
 
 
-def lut(levels: NDArray[np.uint16], first: int) -> list[Dataset]:
-    item = Dataset()
-    item.LUTDescriptor = [len(levels), first, 16]
-    item.LUTData = levels.tobytes()
-    return [item]
-
-
 def test_lookup_tables_are_applied_one_after_the_other() -> None:
     shift = np.arange(256, dtype=np.uint16) + 1000
     square = ((np.arange(256) / 255.0) ** 2 * 65535).round().astype(np.uint16)
     data = dicom(
-        gray(), ModalityLUTSequence=lut(shift, 0), VOILUTSequence=lut(square, 1000), WindowCenter=5, WindowWidth=2
+        gray(),
+        ModalityLUTSequence=lookup_table(shift, 0),
+        VOILUTSequence=lookup_table(square, 1000),
+        WindowCenter=5,
+        WindowWidth=2,
     )
     assert np.abs(shown(data) - square[gray()] / 257).max() <= 0.51
 
@@ -296,6 +293,42 @@ def test_large_lossless_jpeg_is_refused_before_it_is_decoded(monkeypatch: pytest
 
     monkeypatch.setattr(module, "decode_lossless", None)
     assert refusal(dicom(gray(), syntax=JPEGLosslessSV1, Rows=6_000, Columns=6_000)).reason == "too large"
+
+
+def inserted(what: bytes) -> bytes:
+    """A file with more before its first element."""
+    data = dicom(gray())
+    start = data.index(b"\x08\x00\x16\x00UI")
+    return data[:start] + what + data[start:]
+
+
+_ITEM = struct.pack("<HHL", 0xFFFE, 0xE000, 0)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        struct.pack("<HH2sH", 8, 0x60, b"CS", 0) * 60_000,
+        struct.pack("<HH2sHL", 0x28, 0x3000, b"SQ", 0, 0xFFFFFFFF) + _ITEM * 60_000,
+        struct.pack("<HH2sHL", 0x28, 0x3000, b"SQ", 0, len(_ITEM) * 200_000) + _ITEM * 200_000,
+        struct.pack("<HH2sHL", 0x28, 0x1050, b"UN", 0, 2_000_000) + b"1\\" * 1_000_000,
+    ],
+    ids=["elements", "items", "tables", "windows"],
+)
+def test_what_takes_pydicom_minutes_is_refused_first(what: bytes) -> None:
+    """Twenty megabytes of each would take a minute or more, and some of them 3 GB."""
+    assert refusal(inserted(what)).reason == "too large"
+
+
+def test_many_fragments_are_refused_first() -> None:
+    data = dicom(gray(), syntax=JPEG2000Lossless)
+    start = data.index(_ITEM[:4])
+    assert refusal(data[:start] + _ITEM * 12_000 + data[start:]).reason == "damaged"
+
+
+def test_deep_nesting_is_refused() -> None:
+    level = struct.pack("<HH2sHL", 0x28, 0x3000, b"SQ", 0, 0xFFFFFFFF) + _ITEM[:4] + b"\xff" * 4
+    assert refusal(inserted(level * 20_000)).reason == "damaged"
 
 
 def test_run_lengths_are_bounded() -> None:
