@@ -71,7 +71,12 @@ def _tables(result: dict[str, Any], split: Split) -> tuple[Table, ...]:
 
 @evaluate_app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="PNG or JPEG files, or folders of them.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH", help="Image files, folders of them or ZIP archives: PNG, JPEG, WebP, TIFF, BMP, DICOM."
+        ),
+    ],
     run: Annotated[
         str | None,
         typer.Option(

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pneumo_core.data.bounded import BoundedBytes
 from pneumo_core.data.dicom_facts import TAGS, Note, about, term
 from pneumo_core.data.jpeg_lossless import MAX_PIXELS, decode_lossless
-from pneumo_core.data.picture import require_size
+from pneumo_core.data.picture import require_few_scans, require_size
 from pneumo_core.errors import ImageError
 
 if TYPE_CHECKING:
@@ -69,18 +70,14 @@ _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _MAX_RLE_BYTES: Final = 8 * 10**6
 """Run lengths grow at most by 64 (PS3.5, annex G.3.1), so that half a gigabyte is what they can become."""
 
-_MAX_READS: Final = 50_000
-"""An element takes pydicom one to three reads, and an X-ray has some hundred: millions of empty ones would take it minutes and
-gigabytes."""
-
 _MAX_VALUE_BYTES: Final = 2**20
 """Maximum size of an element other than the pixels; the longest, lookup tables, have 128 KiB each."""
 
 _PIXEL_DATA: Final = 0x7FE00010
 
-_MAX_FRAGMENTS: Final = 10_000
+_MAX_ITEMS: Final = 10_000
 _ITEM: Final = b"\xfe\xff\x00\xe0"
-"""Start of a fragment of a compressed frame (PS3.5, annex A.4)."""
+"""Start of an item of a sequence or a fragment of a compressed frame (PS3.5, section 7.5)."""
 
 _UNCOMPRESSED: Final = "export it uncompressed (Explicit VR Little Endian), or as PNG"
 _EXPORT: Final = "export it again, or as PNG"
@@ -148,26 +145,15 @@ def _dataset(data: bytes, name: str, *, stop_before_pixels: bool) -> "Dataset":
     # pydicom inflates such a file at once, however large it becomes.
     if _DEFLATED.encode() in data:
         raise _unread(name, "compressed as a whole (Deflated)", _UNCOMPRESSED)
+    # Empty ones take pydicom minutes and gigabytes.
+    if (items := data.count(_ITEM)) > _MAX_ITEMS:
+        raise _unread(name, f"with {items:,} items", _EXPORT, reason="too large")
     tags: list[Any] = [*TAGS, *_LAYOUT, *_LEVELS, *(() if stop_before_pixels else ("PixelData",))]
-    dataset = dcmread(_Bounded(data, name), stop_before_pixels=stop_before_pixels, specific_tags=tags)
+    dataset = dcmread(BoundedBytes(data, name), stop_before_pixels=stop_before_pixels, specific_tags=tags)
     for element in dataset.values():  # As bytes: they are parsed where they are used.
         if element.tag != _PIXEL_DATA and isinstance(element.value, bytes) and len(element.value) > _MAX_VALUE_BYTES:
             raise _unread(name, "with longer elements than an X-ray has", _EXPORT, reason="too large")
     return dataset
-
-
-class _Bounded(io.BytesIO):
-    """A file's bytes, which give out after too many reads."""
-
-    def __init__(self, data: bytes, name: str) -> None:
-        super().__init__(data)
-        self._left, self._name = _MAX_READS, name
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self._left -= 1
-        if self._left < 0:
-            raise _unread(self._name, "with more elements than an X-ray has", _EXPORT, reason="too large")
-        return super().read(size)
 
 
 def _unread(name: str, what: str, advice: str, *, reason: str = "unsupported") -> ImageError:
@@ -215,8 +201,6 @@ def _pixels(dataset: "Dataset", name: str, header: Header) -> NDArray[Any]:
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax in _NATIVE:
         return pixel_array(dataset)
-    if dataset.PixelData.count(_ITEM) > _MAX_FRAGMENTS:
-        raise ValueError("too many fragments")
     frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
     if syntax in _LOSSLESS:
         samples = decode_lossless(frame, header.height, header.width)
@@ -229,6 +213,7 @@ def _pixels(dataset: "Dataset", name: str, header: Header) -> NDArray[Any]:
     with Image.open(io.BytesIO(frame), formats=("JPEG", "JPEG2000")) as picture:
         if picture.size != (header.width, header.height):
             raise ValueError("another size than declared")
+    require_few_scans(frame, name)
     return pixel_array(dataset)
 
 

@@ -1,6 +1,5 @@
 """Opening of picture files by Pillow: what is acceptable is decided on the header, before pixels are decoded."""
 
-import io
 import struct
 import warnings
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from typing import Final
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from pneumo_core.data.bounded import BoundedBytes
 from pneumo_core.data.formats import FORMATS, Format, format_of, other_format
 from pneumo_core.errors import ImageError
 
@@ -42,9 +42,11 @@ def opened_picture(data: bytes, name: str) -> Iterator[Image.Image]:
     if kind is Format.PNG:
         data = _without_long_texts(data)
     try:
-        with Image.open(io.BytesIO(data), formats=(kind.value,)) as image:
+        with Image.open(BoundedBytes(data, name), formats=(kind.value,)) as image:
             require_size(*image.size, name)
             _require_single(image, name)
+            if kind is Format.JPEG or image.info.get("compression") == "jpeg":
+                require_few_scans(data, name)
             yield image
     except UnidentifiedImageError as error:
         raise _refused("damaged", "be complete", name, f", whose {kind} header cannot be read", _AGAIN) from error
@@ -78,6 +80,21 @@ def require_size(width: int, height: int, name: str) -> None:
     if min(width, height) < MIN_SIDE:
         must = f"be at least {MIN_SIDE} pixels on each side"
         raise _refused("too small", must, name, f" with {width} x {height}", "choose the original image")
+
+
+_MAX_SCANS: Final = 100
+"""Maximum number of scans of a JPEG file; progressive ones have about ten, and each is decoded over the whole image."""
+
+
+def require_few_scans(data: bytes, name: str) -> None:
+    """Check how often a JPEG stream says each pixel: a small file can keep a decoder busy for hours.
+
+    Raises:
+        ImageError: Too often.
+    """
+    if (scans := data.count(b"\xff\xda")) > _MAX_SCANS:
+        must = f"have at most {_MAX_SCANS} scans"
+        raise _refused("too large", must, name, f", a JPEG file with {scans:,}", _AGAIN)
 
 
 _TIFF_COMPRESSIONS: Final = frozenset({"raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "jpeg"})

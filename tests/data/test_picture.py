@@ -1,4 +1,7 @@
-"""Picture files as people have them: each decoded to the pixels that it was made of, or refused by its name."""
+"""Picture files as people have them: each decoded to the pixels that it was made of, or refused by its name.
+
+Hostile ones, which `bounded` gives up, are among them.
+"""
 
 import struct
 import zlib
@@ -8,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from pneumo_core.data.bounded import MAX_READS
 from pneumo_core.data.images import decode, decode_gray, read_facts
 from pneumo_core.errors import ImageError
 from tests.data.image_files import encode, gray, oriented, png_chunks
@@ -129,3 +133,19 @@ def test_a_tint_has_one_hue_and_a_photograph_many() -> None:
     photo = decode(encode(np.stack([x, 150 - x, y], axis=2).astype(np.uint8), "JPEG"), "x")
     assert photo.hue_spread > 20
     assert decode(encode(gray()), "x").hue_spread == 0
+
+
+def test_files_of_millions_of_empty_parts_are_given_up() -> None:
+    """Twenty megabytes of these would take five seconds and half a gigabyte."""
+    part, jpeg = (b"prVt", b""), encode(gray(), "JPEG")
+    assert refusal(png(*[part] * MAX_READS)).reason == "too large"
+    assert refusal(jpeg[:2] + b"\xff\xe5\x00\x02" * MAX_READS + jpeg[2:]).reason == "too large"
+    assert refusal(jpeg[:2] + b"\xff" * 2 * MAX_READS + jpeg[2:]).reason == "too large"
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
+    """A thousand scans of 25 million pixels, in 140 kB, would take ten seconds."""
+    data = encode(gray(200, 200), "JPEG", progressive=True)
+    assert decode_gray(data, "x").shape == (200, 200)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    assert refusal(data[:-2] + scan * 200 + b"\xff\xd9").reason == "too large"
