@@ -12,6 +12,7 @@ from pneumo_core.runs.store import RunDirectory
 from tests import fuzz
 from tests.conftest import FinishedRun
 from tests.data.image_files import gray
+from tests.waiting import PATIENCE_S
 
 COUNT = 300
 
@@ -31,7 +32,7 @@ def classifier(finished_run: FinishedRun) -> Classifier:
 def test_whatever_the_bytes_every_upload_is_answered(
     classifier: Classifier, files: dict[str, list[bytes]], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    found = fuzz.campaign(classifier, files, seed=0, count=COUNT, keep=tmp_path)
+    found = fuzz.campaign(classifier, files, seed=0, count=COUNT, limit_s=PATIENCE_S, keep=tmp_path)
     assert found.failures == {}
     assert found.tried == COUNT
     assert set(found.outcomes) == set(files)
@@ -69,7 +70,7 @@ def test_a_failure_is_noted_and_kept(
         return ["ok"]
 
     monkeypatch.setattr(fuzz, "answers", answers)
-    found = fuzz.campaign(classifier, files, seed=0, count=7, keep=tmp_path)
+    found = fuzz.campaign(classifier, files, seed=0, count=7, limit_s=PATIENCE_S, keep=tmp_path)
     number = list(files).index("BMP")
     assert list(found.failures) == [number]
     assert "KeyError: 'a bug'" in found.failures[number]
