@@ -163,7 +163,7 @@ def runs_publish(
 ) -> None:
     """Copy a finished run to artifacts/published.
 
-    The copy is small enough for git: float16 weights, no images, no paths.
+    The copy is small enough for git: weights in float16 or integers, no images, no paths.
     """
     from pneumo_core.inference.findings import store_findings  # noqa: PLC0415
     from pneumo_core.inference.publish import publish  # noqa: PLC0415

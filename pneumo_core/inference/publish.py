@@ -1,6 +1,5 @@
 """Publishing of a finished run in a size that suits git."""
 
-import io
 import json
 import shutil
 from collections.abc import Callable
@@ -9,16 +8,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
 
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.gan_arm import collapse_of
 from pneumo_core.data.index import load_index
-from pneumo_core.errors import CorruptError, RunError
+from pneumo_core.errors import RunError
 from pneumo_core.evaluation.calibration import calibration_to_dict
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import report_to_dict
+from pneumo_core.inference.compression import Compressed, compressed
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.finish import FACTS
 from pneumo_core.inference.generator import generate, latents, load_generator, open_generator
@@ -28,39 +26,6 @@ from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, published_root, read_manifest, verified_file, write_manifest
 from pneumo_core.runs.submission import read_config, read_data
 
-_SMALL: Final = 1024
-"""Smaller tensors stay float32: they take little space, and batch normalization's are sensitive."""
-
-
-def to_float16(model: bytes) -> bytes:
-    """An ONNX file with its large float32 weights as float16, cast back to float32 when it is loaded.
-
-    Halves the file; computation stays in float32.
-
-    Raises:
-        CorruptError: The bytes are not an ONNX file.
-    """
-    try:
-        onnx.checker.check_model(model)
-    except (ValueError, onnx.checker.ValidationError) as error:
-        reason = " ".join(str(error).split())
-        raise CorruptError(f"model.onnx must be an ONNX model. Received: {len(model):,} bytes: {reason}") from error
-    graph = onnx.load(io.BytesIO(model))
-    casts = []
-    for index, tensor in enumerate(graph.graph.initializer):
-        array = numpy_helper.to_array(tensor)
-        if array.dtype != np.float32 or array.size < _SMALL:
-            continue
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}_float16"))
-        casts.append(
-            onnx.helper.make_node("Cast", [f"{name}_float16"], [name], f"cast_{index}", to=onnx.TensorProto.FLOAT)
-        )
-    for node in reversed(casts):
-        graph.graph.node.insert(0, node)
-    onnx.checker.check_model(graph)
-    return bytes(graph.SerializeToString())
-
 
 def publish(
     run: RunDirectory,
@@ -68,9 +33,9 @@ def publish(
     evidence_only: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> RunDirectory:
-    """Copy a finished run to `artifacts/published`: the model in float16, the epochs' events, no image, no local path.
+    """Copy a finished run to `artifacts/published`: the model compressed, the epochs' events, no image, no local path.
 
-    A classifier's float16 model must classify every validation and test image as the original does; its largest difference in
+    A classifier's small model must classify every validation and test image as the original does; its largest difference in
     logits is recorded in the manifest. A generator's must generate the same samples up to rounding; the largest difference in
     gray levels is recorded.
 
@@ -81,8 +46,8 @@ def publish(
         progress: Called with images done and their total.
 
     Raises:
-        RunError: The run is not finished, is already published, or the small model decides differently; or
-            `evidence_only` is set for a DCGAN.
+        RunError: The run is not finished, is already published, or the small model is still too large or decides differently;
+            or `evidence_only` is set for a DCGAN.
         CorruptError: A file does not match its hash.
         DataError: The data set is missing.
         StoreError: The copy cannot be written.
@@ -94,7 +59,7 @@ def publish(
     data, is_gan = read_data(run), isinstance(read_config(run), GanConfig)
     if is_gan and evidence_only:
         raise RunError(f"only a classifier is published as evidence. Received: run_id={run.run_id!r}, a DCGAN's")
-    small = None if evidence_only else to_float16(verified_file(run, run.model))
+    small = None if evidence_only else compressed(verified_file(run, run.model))
     facts: dict[str, Any] = {"evidence_only": True}
     made: dict[str, Any] = {}
     if is_gan and small is not None:
@@ -113,7 +78,7 @@ def publish(
 
 
 def _written(
-    run: RunDirectory, kept_files: list[Path], made: dict[str, Any], small: bytes | None, facts: dict[str, Any]
+    run: RunDirectory, kept_files: list[Path], made: dict[str, Any], small: Compressed | None, facts: dict[str, Any]
 ) -> RunDirectory:
     """The published run: unchanged files, recomputed files, the small model, the epochs and the manifest."""
     target = RunDirectory(published_root() / run.run_id)
@@ -129,7 +94,7 @@ def _written(
             write_json(partial.path / name, content)
         write_atomic(partial.events, "".join(json.dumps(event) + "\n" for event in epochs))
         if small is not None:
-            write_atomic(partial.model, small)
+            write_atomic(partial.model, small.model)
         write_manifest(partial, {**kept, **facts, "run_id": run.run_id})
         shutil.rmtree(target.path, ignore_errors=True)
         partial.path.rename(target.path)
@@ -137,11 +102,11 @@ def _written(
 
 
 def _compare(
-    run: RunDirectory, small: bytes, data_id: str, progress: Callable[[int, int], None]
+    run: RunDirectory, small: Compressed, data_id: str, progress: Callable[[int, int], None]
 ) -> dict[str, str | float]:
     """Check that the decisions of the small model equal those of the stored predictions."""
     index = load_index(data_id)
-    session = load_session(small)
+    session = load_session(small.model)
     predictions = read_predictions(run)
     rows = index.rows_of(predictions["image_id"])
     images = index.pixels(session.image_size, progress)
@@ -150,28 +115,32 @@ def _compare(
     changed = int(np.sum((probability(received) >= threshold) != (probability(expected) >= threshold)))
     if changed:
         raise RunError(
-            f"the float16 model must decide as the original. Received: run_id={run.run_id!r}, {changed} of {len(rows)} differ"
+            f"the model in {small.stored_as} must decide as the original. Received: run_id={run.run_id!r}, {changed} of "
+            f"{len(rows)} differ"
         )
-    return {"weights_stored_as": "float16", "largest_logit_difference": float(np.max(np.abs(received - expected)))}
+    return {
+        "weights_stored_as": small.stored_as,
+        "largest_logit_difference": float(np.max(np.abs(received - expected))),
+    }
 
 
 _MOST_GRAY_LEVELS: Final = 4
 """Maximum difference of a pixel that counts as rounding; 4 of 256 gray levels are not visible."""
 
 
-def _compare_samples(run: RunDirectory, small: bytes) -> dict[str, str | float]:
+def _compare_samples(run: RunDirectory, small: Compressed) -> dict[str, str | float]:
     """Check that the small generator gives the samples of the original."""
     if collapse := collapse_of(run):
         raise RunError(
             f"a published DCGAN's samples must vary. Received: run_id={run.run_id!r}: {collapse}; train another"
         )
-    original, smaller = load_generator(run), open_generator(small)
+    original, smaller = load_generator(run), open_generator(small.model)
     drawn = latents(original.latent_dim, 0, 0, 256)
     expected, received = generate(original, drawn).astype(np.int16), generate(smaller, drawn).astype(np.int16)
     largest = int(np.abs(received - expected).max())
     if largest > _MOST_GRAY_LEVELS:
         raise RunError(
-            f"the float16 generator must equal the original within {_MOST_GRAY_LEVELS} gray levels. Received: "
+            f"the generator in {small.stored_as} must equal the original within {_MOST_GRAY_LEVELS} gray levels. Received: "
             f"run_id={run.run_id!r}, which differs by {largest}"
         )
-    return {"weights_stored_as": "float16", "largest_pixel_difference": largest}
+    return {"weights_stored_as": small.stored_as, "largest_pixel_difference": largest}

@@ -17,6 +17,7 @@ from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.inference import publish as room
 from pneumo_core.inference.classify import load_classifier
+from pneumo_core.inference.compression import Compressed, to_float16
 from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
 from pneumo_core.inference.heatmap import read_scale
 from pneumo_core.inference.session import load_session, run_session
@@ -140,14 +141,13 @@ def test_a_data_set_that_lacks_an_image_is_refused(
 def test_a_model_that_decides_otherwise_is_refused(
     trained: RunDirectory, no_published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def flipped(model: bytes) -> bytes:
-        small = onnx.load_from_string(room_to_float16(model))
+    def flipped(model: bytes) -> Compressed:
+        small = onnx.load_from_string(to_float16(model))
         change_output(small, "logit", "Neg")
-        return small.SerializeToString()
+        return Compressed(small.SerializeToString(), "float16")
 
-    room_to_float16 = room.to_float16
     monkeypatch.setattr(room, "published_root", lambda: no_published)
-    monkeypatch.setattr(room, "to_float16", flipped)
+    monkeypatch.setattr(room, "compressed", flipped)
     with pytest.raises(RunError, match="must decide as the original"):
         room.publish(trained)
     assert list(no_published.iterdir()) == []

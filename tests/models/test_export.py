@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pneumo_core.config.architecture import LAST_BLOCK
 from pneumo_core.config.classifier import Scaling
 from pneumo_core.errors import CorruptError, TrainingError
-from pneumo_core.inference.publish import to_float16
+from pneumo_core.inference.compression import to_float16
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.models.baseline import build_baseline
 from pneumo_core.models.export import export_onnx
