@@ -151,6 +151,7 @@ def groups(images: Gathered) -> Iterator[tuple[str, str, NDArray[np.uint8], tupl
         Kind.PHOTO: (Finding.NOT_CHEST,),
         Kind.DRAWING: (Finding.NOT_CHEST,),
         Kind.DOCUMENT: (Finding.NOT_CHEST,),
+        Kind.SCREENSHOT: (Finding.FRAMED,),
         Kind.FRONTAL: (),
     }
     own = images.source == VALIDATION

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     PHOTO = "photograph"
     DRAWING = "drawing or icon"
     DOCUMENT = "screenshot, plot or text"
+    SCREENSHOT = "screenshot with a chest X-ray"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +228,47 @@ SOURCES: Final = (
     ),
     Source(
         "MONAI Label", Kind.DOCUMENT, True, "Project-MONAI+MONAILabel/docs/images", "058ddfc45ac5", "Apache 2.0", 100
+    ),
+    Source(
+        "CVAT",
+        Kind.SCREENSHOT,
+        True,
+        "drpradeepAI+Medical-AI-Data-Annotation/computer_vision/Computer_Vision_Projects/Radiology_Projects/X-RAY_Projects/"
+        "50_chest_xray_mass_annotation_project/screenshot/screenshots_png_images",
+        "86d6fd86102e",
+        "none stated",
+        50,
+        r"(135707|13(58|59)[0-9]{2}|140[01][0-9]{2})\.png$",  # Those in which an X-ray is open and no dialog covers it.
+    ),
+    Source(
+        "phone app",
+        Kind.SCREENSHOT,
+        True,
+        "ParvNarang+PNEU-COV-App/images",
+        "67c152507d5d",
+        "none stated",
+        50,
+        r"^[456]\.jpeg$",
+    ),
+    Source(
+        "phone app, TB",
+        Kind.SCREENSHOT,
+        True,
+        "CrispenGari+tuberculosis-AI/images/screenshots",
+        "ffad59f10945",
+        "MIT",
+        50,
+        r"^(android/4|ios/5)\.jpeg$",
+    ),
+    Source(
+        "web app",
+        Kind.SCREENSHOT,
+        True,
+        "himanshu1322+Pneumonia_Detection-master/static",
+        "250179a2b5bb",
+        "none stated",
+        50,
+        r"^(pic4\.jpg|predictor\.png|results\.png)$",
     ),
 )
 
