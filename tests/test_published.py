@@ -111,7 +111,12 @@ def test_it_holds_no_patient_s_image_and_is_small(run: RunDirectory) -> None:
         with Image.open(path) as sheet:
             assert (sheet.text["Synthetic"], sheet.text["Run"]) == ("yes", run.run_id)  # type: ignore[attr-defined]
     assert bool(images) == run.run_id.startswith("dcgan-")
-    assert sum(path.stat().st_size for path in run.path.iterdir()) < 16e6
+    assert sum(path.stat().st_size for path in run.path.iterdir()) <= 34e6
+
+
+def test_all_that_ships_is_small() -> None:
+    root = PUBLISHED[0].parent
+    assert sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) <= 80e6
 
 
 @ASKABLE

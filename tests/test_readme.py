@@ -25,9 +25,10 @@ from pneumo_core.evaluation.significance import SeedDifference, holm
 from pneumo_core.evaluation.wording import difference_parts, difference_text, estimate_text, p_cell
 from pneumo_core.inference.compared import balanced_pairs, compare_runs, groups
 from pneumo_core.inference.evidence import read_calibration, read_report
+from pneumo_core.inference.external import read_external
 from pneumo_core.inference.gan_record import read_measures
 from pneumo_core.jobs import runs as jobs
-from pneumo_core.records import Architecture, Estimate, Metric, Split
+from pneumo_core.records import Architecture, Estimate, Metric, NotApplicable, Split
 from pneumo_core.runs.store import RunDirectory, read_manifest
 from pneumo_core.runs.submission import classifier_config
 from pneumo_core.settings import Settings
@@ -189,6 +190,20 @@ def test_each_row_of_the_results_follows_from_published_evidence(row: str) -> No
     name, split, figures = row.split(" | ", 2)
     assert figures == published_row(name, Split(split))
     assert ("selected on test" in name) == ("`report`" in name)
+
+
+def test_each_row_of_the_other_hospital_follows_from_what_is_stored() -> None:
+    stored = read_external()
+    assert not isinstance(stored, NotApplicable)
+    names = {Architecture.BASELINE: "baseline `sound`, published", Architecture.VGG16: "VGG16 `sound`"}
+    for one in stored.results:
+        config = classifier_config(RunDirectory(PUBLISHED / one.run_id))
+        assert (config.preset, config.balance) == (Preset.SOUND, Balance.NONE)
+        counts = (one.n_normal, one.n_pneumonia, one.refused, one.warned)
+        shown = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
+        cells = (*(f"{count:,}" for count in counts), *(estimate_text(metric, one.figures[metric]) for metric in shown))
+        assert f"| {names[config.architecture]} | {' | '.join(cells)} |" in RESULTS.splitlines()
+        assert f"{one.copies} images that are copies" in WITHOUT_BREAKS
 
 
 def test_readme_s_results_are_rows_of_the_detailed_results() -> None:
