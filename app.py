@@ -20,7 +20,7 @@ if __name__ == "__main__":  # Streamlit runs this file as a script for each visi
     from pages.ui.components import shown_errors
     from pages.ui.memory import steady_memory
     from pages.ui.sidebar import show_sidebar
-    from pages.ui.state import mark_frame
+    from pages.ui.state import forget_uploads, mark_frame
     from pneumo_core.settings import settings
 
     mark_frame()
@@ -33,6 +33,7 @@ if __name__ == "__main__":  # Streamlit runs this file as a script for each visi
             for group, rows in PAGES.items()
         }
     )
+    forget_uploads(page)
     st.set_page_config(page_title="Pneumo Study" if page.url_path == "" else f"{page.title} · Pneumo Study")
     st.logo("pages/ui/logo.svg", icon_image="pages/ui/icon.svg", size="large", link=None)
     if unknown := unknown_page(page):

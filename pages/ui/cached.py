@@ -15,8 +15,9 @@ from pneumo_core.data.source import default_folder
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Side
 from pneumo_core.evaluation.findings import Findings
+from pneumo_core.evaluation.near import Near
 from pneumo_core.evaluation.report import EvaluationReport
-from pneumo_core.inference.evidence import log_losses_on_test, read_calibration, read_report
+from pneumo_core.inference.evidence import log_losses_on_test, read_calibration, read_near, read_report
 from pneumo_core.inference.findings import findings
 from pneumo_core.jobs.preparing import index_at_once
 from pneumo_core.records import Estimate, NotApplicable, Split
@@ -252,6 +253,12 @@ def evidence_in(run_id: str, split: Split) -> Evidence:
     from pneumo_core.inference.compared import evidence_of
 
     return evidence_of(run_id, split)
+
+
+@of_runs(st.cache_data, max_entries=32, show_spinner=False)
+def near_of(run_id: str) -> Near | NotApplicable:
+    """The band around a finished run's threshold; see `inference.evidence.read_near` for the errors."""
+    return read_near(find_run(run_id))
 
 
 @of_runs(st.cache_data, max_entries=256, show_spinner=False)

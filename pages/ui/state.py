@@ -1,6 +1,9 @@
 """Requirements of a page: the frame around it, the data set, the run in the address."""
 
+from typing import Final
+
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.pages_manager import PagesManager
 
 from pages.ui.cached import current_default_index, current_stored_index
@@ -15,10 +18,19 @@ from pneumo_core.settings import settings
 _FRAME = "frame_was_drawn"
 _FAILURE = "preparation_failed"
 
+UPLOADS: Final = "uploads"
+"""Name, in the state of a session, of what its visitor has open on Predict."""
+
 
 def mark_frame() -> None:
     """Mark, for `require_frame`, that this script run came through app.py."""
     st.session_state[_FRAME] = True
+
+
+def forget_uploads(page: StreamlitPage) -> None:
+    """Forget a visitor's uploads on every page but the one that shows them."""
+    if page.url_path != "predict":
+        st.session_state.pop(UPLOADS, None)
 
 
 def require_frame() -> None:

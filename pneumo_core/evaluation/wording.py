@@ -85,6 +85,12 @@ def percent_text(share: Estimate | NotApplicable) -> str:
     return f"{percent(share.value)} ({100 * share.low:.1f} to {100 * share.high:.1f})"
 
 
+def of_100(share: Estimate) -> str:
+    """A fraction in words, with its interval and its number of images: ``84 of 100 (79 to 88; n = 251)``."""
+    value, low, high = (f"{100 * number:.0f}" for number in (share.value, share.low, share.high))
+    return f"{value} of 100 ({low} to {high}; n = {share.n:,})"
+
+
 def score_text(score: float | Estimate | NotApplicable, decimals: int = 3) -> str:
     """A score, with its interval if it has one: ``0.949 (0.900 to 0.981)``."""
     if isinstance(score, NotApplicable):

@@ -8,6 +8,7 @@ from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation import calibration
 from pneumo_core.evaluation.calibration import Calibration, calibrate, calibration_from_dict
+from pneumo_core.evaluation.near import Near, near
 from pneumo_core.evaluation.reliability import probability_scores
 from pneumo_core.evaluation.report import SCHEMA, EvaluationReport, evaluate, report_from_dict
 from pneumo_core.records import Estimate, NotApplicable, Split
@@ -69,6 +70,11 @@ def read_report(run: RunDirectory) -> EvaluationReport:
         return report_from_dict(stored)
     except DataError as error:
         raise CorruptError(str(error)) from error
+
+
+def read_near(run: RunDirectory) -> Near | NotApplicable:
+    """The band around a finished run's threshold, from its predictions; the same errors as `read_report`."""
+    return near(read_predictions(run), read_report(run).operating_point)
 
 
 def evaluated(run_id: str, config: TrainConfig, predictions: pd.DataFrame) -> EvaluationReport:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from pneumo_core.evaluation.comparison import Side
-from pneumo_core.evaluation.curves import estimate_numbers
+from pneumo_core.evaluation.curves import complement, estimate_numbers
 from pneumo_core.evaluation.metrics import ClassificationRow, Confusion
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint, SplitReport
 from pneumo_core.evaluation.wording import (
@@ -11,6 +11,7 @@ from pneumo_core.evaluation.wording import (
     classification_cells,
     estimate_text,
     interval_text,
+    of_100,
     or_reason,
     percent,
     value_text,
@@ -38,6 +39,32 @@ def rates_on_test(report: EvaluationReport) -> str:
         for metric in OPERATING[:2]
     )
     return f"on {place(report, Split.TEST)}: {'; '.join(rates)} (95 % intervals)"
+
+
+def right_on_test(report: EvaluationReport, label: Label) -> str:
+    """How often the run is right on test when it reads an image as this class, in plain words, or that it is unknown."""
+    part = report.splits.get(Split.TEST)
+    right = None if part is None else part.ppv if label is Label.PNEUMONIA else part.npv
+    if part is None or right is None:
+        return "This run has no test figures: how often it is right on new images is unknown."
+    where = f"on {place(report, Split.TEST)}"
+    if isinstance(right, NotApplicable):
+        return f"How often it is right when it reads {label.name} is unknown {where}: {right.reason}."
+    share = percent(part.n_pneumonia / part.n, 0)
+    return f"When it reads {label.name}, it is right in {of_100(right)} {where}, where {share} have pneumonia."
+
+
+def wrong_on_test(report: EvaluationReport) -> str:
+    """How often the run misses PNEUMONIA and takes NORMAL for it on test, in plain words; "" where that is unknown."""
+    part = report.splits.get(Split.TEST)
+    if part is None:
+        return ""
+    misses, alarms = complement(part.sensitivity), complement(part.specificity)
+    words = [
+        f"it misses {of_100(misses)} with pneumonia" if isinstance(misses, Estimate) else "",
+        f"it takes {of_100(alarms)} without it for pneumonia" if isinstance(alarms, Estimate) else "",
+    ]
+    return f"On {place(report, Split.TEST)}, {' and '.join(filter(None, words))}." if any(words) else ""
 
 
 def figures(report: EvaluationReport, split: Split) -> Table:

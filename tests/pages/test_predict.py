@@ -1,4 +1,4 @@
-"""Predict in its states: no model yet, a sample, a wrong address. Uploads are tested in the browser."""
+"""Predict in its states: no model yet, uploads, samples, a wrong address. A visitor's whole way is tested in the browser."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -20,12 +20,12 @@ from pneumo_core.evaluation.calibration import (
     calibration_to_dict,
 )
 from pneumo_core.evaluation.report import report_to_dict
-from pneumo_core.evaluation.wording import percent_text
+from pneumo_core.evaluation.wording import percent_text, probability_text
 from pneumo_core.inference.evidence import evaluated, read_predictions, read_report
 from pneumo_core.inference.gate import Finding, Limits, shipped_gate
 from pneumo_core.inference.heatmap import described, read_scale
-from pneumo_core.records import NotApplicable, Split
-from pneumo_core.reporting.evaluation_tables import rates_on_test
+from pneumo_core.records import Label, NotApplicable, Split
+from pneumo_core.reporting.evaluation_tables import rates_on_test, right_on_test, wrong_on_test
 from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import classifier_config
@@ -51,22 +51,28 @@ def test_without_a_model_it_says_what_to_do(no_published: Path) -> None:
     assert "Not a medical device" in texts(page)
 
 
-def test_a_sample_gets_an_answer_at_the_operating_point(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_gets_a_verdict_and_what_it_is_worth_on_test(
+    with_finished_run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
-    make_maps_positive(RunDirectory(with_finished_run.path))
-    page = sampled(run=with_finished_run.run_id)
-    answer = page.metric[0]
-    assert answer.label == "Probability of PNEUMONIA"
-    assert 0 <= float(answer.value.strip("<>% ")) <= 100
-    assert "operating point" in texts(page)
+    run = RunDirectory(with_finished_run.path)
+    make_maps_positive(run)
+    page = sampled(run=run.run_id)
+    (answer,) = page.metric
+    assert answer.label == "Verdict"
+    assert answer.value in {"Reads as PNEUMONIA", "Reads as NORMAL", "Close to the threshold"}
+    assert re.search(r"Probability of PNEUMONIA.*: \*\*[<> ]*[\d.]+ %\*\*; threshold [\d.]+ %", texts(page))
     assert "Not a medical device" in texts(page)
     assert "synthetic phantoms" in texts(page)
-    report = read_report(RunDirectory(with_finished_run.path))
-    assert f"Threshold by the rule 'youden', chosen on val. At it, {rates_on_test(report)}." in texts(page)
+    report = read_report(run)
+    assert {right_on_test(report, label) in texts(page) for label in Label} == {True, False}
+    assert wrong_on_test(report) in texts(page)
+    facts = page.table[0].value["value"].str.replace("\\", "")
+    assert facts["at the threshold"] == rates_on_test(report)
     val, test = (report.splits[split].specificity for split in (Split.VAL, Split.TEST))
     assert val != test
-    assert f"specificity {percent_text(val)}" not in texts(page)
-    scale = read_scale(RunDirectory(with_finished_run.path))
+    assert f"specificity {percent_text(val)}" not in facts["at the threshold"]
+    scale = read_scale(run)
     words = f"Full color, at the right: {described(scale)}. "
     if not isinstance(scale, NotApplicable):
         words += "The strongest spot of this image is at "
@@ -82,8 +88,8 @@ def test_a_run_without_test_figures_says_so(with_finished_run, monkeypatch: pyte
     write_json(run.report, report_to_dict(report))
     vouch_for(run)
     page = sampled(run=run.run_id)
-    assert "At it, this run has no test figures." in texts(page)
-    assert "This run has no test figures: how often it is right on new images is unknown." in texts(page)
+    assert page.table[0].value["value"]["at the threshold"] == "this run has no test figures"
+    assert "This run has no test figures: how often it is right on new images is unknown." in texts(page, "markdown")
 
 
 def test_a_run_from_before_the_scale_is_drawn_on_its_own_and_says_so(
@@ -116,10 +122,10 @@ def test_the_calibrated_probability_comes_first(with_finished_run, monkeypatch: 
     calibrators = {**calibration.calibrators, CalibrationKind.PLATT: replace(line, kind=CalibrationKind.PLATT)}
     recalibrated(run, replace(calibration, chosen=CalibrationKind.PLATT, calibrators=calibrators))
     page = sampled(run=run.run_id)
-    (first,) = page.metric
-    assert first.label == "Probability of PNEUMONIA"
     # A slope of next to nothing leaves the intercept: sigmoid(.2) = .55.
-    assert float(first.value.strip(" %")) == pytest.approx(55.0, abs=2)
+    found = re.search(r"Probability of PNEUMONIA, calibrated: \*\*([\d.]+) %\*\*; threshold ([\d.]+) %", texts(page))
+    assert found
+    assert float(found[1]) == pytest.approx(55.0, abs=2)
     assert f"Platt's slope 0.0100 and intercept 0.200, fitted on {line.n} val images" in texts(page)
     assert re.search(r"[\d.]+ % before calibration", texts(page))
     assert f"{calibration.after.log_loss:.3f} with it and {calibration.before.log_loss:.3f} without" in texts(page)
@@ -132,21 +138,18 @@ def test_the_calibrated_probability_comes_first(with_finished_run, monkeypatch: 
         rf"on test, {re.escape(losses[0])}[^)]+\) with it and {re.escape(losses[1])}[^)]+\) without \(n = {len(test)}, ",
         texts(page),
     )
-    threshold = read_report(run).operating_point.threshold
-    assert f"threshold {calibrated_threshold(line, threshold):.3f} after calibration, {threshold:.3f} before" in texts(
-        page
-    )
+    threshold = calibrated_threshold(line, read_report(run).operating_point.threshold)
+    assert f"{found[2]} %" == probability_text(threshold)
 
 
 def test_without_a_calibration_it_says_why(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     recalibrated(RunDirectory(with_finished_run.path), NotApplicable("the run has no validation images"))
     page = sampled(run=with_finished_run.run_id)
-    (answer,) = page.metric
-    assert answer.label == "Probability of PNEUMONIA"
+    assert "Probability of PNEUMONIA, not calibrated: " in texts(page)
     assert "Not calibrated" in texts(page)
     assert "the run has no validation images" in texts(page)
-    assert "after calibration" not in texts(page)
+    assert "before calibration" not in texts(page)
 
 
 def test_the_address_chooses_the_sample(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +187,7 @@ def test_an_unknown_image_is_answered_with_what_is_there(with_finished_run, monk
     assert "'test/NORMAL/none.jpeg'" in warning
     page.button(key="instead of image of test").click()
     page.run()
-    assert page.metric[0].label == "Probability of PNEUMONIA"
+    assert page.metric[0].label == "Verdict"
 
 
 @pytest.mark.parametrize("run", ["baseline-000000000000", "../../etc"])
@@ -208,6 +211,10 @@ def test_a_damaged_model_is_refused_in_one_line(with_finished_run) -> None:
     page = sampled(run=with_finished_run.run_id)
     (error,) = page.error
     assert "SHA-256" in error.value.replace("\\", "")
+
+
+def test_a_model_of_the_reports_data_names_its_children() -> None:
+    assert "X-rays of children of one to five years from one hospital" in texts(opened("predict"))
 
 
 @pytest.mark.usefixtures("drawn_phantoms")

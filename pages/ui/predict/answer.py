@@ -1,111 +1,100 @@
-"""Parts of the Predict page: samples, and the probability on a scale."""
+"""The answer for a case: the verdict, the probability beside the threshold, and how often the model is right."""
 
-import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui.cached import log_losses_of
-from pages.ui.charts import REFERENCE
+from pages.ui.cached import near_of, report_of
+from pages.ui.components import show_error
 from pages.ui.pictures import plain
-from pneumo_core.config.classifier import OperatingRule
-from pneumo_core.evaluation.calibration import CalibrationKind, calibrated_threshold, described
-from pneumo_core.evaluation.report import EvaluationReport
-from pneumo_core.evaluation.wording import NAMES, interval_text, probability_text, score_text, value_text
+from pages.ui.predict.kept import Case, kept, mend, undo
+from pneumo_core.evaluation.calibration import CalibrationKind, calibrated_threshold
+from pneumo_core.evaluation.near import Near, is_near, verdict
+from pneumo_core.evaluation.wording import of_100, percent, probability_text
 from pneumo_core.inference.classify import Classifier, Prediction
-from pneumo_core.records import Label, Metric, NotApplicable, Split
+from pneumo_core.inference.gate import Answer, Finding
+from pneumo_core.inference.mend import MENDABLE
+from pneumo_core.records import Estimate, Label, NotApplicable
 from pneumo_core.reporting.drawing import COLORS
-from pneumo_core.reporting.evaluation_tables import place, rates_on_test
+from pneumo_core.reporting.evaluation_tables import right_on_test, wrong_on_test
 
 
-def show_rates(report: EvaluationReport) -> None:
-    """Error rates of the model on its test images."""
-    part = report.splits.get(Split.TEST)
-    if part is None:
-        st.info("This run has no test figures: how often it is right on new images is unknown.")
+def show_caution(case: Case, prediction: Prediction) -> None:
+    """What must be read before the number, or instead of it, with a button that follows the advice where one can."""
+    if prediction.answer is Answer.REFUSED:
+        show_error(f"Refused: {prediction.reason}. What to do: {prediction.advice}.")
+    elif prediction.answer is Answer.WARNED:
+        st.warning(plain(f"Be careful: {prediction.reason}. What to do: {prediction.advice}."))
+    is_open = any(case.key == one.key for one in kept().cases)
+    with st.container(horizontal=True):
+        if is_open and prediction.code in {finding.value for finding in MENDABLE}:
+            label = prediction.advice[:1].upper() + prediction.advice[1:]
+            st.button(label, type="primary", on_click=mend, args=(case, Finding(prediction.code)), key="mend")
+        if case.uploaded is not None:
+            st.button("As uploaded", icon=":material/undo:", on_click=undo, args=(case,), key="undo")
+
+
+def show_verdict(case: Case, prediction: Prediction, model: Classifier) -> None:
+    """The verdict in one line, the probability on a bar with the threshold, and what the verdict is worth on test."""
+    if prediction.probability is None or prediction.label is None:
         return
-    rows = [
-        {
-            "figure": NAMES[metric],
-            "value": value_text(metric, part.figures[metric]),
-            "95 % interval": interval_text(metric, part.figures[metric]),
-        }
-        for metric in (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.ACCURACY, Metric.AUROC)
-    ]
-    where = f"{place(report, Split.TEST)}, n = {part.n:,} images of {part.n_patients:,} patients"
-    st.markdown(f"**Performance of this model** ·  {where}")
-    st.table(pd.DataFrame(rows), hide_index=True, width="content", alt="Figures of this model on test")
+    band = near_of(model.run_id)
+    st.metric("Verdict", verdict(prediction.probability, prediction.label, band))
+    _show_bar(prediction, prediction.probability, model, band)
+    if case.truth is not None:
+        st.markdown(f"The data set labels it **{case.truth.name}**.")
+    report = report_of(model.run_id)
+    words = [right_on_test(report, prediction.label), wrong_on_test(report)]
+    if isinstance(band, Near) and is_near(prediction.probability, band):
+        words.insert(0, _near_words(band, prediction.label))
+    st.markdown("\n".join(f"- {plain(line)}" for line in words if line))
 
 
-def show_operating_point(model: Classifier) -> None:
-    """How the threshold was chosen, and its rates on test, which was not asked."""
-    point = model.operating_point
-    how = "fixed" if point.rule is OperatingRule.HALF else f"chosen on {point.split.value}"
-    st.caption(plain(f"Threshold by the rule '{point.rule.value}', {how}. At it, {rates_on_test(model.report)}."))
+def on_scale(model: Classifier, prediction: Prediction) -> tuple[float | None, float, str]:
+    """The probability as it is shown, the threshold on the same scale, and what that scale is called.
 
-
-def show_probability(prediction: Prediction, raw: float, model: Classifier) -> tuple[float, str]:
-    """The calibrated probability with the raw one beside it, or the raw one alone, with how or why.
-
-    Returns:
-        The run's threshold on the scale shown first, and that scale as text for a sentence.
+    The calibrated probability comes first where there is one. The calibration is an increasing map, so the verdict is the same.
     """
     threshold = model.operating_point.threshold
-    how = plain(described(model.calibration))
-    if isinstance(prediction.calibrated, NotApplicable) or isinstance(model.calibration, NotApplicable):
-        shown, scale = raw, ""
-        st.metric("Probability of PNEUMONIA", probability_text(raw))
-        st.caption(f"Not calibrated, so it ranks images but is not a frequency: {how}.")
-    elif model.calibration.chosen is CalibrationKind.IDENTITY:
-        shown, scale = raw, ""
-        st.metric("Probability of PNEUMONIA", probability_text(raw))
+    if isinstance(model.calibration, NotApplicable) or isinstance(prediction.calibrated, NotApplicable):
+        return prediction.probability, threshold, ", not calibrated"
+    if model.calibration.chosen is CalibrationKind.IDENTITY:
+        return prediction.probability, threshold, ""
+    return prediction.calibrated, calibrated_threshold(model.calibration.calibrator, threshold), ", calibrated"
+
+
+def _show_bar(prediction: Prediction, raw: float, model: Classifier, band: Near | NotApplicable) -> None:
+    shown, threshold, scale = on_scale(model, prediction)
+    if shown is None:
+        return
+    ends = [band.low, band.high] if isinstance(band, Near) else [threshold, threshold]
+    if shown != raw and not isinstance(model.calibration, NotApplicable):
+        ends = [calibrated_threshold(model.calibration.calibrator, end) for end in ends]
+    found, limit = probability_text(shown), probability_text(threshold)
+    st.markdown(f"Probability of PNEUMONIA{scale}: **{plain(found)}**; threshold {plain(limit)}")
+    alt = f"Probability of PNEUMONIA {found} on a bar from 0 to 1, threshold {limit}"
+    st.image(bar(shown, threshold, ends[0], ends[1]), width="stretch", alt=alt)
+    if isinstance(band, Near):
         st.caption(
-            f"The raw probability, with {how}. Log loss is {model.calibration.before.log_loss:.3f} on validation and "
-            f"{_losses(model.run_id)}. With another prevalence or other imaging the probability may not be valid."
+            plain(f"Close to the threshold, marked below the bar: {percent(ends[0], 0)} to {percent(ends[1], 0)}.")
         )
-    else:
-        shown, scale = prediction.calibrated, f" after calibration, {threshold:.3f} before"
-        threshold = calibrated_threshold(model.calibration.calibrator, threshold)
-        before, after = model.calibration.before, model.calibration.after
-        st.metric("Probability of PNEUMONIA", probability_text(shown))
-        st.markdown(f"{plain(probability_text(raw))} before calibration.")
-        st.caption(
-            f"Calibrated by {how}. On validation patients that it was not fitted on, log "
-            f"loss is {after.log_loss:.3f} with it and {before.log_loss:.3f} without; {_losses(model.run_id)}. With another "
-            "prevalence or other imaging it may not be valid."
-        )
-    alt = f"Probability of PNEUMONIA {probability_text(shown)} on a scale from 0 to 1, threshold {threshold:.3f}"
-    st.plotly_chart(probability_figure(shown, threshold), config={"displayModeBar": False}, alt=alt)
-    return threshold, scale
 
 
-def _losses(run_id: str) -> str:
-    """Log loss on test, with and without the calibration if there is one, for a sentence."""
-    found = log_losses_of(run_id)
-    if isinstance(found, NotApplicable):
-        return plain(found.reason)
-    raw, calibrated = found
-    if raw == calibrated:
-        return f"{score_text(raw)} on test (n = {raw.n:,}, 95 % interval)"
-    return f"on test, {score_text(calibrated)} with it and {score_text(raw)} without (n = {raw.n:,}, 95 % intervals)"
-
-
-def probability_figure(probability: float, threshold: float) -> go.Figure:
-    """The probability on a scale from 0 to 1, with the decision threshold marked."""
-    figure = go.Figure()
-    color = COLORS[Label.PNEUMONIA]
-    figure.add_bar(
-        x=[probability], y=[""], orientation="h", marker_color=color, hovertemplate="%{x:.3f}<extra></extra>"
+def bar(probability: float, threshold: float, low: float, high: float) -> str:
+    """An SVG picture of the probability from 0 to 1: filled up to it, a line at the threshold, the near band below."""
+    at = {name: f"{1000 * value:.1f}" for name, value in (("to", probability), ("low", low), ("width", high - low))}
+    return (
+        '<svg width="1000" height="90" viewBox="0 0 1000 90">'
+        '<rect y="12" width="1000" height="48" rx="8" fill="#808080" fill-opacity="0.25"/>'
+        f'<rect y="12" width="{at["to"]}" height="48" rx="8" fill="{COLORS[Label.PNEUMONIA]}"/>'
+        f'<rect x="{at["low"]}" y="72" width="{at["width"]}" height="10" rx="5" fill="#808080"/>'
+        f'<rect x="{min(994.0, max(0.0, 1000 * threshold - 3)):.1f}" width="6" height="90" fill="#808080"/></svg>'
     )
-    figure.add_vline(x=threshold, line_dash="dash", line_color=REFERENCE)
-    # Above the bar and not on it, where no text color would be readable in both themes.
-    figure.add_annotation(
-        x=threshold, y=1, yref="paper", yanchor="bottom", text=f"threshold {threshold:.2f}", showarrow=False
+
+
+def _near_words(band: Near, label: Label) -> str:
+    reads = (
+        f"It lies on the side of {label.name}, as near to the threshold as the nearest twentieth of {band.split.value}."
     )
-    figure.update_layout(
-        height=120,
-        margin={"l": 8, "r": 8, "t": 32, "b": 8},
-        xaxis={"range": [0, 1], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
-        yaxis={"visible": False},
-        showlegend=False,
-    )
-    return figure
+    if not isinstance(band.inside, Estimate):
+        return reads
+    others = f"; of the others, {of_100(band.outside)}" if isinstance(band.outside, Estimate) else ""
+    return f"{reads} Of test images so near, it reads {of_100(band.inside)} wrongly{others}."

@@ -1,0 +1,143 @@
+"""Uploads on Predict: one, several, refused ones, turned ones, samples; and what the session keeps of them."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.predict import kept
+from pages.ui.state import UPLOADS
+from pneumo_core.data.phantom import first_phantoms
+from pneumo_core.inference.classify import Classifier, Prediction, classify
+from tests.data.image_files import encode
+from tests.pages.opening import labels, opened, press, texts, whole
+
+pytestmark = pytest.mark.usefixtures("kept_caches", "with_finished_run")
+
+_, (FIRST, SECOND, *_OTHERS) = first_phantoms(3)
+VERDICTS = {"Reads as PNEUMONIA", "Reads as NORMAL", "Close to the threshold"}
+
+
+def drop(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    """The page after these files were dropped together."""
+    page.file_uploader[0].set_value([(name, content, "image/png") for name, content in files])
+    return whole(page.run())
+
+
+def names(page: AppTest) -> list[str]:
+    """Of the open cases, as headers."""
+    return [header.value.replace("\\", "") for header in page.header]
+
+
+@pytest.fixture
+def classified(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each file was classified."""
+    counted: Counter[str] = Counter()
+
+    def counting(model: Classifier, data: bytes, name: str) -> Prediction:
+        counted[name] += 1
+        return classify(model, data, name)
+
+    monkeypatch.setattr(kept, "classify", counting)
+    return counted
+
+
+def test_before_an_upload_it_says_what_the_model_saw_and_does_elsewhere_and_where_an_image_stays() -> None:
+    page = opened("predict")
+    assert "Not a medical device" in texts(page)
+    assert "**It learned from** synthetic phantoms" in texts(page)
+    assert "AUROC of .95 on it and .54 on children of another source" in texts(page)
+    assert "never stored, logged or shown to others" in texts(page)
+    assert not page.metric
+
+
+def test_a_second_file_takes_the_place_of_the_first_even_if_it_is_refused() -> None:
+    page = drop(opened("predict"), ("first.png", encode(FIRST)))
+    assert names(page) == ["first.png"]
+    assert page.metric[0].value in VERDICTS
+    page = drop(page, ("letter.txt", b"a letter"))
+    assert names(page) == ["letter.txt"]
+    assert "Refused: " in texts(page, "error")
+    assert not page.metric
+    assert "first.png" not in texts(page)
+    assert [case.name for case in page.session_state[UPLOADS].cases] == ["letter.txt"]
+    assert not any("first.png" in repr(key) for key in page.session_state[UPLOADS].made)
+    assert not drop(page, ("second.png", encode(SECOND))).error
+
+
+def test_a_file_is_taken_out_of_streamlits_own_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    removed = []
+    remove = MemoryUploadedFileManager.remove_file
+
+    def removing(manager: MemoryUploadedFileManager, session_id: str, file_id: str) -> None:
+        removed.append(file_id)
+        remove(manager, session_id, file_id)
+
+    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", removing)
+    drop(opened("predict"), ("a.png", encode(FIRST)), ("b.png", encode(SECOND)))
+    assert len(set(removed)) == 2
+
+
+def test_a_file_is_classified_once_whatever_is_opened_or_moved(classified: Counter[str]) -> None:
+    page = drop(opened("predict"), ("first.png", encode(FIRST)))
+    whole(page.slider(key="opacity").set_value(0.8).run())
+    own = next(slider for slider in page.slider if slider.label == "Threshold")
+    page = whole(own.set_value(0.0).run())
+    assert "reads as **PNEUMONIA**" in texts(page)
+    assert classified == {"first.png": 1}
+
+
+def test_an_image_upside_down_is_turned_on_a_click_and_comes_back_on_another() -> None:
+    page = drop(opened("predict"), ("down.png", encode(np.ascontiguousarray(np.rot90(FIRST, 2)))))
+    assert "upside down" in texts(page, "error")
+    assert "As uploaded" not in labels(page)
+    page = press(page, "Turn it by 180 degrees")
+    assert not page.error
+    assert page.metric[0].value in VERDICTS
+    assert "Turn it by 180 degrees" not in labels(page)
+    page = press(page, "As uploaded")
+    assert "upside down" in texts(page, "error")
+    assert not page.metric
+
+
+def test_two_faults_are_mended_one_after_the_other_and_undone_together() -> None:
+    fault = encode(np.ascontiguousarray(np.rot90(255 - FIRST, 2)))
+    page = drop(opened("predict"), ("both.png", fault))
+    for _ in range(2):
+        page = whole(page.button(key="mend").click().run())
+    assert page.metric[0].value in VERDICTS
+    assert page.session_state[UPLOADS].cases[0].uploaded == fault
+    assert page.error or page.session_state[UPLOADS].cases[0].data != fault
+
+
+def test_samples_need_no_data_and_are_marked_as_synthetic() -> None:
+    page = opened("predict")
+    assert [label for label in labels(page) if label.startswith("Phantom")] == ["Phantom 1", "Phantom 2", "Phantom 3"]
+    page = press(page, "Phantom 2")
+    assert page.metric[0].value in VERDICTS
+    assert "Synthetic: a phantom" in texts(page, "markdown")
+    assert "Phantom 1" not in labels(page)
+    assert "Phantom 1" in labels(press(page, "Close"))
+
+
+def test_several_files_give_a_table_with_a_filter_by_answer(classified: Counter[str]) -> None:
+    page = drop(
+        opened("predict"),
+        ("a.png", encode(FIRST)),
+        ("letter.txt", b"a letter"),
+        ("b.png", encode(SECOND)),
+        ("c.txt", b""),
+    )
+    (table,) = page.dataframe
+    assert list(table.value["file"]) == ["a.png", "letter.txt", "b.png", "c.txt"]
+    assert list(table.value["answer"].isin(VERDICTS)) == [True, False, True, False]
+    assert list(table.value["picture"].notna()) == [True, False, True, False]
+    assert table.value["picture"][0].startswith("data:image/jpeg;base64,")
+    assert list(table.value.columns).index("be careful") < list(table.value.columns).index("probability")
+    page = whole(page.radio(key="batch answers").set_value("Refused").run())
+    assert list(page.dataframe[0].value["file"]) == ["letter.txt", "c.txt"]
+    assert page.dataframe[0].value["probability"].isna().all()
+    assert classified == dict.fromkeys(["a.png", "letter.txt", "b.png", "c.txt"], 1)
+    assert not page.metric
