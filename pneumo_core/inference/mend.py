@@ -1,7 +1,7 @@
 """What a finding of the gate advises, done to the image: turned, mirrored or inverted, in memory."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -25,21 +25,19 @@ MENDABLE: Final = frozenset(_MENDS)
 """Findings whose advice can be followed without another file."""
 
 
-def mended(data: bytes, name: str, finding: Finding) -> bytes:
-    """An image as the gate advises it for a finding, which must be one of `MENDABLE`.
+def mended(gray: _Pixels, findings: Iterable[Finding]) -> _Pixels:
+    """An image as the gate advises it, `(height, width)` uint8, for findings of `MENDABLE`, one after the other."""
+    for finding in findings:
+        gray = np.ascontiguousarray(_MENDS[finding](gray))
+    return gray
 
-    Args:
-        data: The file.
-        name: Its name in an error message.
-        finding: What is wrong with it.
 
-    Returns:
-        A PNG file of its gray pixels at their full size.
+def mended_file(data: bytes, name: str, findings: Iterable[Finding]) -> bytes:
+    """A PNG file of an image file's gray pixels at their full size, mended.
 
     Raises:
         ImageError: The file is not an acceptable image; see `data.images.decode`.
     """
     buffer = io.BytesIO()
-    pixels = np.ascontiguousarray(_MENDS[finding](decode_gray(data, name)))
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    Image.fromarray(mended(decode_gray(data, name), findings)).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

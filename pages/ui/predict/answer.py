@@ -10,7 +10,7 @@ from pneumo_core.evaluation.calibration import CalibrationKind, calibrated_thres
 from pneumo_core.evaluation.near import Near, is_near, verdict
 from pneumo_core.evaluation.wording import of_100, percent, probability_text
 from pneumo_core.inference.classify import Classifier, Prediction
-from pneumo_core.inference.gate import Answer, Finding
+from pneumo_core.inference.gate import WORDS, Answer
 from pneumo_core.inference.mend import MENDABLE
 from pneumo_core.records import Estimate, Label, NotApplicable
 from pneumo_core.reporting.drawing import COLORS
@@ -25,10 +25,12 @@ def show_caution(case: Case, prediction: Prediction) -> None:
         st.warning(plain(f"Be careful: {prediction.reason}. What to do: {prediction.advice}."))
     is_open = any(case.key == one.key for one in kept().cases)
     with st.container(horizontal=True):
-        if is_open and prediction.code in {finding.value for finding in MENDABLE}:
-            label = prediction.advice[:1].upper() + prediction.advice[1:]
-            st.button(label, type="primary", on_click=mend, args=(case, Finding(prediction.code)), key="mend")
-        if case.uploaded is not None:
+        finding = next((finding for finding in MENDABLE if finding.value == prediction.code), None)
+        if is_open and finding is not None:
+            advice = WORDS[finding].advice
+            label = advice[:1].upper() + advice[1:]
+            st.button(label, type="primary", on_click=mend, args=(case, finding), key="mend")
+        if case.mends:
             st.button("As uploaded", icon=":material/undo:", on_click=undo, args=(case,), key="undo")
 
 

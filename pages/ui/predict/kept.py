@@ -18,11 +18,11 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from pages.ui.pictures import bounded
 from pages.ui.state import UPLOADS
-from pneumo_core.data.images import decode_gray
+from pneumo_core.data.images import Decoded, decode_gray
 from pneumo_core.errors import ImageError
-from pneumo_core.inference.classify import Classifier, Prediction, classify
+from pneumo_core.inference.classify import Classifier, Prediction, classify_decoded, decoded
 from pneumo_core.inference.gate import Finding
-from pneumo_core.inference.mend import mended
+from pneumo_core.inference.mend import mended, mended_file
 from pneumo_core.records import Label
 
 _LONGEST_SIDE: Final = 768
@@ -41,10 +41,10 @@ class Case:
     Attributes:
         key: What tells it from every other of the session.
         name: Of its file.
-        data: The file; the changed image where it was turned or inverted.
+        data: The file.
         truth: Its class in the data set, if it is of one.
         origin: What it is, if it is synthetic.
-        uploaded: The file as uploaded, where `data` is a changed one.
+        mends: What of the gate's advice was followed since, in this order.
     """
 
     key: str
@@ -52,7 +52,12 @@ class Case:
     data: bytes
     truth: Label | None = None
     origin: str = ""
-    uploaded: bytes | None = None
+    mends: tuple[Finding, ...] = ()
+
+    @property
+    def file(self) -> bytes:
+        """The image as it is answered: its file, or a PNG file of the mended pixels."""
+        return mended_file(self.data, self.name, self.mends) if self.mends else self.data
 
 
 @dataclass(slots=True)
@@ -124,9 +129,25 @@ def once(case: Case, what: str, make: Callable[[], _T], *of: object) -> _T:
     return found
 
 
+def image_of(model: Classifier, case: Case) -> Decoded | Prediction:
+    """A case's image at a model's size, mended, or the refusal of a file that holds none."""
+    size = model.session.image_size
+
+    def made() -> Decoded | Prediction:
+        image = decoded(case.data, case.name, size)
+        return image if isinstance(image, Prediction) else replace(image, gray=mended(image.gray, case.mends))
+
+    return once(case, "image", made, size)
+
+
 def answer_of(model: Classifier, case: Case) -> Prediction:
     """A model's answer for a case."""
-    return once(case, "answer", lambda: classify(model, case.data, case.name), model.run_id)
+
+    def made() -> Prediction:
+        image = image_of(model, case)
+        return image if isinstance(image, Prediction) else classify_decoded(model, image, case.name)
+
+    return once(case, "answer", made, model.run_id)
 
 
 def pixels_of(case: Case) -> NDArray[np.uint8] | None:
@@ -134,9 +155,10 @@ def pixels_of(case: Case) -> NDArray[np.uint8] | None:
 
     def made() -> NDArray[np.uint8] | None:
         try:
-            return np.asarray(bounded(Image.fromarray(decode_gray(case.data, case.name)), _LONGEST_SIDE))
+            small = bounded(Image.fromarray(decode_gray(case.data, case.name)), _LONGEST_SIDE)
         except ImageError:
             return None
+        return mended(np.asarray(small), case.mends)
 
     for key in [key for key in kept().made if key[1] == "pixels" and key[0] != case.key]:
         del kept().made[key]  # Those of the open case alone are kept.
@@ -145,18 +167,17 @@ def pixels_of(case: Case) -> NDArray[np.uint8] | None:
 
 def mend(case: Case, finding: Finding) -> None:
     """Follow the gate's advice for a case, in memory, and open what comes of it."""
-    changed = mended(case.data, case.name, finding)
-    _put(case, replace(case, data=changed, uploaded=case.uploaded or case.data, key=f"{case.key} {finding.value}"))
+    _put(case, (*case.mends, finding))
 
 
 def undo(case: Case) -> None:
-    """Open a changed case as it was uploaded."""
-    if case.uploaded is not None:
-        _put(case, replace(case, data=case.uploaded, uploaded=None, key=f"{case.key} again"))
+    """Open a mended case as it was uploaded."""
+    _put(case, ())
 
 
-def _put(old: Case, new: Case) -> None:
+def _put(old: Case, mends: tuple[Finding, ...]) -> None:
     found = kept()
+    new = replace(old, mends=mends, key=" ".join((old.key.partition(" then ")[0], *(f"then {one}" for one in mends))))
     found.cases = [new if case.key == old.key else case for case in found.cases]
     found.opened = new.key
     found.made = {key: value for key, value in found.made.items() if key[0] != old.key}

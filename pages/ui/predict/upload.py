@@ -6,9 +6,13 @@ import streamlit as st
 from PIL import Image
 
 from pages.ui.cached import samples_of
+from pages.ui.components import show_error
 from pages.ui.known import phantom_sample
 from pages.ui.predict.kept import Case, kept, open_cases, take_files
+from pneumo_core.data.formats import FORMATS
 from pneumo_core.data.synthetic import synthetic_name
+from pneumo_core.errors import ImageError
+from pneumo_core.inference.uploads import unpacked
 from pneumo_core.runs.recommended import recommended
 
 _EACH = 3
@@ -26,18 +30,24 @@ def show_uploader() -> None:
     """The uploader. What was dropped replaces what is open; whatever its name, it is this page that says what it is."""
     key = f"upload {kept().drops}"
     st.file_uploader(
-        "Frontal chest X-rays: one, several or a ZIP",
+        f"Frontal chest X-rays: one or several, as {FORMATS}, or in a ZIP",
         accept_multiple_files=True,
         key=key,
         on_change=take_files,
         args=(key, _cases_in),
     )
     for problem in kept().problems:
-        st.error(problem)
+        show_error(problem)
 
 
 def _cases_in(name: str, data: bytes, key: str) -> tuple[list[Case], list[str]]:
-    return [Case(key, name, data)], []
+    """The images of a file, those of a ZIP archive one by one, and what of it could not be read."""
+    cases: list[Case] = []
+    try:
+        cases += (Case(f"{key} {number}", item.name, item.data) for number, item in enumerate(unpacked(name, data)))
+    except ImageError as error:
+        return cases, [f"{error.problem}. What to do: {error.advice}."]
+    return cases, []
 
 
 def show_samples() -> None:
