@@ -15,6 +15,8 @@ from pages.ui.predict.kept import Case, answer_of, kept, open_cases, pixels_of
 from pages.ui.predict.picture import show_picture
 from pages.ui.predict.samples import pick_sample
 from pages.ui.predict.scope import show_scope
+from pages.ui.predict.sides import show_others
+from pages.ui.predict.take import offer_sheet, offer_table
 from pages.ui.predict.upload import show_samples, show_uploader
 from pages.ui.state import needed_index, require_frame
 from pneumo_core.data.images import read_indexed
@@ -42,7 +44,10 @@ def show_case(case: Case, model: Classifier) -> None:
         show_picture(case, pixels, prediction, model)
     with words:
         show_verdict(case, prediction, model)
-    show_folds(case, prediction, model)
+        with st.container(horizontal=True):
+            offer_sheet(case, prediction, model)
+    show_others(case, model)
+    show_folds(case, prediction, model, pixels)
 
 
 def show_sample(model: Classifier, index: DataIndex, *, from_patients: bool) -> None:
@@ -80,7 +85,10 @@ with shown_errors():
     model = loaded_classifier(view.run_id)  # This takes a moment the first time; the content above is already shown.
     if upload.open and kept().cases:
         with answer.container():
-            opened = kept().cases[0] if len(kept().cases) == 1 else show_batch(model)
+            opened: Case | None = kept().cases[0]
+            if len(kept().cases) > 1:
+                opened = show_batch(model)
+                offer_table(model)
             if opened is not None:
                 show_case(opened, model)
     if sample.open:

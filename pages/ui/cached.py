@@ -18,6 +18,7 @@ from pneumo_core.evaluation.findings import Findings
 from pneumo_core.evaluation.near import Near
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.inference.evidence import log_losses_on_test, read_calibration, read_near, read_report
+from pneumo_core.inference.external import Collection, ExternalResult, external_result
 from pneumo_core.inference.findings import findings
 from pneumo_core.jobs.preparing import index_at_once
 from pneumo_core.records import Estimate, NotApplicable, Split
@@ -128,7 +129,7 @@ def _manifest_ns(run_id: str) -> int:
     return run.manifest.stat().st_mtime_ns if run.manifest.exists() else 0
 
 
-@of_runs(st.cache_resource, max_entries=2, show_spinner="Loading the model…")
+@of_runs(st.cache_resource, max_entries=4, show_spinner="Loading the model…")
 def loaded_classifier(run_id: str) -> "Classifier":
     """A finished run, loaded for predictions.
 
@@ -259,6 +260,12 @@ def evidence_in(run_id: str, split: Split) -> Evidence:
 def near_of(run_id: str) -> Near | NotApplicable:
     """The band around a finished run's threshold; see `inference.evidence.read_near` for the errors."""
     return read_near(find_run(run_id))
+
+
+@of_runs(st.cache_data, max_entries=32, show_spinner=False)
+def external_of(run_id: str) -> tuple[Collection, ExternalResult] | NotApplicable:
+    """A published run's figures on another hospital's X-rays; see `inference.external.external_result` for the errors."""
+    return external_result(run_id)
 
 
 @of_runs(st.cache_data, max_entries=256, show_spinner=False)

@@ -1,11 +1,18 @@
 """What is folded below an answer: the model on test, calibration, the reader's own threshold, technical facts."""
 
+from collections.abc import Callable
+
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from pages.ui.cached import evidence_in, log_losses_of, report_of, splits_of
 from pages.ui.pictures import plain
-from pages.ui.predict.kept import Case
+from pages.ui.predict.kept import Case, image_of, once
+from pages.ui.predict.nearest import show_nearest
+from pages.ui.predict.sides import agreement_of
+from pages.ui.predict.trust import show_badge, show_heat_tools, show_probes
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.calibration import CalibrationKind, described
 from pneumo_core.evaluation.operating import rates
@@ -19,20 +26,64 @@ from pneumo_core.evaluation.wording import (
     score_text,
     value_text,
 )
+from pneumo_core.inference import uncertainty
+from pneumo_core.inference.agreement import described as described_agreement
 from pneumo_core.inference.classify import Classifier, Prediction
+from pneumo_core.inference.compared import groups
+from pneumo_core.inference.gate import WORDS
 from pneumo_core.records import Label, Metric, NotApplicable, Split
 from pneumo_core.reporting.evaluation_tables import place, rates_on_test
 
 
-def show_folds(case: Case, prediction: Prediction, model: Classifier) -> None:
-    """Each in an expander of its own."""
-    with st.expander("Calibration"):
-        _show_calibration(prediction, model)
-    if prediction.probability is not None:
-        with st.expander("Your own threshold"):
-            _show_own_threshold(prediction.probability, model)
-    with st.expander("Technical facts"):
-        _show_facts(case, prediction, model)
+def show_folds(case: Case, prediction: Prediction, model: Classifier, pixels: NDArray[np.uint8]) -> None:
+    """Each in an expander, and computed when it is opened."""
+    image = image_of(model, case)
+    if prediction.probability is None or isinstance(image, Prediction):
+        return
+    likelihood, gray = prediction.probability, image.gray
+    folds: dict[str, Callable[[], None]] = {
+        "How far to trust the heat map": lambda: _show_trust(prediction, model, gray, pixels),
+        "How stable the answer is": lambda: _show_spread(case, model, gray),
+        "Nearest training images": lambda: show_nearest(prediction, model),
+        "Calibration": lambda: _show_calibration(prediction, model),
+        "Your own threshold": lambda: _show_own_threshold(likelihood, model),
+        "Technical facts": lambda: _show_facts(case, prediction, model),
+    }
+    for title, show in folds.items():
+        _fold(title, show)
+
+
+@st.fragment
+def _fold(title: str, show: Callable[[], None]) -> None:
+    fold = st.expander(title, key=f"fold {title}", on_change="rerun")
+    if fold.open:
+        with fold:
+            show()
+
+
+def _show_trust(prediction: Prediction, model: Classifier, gray: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> None:
+    """Tests of the model's heat maps, a second map, and shortcuts."""
+    show_badge(model.run_id)
+    show_heat_tools(model, prediction, gray, pixels)
+    show_probes(model, prediction, gray)
+
+
+def _show_spread(case: Case, model: Classifier, gray: NDArray[np.uint8]) -> None:
+    """The probability under small changes of the image, and by other seeds where they are at hand."""
+    found = once(case, "spread", lambda: uncertainty.spread(model, gray), model.run_id)
+    st.markdown(plain(uncertainty.described(found)))
+    rows = [{"change": one.change, "probability": probability_text(one.probability)} for one in found.changed]
+    st.table(pd.DataFrame(rows).set_index("change"), width="content", alt="The probability under small changes")
+    seeds = uncertainty.seed_runs(model.run_id, groups())
+    if seeds:
+        together = agreement_of(case, model, list(seeds[:3]))
+        if together is not None:
+            chances = " to ".join(
+                probability_text(end) for end in (min(together.probabilities), max(together.probabilities))
+            )
+            st.markdown(f"**Over seeds:** {described_agreement(together)}; {plain(chances)}.")
+    else:
+        st.caption("No other seed of this model is at hand.")
 
 
 def show_rates(report: EvaluationReport) -> None:
@@ -87,7 +138,6 @@ def _losses(run_id: str) -> str:
     return f"on test, {score_text(calibrated)} with it and {score_text(raw)} without (n = {raw.n:,}, 95 % intervals)"
 
 
-@st.fragment
 def _show_own_threshold(likelihood: float, model: Classifier) -> None:
     """A threshold of the reader's: the verdict, and the rates that it would have on test. Nothing is classified again."""
     own = st.slider("Threshold", 0.0, 1.0, model.operating_point.threshold, 0.01, key=f"threshold {model.run_id}")
@@ -114,7 +164,9 @@ def _show_facts(case: Case, prediction: Prediction, model: Classifier) -> None:
     point = model.operating_point
     how = "fixed" if point.rule is OperatingRule.HALF else f"chosen on {point.split.value}"
     facts = {
-        "file": f"{case.name}, {file_size(len(case.data))}" + (", changed here" if case.uploaded else ""),
+        "file": f"{case.name}, {file_size(len(case.data))}",
+        "done to it here": ", ".join(WORDS[finding].advice for finding in case.mends) or "nothing",
+        **dict(prediction.facts),
         "gate": " ".join(filter(None, [prediction.answer.value, prediction.code])),
         "logit": "none" if prediction.logit is None else score_text(prediction.logit),
         "model": f"{model.run_id}, {model.session.image_size} x {model.session.image_size} pixels",

@@ -2,8 +2,11 @@
 
 import streamlit as st
 
+from pages.ui.cached import external_of
 from pages.ui.pictures import plain
+from pneumo_core.inference.external import described
 from pneumo_core.jobs.runs import RunView
+from pneumo_core.records import NotApplicable
 from pneumo_core.reference import COPIES, FINDINGS
 
 _ELSEWHERE = "Xin et al. 2021"
@@ -12,13 +15,21 @@ _ELSEWHERE = "Xin et al. 2021"
 
 def show_scope(view: RunView) -> None:
     """The three things, the most important first."""
-    (elsewhere,) = (finding for finding in FINDINGS if finding.source == _ELSEWHERE)
     st.markdown(
         f"- **It learned from** {_learned_from(view)}.\n"
-        f"- **Elsewhere, expect much worse.** {plain(elsewhere.words)} An AUROC of .5 is chance "
-        f"([{elsewhere.source}]({elsewhere.url})).\n"
+        f"- **Elsewhere, expect worse.** {_elsewhere(view)}\n"
         "- **Your image** stays in this server's memory while you view it. It is never stored, logged or shown to others."
     )
+
+
+def _elsewhere(view: RunView) -> str:
+    (known,) = (finding for finding in FINDINGS if finding.source == _ELSEWHERE)
+    others = f"{plain(known.words)} ([{known.source}]({known.url})) An AUROC of .5 is chance."
+    measured = external_of(view.run_id)
+    if isinstance(measured, NotApplicable):
+        return others
+    collection, result = measured
+    return f"{plain(described(collection, result))} ([source]({collection.url}), {collection.date}) {others}"
 
 
 def _learned_from(view: RunView) -> str:
