@@ -112,7 +112,9 @@ def test_an_address_that_names_no_page_is_answered_like_any_other(server: Server
     assert_framed(page, OVERVIEW)
 
 
-def test_a_new_visitor_drops_a_file_and_reads_the_verdict(server: Server, page: Page, radiograph: Path) -> None:
+def test_a_new_visitor_drops_a_file_reads_the_verdict_and_takes_the_sheet(
+    server: Server, page: Page, radiograph: Path
+) -> None:
     """Open, read what the model is, drop a file, read; drop another, which is refused: nothing of the first is left."""
     opened(page, server, f"/predict?run={server.run.run_id}")
     expect(page.get_by_text("It learned from")).to_be_visible()
@@ -126,6 +128,14 @@ def test_a_new_visitor_drops_a_file_and_reads_the_verdict(server: Server, page: 
     assert picture.evaluate("image => image.complete && image.naturalWidth > 100")
     expect(panel.get_by_text("my-x-ray.jpeg, Grad-CAM at 50 %")).to_be_visible()
     settled(page)
+
+    verdict = panel.get_by_test_id("stMetricValue").inner_text().strip()
+    for kind, start in (("HTML", b"<!doctype html>"), ("PDF", b"%PDF-")):
+        with page.expect_download() as sheet:
+            panel.get_by_role("button", name=f"Sheet ({kind})").click()
+        content = Path(sheet.value.path()).read_bytes()
+        assert content[:15].lower().startswith(start.lower())
+        assert kind == "PDF" or (verdict.encode() in content and b"my-x-ray.jpeg" in content)
 
     upload(page, "letter.jpeg", b"a letter")
     expect(panel.get_by_text("Refused:")).to_be_visible()

@@ -30,14 +30,17 @@ from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import classifier_config
 from tests.made_runs import make_maps_positive, vouch_for
-from tests.pages.opening import opened, texts
+from tests.pages.opening import opened, texts, whole
 
 EMPTY = scale_text(NotApplicable("no matter"), np.zeros((1, 1), np.float32))
 
 
-def sampled(**query: str) -> AppTest:
-    """The page with a sample of the data set."""
-    return opened("predict", **{"source": "Sample from the data set", **query})
+def sampled(*folds: str, **query: str) -> AppTest:
+    """The page with a sample of the data set, and these folds open."""
+    page = opened("predict", **{"source": "Sample from the data set", **query})
+    for fold in folds:
+        page.session_state[f"fold {fold}"] = True
+    return whole(page.run()) if folds else page
 
 
 def captions(page: AppTest) -> str:
@@ -57,7 +60,7 @@ def test_a_sample_gets_a_verdict_and_what_it_is_worth_on_test(
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     run = RunDirectory(with_finished_run.path)
     make_maps_positive(run)
-    page = sampled(run=run.run_id)
+    page = sampled("Technical facts", run=run.run_id)
     (answer,) = page.metric
     assert answer.label == "Verdict"
     assert answer.value in {"Reads as PNEUMONIA", "Reads as NORMAL", "Close to the threshold"}
@@ -87,7 +90,7 @@ def test_a_run_without_test_figures_says_so(with_finished_run, monkeypatch: pyte
     report = evaluated(run.run_id, classifier_config(run), table[table["split"] == "val"])
     write_json(run.report, report_to_dict(report))
     vouch_for(run)
-    page = sampled(run=run.run_id)
+    page = sampled("Technical facts", run=run.run_id)
     assert page.table[0].value["value"]["at the threshold"] == "this run has no test figures"
     assert "This run has no test figures: how often it is right on new images is unknown." in texts(page, "markdown")
 
@@ -121,7 +124,7 @@ def test_the_calibrated_probability_comes_first(with_finished_run, monkeypatch: 
     line = replace(calibration.calibrator, slope=0.01, intercept=0.2)
     calibrators = {**calibration.calibrators, CalibrationKind.PLATT: replace(line, kind=CalibrationKind.PLATT)}
     recalibrated(run, replace(calibration, chosen=CalibrationKind.PLATT, calibrators=calibrators))
-    page = sampled(run=run.run_id)
+    page = sampled("Calibration", run=run.run_id)
     # A slope of next to nothing leaves the intercept: sigmoid(.2) = .55.
     found = re.search(r"Probability of PNEUMONIA, calibrated: \*\*([\d.]+) %\*\*; threshold ([\d.]+) %", texts(page))
     assert found
@@ -145,7 +148,7 @@ def test_the_calibrated_probability_comes_first(with_finished_run, monkeypatch: 
 def test_without_a_calibration_it_says_why(with_finished_run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(with_finished_run.data))
     recalibrated(RunDirectory(with_finished_run.path), NotApplicable("the run has no validation images"))
-    page = sampled(run=with_finished_run.run_id)
+    page = sampled("Calibration", run=with_finished_run.run_id)
     assert "Probability of PNEUMONIA, not calibrated: " in texts(page)
     assert "Not calibrated" in texts(page)
     assert "the run has no validation images" in texts(page)

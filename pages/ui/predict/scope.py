@@ -4,9 +4,9 @@ import streamlit as st
 
 from pages.ui.cached import external_of
 from pages.ui.pictures import plain
-from pneumo_core.inference.external import described
+from pneumo_core.evaluation.wording import estimate_text
 from pneumo_core.jobs.runs import RunView
-from pneumo_core.records import NotApplicable
+from pneumo_core.records import Metric, NotApplicable
 from pneumo_core.reference import COPIES, FINDINGS
 
 _ELSEWHERE = "Xin et al. 2021"
@@ -24,12 +24,14 @@ def show_scope(view: RunView) -> None:
 
 def _elsewhere(view: RunView) -> str:
     (known,) = (finding for finding in FINDINGS if finding.source == _ELSEWHERE)
-    others = f"{plain(known.words)} ([{known.source}]({known.url})) An AUROC of .5 is chance."
+    others = f"{plain(known.words)} ([{known.source}]({known.url}))"
     measured = external_of(view.run_id)
     if isinstance(measured, NotApplicable):
         return others
     collection, result = measured
-    return f"{plain(described(collection, result))} ([source]({collection.url}), {collection.date}) {others}"
+    auroc = estimate_text(Metric.AUROC, result.auroc, with_n=True)
+    where = f"[{collection.name}]({collection.url}): {collection.patients}; measured {result.measured_on}"
+    return f"On another hospital's X-rays, this model has an AUROC of {auroc} ({where}). {others}"
 
 
 def _learned_from(view: RunView) -> str:

@@ -33,6 +33,9 @@ def show_others(case: Case, model: Classifier) -> None:
     if not known:
         return
     check_words(_KEY, known, "model")
+    # Not bound to the address, which would forget what has no control before there is an image.
+    wanted = st.session_state.get(_KEY, st.query_params.get_all(_KEY))
+    st.session_state[_KEY] = [run_id for run_id in wanted if run_id in known][:_MOST]
     chosen = st.multiselect(
         "Other models for this image",
         list(known),
@@ -40,13 +43,17 @@ def show_others(case: Case, model: Classifier) -> None:
         max_selections=_MOST,
         placeholder="Choose models to see whether they agree",
         key=_KEY,
-        bind="query-params",
+        on_change=_remember,
     )
     together = agreement_of(case, model, chosen)
     kept().made[case.key, TOGETHER, model.run_id] = together
     if together is not None:
         st.markdown(f"**{described(together)}**")
         st.table(_table(together, model), alt="Answers of several models")
+
+
+def _remember() -> None:
+    st.query_params[_KEY] = st.session_state[_KEY]
 
 
 def agreement_of(case: Case, model: Classifier, others: Sequence[str]) -> Agreement | None:

@@ -2,13 +2,16 @@
 
 import io
 
+import numpy as np
 import streamlit as st
-from PIL import Image
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
 from pages.ui.cached import samples_of
 from pages.ui.components import show_error
 from pages.ui.known import phantom_sample
 from pages.ui.predict.kept import Case, kept, open_cases, take_files
+from pages.ui.predict.picture import as_jpeg
 from pneumo_core.data.formats import FORMATS
 from pneumo_core.data.synthetic import synthetic_name
 from pneumo_core.errors import ImageError
@@ -17,6 +20,9 @@ from pneumo_core.runs.recommended import recommended
 
 _EACH = 3
 """Samples of a kind."""
+
+_SIDE = 192
+"""Of a thumbnail, in pixels."""
 
 _PHANTOM = (
     "Synthetic: a phantom, drawn by this project. It shows how the page works; the answer says nothing about patients."
@@ -53,34 +59,33 @@ def _cases_in(name: str, data: bytes, key: str) -> tuple[list[Case], list[str]]:
 def show_samples() -> None:
     """Synthetic X-rays as thumbnails, of which a click opens one."""
     st.markdown("**No X-ray at hand?** Try a synthetic one:")
-    samples = [*_phantoms(), *_generated()]
+    samples = _samples()
     grid = st.grid(len(samples), min_column_width=100, gap="small")
-    for number, sample in enumerate(samples, start=1):
+    for words, (sample, pixels) in samples.items():
         with grid.cell():
-            words = f"{'Phantom' if sample.origin == _PHANTOM else 'Generated'} {(number - 1) % _EACH + 1}"
-            st.image(sample.data, width="stretch", alt=f"{words}, synthetic")
+            square = ImageOps.fit(Image.fromarray(pixels), (_SIDE, _SIDE), Image.Resampling.BILINEAR)
+            st.image(as_jpeg(np.asarray(square)), width="stretch", alt=f"{words}, synthetic")
             st.button(words, key=sample.key, width="stretch", on_click=open_cases, args=([sample],))
 
 
-def _phantoms() -> list[Case]:
-    _, images = phantom_sample()
-    return [
-        Case(f"phantom {number}", f"phantom-{number}.png", _png(Image.fromarray(pixels)), origin=_PHANTOM)
-        for number, pixels in enumerate(images[:_EACH], start=1)
-    ]
-
-
-def _generated() -> list[Case]:
+def _samples() -> dict[str, tuple[Case, NDArray[np.uint8]]]:
+    """Samples with their pixels, by their words."""
+    _, phantoms = phantom_sample()
+    found = {
+        f"Phantom {number}": (f"phantom-{number}.png", _PHANTOM, pixels)
+        for number, pixels in enumerate(phantoms[:_EACH], start=1)
+    }
     run_id = recommended().dcgan
-    if run_id is None:
-        return []
-    return [
-        Case(f"generated {number}", synthetic_name(run_id, 0, number), _png(Image.fromarray(pixels)), origin=_GENERATED)
-        for number, pixels in enumerate(samples_of(run_id, 0, 0, _EACH))
-    ]
+    if run_id is not None:
+        for number, pixels in enumerate(samples_of(run_id, 0, 0, _EACH)):
+            found[f"Generated {number + 1}"] = (synthetic_name(run_id, 0, number), _GENERATED, pixels)
+    return {
+        words: (Case(words, name, _png(pixels), origin=origin), pixels)
+        for words, (name, origin, pixels) in found.items()
+    }
 
 
-def _png(image: Image.Image) -> bytes:
+def _png(pixels: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
