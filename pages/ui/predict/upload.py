@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pages.ui.cached import samples_of
+from pages.ui.cached import of_runs
 from pages.ui.components import show_error
 from pages.ui.known import phantom_sample
 from pages.ui.predict.kept import Case, kept, open_cases, take_files
@@ -17,6 +17,7 @@ from pneumo_core.data.synthetic import synthetic_name
 from pneumo_core.errors import ImageError
 from pneumo_core.inference.uploads import unpacked
 from pneumo_core.runs.recommended import recommended
+from pneumo_core.runs.store import find_run
 
 _EACH = 3
 """Samples of a kind."""
@@ -77,12 +78,21 @@ def _samples() -> dict[str, tuple[Case, NDArray[np.uint8]]]:
     }
     run_id = recommended().dcgan
     if run_id is not None:
-        for number, pixels in enumerate(samples_of(run_id, 0, 0, _EACH)):
+        for number, pixels in enumerate(_generated(run_id)):
             found[f"Generated {number + 1}"] = (synthetic_name(run_id, 0, number), _GENERATED, pixels)
     return {
         words: (Case(words, name, _png(pixels), origin=origin), pixels)
         for words, (name, origin, pixels) in found.items()
     }
+
+
+@of_runs(st.cache_data, max_entries=1, show_spinner=False)
+def _generated(run_id: str) -> NDArray[np.uint8]:
+    """The first samples of a finished DCGAN. Unlike the GAN lab's, its generator does not stay in memory for them."""
+    from pneumo_core.inference.generator import generate, latents, load_generator
+
+    generator = load_generator(find_run(run_id))
+    return generate(generator, latents(generator.latent_dim, 0, 0, _EACH, None))
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
