@@ -8,7 +8,7 @@ from pages.ui.pictures import plain
 from pages.ui.predict.kept import Case, kept, mend, undo
 from pneumo_core.evaluation.calibration import CalibrationKind, calibrated_threshold
 from pneumo_core.evaluation.near import Near, is_near, verdict
-from pneumo_core.evaluation.wording import of_100, percent, probability_text
+from pneumo_core.evaluation.wording import of_100, percent, probability_text, unbroken
 from pneumo_core.inference.classify import Classifier, Prediction
 from pneumo_core.inference.gate import WORDS, Answer
 from pneumo_core.inference.mend import MENDABLE
@@ -47,7 +47,7 @@ def show_verdict(case: Case, prediction: Prediction, model: Classifier) -> None:
     words = [right_on_test(report, prediction.label), wrong_on_test(report)]
     if isinstance(band, Near) and is_near(prediction.probability, band):
         words.insert(0, _near_words(band, prediction.label))
-    st.markdown("\n".join(f"- {plain(line)}" for line in words if line))
+    st.markdown("\n".join(f"- {unbroken(plain(line))}" for line in words if line))
 
 
 def on_scale(model: Classifier, prediction: Prediction) -> tuple[float | None, float, str]:
@@ -71,7 +71,7 @@ def _show_bar(prediction: Prediction, raw: float, model: Classifier, band: Near 
     if shown != raw and not isinstance(model.calibration, NotApplicable):
         ends = [calibrated_threshold(model.calibration.calibrator, end) for end in ends]
     found, limit = probability_text(shown), probability_text(threshold)
-    st.markdown(f"Probability of PNEUMONIA{scale}: **{plain(found)}**; threshold {plain(limit)}")
+    st.markdown(unbroken(f"Probability of PNEUMONIA{scale}: **{plain(found)}**; threshold {plain(limit)}"))
     alt = f"Probability of PNEUMONIA {found} on a bar from 0 to 1, threshold {limit}"
     st.image(bar(shown, threshold, ends[0], ends[1]), width="stretch", alt=alt)
     if isinstance(band, Near):

@@ -92,14 +92,14 @@ def _frame(rows: list[_Row]) -> pd.DataFrame:
         [
             {
                 "picture": once(row.case, "thumbnail", partial(_thumbnail, row.case)),
+                "answer": row.answer,
                 "file": row.case.name,
                 "be careful": row.prediction.reason,
-                "answer": row.answer,
                 "probability": row.prediction.probability,
             }
             for row in rows
         ],
-        columns=["picture", "file", "be careful", "answer", "probability"],
+        columns=["picture", "answer", "file", "be careful", "probability"],
     )
 
 

@@ -72,7 +72,7 @@ def _show_spread(case: Case, model: Classifier, gray: NDArray[np.uint8]) -> None
     """The probability under small changes of the image, and by other seeds where they are at hand."""
     found = once(case, "spread", lambda: uncertainty.spread(model, gray), model.run_id)
     st.markdown(plain(uncertainty.described(found)))
-    rows = [{"change": one.change, "probability": probability_text(one.probability)} for one in found.changed]
+    rows = [{"change": one.change, "probability": plain(probability_text(one.probability))} for one in found.changed]
     st.table(pd.DataFrame(rows).set_index("change"), width="content", alt="The probability under small changes")
     seeds = uncertainty.seed_runs(model.run_id, groups())
     if seeds:

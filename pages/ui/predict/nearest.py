@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui.cached import index_here, of_runs
+from pages.ui.error_text import error_text
 from pages.ui.pictures import plain, thumbnail
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
@@ -24,7 +25,7 @@ def show_nearest(prediction: Prediction, model: Classifier) -> None:
     """What is nearest, in words, and as pictures where the run's data set is on this machine."""
     known = _cases_of(model.run_id)
     if isinstance(known, NotApplicable) or prediction.features is None:
-        st.caption(plain(known.reason if isinstance(known, NotApplicable) else "the model gives no features"))
+        st.caption(error_text(known.reason if isinstance(known, NotApplicable) else "the model gives no features"))
         return
     found = cases.nearest(known, prediction.features)
     st.markdown(plain(cases.described(found)))

@@ -87,8 +87,8 @@ def _table(together: Agreement, model: Classifier) -> pd.DataFrame:
         {
             "model": plain(names.get(reading.run_id, reading.run_id)) + " (above)" * (reading.run_id == model.run_id),
             "answer": prediction.label.name,
-            "probability": probability_text(prediction.probability),
-            "threshold": probability_text(reading.threshold),
+            "probability": plain(probability_text(prediction.probability)),
+            "threshold": plain(probability_text(reading.threshold)),
         }
         for reading in together.readings
         if (prediction := reading.prediction).label is not None and prediction.probability is not None
