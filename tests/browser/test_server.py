@@ -137,7 +137,9 @@ def test_a_new_visitor_drops_a_file_reads_the_verdict_and_takes_the_sheet(
         assert content[:15].lower().startswith(start.lower())
         assert kind == "PDF" or (verdict.encode() in content and b"my-x-ray.jpeg" in content)
 
-    upload(page, "letter.jpeg", b"a letter")
+    upload(
+        page, "letter.jpeg", b"a letter" * 3_000_000
+    )  # Larger than any X-ray, and yet it is the server that refuses it.
     expect(panel.get_by_text("Refused:")).to_be_visible()
     settled(page)
     expect(panel.get_by_test_id("stMetric")).to_have_count(0)
