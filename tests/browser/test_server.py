@@ -203,7 +203,7 @@ def test_nothing_of_an_upload_is_written(finished_run: FinishedRun, page: Page, 
         before = descriptors(server)
         for name, data in (("secret-large.png", large(content, 15 * 2**20)), ("secret-text.png", b"a secret letter")):
             upload(page, name, data)
-            expect(page.get_by_text(name).first).to_be_visible()
+            expect(page.get_by_role("heading", level=2, name=name)).to_be_visible()
             settled(page)
         expect(page.get_by_text("Refused:")).to_be_visible()
         assert watched.read_text() == ""
