@@ -81,8 +81,8 @@ def test_phantoms_are_prepared_apart_and_then_shown(monkeypatch: pytest.MonkeyPa
     page.run()
     assert not page.main.get("progress")
     assert page.metric[0].value == "600"
-    # The phantom with its heat map, and the map's color bar.
-    assert len(sound("predict", source="Sample from the data set").get("image")) == 8
+    # Six samples, the open one with its heat map, the map's color bar, and the probability's.
+    assert len(sound("predict", source="Sample from the data set").get("image")) == 9
 
 
 @pytest.mark.usefixtures("drawn_phantoms")
