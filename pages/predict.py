@@ -12,7 +12,7 @@ from pages.ui.predict.answer import show_caution, show_verdict
 from pages.ui.predict.batch import show_batch
 from pages.ui.predict.folds import show_folds
 from pages.ui.predict.kept import Case, answer_of, kept, open_cases, pixels_of
-from pages.ui.predict.picture import show_picture
+from pages.ui.predict.picture import as_jpeg, show_picture
 from pages.ui.predict.samples import pick_sample
 from pages.ui.predict.scope import show_scope
 from pages.ui.predict.sides import show_others
@@ -26,6 +26,9 @@ from pneumo_core.records import Split
 
 require_frame()
 
+_REFUSED = 320
+"""Width of a refused image, in pixels: enough to see why."""
+
 SOURCES = ("Upload an X-ray", "Sample from the data set")
 
 
@@ -36,8 +39,11 @@ def show_case(case: Case, model: Classifier) -> None:
     if case.origin:
         st.badge(case.origin, icon=":material/science:", color="violet")
     show_caution(case, prediction)
-    pixels = pixels_of(case) if prediction.cam is not None else None
+    pixels = pixels_of(case)
     if pixels is None:
+        return
+    if prediction.cam is None:
+        st.image(as_jpeg(pixels), width=_REFUSED, caption=plain(case.name), alt="The refused image")
         return
     picture, words = beside(gap="large")
     with picture:

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit as log_odds
 
 from pneumo_core.evaluation.intervals import clustered_share
 from pneumo_core.evaluation.probability import probability
@@ -49,7 +50,7 @@ def near(predictions: pd.DataFrame, point: OperatingPoint) -> Near | NotApplicab
         predictions: The run's predictions: `patient_id`, `split`, `label` and `logit`.
         point: Its threshold, and the split that it was chosen on.
     """
-    threshold = float(np.log(point.threshold) - np.log1p(-point.threshold)) if 0 < point.threshold < 1 else np.inf
+    threshold = float(log_odds(point.threshold))
     distance = np.abs(predictions["logit"].to_numpy(dtype=np.float64) - threshold)
     chosen_on, test = (predictions["split"].to_numpy() == split.value for split in (point.split, Split.TEST))
     if not np.isfinite(threshold) or not chosen_on.any():

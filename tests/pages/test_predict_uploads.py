@@ -15,6 +15,7 @@ from pages.ui.state import UPLOADS
 from pneumo_core.data.images import Decoded
 from pneumo_core.data.phantom import first_phantoms
 from pneumo_core.inference.classify import Classifier, Prediction, classify_decoded
+from tests.data.dicom_files import dicom
 from tests.data.image_files import encode
 from tests.pages.opening import labels, opened, press, texts, whole
 
@@ -126,6 +127,16 @@ def test_samples_need_no_data_and_are_marked_as_synthetic() -> None:
     assert "Synthetic: a phantom" in texts(page, "markdown")
     assert "Phantom 1" not in labels(page)
     assert "Phantom 1" in labels(press(page, "Close"))
+
+
+def test_what_a_dicom_file_says_stays_when_its_image_is_turned() -> None:
+    page = drop(opened("predict"), ("down", dicom(np.ascontiguousarray(np.rot90(FIRST, 2)), PatientAge="054Y")))
+    assert "From the file: " in texts(page, "caption")
+    assert "54 years" in texts(page, "caption")
+    page = press(page, "Turn it by 180 degrees")
+    assert page.metric[0].value in VERDICTS
+    assert "Be careful: " in texts(page, "warning")
+    assert "54 years" in texts(page, "caption")
 
 
 def zipped(**files: bytes) -> bytes:

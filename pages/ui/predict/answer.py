@@ -23,6 +23,10 @@ def show_caution(case: Case, prediction: Prediction) -> None:
         show_error(f"Refused: {prediction.reason}. What to do: {prediction.advice}.")
     elif prediction.answer is Answer.WARNED:
         st.warning(plain(f"Be careful: {prediction.reason}. What to do: {prediction.advice}."))
+    if prediction.facts:
+        st.caption(
+            plain("From the file: " + ", ".join(f"{name.lower()} {value}" for name, value in prediction.facts) + ".")
+        )
     is_open = any(case.key == one.key for one in kept().cases)
     with st.container(horizontal=True):
         finding = next((finding for finding in MENDABLE if finding.value == prediction.code), None)

@@ -81,6 +81,8 @@ def kept() -> _Kept:
 
 def open_cases(cases: Sequence[Case], problems: Sequence[str] = ()) -> None:
     """Open cases instead of those that are open, of which nothing is kept."""
+    for asked in ("heat occlusion", "shortcut probes"):  # Of the image before, and slow.
+        st.session_state.pop(asked, None)
     drops = kept().drops + 1
     opened = cases[0].key if len(cases) == 1 else None
     st.session_state[UPLOADS] = _Kept(list(cases), opened, {}, list(problems), drops)
