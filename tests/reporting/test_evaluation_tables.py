@@ -25,6 +25,8 @@ from pneumo_core.reporting.evaluation_tables import (
     mean_classification,
     operating_point,
     rates_on_test,
+    right_on_test,
+    wrong_on_test,
 )
 from tests.reporting.conftest import predictions
 
@@ -186,6 +188,28 @@ def test_the_rates_on_test_are_told_with_interval_and_n(evidence: pd.DataFrame, 
     assert f"({100 * part.specificity.low:.1f} to {100 * part.specificity.high:.1f})" in words
 
 
+def test_right_and_wrong_on_test_are_counted_of_a_hundred(evidence: pd.DataFrame) -> None:
+    report = report_on(evidence, OperatingRule.HALF)
+    rows = evidence[evidence["split"] == "test"]
+    called = 1 / (1 + np.exp(-rows["logit"].astype(float))) >= 0.5
+    sick = rows["label"] == 1
+    for label, answered, right in ((Label.PNEUMONIA, called, sick), (Label.NORMAL, ~called, ~sick)):
+        words = right_on_test(report, label)
+        assert words.startswith(
+            f"When it reads {label.name}, it is right in {100 * right[answered].mean():.0f} of 100 ("
+        )
+        assert f"; n = {answered.sum()}) on test, where {100 * sick.mean():.0f} % have pneumonia." in words
+    words = wrong_on_test(report)
+    assert f"it misses {100 * (~called)[sick].mean():.0f} of 100 (" in words
+    assert f"; n = {sick.sum()}) with pneumonia and it takes {100 * called[~sick].mean():.0f} of 100 (" in words
+    none = report_on(
+        evidence.assign(logit=np.where(evidence["split"] == "test", -9.0, evidence["logit"])), OperatingRule.HALF
+    )
+    assert "is unknown on test: no image" in right_on_test(none, Label.PNEUMONIA)
+
+
 def test_a_run_without_test_images_says_so(evidence: pd.DataFrame) -> None:
     report = report_on(evidence[evidence["split"] == "val"], OperatingRule.HALF)
     assert rates_on_test(report) == "this run has no test figures"
+    assert right_on_test(report, Label.NORMAL).startswith("This run has no test figures: ")
+    assert wrong_on_test(report) == ""
