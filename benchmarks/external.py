@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.table import tell
-from pneumo_core.data.images import IMAGE_SUFFIXES, decode_gray
+from pneumo_core.data.formats import IMAGE_SUFFIXES
+from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import build_index
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.intervals import area_estimates, wilson

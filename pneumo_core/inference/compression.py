@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import ArrayLike, NDArray
 from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 from pneumo_core.errors import CorruptError, RunError
 
@@ -31,6 +32,9 @@ _MATRIX_LEVELS: Final = 127
 
 _NIBBLE: Final = 16
 """Values of 4 bits."""
+
+_MADE: Final = ("make ", "cast_")
+"""Beginnings of the names of the nodes that turn stored weights back into float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,32 @@ def to_integers(model: bytes) -> bytes:
         tensor.CopyFrom(kept)
     opened.graph.initializer.extend(made.initializer)
     return _written(opened, list(made.node))
+
+
+def restored(model: bytes) -> onnx.ModelProto:
+    """A model, compressed or not, with its weights as float32 constants, as they are once it is loaded.
+
+    Raises:
+        CorruptError: The bytes are not an ONNX file.
+    """
+    opened = _opened(model)
+    made = [node for node in opened.graph.node if node.name.startswith(_MADE)]
+    outputs = {name for node in made for name in node.output}
+    read = {name for node in opened.graph.node if not node.name.startswith(_MADE) for name in node.input}
+    inputs = {name for node in made for name in node.input} - outputs
+    constants = [tensor for tensor in opened.graph.initializer if tensor.name in inputs]
+    wanted = sorted(outputs & read)
+    infos = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in wanted]
+    graph = helper.make_graph(made, "weights", [], infos, constants)
+    weights = ReferenceEvaluator(helper.make_model(graph, opset_imports=opened.opset_import)).run(None, {})
+    for node in made:
+        opened.graph.node.remove(node)
+    for tensor in constants:
+        if tensor.name not in read:
+            opened.graph.initializer.remove(tensor)
+    for name, weight in zip(wanted, weights, strict=True):
+        _constant(opened.graph, name, weight)
+    return opened
 
 
 def _kernel(graph: onnx.GraphProto, name: str, kernel: NDArray[np.float32]) -> onnx.TensorProto:

@@ -1,17 +1,15 @@
 """A model with its weights shuffled, which knows nothing any more: the control of the heat maps' first test."""
 
-import io
 from typing import Final
 
 import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-_WEIGHTED: Final = frozenset({"Conv", "Gemm", "MatMul", "BatchNormalization", "ConvInteger", "MatMulInteger"})
-"""Operations whose constants are a layer's weights; other constants prepare the image or shape the arrays."""
+from pneumo_core.inference.compression import restored
 
-_PASSED_ON: Final = frozenset({"Cast", "DequantizeLinear", "Transpose", "Identity"})
-"""Operations by which a published model restores weights that it stores in a smaller type."""
+_WEIGHTED: Final = frozenset({"Conv", "Gemm", "MatMul", "BatchNormalization"})
+"""Operations whose constants are a layer's weights; other constants prepare the image or shape the arrays."""
 
 
 def shuffled(model: bytes, seed: int) -> bytes:
@@ -25,7 +23,7 @@ def shuffled(model: bytes, seed: int) -> bytes:
         model: ONNX file of a classifier, as exported or as published.
         seed: Seed of the order.
     """
-    changed = onnx.load(io.BytesIO(model))
+    changed = restored(model)
     rng = np.random.default_rng(seed)
     for tensor in weights(changed):
         values = numpy_helper.to_array(tensor)
@@ -43,7 +41,7 @@ def weights(model: onnx.ModelProto) -> list[TensorProto]:
             continue
         for tensor in node.input:
             name = tensor
-            while (source := made_by.get(name)) is not None and source.op_type in _PASSED_ON:
+            while (source := made_by.get(name)) is not None and source.op_type in {"Transpose", "Identity"}:
                 name = source.input[0]
             names.add(name)
     return [tensor for tensor in model.graph.initializer if tensor.name in names]

@@ -407,7 +407,7 @@ def test_predict_answers_for_every_image_of_a_folder(
     threshold = read_json(with_finished_run.path / "report.json")["operating_point"]["threshold"]
     for name, answer in answers.items():
         assert set(answer) == {
-            *("path", "status", "code", "reason", "advice", "probability", "label", "threshold"),
+            *("path", "status", "code", "reason", "advice", "probability", "label", "threshold", "facts"),
             *("calibrated_probability", "calibration", "heatmap", "heatmap_scale"),
         }
         if name in refused:

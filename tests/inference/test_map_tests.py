@@ -7,12 +7,14 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from onnx import numpy_helper
 from scipy.stats import spearmanr
 
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.presets import preset_config
 from pneumo_core.evaluation.trust import Check, Measured, Outcome, Trust, trust_from_dict
-from pneumo_core.inference import map_tests
+from pneumo_core.inference import compression, map_tests
+from pneumo_core.inference.compression import restored
 from pneumo_core.inference.finish import FACTS, Material
 from pneumo_core.inference.map_tests import (
     STEPS,
@@ -142,14 +144,32 @@ def test_every_weight_of_a_network_is_shuffled_and_nothing_else(finished_run: Fi
 
 
 def test_weights_stored_in_a_smaller_type_are_shuffled_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pneumo_core.inference import publish
-
-    monkeypatch.setattr(publish, "_SMALL", 2)
-    small = publish.to_float16(linear_model(CENTERED))
+    monkeypatch.setattr(compression, "_SMALL", 2)
+    small = compression.to_float16(linear_model(CENTERED))
     white = np.full((1, 8, 8), 1, np.uint8)
     before, after = (run_session(load_session(model), white).cam[0] for model in (small, shuffled(small, 0)))
     np.testing.assert_array_equal(np.sort(before.ravel()), np.sort(after.ravel()))
     assert not np.allclose(before, after)
+
+
+def test_every_weight_of_a_published_model_is_shuffled(
+    monkeypatch: pytest.MonkeyPatch, finished_run: FinishedRun
+) -> None:
+    """In the form of the largest, whose kernels are made of several constants."""
+    monkeypatch.setattr(compression, "_MATRIX", 1024)
+    model = RunDirectory(finished_run.path).model.read_bytes()
+    small = compression.to_float16(compression.to_integers(model))
+    before, after = (
+        {one.name: tuple(one.dims) for one in weights(restored(each))} for each in (model, shuffled(small, 0))
+    )
+    assert before == after
+    kernel = next(name for name, dims in before.items() if len(dims) == 4 and dims[1] > 3)
+    ours, theirs = (
+        next(numpy_helper.to_array(one) for one in weights(restored(each)) if one.name == kernel)
+        for each in (small, shuffled(small, 0))
+    )
+    assert not np.allclose(ours, theirs)
+    np.testing.assert_array_equal(np.sort(ours.ravel()), np.sort(theirs.ravel()))
 
 
 # --- Deletion and insertion -------------------------------------------------------------------------------------------
@@ -278,6 +298,7 @@ def test_a_finished_run_stores_them_or_the_reason_why_not(preset: Preset, expect
         own=lambda: pytest.fail("not needed"),
         model=lambda: linear_model(CENTERED),
         pixels=lambda ids: np.stack([images[name] for name in ids]),
+        trained=lambda: pytest.fail("not needed"),
         progress=lambda _done, _total, what: stages.add(what),
     )
     (fact,) = (fact for fact in FACTS if fact.name == "trust.json")

@@ -89,7 +89,7 @@ def test_a_damaged_sheet_is_one_clear_line(finished_gan: RunDirectory) -> None:
     finished_gan.sheet(40).write_bytes(b"damaged")
     assert "sheet-00040.png must have the SHA-256" in opened("gan").error[0].value.replace("\\", "")
     finished_gan.manifest.unlink()
-    assert "an image must be a PNG or JPEG" in opened("gan").error[0].value.replace("\\", "")
+    assert "an image must be a PNG, JPEG, WebP" in opened("gan").error[0].value.replace("\\", "")
 
 
 def test_a_run_that_goes_on_or_has_failed_shows_what_it_has_drawn(finished_gan: RunDirectory) -> None:
