@@ -12,7 +12,7 @@ from pages.ui.predict.answer import show_caution, show_verdict
 from pages.ui.predict.batch import show_batch
 from pages.ui.predict.folds import show_folds
 from pages.ui.predict.kept import Case, answer_of, kept, open_cases, pixels_of
-from pages.ui.predict.picture import as_jpeg, show_picture
+from pages.ui.predict.picture import as_jpeg, short, show_picture
 from pages.ui.predict.samples import pick_sample
 from pages.ui.predict.scope import show_scope
 from pages.ui.predict.sides import show_others
@@ -35,7 +35,7 @@ SOURCES = ("Upload an X-ray", "Sample from the data set")
 def show_case(case: Case, model: Classifier) -> None:
     """A case: a warning first, the image under its heat map, the verdict, and the rest folded."""
     prediction = answer_of(model, case)
-    st.header(plain(case.name), anchor=False)
+    st.header(plain(short(case.title)), anchor=False)
     if case.origin:
         st.badge(case.origin, icon=":material/science:", color="violet")
     show_caution(case, prediction)
@@ -43,7 +43,7 @@ def show_case(case: Case, model: Classifier) -> None:
     if pixels is None:
         return
     if prediction.cam is None:
-        st.image(as_jpeg(pixels), width=_REFUSED, caption=plain(case.name), alt="The refused image")
+        st.image(as_jpeg(pixels), width=_REFUSED, caption=plain(short(case.title)), alt="The refused image")
         return
     picture, words = beside(gap="large")
     with picture:

@@ -149,8 +149,8 @@ def described(found: Neighbors) -> str:
     count = len(found.cases)
     sick = sum(case.label is Label.PNEUMONIA for case in found.cases)
     classes = (
-        f"Of the {count} nearest of {found.searched:,} training images, one a patient, {sick} are labeled "
-        f"{Label.PNEUMONIA.name} and {count - sick} {Label.NORMAL.name}."
+        f"Labels of the {count} nearest of {found.searched:,} training images, each of another patient: "
+        f"{sick} {Label.PNEUMONIA.name}, {count - sick} {Label.NORMAL.name}."
     )
     if isinstance(found.farther_than, NotApplicable):
         return f"{classes} How unusual their distance is, is unknown: {found.farther_than.reason}."

@@ -21,8 +21,21 @@ _MENDS: Final[dict[Finding, Callable[[_Pixels], NDArray[Any]]]] = {
     Finding.INVERTED: lambda gray: 255 - gray,
 }
 
+_DONE: Final = {
+    Finding.TURNED_90: "turned by 90 degrees to the right",
+    Finding.TURNED_180: "turned by 180 degrees",
+    Finding.TURNED_270: "turned by 90 degrees to the left",
+    Finding.FLIPPED: "mirrored top to bottom",
+    Finding.INVERTED: "inverted",
+}
+
 MENDABLE: Final = frozenset(_MENDS)
 """Findings whose advice can be followed without another file."""
+
+
+def done(findings: Iterable[Finding]) -> str:
+    """What `mended` does to an image, in words, "" for no finding."""
+    return ", then ".join(_DONE[finding] for finding in findings)
 
 
 def mended(gray: _Pixels, findings: Iterable[Finding]) -> _Pixels:

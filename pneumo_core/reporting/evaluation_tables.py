@@ -55,14 +55,14 @@ def right_on_test(report: EvaluationReport, label: Label) -> str:
 
 
 def wrong_on_test(report: EvaluationReport) -> str:
-    """How often the run misses PNEUMONIA and takes NORMAL for it on test, in plain words; "" where that is unknown."""
+    """How often the run misses PNEUMONIA and reads NORMAL as it on test, in plain words; "" where that is unknown."""
     part = report.splits.get(Split.TEST)
     if part is None:
         return ""
     misses, alarms = complement(part.sensitivity), complement(part.specificity)
     words = [
         f"it misses {of_100(misses)} with pneumonia" if isinstance(misses, Estimate) else "",
-        f"it takes {of_100(alarms)} without it for pneumonia" if isinstance(alarms, Estimate) else "",
+        f"it reads {of_100(alarms)} without it as PNEUMONIA" if isinstance(alarms, Estimate) else "",
     ]
     return f"On {place(report, Split.TEST)}, {' and '.join(filter(None, words))}." if any(words) else ""
 

@@ -126,7 +126,7 @@ def test_a_new_visitor_drops_a_file_reads_the_verdict_and_takes_the_sheet(
     picture = panel.get_by_test_id("stImage").locator("img").first
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.complete && image.naturalWidth > 100")
-    expect(panel.get_by_text("my-x-ray.jpeg, Grad-CAM at 50 %")).to_be_visible()
+    expect(panel.get_by_text("my-x-ray.jpeg, Grad-CAM at 75 %")).to_be_visible()
     settled(page)
 
     verdict = panel.get_by_test_id("stMetricValue").inner_text().strip()
@@ -152,6 +152,33 @@ def test_a_new_visitor_drops_a_file_reads_the_verdict_and_takes_the_sheet(
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Predict").click()
     expect(page.get_by_role("button", name="Phantom 1", exact=True)).to_be_visible()
     expect(page.get_by_text("Refused:")).to_have_count(0)
+
+
+def test_of_many_files_a_click_opens_one_and_what_is_chosen_stays_its_own(
+    server: Server, page: Page, radiograph: Path
+) -> None:
+    """A click means the file that stands there: not the one that comes to stand there once its neighbor is mended."""
+    upright = Image.open(radiograph).convert("L")
+    gray = np.asarray(upright)
+    files = {"down.png": np.rot90(gray, 2), "negative.png": 255 - gray, "plain.png": gray}
+    opened(page, server, f"/predict?run={server.run.run_id}")
+    page.locator("input[type=file]").set_input_files(
+        [
+            {"name": name, "mimeType": "image/png", "buffer": encode(np.ascontiguousarray(pixels))}
+            for name, pixels in files.items()
+        ]
+    )
+    panel = page.get_by_role("tabpanel").filter(visible=True)
+    panel.get_by_test_id("stRadio").get_by_text("Refused").click()
+    settled(page)
+    expect(panel.get_by_text("Refused: 2, ")).to_be_visible()
+    panel.get_by_test_id("stDataFrame").click(position={"x": 160, "y": 40 + 56 + 28})  # The second of two.
+    expect(panel.get_by_role("heading", name="negative.png")).to_be_visible()
+    panel.get_by_role("button", name="Invert it").click()
+    expect(panel.get_by_role("heading", name="negative.png, inverted")).to_be_visible()
+    settled(page)
+    expect(panel.get_by_role("radio", checked=True)).to_have_count(1)
+    expect(panel.get_by_test_id("stMetricValue")).to_contain_text(re.compile("Reads as|Close to the threshold"))
 
 
 @pytest.mark.parametrize("kind", ["text", "zero bytes", "JPEG, half", "declares 60,000 x 60,000", "colour", "blank"])

@@ -131,8 +131,8 @@ def test_without_validation_images_there_is_a_reason() -> None:
 def test_neighbors_in_words() -> None:
     cases = tuple(Case(f"{n}.jpeg", str(n), Label(n < 3), Subtype.NONE, 1.0 + n) for n in range(5))
     assert described(Neighbors(cases, 4471, 0.9934, 761)) == (
-        "Of the 5 nearest of 4,471 training images, one a patient, 3 are labeled PNEUMONIA and 2 NORMAL. The image is farther "
-        "from the nearest than 99.3 % of the 761 validation images are from theirs."
+        "Labels of the 5 nearest of 4,471 training images, each of another patient: 3 PNEUMONIA, 2 NORMAL. The image is "
+        "farther from the nearest than 99.3 % of the 761 validation images are from theirs."
     )
 
 

@@ -201,7 +201,7 @@ def test_right_and_wrong_on_test_are_counted_of_a_hundred(evidence: pd.DataFrame
         assert f"; n = {answered.sum()}) on test, where {100 * sick.mean():.0f} % have pneumonia." in words
     words = wrong_on_test(report)
     assert f"it misses {100 * (~called)[sick].mean():.0f} of 100 (" in words
-    assert f"; n = {sick.sum()}) with pneumonia and it takes {100 * called[~sick].mean():.0f} of 100 (" in words
+    assert f"; n = {sick.sum()}) with pneumonia and it reads {100 * called[~sick].mean():.0f} of 100 (" in words
     none = report_on(
         evidence.assign(logit=np.where(evidence["split"] == "test", -9.0, evidence["logit"])), OperatingRule.HALF
     )

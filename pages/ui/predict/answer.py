@@ -98,7 +98,7 @@ def bar(probability: float, threshold: float, low: float, high: float) -> str:
 
 def _near_words(band: Near, label: Label) -> str:
     reads = (
-        f"It lies on the side of {label.name}, as near to the threshold as the nearest twentieth of {band.split.value}."
+        f"It is on the side of {label.name}, but 19 of 20 images of {band.split.value} are farther from the threshold."
     )
     if not isinstance(band.inside, Estimate):
         return reads

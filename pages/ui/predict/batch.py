@@ -20,6 +20,8 @@ from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import ImageError
 from pneumo_core.evaluation.near import Near, verdict
 from pneumo_core.inference.classify import Classifier, Prediction
+from pneumo_core.inference.gate import Answer
+from pneumo_core.inference.mend import mended
 from pneumo_core.records import NotApplicable
 
 _SIDE: Final = 96
@@ -30,12 +32,25 @@ _EVERY: Final = 8
 
 _ALL: Final = "All"
 
+_WARNED: Final = "Be careful"
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     case: Case
     prediction: Prediction
     answer: str
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """What it is found under: a warning, and the verdict."""
+        warned = self.prediction.answer is Answer.WARNED
+        return (_WARNED, self.answer) if warned else (self.answer,)
+
+    @property
+    def words(self) -> str:
+        """The answer, after its warning."""
+        return ": ".join(self.groups)
 
 
 def show_batch(model: Classifier) -> Case | None:
@@ -56,10 +71,12 @@ def show_batch(model: Classifier) -> Case | None:
 
 
 def _pick(rows: list[_Row]) -> Case | None:
-    counts = Counter(row.answer for row in rows)
-    options = {_ALL: f"All {len(rows):,}", **{answer: f"{answer} ({count:,})" for answer, count in counts.items()}}
-    wanted = choice("Answers", list(options), format_func=options.__getitem__, key="batch answers")
-    shown = [row for row in rows if wanted in {_ALL, row.answer}]
+    counts = Counter(group for row in rows for group in row.groups)
+    options = (_ALL, *sorted(counts))
+    # Where the choices change, it begins again: a browser marks none where the words of the chosen one are gone.
+    wanted = choice("Answers", options, key=f"batch answers {kept().drops} {hash(options)}")
+    st.caption(", ".join(f"{group}: {count:,}" for group, count in counts.most_common()) + f"; {len(rows):,} files.")
+    shown = [row for row in rows if wanted in {_ALL, *row.groups}]
     picked = st.dataframe(
         _frame(shown),
         hide_index=True,
@@ -68,7 +85,8 @@ def _pick(rows: list[_Row]) -> Case | None:
         height=min(420, 40 + 56 * len(shown)),
         on_select=_open_none,
         selection_mode="single-cell",
-        key=f"batch {kept().drops} {wanted}",
+        # A selection is a number of a row, so it is good for these rows alone.
+        key=f"batch {kept().drops} {hash(tuple(row.case.key for row in shown))}",
         alt="Answer of each file; a click opens one",
     )
     st.caption("A click on a row opens its case below; a click on a column's name sorts.")
@@ -92,22 +110,21 @@ def _frame(rows: list[_Row]) -> pd.DataFrame:
         [
             {
                 "picture": once(row.case, "thumbnail", partial(_thumbnail, row.case)),
-                "answer": row.answer,
-                "file": row.case.name,
-                "be careful": row.prediction.reason,
+                "answer": row.words,
                 "probability": row.prediction.probability,
+                "file": row.case.title,
+                "reason": row.prediction.reason,
             }
             for row in rows
         ],
-        columns=["picture", "answer", "file", "be careful", "probability"],
+        columns=["picture", "answer", "probability", "file", "reason"],
     )
 
 
 def _columns() -> dict[str, Any]:
     return {
         "picture": st.column_config.ImageColumn("", width="small"),
-        "be careful": st.column_config.TextColumn(width="small"),
-        "probability": st.column_config.NumberColumn("probability of PNEUMONIA", format="%.3f"),
+        "probability": st.column_config.NumberColumn("probability", format="%.3f", width="small"),
     }
 
 
@@ -117,4 +134,4 @@ def _thumbnail(case: Case) -> str | None:
         small = bounded(Image.fromarray(decode_gray(case.data, case.name)), _SIDE)
     except ImageError:
         return None
-    return "data:image/jpeg;base64," + base64.b64encode(as_jpeg(np.asarray(small))).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(as_jpeg(mended(np.asarray(small), case.mends))).decode()

@@ -30,7 +30,7 @@ from pneumo_core.inference import uncertainty
 from pneumo_core.inference.agreement import described as described_agreement
 from pneumo_core.inference.classify import Classifier, Prediction
 from pneumo_core.inference.compared import groups
-from pneumo_core.inference.gate import WORDS
+from pneumo_core.inference.mend import done
 from pneumo_core.records import Label, Metric, NotApplicable, Split
 from pneumo_core.reporting.evaluation_tables import place, rates_on_test
 
@@ -46,7 +46,7 @@ def show_folds(case: Case, prediction: Prediction, model: Classifier, pixels: ND
         "How stable the answer is": lambda: _show_spread(case, model, gray),
         "Nearest training images": lambda: show_nearest(prediction, model),
         "Calibration": lambda: _show_calibration(prediction, model),
-        "Your own threshold": lambda: _show_own_threshold(likelihood, model),
+        "Your own threshold": lambda: _show_own_threshold(case, likelihood, model),
         "Technical facts": lambda: _show_facts(case, prediction, model),
     }
     for title, show in folds.items():
@@ -138,9 +138,10 @@ def _losses(run_id: str) -> str:
     return f"on test, {score_text(calibrated)} with it and {score_text(raw)} without (n = {raw.n:,}, 95 % intervals)"
 
 
-def _show_own_threshold(likelihood: float, model: Classifier) -> None:
+def _show_own_threshold(case: Case, likelihood: float, model: Classifier) -> None:
     """A threshold of the reader's: the verdict, and the rates that it would have on test. Nothing is classified again."""
-    own = st.slider("Threshold", 0.0, 1.0, model.operating_point.threshold, 0.01, key=f"threshold {model.run_id}")
+    key = f"threshold {model.run_id} {case.key}"
+    own = st.slider("Threshold", 0.0, 1.0, model.operating_point.threshold, 0.01, key=key)
     label = Label.PNEUMONIA if likelihood >= own else Label.NORMAL
     st.markdown(
         f"At {plain(probability_text(own))}, this image ({plain(probability_text(likelihood))}, before any calibration) reads "
@@ -165,7 +166,7 @@ def _show_facts(case: Case, prediction: Prediction, model: Classifier) -> None:
     how = "fixed" if point.rule is OperatingRule.HALF else f"chosen on {point.split.value}"
     facts = {
         "file": f"{case.name}, {file_size(len(case.data))}",
-        "done to it here": ", ".join(WORDS[finding].advice for finding in case.mends) or "nothing",
+        "done to it here": done(case.mends) or "nothing",
         **dict(prediction.facts),
         "gate": " ".join(filter(None, [prediction.answer.value, prediction.code])),
         "logit": "none" if prediction.logit is None else score_text(prediction.logit),

@@ -22,7 +22,7 @@ from pneumo_core.data.images import Decoded, decode_gray
 from pneumo_core.errors import ImageError
 from pneumo_core.inference.classify import Classifier, Prediction, classify_decoded, decoded
 from pneumo_core.inference.gate import Finding
-from pneumo_core.inference.mend import mended, mended_file
+from pneumo_core.inference.mend import done, mended, mended_file
 from pneumo_core.records import Label
 
 _LONGEST_SIDE: Final = 768
@@ -53,6 +53,11 @@ class Case:
     truth: Label | None = None
     origin: str = ""
     mends: tuple[Finding, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Name of the file, and what was done to its image here."""
+        return f"{self.name}, {done(self.mends)}" if self.mends else self.name
 
     @property
     def file(self) -> bytes:

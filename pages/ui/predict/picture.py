@@ -16,6 +16,16 @@ from pneumo_core.inference.heatmap import heatmap
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.reporting.glossary import TERMS
 
+_OPACITY = 0.75
+"""At first: below it, the heat of most images is hardly seen."""
+
+_LONGEST_NAME = 72
+
+
+def short(name: str) -> str:
+    """A file's name with its middle left out where it would take several lines."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:40]} ... {name[-25:]}"
+
 
 @st.fragment
 def show_picture(case: Case, pixels: NDArray[np.uint8], prediction: Prediction, model: Classifier) -> None:
@@ -23,11 +33,11 @@ def show_picture(case: Case, pixels: NDArray[np.uint8], prediction: Prediction, 
     if prediction.cam is None:
         return
     place = st.container()
-    opacity = st.slider("Heat map", 0.0, 1.0, 0.5, 0.05, key="opacity", help=TERMS["Grad-CAM"])
+    opacity = st.slider("Heat map", 0.0, 1.0, _OPACITY, 0.05, key="opacity", help=TERMS["Grad-CAM"])
     with place:
         height, width = pixels.shape
         blended = overlay(pixels, heatmap(prediction.cam, model.heat_scale, width, height), opacity=opacity)
-        caption = f"{plain(case.name)}, Grad-CAM at {percent(opacity, 0)}"
+        caption = f"{plain(short(case.title))}, Grad-CAM at {percent(opacity, 0)}"
         st.image(as_jpeg(blended), width="stretch", caption=caption, alt=f"The X-ray with its heat map: {caption}")
     show_color_bar(opacity)
     st.caption(plain(scale_text(model.heat_scale, prediction.cam)))

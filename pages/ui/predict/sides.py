@@ -6,10 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.address import check_words
-from pages.ui.cached import loaded_classifier
+from pages.ui.cached import loaded_classifier, near_of
 from pages.ui.components import has_model, run_name
 from pages.ui.pictures import plain
 from pages.ui.predict.kept import Case, kept, once
+from pneumo_core.evaluation.near import verdict
 from pneumo_core.evaluation.wording import probability_text
 from pneumo_core.inference.agreement import Agreement, described, side_by_side
 from pneumo_core.inference.classify import Classifier
@@ -86,7 +87,7 @@ def _table(together: Agreement, model: Classifier) -> pd.DataFrame:
     rows = [
         {
             "model": plain(names.get(reading.run_id, reading.run_id)) + " (above)" * (reading.run_id == model.run_id),
-            "answer": prediction.label.name,
+            "verdict": verdict(prediction.probability, prediction.label, near_of(reading.run_id)),
             "probability": plain(probability_text(prediction.probability)),
             "threshold": plain(probability_text(reading.threshold)),
         }

@@ -25,7 +25,7 @@ def offer_sheet(case: Case, prediction: Prediction, model: Classifier) -> None:
         together = made.get((case.key, TOGETHER, model.run_id))
         day = datetime.now(UTC).date()
         return sheet(
-            model, prediction, case.file, case.name, verdict=words, day=day, facts=prediction.facts, together=together
+            model, prediction, case.file, case.title, verdict=words, day=day, facts=prediction.facts, together=together
         )
 
     def html() -> bytes:
@@ -44,7 +44,7 @@ def offer_sheet(case: Case, prediction: Prediction, model: Classifier) -> None:
 
 def offer_table(model: Classifier) -> None:
     """The answers of all open files as a CSV file."""
-    found = [(case.name, answer_of(model, case)) for case in kept().cases]
+    found = [(case.title, answer_of(model, case)) for case in kept().cases]
 
     def csv() -> str:
         from pneumo_core.sheets import answers

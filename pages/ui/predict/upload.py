@@ -12,7 +12,7 @@ from pages.ui.components import show_error
 from pages.ui.known import phantom_sample
 from pages.ui.predict.kept import Case, kept, open_cases, take_files
 from pages.ui.predict.picture import as_jpeg
-from pneumo_core.data.formats import FORMATS
+from pneumo_core.data.formats import FORMATS, is_zip
 from pneumo_core.data.synthetic import synthetic_name
 from pneumo_core.errors import ImageError
 from pneumo_core.inference.uploads import unpacked
@@ -51,7 +51,9 @@ def _cases_in(name: str, data: bytes, key: str) -> tuple[list[Case], list[str]]:
     """The images of a file, those of a ZIP archive one by one, and what of it could not be read."""
     cases: list[Case] = []
     try:
-        cases += (Case(f"{key} {number}", item.name, item.data) for number, item in enumerate(unpacked(name, data)))
+        folder = f"{name}/" if is_zip(data) else ""
+        for number, item in enumerate(unpacked(name, data)):
+            cases.append(Case(f"{key} {number}", f"{folder}{item.name}", item.data))
     except ImageError as error:
         return cases, [f"{error.problem}. What to do: {error.advice}."]
     return cases, []
