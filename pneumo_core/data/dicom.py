@@ -20,6 +20,7 @@ from PIL import Image
 from pneumo_core.data.bounded import BoundedBytes
 from pneumo_core.data.dicom_facts import TAGS, Note, about, term
 from pneumo_core.data.jpeg_lossless import MAX_PIXELS, decode_lossless
+from pneumo_core.data.levels import used_range
 from pneumo_core.data.picture import require_few_scans, require_size
 from pneumo_core.errors import ImageError
 
@@ -246,8 +247,7 @@ def _levels(stored: NDArray[np.int64], pixels: NDArray[Any], dataset: "Dataset")
         return values / float(2**dataset.BitsStored - 1)
     used = pixels[pixels != dataset.PixelPaddingValue] if "PixelPaddingValue" in dataset else pixels
     ends = values[[int(used.min()) - stored[0], int(used.max()) - stored[0]]] if used.size else values[[0, -1]]
-    darkest, brightest = float(ends.min()), float(ends.max())
-    return (values - darkest) / max(brightest - darkest, 1e-9)
+    return used_range(values, ends)
 
 
 def _first(dataset: "Dataset", keyword: str) -> float | None:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,14 @@ from PIL import ExifTags, Image
 from pneumo_core.data import dicom
 from pneumo_core.data.dicom_facts import Note
 from pneumo_core.data.formats import Format, format_of
+from pneumo_core.data.levels import eight_bits
 from pneumo_core.data.picture import opened_picture
 from pneumo_core.errors import CorruptError, DataError, ImageError, StoreError
 from pneumo_core.runs.files import hold_lock, make_directory, read_json, store_errors, write_json
 from pneumo_core.runs.store import datasets_root
 
 _CHUNK: Final = 64
-_ARRAY_SCHEMA: Final = 1
+_ARRAY_SCHEMA: Final = 2  # 1 scaled images deeper than 8 bits in another way.
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Decoded:
 def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
     """Decode an image file (PNG, JPEG, WebP, TIFF, BMP or DICOM) to gray, upright, opaque 8-bit pixels.
 
-    Color is weighted by ITU-R BT.601 (Pillow's ``L``); of deeper images the highest 8 bits that are used are kept;
+    Color is weighted by ITU-R BT.601 (Pillow's ``L``); deeper images are scaled by the range that they use (`eight_bits`);
     transparency is laid on black, as the air around a patient is; EXIF rotation is applied. For DICOM see `dicom.read_image`.
 
     Args:
@@ -162,13 +163,10 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 def _to_gray(image: Image.Image) -> Image.Image:
     if image.mode == "F":
-        numbers = np.nan_to_num(np.asarray(image), posinf=0, neginf=0).astype(np.float64)
-        numbers -= numbers.min()
-        return Image.fromarray((numbers * (255 / max(float(numbers.max()), 1e-9))).round().astype(np.uint8))
+        return Image.fromarray(eight_bits(np.nan_to_num(np.asarray(image), posinf=0, neginf=0)))
     if image.mode.startswith("I"):
         # Pillow's own conversion to "L" clips them to white. Detectors of 10 to 15 bits fill a part of the 16 bits.
-        pixels: NDArray[Any] = np.asarray(image).clip(0)
-        return Image.fromarray((pixels >> max(int(pixels.max()).bit_length() - 8, 0)).astype(np.uint8))
+        return Image.fromarray(eight_bits(np.asarray(image)))
     return image.convert("L")
 
 

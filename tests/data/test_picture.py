@@ -14,6 +14,7 @@ from PIL import Image
 from pneumo_core.data.bounded import MAX_READS
 from pneumo_core.data.images import decode, decode_gray, read_facts
 from pneumo_core.errors import ImageError
+from tests.data.dicom_files import dicom
 from tests.data.image_files import encode, gray, oriented, png_chunks
 from tests.hostile import assert_one_line
 
@@ -42,17 +43,44 @@ def test_of_a_phone_s_pictures_the_first_is_taken() -> None:
     assert np.abs(decode_gray(data, "x.jpg").astype(float) - gray(seed=1)).mean() < 2
 
 
-@pytest.mark.parametrize("bits", range(8, 17))
-def test_sixteen_bit_files_are_scaled_by_the_bits_that_are_used(bits: int) -> None:
-    assert gray().max() >= 128
-    deep = gray().astype(np.uint16) << (bits - 8)
-    for data in (encode(deep), encode(deep, "TIFF")):
-        assert np.array_equal(decode_gray(data, "x"), gray())
+def full() -> NDArray[np.uint8]:
+    """A picture that uses all gray levels."""
+    picture = gray().astype(float) - gray().min()
+    return (picture * (255 / picture.max())).round().astype(np.uint8)
 
 
-def test_values_of_sixteen_bits_keep_their_high_byte_however_they_are_stored() -> None:
-    deep = gray().astype(np.int32) * 257
-    assert np.array_equal(decode_gray(encode(Image.fromarray(deep), "TIFF"), "x"), gray())
+@pytest.mark.parametrize("highest", [255, 300, 1_100, 2_047, 2_100, 4_095, 33_000, 65_535])
+def test_deep_files_are_scaled_by_the_range_that_is_used(highest: int) -> None:
+    deep = (full() * (highest / 255)).round().astype(np.uint16)
+    for values in (deep, deep + min(500, 65_535 - highest)):
+        if values.max() > 255:
+            for data in (
+                encode(values),
+                encode(values, "TIFF"),
+                encode(Image.fromarray(values.astype(np.int32)), "TIFF"),
+            ):
+                assert np.abs(decode_gray(data, "x").astype(int) - full()).max() <= 1
+
+
+def test_values_that_8_bits_hold_stay_as_they_are() -> None:
+    assert 0 < gray().min() < gray().max() < 255
+    assert np.array_equal(decode_gray(encode(gray().astype(np.uint16)), "x"), gray())
+
+
+def test_deep_files_are_scaled_as_dicom_without_a_window_is() -> None:
+    deep = gray().astype(np.uint16) * 9
+    shown = decode_gray(dicom(deep, BitsStored=12, HighBit=11), "x.dcm")
+    assert np.array_equal(decode_gray(encode(deep), "x.png"), shown)
+
+
+def test_values_of_more_than_sixteen_bits_are_scaled_too() -> None:
+    deep = full().astype(np.int32) * 1_000_000
+    assert np.array_equal(decode_gray(encode(Image.fromarray(deep), "TIFF"), "x"), full())
+    below = full().astype(np.int32) - 3_000
+    assert np.array_equal(decode_gray(encode(Image.fromarray(below), "TIFF"), "x"), full())
+
+
+def test_fractions_are_scaled_by_their_range() -> None:
     fractions = (gray() - float(gray().min())) / (float(gray().max()) - float(gray().min()))
     shown = decode_gray(encode(Image.fromarray(fractions.astype(np.float32)), "TIFF"), "x")
     assert np.array_equal(shown, (fractions * 255).round())
