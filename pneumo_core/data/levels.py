@@ -33,7 +33,8 @@ def eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
         if high - low < _MOST_LEVELS:  # Each value has one level: a table spares an array of floats.
             levels = np.arange(low, high + 1)
             table: NDArray[np.uint8] = _rounded(used_range(levels, levels))
-            return table[values - low]
+            shown: NDArray[np.uint8] = table[values - low]
+            return shown
     return _rounded(used_range(values, values))
 
 

@@ -128,14 +128,23 @@ def _without_long_texts(data: bytes) -> bytes:
     kept, start, is_shorter = [data[:8]], 8, False
     while start + 8 <= len(data):
         length, kind = struct.unpack(">I4s", data[start : start + 8])
-        if kind in _TEXTS and length > _MAX_TEXT_BYTES:
+        chunk = data[start : start + 12 + length]
+        if kind in _TEXTS and length > (_MAX_PACKED_BYTES if _is_packed(kind, chunk[8:]) else _MAX_TEXT_BYTES):
             is_shorter = True
         else:
-            kept.append(data[start : start + 12 + length])
+            kept.append(chunk)
         start += 12 + length
     return b"".join(kept) if is_shorter else data
 
 
+def _is_packed(kind: bytes, content: bytes) -> bool:
+    """Whether a chunk's text is compressed; an iTXt chunk says so after its keyword (section 11.3.3.4)."""
+    return kind in {b"zTXt", b"iCCP"} or (kind == b"iTXt" and content.partition(b"\0")[2][:1] != b"\0")
+
+
 _TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP"})
 _MAX_TEXT_BYTES: Final = 8192
-"""Shorter ones may hold the orientation, and inflate to less than Pillow's limit of 64 MB."""
+"""Shorter ones may hold the orientation."""
+
+_MAX_PACKED_BYTES: Final = 1000
+"""Compressed ones inflate at most 1,032-fold, so to less than the 1 MiB above which Pillow refuses the file."""
