@@ -109,16 +109,21 @@ def require_safe(entry: zipfile.ZipInfo) -> None:
     Raises:
         ValueError: Its name leads out of the archive's folder, or it is no plain file.
     """
+    if is_unsafe(entry):
+        raise ValueError(f"the unsafe entry {entry.orig_filename!r}")
+    if entry.header_offset < 0:  # A damaged directory; reading there would look like a disk failure.
+        raise ValueError(f"the entry {entry.orig_filename!r} before its start")
+
+
+def is_unsafe(entry: zipfile.ZipInfo) -> bool:
+    """Whether an entry's name leads out of the archive's folder, or it is no plain file or folder."""
     name = entry.orig_filename
     kind = stat.S_IFMT(entry.external_attr >> 16)
-    if (
+    return (
         name.startswith("/")
         or "\\" in name
         or "\0" in name
-        or _DRIVE.match(name)
+        or _DRIVE.match(name) is not None
         or ".." in name.split("/")
         or kind not in {0, stat.S_IFREG, stat.S_IFDIR}
-    ):
-        raise ValueError(f"the unsafe entry {name!r}")
-    if entry.header_offset < 0:  # A damaged directory; reading there would look like a disk failure.
-        raise ValueError(f"the entry {name!r} before its start")
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from pneumo_core.data.archive import require_safe
+from pneumo_core.data.archive import is_unsafe, require_safe
 from pneumo_core.data.formats import DICOM_START, is_dicom, is_hidden, is_image_name, is_zip, may_be_dicom
 from pneumo_core.errors import ImageError
 
@@ -71,6 +71,9 @@ def _refused(name: str, reason: str, received: str, advice: str) -> ImageError:
     return ImageError(reason, f"{must}. Received: {name!r} {received}", advice)
 
 
+_PLAIN_FILES: Final = "pack the images themselves, without links or paths that begin with / or have .. in them"
+
+
 @contextmanager
 def _reading(name: str) -> Iterator[None]:
     try:
@@ -94,6 +97,9 @@ def _images(name: str, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         if entry.filename == "[Content_Types].xml":
             what = "that is a document of an office program"
             raise _refused(name, "not an image", what, "export its image as PNG or JPEG")
+        if is_unsafe(entry):
+            what = f"with the entry {entry.orig_filename!r}, whose name leads out of the archive or which is a link"
+            raise _refused(name, "unsafe", what, _PLAIN_FILES)
         require_safe(entry)
         if entry.is_dir() or not _may_be_wanted(PurePosixPath(entry.filename)):
             continue
