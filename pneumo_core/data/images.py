@@ -78,6 +78,8 @@ class Decoded:
 
     Attributes:
         gray: `(height, width)` or `(size, size)` uint8 array in [0, 255].
+        width: Pixels a row of the file, as stored.
+        height: Rows of the file, as stored.
         tint: Mean difference between the highest and the lowest color channel, in gray levels; 0 for a gray file.
         hue_spread: How far the colors of equally bright pixels differ, in gray levels: small for a gray image with a tint,
             as of a film, large for a photograph, and 0 where there is hardly a tint.
@@ -86,6 +88,8 @@ class Decoded:
     """
 
     gray: NDArray[np.uint8]
+    width: int
+    height: int
     tint: float
     hue_spread: float
     facts: tuple[tuple[str, str], ...]
@@ -108,8 +112,9 @@ def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
             (see `picture`); `reason` is the code.
     """
     with _opened(data, name) as opened:
+        sides = opened.image.size  # Before the decoder of JPEG leaves out detail.
         shown = _shown(opened.image, size)
-        return Decoded(_squashed(shown, size), *_color(shown), opened.facts, opened.notes)
+        return Decoded(_squashed(shown, size), *sides, *_color(shown), opened.facts, opened.notes)
 
 
 def decode_gray(data: bytes, name: str, *, size: int | None = None) -> NDArray[np.uint8]:

@@ -22,6 +22,7 @@ from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.gate import Answer, Gate, Verdict, judge, shipped_gate
 from pneumo_core.inference.heatmap import HeatScale, read_scale
 from pneumo_core.inference.session import Session, load_session, run_session
+from pneumo_core.inference.usual import FULL_RANGE, unusual
 from pneumo_core.records import Label, NotApplicable
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import RunDirectory, verified_file
@@ -38,11 +39,6 @@ of 680 colored photographs and drawings 95 % had more."""
 MIN_CONTRAST: Final = 1.0
 """Minimum standard deviation of gray levels; below it, an image shows nothing."""
 
-LOW_CONTRAST: Final = 8.0
-"""Standard deviation of gray levels below which an answer comes with a warning: no X-ray of the data set has so little."""
-
-_FULL_RANGE: Final = "export it with its full range of gray levels"
-
 _REFUSED: Final = NotApplicable("the image was refused")
 
 
@@ -54,7 +50,7 @@ class Prediction:
         answer: Whether there is a prediction, and whether it comes with a warning.
         reason: Reason of a refusal or warning, else "".
         code: Code of the first reason: a `Finding`, a reason of `ImageError`, a code of `Note`, "color", "blank",
-            "tinted" or "low_contrast"; else "".
+            "tinted", "gray_range", "aspect" or "small"; else "".
         advice: What to do about it, in the imperative, else "".
         logit: The model's raw output, or None if refused.
         probability: Of PNEUMONIA, in [0, 1], or None if refused: the sigmoid of the logit.
@@ -132,7 +128,7 @@ def classify_decoded(classifier: Classifier, image: Decoded, name: str) -> Predi
     verdict = judge(classifier.gate, image.gray)
     if (refusal := _refusal(image, contrast, verdict, name)) is not None:
         return replace(refusal, facts=image.facts)
-    warnings = list(_warnings(image, contrast, verdict))
+    warnings = list(_warnings(image, verdict))
     reason, advice = "; ".join(one.reason for one in warnings), "; ".join(one.advice for one in warnings)
     checked = Prediction(
         Answer.WARNED if reason else Answer.OK,
@@ -176,22 +172,21 @@ def _refusal(image: Decoded, contrast: float, verdict: Verdict, name: str) -> Pr
         )
     if contrast < MIN_CONTRAST:
         reason = f"an X-ray must have contrast. Received: {name!r}, whose gray levels vary by only {contrast:.1f}"
-        return Prediction(Answer.REFUSED, reason, "blank", _FULL_RANGE)
+        return Prediction(Answer.REFUSED, reason, "blank", FULL_RANGE)
     if verdict.answer is Answer.REFUSED and verdict.finding is not None:
         reason = f"an upright, whole, frontal chest X-ray is needed. Received: {name!r}; {verdict.reason}"
         return Prediction(Answer.REFUSED, reason, verdict.finding.value, verdict.advice)
     return None
 
 
-def _warnings(image: Decoded, contrast: float, verdict: Verdict) -> Iterator[Note]:
+def _warnings(image: Decoded, verdict: Verdict) -> Iterator[Note]:
     """What an answer comes with, the most serious first."""
     if verdict.finding is not None:
         yield Note(verdict.finding.value, verdict.reason, verdict.advice)
     yield from (note for note in image.notes if verdict.finding is None or note.code != verdict.finding.value)
     if image.tint > MAX_COLOR:
         yield Note("tinted", "the image has a tint, as a photograph of a film has", "choose the original file")
-    if contrast < LOW_CONTRAST:
-        yield Note("low_contrast", f"the contrast is low: gray levels vary by only {contrast:.1f}", _FULL_RANGE)
+    yield from unusual(image)
 
 
 def _calibrated(calibration: Calibration | NotApplicable, logit: np.float32) -> float | NotApplicable:

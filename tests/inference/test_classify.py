@@ -1,4 +1,5 @@
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.evaluation.calibration import Calibration, calibrate, calibrated_threshold
 from pneumo_core.inference.classify import (
-    LOW_CONTRAST,
     MAX_COLOR,
     MIN_CONTRAST,
     Classifier,
@@ -21,6 +21,7 @@ from pneumo_core.inference.classify import (
     load_classifier,
 )
 from pneumo_core.inference.gate import Answer, Finding, Limits
+from pneumo_core.inference.usual import MAX_ASPECT, MAX_DARK, MIN_BRIGHT, MIN_RANGE, MIN_SIDE
 from pneumo_core.records import Label, NotApplicable
 from pneumo_core.runs.store import RunDirectory
 from tests.conftest import FinishedRun
@@ -217,9 +218,9 @@ class TestContrast:
         ("spread", "answer", "code"),
         [
             (MIN_CONTRAST - 1, Answer.REFUSED, "blank"),
-            (MIN_CONTRAST + 1, Answer.WARNED, "low_contrast"),
-            (LOW_CONTRAST - 1, Answer.WARNED, "low_contrast"),
-            (LOW_CONTRAST + 1, Answer.OK, ""),
+            (MIN_CONTRAST + 1, Answer.WARNED, "gray_range"),
+            (MIN_RANGE / 2 - 1, Answer.WARNED, "gray_range"),
+            (MIN_RANGE / 2 + 1, Answer.OK, ""),
         ],
     )
     def test_limits(self, lenient: Classifier, spread: float, answer: Answer, code: str) -> None:
@@ -227,6 +228,60 @@ class TestContrast:
         halves[75:] = 100 + spread
         prediction = classify(lenient, encode(halves.round().astype(np.uint8)), "faint.png")
         assert (prediction.answer, prediction.code) == (answer, code)
+
+
+def full_range(height: int = 200, width: int = 200) -> NDArray[np.float64]:
+    """A slope over all gray levels; of a slope, percentiles are known."""
+    return np.broadcast_to(np.linspace(0, 255, width), (height, width)).copy()
+
+
+class TestUnusual:
+    @pytest.mark.parametrize(
+        ("change", "is_warned"),
+        [
+            (lambda gray: gray, False),
+            (lambda gray: gray // 2, True),
+            (lambda gray: 128 + gray // 2, True),
+            (lambda gray: 80 + gray // 3, True),
+            (lambda gray: gray * ((MIN_BRIGHT + 5) / 255), False),
+            (lambda gray: gray * ((MIN_BRIGHT - 5) / 255), True),
+            (lambda gray: MAX_DARK - 5 + gray * ((255 - MAX_DARK) / 255), False),
+            (lambda gray: MAX_DARK + 5 + gray * ((250 - MAX_DARK) / 255), True),
+        ],
+    )
+    def test_gray_levels_that_no_training_image_has_are_warned_of(
+        self, lenient: Classifier, change: Callable[[NDArray[np.float64]], NDArray[np.float64]], is_warned: bool
+    ) -> None:
+        prediction = classify(lenient, encode(change(full_range()).round().astype(np.uint8)), "x.png")
+        assert prediction.probability is not None
+        assert prediction.code == ("gray_range" if is_warned else "")
+        assert prediction.advice == ("export it with its full range of gray levels" if is_warned else "")
+
+    @pytest.mark.parametrize(
+        ("height", "width", "codes"),
+        [
+            (MIN_SIDE, MIN_SIDE, ""),
+            (MIN_SIDE, int(MIN_SIDE * MAX_ASPECT), ""),
+            (40, 2000, "aspect"),
+            (60, 800, "aspect"),
+            (800, 200, "aspect"),
+            (40, 40, "small"),
+            (MIN_SIDE - 1, 200, "small"),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+    def test_sizes_and_shapes_that_no_training_image_has_are_warned_of(
+        self, lenient: Classifier, height: int, width: int, codes: str, kind: str
+    ) -> None:
+        prediction = classify(lenient, encode(full_range(height, width).round().astype(np.uint8), kind), "x")
+        assert prediction.code == codes
+        assert (f"{width} x {height} pixels" in prediction.reason) is bool(codes)
+
+    def test_the_size_is_the_file_s(self, lenient: Classifier) -> None:
+        """A JPEG decoder leaves out detail of large images, of which this would be a small one."""
+        large = full_range(MIN_SIDE * 9, MIN_SIDE * 9 * 2).round().astype(np.uint8)
+        assert classify(lenient, encode(large, "JPEG"), "x").answer is Answer.OK
+        assert classify(lenient, dicom(large), "x").answer is Answer.OK
 
 
 class TestDicom:
