@@ -33,7 +33,7 @@ class ImageError(DataError):
     """One image cannot be read.
 
     Attributes:
-        reason: Short code that tests and tables can rely on, such as ``"damaged"``.
+        reason: Code in snake_case that tests and tables can rely on, such as ``"too_large"``.
         problem: What is required and what was received.
         advice: What to do about it, in the imperative, else "".
     """

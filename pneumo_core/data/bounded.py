@@ -28,5 +28,5 @@ class BoundedBytes(io.BytesIO):
         self._left -= 1
         if self._left < 0:
             must = "an image file must have no more parts than an X-ray needs"
-            raise ImageError("too large", f"{must}. Received: {self._name!r}, with far more", "save it again")
+            raise ImageError("too_large", f"{must}. Received: {self._name!r}, with far more", "save it again")
         return super().read(size)

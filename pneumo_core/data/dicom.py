@@ -148,12 +148,12 @@ def _dataset(data: bytes, name: str, *, stop_before_pixels: bool) -> "Dataset":
         raise _unread(name, "compressed as a whole (Deflated)", _UNCOMPRESSED)
     # Empty ones take pydicom minutes and gigabytes.
     if (items := data.count(_ITEM)) > _MAX_ITEMS:
-        raise _unread(name, f"with {items:,} items", _EXPORT, reason="too large")
+        raise _unread(name, f"with {items:,} items", _EXPORT, reason="too_large")
     tags: list[Any] = [*TAGS, *_LAYOUT, *_LEVELS, *(() if stop_before_pixels else ("PixelData",))]
     dataset = dcmread(BoundedBytes(data, name), stop_before_pixels=stop_before_pixels, specific_tags=tags)
     for element in dataset.values():  # As bytes: they are parsed where they are used.
         if element.tag != _PIXEL_DATA and isinstance(element.value, bytes) and len(element.value) > _MAX_VALUE_BYTES:
-            raise _unread(name, "with longer elements than an X-ray has", _EXPORT, reason="too large")
+            raise _unread(name, "with longer elements than an X-ray has", _EXPORT, reason="too_large")
     return dataset
 
 
@@ -180,7 +180,7 @@ def _header(dataset: "Dataset", name: str) -> Header:
         raise _unread(name, f"compressed as JPEG with {stored} bits", _UNCOMPRESSED)
     if syntax in _LOSSLESS and width * height > MAX_PIXELS:
         what = f"compressed as JPEG Lossless with {width} x {height} pixels"
-        raise _unread(name, what, _UNCOMPRESSED, reason="too large")
+        raise _unread(name, what, _UNCOMPRESSED, reason="too_large")
     if bits not in {8, 16} or not 1 <= stored <= bits:
         raise _unread(name, f"with {bits} bits a pixel", "export it with 8 to 16 bits a pixel")
     photometric = str(dataset.PhotometricInterpretation)
@@ -209,7 +209,7 @@ def _pixels(dataset: "Dataset", name: str, header: Header) -> NDArray[Any]:
         return (samples << unused).view(np.int16) >> unused if dataset.PixelRepresentation else samples
     if syntax == _RLE:
         if len(frame) > _MAX_RLE_BYTES:
-            raise _unread(name, f"with {len(frame):,} bytes of run lengths", _UNCOMPRESSED, reason="too large")
+            raise _unread(name, f"with {len(frame):,} bytes of run lengths", _UNCOMPRESSED, reason="too_large")
         return pixel_array(dataset)
     with Image.open(io.BytesIO(frame), formats=("JPEG", "JPEG2000")) as picture:
         if picture.size != (header.width, header.height):

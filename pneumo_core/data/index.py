@@ -32,7 +32,7 @@ from pneumo_core.runs.store import datasets_root
 
 _COLUMNS: Final = tuple(ImageRecord.__dataclass_fields__)
 _DATA_ID: Final = re.compile(r"[0-9a-f]{12}")
-_NOT_READABLE: Final = "not readable"
+_NOT_READABLE: Final = "not_readable"
 _SCAN_SCHEMA: Final = 3
 _THUMBNAIL: Final = 64
 """Side that images are decoded to while indexing, in pixels: enough to read every byte of a file and find damage."""
@@ -311,7 +311,7 @@ def _inspect(root: Path, image_id: str, split: Split, label: Label) -> dict[str,
     except UnicodeEncodeError:
         shown = image_id.encode(errors="backslashreplace").decode()
         message = f"an image's name must be Unicode. Received: {shown!r}; rename the file"
-        return {"unreadable": asdict(UnreadableFile(shown, "not Unicode", message))}
+        return {"unreadable": asdict(UnreadableFile(shown, "not_unicode", message))}
     except OSError as error:
         message = f"an image must be readable. Received: {image_id!r}: {error.strerror or error}"
         return {"unreadable": asdict(UnreadableFile(image_id, _NOT_READABLE, message))}

@@ -38,7 +38,7 @@ def opened_picture(data: bytes, name: str) -> Iterator[Image.Image]:
         raise _refused("empty", "hold bytes", name, ", which has none", "choose the file again")
     if kind is None:
         what, advice = other_format(data)
-        raise _refused("not an image", f"be a {FORMATS} file", name, f", which is {what}", advice)
+        raise _refused("not_an_image", f"be a {FORMATS} file", name, f", which is {what}", advice)
     if kind is Format.PNG:
         data = _without_long_texts(data)
     try:
@@ -66,7 +66,7 @@ def _refused(reason: str, must: str, name: str, received: str, advice: str) -> I
 
 def _too_large(name: str, received: str) -> ImageError:
     most = f"have at most {MAX_PIXELS:,} pixels"
-    return _refused("too large", most, name, f", which declares {received}", "save it smaller")
+    return _refused("too_large", most, name, f", which declares {received}", "save it smaller")
 
 
 def require_size(width: int, height: int, name: str) -> None:
@@ -79,7 +79,7 @@ def require_size(width: int, height: int, name: str) -> None:
         raise _too_large(name, f"{width} x {height}")
     if min(width, height) < MIN_SIDE:
         must = f"be at least {MIN_SIDE} pixels on each side"
-        raise _refused("too small", must, name, f" with {width} x {height}", "choose the original image")
+        raise _refused("too_small", must, name, f" with {width} x {height}", "choose the original image")
 
 
 _MAX_SCANS: Final = 100
@@ -94,7 +94,7 @@ def require_few_scans(data: bytes, name: str) -> None:
     """
     if (scans := data.count(b"\xff\xda")) > _MAX_SCANS:
         must = f"have at most {_MAX_SCANS} scans"
-        raise _refused("too large", must, name, f", a JPEG file with {scans:,}", _AGAIN)
+        raise _refused("too_large", must, name, f", a JPEG file with {scans:,}", _AGAIN)
 
 
 _TIFF_COMPRESSIONS: Final = frozenset({"raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "jpeg"})
@@ -113,7 +113,7 @@ def _require_single(image: Image.Image, name: str) -> None:
             )
         if image.tag_v2.next:  # The place of the next page in the file.
             raise _refused(
-                "several pages", "be a single page", name, ", a TIFF with several", "save the one with the X-ray"
+                "several_pages", "be a single page", name, ", a TIFF with several", "save the one with the X-ray"
             )
         return
     if (frames := int(getattr(image, "n_frames", 1))) > 1:

@@ -86,7 +86,7 @@ def _reading(name: str) -> Iterator[None]:
 
 def _bounded(name: str, data: bytes) -> bytes:
     if (entries := data.count(_ENTRY)) > _MAX_ENTRIES:
-        raise _refused(name, "too large", f"with {entries:,} entries", f"pack at most {MAX_IMAGES} images")
+        raise _refused(name, "too_large", f"with {entries:,} entries", f"pack at most {MAX_IMAGES} images")
     return data
 
 
@@ -96,7 +96,7 @@ def _images(name: str, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     for entry in archive.infolist():
         if entry.filename == "[Content_Types].xml":
             what = "that is a document of an office program"
-            raise _refused(name, "not an image", what, "export its image as PNG or JPEG")
+            raise _refused(name, "not_an_image", what, "export its image as PNG or JPEG")
         if is_unsafe(entry):
             what = f"with the entry {entry.orig_filename!r}, whose name leads out of the archive or which is a link"
             raise _refused(name, "unsafe", what, _PLAIN_FILES)
@@ -112,12 +112,12 @@ def _images(name: str, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     if not found:
         raise _refused(name, "empty", "with none", "pack the X-rays into it")
     if len(found) > MAX_IMAGES:
-        raise _refused(name, "too large", f"with {len(found):,} images", f"pack at most {MAX_IMAGES}")
+        raise _refused(name, "too_large", f"with {len(found):,} images", f"pack at most {MAX_IMAGES}")
     total, packed = sum(entry.file_size for entry in found), sum(entry.compress_size for entry in found)
     largest = max(entry.file_size for entry in found)
     if total > MAX_BYTES or largest > MAX_IMAGE_BYTES or total > MAX_RATIO * max(packed, 1):
         what = f"with images of {total:,} bytes, packed into {packed:,}"
-        raise _refused(name, "too large", what, "upload the images themselves")
+        raise _refused(name, "too_large", what, "upload the images themselves")
     return found
 
 

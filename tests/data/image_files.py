@@ -62,26 +62,26 @@ _PNG = encode(gray())
 
 BAD: dict[str, tuple[str, bytes]] = {
     "zero bytes": ("empty", b""),
-    "text": ("not an image", b"Dear radiologist, the picture is attached.\n" * 50),
-    "GIF": ("not an image", encode(gray(), "GIF")),
-    "JPEG, two bytes": ("not an image", _JPEG[:2]),
+    "text": ("not_an_image", b"Dear radiologist, the picture is attached.\n" * 50),
+    "GIF": ("not_an_image", encode(gray(), "GIF")),
+    "JPEG, two bytes": ("not_an_image", _JPEG[:2]),
     "JPEG, header only": ("damaged", _JPEG[: _JPEG.index(b"\xff\xda")]),
     "JPEG, half": ("damaged", _JPEG[: len(_JPEG) // 2]),
     "PNG, signature only": ("damaged", _PNG[:8]),
     "PNG, half": ("damaged", _PNG[: len(_PNG) // 2]),
     "PNG, header's checksum wrong": ("damaged", _PNG[:29] + bytes(4) + _PNG[33:]),
     "PNG, pixels overwritten": ("damaged", _PNG[:200] + bytes(100) + _PNG[300:]),
-    "one pixel": ("too small", encode(gray(1, 1))),
-    "too narrow": ("too small", encode(gray(200, 31))),
-    "declares 60,000 x 60,000": ("too large", _declares(60_000, 60_000)),
-    "declares 2^31 - 1 squared": ("too large", _declares(2**31 - 1, 2**31 - 1)),
+    "one pixel": ("too_small", encode(gray(1, 1))),
+    "too narrow": ("too_small", encode(gray(200, 31))),
+    "declares 60,000 x 60,000": ("too_large", _declares(60_000, 60_000)),
+    "declares 2^31 - 1 squared": ("too_large", _declares(2**31 - 1, 2**31 - 1)),
     # Real pictures that compress to a few kilobytes: one between our limit and Pillow's warning, one above its error.
-    "9,000 x 9,000": ("too large", encode(Image.new("1", (9_000, 9_000)))),
-    "16,000 x 16,000": ("too large", encode(Image.new("1", (16_000, 16_000)))),
+    "9,000 x 9,000": ("too_large", encode(Image.new("1", (9_000, 9_000)))),
+    "16,000 x 16,000": ("too_large", encode(Image.new("1", (16_000, 16_000)))),
     "animated PNG": ("animated", _animated("PNG")),
     "animated WebP": ("animated", _animated("WEBP")),
     "TIFF as of a fax": ("unsupported", encode(Image.fromarray(gray() > 128), "TIFF", compression="group4")),
-    "TIFF of two pages": ("several pages", _animated("TIFF")),
+    "TIFF of two pages": ("several_pages", _animated("TIFF")),
 }
 """Files that are refused: reason and bytes."""
 

@@ -226,7 +226,7 @@ def test_the_largest_picture_is_taken_and_one_row_more_refused() -> None:
     assert read_facts(encode(Image.new("1", (width, MAX_PIXELS // width))), "x.png").width == width
     with pytest.raises(ImageError) as raised:
         read_facts(encode(Image.new("1", (width, MAX_PIXELS // width + 1))), "x.png")
-    assert raised.value.reason == "too large"
+    assert raised.value.reason == "too_large"
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -259,12 +259,12 @@ for path in Path(sys.argv[1]).iterdir():
     try:
         decode_gray(path.read_bytes(), path.name)
     except ImageError as error:
-        assert error.reason == "too large"
+        assert error.reason == "too_large"
 print(peak() - before)
 """
     with public_folder() as folder:
         for number, (reason, data) in enumerate(BAD.values()):
-            if reason == "too large":
+            if reason == "too_large":
                 (folder / f"{number}.png").write_bytes(data)
         assert int(run_child(code, folder)) < 30
 

@@ -192,7 +192,7 @@ def test_every_bad_file_is_listed_with_its_reason_and_the_rest_indexed(root: Pat
         (root / image_id).write_bytes(data)
         reasons[image_id] = reason
     (root / "train/NORMAL/gone.jpeg").symlink_to(root / "nowhere.jpeg")
-    reasons["train/NORMAL/gone.jpeg"] = "not readable"
+    reasons["train/NORMAL/gone.jpeg"] = "not_readable"
     index = build_index(root)
     assert index.table.equals(expected.table)
     assert {file.image_id: file.reason for file in index.unreadable} == reasons
@@ -240,7 +240,7 @@ def test_a_file_that_may_not_be_read_is_listed_until_it_may(monkeypatch: pytest.
             again = build_index(root)
         assert same(index, again)
         (listed,) = index.unreadable
-        assert (listed.image_id, listed.reason) == ("train/NORMAL/IM-0115-0001.jpeg", "not readable")
+        assert (listed.image_id, listed.reason) == ("train/NORMAL/IM-0115-0001.jpeg", "not_readable")
         assert_one_line(listed.message, "Permission denied")
         secret.chmod(0o644)
         with without_rights():

@@ -106,7 +106,7 @@ def test_tiff_is_turned_upright_once(orientation: int) -> None:
 def test_tiff_of_several_pages_is_refused_as_that() -> None:
     page = Image.fromarray(gray())
     error = refusal(encode(page, "TIFF", save_all=True, append_images=[page, page]))
-    assert (error.reason, error.advice) == ("several pages", "save the one with the X-ray")
+    assert (error.reason, error.advice) == ("several_pages", "save the one with the X-ray")
 
 
 def test_long_chains_of_pages_are_not_followed() -> None:
@@ -117,7 +117,7 @@ def test_long_chains_of_pages_are_not_followed() -> None:
     entries = struct.unpack("<H", page[(start := struct.unpack("<I", page[4:8])[0]) : start + 2])[0]
     link = start + 2 + 12 * entries
     chain = b"".join(struct.pack("<HI", 0, len(page) + 6 * (number + 1)) for number in range(count))
-    assert refusal(page[:link] + struct.pack("<I", len(page)) + page[link + 4 :] + chain).reason == "several pages"
+    assert refusal(page[:link] + struct.pack("<I", len(page)) + page[link + 4 :] + chain).reason == "several_pages"
 
 
 def png(*extra: tuple[bytes, bytes]) -> bytes:
@@ -176,9 +176,9 @@ def test_a_tint_has_one_hue_and_a_photograph_many() -> None:
 def test_files_of_millions_of_empty_parts_are_given_up() -> None:
     """Twenty megabytes of these would take five seconds and half a gigabyte."""
     part, jpeg = (b"prVt", b""), encode(gray(), "JPEG")
-    assert refusal(png(*[part] * MAX_READS)).reason == "too large"
-    assert refusal(jpeg[:2] + b"\xff\xe5\x00\x02" * MAX_READS + jpeg[2:]).reason == "too large"
-    assert refusal(jpeg[:2] + b"\xff" * 2 * MAX_READS + jpeg[2:]).reason == "too large"
+    assert refusal(png(*[part] * MAX_READS)).reason == "too_large"
+    assert refusal(jpeg[:2] + b"\xff\xe5\x00\x02" * MAX_READS + jpeg[2:]).reason == "too_large"
+    assert refusal(jpeg[:2] + b"\xff" * 2 * MAX_READS + jpeg[2:]).reason == "too_large"
 
 
 def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
@@ -186,4 +186,4 @@ def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
     data = encode(gray(200, 200), "JPEG", progressive=True)
     assert decode_gray(data, "x").shape == (200, 200)
     scan = data[data.rindex(b"\xff\xda") : -2]
-    assert refusal(data[:-2] + scan * 200 + b"\xff\xd9").reason == "too large"
+    assert refusal(data[:-2] + scan * 200 + b"\xff\xd9").reason == "too_large"

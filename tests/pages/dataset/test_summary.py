@@ -84,7 +84,7 @@ def test_files_that_were_left_out_are_listed_with_reasons(index: DataIndex) -> N
     left_out, ignored = (table.value for table in page().dataframe)
     assert dict(zip(left_out["file"], left_out["reason"], strict=True)) == {
         "train/NORMAL/empty.jpeg": "empty",
-        "train/NORMAL/words.jpeg": "not an image",
+        "train/NORMAL/words.jpeg": "not_an_image",
     }
     assert ignored.to_numpy().tolist() == [["hidden files", 1]]
 
