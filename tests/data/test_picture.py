@@ -1,4 +1,4 @@
-"""Picture files as people have them: each decoded to the pixels that it was made of, or refused by its name.
+"""Picture files as people have them: each decoded to the pixels that it was made of (`levels`), or refused by its name.
 
 Hostile ones, which `bounded` gives up, are among them.
 """

@@ -1,3 +1,5 @@
+"""Answers, warnings (`usual` has those of gray levels, size and shape) and refusals."""
+
 import io
 from collections.abc import Callable
 from dataclasses import replace
