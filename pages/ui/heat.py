@@ -14,16 +14,22 @@ from pneumo_core.records import NotApplicable
 _GRAY = 128
 """Of the bar's ground: the middle of an X-ray's."""
 
+_WIDTH = 160
+"""Of the bar, in pixels: with its words it fits beside a verdict on a phone."""
+
 
 def show_color_bar(opacity: float) -> None:
     """The colors of a heat map from none to full, blended as the map is."""
-    ramp = np.tile(np.linspace(0, 1, 256, dtype=np.float32), (10, 1))
+    ramp = np.tile(np.linspace(0, 1, _WIDTH, dtype=np.float32), (10, 1))
     bar = overlay(np.full(ramp.shape, _GRAY, np.uint8), ramp, opacity=opacity)
-    st.image(
-        bar,
-        width=ramp.shape[1],
-        alt="Colors of the heat map, from no contribution to PNEUMONIA, left, to full color, right",
-    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption("none", width="content")
+        st.image(
+            bar,
+            width=_WIDTH,
+            alt="Colors of the heat map, from no contribution to PNEUMONIA, left, to full color, right",
+        )
+        st.caption("full color", width="content")
 
 
 def scale_text(scale: HeatScale | NotApplicable, cam: NDArray[np.float32]) -> str:
