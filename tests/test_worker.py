@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -214,14 +213,14 @@ class TestSteps:
     def test_a_trained_run_is_finished_without_training(
         self, run: RunDirectory, index: DataIndex, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """What is left after training elsewhere, or after a kill while exporting; its heat maps tested as if it were sound."""
+        """What is left after training elsewhere, or after a kill while exporting; its heat maps are tested here."""
         received: list[Any] = []
 
         def run_tests(*arguments: Any) -> Trust:
             received.extend(arguments[:2])
             return TRUST
 
-        monkeypatch.setattr("pneumo_core.inference.finish.Preset", SimpleNamespace(QUICK=None))
+        monkeypatch.setattr("pneumo_core.inference.map_tests.PATIENTS", 2)
         monkeypatch.setattr("pneumo_core.inference.map_tests.run_tests", run_tests)
         before = {name: (run.path / name).read_bytes() for name in KEPT}
         trained = {"weights.weights.h5", "trained.json", "events.jsonl", "config.json"}
@@ -241,7 +240,9 @@ class TestSteps:
         assert read_trust(run) == TRUST
         model, images = received
         assert model == run.model.read_bytes()
-        ids = chosen_images(predictions)["image_id"]
+        chosen = chosen_images(predictions, is_quick=True)
+        assert not isinstance(chosen, NotApplicable)
+        ids = chosen["image_id"]
         np.testing.assert_array_equal(images, index.pixels(32)[index.rows_of(ids)])
 
     def test_a_finished_run_is_not_trained_again(self, run: RunDirectory) -> None:

@@ -21,7 +21,8 @@ from pneumo_core.inference import cases, gan_measures, heatmap, map_tests
 from pneumo_core.inference.evidence import evaluated
 from pneumo_core.inference.generator import Generator
 from pneumo_core.inference.session import Outputs, Session, run_batches
-from pneumo_core.inference.trust import NO_PATIENTS, QUICK
+from pneumo_core.inference.trust import NO_PATIENTS
+from pneumo_core.records import NotApplicable
 from pneumo_core.runs.files import json_bytes
 
 
@@ -88,9 +89,10 @@ def _heat_scale(material: Material) -> bytes:
 def _trust(material: Material) -> bytes:
     if material.config.selected_on_test:
         return json_bytes(trust.trust_to_dict(NO_PATIENTS))
-    if material.config.preset is Preset.QUICK:
-        return json_bytes(trust.trust_to_dict(QUICK))
-    chosen = map_tests.chosen_images(material.predictions())
+    is_quick = material.config.preset is Preset.QUICK
+    chosen = map_tests.chosen_images(material.predictions(), is_quick=is_quick)
+    if isinstance(chosen, NotApplicable):
+        return json_bytes(trust.trust_to_dict(chosen))
     tested = map_tests.run_tests(
         material.model(),
         material.pixels(chosen["image_id"]),

@@ -24,6 +24,7 @@ from pneumo_core.evaluation.trust import ALIKE, Check, Measured, Trust, judged, 
 from pneumo_core.inference.session import Session, load_session, run_many
 from pneumo_core.inference.shuffled import shuffled
 from pneumo_core.inference.spots import area_outside, rank_correlation, share_outside
+from pneumo_core.inference.trust import FEW_PATIENTS
 from pneumo_core.records import NotApplicable, Split
 
 SEED: Final = 0
@@ -36,6 +37,12 @@ SHUFFLES: Final = 5
 STEPS: Final = 8
 """Parts that an image is grayed or uncovered in: each is an eighth of its area."""
 
+IMAGES_OF_QUICK: Final = 16
+"""The same of a quick run."""
+
+PATIENTS: Final = 30
+"""Minimum number of validation patients: with fewer, no test would show anything."""
+
 NOISE: Final = 2.0
 """Standard deviation of the noise, in gray levels of 256: too weak to be seen."""
 
@@ -47,10 +54,14 @@ Maps = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
 
-def chosen_images(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a run's validation images that its heat maps are tested on: one of each patient drawn, by the seed."""
+def chosen_images(predictions: pd.DataFrame, *, is_quick: bool) -> pd.DataFrame | NotApplicable:
+    """Rows of a run's validation images that its heat maps are tested on: one of each patient drawn, by the seed.
+
+    Those of a quick run are few, or the tests would take longer than its training.
+    """
     own = predictions[predictions["split"] == Split.VAL.value]
-    return own.sample(frac=1, random_state=SEED).drop_duplicates("patient_id").head(IMAGES)
+    drawn = own.sample(frac=1, random_state=SEED).drop_duplicates("patient_id")
+    return FEW_PATIENTS if len(drawn) < PATIENTS else drawn.head(IMAGES_OF_QUICK if is_quick else IMAGES)
 
 
 def run_tests(model: bytes, images: Images, progress: Progress = lambda _done, _total: None) -> Trust:

@@ -13,10 +13,8 @@ NO_PATIENTS: Final = NotApplicable(
 )
 """Tests of a run that selected on test."""
 
-QUICK: Final = NotApplicable(
-    "a quick run is a trial on a sample, whose heat maps are not tested; train with another preset to have them tested"
-)
-"""Tests of a quick run, which could take longer than its training."""
+FEW_PATIENTS: Final = NotApplicable("its heat maps are tested on 30 validation patients or more, and it has fewer")
+"""Tests of a run on a small data set, of which they would show nothing."""
 
 
 def read_trust(run: RunDirectory) -> Trust | NotApplicable:

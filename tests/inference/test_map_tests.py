@@ -28,7 +28,7 @@ from pneumo_core.inference.map_tests import (
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.inference.shuffled import shuffled, weights
 from pneumo_core.inference.spots import area_outside
-from pneumo_core.inference.trust import NO_PATIENTS, QUICK
+from pneumo_core.inference.trust import FEW_PATIENTS, NO_PATIENTS
 from pneumo_core.records import Architecture, NotApplicable
 from pneumo_core.runs.store import RunDirectory, read_manifest
 from tests.conftest import FinishedRun
@@ -269,6 +269,11 @@ def test_the_center_is_held_against_its_area() -> None:
 # --- As a fact of a run -----------------------------------------------------------------------------------------------
 
 
+def rows(chosen: pd.DataFrame | NotApplicable) -> pd.DataFrame:
+    assert isinstance(chosen, pd.DataFrame)
+    return chosen
+
+
 def test_images_are_of_the_validation_patients_one_each() -> None:
     table = pd.DataFrame(
         {
@@ -277,19 +282,33 @@ def test_images_are_of_the_validation_patients_one_each() -> None:
             "split": ["val"] * 200 + ["test"] * 100,
         }
     )
-    chosen = chosen_images(table)
+    chosen = rows(chosen_images(table, is_quick=False))
     assert len(chosen) == chosen["patient_id"].nunique() == 64
     assert set(chosen["split"]) == {"val"}
-    pd.testing.assert_frame_equal(chosen, chosen_images(table))
-    assert len(chosen_images(table[table["split"] == "val"].head(10))) == 5
+    pd.testing.assert_frame_equal(chosen, rows(chosen_images(table, is_quick=False)))
+    pd.testing.assert_frame_equal(chosen.head(16), rows(chosen_images(table, is_quick=True)))
+    own = table[table["split"] == "val"]
+    assert len(rows(chosen_images(own.head(60), is_quick=False))) == 30
+    assert chosen_images(own.head(58), is_quick=True) == FEW_PATIENTS
 
 
 @pytest.mark.parametrize(
-    ("preset", "expected"), [(Preset.QUICK, QUICK), (Preset.REPORT, NO_PATIENTS), (Preset.SOUND, None)], ids=str
+    ("preset", "count", "expected"),
+    [
+        (Preset.QUICK, 40, 16),
+        (Preset.QUICK, 29, FEW_PATIENTS),
+        (Preset.REPORT, 40, NO_PATIENTS),
+        (Preset.SOUND, 40, 40),
+        (Preset.SOUND, 29, FEW_PATIENTS),
+    ],
+    ids=str,
 )
-def test_a_finished_run_stores_them_or_the_reason_why_not(preset: Preset, expected: NotApplicable | None) -> None:
-    table = pd.DataFrame({"image_id": list("abcd"), "patient_id": list("abcd"), "split": "val"})
-    images = dict(zip("abcd", some_images(4), strict=True))
+def test_a_finished_run_stores_them_or_the_reason_why_not(
+    preset: Preset, count: int, expected: NotApplicable | int
+) -> None:
+    ids = [f"{number}.png" for number in range(count)]
+    table = pd.DataFrame({"image_id": ids, "patient_id": ids, "split": "val"})
+    images = dict(zip(ids, some_images(count), strict=True))
     stages: set[str] = set()
     material = Material(
         "baseline-0123456789ab",
@@ -303,9 +322,9 @@ def test_a_finished_run_stores_them_or_the_reason_why_not(preset: Preset, expect
     )
     (fact,) = (fact for fact in FACTS if fact.name == "trust.json")
     stored = trust_from_dict(json.loads(fact.make(material)))
-    if expected is None:
+    if isinstance(expected, int):
         assert isinstance(stored, Trust)
-        assert stored.n == 4
+        assert stored.n == expected
         assert stages == {"testing heat maps"}
     else:
         assert stored == expected

@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -102,7 +101,7 @@ def test_without_its_images_the_rest_is_made_and_the_reason_given(run: RunDirect
     made_older(run)
     shutil.rmtree(datasets_root())
     result = refresh(run)
-    made = ("report.json", "calibration.json", "trust.json")  # Of a quick run, whose heat maps are not tested.
+    made = ("report.json", "calibration.json", "trust.json")  # Of too few patients to test heat maps on.
     assert (result.made, result.error) == (made, "")
     assert set(result.not_made) == {"heatmap.json", "cases.npz"}
     (reason,) = set(result.not_made.values())
@@ -121,7 +120,7 @@ def test_heat_maps_are_tested_on_the_run_s_own_validation_images(
         received.extend([model, images])
         return TRUST
 
-    monkeypatch.setattr("pneumo_core.inference.finish.Preset", SimpleNamespace(QUICK=None))  # As if it were sound.
+    monkeypatch.setattr("pneumo_core.inference.map_tests.PATIENTS", 2)
     monkeypatch.setattr("pneumo_core.inference.map_tests.run_tests", run_tests)
     run.trust.unlink()
     vouch_for(run)
@@ -129,7 +128,9 @@ def test_heat_maps_are_tested_on_the_run_s_own_validation_images(
     assert read_trust(run) == TRUST
     model, images = received
     assert model == run.model.read_bytes()
-    ids = chosen_images(read_predictions(run))["image_id"]
+    chosen = chosen_images(read_predictions(run), is_quick=True)
+    assert not isinstance(chosen, NotApplicable)
+    ids = chosen["image_id"]
     expected = [decode_gray((with_finished_run.data / name).read_bytes(), name, size=150) for name in ids]
     np.testing.assert_array_equal(images, expected)
 

@@ -4,7 +4,7 @@ import pytest
 
 from pneumo_core.errors import CorruptError
 from pneumo_core.evaluation.trust import trust_to_dict
-from pneumo_core.inference.trust import QUICK, read_trust
+from pneumo_core.inference.trust import FEW_PATIENTS, read_trust
 from pneumo_core.records import NotApplicable
 from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory
@@ -15,7 +15,7 @@ from tests.made_runs import vouch_for
 
 
 def test_a_quick_run_says_that_it_is_not_tested(finished_run: FinishedRun) -> None:
-    assert read_trust(RunDirectory(finished_run.path)) == QUICK
+    assert read_trust(RunDirectory(finished_run.path)) == FEW_PATIENTS
 
 
 def test_stored_tests_are_read_checked_and_missed(with_finished_run: FinishedRun) -> None:

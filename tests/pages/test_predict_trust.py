@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from pneumo_core.evaluation.trust import trust_to_dict
 from pneumo_core.inference.shortcuts import NAMES
-from pneumo_core.inference.trust import QUICK
+from pneumo_core.inference.trust import FEW_PATIENTS
 from pneumo_core.reporting.trust_tables import headline, summary
 from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory
@@ -60,7 +60,7 @@ def test_nothing_is_asked_until_the_reader_asks(run: RunDirectory, monkeypatch: 
     page = opened_parts(run)
     assert not asked
     assert not page.get("image")
-    assert f"The heat maps are not tested: {QUICK.reason}." in texts(page)
+    assert f"The heat maps are not tested: {FEW_PATIENTS.reason}." in texts(page)
 
 
 def test_the_badge_is_of_the_stored_tests(run: RunDirectory) -> None:

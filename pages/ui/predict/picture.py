@@ -14,6 +14,7 @@ from pneumo_core.evaluation.wording import percent
 from pneumo_core.inference.classify import Classifier, Prediction
 from pneumo_core.inference.heatmap import heatmap
 from pneumo_core.inference.overlay import overlay
+from pneumo_core.inference.spots import Spot, marked, strongest
 from pneumo_core.reporting.glossary import TERMS
 
 _OPACITY = 0.75
@@ -38,6 +39,10 @@ def show_picture(case: Case, pixels: NDArray[np.uint8], prediction: Prediction, 
         height, width = pixels.shape
         blended = overlay(pixels, heatmap(prediction.cam, model.heat_scale, width, height), opacity=opacity)
         caption = f"{plain(short(case.title))}, Grad-CAM at {percent(opacity, 0)}"
+        spot = strongest(prediction.cam)
+        if opacity and isinstance(spot, Spot):
+            blended = marked(blended, spot)
+            caption += f", strongest at the ring, {spot.words}"
         st.image(as_jpeg(blended), width="stretch", caption=caption, alt=f"The X-ray with its heat map: {caption}")
     show_color_bar(opacity)
     st.caption(plain(scale_text(model.heat_scale, prediction.cam)))
