@@ -171,7 +171,9 @@ def test_of_many_files_a_click_opens_one_and_what_is_chosen_stays_its_own(
     panel = page.get_by_role("tabpanel").filter(visible=True)
     panel.get_by_test_id("stRadio").get_by_text("Refused").click()
     settled(page)
-    expect(panel.get_by_text("Refused: 2, ")).to_be_visible()
+    # The grid's own count, with its head: a click before the two have replaced the three would be one on those.
+    expect(panel.get_by_test_id("stDataFrame").locator("[aria-rowcount]").first).to_have_attribute("aria-rowcount", "3")
+    settled(page)
     panel.get_by_test_id("stDataFrame").click(position={"x": 160, "y": 40 + 56 + 28})  # The second of two.
     expect(panel.get_by_role("heading", name="negative.png")).to_be_visible()
     panel.get_by_role("button", name="Invert it").click()
