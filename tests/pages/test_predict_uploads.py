@@ -187,6 +187,20 @@ def test_what_is_folded_is_there_once_opened(fold: str, words: str) -> None:
     assert texts(page) != before
 
 
+def test_in_the_table_a_warning_stands_before_its_verdict_and_number() -> None:
+    small = np.ascontiguousarray(FIRST[::2, ::2])  # Smaller than any training image.
+    page = drop(opened("predict"), ("a.png", encode(FIRST)), ("small.png", encode(small)))
+    (table,) = page.dataframe
+    columns = list(table.value.columns)
+    assert columns.index("answer") < columns.index("probability")
+    first, warned = table.value["answer"]
+    assert first in VERDICTS
+    start, _, verdict = warned.partition(": ")
+    assert (start, verdict in VERDICTS) == ("Be careful", True)
+    page = whole(page.radio[-1].set_value("Be careful").run())
+    assert list(page.dataframe[0].value["file"]) == ["small.png"]
+
+
 def test_several_files_give_a_table_with_a_filter_by_answer(classified: Counter[str]) -> None:
     page = drop(
         opened("predict"),
