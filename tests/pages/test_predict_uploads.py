@@ -15,6 +15,7 @@ from pages.ui.state import UPLOADS
 from pneumo_core.data.images import Decoded
 from pneumo_core.data.phantom import first_phantoms
 from pneumo_core.inference.classify import Classifier, Prediction, classify_decoded
+from pneumo_core.inference.spots import Spot
 from tests.data.dicom_files import dicom
 from tests.data.image_files import encode
 from tests.pages.opening import labels, opened, press, texts, whole
@@ -94,6 +95,33 @@ def test_a_file_is_classified_once_whatever_is_opened_or_moved(classified: Count
     page = whole(own.set_value(0.0).run())
     assert "reads as **PNEUMONIA**" in texts(page)
     assert classified == {"first.png": 1}
+
+
+def test_the_reader_s_own_threshold_is_one_file_s() -> None:
+    page = drop(opened("predict"), ("first.png", encode(FIRST)))
+    page.session_state["fold Your own threshold"] = True
+    page = whole(page.run())
+    usual = page.slider[-1].value
+    page = whole(page.slider[-1].set_value(0.01 if usual > 0.5 else 0.99).run())
+    page = drop(page, ("second.png", encode(SECOND)))
+    assert page.slider[-1].label == "Threshold"
+    assert page.slider[-1].value == usual
+
+
+def test_the_strongest_spot_is_marked_where_it_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Spot] = []
+
+    def marking(picture: np.ndarray, spot: Spot) -> np.ndarray:
+        seen.append(spot)
+        return np.zeros_like(picture)
+
+    sent: list[np.ndarray] = []
+    monkeypatch.setattr("pages.ui.predict.picture.strongest", lambda _: Spot(0.9, 0.1))
+    monkeypatch.setattr("pages.ui.predict.picture.marked", marking)
+    monkeypatch.setattr("pages.ui.predict.picture.as_jpeg", lambda pixels: sent.append(pixels) or encode(FIRST))
+    drop(opened("predict"), ("first.png", encode(FIRST)))
+    assert seen == [Spot(0.9, 0.1)]
+    assert not sent[-1].any()
 
 
 def test_an_image_upside_down_is_turned_on_a_click_and_comes_back_on_another() -> None:
