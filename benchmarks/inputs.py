@@ -38,7 +38,7 @@ from benchmarks.report_way import EpochTimes, training_batches
 from benchmarks.runs import IMAGE_SIZE, own_artifacts, parser, sample
 from benchmarks.table import Figure, tell
 from pneumo_core.config.architecture import LayerSpec, baseline_layers, vgg16_layers
-from pneumo_core.config.classifier import AUGMENTATIONS
+from pneumo_core.config.augment import AUGMENTATIONS
 from pneumo_core.data.images import array_path, load_array
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.models.baseline import build_baseline

@@ -10,8 +10,8 @@ from pages.ui.augmentation.settings import PRESETS, check_address, choose_settin
 from pages.ui.components import data_badge, open_tab, shown_errors
 from pages.ui.state import current_index, needed_index, require_frame
 from pages.ui.table import download
+from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig, augmentation_name
 from pneumo_core.config.augment_file import read_augmentation, write_augmentation
-from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, augmentation_name
 from pneumo_core.errors import ConfigError
 from pneumo_core.reporting.file_names import file_name
 

@@ -2,14 +2,20 @@
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Final
 
 
 class Split(StrEnum):
-    """Part of the data set an image belongs to."""
+    """Part of the data set an image belongs to; ``stress`` holds degraded copies of a run's validation images."""
 
     TRAIN = "train"
     VAL = "val"
+    STRESS = "stress"
     TEST = "test"
+
+
+FOLDERS: Final = (Split.TRAIN, Split.VAL, Split.TEST)
+"""The splits that a data set has folders of."""
 
 
 def split_words(split: Split, *, selected: bool) -> str:
@@ -37,6 +43,7 @@ class Architecture(StrEnum):
     """Model a run trains."""
 
     BASELINE = "baseline"
+    COMPACT = "compact"
     VGG16 = "vgg16"
     DCGAN = "dcgan"
 

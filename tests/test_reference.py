@@ -14,7 +14,7 @@ from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import config_from_dict
 from pneumo_core.evaluation.claims import check_claim
 from pneumo_core.evaluation.metrics import Confusion, classification_table
-from pneumo_core.records import Architecture, Estimate, Label, NotApplicable, Split
+from pneumo_core.records import FOLDERS, Architecture, Estimate, Label, NotApplicable, Split
 from pneumo_core.reference import (
     COPIES,
     EXPECTED,
@@ -38,7 +38,7 @@ def test_the_total_is_what_the_literature_reports() -> None:
     assert sum(OFFICIAL_COUNTS.values()) == 5856
     assert sum(count for (split, _), count in OFFICIAL_COUNTS.items() if split is not Split.TEST) == 5232
     assert sum(count for (split, _), count in OFFICIAL_COUNTS.items() if split is Split.TEST) == 624
-    assert set(OFFICIAL_COUNTS) == {(split, label) for split in Split for label in Label}
+    assert set(OFFICIAL_COUNTS) == {(split, label) for split in FOLDERS for label in Label}
 
 
 @pytest.mark.skipif("PNEUMO_REAL_DATA" not in os.environ, reason="set PNEUMO_REAL_DATA to a chest_xray folder")

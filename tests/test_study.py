@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.config.classifier import AUGMENTATIONS, Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.augment import AUGMENTATIONS
+from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset, TrainConfig
 from pneumo_core.config.gan import gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import config_to_dict, run_id

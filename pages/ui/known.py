@@ -10,14 +10,14 @@ from pneumo_core.config.naming import NETWORKS
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.source import default_folder
 from pneumo_core.evaluation.wording import duration, percent, percent_text, score_text
-from pneumo_core.records import Label, Split
+from pneumo_core.records import FOLDERS, Label, Split
 from pneumo_core.reference import COPIES, EXPECTED, OFFICIAL_COUNTS, REPORT_COUNTS
 
 
 def official_counts() -> pd.DataFrame:
     """Images of the report's data set per split and of all, in as few columns as a phone shows."""
     rows = []
-    for name, splits in [*((split.value, (split,)) for split in Split), ("all", tuple(Split))]:
+    for name, splits in [*((split.value, (split,)) for split in FOLDERS), ("all", FOLDERS)]:
         normal, pneumonia = (sum(OFFICIAL_COUNTS[split, label] for split in splits) for label in Label)
         counts = {"NORMAL": f"{normal:,}", "PNEUMONIA": f"{pneumonia:,}", "images": f"{normal + pneumonia:,}"}
         rows.append({"split": name, **counts})
@@ -29,7 +29,7 @@ def show_official_counts() -> None:
     st.header("The report's data set")
     # Plain tables: they appear with the page, before the browser has loaded the library for sortable tables.
     st.table(official_counts(), hide_index=True, alt="Images of the report's data set per split")
-    shares = (f"{percent(_share(split))} of {split.value}" for split in Split)
+    shares = (f"{percent(_share(split))} of {split.value}" for split in FOLDERS)
     reported = REPORT_COUNTS[Split.TRAIN, Label.NORMAL]
     st.caption(
         "Chest X-rays of children (Kermany et al. 2018, doi:10.17632/rscbjbr9sj.2), as Kaggle serves them. PNEUMONIA are "

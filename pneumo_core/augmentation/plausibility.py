@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from pneumo_core.config.classifier import AugmentConfig
+from pneumo_core.config.augment import AugmentConfig
 
 _LUNG_MARGIN: Final = 0.1
 

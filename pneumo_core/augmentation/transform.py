@@ -21,13 +21,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pneumo_core.config.classifier import AugmentConfig
+from pneumo_core.config.augment import ADDED_LATER, AugmentConfig
 from pneumo_core.errors import DataError
 
 _MAX_GRAY: Final = 255.0
 
 _DRAWS_PER_IMAGE: Final = 10
-"""Uniform numbers that an image takes from the generator, whichever changes are on: one per array of the parameters."""
+"""Uniform numbers that an image takes from the generator, whichever changes are on. What was added later is drawn from a
+generator of the image's own, seeded by these ten: a run of an earlier version keeps its images."""
+
+_OWN_DRAWS: Final = 10
+"""Uniform numbers from the image's own generator; the pixels of its noise come from another, seeded by the last of them."""
+
+_FINE: Final = 1.0
+"""Standard deviation, in pixels, of the blur whose difference from the image is the detail that `sharpness` changes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +52,16 @@ class AugmentParameters:
         contrast: Factor on each pixel's difference from the image's mean, float, at least 0.
         brightness: Offset in gray levels, float.
         blur_sigma: Standard deviation of the Gaussian blur in pixels, float, at least 0; 0 is none.
+        aspect: Factor on the ratio of horizontal to vertical distances in the input, float, above 0.
+        resolution: Fraction of the pixels per side that the image is reduced to, float, in (0, 1]; 1 is none.
+        sharpness: Factor on the detail, float, at least 0; 1 is none.
+        gamma: Exponent of the gray levels as fractions of 255, float, above 0; 1 is none.
+        noise: Standard deviation of Gaussian noise in gray levels, float, at least 0.
+        noise_seed: Seed of the noise, uint64.
+        jpeg_quality: Quality of a JPEG compression, float, in [5, 100]; 0 is none.
+        cutout: Side of the filled square as a fraction of the image's, float, at least 0.
+        cutout_x: Position of the square, float: 0 is at the left, 1 at the right.
+        cutout_y: The same from the top to the bottom.
     """
 
     zoom_x: npt.NDArray[np.float64]
@@ -57,6 +74,16 @@ class AugmentParameters:
     contrast: npt.NDArray[np.float64]
     brightness: npt.NDArray[np.float64]
     blur_sigma: npt.NDArray[np.float64]
+    aspect: npt.NDArray[np.float64]
+    resolution: npt.NDArray[np.float64]
+    sharpness: npt.NDArray[np.float64]
+    gamma: npt.NDArray[np.float64]
+    noise: npt.NDArray[np.float64]
+    noise_seed: npt.NDArray[np.uint64]
+    jpeg_quality: npt.NDArray[np.float64]
+    cutout: npt.NDArray[np.float64]
+    cutout_x: npt.NDArray[np.float64]
+    cutout_y: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
         """Number of images."""
@@ -70,7 +97,8 @@ def draw_parameters(config: AugmentConfig, count: int, rng: np.random.Generator)
     others unchanged for the same seed, and drawing for 8 images equals drawing for 3 and then for 5.
 
     Args:
-        config: Ranges to draw from, each uniformly and independently; flips happen with probability 1/2.
+        config: Ranges to draw from, each uniformly and independently; flips happen with probability 1/2. Aspect, resolution
+            and gamma, which are factors, are drawn uniformly in their logarithms.
         count: Number of images, at least 0.
         rng: Random number generator; it advances equally for every `config`.
 
@@ -82,6 +110,8 @@ def draw_parameters(config: AugmentConfig, count: int, rng: np.random.Generator)
     # (10, count) in [-1, 1): a range of 0 gives its center exactly.
     signed = 2.0 * uniform - 1.0
     zoom_x = 1.0 + config.zoom * signed[0]
+    own = _own_uniform(uniform) if any(getattr(config, name) for name in ADDED_LATER) else np.zeros((_OWN_DRAWS, count))
+    own_signed = 2.0 * own - 1.0
     return AugmentParameters(
         zoom_x=zoom_x,
         zoom_y=zoom_x if config.zoom_keeps_aspect else 1.0 + config.zoom * signed[1],
@@ -93,14 +123,32 @@ def draw_parameters(config: AugmentConfig, count: int, rng: np.random.Generator)
         contrast=1.0 + config.contrast * signed[7],
         brightness=_MAX_GRAY * config.brightness * signed[8],
         blur_sigma=config.blur_sigma * uniform[9],
+        aspect=(1.0 + config.aspect) ** own_signed[0],
+        resolution=(1.0 - config.resolution) ** own[1],
+        sharpness=1.0 + config.sharpness * own_signed[2],
+        gamma=(1.0 + config.gamma) ** own_signed[3],
+        noise=_MAX_GRAY * config.noise * own[4],
+        noise_seed=(own[9] * 2**53 * bool(config.noise)).astype(np.uint64),
+        jpeg_quality=100.0 - config.jpeg * own[5] if config.jpeg else np.zeros(count),
+        cutout=config.cutout * own[6],
+        cutout_x=own[7] * bool(config.cutout),
+        cutout_y=own[8] * bool(config.cutout),
     )
 
 
-def apply(images: npt.NDArray[np.uint8], parameters: AugmentParameters) -> npt.NDArray[np.float32]:
-    """Change each image by its parameters: geometry, flips, blur, contrast, brightness, in this order.
+def _own_uniform(uniform: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Further uniform numbers of each image, (_OWN_DRAWS, count) in [0, 1), which follow from its first ten."""
+    seeds = (uniform.T * 2**53).astype(np.uint64)
+    return np.array([np.random.default_rng(seed).random(_OWN_DRAWS) for seed in seeds]).reshape(-1, _OWN_DRAWS).T
 
-    Geometry is one affine warp. The contrast's center is the mean of the image as warped, flipped and blurred. Values
-    are clipped to [0, 255] once, at the end. An image whose parameters change nothing comes back exactly.
+
+def apply(images: npt.NDArray[np.uint8], parameters: AugmentParameters) -> npt.NDArray[np.float32]:
+    """Change each image by its parameters.
+
+    Geometry, flips, resolution, blur, sharpness, gamma, contrast, brightness, noise, JPEG, cutout, in this order: what the
+    child and the machine do, then what the file does. Geometry is one affine warp. The contrast's center is the mean of the
+    image as it is by then. Values are clipped to [0, 255] once, at the end, and before gamma and JPEG, which need it; JPEG
+    rounds to whole gray levels. An image whose parameters change nothing comes back exactly.
 
     Args:
         images: ``(batch, height, width)`` uint8 gray; not written to.
@@ -138,14 +186,33 @@ def apply(images: npt.NDArray[np.uint8], parameters: AugmentParameters) -> npt.N
         out[i] = out[i, :, ::-1]
     for i in np.flatnonzero(parameters.flip_vertical):
         out[i] = out[i, ::-1]
+    for i in np.flatnonzero(parameters.resolution != 1):
+        small = max(1, round(width * parameters.resolution[i])), max(1, round(height * parameters.resolution[i]))
+        out[i] = cv2.resize(
+            cv2.resize(out[i], small, interpolation=cv2.INTER_AREA), (width, height), interpolation=cv2.INTER_LINEAR
+        )
     for i in np.flatnonzero(parameters.blur_sigma):
         # OpenCV truncates the kernel of a float image at about 4 sigma.
         out[i] = cv2.GaussianBlur(out[i], (0, 0), float(parameters.blur_sigma[i]), borderType=cv2.BORDER_REPLICATE)
+    for i in np.flatnonzero(parameters.sharpness != 1):
+        detail = out[i] - cv2.GaussianBlur(out[i], (0, 0), _FINE, borderType=cv2.BORDER_REPLICATE)
+        out[i] += (parameters.sharpness[i] - 1.0) * detail
+    for i in np.flatnonzero(parameters.gamma != 1):
+        np.clip(out[i], 0.0, _MAX_GRAY, out=out[i])
+        out[i] = _MAX_GRAY * cv2.pow(out[i] / _MAX_GRAY, float(parameters.gamma[i]))
     for i in np.flatnonzero((parameters.contrast != 1) | (parameters.brightness != 0)):
         factor = float(parameters.contrast[i])
         offset = (1.0 - factor) * float(out[i].mean(dtype=np.float64)) + float(parameters.brightness[i])
         out[i] *= factor
         out[i] += offset
+    for i in np.flatnonzero(parameters.noise):
+        drawn = np.random.default_rng(parameters.noise_seed[i]).standard_normal((height, width), np.float32)
+        out[i] += float(parameters.noise[i]) * drawn
+    for i in np.flatnonzero(parameters.jpeg_quality):
+        np.clip(out[i], 0.0, _MAX_GRAY, out=out[i])
+        out[i] = _compressed(out[i], round(parameters.jpeg_quality[i]))
+    for i in np.flatnonzero(parameters.cutout):
+        _cut_out(out[i], parameters.cutout[i], parameters.cutout_x[i], parameters.cutout_y[i])
     # Also after a warp or a blur alone: interpolation weights may sum to slightly more than 1.
     return np.clip(out, 0.0, _MAX_GRAY, out=out)
 
@@ -159,12 +226,27 @@ def augment(images: npt.NDArray[np.uint8], config: AugmentConfig, rng: np.random
     return apply(images, draw_parameters(config, len(images), rng))
 
 
+def _compressed(image: npt.NDArray[np.float32], quality: int) -> npt.NDArray[np.uint8]:
+    """An image in [0, 255] after JPEG compression."""
+    _, data = cv2.imencode(".jpg", np.rint(image).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
+def _cut_out(image: npt.NDArray[np.float32], share: float, x: float, y: float) -> None:
+    """Fill a square inside an image with the image's mean; its side is a share of the shorter one."""
+    height, width = image.shape
+    side = round(share * min(height, width))
+    top, left = round(y * (height - side)), round(x * (width - side))
+    image[top : top + side, left : left + side] = image.mean(dtype=np.float64)
+
+
 def _warps(parameters: AugmentParameters) -> npt.NDArray[np.bool_]:
     """Whether the affine map changes each image, ``(batch,)`` bool."""
     warps: npt.NDArray[np.bool_] = (
         (parameters.zoom_x != 1)
         | (parameters.zoom_y != 1)
         | (parameters.rotation_deg != 0)
+        | (parameters.aspect != 1)
         | (parameters.shift_x != 0)
         | (parameters.shift_y != 0)
     )
@@ -178,7 +260,8 @@ def _sampling_matrices(parameters: AugmentParameters, height: int, width: int) -
     # Pixel centers lie on whole numbers, so a row of n pixels has its center at (n - 1) / 2.
     center = np.array([(width - 1) / 2, (height - 1) / 2])
     rotation = np.stack([cos, -sin, sin, cos], axis=-1).reshape(-1, 2, 2)
-    linear = rotation * np.stack([parameters.zoom_x, parameters.zoom_y], axis=-1)[:, np.newaxis, :]
+    stretch = np.sqrt(parameters.aspect)
+    linear = rotation * np.stack([parameters.zoom_x * stretch, parameters.zoom_y / stretch], axis=-1)[:, np.newaxis, :]
     shift = np.stack([parameters.shift_x * width, parameters.shift_y * height], axis=-1)
     offset = center + np.einsum("nij,nj->ni", rotation, shift) - linear @ center
     return np.concatenate([linear, offset[:, :, np.newaxis]], axis=2)

@@ -11,7 +11,7 @@ from pneumo_core.cli.command import Json, group, index_of
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import print_result, progress_line
 from pneumo_core.data.source import kaggle_folder
-from pneumo_core.records import Label, Split, Subtype
+from pneumo_core.records import FOLDERS, Label, Subtype
 from pneumo_core.reporting.document import Table
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def data_index(
     index, _ = index_of(folder)
     table = index.table
     splits = {}
-    for split in Split:
+    for split in FOLDERS:
         part = table[table["split"] == split.value]
         subtypes = part["subtype"].value_counts()
         splits[split.value] = {

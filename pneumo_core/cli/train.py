@@ -10,8 +10,9 @@ import typer
 from pneumo_core.cli.command import Data, Json, Wait, Where, balance_of, follow, group, index_of
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import detachable, left, note, print_result, progress_line, say
+from pneumo_core.config.augment import AUGMENTATIONS
 from pneumo_core.config.augment_file import named_augmentation
-from pneumo_core.config.classifier import AUGMENTATIONS, Balance, FineTuneConfig, Preset
+from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset
 from pneumo_core.config.naming import arm_name, model_name
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.gan_arm import collapse_of, follow_gan

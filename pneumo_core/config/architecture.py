@@ -19,7 +19,17 @@ VGG16_DENSE: Final = ((1024, 0.5), (512, 0.3), (256, 0.2))
 """Units and dropout rate of the hidden dense layers on VGG16. The units follow from the report's 9,046,017 trainable
 parameters (section 4); it gives no rates, so they are the baseline's."""
 
-LAST_BLOCK: Final = {Architecture.BASELINE: "block4_bn", Architecture.VGG16: "block5_conv3"}
+COMPACT_FILTERS: Final = (24, 48, 96, 128, 192)
+"""Filters of the compact network's blocks, two convolutions each; ours, docs/recipe.md compares others."""
+
+COMPACT_DROPOUT: Final = 0.2
+"""Dropout rate before the compact network's only dense layer."""
+
+LAST_BLOCK: Final = {
+    Architecture.BASELINE: "block4_bn",
+    Architecture.COMPACT: "block5_relu2",
+    Architecture.VGG16: "block5_conv3",
+}
 """Last layer of the last convolution block, before its pooling: the layer of Grad-CAM."""
 
 
@@ -61,6 +71,41 @@ def baseline_layers(image_size: int = 150) -> tuple[LayerSpec, ...]:
         side //= 2
         layers.append(LayerSpec(f"block{block}_pool", "MaxPooling2D", (side, side, filters)))
     return (*layers, *_head((side, side, channels), BASELINE_DENSE))
+
+
+def compact_layers(image_size: int = 96) -> tuple[LayerSpec, ...]:
+    """Layers of the compact network likewise."""
+    side, channels = image_size, 1
+    layers = [
+        LayerSpec("image", "InputLayer", (side, side, 1)),
+        LayerSpec("standardize", "LayerNormalization", (side, side, 1)),
+    ]
+    for block, filters in enumerate(COMPACT_FILTERS, start=1):
+        for number in (1, 2):
+            shape = (side, side, filters)
+            layers.append(LayerSpec(f"block{block}_conv{number}", "Conv2D", shape, 3 * 3 * channels * filters))
+            layers.append(LayerSpec(f"block{block}_bn{number}", "BatchNormalization", shape, 2 * filters, 2 * filters))
+            layers.append(LayerSpec(f"block{block}_relu{number}", "ReLU", shape))
+            channels = filters
+        if block < len(COMPACT_FILTERS):
+            side //= 2
+            layers.append(LayerSpec(f"block{block}_pool", "MaxPooling2D", (side, side, filters)))
+    return (
+        *layers,
+        LayerSpec("pool", "GlobalAveragePooling2D", (channels,)),
+        LayerSpec("dropout", "Dropout", (channels,)),
+        LayerSpec("logit", "Dense", (1,), channels + 1),
+    )
+
+
+def network_layers(architecture: Architecture, image_size: int) -> tuple[LayerSpec, ...]:
+    """Layers of a classifier's network in order, for an input of this side in pixels."""
+    layers = {
+        Architecture.BASELINE: baseline_layers,
+        Architecture.COMPACT: compact_layers,
+        Architecture.VGG16: vgg16_layers,
+    }
+    return layers[architecture](image_size)
 
 
 def vgg16_layers(image_size: int = 150) -> tuple[LayerSpec, ...]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
 
-from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
+from pneumo_core.config.augment import ADDED_LATER, AUGMENTATIONS, AugmentConfig
 from pneumo_core.errors import ConfigError
 
 _KIND: Final = "augmentation"
@@ -43,7 +43,8 @@ def read_augmentation(source: bytes | Path) -> AugmentConfig:
         raise _refused(f"hold an object with kind={_KIND!r}", f"file={name!r}, which does not")
     if content.get("schema") != _SCHEMA:
         raise _refused(f"have schema={_SCHEMA}", f"schema={content.get('schema')!r}")
-    values = {key: value for key, value in content.items() if key not in {"kind", "schema"}}
+    # Files of earlier versions lack what was added later.
+    values = dict.fromkeys(ADDED_LATER, 0.0) | {k: v for k, v in content.items() if k not in {"kind", "schema"}}
     if set(values) != set(_FIELDS):
         missing, unknown = sorted(set(_FIELDS) - set(values)), sorted(set(values) - set(_FIELDS))
         raise ConfigError(

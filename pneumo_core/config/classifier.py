@@ -1,13 +1,14 @@
 """Settings of a classifier's training, validated on creation (`presets` has the starting points)."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from pneumo_core.config.augment import AugmentConfig
 from pneumo_core.config.limits import require_whole, require_within
 from pneumo_core.errors import ConfigError
-from pneumo_core.records import Architecture
+from pneumo_core.records import Architecture, Split
 
 
 class Preset(StrEnum):
@@ -15,6 +16,7 @@ class Preset(StrEnum):
 
     REPORT = "report"
     SOUND = "sound"
+    BEST = "best"
     QUICK = "quick"
 
 
@@ -70,8 +72,25 @@ class Scaling(StrEnum):
     IMAGENET = "imagenet"
 
 
+class Schedule(StrEnum):
+    """How the learning rate changes: as `PlateauConfig` says, or up for half an epoch and down to 0 along a cosine.
+
+    The cosine is that of Loshchilov and Hutter 2017 (arXiv:1608.03983, equation 5) without restarts.
+    """
+
+    PLATEAU = "plateau"
+    COSINE = "cosine"
+
+
+class Preparation(StrEnum):
+    """How an image becomes a square: squashed to it, or padded with black on both sides, which keeps its aspect."""
+
+    SQUASH = "squash"
+    PAD = "pad"
+
+
 class OperatingRule(StrEnum):
-    """How the decision threshold is chosen (on the validation images)."""
+    """How the decision threshold is chosen, on the images that `TrainConfig.choose_on` names."""
 
     HALF = "half"
     YOUDEN = "youden"
@@ -92,76 +111,6 @@ def parse_balance(text: str) -> tuple[Balance, str | None]:
         shown = ", ".join(f"{arm}:RUN" if arm == Balance.GAN.value else arm for arm in arms)
         raise ConfigError(f"balance must be one of {shown}. Received: balance={text!r}")
     return Balance(name), run or None
-
-
-@dataclass(frozen=True, slots=True)
-class AugmentConfig:
-    """Random changes to each training image, drawn again for every image and epoch.
-
-    Attributes:
-        zoom: Zoom factors are drawn from [1 - zoom, 1 + zoom]; in [0, 0.9].
-        zoom_keeps_aspect: Whether both axes share one factor; Keras' generator draws one for each axis.
-        rotation_deg: Angles are drawn from [-rotation_deg, rotation_deg]; in [0, 180].
-        shift: Shifts are drawn from [-shift, shift] as a fraction of the side; in [0, 0.5].
-        horizontal_flip: Whether half of the images are mirrored left to right.
-        vertical_flip: Whether half of the images are mirrored top to bottom.
-        contrast: Contrast factors about the image's mean are drawn from [1 - contrast, 1 + contrast]; in [0, 0.9].
-        brightness: Offsets are drawn from [-brightness, brightness] gray levels as a fraction of 255; in [0, 0.5].
-        blur_sigma: Standard deviations of a Gaussian blur are drawn from [0, blur_sigma] pixels; in [0, 5].
-    """
-
-    zoom: float = 0.0
-    zoom_keeps_aspect: bool = False
-    rotation_deg: float = 0.0
-    shift: float = 0.0
-    horizontal_flip: bool = False
-    vertical_flip: bool = False
-    contrast: float = 0.0
-    brightness: float = 0.0
-    blur_sigma: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, high in _AUGMENT_LIMITS.items():
-            require_within(f"augment.{name}", getattr(self, name), 0.0, high)
-        for name in ("zoom_keeps_aspect", "horizontal_flip", "vertical_flip"):
-            if not isinstance(getattr(self, name), bool):
-                raise ConfigError(f"augment.{name} must be true or false. Received: {name}={getattr(self, name)!r}")
-
-
-_AUGMENT_LIMITS: Final = {
-    "zoom": 0.9,
-    "rotation_deg": 180.0,
-    "shift": 0.5,
-    "contrast": 0.9,
-    "brightness": 0.5,
-    "blur_sigma": 5.0,
-}
-
-_REPORT_AUGMENT: Final = AugmentConfig(zoom=0.3, vertical_flip=True)
-
-AUGMENTATIONS: Final[dict[str, AugmentConfig]] = {
-    # Report section 2.3: zoom_range=0.3, vertical_flip=True, and its two experiments.
-    "report": _REPORT_AUGMENT,
-    "report-horizontal-flip": replace(_REPORT_AUGMENT, horizontal_flip=True),
-    "report-rotation-40": replace(_REPORT_AUGMENT, rotation_deg=40.0),
-    # Differences that two exposures of one child could show. No flips: they move the heart or the diaphragm. Blur and contrast
-    # because NORMAL and PNEUMONIA files differ in size and compression, a shortcut that a model should not use.
-    "sound": AugmentConfig(
-        zoom=0.1,
-        zoom_keeps_aspect=True,
-        rotation_deg=7.0,
-        shift=0.05,
-        contrast=0.2,
-        brightness=0.1,
-        blur_sigma=1.0,
-    ),
-    "none": AugmentConfig(),
-}
-
-
-def augmentation_name(augment: AugmentConfig) -> str:
-    """Name of a setting in `AUGMENTATIONS`, or ``"custom"``."""
-    return next((name for name, known in AUGMENTATIONS.items() if known == augment), "custom")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +185,23 @@ class TrainConfig:
         gan_run: Id of the DCGAN run whose samples `balance` ``gan`` adds, or None.
         gap_percent: Percentage of the gap between the class sizes that added images close; for arms that add images.
         split_seed: Seed of the choice of held-out patients, or None for `seed`. A DCGAN's samples carry information about
-            every patient in its training, so classifiers of any seed that train on them hold out the DCGAN's patients.
+            every patient in its training, so classifiers of any seed that train on them hold out the DCGAN's patients; so do
+            the members of an ensemble.
+        choose_on: Images that choose epoch, threshold and calibration: the validation images, or ``stress``, degraded copies
+            of them (see `augment.STRESS`).
+        mixup: Both parameters of the beta distribution of the share of a second image that is mixed into each (Zhang et al.
+            2018, arXiv:1710.09412, section 2); 0 mixes none.
+        label_smoothing: Share of each label that is spread over both classes (Szegedy et al. 2016,
+            doi:10.1109/CVPR.2016.308, section 7).
+        weight_decay: Share of each kernel that a step at a learning rate of 1 would take away (AdamW; Loshchilov and Hutter
+            2019, arXiv:1711.05101, algorithm 2).
+        schedule: How the learning rate changes.
+        averaging: Share that the average of the weights keeps in each step; the averages are the run's weights (Polyak and
+            Juditsky 1992, doi:10.1137/0330046, with exponential weights). 0 averages none.
+        test_time_flip: Whether the exported model answers for an image and its mirror image, and returns their means.
+        preparation: How an image becomes a square.
+        trained_blocks: Convolution blocks of VGG16, counted from the last, that are trained from the start; the stored
+            features are those of the blocks before.
     """
 
     architecture: Architecture
@@ -261,11 +226,20 @@ class TrainConfig:
     gan_run: str | None = None
     gap_percent: int = 100
     split_seed: int | None = None
+    choose_on: Split = Split.VAL
+    mixup: float = 0.0
+    label_smoothing: float = 0.0
+    weight_decay: float = 0.0
+    schedule: Schedule = Schedule.PLATEAU
+    averaging: float = 0.0
+    test_time_flip: bool = False
+    preparation: Preparation = Preparation.SQUASH
+    trained_blocks: int = 0
 
     def __post_init__(self) -> None:
         if self.architecture is Architecture.DCGAN:
             raise ConfigError(
-                "architecture of a classifier must be 'baseline' or 'vgg16'. Received: "
+                "architecture of a classifier must be 'baseline', 'compact' or 'vgg16'. Received: "
                 f"architecture={self.architecture.value!r}; a DCGAN is trained by 'gan train'"
             )
         require_whole("seed", self.seed, 0, 2**31 - 1)
@@ -279,7 +253,16 @@ class TrainConfig:
         if self.max_images is not None:
             require_whole("max_images", self.max_images, 8, 10**7)
         require_whole("feature_views", self.feature_views, 0, 100)
-        pretrained = {"feature_views": self.feature_views > 0, "fine_tune": self.fine_tune is not None}
+        require_within("mixup", self.mixup, 0.0, 10.0)
+        require_within("label_smoothing", self.label_smoothing, 0.0, 0.5)
+        require_within("weight_decay", self.weight_decay, 0.0, 1.0)
+        require_within("averaging", self.averaging, 0.0, 0.99999)
+        require_whole("trained_blocks", self.trained_blocks, 0, 5)
+        pretrained = {
+            "feature_views": self.feature_views > 0,
+            "fine_tune": self.fine_tune is not None,
+            "trained_blocks": self.trained_blocks > 0,
+        }
         for name, is_set in {**pretrained, "scaling": self.scaling is Scaling.IMAGENET}.items():
             if is_set and self.architecture is not Architecture.VGG16:
                 raise ConfigError(
@@ -287,6 +270,18 @@ class TrainConfig:
                     f"{name}={getattr(self, name)!r}; leave {name} out"
                 )
 
+        if self.fine_tune is not None and self.trained_blocks:
+            raise ConfigError(
+                "fine_tune adds the last block after the head, and trained_blocks trains blocks from the start. Received: "
+                "both; leave one out"
+            )
+        if self.choose_on not in {Split.VAL, Split.STRESS} or (
+            self.selected_on_test and self.choose_on is Split.STRESS
+        ):
+            raise ConfigError(
+                "choose_on must be 'val', or with held-out patients 'stress'. Received: "
+                f"choose_on={self.choose_on.value!r}, validation={self.validation.value!r}"
+            )
         self._require_balance()
 
     def _require_balance(self) -> None:

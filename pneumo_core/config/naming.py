@@ -4,20 +4,17 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, Final
 
-from pneumo_core.config.classifier import (
-    AugmentConfig,
-    Balance,
-    FineTuneConfig,
-    PlateauConfig,
-    TrainConfig,
-    Validation,
-    augmentation_name,
-)
+from pneumo_core.config.augment import AugmentConfig, augmentation_name
+from pneumo_core.config.classifier import Balance, FineTuneConfig, PlateauConfig, TrainConfig, Validation
 from pneumo_core.config.gan import GanConfig, gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.records import Architecture
 
-NETWORKS: Final[dict[Architecture, str]] = {Architecture.BASELINE: "Baseline CNN", Architecture.VGG16: "VGG16"}
+NETWORKS: Final[dict[Architecture, str]] = {
+    Architecture.BASELINE: "Baseline CNN",
+    Architecture.COMPACT: "Compact CNN",
+    Architecture.VGG16: "VGG16",
+}
 """The classifiers' networks."""
 
 ARMS: Final[dict[Balance, str]] = {
@@ -41,13 +38,22 @@ SETTINGS: Final[dict[str, str]] = {
     "validation": "validation images",
     "val_fraction": "validation share",
     "operating_rule": "threshold rule",
-    "plateau": "learning rate schedule",
+    "plateau": "plateau of the learning rate",
     "early_stopping_patience": "patience of early stopping",
     "max_images": "most images per split",
     "image_size": "image size",
     "scaling": "scaling of pixels",
     "feature_views": "feature views",
     "fine_tune": "fine-tuning",
+    "choose_on": "images that choose",
+    "mixup": "mixup",
+    "label_smoothing": "label smoothing",
+    "weight_decay": "weight decay",
+    "schedule": "learning rate schedule",
+    "averaging": "averaged weights",
+    "test_time_flip": "test-time flip",
+    "preparation": "preparation",
+    "trained_blocks": "trained blocks",
 }
 """Settings of a classifier that its preset has for its network; its other fields say who it is: network, preset, arm, seeds."""
 
@@ -107,6 +113,10 @@ def named_text(name: str, value: Any) -> str:
             return f"{value} px"
         case "max_images" if value is None:
             return "all"
+        case "trained_blocks":
+            return f"last {value}" if value else "none"
+        case "averaging" if value == 0:
+            return "no"
     return setting_text(value)
 
 
@@ -130,6 +140,8 @@ def _phrase(name: str, value: Any) -> str:
             return f"{text} augmentation"
         case "fine_tune":
             return "fine-tuned"
+        case "test_time_flip":
+            return "test-time flip" if value else "no test-time flip"
         case "max_images":
             return f"{text} images per split"
     return f"{SETTINGS.get(name, name.replace('_', ' '))} {text}"

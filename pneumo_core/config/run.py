@@ -10,21 +10,23 @@ from collections.abc import Callable
 from dataclasses import MISSING, asdict, fields
 from typing import Any, Final
 
+from pneumo_core.config.augment import ADDED_LATER, AugmentConfig
 from pneumo_core.config.classifier import (
-    AugmentConfig,
     Balance,
     FineTuneConfig,
     OperatingRule,
     PlateauConfig,
+    Preparation,
     Preset,
     Scaling,
+    Schedule,
     TrainConfig,
     Validation,
 )
 from pneumo_core.config.gan import GAN_SIZES, GanConfig
 from pneumo_core.config.naming import arm_name, departures
 from pneumo_core.errors import ConfigError
-from pneumo_core.records import Architecture, Label
+from pneumo_core.records import Architecture, Label, Split
 
 SCHEMA: Final = 1
 """Increased whenever code changes the result of the same config and data, so that old runs are not reused."""
@@ -70,7 +72,10 @@ _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "operating_rule": OperatingRule,
     "balance": Balance,
     "scaling": Scaling,
-    "augment": lambda part: AugmentConfig(**_values(AugmentConfig, "augment", part)),
+    "choose_on": Split,
+    "schedule": Schedule,
+    "preparation": Preparation,
+    "augment": lambda part: AugmentConfig(**_values(AugmentConfig, "augment", dict.fromkeys(ADDED_LATER, 0.0) | part)),
     "plateau": lambda part: PlateauConfig(**_values(PlateauConfig, "plateau", part)),
     "fine_tune": lambda part: None if part is None else FineTuneConfig(**_values(FineTuneConfig, "fine_tune", part)),
 }
@@ -90,6 +95,9 @@ def fingerprint(config: RunConfig, data_id: str) -> str:
     for field in _ADDED_LATER:
         if field.name in settings and settings[field.name] == field.default:
             del settings[field.name]
+    if isinstance(config, TrainConfig):
+        augment = settings["augment"]
+        settings["augment"] = {name: value for name, value in augment.items() if value or name not in ADDED_LATER}
     payload = {"config": _canonical(settings), "data_id": data_id, "schema": SCHEMA}
     return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
 

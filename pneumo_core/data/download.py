@@ -25,7 +25,7 @@ from pneumo_core.data.archive import unpack_images
 from pneumo_core.data.fetch import ARCHIVE_NAME, DATASET_PAGE, fetch_archive
 from pneumo_core.data.formats import is_image_file
 from pneumo_core.errors import CorruptError, DownloadError, PneumoError, StoreError
-from pneumo_core.records import Label, Split
+from pneumo_core.records import FOLDERS, Label, Split
 from pneumo_core.reference import OFFICIAL_COUNTS
 from pneumo_core.runs.files import (
     PathIn,
@@ -218,7 +218,7 @@ def count_images(root: Path) -> dict[tuple[Split, Label], int]:
     """
     counts = {}
     with store_errors(root):
-        for split in Split:
+        for split in FOLDERS:
             for label in Label:
                 folder = root / split.value / label.name
                 files = folder.iterdir() if folder.is_dir() else ()

@@ -26,7 +26,7 @@ from pneumo_core.data.images import content_id, decode_gray, load_array, read_fa
 from pneumo_core.data.patients import parse_name
 from pneumo_core.data.synthetic import is_synthetic
 from pneumo_core.errors import DataError, ImageError, StoreError
-from pneumo_core.records import ImageRecord, Label, Split, Subtype, UnreadableFile
+from pneumo_core.records import FOLDERS, ImageRecord, Label, Split, Subtype, UnreadableFile
 from pneumo_core.runs.files import read_json, write_atomic, write_json
 from pneumo_core.runs.store import datasets_root
 
@@ -68,7 +68,7 @@ class DataIndex:
     def counts(self) -> dict[tuple[Split, Label], int]:
         """Number of images per split and class, zeros included."""
         sizes = self.table.groupby(["split", "label"]).size()
-        return {(split, label): int(sizes.get((split.value, label.value), 0)) for split in Split for label in Label}
+        return {(split, label): int(sizes.get((split.value, label.value), 0)) for split in FOLDERS for label in Label}
 
     def pixels(self, size: int, progress: Callable[[int, int], None] | None = None) -> NDArray[np.uint8]:
         """Every image, `(images, size, size)` uint8, in the order of the table; see `images.load_array` for the errors."""
@@ -98,7 +98,7 @@ def find_root(folder: Path) -> Path:
     """
     with _folder_errors(folder):
         for candidate in (folder, folder / "chest_xray"):
-            if any((candidate / split.value).is_dir() for split in Split):
+            if any((candidate / split.value).is_dir() for split in FOLDERS):
                 return candidate.resolve()
         found = sorted(path.name for path in folder.iterdir())[:5] if folder.is_dir() else "no such folder"
     raise DataError(
@@ -267,7 +267,7 @@ def _candidates(root: Path) -> tuple[list[tuple[str, Split, Label]], dict[str, i
     # Kaggle's archive holds the whole data set twice, and files that macOS adds to archives.
     nested, of_macos = _count_files(root / "chest_xray"), _count_files(root / "__MACOSX")
     ignored = Counter({"nested second copy chest_xray/": nested, "__MACOSX/": of_macos})
-    for split in Split:
+    for split in FOLDERS:
         for label in Label:
             folder = root / split.value / label.name
             for path in sorted(folder.iterdir()) if folder.is_dir() else []:

@@ -5,14 +5,15 @@ This is no interval of the probability: it says how stable the answer is, not ho
 
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pneumo_core.augmentation.transform import AugmentParameters, apply
+from pneumo_core.augmentation.transform import apply, draw_parameters
+from pneumo_core.config.augment import AugmentConfig
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.wording import probability_text
 from pneumo_core.inference.classify import Classifier
@@ -98,15 +99,13 @@ def changed_images(gray: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
     """Small changes of an image, `(height, width)` uint8 each, by what they are."""
     values = {name: np.array([{**_NONE, **change}[name] for change in _CHANGES.values()], np.float64) for name in _NONE}
     count = len(_CHANGES)
-    off = np.zeros(count, np.bool_)
-    parameters = AugmentParameters(
+    # Nothing is drawn: a config without changes gives the parameters that change nothing.
+    parameters = replace(
+        draw_parameters(AugmentConfig(), count, np.random.default_rng(0)),
         zoom_x=values["zoom"],
         zoom_y=values["zoom"],
         rotation_deg=values["rotation_deg"],
         shift_x=values["shift_x"],
-        shift_y=np.zeros(count),
-        flip_horizontal=off,
-        flip_vertical=off,
         contrast=values["contrast"],
         brightness=values["brightness"],
         blur_sigma=values["blur"],

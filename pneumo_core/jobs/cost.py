@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Final
 
-from pneumo_core.config.architecture import baseline_layers, vgg16_layers
+from pneumo_core.config.architecture import network_layers
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.run import RunConfig
@@ -25,7 +25,7 @@ from pneumo_core.jobs.speed import (
     measured_speed,
     slowest_share,
 )
-from pneumo_core.records import Architecture, Label, Split
+from pneumo_core.records import FOLDERS, Architecture, Label, Split
 from pneumo_core.runs.files import is_there
 from pneumo_core.settings import keras_backend
 
@@ -38,7 +38,7 @@ _GAN_FILTERS_S: Final = 0.0056
 Measured on two cores of a server CPU with AMX."""
 
 _LOAD_S: Final = 15.0
-_PREDICT_S: Final = {Architecture.BASELINE: 0.004, Architecture.VGG16: 0.06}
+_PREDICT_S: Final = {Architecture.BASELINE: 0.004, Architecture.COMPACT: 0.004, Architecture.VGG16: 0.06}
 """Seconds to load Keras and export, and to predict an image with the exported model, on two cores without other work."""
 
 _SMALL_FILES_BYTES = 20_000_000
@@ -161,7 +161,7 @@ def _gan_bytes(config: GanConfig) -> int:
 
 
 def _classifier_bytes(config: TrainConfig, index: DataIndex) -> int:
-    layers = (vgg16_layers if config.architecture is Architecture.VGG16 else baseline_layers)(config.image_size)
+    layers = network_layers(config.architecture, config.image_size)
     trainable = sum(layer.trainable for layer in layers)
     parameters = trainable + sum(layer.fixed for layer in layers)
     if config.fine_tune is not None:
@@ -193,7 +193,7 @@ def _train_images(config: TrainConfig, index: DataIndex) -> tuple[int, int]:
 
 def _finish_s(config: TrainConfig, index: DataIndex) -> float:
     counts = index.counts()
-    sizes = {split: sum(counts[split, label] for label in Label) for split in Split}
+    sizes = {split: sum(counts[split, label] for label in Label) for split in FOLDERS}
     parts = [sizes[Split.TEST]]
     if config.validation is Validation.PATIENTS:
         parts.append(sizes[Split.VAL] + expected_held_out(sizes[Split.TRAIN], config))

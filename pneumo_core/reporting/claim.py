@@ -12,7 +12,7 @@ from functools import partial
 from pneumo_core.data.patients import shared_words
 from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.comparison import Comparison
-from pneumo_core.records import NotApplicable, Split
+from pneumo_core.records import FOLDERS, NotApplicable
 from pneumo_core.reporting.document import Document, Heading, Paragraph, Table
 from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text
 
@@ -153,7 +153,7 @@ def _study(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Section
 
 def _method(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Sections:
     every = partial(_every, facts)
-    images = "; ".join(f"{split.value} {every('images', split.value, of='manifest', shape=',')}" for split in Split)
+    images = "; ".join(f"{split.value} {every('images', split.value, of='manifest', shape=',')}" for split in FOLDERS)
     disjoint, selection = _disjoint(facts), "lowest loss on validation patients"
     if on_test := ", ".join(run.run_id for run in facts if fact(run.config, "validation") == "test"):
         disjoint = _NOT_DONE, f"validation is the test set itself: {on_test}"

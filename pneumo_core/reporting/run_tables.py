@@ -7,7 +7,7 @@ from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import RunConfig
 from pneumo_core.evaluation.curves import epochs
 from pneumo_core.evaluation.wording import duration, file_size
-from pneumo_core.records import Split
+from pneumo_core.records import FOLDERS
 from pneumo_core.reference import described_copy
 from pneumo_core.reporting.document import KeyValues, Table
 from pneumo_core.reporting.facts import UNRECORDED, RunFacts, fact, facts_text, recorded
@@ -55,7 +55,7 @@ def runs(facts: Sequence[RunFacts]) -> Table:
     """Images, parameters, durations and hardware of each run."""
     rows = []
     for run in facts:
-        images = [facts_text(fact(run.manifest, "images", split.value), ",") for split in Split]
+        images = [facts_text(fact(run.manifest, "images", split.value), ",") for split in FOLDERS]
         added = fact(run.manifest, "images_added")
         device = fact(run.manifest, "device") or {}
         rows.append(
@@ -70,7 +70,7 @@ def runs(facts: Sequence[RunFacts]) -> Table:
                 f"{facts_text(device.get('kind'))}, {facts_text(device.get('precision'))}",
             )
         )
-    images_of = f"images in {' / '.join(split.value for split in Split)}"
+    images_of = f"images in {' / '.join(split.value for split in FOLDERS)}"
     columns = ("run", images_of, "parameters", "trainable", "epochs", "training", "memory", "device")
     return Table("runs", "Runs: data, size, cost and hardware", columns, tuple(rows))
 
@@ -114,7 +114,7 @@ def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Map
         "data": described_copy(facts_text(data.data_id or None)) + (", phantoms" if data.is_phantom else ""),
         "seed": text("seed"),
         "most epochs": facts_text(config.epochs if config else None),
-        **{f"images in {split.value}": text("images", split.value, shape=",") for split in Split},
+        **{f"images in {split.value}": text("images", split.value, shape=",") for split in FOLDERS},
         "parameters": text("parameters", shape=","),
         "parameters trainable": text("trainable_parameters", shape=","),
         "parameters not trainable": facts_text(fixed, ","),

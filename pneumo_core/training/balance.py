@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.augmentation.transform import augment
-from pneumo_core.config.classifier import AUGMENTATIONS, Balance
+from pneumo_core.config.augment import AUGMENTATIONS
+from pneumo_core.config.classifier import Balance
 from pneumo_core.data.splits import gap, smaller_class
 from pneumo_core.errors import TrainingError
 from pneumo_core.records import Label

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.augmentation.transform import augment
-from pneumo_core.config.classifier import AugmentConfig
+from pneumo_core.config.augment import AugmentConfig
 
 Source: TypeAlias = Callable[[NDArray[np.int64], np.random.Generator], NDArray[np.float32]]
 """Returns a network's input for row numbers `(n,)`; all random numbers come from the given generator."""

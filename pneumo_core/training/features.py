@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.augmentation.transform import apply, draw_parameters
-from pneumo_core.config.classifier import AugmentConfig
+from pneumo_core.config.augment import AugmentConfig
 from pneumo_core.config.run import SCHEMA
 from pneumo_core.errors import CorruptError, TrainingError
 from pneumo_core.runs.files import make_directory, store_errors, takes_lock, write_atomic, write_json

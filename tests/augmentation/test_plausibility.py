@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from pneumo_core.augmentation.plausibility import LIMITS, Note, Verdict, plausibility
 from pneumo_core.augmentation.transform import AugmentParameters, apply
-from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
+from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 from pneumo_core.data.images import decode_gray
 
 SIDE = 501

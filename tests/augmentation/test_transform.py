@@ -1,6 +1,7 @@
 """The augmentation against Keras' own generator, SciPy, and properties."""
 
 import copy
+import io
 import os
 import warnings
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from PIL import Image
 from scipy import ndimage, stats
 
 from pneumo_core.augmentation.transform import AugmentParameters, apply, augment, draw_parameters
-from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
+from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 from pneumo_core.errors import DataError
 
 EVERYTHING = AugmentConfig(
@@ -30,16 +31,27 @@ EVERYTHING = AugmentConfig(
     contrast=0.4,
     brightness=0.2,
     blur_sigma=2.0,
+    aspect=0.2,
+    resolution=0.6,
+    sharpness=0.8,
+    gamma=0.5,
+    noise=0.05,
+    jpeg=80.0,
+    cutout=0.3,
 )
-GEOMETRY = replace(EVERYTHING, contrast=0.0, brightness=0.0, blur_sigma=0.0)
+GEOMETRY = replace(
+    AugmentConfig(), zoom=0.3, rotation_deg=40.0, shift=0.2, horizontal_flip=True, vertical_flip=True, aspect=0.0
+)
 SETTINGS = {**AUGMENTATIONS, "everything": EVERYTHING}
 
 
 def unchanged(count: int, **changes: float | bool) -> AugmentParameters:
     """Parameters that change nothing but what is named."""
     values: dict[str, Any] = {field.name: np.zeros(count) for field in fields(AugmentParameters)}
-    values |= {name: np.ones(count) for name in ("zoom_x", "zoom_y", "contrast")}
+    factors = ("zoom_x", "zoom_y", "contrast", "aspect", "resolution", "sharpness", "gamma")
+    values |= {name: np.ones(count) for name in factors}
     values |= {name: np.zeros(count, dtype=bool) for name in ("flip_horizontal", "flip_vertical")}
+    values["noise_seed"] = np.zeros(count, dtype=np.uint64)
     values |= {name: np.full(count, value) for name, value in changes.items()}
     return AugmentParameters(**values)
 
@@ -219,12 +231,36 @@ class TestDrawParameters:
             ("contrast", 0.6, 1.4),
             ("brightness", -51, 51),
             ("blur_sigma", 0, 2),
+            ("sharpness", 0.2, 1.8),
+            ("noise", 0, 0.05 * 255),
+            ("jpeg_quality", 20, 100),
+            ("cutout", 0, 0.3),
+            ("cutout_x", 0, 1),
+            ("cutout_y", 0, 1),
         ],
     )
     def test_uniform_over_the_documented_range(self, name: str, low: float, high: float) -> None:
         drawn = values_of(draw_parameters(EVERYTHING, 4000, np.random.default_rng(7)), name)
         assert low <= drawn.min() < drawn.max() <= high
         assert stats.kstest(drawn, stats.uniform(low, high - low).cdf).pvalue > 0.01
+
+    @pytest.mark.parametrize(
+        ("name", "low", "high"), [("aspect", 1 / 1.2, 1.2), ("resolution", 0.4, 1), ("gamma", 1 / 1.5, 1.5)]
+    )
+    def test_factors_are_uniform_in_their_logarithm(self, name: str, low: float, high: float) -> None:
+        drawn = values_of(draw_parameters(EVERYTHING, 4000, np.random.default_rng(7)), name)
+        assert low <= drawn.min() < drawn.max() <= high
+        scale = np.log(high) - np.log(low)
+        assert stats.kstest(np.log(drawn), stats.uniform(np.log(low), scale).cdf).pvalue > 0.01
+
+    def test_what_was_added_later_leaves_earlier_settings_as_they_were(self) -> None:
+        """A run's images must stay those of the version that trained it: these are its first draws."""
+        rng = np.random.default_rng(3)
+        drawn = draw_parameters(AUGMENTATIONS["sound"], 2, rng)
+        uniform = np.random.default_rng(3).random((2, 10))
+        np.testing.assert_array_equal(drawn.rotation_deg, 7.0 * (2 * uniform[:, 2] - 1))
+        np.testing.assert_array_equal(drawn.blur_sigma, uniform[:, 9])
+        assert rng.random() == np.random.default_rng(3).random(21)[20]
 
     def test_draws_are_independent_of_each_other(self) -> None:
         drawn = draw_parameters(EVERYTHING, 4000, np.random.default_rng(8))
@@ -240,6 +276,9 @@ class TestDrawParameters:
             "shift": ("shift_x", "shift_y"),
             "horizontal_flip": ("flip_horizontal",),
             "vertical_flip": ("flip_vertical",),
+            "noise": ("noise", "noise_seed"),
+            "jpeg": ("jpeg_quality",),
+            "cutout": ("cutout", "cutout_x", "cutout_y"),
         }.get(left_on, (left_on,))
         alone = replace(AugmentConfig(), **{left_on: getattr(EVERYTHING, left_on)})
         rng, rng_alone = np.random.default_rng(9), np.random.default_rng(9)
@@ -393,6 +432,66 @@ class TestApply:
         out = apply(images, unchanged(1, blur_sigma=1.0, brightness=100.0))
         blurred = ndimage.gaussian_filter(images[0].astype(np.float64), 1.0, mode="nearest")
         np.testing.assert_allclose(out[0], np.clip(blurred + 100.0, 0, 255), atol=0.1)
+
+    @pytest.mark.parametrize("fraction", [0.3, 0.5, 0.9])
+    def test_resolution_reduces_and_enlarges(self, fraction: float) -> None:
+        images = smooth_images(2, 60)
+        side = round(60 * fraction)
+        expected = [
+            np.asarray(
+                Image.fromarray(image.astype(np.float32))
+                .resize((side, side), Image.Resampling.BOX)
+                .resize((60, 60), Image.Resampling.BILINEAR)
+            )
+            for image in images
+        ]
+        np.testing.assert_allclose(apply(images, unchanged(2, resolution=fraction)), expected, atol=2.0)
+
+    @pytest.mark.parametrize("factor", [0.0, 0.5, 1.8])
+    def test_sharpness_scales_what_a_blur_takes_away(self, factor: float) -> None:
+        images = (100 + 0.2 * noise((2, 40, 40))).astype(np.uint8)
+        soft = ndimage.gaussian_filter(images.astype(np.float64), (0, 1, 1), mode="nearest", truncate=6)
+        expected = np.clip(soft + factor * (images - soft), 0, 255)
+        np.testing.assert_allclose(apply(images, unchanged(2, sharpness=factor)), expected, atol=0.1)
+
+    def test_gamma_is_a_power_of_the_gray_level(self) -> None:
+        images = noise((2, 20, 20))
+        expected = 255 * (images / 255) ** 1.4
+        np.testing.assert_allclose(apply(images, unchanged(2, gamma=1.4)), expected, atol=1e-3)
+
+    def test_noise_is_gaussian_and_of_its_seed(self) -> None:
+        images = np.full((2, 100, 100), 128, np.uint8)
+        seeds = {"noise_seed": np.uint64(5)}
+        added = apply(images, unchanged(2, noise=10.0, **seeds)) - 128
+        np.testing.assert_array_equal(added[0], added[1])
+        assert stats.kstest(added[0].ravel(), stats.norm(0, 10).cdf).pvalue > 0.01
+        other = apply(images, unchanged(2, noise=10.0, noise_seed=np.uint64(6))) - 128
+        assert abs(np.corrcoef(added[0].ravel(), other[0].ravel())[0, 1]) < 0.06
+
+    @pytest.mark.parametrize("quality", [20, 60, 95])
+    def test_jpeg_is_a_jpeg_of_that_quality(self, quality: int) -> None:
+        images = radiograph_like_images(1, 64)
+        file = io.BytesIO()
+        Image.fromarray(images[0]).save(file, "JPEG", quality=quality)
+        expected = np.asarray(Image.open(file), np.float64)
+        # Two libraries: their decoders may round apart.
+        np.testing.assert_allclose(apply(images, unchanged(1, jpeg_quality=float(quality)))[0], expected, atol=3)
+
+    @pytest.mark.parametrize(("x", "y"), [(0.0, 0.0), (1.0, 1.0), (0.5, 0.25)])
+    def test_cutout_fills_a_square_inside_with_the_mean(self, x: float, y: float) -> None:
+        images = noise((1, 40, 60))
+        out = apply(images, unchanged(1, cutout=0.25, cutout_x=x, cutout_y=y))[0]
+        top, left = round(y * 30), round(x * 50)
+        expected = images[0].astype(np.float32)
+        expected[top : top + 10, left : left + 10] = images.mean()
+        np.testing.assert_allclose(out, expected, atol=1e-3)
+
+    @pytest.mark.parametrize("aspect", [0.8, 1.25])
+    def test_aspect_stretches_at_an_equal_area(self, aspect: float) -> None:
+        images = smooth_images(1, 50)
+        root = np.sqrt(aspect)
+        expected = apply(images, unchanged(1, zoom_x=root, zoom_y=1 / root))
+        np.testing.assert_allclose(apply(images, unchanged(1, aspect=aspect)), expected, atol=1e-3)
 
     def test_any_memory_layout_is_taken(self, tmp_path: Path) -> None:
         images = noise((3, 14, 18))

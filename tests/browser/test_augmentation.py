@@ -6,8 +6,8 @@ from dataclasses import asdict
 import pytest
 from playwright.sync_api import Page, expect
 
+from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig, augmentation_name
 from pneumo_core.config.augment_file import write_augmentation
-from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, augmentation_name
 from tests.browser.conftest import Server
 from tests.browser.test_server import opened, settled
 

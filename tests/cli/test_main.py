@@ -27,8 +27,8 @@ from PIL import Image
 
 from pneumo_core.cli import terminal
 from pneumo_core.cli.tables import aligned
+from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 from pneumo_core.config.augment_file import write_augmentation
-from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
 from pneumo_core.data.index import build_index
 from pneumo_core.data.source import connect
 from pneumo_core.evaluation.plain import encode

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 from pneumo_core.config.augment_file import named_augmentation, read_augmentation, write_augmentation
-from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
 from pneumo_core.errors import ConfigError
 from tests.hostile import assert_one_line, refuses, without_rights
 

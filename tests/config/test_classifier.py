@@ -19,9 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pneumo_core.config import run as config_module
+from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig, augmentation_name
 from pneumo_core.config.classifier import (
-    AUGMENTATIONS,
-    AugmentConfig,
     Balance,
     FineTuneConfig,
     OperatingRule,
@@ -30,7 +29,6 @@ from pneumo_core.config.classifier import (
     Scaling,
     TrainConfig,
     Validation,
-    augmentation_name,
     parse_balance,
 )
 from pneumo_core.config.presets import preset_config

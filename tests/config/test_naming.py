@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pneumo_core.config.classifier import AUGMENTATIONS, Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.augment import AUGMENTATIONS
+from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset, TrainConfig
 from pneumo_core.config.gan import gan_config
 from pneumo_core.config.naming import ARMS, NETWORKS, arm_name, departures, model_name
 from pneumo_core.config.presets import preset_config

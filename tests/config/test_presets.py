@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
+from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 from pneumo_core.config.classifier import (
-    AUGMENTATIONS,
-    AugmentConfig,
     Balance,
     FineTuneConfig,
     OperatingRule,

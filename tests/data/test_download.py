@@ -35,7 +35,7 @@ from pneumo_core.data.download import (
 )
 from pneumo_core.data.fetch import credentials_hint
 from pneumo_core.errors import CorruptError, DownloadError, StoreError
-from pneumo_core.records import Label, Split
+from pneumo_core.records import FOLDERS, Label, Split
 from tests.waiting import wait_for
 
 
@@ -52,7 +52,7 @@ def _load_server() -> Any:
 kaggle_server = _load_server()
 
 ROOT = Path(__file__).resolve().parents[2]
-COUNTS = {(split, label): 1 + 2 * label + (split is Split.TRAIN) for split in Split for label in Label}
+COUNTS = {(split, label): 1 + 2 * label + (split is Split.TRAIN) for split in FOLDERS for label in Label}
 TOTAL = sum(COUNTS.values())
 ARCHIVE = "chest-xray-pneumonia.zip"
 CHUNK = 2**20  # Bytes that the package writes at a time.

@@ -27,7 +27,7 @@ from pneumo_core.data.index import (
 from pneumo_core.data.splits import require_learnable
 from pneumo_core.data.synthetic import synthetic_name, synthetic_png
 from pneumo_core.errors import DataError, StoreError
-from pneumo_core.records import ImageRecord, Label, Split, Subtype
+from pneumo_core.records import FOLDERS, ImageRecord, Label, Split, Subtype
 from pneumo_core.runs.store import datasets_root
 from tests.data.image_files import BAD, NAMES, encode, gray, write_data_set
 from tests.hostile import assert_one_line, on_small_disk, public_folder, refuses, with_file_limit, without_rights
@@ -116,7 +116,7 @@ def test_both_naming_schemes_are_understood(root: Path) -> None:
 
 def test_counts_are_those_of_the_folders(root: Path) -> None:
     counts = build_index(root).counts()
-    slow = {(split, label): len(list((root / split / label.name).glob("*"))) for split in Split for label in Label}
+    slow = {(split, label): len(list((root / split / label.name).glob("*"))) for split in FOLDERS for label in Label}
     assert counts == slow
     shutil.rmtree(root / "val")
     assert build_index(root).counts() == slow | {(Split.VAL, Label.NORMAL): 0, (Split.VAL, Label.PNEUMONIA): 0}
@@ -202,7 +202,7 @@ def test_every_bad_file_is_listed_with_its_reason_and_the_rest_indexed(root: Pat
     assert same(load_index(index.data_id), index)
     # Nothing is silently dropped.
     assert len(index.table) + len(index.unreadable) == sum(
-        len(list((root / split / label.name).iterdir())) for split in Split for label in Label
+        len(list((root / split / label.name).iterdir())) for split in FOLDERS for label in Label
     )
 
 

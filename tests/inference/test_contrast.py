@@ -4,7 +4,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from pneumo_core.config.classifier import AUGMENTATIONS, Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.augment import AUGMENTATIONS
+from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset, TrainConfig
 from pneumo_core.config.naming import SETTINGS
 from pneumo_core.config.presets import preset_config
 from pneumo_core.evaluation.comparison import Contrast, SettingDifference

@@ -20,8 +20,9 @@ from pages.ui.augmentation.history import History
 from pages.ui.augmentation.settings import SLIDERS, TOGGLES
 from pneumo_core.augmentation.plausibility import plausibility
 from pneumo_core.augmentation.transform import augment, draw_parameters
+from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 from pneumo_core.config.augment_file import read_augmentation, write_augmentation
-from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, Preset
+from pneumo_core.config.classifier import Preset
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import build_index

@@ -19,7 +19,8 @@ from PIL import Image
 from scipy.stats import t
 from sklearn.metrics import roc_auc_score
 
-from pneumo_core.config.classifier import AUGMENTATIONS, FineTuneConfig, Preset, Scaling, TrainConfig
+from pneumo_core.config.augment import AUGMENTATIONS
+from pneumo_core.config.classifier import FineTuneConfig, Preset, Scaling, TrainConfig
 from pneumo_core.config.gan import gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex, build_index

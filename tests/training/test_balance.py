@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 
-from pneumo_core.config.classifier import AugmentConfig, Balance
+from pneumo_core.config.augment import AugmentConfig
+from pneumo_core.config.classifier import Balance
 from pneumo_core.errors import TrainingError
 from pneumo_core.records import Label
 from pneumo_core.training import balance as balance_module

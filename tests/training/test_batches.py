@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pneumo_core.augmentation.transform import augment
-from pneumo_core.config.classifier import AUGMENTATIONS
+from pneumo_core.config.augment import AUGMENTATIONS
 from pneumo_core.training.batches import EvalBatches, TrainingBatches, gather, pixels, plain, views
 
 COUNT, SIZE = 50, 16

@@ -15,15 +15,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from pneumo_core.config.architecture import vgg16_layers
-from pneumo_core.config.classifier import (
-    AUGMENTATIONS,
-    Balance,
-    FineTuneConfig,
-    Preset,
-    Scaling,
-    TrainConfig,
-    Validation,
-)
+from pneumo_core.config.augment import AUGMENTATIONS
+from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset, Scaling, TrainConfig, Validation
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex, build_index

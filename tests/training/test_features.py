@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pneumo_core.augmentation.transform import augment
-from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
+from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 from pneumo_core.errors import CancelledError, CorruptError, StoreError, TrainingError
 from pneumo_core.training import features as features_module
 from pneumo_core.training.features import FeatureCache, cached_features

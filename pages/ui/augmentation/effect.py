@@ -11,7 +11,7 @@ from pages.ui.charts import MODEL, REFERENCE, laid_out
 from pages.ui.components import chart
 from pneumo_core.augmentation.plausibility import Verdict, plausibility
 from pneumo_core.augmentation.transform import AugmentParameters, apply, draw_parameters
-from pneumo_core.config.classifier import AugmentConfig, augmentation_name
+from pneumo_core.config.augment import AugmentConfig, augmentation_name
 from pneumo_core.evaluation.wording import percent_change
 
 _COLORS = {Verdict.PLAUSIBLE: "green", Verdict.QUESTIONABLE: "orange", Verdict.IMPLAUSIBLE: "red"}

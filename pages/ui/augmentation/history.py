@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from pneumo_core.config.classifier import AugmentConfig
+from pneumo_core.config.augment import AugmentConfig
 
 _MOST = 200
 """Steps that are kept; a slider that is dragged makes one for each place where it is let go."""

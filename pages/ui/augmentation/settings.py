@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui.address import check_number, check_words
 from pages.ui.augmentation.history import History
-from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig
+from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 
 PRESETS = {"report": "As the report did", "sound": "Sound"}
 """Name of each preset that a setting can start from, and its title."""

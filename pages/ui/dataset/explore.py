@@ -16,7 +16,7 @@ from pneumo_core.data.audit import Finding, Severity, audit
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.patients import shared_by_prefix, shared_patients
 from pneumo_core.evaluation.wording import percent
-from pneumo_core.records import Label, Split, Subtype
+from pneumo_core.records import FOLDERS, Label, Subtype
 from pneumo_core.reporting.drawing import COLORS
 from pneumo_core.reporting.file_names import file_name
 from pneumo_core.reporting.glossary import TERMS
@@ -33,7 +33,7 @@ _PATTERNS = {Subtype.NONE: "", Subtype.BACTERIA: "", Subtype.VIRUS: "/", Subtype
 def count_table(table: pd.DataFrame) -> pd.DataFrame:
     """Images and patients per split, and of all, from an index's table."""
     rows = []
-    for name, part in [*((split.value, table[table["split"] == split.value]) for split in Split), ("all", table)]:
+    for name, part in [*((split.value, table[table["split"] == split.value]) for split in FOLDERS), ("all", table)]:
         pneumonia = int((part["label"] == Label.PNEUMONIA).sum())
         rows.append(
             {
@@ -56,7 +56,7 @@ def count_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def count_figure(table: pd.DataFrame, *, as_shares: bool) -> go.Figure:
     """Stacked bars, one a split: NORMAL, and PNEUMONIA by its subtype."""
-    splits = [split.value for split in Split]
+    splits = [split.value for split in FOLDERS]
     sizes = table.groupby(["split", "label", "subtype"]).size()
     totals = table.groupby("split").size()
     figure = go.Figure()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui.address import check_words
 from pneumo_core.data.index import DataIndex
-from pneumo_core.records import Label, Split, Subtype
+from pneumo_core.records import FOLDERS, Label, Split, Subtype
 
 _ORDERS = {
     "name": ("image_id", True),
@@ -92,7 +92,7 @@ def chosen_filters(index: DataIndex) -> Filters:
     kept: dict[str, Any] = {"bind": "query-params", "persist_state": "session", "on_change": _first_page}
     multi: dict[str, Any] = {**kept, "placeholder": "all", "width": 240}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        splits = st.multiselect("Split", [split.value for split in Split], key="split", help=_ALL, **multi)
+        splits = st.multiselect("Split", [split.value for split in FOLDERS], key="split", help=_ALL, **multi)
         labels = st.multiselect("Class", list(Label.__members__), key="class", help=_ALL, **multi)
         subtypes = st.multiselect("Subtype", causes, key="subtype", help=_ALL, **multi) if causes else []
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):

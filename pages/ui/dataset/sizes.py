@@ -9,7 +9,7 @@ from pages.ui.components import choice
 from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile_table, scatter
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import score_text
-from pneumo_core.records import Estimate, Label, Split
+from pneumo_core.records import FOLDERS, Estimate, Label
 
 _TELLING = 0.6
 """The page warns if the whole interval of a feature's AUROC exceeds this value; the phantoms must stay below it."""
@@ -17,7 +17,7 @@ _TELLING = 0.6
 
 def show_sizes(index: DataIndex) -> None:
     """How well the classes can be distinguished by the files alone."""
-    splits = ["all", *(split.value for split in Split)]
+    splits = ["all", *(split.value for split in FOLDERS)]
     chosen = choice("Split", splits, key="files_of", bind="query-params")
     table = index.table if chosen == "all" else index.table[index.table["split"] == chosen]
     if table.empty:

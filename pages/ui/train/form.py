@@ -9,8 +9,9 @@ from pages.ui.components import KEPT, choice, choose_preset, seed_number, whole_
 from pages.ui.notes import expected
 from pages.ui.places import beside
 from pages.ui.train.balance import choose_balance, choose_pair
+from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 from pneumo_core.config.augment_file import read_augmentation
-from pneumo_core.config.classifier import AUGMENTATIONS, AugmentConfig, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.classifier import FineTuneConfig, Preset, TrainConfig
 from pneumo_core.config.naming import NETWORKS
 from pneumo_core.config.presets import PRESETS, preset_config
 from pneumo_core.data.gan_arm import follow_gan

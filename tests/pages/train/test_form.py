@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from pages.ui.notes import balance_note, expected
+from pneumo_core.config.augment import AugmentConfig
 from pneumo_core.config.augment_file import write_augmentation
-from pneumo_core.config.classifier import AugmentConfig, Balance, FineTuneConfig, Preset
+from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset
 from pneumo_core.config.naming import departures
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex
