@@ -204,7 +204,7 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     keras.config.set_dtype_policy("float32")
     model = build_classifier(config)
     model.load_weights(run.weights)
-    export_onnx(model, LAST_BLOCK[config.architecture], run.model)
+    export_onnx(model, LAST_BLOCK[config.architecture], run.model, test_time_flip=config.test_time_flip)
     del model  # Frees memory for the predictions of the exported model.
 
     session = load_session(run.model)

@@ -15,12 +15,18 @@ from numpy.typing import NDArray
 
 from pneumo_core.augmentation.transform import augment
 from pneumo_core.config.augment import STRESS
+from pneumo_core.config.classifier import Preset
 
 COPIES: Final = 4
-"""Copies of each validation image; a quick run has one."""
+"""Copies of each validation image."""
 
 _MARK: Final = "#"
 _COPY: Final = re.compile(rf"{_MARK}\d+$")
+
+
+def copies_of(preset: Preset) -> int:
+    """Copies of each validation image of a preset's runs: one of quick runs, else `COPIES`."""
+    return 1 if preset is Preset.QUICK else COPIES
 
 
 def copy_ids(image_ids: Sequence[str], copies: int = COPIES) -> list[str]:

@@ -56,6 +56,18 @@ def image_layer(graph: onnx.GraphProto, layer: layers.Layer, x: str) -> str:
             scale, offset = (np.reshape(value, (-1, 1, 1)) for value in (layer.scale, layer.offset))
             scaled = node(graph, "Mul", f"{name}/scaled", x, weight(graph, f"{name}/scale", scale))
             return node(graph, "Add", f"{name}/rescaled", scaled, weight(graph, f"{name}/offset", offset))
+        case layers.LayerNormalization():
+            # Of a whole image: the mean and the variance are those of all its pixels.
+            axes = weight(graph, f"{name}/axes", [1, 2, 3], np.int64)
+            centered = node(graph, "Sub", f"{name}/centered", x, node(graph, "ReduceMean", f"{name}/mean", x, axes))
+            squares = node(graph, "Mul", f"{name}/squares", centered, centered)
+            variance = node(graph, "ReduceMean", f"{name}/variance", squares, axes)
+            safe = node(graph, "Add", f"{name}/safe", variance, weight(graph, f"{name}/epsilon", layer.epsilon))
+            return node(graph, "Div", f"{name}/standardized", centered, node(graph, "Sqrt", f"{name}/spread", safe))
+        case layers.ReLU():
+            return node(graph, "Relu", f"{name}/relu", x)
+        case layers.GlobalAveragePooling2D():
+            return node(graph, "GlobalAveragePool", f"{name}/pooled", x)
         case layers.Concatenate():
             return node(graph, "Concat", f"{name}/channels", *[x] * len(layer.input), axis=1)
         case layers.Conv2D():
@@ -71,8 +83,10 @@ def image_layer(graph: onnx.GraphProto, layer: layers.Layer, x: str) -> str:
 def weighted(
     graph: onnx.GraphProto, layer: layers.Layer, kind: str, x: str, kernel: NDArray[np.float32], **attributes: Any
 ) -> str:
-    """Write a layer with a kernel, a bias and possibly a ReLU."""
+    """Write a layer with a kernel, and possibly a bias and a ReLU."""
     name = layer.name
-    weights = weight(graph, f"{name}/kernel", kernel), weight(graph, f"{name}/bias", values(layer.bias))
+    weights = [weight(graph, f"{name}/kernel", kernel)]
+    if layer.use_bias:
+        weights.append(weight(graph, f"{name}/bias", values(layer.bias)))
     linear = node(graph, kind, f"{name}/linear", x, *weights, **attributes)
     return node(graph, "Relu", f"{name}/relu", linear) if layer.activation is activations.relu else linear

@@ -2,7 +2,6 @@
 
 from itertools import count
 from pathlib import Path
-from typing import Final
 
 import keras
 from keras import layers
@@ -13,9 +12,6 @@ from pneumo_core.errors import TrainingError
 from pneumo_core.models.baseline import classifier_head
 from pneumo_core.models.vgg16_weights import FILE, MD5, MEANS, URL, read_weights
 from pneumo_core.settings import named_vgg16_weights
-
-FEATURES: Final = "block5_pool"
-"""Layer whose output is the input of the head: the features of an image."""
 
 
 def build_vgg16(*, image_size: int = 150, seed: int = 0, scaling: Scaling = Scaling.UNIT) -> keras.Model:
@@ -44,24 +40,33 @@ def build_vgg16(*, image_size: int = 150, seed: int = 0, scaling: Scaling = Scal
     return keras.Model(image, logit, name="vgg16")
 
 
-def feature_trunk(model: keras.Model) -> keras.Model:
-    """The frozen part: `(batch, size, size, 1)` in [0, 255] to the features `(batch, h, w, 512)`; it shares the weights."""
-    return keras.Model(model.input, model.get_layer(FEATURES).output, name="vgg16_trunk")
+def features_of(trained_blocks: int) -> str:
+    """Layer whose output is the input of the trained part: the pooling of the last block that is not trained, or the image."""
+    return f"block{len(VGG16_BLOCKS) - trained_blocks}_pool" if trained_blocks < len(VGG16_BLOCKS) else "rescale"
 
 
-def feature_head(model: keras.Model) -> keras.Model:
-    """The trained part: features `(batch, h, w, 512)` to logits `(batch, 1)`; it shares the weights."""
-    start = [layer.name for layer in model.layers].index(FEATURES)
+def feature_trunk(model: keras.Model, layer: str = "block5_pool") -> keras.Model:
+    """The frozen part, up to a layer: `(batch, size, size, 1)` in [0, 255] to the features `(batch, h, w, channels)`.
+
+    It shares the weights.
+    """
+    return keras.Model(model.input, model.get_layer(layer).output, name="vgg16_trunk")
+
+
+def feature_head(model: keras.Model, layer: str = "block5_pool") -> keras.Model:
+    """The trained part behind a layer: its features `(batch, h, w, channels)` to logits `(batch, 1)`; it shares the weights."""
+    start = [one.name for one in model.layers].index(layer)
     x = features = keras.Input(model.layers[start].output.shape[1:], name="features")
-    for layer in model.layers[start + 1 :]:
-        x = layer(x)
+    for one in model.layers[start + 1 :]:
+        x = one(x)
     return keras.Model(features, x, name="vgg16_head")
 
 
-def unfreeze(model: keras.Model) -> None:
-    """Make the last convolution block trainable too; the model must be compiled again afterwards."""
+def unfreeze(model: keras.Model, blocks: int) -> None:
+    """Make the last convolution blocks trainable too, so many of them; the model must be compiled again afterwards."""
+    names = tuple(f"block{len(VGG16_BLOCKS) - number}_conv" for number in range(blocks))
     for layer in model.layers:
-        if layer.name.startswith("block5_conv"):
+        if layer.name.startswith(names):
             layer.trainable = True
 
 

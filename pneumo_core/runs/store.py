@@ -13,7 +13,7 @@ from pneumo_core.records import Architecture
 from pneumo_core.runs.files import PathIn, file_sha256, is_there, parse_json, read_json, store_errors, write_json
 from pneumo_core.settings import settings
 
-_RUN_ID: Final = re.compile(r"(baseline|vgg16|dcgan)-[0-9a-f]{12}")
+_RUN_ID: Final = re.compile(rf"({'|'.join(Architecture)})-[0-9a-f]{{12}}")
 
 
 def runs_root() -> Path:

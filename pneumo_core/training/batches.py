@@ -1,6 +1,6 @@
 """Batches: the choice and order of rows, and the conversion of rows to a network's input."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeAlias
 
@@ -8,13 +8,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumo_core.augmentation.mixup import draw_mix, mixed
 from pneumo_core.augmentation.transform import augment
 from pneumo_core.config.augment import AugmentConfig
+from pneumo_core.records import Label
 
 Source: TypeAlias = Callable[[NDArray[np.int64], np.random.Generator], NDArray[np.float32]]
 """Returns a network's input for row numbers `(n,)`; all random numbers come from the given generator."""
 
-_Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
+_Batch: TypeAlias = tuple[NDArray[np.float32], ...]
 
 
 def gather(parts: Sequence[NDArray[Any]], rows: NDArray[np.int64]) -> NDArray[Any]:
@@ -86,6 +88,10 @@ class TrainingBatches(EvalBatches):
 
     A resumed run, whose first pass has the number `first_epoch`, therefore gets exactly the batches of an uninterrupted one,
     whichever thread makes them. OpenCV and NumPy release Python's lock, so `threads` keep an accelerator busy.
+
+    A batch is the source's input, labels `(batch, 1)` float32 in [0, 1], and with a class weight the weight `(batch,)` of each
+    image's loss. With `mixup` each image, its label and its weight are mixed with those of another image of the batch;
+    `label_smoothing` comes after.
     """
 
     def __init__(
@@ -98,6 +104,9 @@ class TrainingBatches(EvalBatches):
         seed: int,
         first_epoch: int = 0,
         threads: int = 1,
+        mixup: float = 0.0,
+        label_smoothing: float = 0.0,
+        class_weight: Mapping[int, float] | None = None,
     ) -> None:
         super().__init__(source, labels, rows, batch_size=batch_size)
         # Keras' own threads do not work here: on JAX, Keras fetches a batch before the first epoch, and batches that the
@@ -106,6 +115,9 @@ class TrainingBatches(EvalBatches):
         self._ahead_by = 2 * threads
         self._ahead: dict[int, Future[_Batch]] = {}
         self._rows = rows
+        self._mixup = mixup
+        self._label_smoothing = label_smoothing
+        self._class_weight = class_weight
         self._seed = seed
         self._epoch = first_epoch
         self._order = self._shuffled()
@@ -126,7 +138,17 @@ class TrainingBatches(EvalBatches):
         self._ahead.clear()
 
     def _drawn(self, index: int) -> _Batch:
-        return self._batch(index, np.random.default_rng([self._seed, self._epoch, index]))
+        rng = np.random.default_rng([self._seed, self._epoch, index])
+        images, labels = self._batch(index, rng)
+        if self._mixup:
+            share, order = draw_mix(self._mixup, len(images), rng)
+            images, labels = mixed(images, share, order), mixed(labels, share, order)
+        weights = []
+        if self._class_weight is not None:
+            normal, pneumonia = (self._class_weight[int(label)] for label in Label)
+            weights.append((normal + (pneumonia - normal) * labels[:, 0]).astype(np.float32))
+        labels = labels * (1 - self._label_smoothing) + self._label_smoothing / len(Label)
+        return images, labels, *weights
 
     def _shuffled(self) -> NDArray[np.int64]:
         return np.random.default_rng([self._seed, self._epoch]).permutation(self._rows)

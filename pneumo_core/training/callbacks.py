@@ -1,8 +1,9 @@
 """Keras callbacks: live events, cancellation, the best weights, and backups for resuming."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -12,6 +13,9 @@ from pneumo_core.runs.status import stop_if_cancelled
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.training.backup import damaged, load_backup, replace_weights, save_backup
 from pneumo_core.training.run_log import RunLog
+
+_STATISTICS_BATCHES: Final = 32
+"""Batches of 32 images that batch normalization's statistics are estimated on: 1,024 images, a few seconds an epoch."""
 
 
 class CancelOnRequest(keras.callbacks.Callback):
@@ -81,6 +85,46 @@ class KeepBestWeights(keras.callbacks.Callback):
         if loss < self.best:
             replace_weights(self._plain, self._path)
             self.best, self.best_epoch = loss, epoch
+
+
+class AverageWeights(keras.callbacks.Callback):
+    """Validate, and keep, the optimizer's average of the weights; training goes on with the weights themselves.
+
+    Batch normalization's moving statistics belong to the weights that they were gathered with, so those of the averages are
+    estimated again, as the mean over some training batches (Izmailov et al. 2018, arXiv:1803.05407, section 3.2). The
+    callback must stand after those that use the validated weights and before `Backup`, which saves the others.
+    """
+
+    def __init__(self, batches: Sequence[Any]) -> None:
+        super().__init__()
+        self._batches = batches
+        self._own: list[Any] | None = None
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        optimizer = self.model.optimizer
+        self._own = [keras.ops.convert_to_numpy(variable) for variable in self.model.variables]
+        averages = optimizer._model_variables_moving_average
+        for variable, average in zip(optimizer._trainable_variables, averages, strict=True):
+            variable.assign(average)
+        self._estimate_statistics()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._own is not None:
+            for variable, value in zip(self.model.variables, self._own, strict=True):
+                variable.assign(value)
+            self._own = None
+
+    def _estimate_statistics(self) -> None:
+        normalizations = [layer for layer in self.model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        if not normalizations:
+            return
+        momenta = [layer.momentum for layer in normalizations]
+        for number in range(min(_STATISTICS_BATCHES, len(self._batches))):
+            for layer in normalizations:
+                layer.momentum = number / (number + 1)  # The mean of all batches so far.
+            self.model(self._batches[number][0], training=True)
+        for layer, momentum in zip(normalizations, momenta, strict=True):
+            layer.momentum = momentum
 
 
 class Backup(keras.callbacks.Callback):

@@ -1,6 +1,7 @@
 """Training of a classifier, from a config and an index to the best weights."""
 
 import hashlib
+import math
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -12,15 +13,18 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo_core.config.classifier import FineTuneConfig, TrainConfig
+from pneumo_core.augmentation.stress import copies_of, degraded
+from pneumo_core.config.classifier import FineTuneConfig, Schedule, TrainConfig
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.data.splits import Assignment, assign
 from pneumo_core.errors import DataError
 from pneumo_core.models.baseline import build_baseline
+from pneumo_core.models.compact import build_compact
 from pneumo_core.models.vgg16 import (
     build_vgg16,
     feature_head,
     feature_trunk,
+    features_of,
     imagenet_weights,
     load_imagenet,
     unfreeze,
@@ -31,7 +35,7 @@ from pneumo_core.runs.status import append_event, stop_if_cancelled, update_stat
 from pneumo_core.runs.store import RunDirectory, datasets_root
 from pneumo_core.training.balance import TrainingSet, balanced
 from pneumo_core.training.batches import EvalBatches, Source, TrainingBatches, pixels, plain, views
-from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
+from pneumo_core.training.callbacks import AverageWeights, Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
 from pneumo_core.training.device import Device, adam, begin_session, parameter_counts, session_facts, within_memory
 from pneumo_core.training.features import FeatureCache, cached_features
 from pneumo_core.training.run_log import RunLog
@@ -40,20 +44,28 @@ from pneumo_core.training.run_log import RunLog
 def build_classifier(config: TrainConfig) -> keras.Model:
     """The untrained model of a config, under the current precision policy; VGG16 without its ImageNet weights."""
     if config.architecture is Architecture.VGG16:
-        return build_vgg16(image_size=config.image_size, seed=config.seed, scaling=config.scaling)
-    return build_baseline(image_size=config.image_size, seed=config.seed, bn_momentum=config.bn_momentum)
+        model = build_vgg16(image_size=config.image_size, seed=config.seed, scaling=config.scaling)
+        unfreeze(model, config.trained_blocks)
+        return model
+    build = build_compact if config.architecture is Architecture.COMPACT else build_baseline
+    return build(image_size=config.image_size, seed=config.seed, bn_momentum=config.bn_momentum)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Training:
-    """What both phases of a training share; `pretrained` is the hash of the pretrained weights, or ""."""
+    """What both phases of a training share.
+
+    `val` are the images that choose the epoch, `(n, size, size)` uint8, and `val_labels` their labels;
+    `pretrained` is the hash of the pretrained weights, or "".
+    """
 
     run: RunDirectory
     config: TrainConfig
     index: DataIndex
     device: Device
     data: TrainingSet
-    val: NDArray[np.int64]
+    val: NDArray[np.uint8]
+    val_labels: NDArray[np.int8]
     best: KeepBestWeights
     pretrained: str
 
@@ -64,7 +76,7 @@ class _Phase:
 
     model: keras.Model
     source: Source
-    val_array: NDArray[Any]
+    val: NDArray[Any]
     number: int
     first_epoch: int
     epochs: int
@@ -99,13 +111,15 @@ def train_classifier(
         config.balance, images, labels, rows.train, seed=config.seed, percent=config.gap_percent, generated=generated
     )
 
+    val, val_labels = _choosing(index, config, images, rows.val)
     model = build_classifier(config)
     parameters = parameter_counts(model)
     update_status(run, state=RunState.RUNNING, epochs=config.epochs)
     with within_memory(device, f"batch_size={config.batch_size}"):
         pretrained = _pretrained(model) if config.architecture is Architecture.VGG16 else ""
         best = KeepBestWeights(run.weights, model)
-        first_epoch = _phases(_Training(run, config, index, device, data, rows.val, best, pretrained), model)
+        training = _Training(run, config, index, device, data, val, val_labels, best, pretrained)
+        first_epoch = _phases(training, model)
     facts = {
         "weights_sha256": file_sha256(run.weights),
         **parameters,
@@ -116,6 +130,17 @@ def train_classifier(
         **session_facts(device, first_epoch, started),
     }
     write_json(run.trained, facts)
+
+
+def _choosing(
+    index: DataIndex, config: TrainConfig, images: NDArray[np.uint8], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+    """The images that choose the epoch, and their labels: the validation images, or degraded copies of them."""
+    labels = index.table["label"].to_numpy(dtype=np.int8)[rows]
+    if config.choose_on is Split.VAL:
+        return images[rows], labels
+    copies = copies_of(config.preset)
+    return degraded(images[rows], index.table["image_id"].iloc[rows].tolist(), copies), np.repeat(labels, copies)
 
 
 def _pretrained(model: keras.Model) -> str:
@@ -129,11 +154,12 @@ def _phases(training: _Training, model: keras.Model) -> int:
     """Train one phase or two; returns the epoch this session started at."""
     run, config, data = training.run, training.config, training.data
     source = pixels(data.parts, config.augment)
-    whole = _Phase(model, source, data.parts[0], 1, 0, config.epochs, config.learning_rate, run.backup)
+    whole = _Phase(model, source, training.val, 1, 0, config.epochs, config.learning_rate, run.backup)
     first = whole
     if config.feature_views:
-        source, val_array = _features(training, feature_trunk(model))
-        first = replace(whole, model=feature_head(model), source=source, val_array=val_array)
+        layer = features_of(config.trained_blocks)
+        source, val = _features(training, feature_trunk(model, layer))
+        first = replace(whole, model=feature_head(model, layer), source=source, val=val)
     first_epoch, epoch = _fit(training, first)
     if config.fine_tune is not None:
         second_start, _ = _fit(training, _second_phase(run, config.fine_tune, whole, epoch))
@@ -145,15 +171,24 @@ def _phases(training: _Training, model: keras.Model) -> int:
 def _fit(training: _Training, phase: _Phase) -> tuple[int, int]:
     """Train a phase to its end, from its backup if there is one; returns its first and its last epoch."""
     run, config, data, best = training.run, training.config, training.data, training.best
+    steps = math.ceil(len(data.rows) / config.batch_size)
     phase.model.compile(
-        optimizer=adam(training.device, phase.learning_rate, phase.model),
+        optimizer=adam(
+            training.device,
+            _learning_rate(config, phase, steps),
+            phase.model,
+            weight_decay=config.weight_decay,
+            averaging=config.averaging,
+        ),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
-        metrics=[keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")],  # Logit 0 is probability 0.5.
+        metrics=[keras.metrics.MeanMetricWrapper(_is_right, name="accuracy")],
         jit_compile=training.device.jit_compile,
     )
-    plateau = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", **asdict(config.plateau))
-    early = keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.early_stopping_patience)
-    backup = Backup(phase.backup, [best, plateau, early], pretrained=training.pretrained)
+    counting: list[keras.callbacks.Callback] = [best]
+    if config.schedule is Schedule.PLATEAU:
+        counting.append(keras.callbacks.ReduceLROnPlateau(monitor="val_loss", **asdict(config.plateau)))
+    counting.append(keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.early_stopping_patience))
+    backup = Backup(phase.backup, counting, pretrained=training.pretrained)
     restored = backup.restore(phase.model)
     if restored is None and phase.first_epoch:
         # The second phase soon replaces the weights that it starts from: back them up first, or a kill would lose them.
@@ -167,7 +202,11 @@ def _fit(training: _Training, phase: _Phase) -> tuple[int, int]:
         seed=config.seed,
         first_epoch=first_epoch,
         threads=training.device.threads,
+        mixup=config.mixup,
+        label_smoothing=config.label_smoothing,
+        class_weight=data.class_weight,
     )
+    averages = [AverageWeights(batches)] if config.averaging else []
     # Until the second phase starts, all its epochs count.
     later = config.fine_tune.epochs if config.fine_tune is not None and phase.number == 1 else 0
     update_status(run, message="training", epoch=first_epoch, epochs=phase.epochs + later)
@@ -177,22 +216,42 @@ def _fit(training: _Training, phase: _Phase) -> tuple[int, int]:
             phase.model.fit(
                 batches,
                 validation_data=EvalBatches(
-                    plain(phase.val_array), data.labels, training.val, batch_size=config.batch_size
+                    plain(phase.val),
+                    training.val_labels,
+                    np.arange(len(training.val_labels)),
+                    batch_size=config.batch_size,
                 ),
                 epochs=phase.epochs,
                 initial_epoch=first_epoch,
-                callbacks=[StopOnNaN(), CancelOnRequest(run), best, plateau, early, Progress(log), backup],
-                class_weight=data.class_weight,
+                callbacks=[StopOnNaN(), CancelOnRequest(run), *counting, Progress(log), *averages, backup],
                 shuffle=False,  # The batches shuffle themselves, by seed and epoch.
                 verbose=0,
             )
     return first_epoch, backup.epoch
 
 
+def _learning_rate(
+    config: TrainConfig, phase: _Phase, steps: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """A phase's learning rate: constant, to be lowered by a callback, or that of each step."""
+    if config.schedule is Schedule.PLATEAU:
+        return phase.learning_rate
+    warm_up = max(1, steps // 2)
+    total = steps * (phase.epochs - phase.first_epoch)
+    return keras.optimizers.schedules.CosineDecay(
+        phase.learning_rate / 10, max(1, total - warm_up), warmup_target=phase.learning_rate, warmup_steps=warm_up
+    )
+
+
+def _is_right(y_true: Any, y_pred: Any) -> Any:
+    """Whether each logit is on the side of its label, which mixup and label smoothing leave on its side of a half."""
+    return keras.ops.cast(keras.ops.equal(y_true > 0.5, y_pred > 0), "float32")
+
+
 def _second_phase(run: RunDirectory, fine_tune: FineTuneConfig, whole: _Phase, epoch: int) -> _Phase:
     """Continue from the best weights with the last convolution block unfrozen; an existing backup replaces them."""
     whole.model.load_weights(run.weights)
-    unfreeze(whole.model)
+    unfreeze(whole.model, 1)
     return replace(
         whole,
         number=2,
@@ -222,6 +281,7 @@ def _features(training: _Training, trunk: keras.Model) -> tuple[Source, NDArray[
         "weights_sha256": training.pretrained,
         "scaling": config.scaling.value,
         "image_size": config.image_size,
+        **({"layer": features_of(config.trained_blocks)} if config.trained_blocks else {}),
         "precision": training.device.precision,
     }
     folder = datasets_root() / index.data_id / "features"
@@ -240,8 +300,9 @@ def _features(training: _Training, trunk: keras.Model) -> tuple[Source, NDArray[
             arrays.append(cached_features(kept, images, inside, name=name, augment_config=config.augment, view=view))
             start += len(images)
         stored.append(arrays)
-    unchanged = cached_features(cache("validation"), data.parts[0], training.val, name=index.data_id)
-    return views(stored), unchanged
+    name = hashlib.sha256(training.val.tobytes()).hexdigest()
+    every = np.arange(len(training.val))
+    return views(stored), cached_features(cache("validation"), training.val, every, name=name)
 
 
 def _require_enough(labels: NDArray[np.int8], rows: Assignment, batch_size: int) -> None:

@@ -75,13 +75,32 @@ def describe(device: Device) -> dict[str, Any]:
     }
 
 
-def adam(device: Device, learning_rate: float, model: keras.Model, *, beta_1: float = 0.9) -> keras.optimizers.Adam:
-    """Adam with Keras' defaults, except `beta_1`, built for a model's trainable variables.
+def adam(
+    device: Device,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+    model: keras.Model,
+    *,
+    beta_1: float = 0.9,
+    weight_decay: float = 0.0,
+    averaging: float = 0.0,
+) -> keras.optimizers.Adam:
+    """Adam with Keras' defaults except for the arguments, built for a model's trainable variables.
+
+    With `weight_decay` it is AdamW, which leaves biases and normalizations alone; with `averaging` it also keeps an average of
+    each variable, whose past has that share in each step.
 
     On a CPU Keras has TensorFlow run its update as a dozen passes over all parameters. TensorFlow's own kernel makes one, which
     on VGG16's head of 9 million parameters makes the whole step 1.7 times as fast.
     """
-    optimizer = keras.optimizers.Adam(learning_rate, beta_1=beta_1)
+    optimizer = keras.optimizers.Adam(
+        learning_rate,
+        beta_1=beta_1,
+        weight_decay=weight_decay or None,
+        use_ema=averaging > 0,
+        ema_momentum=averaging,
+    )
+    if weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
     if device.backend == "tensorflow" and device.kind == "cpu":
         # Keras passes the variables too, always those that the optimizer was built for.
@@ -92,6 +111,8 @@ def adam(device: Device, learning_rate: float, model: keras.Model, *, beta_1: fl
 def _apply_in_one_pass(optimizer: keras.optimizers.Adam, gradients: list[Any]) -> None:
     import tensorflow as tf  # noqa: PLC0415  Only with this backend.
 
+    # As in Keras' own update: the decay first, the averages last.
+    optimizer._apply_weight_decay(optimizer._trainable_variables)
     step = tf.cast(optimizer.iterations.value + 1, tf.float32)
     moments = zip(optimizer._momentums, optimizer._velocities, strict=True)
     for variable, (mean, square), gradient in zip(optimizer._trainable_variables, moments, gradients, strict=True):
@@ -107,6 +128,7 @@ def _apply_in_one_pass(optimizer: keras.optimizers.Adam, gradients: list[Any]) -
             epsilon=optimizer.epsilon,
             grad=gradient,
         )
+    optimizer._update_model_variables_moving_average(optimizer._trainable_variables)
     optimizer.iterations.assign_add(1)
 
 

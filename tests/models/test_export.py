@@ -27,6 +27,7 @@ from pneumo_core.errors import CorruptError, TrainingError
 from pneumo_core.inference.compression import to_float16
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.models.baseline import build_baseline
+from pneumo_core.models.compact import build_compact
 from pneumo_core.models.export import export_onnx
 from pneumo_core.models.vgg16 import build_vgg16
 from pneumo_core.records import Architecture
@@ -63,7 +64,7 @@ def lively(model: keras.Model) -> keras.Model:
             shape = layer.gamma.shape
             moving = (rng.normal(0, 0.3, shape), rng.uniform(0.05, 0.5, shape))
             layer.set_weights([rng.uniform(-1.5, 1.5, shape), rng.normal(0, 0.3, shape), *moving])
-        elif isinstance(layer, layers.Dense | layers.Conv2D):
+        elif isinstance(layer, layers.Dense | layers.Conv2D) and layer.use_bias:
             layer.set_weights([layer.get_weights()[0], rng.normal(0, 0.2, layer.bias.shape)])
     return model
 
@@ -89,11 +90,13 @@ def vgg_like(size: int) -> keras.Model:
     return keras.Model(image, layers.Dense(1, kernel_initializer=keras.initializers.HeNormal(4), name="out")(x))
 
 
-@pytest.fixture(scope="module", params=["baseline", "vgg16"])
+@pytest.fixture(scope="module", params=["baseline", "compact", "vgg16"])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     path = tmp_path_factory.mktemp("export") / "folder" / "model.onnx"
     if request.param == "baseline":
         model, last_block = build_baseline(image_size=SIZE, seed=1), BLOCK
+    elif request.param == "compact":
+        model, last_block = build_compact(image_size=48, seed=1), LAST_BLOCK[Architecture.COMPACT]
     else:
         model, last_block = vgg_like(72), "block5_conv3"
     export_onnx(lively(model), last_block, path)
@@ -144,6 +147,18 @@ def assert_same_logits(received: NDArray[np.float32], expected: NDArray[np.float
     np.testing.assert_allclose(received, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_test_time_flip_is_the_mean_with_the_mirror_image(case: Case, tmp_path: Path) -> None:
+    path = tmp_path / "flip.onnx"
+    export_onnx(case.model, case.last_block, path, test_time_flip=True)
+    images = pictures(3, case.model.input.shape[1])
+    assert not np.array_equal(images, images[:, :, ::-1])
+    received = run_session(load_session(path), images)
+    plain, mirrored = run_session(case.session, images), run_session(case.session, images[:, :, ::-1].copy())
+    assert_close(received.logit, (plain.logit + mirrored.logit) / 2)
+    assert_close(received.cam, (plain.cam + mirrored.cam[:, :, ::-1]) / 2)
+    assert_close(received.features, (plain.features + mirrored.features) / 2)
+
+
 @pytest.mark.parametrize("count", [1, 5])
 def test_onnx_is_keras_and_a_plain_gradient_tape(case: Case, count: int) -> None:
     size = case.model.input.shape[1]
@@ -167,8 +182,8 @@ def test_an_image_s_answer_does_not_depend_on_its_batch(case: Case) -> None:
     together = run_session(session, images)
     for index in range(5):
         alone = run_session(session, images[index : index + 1])
-        np.testing.assert_allclose(alone.logit[0], together.logit[index], atol=1e-5)
-        np.testing.assert_allclose(alone.cam[0], together.cam[index], atol=1e-5)
+        assert_same_logits(alone.logit[0], together.logit[index])
+        assert_close(alone.cam[0], together.cam[index])
 
 
 def test_file_is_valid_and_holds_each_weight_once(case: Case) -> None:
@@ -258,7 +273,8 @@ def network(last: layers.Layer | None = None, head: list[layers.Layer] | None = 
         (layers.Conv2D(2, 3, strides=2, padding="same", name="last"), "strides=(2, 2)"),
         (layers.Conv2D(2, 5, padding="same", name="last"), "kernel_size=(5, 5)"),
         (layers.Conv2D(2, 3, dilation_rate=2, padding="same", name="last"), "dilation_rate=(2, 2)"),
-        (layers.Conv2D(2, 3, padding="same", use_bias=False, name="last"), "use_bias=False"),
+        (layers.ReLU(max_value=6, name="last"), "max_value=6"),
+        (layers.LayerNormalization(center=False, scale=False, name="last"), "axis=[3]"),
         (layers.Conv2D(2, 3, padding="same", activation="gelu", name="last"), "activation='gelu'"),
         (layers.BatchNormalization(axis=1, name="last"), "axis=1"),
         (layers.BatchNormalization(scale=False, name="last"), "scale=False"),

@@ -19,10 +19,10 @@ from pneumo_core.config.classifier import Scaling
 from pneumo_core.errors import ConfigError, TrainingError
 from pneumo_core.models import vgg16 as vgg16_module
 from pneumo_core.models.vgg16 import (
-    FEATURES,
     build_vgg16,
     feature_head,
     feature_trunk,
+    features_of,
     imagenet_weights,
     load_imagenet,
     unfreeze,
@@ -92,7 +92,7 @@ def test_layers_are_the_ones_that_pages_draw(whole: keras.Model, size: int) -> N
 
 def test_names_of_blocks_and_rates(whole: keras.Model) -> None:
     names = [layer.name for layer in whole.layers]
-    assert names.index(FEATURES) == names.index(LAST_BLOCK[Architecture.VGG16]) + 1
+    assert names.index(features_of(0)) == names.index(LAST_BLOCK[Architecture.VGG16]) + 1
     rates = [layer.rate for layer in whole.layers if isinstance(layer, keras.layers.Dropout)]
     assert rates == [rate for _, rate in VGG16_DENSE] == [0.5, 0.3, 0.2]
     assert whole.output.shape == (None, 1)
@@ -213,7 +213,7 @@ def test_training_the_head_trains_the_whole(vgg16_weights: Path) -> None:
 def test_unfreezing_adds_the_last_block_and_nothing_else() -> None:
     model = build_vgg16(image_size=32)
     before = {variable.path for variable in model.trainable_variables}
-    unfreeze(model)
+    unfreeze(model, 1)
     after = {variable.path for variable in model.trainable_variables}
     added = {f"block5_conv{number}/{part}" for number in (1, 2, 3) for part in ("kernel", "bias")}
     assert after == before | added
@@ -227,7 +227,7 @@ def test_weights_survive_a_round_trip(small: keras.Model, tmp_path: Path, fine_t
     saved = small
     if fine_tuned:
         saved = build_vgg16(image_size=64, seed=5)
-        unfreeze(saved)
+        unfreeze(saved, 1)
     saved.save_weights(tmp_path / "kept.weights.h5")
     restored = build_vgg16(image_size=64, seed=6)
     restored.load_weights(tmp_path / "kept.weights.h5")

@@ -49,6 +49,40 @@ def training(
     )
 
 
+def test_mixup_mixes_images_labels_and_weights_alike() -> None:
+    """Images whose pixels are their label and weight: what is mixed shows in them."""
+    labels = np.array([0, 1] * 20, np.int8)
+    weight = {0: 2.0, 1: 0.5}
+    array = np.where(labels == 1, 200, 100).astype(np.uint8)[:, None, None] * np.ones((1, 3, 3), np.uint8)
+    batches = TrainingBatches(
+        plain(array),
+        labels,
+        np.arange(40),
+        batch_size=10,
+        seed=1,
+        mixup=0.4,
+        label_smoothing=0.1,
+        class_weight=weight,
+    )
+    shares = set()
+    for index in range(len(batches)):
+        x, y, weights = batches[index]
+        mixed_label = (x[:, 0, 0, 0] - 100) / 100
+        np.testing.assert_allclose(y[:, 0], 0.9 * mixed_label + 0.05, atol=1e-6)
+        np.testing.assert_allclose(weights, 2.0 + (0.5 - 2.0) * mixed_label, atol=1e-6)
+        assert (x.dtype, y.dtype, weights.dtype) == (np.float32, np.float32, np.float32)
+        for a, b in zip(batches[index], (x, y, weights), strict=True):
+            np.testing.assert_array_equal(a, b)
+        shares |= set(np.round(np.minimum(mixed_label, 1 - mixed_label), 4))
+    # No share is above a half, so each label stays on its side.
+    assert 0 < max(shares) <= 0.5
+
+
+def test_without_them_a_batch_is_images_and_labels(images: NDArray[np.uint8]) -> None:
+    _, y = training(images)[0]
+    assert set(np.unique(y)) <= {0.0, 1.0}
+
+
 def epoch_of(batches: keras.utils.PyDataset) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
     pairs = [batches[index] for index in range(len(batches))]
     return [x for x, _ in pairs], [y for _, y in pairs]

@@ -17,7 +17,7 @@ from pneumo_core.errors import CancelledError, CorruptError, StoreError, Trainin
 from pneumo_core.records import RunState
 from pneumo_core.runs.status import Status, read_events, read_status, write_status
 from pneumo_core.runs.store import RunDirectory
-from pneumo_core.training.callbacks import Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
+from pneumo_core.training.callbacks import AverageWeights, Backup, CancelOnRequest, KeepBestWeights, Progress, StopOnNaN
 from pneumo_core.training.device import adam, detect
 from pneumo_core.training.run_log import RunLog
 
@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> RunDirectory:
     return run
 
 
-def small_model(learning_rate: float = 0.05) -> keras.Model:
+def small_model(learning_rate: float = 0.05, averaging: float = 0.0) -> keras.Model:
     """Two layers with everything that has a state: dropout, normalization, Adam."""
     image = keras.Input((6,))
     x = keras.layers.Dense(8, activation="relu", kernel_initializer=keras.initializers.GlorotUniform(1))(image)
@@ -48,7 +48,7 @@ def small_model(learning_rate: float = 0.05) -> keras.Model:
     model = keras.Model(image, keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(3))(x))
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     # Tracing would take longer than training.
-    model.compile(adam(detect(), learning_rate, model), loss, run_eagerly=True)
+    model.compile(adam(detect(), learning_rate, model, averaging=averaging), loss, run_eagerly=True)
     return model
 
 
@@ -316,17 +316,73 @@ class TestKeepBestWeights:
         assert not np.array_equal(kept[-2], last[0])
 
 
+class TestAverageWeights:
+    BATCHES = tuple((X[start : start + 4], Y[start : start + 4]) for start in range(0, len(X), 4))
+
+    def test_the_averages_are_validated_and_kept_and_training_goes_on_from_the_weights(self, run: RunDirectory) -> None:
+        model, alone = small_model(averaging=0.8), small_model(averaging=0.8)
+        best = KeepBestWeights(run.weights, model)
+        steps: list[list[NDArray[np.float32]]] = []
+
+        class Record(keras.callbacks.Callback):
+            def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+                steps.append([variable.numpy() for variable in model.trainable_variables])
+
+        validated: list[list[NDArray[np.float32]]] = []
+
+        class Validated(keras.callbacks.Callback):
+            def on_test_end(self, logs: dict | None = None) -> None:
+                validated.append(model.get_weights())
+
+        average = AverageWeights(self.BATCHES)
+        history = fit(model, [best, average, Record(), Validated()], epochs=2)
+        expected_alone = fit(alone, [], epochs=2)
+        # Training is not disturbed: not its weights, its statistics nor dropout's seeds.
+        assert history.history["loss"] == expected_alone.history["loss"]
+        for a, b in zip(model.get_weights(), alone.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+        # The averages, from the weights after each step; the first step's are their start.
+        slow = steps[0]
+        for weights in steps[1:STEPS]:
+            slow = [0.8 * old + 0.2 * new for old, new in zip(slow, weights, strict=True)]
+        shown = dict(zip((variable.path for variable in model.weights), validated[0], strict=True))
+        for variable, value in zip(model.trainable_variables, slow, strict=True):
+            np.testing.assert_allclose(shown[variable.path], value, atol=1e-6, err_msg=variable.path)
+        # The statistics are those of the averages on the training batches.
+        kernel, bias = slow[0], slow[1]
+        hidden = [np.maximum(x @ kernel + bias, 0) for x, _ in self.BATCHES]
+        mean = next(value for path, value in shown.items() if path.endswith("moving_mean"))
+        variance = next(value for path, value in shown.items() if path.endswith("moving_variance"))
+        np.testing.assert_allclose(mean, np.mean([h.mean(axis=0) for h in hidden], axis=0), atol=1e-5)
+        np.testing.assert_allclose(variance, np.mean([h.var(axis=0) for h in hidden], axis=0), atol=1e-5)
+
+        # What is kept is what was validated.
+        lowest = int(np.argmin(history.history["val_loss"]))
+        for a, b in zip(stored(run.weights), validated[lowest], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    def test_a_network_without_normalization_has_nothing_to_estimate(self) -> None:
+        image = keras.Input((6,))
+        model = keras.Model(image, keras.layers.Dense(1)(image))
+        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        model.compile(adam(detect(), 0.05, model, averaging=0.5), loss, run_eagerly=True)
+        fit(model, [AverageWeights(())], epochs=1)
+
+
 class KilledError(Exception):
     """Stands for the end of the process."""
 
 
-def session(folder: Path, *, epochs: int, stop_after: int | None = None) -> tuple[keras.Model, list[dict], list]:
+def session(
+    folder: Path, *, epochs: int, stop_after: int | None = None, averaging: float = 0.0
+) -> tuple[keras.Model, list[dict], list]:
     """One process's share of a training, from whatever the backup holds.
 
     Returns:
         The model, the logs of the epochs of this session, and the callbacks with their counters.
     """
-    model = small_model(0.03)
+    model = small_model(0.03, averaging)
     best = KeepBestWeights(folder / "weights.weights.h5", model)
     plateau = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", mode="min", patience=2, factor=0.3, cooldown=1)
     early = keras.callbacks.EarlyStopping(monitor="val_loss", patience=6)
@@ -346,7 +402,8 @@ def session(folder: Path, *, epochs: int, stop_after: int | None = None) -> tupl
 
     if first < epochs and not stopped:
         with suppress(KilledError):
-            fit(model, [*counting, Watch(), backup], epochs=epochs, initial_epoch=first)
+            averages = [AverageWeights(TestAverageWeights.BATCHES)] if averaging else []
+            fit(model, [*counting, Watch(), *averages, backup], epochs=epochs, initial_epoch=first)
     return model, logs, counting
 
 
@@ -382,6 +439,16 @@ class TestBackup:
         assert counters(resumed_callbacks) == counters(callbacks)
         for a, b in zip(*(stored(path / "weights.weights.h5") for path in (folder, tmp_path)), strict=True):
             np.testing.assert_array_equal(a, b)
+
+    def test_averages_are_resumed_too(self, tmp_path: Path) -> None:
+        for name in ("whole", "parts"):
+            (tmp_path / name).mkdir()
+        whole, expected, _ = session(tmp_path / "whole", epochs=3, averaging=0.8)
+        session(tmp_path / "parts", epochs=3, averaging=0.8, stop_after=1)
+        resumed, received, _ = session(tmp_path / "parts", epochs=3, averaging=0.8)
+        assert received == expected[1:]
+        for a, b in zip(resumed.optimizer.variables, whole.optimizer.variables, strict=True):
+            np.testing.assert_array_equal(keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b))
 
     def test_weights_alone_would_not_do(self, uninterrupted: tuple) -> None:
         """The comparison above has teeth: a plain checkpoint's second session differs at once."""

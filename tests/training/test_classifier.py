@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from pneumo_core.augmentation.stress import degraded
 from pneumo_core.config.architecture import vgg16_layers
 from pneumo_core.config.augment import AUGMENTATIONS
 from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset, Scaling, TrainConfig, Validation
@@ -479,3 +480,88 @@ def test_it_can_be_cancelled_while_it_computes_features(index: DataIndex) -> Non
     run.cancel.unlink()
     train_classifier(run, HEAD_ONLY, index)
     assert list(epochs_of(run)) == [0, 1]
+
+
+# --- The recipe -------------------------------------------------------------------------------------------------------
+
+BEST = replace(
+    preset_config(Architecture.COMPACT, Preset.BEST, epochs=2),
+    image_size=32,
+    max_images=96,
+    val_fraction=0.2,
+    batch_size=16,
+)
+
+
+def stress_loss(run: RunDirectory, config: TrainConfig, index: DataIndex) -> float:
+    """Loss of the kept weights on the degraded copies, in NumPy and in float64."""
+    keras.config.set_dtype_policy("float32")
+    model = build_classifier(config)
+    model.load_weights(run.weights)
+    rows = assign(index.table, config).val
+    images = index.pixels(config.image_size)[rows]
+    copies = degraded(images, index.table["image_id"].iloc[rows].tolist())
+    logits = keras.ops.convert_to_numpy(model(copies[..., None].astype(np.float32)))[:, 0].astype(np.float64)
+    labels = np.repeat(index.table["label"].to_numpy()[rows], len(copies) // len(rows))
+    return float(np.mean(np.logaddexp(0, np.where(labels == 1, -logits, logits))))
+
+
+@pytest.fixture(scope="module")
+def best_run(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> RunDirectory:
+    """A training of `BEST`; never change it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PNEUMO_ARTIFACTS", str(tmp_path_factory.mktemp("best")))
+        return trained(BEST, build_index(tiny_data))
+
+
+def test_the_recipe_keeps_the_averages_that_are_best_on_the_degraded_copies(
+    best_run: RunDirectory, index: DataIndex
+) -> None:
+    history = epochs_of(best_run)
+    losses = [event["val_loss"] for event in history.values()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PNEUMO_ARTIFACTS", str(best_run.path.parent.parent))
+        assert stress_loss(best_run, BEST, index) == pytest.approx(min(losses), rel=0.02)
+    # Up for half an epoch, then down along a cosine, over all epochs.
+    steps = -(-len(assign(index.table, BEST).train) // BEST.batch_size)
+    rates = [event["learning_rate"] for event in history.values()]
+    warm_up = max(1, steps // 2)
+    done = (steps - warm_up) / (2 * steps - warm_up)
+    assert rates == pytest.approx([2e-4, 1e-3 * (1 + np.cos(np.pi * done))], rel=1e-4)
+
+
+def test_the_recipe_is_resumed_as_if_nothing_had_happened(
+    best_run: RunDirectory, index: DataIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Backup.save
+
+    def save_and_die(self: Backup, model: keras.Model, epoch: int) -> None:
+        save(self, model, epoch)
+        if epoch == 1:
+            raise KilledError
+
+    monkeypatch.setattr(Backup, "save", save_and_die)
+    run = ask_for_run(BEST, index)
+    with pytest.raises(KilledError):
+        train_classifier(run, BEST, index)
+    train_classifier(run, BEST, index)
+    received, expected = epochs_of(run), epochs_of(best_run)
+    for epoch in range(2):
+        for name in ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
+            assert received[epoch][name] == pytest.approx(expected[epoch][name], rel=1e-6), (epoch, name)
+
+
+def test_the_last_blocks_train_from_the_features_of_those_before(index: DataIndex, vgg16_weights: Path) -> None:
+    config = replace(HEAD_ONLY, trained_blocks=2, epochs=1)
+    run = trained(config, index)
+    rows = assign(index.table, config)
+    views = [(f"view {number} of 2", len(rows.train)) for number in (1, 2)]
+    assert features_reported(run) == [*views, ("validation", len(rows.val))]
+    kept, start = build_classifier(config), build_classifier(config)
+    kept.load_weights(run.weights)
+    load_imagenet(start, vgg16_weights)
+    for a, b in zip(kept.variables, start.variables, strict=True):
+        if "_conv" in a.path:
+            moved = not np.array_equal(a.numpy(), b.numpy())
+            assert moved == a.path.startswith(("block4_", "block5_")), a.path
+    assert val_loss(run, config, index) == pytest.approx(epochs_of(run)[0]["val_loss"], rel=0.02)

@@ -138,10 +138,20 @@ def trained_by(make: Callable[[keras.Model], keras.optimizers.Optimizer]) -> tup
     return model, history
 
 
-def test_the_fused_update_is_adam_s() -> None:
+@pytest.mark.parametrize(
+    ("own", "keras_own"),
+    [({}, {}), ({"weight_decay": 0.5, "averaging": 0.8}, {"weight_decay": 0.5, "use_ema": True, "ema_momentum": 0.8})],
+    ids=["plain", "decay and averages"],
+)
+def test_the_fused_update_is_adam_s(own: dict, keras_own: dict) -> None:
+    def reference(_: keras.Model) -> keras.optimizers.Optimizer:
+        optimizer = keras.optimizers.Adam(0.02, **keras_own)
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        return optimizer
+
     on_cpu = replace(detect(), backend="tensorflow", kind="cpu")
-    ours, received = trained_by(lambda model: adam(on_cpu, 0.02, model))
-    theirs, expected = trained_by(lambda _: keras.optimizers.Adam(0.02))
+    ours, received = trained_by(lambda model: adam(on_cpu, 0.02, model, **own))
+    theirs, expected = trained_by(reference)
     assert "apply" in vars(ours.optimizer)
     for a, b in zip(received, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
@@ -151,6 +161,20 @@ def test_the_fused_update_is_adam_s() -> None:
     for a, b in zip(ours.optimizer.variables, theirs.optimizer.variables, strict=True):
         assert a.name == b.name
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_decay_leaves_biases_alone_and_averages_follow_the_weights() -> None:
+    plain, _ = trained_by(lambda model: adam(detect(), 0.0, model, averaging=0.8))
+    decayed, _ = trained_by(lambda model: adam(detect(), 0.02, model, weight_decay=20.0))
+    undecayed, _ = trained_by(lambda model: adam(detect(), 0.02, model))
+    for a, b in zip(decayed.trainable_variables, undecayed.trainable_variables, strict=True):
+        if a.path.endswith("kernel"):
+            assert np.abs(a.numpy()).sum() < 0.6 * np.abs(b.numpy()).sum(), a.path
+    for variable, average in zip(
+        plain.optimizer._trainable_variables, plain.optimizer._model_variables_moving_average, strict=True
+    ):
+        # The rate was 0 for three steps; the averages began at the first weights, not at 0.
+        np.testing.assert_allclose(average.numpy(), variable.numpy(), atol=0.02)
 
 
 def test_elsewhere_it_is_keras_own() -> None:

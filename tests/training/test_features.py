@@ -244,7 +244,7 @@ CHILD = """
 import signal, sys
 from pathlib import Path
 import numpy as np
-from pneumo_core.config.classifier import AUGMENTATIONS
+from pneumo_core.config.augment import AUGMENTATIONS
 from pneumo_core.training import features
 from pneumo_core.training.features import FeatureCache, cached_features
 from tests.training.test_features import FACTS, Trunk
