@@ -186,7 +186,7 @@ def grid(
     return configs
 
 
-_OF_VGG16 = ("feature_views", "fine_tune")
+_OF_VGG16 = ("feature_views", "fine_tune", "trained_blocks")
 
 
 def _held_out_alike(combined: list[tuple[TrainConfig, ...]]) -> list[tuple[TrainConfig, ...]]:

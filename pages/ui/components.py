@@ -1,6 +1,6 @@
 """Pieces that several pages draw."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
@@ -286,11 +286,11 @@ def _no_such_run(requested: str, everything: Sequence[RunView], count: int, *, w
     bad_link(what, requested, there, button="Open the usual one", names=["run"])
 
 
-def choose_preset(key: str, captions: Sequence[str]) -> Preset:
+def choose_preset(key: str, captions: Mapping[Preset, str]) -> Preset:
     """The presets of a form, each with its caption; the quick one is the first choice."""
-    names = list(Preset)
-    first = names.index(Preset.QUICK)
-    preset: Preset = st.radio("Preset", names, first, format_func=str, captions=captions, key=key, **KEPT)
+    names = list(captions)
+    first, words = names.index(Preset.QUICK), list(captions.values())
+    preset: Preset = st.radio("Preset", names, first, format_func=str, captions=words, key=key, **KEPT)
     return preset
 
 

@@ -13,7 +13,7 @@ def draw_mix(alpha: float, count: int, rng: np.random.Generator) -> tuple[float,
     """Draw how a batch is mixed.
 
     Args:
-        alpha: Both parameters of the beta distribution of the share (`TrainConfig.mixup`), at least 0; 0 mixes nothing and draws
+        alpha: Both parameters of the beta distribution of the share (`TrainConfig.mixup`), at least 0; 0 mixes and draws
             nothing.
         count: Number of images, at least 0.
         rng: Random number generator.

@@ -1,5 +1,6 @@
 """The DCGAN's commands: ``python -m pneumo_core gan train|sample|evaluate``."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,15 @@ from pneumo_core.jobs import runs as jobs
 from pneumo_core.records import Label
 from pneumo_core.runs.store import complete_id, find_run
 
+
+class GanPreset(StrEnum):
+    """The presets of a DCGAN."""
+
+    REPORT = Preset.REPORT.value
+    SOUND = Preset.SOUND.value
+    QUICK = Preset.QUICK.value
+
+
 gan_app = group("Train a DCGAN, draw samples from it, and measure them.")
 
 
@@ -24,7 +34,9 @@ def _setting(words: str) -> Any:
 
 @gan_app.command("train")
 def gan_train(
-    preset: Annotated[Preset, typer.Option(help="Training procedure; docs/commands.md describes each.")] = Preset.SOUND,
+    preset: Annotated[
+        GanPreset, typer.Option(help="Training procedure; docs/commands.md describes each.")
+    ] = GanPreset.SOUND,
     data: Data = None,
     label: Annotated[str, typer.Option(help="Class to learn, NORMAL or PNEUMONIA.")] = Label.NORMAL.name,
     image_size: Annotated[
@@ -54,7 +66,7 @@ def gan_train(
         raise typer.BadParameter(f"one of {', '.join(names)}", param_hint="--label")
     size = usual_gan_size(training_hardware().kind) if image_size is None else image_size
     config = gan_config(
-        preset,
+        Preset(preset),
         seed=seed,
         label=Label[label.upper()],
         epochs=epochs,

@@ -3,16 +3,15 @@
 import time
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pneumo_core.cli.command import Data, Json, Wait, Where, balance_of, follow, group, index_of
+from pneumo_core.cli.recipe import changes, takes_recipe
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import detachable, left, note, print_result, progress_line, say
-from pneumo_core.config.augment import AUGMENTATIONS
-from pneumo_core.config.augment_file import named_augmentation
-from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset
+from pneumo_core.config.classifier import Balance, Preset
 from pneumo_core.config.naming import arm_name, model_name
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.gan_arm import collapse_of, follow_gan
@@ -34,64 +33,55 @@ class Network(StrEnum):
     """The architectures of classifiers, which these commands train; `gan train` trains the other."""
 
     BASELINE = Architecture.BASELINE.value
+    COMPACT = Architecture.COMPACT.value
     VGG16 = Architecture.VGG16.value
 
 
 ARMS = ", ".join("gan, gan:RUN" if arm is Balance.GAN else arm.value for arm in Balance)
-Augment = Annotated[
-    str | None,
-    typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}, or a settings file; default: that of the preset."),
-]
 Gap = Annotated[
     int, typer.Option(help="Percentage of the gap between the class sizes that added images close.", min=1, max=100)
 ]
-FeatureViews = Annotated[
-    int | None, typer.Option(help="VGG16: stored augmented views per image; 0 draws new ones every epoch.")
-]
-FineTune = Annotated[
-    int | None, typer.Option(help="VGG16: maximum epochs of a second phase that also trains the last block.")
-]
-Epochs = Annotated[int | None, typer.Option(help="Maximum number of epochs; default: that of the preset.")]
 
 
 @train_app.command()
+@takes_recipe
 def train(
     architecture: Annotated[Network, typer.Option(help="Model to train.")] = Network.BASELINE,
     preset: Annotated[Preset, typer.Option(help="Training procedure; docs/commands.md describes each.")] = Preset.SOUND,
     data: Data = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
-    epochs: Epochs = None,
-    augment: Augment = None,
-    balance: Annotated[str, typer.Option(help=f"How class imbalance is handled: {ARMS}.")] = "none",
+    balance: Annotated[
+        str | None, typer.Option(help=f"How class imbalance is handled: {ARMS}; default: as the preset does.")
+    ] = None,
     gap_percent: Gap = 100,
-    feature_views: FeatureViews = None,
-    fine_tune: FineTune = None,
     executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
     as_json: Json = False,
+    **recipe: Any,
 ) -> None:
     """Train a classifier in the background.
 
     A finished run of the same settings is returned, not repeated.
     """
-    arm, gan_run = balance_of(balance)
+    arm, gan_run = balance_of(balance) if balance else (None, None)
     config = preset_config(
         Architecture(architecture),
         preset,
         seed=seed,
-        epochs=epochs,
-        augment=None if augment is None else named_augmentation(augment),
         balance=arm,
-        feature_views=feature_views,
-        fine_tune=FineTuneConfig(fine_tune) if fine_tune else None,
         gan_run=gan_run,
         gap_percent=gap_percent,
+        **changes(recipe),
     )
     if gan_run and (collapse := collapse_of(find_run(gan_run))):
         say(f"warning: the samples of {gan_run} have collapsed: {collapse}", err=True)
     index, taken = index_of(data)
     view = jobs.submit(follow_gan(config), index, executor=executor)
-    follow(view, wait=wait, as_json=as_json, notes=[taken, *_usual_gan([balance])])
+    follow(view, wait=wait, as_json=as_json, notes=[taken, *_usual_gan([balance or ""])])
+
+
+def _usual_arm(preset: Preset) -> str:
+    return preset_config(Architecture.BASELINE, preset).balance.value
 
 
 def _usual_gan(arms: Sequence[str]) -> list[str]:
@@ -100,17 +90,16 @@ def _usual_gan(arms: Sequence[str]) -> list[str]:
 
 
 @train_app.command()
+@takes_recipe
 def study(
     architectures: Annotated[list[Network], typer.Option("--architecture", help="Model; may be repeated.")],
-    arms: Annotated[list[str] | None, typer.Option("--balance", help=f"{ARMS}; may be repeated.")] = None,
+    arms: Annotated[
+        list[str] | None, typer.Option("--balance", help=f"{ARMS}; may be repeated; default: the preset's.")
+    ] = None,
     preset: Annotated[Preset, typer.Option(help="Training procedure of all runs.")] = Preset.SOUND,
     data: Data = None,
     seeds: Annotated[int, typer.Option(help="Number of seeds per combination.")] = 1,
     first_seed: Annotated[int, typer.Option(help="First seed.")] = 0,
-    epochs: Epochs = None,
-    augment: Augment = None,
-    feature_views: FeatureViews = None,
-    fine_tune: FineTune = None,
     gap_percent: Gap = 100,
     status: Annotated[
         bool, typer.Option("--status", help="Only report the progress of the grid; start nothing.")
@@ -118,6 +107,7 @@ def study(
     executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
     as_json: Json = False,
+    **recipe: Any,
 ) -> None:
     """Train a grid: architectures x balancing arms x seeds.
 
@@ -127,15 +117,12 @@ def study(
 
     configs = studies.grid(
         [Architecture(one) for one in architectures],
-        [balance_of(arm) for arm in arms or ["none"]],
+        [balance_of(arm) for arm in arms or [_usual_arm(preset)]],
         preset,
         first_seed=first_seed,
         seed_count=seeds,
-        epochs=epochs,
-        augment=None if augment is None else named_augmentation(augment),
-        feature_views=feature_views,
-        fine_tune=FineTuneConfig(fine_tune) if fine_tune else None,
         gap_percent=gap_percent,
+        **changes(recipe),
     )
     index, taken = index_of(data)
     with progress_line("submitting") as show:

@@ -258,6 +258,8 @@ class TrainConfig:
         require_within("weight_decay", self.weight_decay, 0.0, 1.0)
         require_within("averaging", self.averaging, 0.0, 0.99999)
         require_whole("trained_blocks", self.trained_blocks, 0, 5)
+        if not isinstance(self.test_time_flip, bool):
+            raise ConfigError(f"test_time_flip must be true or false. Received: test_time_flip={self.test_time_flip!r}")
         pretrained = {
             "feature_views": self.feature_views > 0,
             "fine_tune": self.fine_tune is not None,

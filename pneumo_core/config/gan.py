@@ -68,6 +68,8 @@ class GanConfig:
     max_images: int | None
 
     def __post_init__(self) -> None:
+        if self.preset not in GAN_PRESETS:
+            raise _no_preset(self.preset)
         require_whole("seed", self.seed, 0, 2**31 - 1)
         require_whole("epochs", self.epochs, 1, 100_000)
         if self.image_size not in GAN_SIZES:
@@ -138,10 +140,19 @@ def gan_config(
         **settings: Further fields of `GanConfig` that differ from the preset's; None keeps the preset's value.
 
     Raises:
-        ConfigError: A value is out of its range.
+        ConfigError: A DCGAN has no such preset, or a value is out of its range.
     """
+    if preset not in GAN_PRESETS:
+        raise _no_preset(preset)
     changed: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     return replace(_PRESET_CONFIGS[preset], seed=seed, label=label, image_size=image_size, **changed)
+
+
+def _no_preset(preset: Preset) -> ConfigError:
+    names = ", ".join(repr(known.value) for known in GAN_PRESETS)
+    return ConfigError(
+        f"preset of a DCGAN must be one of {names}. Received: preset={preset.value!r}, which classifiers alone have"
+    )
 
 
 _SOUND: Final = GanConfig(

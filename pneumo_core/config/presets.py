@@ -1,13 +1,12 @@
-"""Presets, the starting points of a config: the report's procedure, a sound one, and a quick one."""
+"""Presets, the starting points of a config: the report's procedure, a sound one, the best one, and a quick one."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
+from pneumo_core.config.augment import AUGMENTATIONS
 from pneumo_core.config.classifier import (
     Balance,
-    FineTuneConfig,
     OperatingRule,
     PlateauConfig,
     Preset,
@@ -60,44 +59,27 @@ def preset_config(
     preset: Preset,
     *,
     seed: int = 0,
-    epochs: int | None = None,
-    augment: AugmentConfig | None = None,
-    balance: Balance = Balance.NONE,
-    feature_views: int | None = None,
-    fine_tune: FineTuneConfig | None = None,
-    gan_run: str | None = None,
+    balance: Balance | None = None,
     gap_percent: int = 100,
+    **changes: Any,
 ) -> TrainConfig:
-    """Config of a preset with the most common settings as arguments.
+    """Config of a preset, with settings that differ from it.
 
     Args:
-        architecture: Model to train, ``baseline`` or ``vgg16``.
+        architecture: Model to train.
         preset: Preset to start from.
         seed: Seed of everything random.
-        epochs: Maximum number of epochs, or None for the preset's.
-        augment: Augmentation, or None for the preset's.
-        balance: How class imbalance is handled.
-        feature_views: Augmented views in the feature cache (0: no cache), or None for the preset's number.
-        fine_tune: Second phase of VGG16, or None for none.
-        gan_run: Id of the DCGAN whose samples the arm ``gan`` adds, or None.
+        balance: How class imbalance is handled, or None for the preset's arm.
         gap_percent: Percentage of the gap between the class sizes that added images close; ignored by arms that add none.
+        **changes: Further fields of `TrainConfig`; None keeps the preset's value.
 
     Raises:
         ConfigError: A value is out of its range or does not fit the architecture.
     """
-    config = _PRESET_CONFIGS[preset]
-    config = _ADAPTED[architecture](config)
-    return replace(
-        config,
-        seed=seed,
-        epochs=config.epochs if epochs is None else epochs,
-        augment=config.augment if augment is None else augment,
-        balance=balance,
-        feature_views=config.feature_views if feature_views is None else feature_views,
-        fine_tune=fine_tune,
-        gan_run=gan_run,
-        gap_percent=gap_percent if balance.adds_images else 100,
-    )
+    config = _ADAPTED[architecture](_PRESET_CONFIGS[preset])
+    arm = config.balance if balance is None else balance
+    changed = {name: value for name, value in changes.items() if value is not None}
+    return replace(config, seed=seed, balance=arm, gap_percent=gap_percent if arm.adds_images else 100, **changed)
 
 
 _SOUND: Final = TrainConfig(

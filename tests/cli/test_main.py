@@ -68,7 +68,8 @@ def test_progress_says_how_much_is_done(monkeypatch: pytest.MonkeyPatch, capsys:
     [
         ["--no-such-option"],
         ["no-such-command"],
-        ["train", "--preset", "best"],
+        ["train", "--preset", "finest"],
+        ["gan", "train", "--preset", "best"],
         ["train", "--seed", "one"],
         ["train", "--architecture", "resnet"],
         ["train", "--architecture", "dcgan"],

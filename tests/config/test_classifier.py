@@ -19,14 +19,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pneumo_core.config import run as config_module
+from pneumo_core.config.augment import ADDED_LATER as STRENGTHS_ADDED_LATER
 from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig, augmentation_name
 from pneumo_core.config.classifier import (
     Balance,
     FineTuneConfig,
     OperatingRule,
     PlateauConfig,
+    Preparation,
     Preset,
     Scaling,
+    Schedule,
     TrainConfig,
     Validation,
     parse_balance,
@@ -34,7 +37,7 @@ from pneumo_core.config.classifier import (
 from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import config_from_dict, config_to_dict, fingerprint, run_id
 from pneumo_core.errors import ConfigError
-from pneumo_core.records import Architecture
+from pneumo_core.records import Architecture, Split
 
 DATA_ID = "0" * 64
 
@@ -45,6 +48,13 @@ AUGMENT_LIMITS = {
     "contrast": (0.0, 0.9),
     "brightness": (0.0, 0.5),
     "blur_sigma": (0.0, 5.0),
+    "aspect": (0.0, 0.5),
+    "resolution": (0.0, 0.9),
+    "sharpness": (0.0, 1.0),
+    "gamma": (0.0, 2.0),
+    "noise": (0.0, 0.3),
+    "jpeg": (0.0, 95.0),
+    "cutout": (0.0, 0.5),
 }
 TRAIN_LIMITS = {
     "seed": (0, 2**31 - 1),
@@ -56,11 +66,16 @@ TRAIN_LIMITS = {
     "early_stopping_patience": (0, 1000),
     "max_images": (8, 10**7),
     "image_size": (32, 512),
+    "mixup": (0.0, 10.0),
+    "label_smoothing": (0.0, 0.5),
+    "weight_decay": (0.0, 1.0),
+    "averaging": (0.0, 0.99999),
 }
 GAN_RUN = "dcgan-0123456789ab"
 PLATEAU_LIMITS = {"patience": (0, 1000), "factor": (0.001, 0.999)}
 FINE_TUNE_LIMITS = {"epochs": (1, 1000), "learning_rate": (1e-8, 1.0)}
 VIEW_LIMITS = (0, 100)
+BLOCK_LIMITS = (0, 5)
 
 NOT_NUMBERS = [math.nan, math.inf, -math.inf, True, False, "1", [1]]
 
@@ -81,6 +96,13 @@ OTHER_VALUES: dict[str, Any] = {
     "augment.contrast": 0.21,
     "augment.brightness": 0.11,
     "augment.blur_sigma": 1.01,
+    "augment.aspect": 0.01,
+    "augment.resolution": 0.01,
+    "augment.sharpness": 0.01,
+    "augment.gamma": 0.01,
+    "augment.noise": 0.01,
+    "augment.jpeg": 1,
+    "augment.cutout": 0.01,
     "validation": Validation.TEST,
     "val_fraction": 0.16,
     "operating_rule": OperatingRule.HALF,
@@ -92,6 +114,14 @@ OTHER_VALUES: dict[str, Any] = {
     "image_size": 151,
     "balance": Balance.CLASS_WEIGHT,
     "split_seed": 1,
+    "choose_on": Split.STRESS,
+    "mixup": 0.01,
+    "label_smoothing": 0.01,
+    "weight_decay": 0.01,
+    "schedule": Schedule.COSINE,
+    "averaging": 0.01,
+    "test_time_flip": True,
+    "preparation": Preparation.PAD,
 }
 """For each setting of the sound preset that any network has, down to the leaves, a slightly different value."""
 
@@ -103,8 +133,13 @@ OTHER_VGG16_VALUES: dict[str, Any] = {
 }
 """The same for what VGG16 alone has."""
 
+OTHER_FROZEN_VALUES: dict[str, Any] = {"trained_blocks": 1}
+"""The same for what VGG16 has without a second phase."""
+
 OTHER_GAN_VALUES: dict[str, Any] = {"gan_run": "dcgan-ba9876543210", "gap_percent": 99}
 """The same for what the arm 'gan' has."""
+
+ALL_OTHER_VALUES: dict[str, Any] = {**OTHER_VALUES, **OTHER_VGG16_VALUES, **OTHER_FROZEN_VALUES, **OTHER_GAN_VALUES}
 
 ADDED_LATER = [field.name for field in fields(TrainConfig) if field.default is not MISSING]
 
@@ -125,6 +160,8 @@ def gan_arm() -> TrainConfig:
 
 def base_of(path: str) -> TrainConfig:
     """A config that has the setting of this path."""
+    if path in OTHER_FROZEN_VALUES:
+        return replace(vgg16(), fine_tune=None)
     return gan_arm() if path in OTHER_GAN_VALUES else vgg16() if path in OTHER_VGG16_VALUES else sound()
 
 
@@ -158,7 +195,7 @@ AUGMENT_CONFIGS = st.builds(
 )
 ANY_CONFIGS = st.builds(
     TrainConfig,
-    architecture=st.sampled_from([Architecture.BASELINE, Architecture.VGG16]),
+    architecture=st.sampled_from([Architecture.BASELINE, Architecture.COMPACT, Architecture.VGG16]),
     preset=st.sampled_from(Preset),
     seed=limited_int(TRAIN_LIMITS["seed"]),
     epochs=limited_int(TRAIN_LIMITS["epochs"]),
@@ -180,6 +217,10 @@ ANY_CONFIGS = st.builds(
     image_size=limited_int(TRAIN_LIMITS["image_size"]),
     balance=st.sampled_from([arm for arm in Balance if arm is not Balance.GAN]),
     split_seed=st.none() | limited_int(TRAIN_LIMITS["seed"]),
+    **{name: limited_float(TRAIN_LIMITS[name]) for name in ("mixup", "label_smoothing", "weight_decay", "averaging")},
+    schedule=st.sampled_from(Schedule),
+    test_time_flip=st.booleans(),
+    preparation=st.sampled_from(Preparation),
 )
 VGG16_CONFIGS = st.builds(
     replace,
@@ -201,7 +242,13 @@ GAN_ARM_CONFIGS = st.builds(
     gan_run=st.from_regex(r"dcgan-[0-9a-f]{12}", fullmatch=True),
     gap_percent=st.integers(1, 100),
 )
-TRAIN_CONFIGS = ANY_CONFIGS | VGG16_CONFIGS | GAN_ARM_CONFIGS
+STRESS_CONFIGS = st.builds(
+    replace, ANY_CONFIGS, validation=st.just(Validation.PATIENTS), choose_on=st.sampled_from([Split.VAL, Split.STRESS])
+)
+TRAINED_BLOCKS_CONFIGS = st.builds(
+    replace, ANY_CONFIGS, architecture=st.just(Architecture.VGG16), trained_blocks=limited_int(BLOCK_LIMITS)
+)
+TRAIN_CONFIGS = ANY_CONFIGS | VGG16_CONFIGS | GAN_ARM_CONFIGS | STRESS_CONFIGS | TRAINED_BLOCKS_CONFIGS
 
 
 class TestAugmentations:
@@ -260,22 +307,26 @@ class TestValidation:
     def test_feature_view_limits(self) -> None:
         self.check(lambda **change: replace(vgg16(), **change), "feature_views", "feature_views", VIEW_LIMITS)
 
+    def test_trained_block_limits(self) -> None:
+        make = lambda **change: replace(vgg16(), fine_tune=None, **change)  # noqa: E731
+        self.check(make, "trained_blocks", "trained_blocks", BLOCK_LIMITS)
+
     def test_every_number_has_a_limit(self) -> None:
         limited = {
             *TRAIN_LIMITS,
             "feature_views",
             "gap_percent",
             "split_seed",
+            "trained_blocks",
             *(f"augment.{name}" for name in AUGMENT_LIMITS),
         }
         limited |= {f"plateau.{name}" for name in PLATEAU_LIMITS} | {f"fine_tune.{name}" for name in FINE_TUNE_LIMITS}
-        values = {**OTHER_VALUES, **OTHER_VGG16_VALUES, **OTHER_GAN_VALUES}
-        assert limited == {path for path in leaves(vgg16()) if type(values[path]) in (int, float)}
+        assert limited == {path for path in leaves(vgg16()) if type(ALL_OTHER_VALUES[path]) in (int, float)}
 
-    @pytest.mark.parametrize("architecture", [Architecture.BASELINE])
+    @pytest.mark.parametrize("architecture", [Architecture.BASELINE, Architecture.COMPACT])
     @pytest.mark.parametrize(
         ("field", "value"),
-        [("feature_views", 1), ("fine_tune", FineTuneConfig(3)), ("scaling", Scaling.IMAGENET)],
+        [("feature_views", 1), ("fine_tune", FineTuneConfig(3)), ("scaling", Scaling.IMAGENET), ("trained_blocks", 1)],
     )
     def test_what_needs_pretrained_weights_needs_vgg16(
         self, architecture: Architecture, field: str, value: Any
@@ -284,6 +335,20 @@ class TestValidation:
         with pytest.raises(ConfigError, match=message):
             replace(sound(), architecture=architecture, **{field: value})
         assert getattr(replace(sound(), architecture=Architecture.VGG16, **{field: value}), field) == value
+
+    def test_blocks_are_trained_from_the_start_or_in_a_second_phase(self) -> None:
+        with pytest.raises(ConfigError, match=r"^fine_tune adds .*Received: both; leave one out$"):
+            replace(vgg16(), trained_blocks=1)
+
+    @pytest.mark.parametrize("split", [Split.TRAIN, Split.TEST])
+    def test_only_val_and_stress_choose(self, split: Split) -> None:
+        with pytest.raises(ConfigError, match=f"^choose_on must be .*Received: choose_on='{split}'"):
+            replace(sound(), choose_on=split)
+
+    def test_degraded_copies_choose_only_where_patients_are_held_out(self) -> None:
+        report = preset_config(Architecture.BASELINE, Preset.REPORT)
+        with pytest.raises(ConfigError, match=r"^choose_on must be .*choose_on='stress', validation='test'$"):
+            replace(report, choose_on=Split.STRESS)
 
     def test_gap_percent_limits(self) -> None:
         self.check(lambda **change: replace(gan_arm(), **change), "gap_percent", "gap_percent", (1, 100))
@@ -296,7 +361,9 @@ class TestValidation:
         assert replace(sound(), seed=3, split_seed=3) == replace(sound(), seed=3)
 
     def test_a_dcgan_is_no_classifier(self) -> None:
-        with pytest.raises(ConfigError, match=r"must be 'baseline' or 'vgg16'\. Received: architecture='dcgan'"):
+        with pytest.raises(
+            ConfigError, match=r"must be 'baseline', 'compact' or 'vgg16'\. Received: architecture='dcgan'"
+        ):
             replace(sound(), architecture=Architecture.DCGAN)
 
     @pytest.mark.parametrize(
@@ -377,6 +444,13 @@ class TestRoundTrip:
         default = next(known.default for known in fields(TrainConfig) if known.name == field)
         assert config_from_dict(data) == replace(config, **{field: default})
 
+    @pytest.mark.parametrize("strength", STRENGTHS_ADDED_LATER)
+    def test_a_config_from_before_a_strength_has_none_of_it(self, strength: str) -> None:
+        config = changed(sound(), f"augment.{strength}", 0.25)
+        data = config_to_dict(config)
+        del data["augment"][strength]
+        assert config_from_dict(data) == changed(config, f"augment.{strength}", 0.0)
+
     @pytest.mark.parametrize("field", [field.name for field in fields(TrainConfig) if field.name not in ADDED_LATER])
     def test_a_missing_key_is_refused(self, field: str) -> None:
         data = config_to_dict(sound())
@@ -398,7 +472,7 @@ class TestRoundTrip:
     @pytest.mark.parametrize("inner", ["augment", "plateau", "fine_tune"])
     def test_a_missing_inner_key_is_refused(self, inner: str) -> None:
         data = config_to_dict(vgg16())
-        data[inner].popitem()
+        del data[inner][next(iter(data[inner]))]
         with pytest.raises(ConfigError):
             config_from_dict(data)
 
@@ -423,6 +497,10 @@ class TestRoundTrip:
             ("fine_tune", {}),
             ("fine_tune", 3),
             ("fine_tune", {"epochs": 0, "learning_rate": 1e-5}),
+            ("choose_on", "train"),
+            ("schedule", "step"),
+            ("preparation", "crop"),
+            ("test_time_flip", "yes"),
         ],
     )
     def test_wrong_values_are_refused(self, field: str, value: Any) -> None:
@@ -438,23 +516,19 @@ class TestRoundTrip:
 
 class TestFingerprint:
     def test_every_setting_is_tried(self) -> None:
-        shared = [path for path in leaves(vgg16()) if path not in {*OTHER_VGG16_VALUES, *OTHER_GAN_VALUES}]
-        assert shared == list(OTHER_VALUES)
-        assert set(OTHER_GAN_VALUES) < set(leaves(vgg16()))
-        assert set(OTHER_VGG16_VALUES) < set(leaves(vgg16()))
+        assert set(leaves(vgg16())) == set(ALL_OTHER_VALUES)
+        apart = {*OTHER_VGG16_VALUES, *OTHER_FROZEN_VALUES, *OTHER_GAN_VALUES}
+        assert [path for path in leaves(vgg16()) if path not in apart] == list(OTHER_VALUES)
 
-    @pytest.mark.parametrize(
-        ("path", "value"), [*OTHER_VALUES.items(), *OTHER_VGG16_VALUES.items(), *OTHER_GAN_VALUES.items()]
-    )
+    @pytest.mark.parametrize(("path", "value"), ALL_OTHER_VALUES.items())
     def test_every_setting_changes_it(self, path: str, value: Any) -> None:
         before, after = base_of(path), changed(base_of(path), path, value)
         assert fingerprint(after, DATA_ID) != fingerprint(before, DATA_ID)
         assert run_id(after, DATA_ID) != run_id(before, DATA_ID)
 
     def test_no_two_of_these_changes_collide(self) -> None:
-        values = {**OTHER_VALUES, **OTHER_VGG16_VALUES, **OTHER_GAN_VALUES}
-        ids = {fingerprint(changed(base_of(path), path, value), DATA_ID) for path, value in values.items()}
-        assert len(ids) == len(values)
+        ids = {fingerprint(changed(base_of(path), path, value), DATA_ID) for path, value in ALL_OTHER_VALUES.items()}
+        assert len(ids) == len(ALL_OTHER_VALUES)
 
     @pytest.mark.parametrize("field", ADDED_LATER)
     def test_a_field_that_came_later_counts_where_it_is_not_its_default(self, field: str) -> None:
@@ -462,7 +536,8 @@ class TestFingerprint:
         if field in OTHER_GAN_VALUES:
             plain = replace(plain, balance=Balance.GAN, gan_run=GAN_RUN)
         later = replace(vgg16(), balance=Balance.OVERSAMPLE, gap_percent=50, split_seed=5)
-        value = OTHER_GAN_VALUES.get(field, getattr(later, field))
+        value = ALL_OTHER_VALUES.get(field, getattr(later, field))
+        value = getattr(later, field) if value == getattr(plain, field) else value
         assert fingerprint(replace(plain, **{field: value}), DATA_ID) != fingerprint(plain, DATA_ID)
 
     @pytest.mark.parametrize("config", [sound(), preset_config(Architecture.BASELINE, Preset.REPORT)])
@@ -471,9 +546,10 @@ class TestFingerprint:
 
         def floats(value: Any) -> Any:
             if isinstance(value, dict):
-                return {key: floats(item) for key, item in value.items() if key not in ADDED_LATER}
+                return {key: floats(item) for key, item in value.items() if key not in later}
             return float(value) if type(value) is int else value
 
+        later = {*ADDED_LATER, *STRENGTHS_ADDED_LATER}
         payload = {"config": floats(json.loads(json.dumps(config_to_dict(config)))), "data_id": DATA_ID, "schema": 1}
         expected = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
         assert fingerprint(config, DATA_ID) == expected

@@ -20,7 +20,9 @@ def sound(**changes: object) -> TrainConfig:
 
 
 def test_networks_and_arms_have_their_words() -> None:
-    assert [model_name(architecture) for architecture in Architecture] == ["Baseline CNN", "VGG16", "DCGAN"]
+    assert [model_name(architecture) for architecture in Architecture] == [
+        *("Baseline CNN", "Compact CNN", "VGG16", "DCGAN")
+    ]
     assert set(NETWORKS) == set(Architecture) - {Architecture.DCGAN}
     assert set(ARMS) == set(Balance)
     assert arm_name(sound()) == "original"

@@ -13,18 +13,29 @@ from pneumo_core.config.classifier import (
     PlateauConfig,
     Preset,
     Scaling,
+    Schedule,
     Validation,
 )
-from pneumo_core.config.presets import PRESETS, preset_config
+from pneumo_core.config.presets import COMPACT_SIZE, PRESETS, preset_config
 from pneumo_core.errors import ConfigError
-from pneumo_core.records import Architecture
+from pneumo_core.records import Architecture, Split
 from tests.hostile import refuses
 
 BOTH = pytest.mark.parametrize("architecture", [Architecture.BASELINE, Architecture.VGG16])
+ALL = pytest.mark.parametrize("architecture", [Architecture.BASELINE, Architecture.COMPACT, Architecture.VGG16])
 
 VGG16_TABLE = {
     Preset.REPORT: {"feature_views": 2},
     Preset.SOUND: {"feature_views": 4, "scaling": Scaling.IMAGENET},
+    Preset.BEST: {
+        "epochs": 12,
+        "learning_rate": 1e-4,
+        "image_size": 128,
+        "scaling": Scaling.IMAGENET,
+        "feature_views": 6,
+        "trained_blocks": 2,
+        "averaging": 0.99,
+    },
     Preset.QUICK: {"feature_views": 2, "scaling": Scaling.IMAGENET, "max_images": 300},
 }
 """All that VGG16's presets have other than the baseline's."""
@@ -52,14 +63,33 @@ def test_report_is_the_reports_procedure(architecture: Architecture) -> None:
     assert config.balance is Balance.NONE
 
 
-@BOTH
-@pytest.mark.parametrize("preset", [Preset.SOUND, Preset.QUICK])
+@ALL
+@pytest.mark.parametrize("preset", [Preset.SOUND, Preset.BEST, Preset.QUICK])
 def test_the_others_never_look_at_test_images(architecture: Architecture, preset: Preset) -> None:
     config = preset_config(architecture, preset)
     assert not config.selected_on_test
     assert config.validation is Validation.PATIENTS
     assert config.plateau.mode == "min"
     assert config.operating_rule is OperatingRule.YOUDEN
+
+
+@ALL
+def test_best_chooses_on_degraded_copies_of_what_sound_holds_out(architecture: Architecture) -> None:
+    sound, best = (preset_config(architecture, preset) for preset in (Preset.SOUND, Preset.BEST))
+    assert (best.choose_on, sound.choose_on) == (Split.STRESS, Split.VAL)
+    assert best.val_fraction == sound.val_fraction
+    assert best.augment == AUGMENTATIONS["jitter"]
+    assert best.schedule is Schedule.COSINE
+    assert best.early_stopping_patience >= best.epochs  # A cosine is followed to its end.
+    assert min(best.mixup, best.weight_decay, best.averaging) > 0
+    assert best.test_time_flip
+
+
+@pytest.mark.parametrize("preset", Preset)
+def test_the_compact_network_s_presets_are_the_baseline_s_but_for_size_and_rate(preset: Preset) -> None:
+    baseline, compact = (preset_config(kind, preset) for kind in (Architecture.BASELINE, Architecture.COMPACT))
+    own = {"architecture": Architecture.COMPACT, "image_size": COMPACT_SIZE}
+    assert differing(baseline, compact) == own | ({"learning_rate": 2e-3} if preset is Preset.BEST else {})
 
 
 @BOTH
@@ -88,8 +118,19 @@ def test_overrides_reach_the_config_and_nothing_else(preset: Preset) -> None:
     assert custom == replace(plain, seed=7, epochs=3, augment=augment, balance=Balance.OVERSAMPLE)
 
     plain = preset_config(Architecture.VGG16, preset)
-    custom = preset_config(Architecture.VGG16, preset, feature_views=0, fine_tune=FineTuneConfig(2))
-    assert custom == replace(plain, feature_views=0, fine_tune=FineTuneConfig(2))
+    own: dict[str, Any] = {"feature_views": 0, "fine_tune": FineTuneConfig(2), "trained_blocks": 0}
+    assert preset_config(Architecture.VGG16, preset, **own) == replace(plain, **own)
+
+
+def test_a_setting_that_is_not_given_is_the_preset_s() -> None:
+    plain = preset_config(Architecture.BASELINE, Preset.BEST)
+    changes: dict[str, Any] = {"mixup": 0.5, "image_size": 64, "schedule": Schedule.PLATEAU, "test_time_flip": False}
+    assert preset_config(Architecture.BASELINE, Preset.BEST, **changes) == replace(plain, **changes)
+    assert preset_config(Architecture.BASELINE, Preset.BEST, **dict.fromkeys(changes)) == plain
+    assert preset_config(Architecture.BASELINE, Preset.SOUND, balance=None) == preset_config(
+        Architecture.BASELINE, Preset.SOUND
+    )
+    assert preset_config(Architecture.BASELINE, Preset.BEST, balance=Balance.NONE).balance is Balance.NONE
 
 
 def test_an_augmentation_that_does_nothing_can_be_chosen() -> None:
@@ -112,7 +153,7 @@ def test_what_only_vgg16_has_is_refused_for_the_baseline(change: dict[str, Any])
 
 
 def test_a_generator_is_no_classifier() -> None:
-    with refuses(ConfigError, "'baseline' or 'vgg16'", "architecture='dcgan'"):
+    with refuses(ConfigError, "'baseline', 'compact' or 'vgg16'", "architecture='dcgan'"):
         preset_config(Architecture.DCGAN, Preset.SOUND)
 
 

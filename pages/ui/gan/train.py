@@ -15,7 +15,6 @@ from pages.ui.pictures import plain
 from pages.ui.train.form import choose_executor
 from pages.ui.train.launch import cost_lines, hardware, run_button
 from pages.ui.train.runs import run_panel
-from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import COLLAPSE_LIMIT, GAN_PRESETS, GAN_SIZES, GanConfig, gan_config, usual_gan_size
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex
@@ -52,7 +51,7 @@ def live_panel(item: RunView) -> None:
 def _choose(index: DataIndex) -> GanConfig:
     left, right = st.columns([2, 1], gap="large")
     with left:
-        preset = choose_preset("gan_preset", [GAN_PRESETS[preset].summary for preset in Preset])
+        preset = choose_preset("gan_preset", {preset: note.summary for preset, note in GAN_PRESETS.items()})
         label = choice(
             "Class, and its training images",
             list(Label),

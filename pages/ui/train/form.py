@@ -11,7 +11,7 @@ from pages.ui.places import beside
 from pages.ui.train.balance import choose_balance, choose_pair
 from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 from pneumo_core.config.augment_file import read_augmentation
-from pneumo_core.config.classifier import FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.classifier import FineTuneConfig, TrainConfig
 from pneumo_core.config.naming import NETWORKS
 from pneumo_core.config.presets import PRESETS, preset_config
 from pneumo_core.data.gan_arm import follow_gan
@@ -64,7 +64,7 @@ def choose(index: DataIndex) -> Choice:
 def _usual(index: DataIndex) -> TrainConfig:
     """Network and preset, as a config of the preset."""
     architecture = choice("Network", NETWORKS, format_func=NETWORKS.__getitem__, key="network", **KEPT)
-    captions = [f"{PRESETS[preset].summary}  \n{expected(architecture, preset, index)}" for preset in Preset]
+    captions = {one: f"{note.summary}  \n{expected(architecture, one, index)}" for one, note in PRESETS.items()}
     preset = choose_preset("preset", captions)
     with st.expander(f"About the preset '{preset.value}'"):
         st.markdown("\n".join(f"- {caveat}" for caveat in PRESETS[preset].caveats_of(architecture)))
