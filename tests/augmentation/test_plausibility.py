@@ -24,6 +24,13 @@ PICTURE_LIMITS = {
     "contrast": 0.9,
     "brightness": 0.5,
     "blur_sigma": 5.0,
+    "aspect": 0.5,
+    "resolution": 0.9,
+    "sharpness": 1.0,
+    "gamma": 2.0,
+    "noise": 0.3,
+    "jpeg": 95.0,
+    "cutout": 0.5,
 }
 VERDICTS = list(Verdict)
 
@@ -36,9 +43,11 @@ def note_on(**setting: float | bool) -> Note:
 
 def parameters(**values: float) -> AugmentParameters:
     """What is done to one image: nothing but what is named."""
-    neutral = {field.name: 0.0 for field in fields(AugmentParameters)} | {"zoom_x": 1.0, "zoom_y": 1.0, "contrast": 1.0}
+    factors = ("zoom_x", "zoom_y", "contrast", "aspect", "resolution", "sharpness", "gamma")
+    neutral = {field.name: 0.0 for field in fields(AugmentParameters)} | dict.fromkeys(factors, 1.0)
     arrays = {name: np.array([value]) for name, value in {**neutral, **values}.items()}
-    return AugmentParameters(**{k: v.astype(bool) if k.startswith("flip") else v for k, v in arrays.items()})
+    types = {"flip_horizontal": bool, "flip_vertical": bool, "noise_seed": np.uint64}
+    return AugmentParameters(**{name: array.astype(types.get(name, float)) for name, array in arrays.items()})
 
 
 def test_nothing_is_said_of_what_is_off() -> None:
@@ -92,10 +101,11 @@ def test_every_strength_has_a_limit_that_a_setting_can_pass() -> None:
 
 
 def test_a_note_for_each_operation_in_use_in_the_order_of_the_fields() -> None:
-    everything = AugmentConfig(0.1, False, 7.0, 0.05, True, True, 0.2, 0.1, 1.0)
+    everything = AugmentConfig(0.1, False, 7.0, 0.05, True, True, 0.2, 0.1, 1.0, 0.1, 0.3, 0.3, 0.5, 0.01, 40.0, 0.2)
     names = [note.operation for note in plausibility(everything)]
     assert [name.split()[0] for name in names] == [
-        *("Zoom", "Stretch", "Rotation", "Shift", "Horizontal", "Vertical", "Contrast", "Brightness", "Blur")
+        *("Zoom", "Stretch", "Rotation", "Shift", "Horizontal", "Vertical", "Contrast", "Brightness", "Blur"),
+        *("Aspect", "Resolution", "Sharpness", "Gamma", "Noise", "JPEG", "Cutout"),
     ]
     for field in fields(AugmentConfig):
         left = plausibility(replace(everything, **{field.name: type(getattr(everything, field.name))()}))
@@ -165,16 +175,90 @@ def test_ribs_fade_by_half_at_the_limit_of_blur() -> None:
     assert contrast_left(11, LIMITS["blur_sigma"]) == pytest.approx(0.5, abs=0.03)
 
 
-@pytest.mark.slow
-def test_limits_of_contrast_and_brightness_are_twice_the_training_images_spread() -> None:
+def test_ribs_fade_by_half_at_the_limit_of_resolution() -> None:
+    stripes = np.tile(127.5 + 100 * np.sin(2 * np.pi * np.arange(150) / 11), (1, 150, 1)).round().astype(np.uint8)
+    left = apply(stripes, parameters(resolution=1 - LIMITS["resolution"]))
+    inside = np.s_[:, 60:90, 20:130]
+    phase = np.exp(2j * np.pi * np.arange(20, 130) / 11)
+    strength = [abs((pixels[inside].astype(float) * phase).mean()) for pixels in (left, stripes)]
+    assert strength[0] / strength[1] == pytest.approx(0.5, abs=0.05)
+
+
+def test_middle_gray_becomes_what_is_named() -> None:
+    gray = np.full((1, 9, 9), 127, np.uint8)
+    named = [int(level) for level in re.findall(r"becomes (\d+) to (\d+)", note_on(gamma=0.5).reason)[0]]
+    found = [float(apply(gray, parameters(gamma=exponent))[0, 4, 4]) for exponent in (1.5, 1 / 1.5)]
+    np.testing.assert_allclose(named, found, atol=1)
+
+
+def test_the_covered_square_is_as_large_as_named() -> None:
+    bright = np.zeros((1, SIDE, SIDE), np.uint8)
+    bright[:, ::2] = 255
+    covered = np.isin(apply(bright, parameters(cutout=0.3, cutout_x=0.5, cutout_y=0.5)), [0, 255], invert=True).mean()
+    (named,) = re.findall(r"up to (\d+) % of the image", note_on(cutout=0.3).reason)
+    assert 100 * covered == pytest.approx(int(named), abs=0.5)
+
+
+def detail(images: np.ndarray) -> np.ndarray:
+    """What a Gaussian of one pixel takes away."""
+    return np.stack(
+        [image - ndimage.gaussian_filter(image, 1.0, mode="nearest") for image in images.astype(np.float32)]
+    )
+
+
+@pytest.fixture(scope="module")
+def xrays() -> dict[str, np.ndarray]:
+    """1,500 training images of 150 pixels, all and those that are NORMAL."""
     folder = os.environ.get("PNEUMO_REAL_DATA")
     if not folder:
         pytest.skip("set PNEUMO_REAL_DATA to a chest_xray folder")
     paths = sorted(Path(folder).glob("train/*/*.jpeg"))
-    chosen = np.random.default_rng(0).choice(len(paths), 1500, replace=False)
-    images = np.stack([decode_gray(paths[i].read_bytes(), paths[i].name, size=150) for i in chosen])
-    means, spreads = images.mean((1, 2)), images.std((1, 2))
-    low, high = np.quantile(means, [0.05, 0.95])
-    assert LIMITS["brightness"] == pytest.approx(2 * (high - low) / 2 / 255, rel=0.1)
-    low, high = np.quantile(spreads, [0.05, 0.95])
-    assert LIMITS["contrast"] == pytest.approx(2 * (high - low) / 2 / spreads.mean(), rel=0.1)
+    chosen = [paths[i] for i in np.random.default_rng(0).choice(len(paths), 1500, replace=False)]
+    images = np.stack([decode_gray(path.read_bytes(), path.name, size=150) for path in chosen])
+    return {"all": images, "NORMAL": images[[path.parent.name == "NORMAL" for path in chosen]]}
+
+
+def half_spread(values: np.ndarray) -> float:
+    """Half of the range of nine in ten."""
+    low, high = np.quantile(values, [0.05, 0.95])
+    return float((high - low) / 2)
+
+
+@pytest.mark.slow
+def test_limits_of_contrast_brightness_sharpness_and_gamma_are_twice_the_training_images_spread(
+    xrays: dict[str, np.ndarray],
+) -> None:
+    means, spreads = xrays["all"].mean((1, 2)), xrays["all"].std((1, 2))
+    assert LIMITS["brightness"] == pytest.approx(2 * half_spread(means) / 255, rel=0.1)
+    assert LIMITS["contrast"] == pytest.approx(2 * half_spread(spreads) / spreads.mean(), rel=0.1)
+    fine = detail(xrays["all"]).std((1, 2))
+    assert LIMITS["sharpness"] == pytest.approx(2 * half_spread(fine) / fine.mean(), rel=0.1)
+    exponents = half_spread(np.log(-np.log(means / 255)))
+    assert LIMITS["gamma"] == pytest.approx(np.exp(2 * exponents) - 1, rel=0.1)
+
+
+@pytest.mark.slow
+def test_noise_at_the_limit_is_as_strong_as_the_images_detail(xrays: dict[str, np.ndarray]) -> None:
+    noise = np.random.default_rng(0).normal(0, 255 * LIMITS["noise"], (1, 500, 500))
+    assert detail(noise).std() == pytest.approx(detail(xrays["all"]).std((1, 2)).mean(), rel=0.05)
+
+
+@pytest.mark.slow
+def test_jpeg_at_the_limit_leaves_half_of_the_images_detail(xrays: dict[str, np.ndarray]) -> None:
+    images = xrays["all"][:200]
+    compressed = [apply(image[None], parameters(jpeg_quality=100 - LIMITS["jpeg"]))[0] for image in images]
+    before, after = detail(images), detail(np.stack(compressed))
+    left = (before * after).sum((1, 2)) / (before**2).sum((1, 2))
+    assert np.median(left) == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [slice(38, 54), slice(100, 116)], ids=["right lung", "left lung"])
+def test_a_square_at_the_limit_covers_half_of_a_lung(xrays: dict[str, np.ndarray], columns: slice) -> None:
+    """The lung's height is that of the dark part of its columns, at half of the depth to either side."""
+    gray = xrays["NORMAL"].mean(0)[:, columns].mean(1)
+    bottom = 40 + int(gray[40:110].argmin())
+    above, below = gray[:bottom].max(), gray[bottom:].max()
+    top = bottom - int((gray[:bottom][::-1] > (above + gray[bottom]) / 2).argmax())
+    end = bottom + int((gray[bottom:] > (below + gray[bottom]) / 2).argmax())
+    assert LIMITS["cutout"] == pytest.approx((end - top) / 2 / 150, abs=0.03)
