@@ -131,8 +131,8 @@ _VERTICAL: Final = Note(
 )
 
 
-def plausibility(config: AugmentConfig) -> tuple[Note, ...]:
-    """Assessments of the operations that are on, in the order of the config's fields."""
+def plausibility(config: AugmentConfig, mixup: float = 0.0) -> tuple[Note, ...]:
+    """Assessments of the operations that are on, in the order of the config's fields; then that of mixup."""
     zoom, blur = config.zoom, config.blur_sigma
     cut, smeared = 1 - (1 - zoom) ** 2, 1 - (1 + zoom) ** -2
     # A Gaussian halves the contrast of stripes at a distance d where exp(-2 (pi sigma / d)^2) = 1/2.
@@ -205,6 +205,7 @@ def plausibility(config: AugmentConfig) -> tuple[Note, ...]:
             f"A gray square of up to {side * config.cutout:.0f} % of the image, which no X-ray has.",
             _HIDDEN,
         ),
+        _mixing(mixup) if mixup else None,
     )
     return tuple(note for note in notes if note is not None)
 
@@ -217,6 +218,16 @@ def _graded(
         return None
     verdict = list(Verdict)[(value > limit / 2) + (value > limit)]
     return Note(operation, verdict, f"{effect} {judgment[verdict]}")
+
+
+def _mixing(mixup: float) -> Note:
+    """Assess mixup: no X-ray shows two children, whatever the share."""
+    return Note(
+        f"Mixup {mixup:g}",
+        Verdict.IMPLAUSIBLE,
+        "Up to half of another image lies over each, and as much of its label: no X-ray shows two children. The network learns "
+        "to be less certain between images.",
+    )
 
 
 def _stretch(zoom: float) -> Note:

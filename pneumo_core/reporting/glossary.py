@@ -34,6 +34,22 @@ TERMS: Final[dict[str, str]] = {
     "images in every epoch, which takes many times as long.",
     "fine-tuning": "Second phase from the best weights, with a small learning rate, that also trains the last three "
     "convolutions. Stored features cannot be used: its epochs run through the whole network.",
+    "mixup": "Into each training image and its label a share of another image's is mixed, at most half. The share is drawn "
+    "from a beta distribution with this parameter: below 1, most shares are near 0; 0 mixes none.",
+    "label smoothing": "Share of each label that is spread over both classes, so that no training image demands a probability "
+    "of 0 or 1.",
+    "weight decay": "Each step shrinks the kernels by this share of the learning rate, apart from the gradient (AdamW).",
+    "schedule": "How the learning rate falls: 'plateau' lowers it when the validation loss stops falling; 'cosine' raises it "
+    "for half an epoch and lowers it to 0 along a cosine, whatever the loss does.",
+    "averaged weights": "Share that a moving average of the weights keeps in each step; the averages are the run's weights. "
+    "0 keeps the last weights.",
+    "images that choose": "Images that choose epoch, threshold and calibration: 'val', the held-out patients' images, or "
+    "'stress', copies of them that are degraded as files and devices differ.",
+    "test-time flip": "The model answers for an image and for its mirror image, and returns the mean.",
+    "preparation": "How an image becomes a square: 'squash' resizes it, which changes its aspect; 'pad' adds black to its "
+    "shorter side first, which keeps it.",
+    "trained blocks": "Convolution blocks of VGG16, counted from the last, that are trained from the start. The stored "
+    "features are those of the blocks before, which are larger.",
     "sample seed": "Seed of the latents. Each seed has its own samples, numbered from 0.",
     "truncation": "Largest absolute value in a latent vector, in standard deviations: a lower limit gives more typical images "
     "that vary less. Empty: no limit.",

@@ -114,6 +114,14 @@ def test_a_note_for_each_operation_in_use_in_the_order_of_the_fields() -> None:
         assert set(left) <= set(plausibility(everything))
 
 
+def test_mixup_is_never_plausible_and_comes_last() -> None:
+    assert plausibility(AugmentConfig(), 0.0) == ()
+    for parameter in (0.05, 1.0):
+        *others, last = plausibility(AUGMENTATIONS["sound"], parameter)
+        assert tuple(others) == plausibility(AUGMENTATIONS["sound"])
+        assert (last.operation, last.verdict) == (f"Mixup {parameter:g}", Verdict.IMPLAUSIBLE)
+
+
 def test_each_axis_with_its_own_zoom_is_never_plausible() -> None:
     by_ratio = {
         ratio: plausibility(AugmentConfig(zoom=(ratio - 1) / (ratio + 1)))[1] for ratio in (1.01, 1.20, 1.22, 1.86)

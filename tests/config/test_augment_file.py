@@ -1,14 +1,14 @@
 """Setting files: what is written comes back, and whatever else comes is refused with one line."""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
+from pneumo_core.config.augment import ADDED_LATER, AUGMENTATIONS, AugmentConfig
 from pneumo_core.config.augment_file import named_augmentation, read_augmentation, write_augmentation
 from pneumo_core.errors import ConfigError
 from tests.hostile import assert_one_line, refuses, without_rights
@@ -48,6 +48,14 @@ def test_the_file_is_small_plain_json_with_every_field(config: AugmentConfig) ->
     assert content == {field.name: getattr(config, field.name) for field in fields(AugmentConfig)}
     assert len(data) < 1024
     assert data.endswith(b"}\n")
+
+
+def test_a_file_of_an_earlier_version_has_nothing_of_what_was_added_later() -> None:
+    every = replace(AUGMENTATIONS["sound"], **dict.fromkeys(ADDED_LATER, 0.25))
+    content = json.loads(write_augmentation(every))
+    earlier = {name: value for name, value in content.items() if name not in ADDED_LATER}
+    assert read_augmentation(json.dumps(earlier).encode()) == AUGMENTATIONS["sound"]
+    assert read_augmentation(write_augmentation(every)) == every
 
 
 def test_a_file_on_disk_is_read_like_its_bytes(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.augmentation.effect import augmented, description, gray_figure, gray_levels
+from pages.ui.augmentation.effect import View, augmented, description, gray_figure, gray_levels
 from pages.ui.augmentation.history import History
-from pages.ui.augmentation.settings import SLIDERS, TOGGLES
+from pages.ui.augmentation.settings import GROUPS, PRESETS, SLIDERS, TOGGLES, Setting, preset_setting
+from pneumo_core.augmentation.mixup import draw_mix
 from pneumo_core.augmentation.plausibility import plausibility
-from pneumo_core.augmentation.transform import augment, draw_parameters
+from pneumo_core.augmentation.transform import AugmentParameters, augment, draw_parameters
 from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 from pneumo_core.config.augment_file import read_augmentation, write_augmentation
 from pneumo_core.config.classifier import Preset
@@ -43,9 +44,9 @@ def phantoms(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def setting(at: AppTest) -> AugmentConfig:
-    """What the controls stand on."""
+    """What the controls of the augmentation stand on."""
     controls = [*at.slider, *at.toggle]
-    return AugmentConfig(**{control.key: control.value for control in controls})
+    return AugmentConfig(**{control.key: control.value for control in controls if control.key != "mixup"})
 
 
 def own(at: AppTest) -> list[Any]:
@@ -59,14 +60,11 @@ def notes(at: AppTest) -> list[str]:
     return [line for item in at.markdown for line in item.value.splitlines() if line.startswith("- ")]
 
 
-def expected_notes(*configs: AugmentConfig) -> list[tuple[str, str, str]]:
-    return [(note.operation, note.verdict.value, note.reason) for config in configs for note in plausibility(config)]
-
-
-def assert_notes(at: AppTest, *configs: AugmentConfig) -> None:
+def assert_notes(at: AppTest, config: AugmentConfig, mixup: float = 0.0) -> None:
     """Every operation in use has its name, its verdict as a word and its reason."""
     shown = [re.fullmatch(r"- \*\*(.+)\*\* :\w+-badge\[(\w+)\] (.+)", note) for note in notes(at)]
-    assert [match.groups() for match in shown if match] == expected_notes(*configs)
+    expected = [(note.operation, note.verdict.value, note.reason) for note in plausibility(config, mixup)]
+    assert [match.groups() for match in shown if match] == expected
 
 
 def said(at: AppTest) -> str:
@@ -74,7 +72,7 @@ def said(at: AppTest) -> str:
     return "\n".join(str(item.value).replace("\\", "") for kind in kinds for item in at.get(kind))
 
 
-REPORT, SOUND = "Use the report's", "Use sound ones"
+REPORT, SOUND, BEST = "Use the report's", "Use sound ones", "Use the best"
 
 
 def upload(at: AppTest, content: bytes) -> AppTest:
@@ -88,7 +86,7 @@ def upload(at: AppTest, content: bytes) -> AppTest:
 def test_the_own_setting_is_open_first_and_starts_with_nothing() -> None:
     at = opened("augmentation")
     assert not at.error
-    assert [tab.label for tab in at.tabs] == ["My own", "Report", "Sound"]
+    assert [tab.label for tab in at.tabs] == ["My own", "Report", "Sound", "Best"]
     assert [item.value for item in at.header] == ["Your settings (none)"]
     assert notes(at) == []
     assert setting(at) == AUGMENTATIONS["none"]
@@ -98,13 +96,14 @@ def test_the_own_setting_is_open_first_and_starts_with_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tab", "title", "name"), [("Report", "As the report did", "report"), ("Sound", "Sound", "sound")]
+    ("tab", "title", "name"),
+    [("Report", "As the report did", "report"), ("Sound", "Sound", "sound"), ("Best", "Best", "jitter")],
 )
 def test_each_preset_has_a_tab_with_its_verdicts_and_pictures(tab: str, title: str, name: str) -> None:
     at = opened("augmentation", setting=tab)
     assert not at.error
     assert [item.value for item in at.header] == [title]
-    assert_notes(at, AUGMENTATIONS[name])
+    assert_notes(at, AUGMENTATIONS[name], preset_config(Architecture.BASELINE, PRESETS[name]).mixup)
     assert len(own(at)) == PICTURES
     assert not at.slider
     assert any("Vertical flip" in note and "implausible" in note for note in notes(at)) is (name == "report")
@@ -124,12 +123,14 @@ def test_pictures_are_what_training_would_get(tiny_data: Path) -> None:
     index = build_index(tiny_data)
     images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=150)[:8]
     for name, config in AUGMENTATIONS.items():
-        shown, parameters = augmented(images, config, 5, 2)
+        shown = augmented(images, Setting(config), 5, 2)
         trained = augment(images, config, np.random.default_rng([5, 2]))
-        assert np.abs(shown - trained).max() <= 0.5, name
-        few, _ = augmented(images[:3], config, 5, 2)
-        np.testing.assert_array_equal(few, shown[:3])
-        assert (parameters.flip_vertical == AUGMENTATIONS["report"].vertical_flip).any() or not config.vertical_flip
+        assert np.abs(shown.images - trained).max() <= 0.5, name
+        few = augmented(images[:3], Setting(config), 5, 2)
+        np.testing.assert_array_equal(few.images, shown.images[:3])
+        assert (
+            shown.parameters.flip_vertical == AUGMENTATIONS["report"].vertical_flip
+        ).any() or not config.vertical_flip
 
 
 def test_originals_are_squared_as_every_preset_trains_on_them(tiny_data: Path) -> None:
@@ -148,6 +149,41 @@ def test_originals_are_squared_as_every_preset_trains_on_them(tiny_data: Path) -
     shown = own(opened("augmentation"))
     assert {item.value[0] for item in shown} <= known
     assert len({item.value[0] for item in shown}) == 4
+
+
+def test_mixup_mixes_the_views_as_training_does(tiny_data: Path) -> None:
+    index = build_index(tiny_data)
+    images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=150)[:4]
+    setting = Setting(AUGMENTATIONS["sound"], 0.5)
+    view, plain = augmented(images, setting, 5, 2), augmented(images, Setting(setting.augment), 5, 2)
+    share, order = draw_mix(0.5, 4, np.random.default_rng([5, 2, 1]))
+    assert share < 1
+    expected = share * plain.images + (1 - share) * plain.images[order]
+    assert np.abs(view.images - expected).max() <= 1
+    for i, other in enumerate(order.tolist()):
+        words = f"mixed with {round(100 * (1 - share))} % of image {other + 1}"
+        assert (words in description(view, i)) is (other != i)
+        assert "mixed" not in description(plain, i)
+
+
+def test_mixup_is_shown_undone_and_trained_with() -> None:
+    at = opened("augmentation")
+    before = [item.value for item in own(at)]
+    whole(at.slider(key="mixup").set_value(0.4).run())
+    assert setting(at) == AugmentConfig()
+    assert [item.value for item in own(at)] != before
+    assert_notes(at, AugmentConfig(), 0.4)
+    assert "--augment pneumo-augmentation-none.json --mixup 0.4" in at.code[0].value
+    assert opened("augmentation", mixup="0.4").slider(key="mixup").value == 0.4
+    press(at, "Undo")
+    assert at.slider(key="mixup").value == 0
+    press(at, BEST)
+    assert at.slider(key="mixup").value == preset_setting("jitter").mixup > 0
+    assert setting(at) == AUGMENTATIONS["jitter"]
+    whole(upload(at, write_augmentation(CUSTOM)))
+    assert at.slider(key="mixup").value == preset_setting("jitter").mixup  # No file holds it.
+    press(at, SOUND)
+    assert at.slider(key="mixup").value == 0
 
 
 def test_own_views_of_a_preset_are_the_preset_s() -> None:
@@ -184,6 +220,8 @@ def test_class_and_sample_choose_the_images() -> None:
 
 def test_each_field_has_one_control_with_the_config_s_own_limits() -> None:
     assert set(SLIDERS) | set(TOGGLES) == {field.name for field in fields(AugmentConfig)}
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted([*SLIDERS, *TOGGLES, "mixup"])
     for name, (_, high, step, _) in SLIDERS.items():
         assert getattr(AugmentConfig(**{name: high}), name) == high
         with pytest.raises(ConfigError):
@@ -305,6 +343,7 @@ def test_the_setting_survives_a_change_of_page() -> None:
         ({"sample": "nan", "draw": "-inf"}, ["sample 'nan'", "seed of the changes '-inf'"]),
         ({"sample": "2.5", "draw": "9" * 400}, ["seed of the changes '999"]),
         ({"blur_sigma": "9" * 400}, ["There is no blur up to '999"]),
+        ({"mixup": "2"}, ["There is no mixup '2'. It goes from 0 to 1."]),
     ],
 )
 def test_values_in_the_address_that_no_control_can_have_are_told_and_dropped(
@@ -450,7 +489,7 @@ def test_gray_levels_are_shares_of_the_pixels(before: np.ndarray, after: np.ndar
     assert table["to"].iloc[-1] == 255
 
 
-@pytest.mark.parametrize(("tab", "name"), [("My own", "your setting"), ("Report", "report"), ("Sound", "sound")])
+@pytest.mark.parametrize(("tab", "name"), [("My own", "your setting"), ("Report", "report"), ("Best", "jitter")])
 def test_gray_levels_are_counted_where_they_are_open(tab: str, name: str) -> None:
     at = opened("augmentation", setting=tab)
     assert not at.get("plotly_chart")
@@ -463,11 +502,16 @@ def test_gray_levels_are_counted_where_they_are_open(tab: str, name: str) -> Non
 
 def test_flips_change_no_gray_level() -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, 9, 9), dtype=np.uint8)
-    flipped, parameters = augmented(images, AugmentConfig(vertical_flip=True, horizontal_flip=True), 0, 0)
-    assert parameters.flip_vertical.any()
-    table = gray_levels(images, flipped)
+    flipped = augmented(images, Setting(AugmentConfig(vertical_flip=True, horizontal_flip=True)), 0, 0)
+    assert flipped.parameters.flip_vertical.any()
+    table = gray_levels(images, flipped.images)
     np.testing.assert_array_equal(table["before"], table["after"])
     assert [line.name for line in gray_figure(table).data] == ["before", "after"]
+
+
+def unmixed(parameters: AugmentParameters) -> View:
+    """A view with these changes, whose pixels do not matter."""
+    return View(np.zeros((len(parameters), 1, 1), np.uint8), parameters, 1.0, np.arange(len(parameters)))
 
 
 def test_words_name_what_was_drawn_and_nothing_else() -> None:
@@ -480,17 +524,23 @@ def test_words_name_what_was_drawn_and_nothing_else() -> None:
         "contrast": "contrast times",
         "brightness": "gray levels",
         "blur_sigma": "blurred",
+        "aspect": "stretched",
+        "resolution": "reduced",
+        "sharpness": "detail",
+        "gamma": "gamma",
+        "noise": "noise",
+        "jpeg": "JPEG",
+        "cutout": "square",
     }
+    assert set(words) == {*SLIDERS, *TOGGLES} - {"zoom_keeps_aspect"}
     for name, word in words.items():
         config = AugmentConfig(**{name: True if name in TOGGLES else SLIDERS[name][1]})
-        parameters = draw_parameters(config, 8, np.random.default_rng(1))
-        texts = [description(parameters, i) for i in range(8)]
+        view = unmixed(draw_parameters(config, 8, np.random.default_rng(1)))
+        texts = [description(view, i) for i in range(8)]
         assert any(word in text for text in texts)
         assert not any(other in text for text in texts for other in set(words.values()) - {word})
-    assert (
-        description(draw_parameters(AugmentConfig(zoom_keeps_aspect=True), 1, np.random.default_rng()), 0)
-        == "unchanged"
-    )
+    nothing = draw_parameters(AugmentConfig(zoom_keeps_aspect=True), 1, np.random.default_rng())
+    assert description(unmixed(nothing), 0) == "unchanged"
 
 
 def test_words_have_the_directions_right() -> None:
@@ -499,9 +549,9 @@ def test_words_have_the_directions_right() -> None:
     image[0, 48:53, 68:73] = 255
     for seed in range(12):
         config = AugmentConfig(shift=0.2) if seed % 2 else AugmentConfig(rotation_deg=30.0)
-        shown, parameters = augmented(image, config, seed, 0)
-        y, x = np.argwhere(shown[0] > 128).mean(axis=0)
-        words = description(parameters, 0)
+        view = augmented(image, Setting(config), seed, 0)
+        y, x = np.argwhere(view.images[0] > 128).mean(axis=0)
+        words = description(view, 0)
         if seed % 2:
             across, down = map(int, re.findall(r"([+-]?\d+) %", words.replace("\N{MINUS SIGN}", "-")))
             assert (across, down) == (
