@@ -1,11 +1,12 @@
 """Expected time and disk space of a training, before it starts; while it works, `remaining` corrects the time."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Final
 
-from pneumo_core.config.architecture import network_layers
+from pneumo_core.augmentation.stress import copies_of
+from pneumo_core.config.architecture import VGG16_BLOCKS, network_layers
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.run import RunConfig
@@ -15,17 +16,19 @@ from pneumo_core.data.splits import MOST_CASES, expected_held_out, expected_trai
 from pneumo_core.jobs.speed import (
     MEASURED_FACTOR,
     SLOWEST_SHARE,
-    TYPICAL,
     Measured,
     Span,
     Speed,
     device_kind,
     fastest_share,
     finish_factor,
+    image_share,
     measured_speed,
     slowest_share,
+    stress_copies,
+    typical_speed,
 )
-from pneumo_core.records import FOLDERS, Architecture, Label, Split
+from pneumo_core.records import Architecture, Label, Split
 from pneumo_core.runs.files import is_there
 from pneumo_core.settings import keras_backend
 
@@ -99,14 +102,15 @@ def estimate_cost(config: RunConfig, index: DataIndex) -> Cost:
         spans = _spans((duration_s, duration_s), finish_s, measured, typical, SLOWEST_SHARE)
         return Cost(images, config.epochs, duration_s, finish_s, measured is not None, *spans)
     images = sum(_train_images(config, index))
-    typical = TYPICAL[config.architecture, config.feature_views > 0]
+    typical = typical_speed(config)
     speed = measured.speed if measured else typical
     epochs, fewest = config.epochs, fewest_epochs(config, config.epochs)
-    duration_s = images * epochs / speed.epoch + images * config.feature_views / speed.features
+    views = images * config.feature_views + _chosen_on(config, index) * (config.feature_views > 0)
+    duration_s = images * epochs / speed.epoch + views / speed.features
     fastest_s = images * fewest / speed.epoch  # Another run may have stored the features.
     if config.fine_tune is not None:
         epochs += config.fine_tune.epochs
-        tuning_s = images / TYPICAL[config.architecture, False].epoch
+        tuning_s = images / typical_speed(replace(config, feature_views=0)).epoch
         duration_s += config.fine_tune.epochs * tuning_s
         fastest_s += fewest_epochs(config, config.fine_tune.epochs) * tuning_s
     finish_s = _finish_s(config, index)
@@ -166,14 +170,20 @@ def _classifier_bytes(config: TrainConfig, index: DataIndex) -> int:
     parameters = trainable + sum(layer.fixed for layer in layers)
     if config.fine_tune is not None:
         trainable = parameters
-    backup = parameters + 2 * trainable  # Adam keeps two moments for each trainable parameter.
+    last = len(VGG16_BLOCKS) - config.trained_blocks
+    if config.trained_blocks:
+        trainable += sum(layer.fixed for layer in layers if layer.name > f"block{last + 1}" and layer.kind == "Conv2D")
+    # Adam keeps two moments for each trainable parameter, and averaging one more.
+    backup = parameters + (3 if config.averaging else 2) * trainable
     # A file is replaced by a new one beside it, so there are two of each for a moment, and one exported model.
     total = 4 * (2 * parameters + 2 * backup + parameters)
     if config.feature_views:
-        features = prod(next(layer.output_shape for layer in layers if layer.name == "block5_pool"))
+        stored = f"block{last}_pool" if last else "rescale"
+        features = prod(next(layer.output_shape for layer in layers if layer.name == stored))
         images = min(len(index.table), config.max_images or len(index.table))
         # Two bytes each, for the views of the training images and once for the validation images.
         total += 2 * features * images * (config.feature_views + 1)
+        total += 2 * features * _chosen_on(config, index)
         # Added images have features of their own; a repeated image is stored once.
         if config.balance in {Balance.CLASSICAL, Balance.GAN}:
             total += 2 * features * _train_images(config, index)[1] * config.feature_views
@@ -191,12 +201,23 @@ def _train_images(config: TrainConfig, index: DataIndex) -> tuple[int, int]:
     return images, round(gap * config.gap_percent / 100)
 
 
-def _finish_s(config: TrainConfig, index: DataIndex) -> float:
+def _validated(config: TrainConfig, index: DataIndex) -> int:
+    """Number of validation images, where patients are held out."""
     counts = index.counts()
-    sizes = {split: sum(counts[split, label] for label in Label) for split in FOLDERS}
-    parts = [sizes[Split.TEST]]
+    sizes = {split: sum(counts[split, label] for label in Label) for split in (Split.TRAIN, Split.VAL)}
+    images = sizes[Split.VAL] + expected_held_out(sizes[Split.TRAIN], config)
+    return min(images, config.max_images or images)
+
+
+def _chosen_on(config: TrainConfig, index: DataIndex) -> int:
+    """Number of degraded copies that choose the epoch; 0 where the validation images do."""
+    return _validated(config, index) * stress_copies(config)
+
+
+def _finish_s(config: TrainConfig, index: DataIndex) -> float:
+    sizes = {split: sum(index.counts()[split, label] for label in Label) for split in (Split.TRAIN, Split.TEST)}
+    images = min(sizes[Split.TEST], config.max_images or sizes[Split.TEST])
     if config.validation is Validation.PATIENTS:
-        parts.append(sizes[Split.VAL] + expected_held_out(sizes[Split.TRAIN], config))
-    images = sum(min(part, config.max_images or part) for part in parts)
+        images += _validated(config, index) * (1 + copies_of(config.preset))
     images += min(expected_training(sizes[Split.TRAIN], config), MOST_CASES)
-    return _LOAD_S + images * _PREDICT_S[config.architecture]
+    return _LOAD_S + images * image_share(config) * _PREDICT_S[config.architecture]

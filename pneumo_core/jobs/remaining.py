@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pneumo_core.config.classifier import TrainConfig
@@ -10,7 +10,6 @@ from pneumo_core.config.run import RunConfig
 from pneumo_core.jobs.cost import fewest_epochs
 from pneumo_core.jobs.speed import (
     MEASURED_FACTOR,
-    TYPICAL,
     Span,
     Speed,
     epoch_durations,
@@ -18,9 +17,10 @@ from pneumo_core.jobs.speed import (
     measured_speed,
     median_of,
     slowest_share,
+    typical_speed,
 )
 from pneumo_core.jobs.views import RunView
-from pneumo_core.records import Architecture, RunState
+from pneumo_core.records import RunState
 from pneumo_core.runs.status import Status, read_events
 
 _EPOCHS: Final = 3
@@ -101,7 +101,8 @@ def remaining(view: RunView) -> Span | None:
     config = view.config
     if _computes_features(view, events) and isinstance(config, TrainConfig):
         least_s = (
-            _features_s(config, events[-1], fewest_epochs(config, config.epochs), _typical(config)) / fastest_share()
+            _features_s(config, events[-1], fewest_epochs(config, config.epochs), typical_speed(config))
+            / fastest_share()
         )
         return Span(min(least_s, most_s / MEASURED_FACTOR), most_s * MEASURED_FACTOR)
     parts = _parts(view, events) or ()
@@ -148,7 +149,7 @@ def _first(status: Status, config: RunConfig | None, events: _Events) -> tuple[f
         return None, EPOCHS_FACTORS
     least = 1 / MEASURED_FACTOR
     if isinstance(config, TrainConfig):
-        least = min(least, speed / (_typical(config).epoch * fastest_share()))
+        least = min(least, speed / (typical_speed(config).epoch * fastest_share()))
     return status.steps * config.batch_size / speed, (least, MEASURED_FACTOR)
 
 
@@ -158,7 +159,10 @@ def _second(status: Status, config: RunConfig | None, events: _Events) -> tuple[
         return epoch_s, EPOCHS_FACTORS
     if config is None or not status.steps:
         return None, EPOCHS_FACTORS
-    typical_s = status.steps * config.batch_size / TYPICAL[Architecture.VGG16, False].epoch
+    whole = typical_speed(replace(config, feature_views=0)) if isinstance(config, TrainConfig) else None
+    if whole is None:
+        return None, EPOCHS_FACTORS
+    typical_s = status.steps * config.batch_size / whole.epoch
     return typical_s, (1 / fastest_share(), 1 / slowest_share())
 
 
@@ -184,10 +188,6 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _typical(config: TrainConfig) -> Speed:
-    return TYPICAL[config.architecture, config.feature_views > 0]
-
-
 def _features_left_s(view: RunView, event: dict[str, Any]) -> float | None:
     """Time for the features of this view and of the later ones, and for all epochs at a measured or typical speed."""
     config = view.config
@@ -198,7 +198,7 @@ def _features_left_s(view: RunView, event: dict[str, Any]) -> float | None:
         speed = float(event["images_per_s"])
         if not 0 < speed < math.inf:
             return None
-        epoch = known.speed.epoch if known else TYPICAL[config.architecture, True].epoch
+        epoch = known.speed.epoch if known else typical_speed(config).epoch
         return _features_s(config, event, config.epochs, Speed(epoch, speed))
     except (KeyError, TypeError, ValueError):
         return None
@@ -207,5 +207,6 @@ def _features_left_s(view: RunView, event: dict[str, Any]) -> float | None:
 def _features_s(config: TrainConfig, event: dict[str, Any], epochs: int, speed: Speed) -> float:
     total = int(event["total"])
     features_s = (total - int(event["done"]) + int(event["views_left"]) * total) / speed.features
-    tuning_s = 0.0 if config.fine_tune is None else config.fine_tune.epochs / TYPICAL[config.architecture, False].epoch
+    whole = typical_speed(replace(config, feature_views=0))
+    tuning_s = 0.0 if config.fine_tune is None else config.fine_tune.epochs / whole.epoch
     return features_s + total * (epochs / speed.epoch + tuning_s)

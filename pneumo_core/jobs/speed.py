@@ -2,18 +2,20 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from statistics import median
 from typing import Any, Final
 
+from pneumo_core.augmentation.stress import copies_of
+from pneumo_core.config.architecture import VGG16_BLOCKS, LayerSpec, network_layers
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.hardware import Hardware, training_hardware
 from pneumo_core.config.run import RunConfig
 from pneumo_core.errors import ConfigError, StoreError
-from pneumo_core.records import Architecture
+from pneumo_core.records import Architecture, Split
 from pneumo_core.runs.files import is_there, read_json
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import list_runs
@@ -57,7 +59,66 @@ TYPICAL: Final = {
     (Architecture.VGG16, True): Speed(1000.0, 140.0),
     (Architecture.VGG16, False): Speed(115.0, math.inf),
 }
-"""Key: the architecture, and whether the head trains on stored features."""
+"""Key: the architecture, and whether the head trains on stored features. Images have the size of `_SIDES`, no block of VGG16 is
+trained, and validation images choose; `typical_speed` says what follows for other settings."""
+
+_SIDES: Final = {Architecture.BASELINE: 150, Architecture.COMPACT: 96, Architecture.VGG16: 150}
+"""Side of the images, in pixels, of which `TYPICAL` is."""
+
+_PASSES: Final = 3.0
+"""Passes through a network that training takes of an image, where validation takes one: forward, and backward to its maps and
+to its weights, each a convolution of as many operations."""
+
+
+def typical_speed(config: TrainConfig) -> Speed:
+    """Speed of a config, from `TYPICAL` and the number of operations: more pixels and trained blocks take longer.
+
+    Degraded copies that choose the epoch are validated in each, and are several of each validation image.
+    """
+    layers = network_layers(config.architecture, config.image_size)
+    usual = network_layers(config.architecture, _SIDES[config.architecture])
+    blocks = tuple(f"block{len(VGG16_BLOCKS) - number}_" for number in range(config.trained_blocks))
+    trained = _operations(layer for layer in layers if layer.name.startswith(blocks)) if blocks else 0
+    share, trained_share = _operations(layers) / _operations(usual), trained / _operations(usual)
+    whole = TYPICAL[config.architecture, False].epoch
+    features = math.inf
+    if config.feature_views:
+        known = TYPICAL[config.architecture, True]
+        heads = sum(layer.trainable for layer in layers) / sum(layer.trainable for layer in usual)
+        # `whole` is of one pass through the frozen blocks and little besides.
+        image_s = heads / known.epoch + _PASSES * trained_share / whole
+        features = known.features / max(share - trained_share, 1e-9)
+    else:
+        image_s = (share + (_PASSES - 1) * trained_share) / whole
+    return Speed(1 / (image_s * _validation_factor(config)), features)
+
+
+def image_share(config: TrainConfig) -> float:
+    """Operations for an image, as a multiple of those for one of the usual size, test-time flip included."""
+    sides = config.image_size, _SIDES[config.architecture]
+    own, usual = (_operations(network_layers(config.architecture, side)) for side in sides)
+    return own / usual * (1 + config.test_time_flip)
+
+
+def stress_copies(config: TrainConfig) -> int:
+    """Degraded copies of each validation image that choose the epoch; 0 where the images themselves do."""
+    return copies_of(config.preset) if config.choose_on is Split.STRESS else 0
+
+
+def _validation_factor(config: TrainConfig) -> float:
+    """How much longer an epoch takes with degraded copies to validate than with the images that `TYPICAL` includes."""
+    more = max(0, stress_copies(config) - 1) * config.val_fraction / (1 - config.val_fraction)
+    return 1 + more / _PASSES
+
+
+def _operations(layers: Iterable[LayerSpec]) -> int:
+    """Multiplications of the convolutions, which take nearly all of the time."""
+    return sum(
+        (layer.trainable + layer.fixed) * math.prod(layer.output_shape[:2])
+        for layer in layers
+        if layer.kind == "Conv2D"
+    )
+
 
 BFLOAT16: Final = "mixed_bfloat16"
 
@@ -141,9 +202,10 @@ class Measured:
 def measured_speed(config: RunConfig) -> Measured | None:
     """Speed of local runs on this kind of device, or None.
 
-    A classifier's are those with the same architecture and use of stored features. The one with the most training images is
-    the most telling, as the constant cost of an epoch weighs least in it; those with at least half as many are comparable. A
-    DCGAN's have networks of the same size and batches, and the newest is the most telling.
+    A classifier's are those with the same architecture, image size, trained blocks, choosing images and use of stored
+    features. The one with the most training images is the most telling, as the constant cost of an epoch weighs least in it;
+    those with at least half as many are comparable. A DCGAN's have networks of the same size and batches, and the newest is
+    the most telling.
     """
     known: list[tuple[int, Speed]] = []
     for submitted, images, events in _local_trainings(config.architecture):
@@ -161,15 +223,15 @@ def measured_speed(config: RunConfig) -> Measured | None:
 
 def _is_alike(submitted: RunConfig, config: RunConfig) -> bool:
     if isinstance(submitted, TrainConfig) and isinstance(config, TrainConfig):
-        return (submitted.feature_views > 0) == (config.feature_views > 0)
+        alike = ("image_size", "trained_blocks", "choose_on")
+        same = all(getattr(submitted, name) == getattr(config, name) for name in alike)
+        return same and (submitted.feature_views > 0) == (config.feature_views > 0)
     size = ("filters", "image_size", "batch_size")
     return isinstance(submitted, GanConfig) and all(getattr(submitted, name) == getattr(config, name) for name in size)
 
 
 def _typical_features(config: RunConfig) -> float:
-    return (
-        TYPICAL[config.architecture, config.feature_views > 0].features if isinstance(config, TrainConfig) else math.inf
-    )
+    return typical_speed(config).features if isinstance(config, TrainConfig) else math.inf
 
 
 def epoch_durations(events: list[dict[str, Any]], phase: int) -> list[Any]:

@@ -11,6 +11,7 @@ from statistics import median
 import pandas as pd
 import pytest
 
+from pneumo_core.config.architecture import network_layers
 from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset, TrainConfig
 from pneumo_core.config.hardware import Hardware, training_hardware
 from pneumo_core.config.presets import preset_config
@@ -55,7 +56,52 @@ def test_images_are_those_that_will_train(no_published: Path, index: DataIndex, 
     assert cost.train_images == pytest.approx(trained, rel=0.15)
     assert cost.epochs == config(preset).epochs
     assert not cost.is_measured
-    assert cost.duration_s == pytest.approx(cost.train_images * cost.epochs / 117)
+    # Four copies of each of 15 % of the images, in place of one, where they choose the epoch.
+    copies = 1 + 3 * 0.15 / 0.85 / 3 if preset is Preset.BEST else 1
+    assert cost.duration_s == pytest.approx(cost.train_images * cost.epochs / 117 * copies)
+
+
+@pytest.mark.parametrize(("architecture", "usual"), [(Architecture.BASELINE, 150), (Architecture.COMPACT, 96)])
+def test_time_grows_with_the_pixels(
+    no_published: Path, index: DataIndex, architecture: Architecture, usual: int
+) -> None:
+    costs = [
+        estimate_cost(preset_config(architecture, Preset.SOUND, image_size=size), index) for size in (usual, 2 * usual)
+    ]
+    # Pooling rounds down, so a little less or more than four times.
+    assert costs[1].duration_s / costs[0].duration_s == pytest.approx(4, rel=0.05)
+    assert (costs[1].finish_s - 15) / (costs[0].finish_s - 15) == pytest.approx(4, rel=0.05)
+    assert costs[0].duration_s == pytest.approx(
+        costs[0].train_images * costs[0].epochs / TYPICAL[architecture, False].epoch
+    )
+
+
+def test_trained_blocks_cost_time_in_each_epoch_and_spare_some_before(no_published: Path, index: DataIndex) -> None:
+    def seconds(blocks: int, epochs: int) -> float:
+        asked = preset_config(Architecture.VGG16, Preset.SOUND, trained_blocks=blocks, epochs=epochs)
+        return estimate_cost(asked, index).duration_s
+
+    of_an_epoch = [seconds(blocks, 2) - seconds(blocks, 1) for blocks in range(6)]
+    assert of_an_epoch == sorted(of_an_epoch)
+    assert of_an_epoch[1] > 1.2 * of_an_epoch[0]
+    of_features = [seconds(blocks, 1) - of_an_epoch[blocks] for blocks in range(6)]
+    assert of_features == sorted(of_features, reverse=True)
+    assert of_features[5] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_mirror_image_is_predicted_too(no_published: Path, index: DataIndex) -> None:
+    plain, flipped = (
+        estimate_cost(config(Preset.SOUND, test_time_flip=is_flipped), index) for is_flipped in (False, True)
+    )
+    assert flipped.finish_s - 15 == pytest.approx(2 * (plain.finish_s - 15))
+    assert flipped.duration_s == plain.duration_s
+
+
+def test_runs_of_other_sizes_say_nothing_of_the_speed(no_published: Path, index: DataIndex) -> None:
+    made(index, 60.0, 20.0, images=2000, seed=1, image_size=64)
+    assert not estimate_cost(config(Preset.SOUND), index).is_measured
+    assert not estimate_cost(config(Preset.SOUND, image_size=64, choose_on=Split.STRESS), index).is_measured
+    assert estimate_cost(config(Preset.SOUND, image_size=64), index).is_measured
 
 
 def test_the_limit_counts(no_published: Path, index: DataIndex) -> None:
@@ -123,19 +169,22 @@ def test_a_second_phase_says_nothing_of_the_first(no_published: Path, index: Dat
 
 
 def test_finishing_takes_every_image_once(index: DataIndex) -> None:
-    """Training and test images, and where patients are held out, those of `val` besides, each at the measured time."""
+    """Training and test images, and where patients are held out those of `val` with their degraded copies, each at the
+    measured time; with the mirror image twice."""
 
     def predicted_s(architecture: Architecture, preset: Preset, **changes: object) -> float:
         asked = replace(preset_config(architecture, preset), **changes)
         rows = assign(index.table, asked)
-        images = len(rows.train) + len(rows.test) + (0 if asked.selected_on_test else len(rows.val))
+        copies = 1 if preset is Preset.QUICK else 4
+        images = len(rows.train) + len(rows.test) + (0 if asked.selected_on_test else len(rows.val) * (1 + copies))
+        images *= 1 + asked.test_time_flip
         assert estimate_cost(asked, index).finish_s > 10
         return (estimate_cost(asked, index).finish_s - 15) / images
 
     for preset in Preset:
         assert predicted_s(Architecture.BASELINE, preset) == pytest.approx(0.004, rel=0.1)
-        assert predicted_s(Architecture.VGG16, preset) == pytest.approx(0.06, rel=0.1)
-        assert predicted_s(Architecture.VGG16, preset, max_images=10) == pytest.approx(0.06, rel=0.3)
+        assert predicted_s(Architecture.VGG16, preset, image_size=150) == pytest.approx(0.06, rel=0.1)
+        assert predicted_s(Architecture.VGG16, preset, image_size=150, max_images=10) == pytest.approx(0.06, rel=0.3)
 
 
 @pytest.mark.parametrize("damage", ["events.jsonl", "trained.json", "no device", "no epochs", "zero"])
@@ -356,6 +405,24 @@ def test_features_take_disk(index: DataIndex) -> None:
     without = required_bytes(replace(config, feature_views=0), index)
     # 4 x 4 x 512 numbers of two bytes for each image: four views, and once unchanged.
     assert required_bytes(config, index) - without == len(index.table) * 5 * 4 * 4 * 512 * 2
+
+
+def test_features_before_trained_blocks_are_larger_and_degraded_copies_have_theirs(index: DataIndex) -> None:
+    config = preset_config(Architecture.VGG16, Preset.SOUND, feature_views=1)
+    frozen, trained = (required_bytes(replace(config, trained_blocks=blocks), index) for blocks in (0, 2))
+    # After the third block, of 150 pixels 18 are left, with 256 channels; Adam keeps two moments of what is trained now.
+    features = len(index.table) * 2 * (18 * 18 * 256 - 4 * 4 * 512) * 2
+    weights = sum(9 * a * b + b for a, b in ((256, 512), (512, 512), (512, 512), (512, 512), (512, 512), (512, 512)))
+    assert trained - frozen == features + 4 * 2 * 2 * weights
+    held_out = len(assign(index.table, config).val)
+    copies = required_bytes(replace(config, choose_on=Split.STRESS), index) - frozen
+    assert copies / (4 * 4 * 4 * 512 * 2) == pytest.approx(held_out, abs=4)
+
+
+def test_averaged_weights_are_kept_beside_the_others(index: DataIndex) -> None:
+    plain, averaged = (required_bytes(config(Preset.SOUND, averaging=share), index) for share in (0.0, 0.99))
+    layers = network_layers(Architecture.BASELINE, 150)
+    assert averaged - plain == 4 * 2 * sum(layer.trainable for layer in layers)
 
 
 def test_added_copies_have_features_of_their_own(index: DataIndex) -> None:
