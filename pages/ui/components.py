@@ -13,7 +13,7 @@ from pages.ui.error_text import error_text
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import Preset, TrainConfig
 from pneumo_core.config.gan import GAN_PRESETS
-from pneumo_core.config.naming import model_name
+from pneumo_core.config.naming import model_name, unlike_report
 from pneumo_core.config.presets import PRESETS
 from pneumo_core.config.run import setting_name
 from pneumo_core.data.index import DataIndex
@@ -166,6 +166,8 @@ def about_run(view: RunView) -> None:
     if isinstance(view.config, TrainConfig):
         summary = PRESETS[view.config.preset].summary
         words = PRESETS[view.config.preset].caveats_of(view.config.architecture)
+        if unlike := unlike_report(view.config):
+            words = (*words, unlike)
     else:
         summary, words = GAN_PRESETS[view.config.preset].summary, GAN_PRESETS[view.config.preset].caveats
     with st.expander(f"About the preset '{view.config.preset.value}'"):

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from pneumo_core.config.augment import AugmentConfig, augmentation_name
-from pneumo_core.config.classifier import Balance, FineTuneConfig, PlateauConfig, TrainConfig, Validation
+from pneumo_core.config.classifier import Balance, FineTuneConfig, PlateauConfig, Preset, TrainConfig, Validation
 from pneumo_core.config.gan import GanConfig, gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.records import Architecture
@@ -82,6 +82,22 @@ def departures(config: TrainConfig | GanConfig) -> tuple[str, ...]:
     is_gan = isinstance(config, GanConfig)
     preset = gan_config(config.preset) if is_gan else preset_config(config.architecture, config.preset)
     return tuple(_phrase(name, value) for name, value in _changed(config, preset))
+
+
+def unlike_report(config: TrainConfig) -> str:
+    """Why a run's network is no longer the report's, in a sentence; empty where it is, and for the compact one."""
+    if config.architecture is Architecture.COMPACT:
+        return ""
+    usual = preset_config(config.architecture, Preset.REPORT)
+    changed = []
+    if config.image_size != usual.image_size:
+        changed.append(f"it sees {config.image_size} pixels a side instead of {usual.image_size}")
+    if config.trained_blocks:
+        blocks = "block is" if config.trained_blocks == 1 else f"{config.trained_blocks} blocks are"
+        changed.append(f"its last {blocks} trained, which the report keeps frozen")
+    return (
+        f"This is no longer the report's {NETWORKS[config.architecture]}: {', and '.join(changed)}." if changed else ""
+    )
 
 
 def setting_text(value: Any) -> str:

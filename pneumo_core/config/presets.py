@@ -45,7 +45,6 @@ PRESETS: Final[dict[Preset, PresetNote]] = {
         caveats=(
             "The degraded copies imitate how images differ between hospitals and years; no copy imitates all of it.",
         ),
-        vgg16_caveats=("VGG16 at 128 pixels, its last two blocks trained: no longer the report's frozen network.",),
     ),
     Preset.QUICK: PresetNote(
         summary="A minute or two on two cores: a small sample and few epochs, to check that everything works.",

@@ -7,7 +7,7 @@ import pytest
 from pneumo_core.config.augment import AUGMENTATIONS
 from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset, TrainConfig
 from pneumo_core.config.gan import gan_config
-from pneumo_core.config.naming import ARMS, NETWORKS, arm_name, departures, model_name
+from pneumo_core.config.naming import ARMS, NETWORKS, arm_name, departures, model_name, unlike_report
 from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import setting_name
 from pneumo_core.records import Architecture, Label
@@ -62,6 +62,24 @@ def test_fine_tuning_and_feature_views_of_vgg16() -> None:
     vgg16 = preset_config(Architecture.VGG16, Preset.SOUND)
     assert setting_name(replace(vgg16, feature_views=0, fine_tune=FineTuneConfig(5))) == (
         "sound · original · feature views 0 · fine-tuned"
+    )
+
+
+def test_a_network_that_is_no_longer_the_report_s_is_named() -> None:
+    for architecture in NETWORKS:
+        for preset in (Preset.REPORT, Preset.SOUND, Preset.QUICK):
+            assert unlike_report(preset_config(architecture, preset)) == ""
+    assert unlike_report(preset_config(Architecture.COMPACT, Preset.BEST)) == ""
+    assert unlike_report(sound(image_size=64)) == (
+        "This is no longer the report's Baseline CNN: it sees 64 pixels a side instead of 150."
+    )
+    vgg16 = preset_config(Architecture.VGG16, Preset.BEST)
+    assert unlike_report(replace(vgg16, image_size=128, trained_blocks=2)) == (
+        "This is no longer the report's VGG16: it sees 128 pixels a side instead of 150, and its last 2 blocks are trained, "
+        "which the report keeps frozen."
+    )
+    assert unlike_report(replace(vgg16, image_size=150, trained_blocks=1)).endswith(
+        "VGG16: its last block is trained, which the report keeps frozen."
     )
 
 

@@ -8,14 +8,17 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui.components import choice
-from pneumo_core.config.architecture import LayerSpec, baseline_layers, vgg16_layers
+from pneumo_core.config.architecture import LayerSpec, network_layers
+from pneumo_core.config.classifier import Preset
 from pneumo_core.config.naming import NETWORKS
+from pneumo_core.config.presets import preset_config
 from pneumo_core.records import Architecture
 
 _COLORS = {
     "Conv2D": "#0F766E",
     "BatchNormalization": "#64748B",
     "MaxPooling2D": "#B45309",
+    "GlobalAveragePooling2D": "#BE185D",
     "Dense": "#4338CA",
     "Dropout": "#94A3B8",
 }
@@ -23,17 +26,19 @@ _WORDS = {
     "Conv2D": "convolution 3x3 + ReLU",
     "BatchNormalization": "batch normalization",
     "MaxPooling2D": "max pooling 2x2",
+    "GlobalAveragePooling2D": "global average pooling",
     "Dense": "dense",
     "Dropout": "dropout",
 }
 _NOTES = {
     Architecture.BASELINE: "The report's figure 3.",
+    Architecture.COMPACT: "This project's own: batch normalization comes before each ReLU, and there is no hidden dense layer.",
     Architecture.VGG16: "VGG16 with the report's head (section 4). Hatched layers keep their ImageNet weights.",
 }
 
 
 def network_panel() -> None:
-    """Either network, drawn from the layers that training builds."""
+    """A network, drawn from the layers that training builds."""
     chosen = choice(
         "Drawn network",
         list(NETWORKS),
@@ -42,8 +47,12 @@ def network_panel() -> None:
         key="drawn_network",
         persist_state="session",
     )
-    layers = vgg16_layers() if chosen is Architecture.VGG16 else baseline_layers()
-    words = "Height is the side of a layer's output, width its channels; drawn from the layers that training builds."
+    size = preset_config(chosen, Preset.SOUND).image_size
+    layers = network_layers(chosen, size)
+    words = (
+        f"Height is the side of a layer's output, width its channels, of an image of {size} pixels a side; drawn from the "
+        "layers that training builds."
+    )
     st.caption(f"{_NOTES[chosen]} {words}")
     alt = f"{NETWORKS[chosen]}. {words}"
     st.plotly_chart(architecture_figure(layers), config={"displayModeBar": False}, alt=alt)

@@ -73,7 +73,9 @@ def choose_pair(arm: Balance) -> bool:
 
 
 def _proposed_arm(config: TrainConfig, index: DataIndex) -> Balance:
-    """The second side of the pair that the form opens with: the recommended DCGAN's, or else the one that adds no image."""
+    """The second side of the pair at first: the preset's arm, the recommended DCGAN's, or the one that adds no image."""
+    if config.balance is not Balance.NONE:
+        return config.balance
     usual = recommended().dcgan
     if usual is None or usual not in _gans(index):
         return Balance.CLASS_WEIGHT

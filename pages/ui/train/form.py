@@ -9,10 +9,11 @@ from pages.ui.components import KEPT, choice, choose_preset, seed_number, whole_
 from pages.ui.notes import expected
 from pages.ui.places import beside
 from pages.ui.train.balance import choose_balance, choose_pair
+from pages.ui.train.recipe import choose_recipe
 from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 from pneumo_core.config.augment_file import read_augmentation
 from pneumo_core.config.classifier import FineTuneConfig, TrainConfig
-from pneumo_core.config.naming import NETWORKS
+from pneumo_core.config.naming import NETWORKS, unlike_report
 from pneumo_core.config.presets import PRESETS, preset_config
 from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex
@@ -55,6 +56,8 @@ def choose(index: DataIndex) -> Choice:
     with st.expander("Advanced: epochs and augmentation"):
         config = replace(_phases(config, usual), augment=_augmentation(usual))
         executor = choose_executor()
+    with st.expander("Recipe"):
+        config = choose_recipe(config, usual)
     if is_pair:
         return Choice(balancing_pair(config, count), executor, is_pair=True)
     # After the seeds: a DCGAN determines the held-out patients of all of them.
@@ -67,8 +70,10 @@ def _usual(index: DataIndex) -> TrainConfig:
     captions = {one: f"{note.summary}  \n{expected(architecture, one, index)}" for one, note in PRESETS.items()}
     preset = choose_preset("preset", captions)
     with st.expander(f"About the preset '{preset.value}'"):
-        st.markdown("\n".join(f"- {caveat}" for caveat in PRESETS[preset].caveats_of(architecture)))
-    return preset_config(architecture, preset)
+        usual = preset_config(architecture, preset)
+        lines = filter(None, (*PRESETS[preset].caveats_of(architecture), unlike_report(usual)))
+        st.markdown("\n".join(f"- {line}" for line in lines))
+    return usual
 
 
 def _seeds() -> tuple[int, int]:

@@ -9,7 +9,7 @@ from pages.ui.state import may_train
 from pages.ui.train.form import Choice, choose
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.hardware import Hardware, training_hardware
-from pneumo_core.config.naming import arm_name, departures
+from pneumo_core.config.naming import arm_name, departures, unlike_report
 from pneumo_core.config.run import RunConfig, run_id
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.errors import ConfigError, RunNotFoundError
@@ -63,6 +63,8 @@ def _show_cost(choice: Choice, index: DataIndex) -> None:
         lines = [f"Original: {work_line(choice.configs[0], index, what=what)}", f"Balanced: {lines[0]}", *lines[1:]]
     if changed := departures(config):
         lines.append(f"Different from the preset: {', '.join(changed)}.")
+    if words := unlike_report(config):
+        lines.append(words)
     st.caption("  \n".join(map(plain, lines)))
     if config.architecture is Architecture.VGG16:
         _show_weights()

@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +12,12 @@ import pytest
 from pages.ui.notes import balance_note, expected
 from pneumo_core.config.augment import AugmentConfig
 from pneumo_core.config.augment_file import write_augmentation
-from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset
-from pneumo_core.config.naming import departures
+from pneumo_core.config.classifier import Balance, FineTuneConfig, Preparation, Preset, Schedule
+from pneumo_core.config.naming import NETWORKS, departures, unlike_report
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import assign, gap
-from pneumo_core.records import Architecture, Label
+from pneumo_core.records import Architecture, Label, Split
 from pneumo_core.reference import EXPECTED
 from pneumo_core.training.balance import balanced
 from tests.pages.opening import labels, opened, press, texts
@@ -155,6 +157,64 @@ def test_what_the_form_says_is_what_is_asked_for(index: DataIndex) -> None:
     press(page, "Open it")
     assert page.query_params["run"] == run.run_id
     assert "badge[succeeded]" in texts(page)
+
+
+def test_the_recipe_is_the_preset_s_until_it_is_changed(index: DataIndex) -> None:
+    page = opened_for_one()
+    for architecture in NETWORKS:
+        page.radio(key="network").set_value(architecture).run()
+        for preset in Preset:
+            page.radio(key="preset").set_value(preset).run()
+            assert not page.exception
+            assert not page.error
+            assert "Different from the preset" not in texts(page)
+            unlike = unlike_report(preset_config(architecture, preset))
+            assert ("no longer the report's" in texts(page)) is bool(unlike)
+    assert any(item.key == "choose vgg16 quick" for item in page.radio)
+    page.radio(key="preset").set_value(Preset.REPORT).run()  # Selected on test: there is nothing else to choose.
+    assert not any(item.key == "choose vgg16 report" for item in page.radio)
+
+
+RECIPE: dict[str, tuple[str, Any]] = {
+    "learning_rate": ("rate", 2e-4),
+    "image_size": ("size", 96),
+    "choose_on": ("choose", Split.VAL),
+    "mixup": ("mixup", 0.5),
+    "label_smoothing": ("smoothing", 0.1),
+    "weight_decay": ("decay", 0.01),
+    "schedule": ("schedule", Schedule.PLATEAU),
+    "averaging": ("averaging", 0.9),
+    "test_time_flip": ("flip", False),
+    "preparation": ("preparation", Preparation.PAD),
+    "trained_blocks": ("blocks", 1),
+}
+"""For each setting of the recipe, its control and a value that the preset does not have."""
+
+
+def test_each_setting_of_the_recipe_reaches_the_run(index: DataIndex) -> None:
+    page = opened_for_one()
+    page.radio(key="network").set_value(Architecture.VGG16).run()
+    page.radio(key="preset").set_value(Preset.BEST).run()
+    for control, value in RECIPE.values():
+        kind = "radio" if isinstance(value, StrEnum) else "toggle" if isinstance(value, bool) else "number_input"
+        getattr(page, kind)(key=f"{control} vgg16 best").set_value(value)
+    page.run()
+    assert not page.exception
+    changes: dict[str, Any] = {name: value for name, (_, value) in RECIPE.items()}
+    changed = replace(preset_config(Architecture.VGG16, Preset.BEST), **changes)
+    assert len(departures(changed)) == len(RECIPE)
+    assert f"Different from the preset: {', '.join(departures(changed))}." in texts(page)
+    assert unlike_report(changed) in texts(page)
+
+
+def test_settings_that_exclude_each_other_are_one_clear_line(index: DataIndex) -> None:
+    page = opened_for_one()
+    page.radio(key="network").set_value(Architecture.VGG16).run()
+    page.radio(key="preset").set_value(Preset.BEST).run()
+    page.toggle(key="fine-tune vgg16 best").set_value(True).run()
+    assert not page.exception
+    (error,) = page.error
+    assert "leave one out" in error.value
 
 
 def test_a_damaged_setting_file_is_refused(index: DataIndex) -> None:

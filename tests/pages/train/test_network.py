@@ -3,7 +3,7 @@
 import pytest
 
 from pages.ui.train.architecture import architecture_figure
-from pneumo_core.config.architecture import baseline_layers, vgg16_layers
+from pneumo_core.config.architecture import baseline_layers, compact_layers, vgg16_layers
 from pneumo_core.data.index import DataIndex
 from pneumo_core.records import Architecture
 from tests.pages.opening import opened, texts
@@ -11,8 +11,10 @@ from tests.pages.opening import opened, texts
 
 def test_the_networks_add_up_to_the_reports_numbers(index: DataIndex) -> None:
     page = opened("train", show="The network")
+    assert page.radio(key="drawn_network").options == ["Baseline CNN", "Compact CNN", "VGG16"]
     for architecture, layers, numbers in (
         (Architecture.BASELINE, baseline_layers(), ["5,677,329", "5,676,881", "448"]),
+        (Architecture.COMPACT, compact_layers(), ["976,025", "974,073", "1,952"]),
         (Architecture.VGG16, vgg16_layers(), ["23,760,705", "9,046,017", "14,714,688"]),
     ):
         page.radio(key="drawn_network").set_value(architecture).run()
@@ -25,7 +27,7 @@ def test_the_networks_add_up_to_the_reports_numbers(index: DataIndex) -> None:
 
 
 def test_frozen_layers_are_hatched_and_named() -> None:
-    for layers, frozen in ((baseline_layers(), 0), (vgg16_layers(), 13)):
+    for layers, frozen in ((baseline_layers(), 0), (compact_layers(), 0), (vgg16_layers(), 13)):
         hatched = [bar for bar in architecture_figure(layers).data if bar.marker.pattern.shape == "/"]
         assert len(hatched) == frozen
         assert {bar.name for bar in hatched} <= {"convolution 3x3 + ReLU, frozen"}
