@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from pneumo_core.config.classifier import Preparation
 from pneumo_core.data import dicom
 from pneumo_core.data.dicom_facts import Note
 from pneumo_core.data.formats import Format, format_of
@@ -85,6 +87,8 @@ class Decoded:
             as of a film, large for a photograph, and 0 where there is hardly a tint.
         facts: Pairs of name and value from DICOM tags, for people; never who, when or where.
         notes: What DICOM tags warn of.
+        content: For a model that pads, the image reduced with its aspect, `(h, w)` uint8, whose longer side is that of `gray`;
+            None for one that squashes.
     """
 
     gray: NDArray[np.uint8]
@@ -94,9 +98,32 @@ class Decoded:
     hue_spread: float
     facts: tuple[tuple[str, str], ...]
     notes: tuple[Note, ...]
+    content: NDArray[np.uint8] | None = None
+
+    @property
+    def square(self) -> NDArray[np.uint8]:
+        """The image as a model takes it, `(size, size)` uint8: squashed or padded."""
+        return self.gray if self.content is None else padded(self.content)
 
 
-def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
+def padded(content: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image `(h, w)` in the middle of a black square whose side is its longer one."""
+    square = np.zeros((max(content.shape),) * 2, np.uint8)
+    square[inside(content.shape)] = content
+    return square
+
+
+def inside(shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Where an image of a shape `(h, w)` lies in its padded square: its rows and columns."""
+    side = max(shape)
+    height, width = shape[:2]
+    top, left = (side - height) // 2, (side - width) // 2
+    return slice(top, top + height), slice(left, left + width)
+
+
+def decode(
+    data: bytes, name: str, *, size: int | None = None, preparation: Preparation = Preparation.SQUASH
+) -> Decoded:
     """Decode an image file (PNG, JPEG, WebP, TIFF, BMP or DICOM) to gray, upright, opaque 8-bit pixels.
 
     Color is weighted by ITU-R BT.601 (Pillow's ``L``); deeper images are scaled by the range that they use (`eight_bits`);
@@ -106,6 +133,8 @@ def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
         data: The file's bytes.
         name: Name in an error message.
         size: Side of the square to resize to, in pixels (the report's 150 x 150, aspect not kept), or None to keep the size.
+        preparation: How a model that takes this size makes a square of it; `gray` is squashed whatever it is, as the gate takes
+            it.
 
     Raises:
         ImageError: The file is empty, of another format, damaged, animated, of several pages, too small or too large
@@ -114,13 +143,20 @@ def decode(data: bytes, name: str, *, size: int | None = None) -> Decoded:
     with _opened(data, name) as opened:
         sides = opened.image.size  # Before the decoder of JPEG leaves out detail.
         shown = _shown(opened.image, size)
-        return Decoded(_squashed(shown, size), *sides, *_color(shown), opened.facts, opened.notes)
+        gray = _to_gray(shown)
+        content = _reduced(gray, size) if size is not None and preparation is Preparation.PAD else None
+        return Decoded(_squashed(gray, size), *sides, *_color(shown), opened.facts, opened.notes, content)
 
 
-def decode_gray(data: bytes, name: str, *, size: int | None = None) -> NDArray[np.uint8]:
-    """Gray pixels as of `decode`, without the color, which takes as long again to compute."""
+def decode_gray(
+    data: bytes, name: str, *, size: int | None = None, preparation: Preparation = Preparation.SQUASH
+) -> NDArray[np.uint8]:
+    """Gray pixels as a model takes them (`Decoded.square`), without the color, which takes as long again to compute."""
     with _opened(data, name) as opened:
-        return _squashed(_shown(opened.image, size), size)
+        gray = _to_gray(_shown(opened.image, size))
+        if size is not None and preparation is Preparation.PAD:
+            return padded(_reduced(gray, size))
+        return _squashed(gray, size)
 
 
 def _shown(image: Image.Image, size: int | None) -> Image.Image:
@@ -134,8 +170,13 @@ def _shown(image: Image.Image, size: int | None) -> Image.Image:
     return _opaque(_upright(image))
 
 
-def _squashed(shown: Image.Image, size: int | None) -> NDArray[np.uint8]:
-    gray = _to_gray(shown)
+def _reduced(gray: Image.Image, size: int) -> NDArray[np.uint8]:
+    """An image whose longer side is `size`; resized before it is padded, as a long strip would make a square of gigabytes."""
+    width, height = (max(1, round(size * side / max(gray.size))) for side in gray.size)
+    return np.asarray(gray.resize((width, height), Image.Resampling.BILINEAR), dtype=np.uint8)
+
+
+def _squashed(gray: Image.Image, size: int | None) -> NDArray[np.uint8]:
     if size is not None and gray.size != (size, size):
         gray = gray.resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(gray, dtype=np.uint8)
@@ -236,18 +277,21 @@ def content_id(image_ids: Iterable[str], hashes: Iterable[str]) -> str:
     return digest.hexdigest()[:12]
 
 
-def array_path(data_id: str, size: int) -> Path:
+def array_path(data_id: str, size: int, preparation: Preparation = Preparation.SQUASH) -> Path:
     """Path of a data set's cached array of resized images."""
-    return datasets_root() / data_id / f"gray-{size}.npy"
+    way = "" if preparation is Preparation.SQUASH else f"-{preparation}"
+    return datasets_root() / data_id / f"gray-{size}{way}.npy"
 
 
-def open_array(data_id: str, size: int, count: int) -> NDArray[np.uint8] | None:
+def open_array(
+    data_id: str, size: int, count: int, preparation: Preparation = Preparation.SQUASH
+) -> NDArray[np.uint8] | None:
     """The cached array of a data set's images, memory-mapped read-only, or None if it is missing, damaged or of another.
 
     Returns:
         `(count, size, size)` uint8 array in the order of the index's table, or None.
     """
-    path = array_path(data_id, size)
+    path = array_path(data_id, size, preparation)
     shape = (count, size, size)
     # NumPy's own reader raises many errors on a damaged header, so the header is compared with the expected one.
     header = _array_header(shape)
@@ -276,7 +320,13 @@ def _array_facts(data_id: str, size: int, count: int, size_bytes: int) -> dict[s
 
 
 def load_array(
-    root: Path, image_ids: list[str], *, data_id: str, size: int, progress: Callable[[int, int], None] | None = None
+    root: Path,
+    image_ids: list[str],
+    *,
+    data_id: str,
+    size: int,
+    progress: Callable[[int, int], None] | None = None,
+    preparation: Preparation = Preparation.SQUASH,
 ) -> NDArray[np.uint8]:
     """All images of a data set as one memory-mapped array, built on first use.
 
@@ -289,6 +339,7 @@ def load_array(
         data_id: Content-based id of the data set.
         size: Side of the square, in pixels.
         progress: Called with images done and their total.
+        preparation: How an image becomes a square; each way has a file of its own.
 
     Returns:
         `(len(image_ids), size, size)` uint8 array, read-only.
@@ -297,40 +348,47 @@ def load_array(
         DataError: The images have changed since they were indexed: one cannot be read, or `data_id` does not match.
         StoreError: The cache cannot be written.
     """
-    path = array_path(data_id, size)
+    path = array_path(data_id, size, preparation)
     make_directory(path.parent)
     # Two runs may need it at once: the second waits and then finds the array.
     with hold_lock(path.with_suffix(".lock"), timeout_s=3600):
-        array = open_array(data_id, size, len(image_ids))
+        array = open_array(data_id, size, len(image_ids), preparation)
         if array is None:
-            _build_array(path, root, image_ids, data_id, size, progress)
+            decoded = partial(decode_gray, size=size, preparation=preparation)
+            _build_array(path, root, image_ids, data_id, size, decoded, progress)
             facts = _array_facts(data_id, size, len(image_ids), path.stat().st_size)
             write_json(path.with_suffix(".json"), facts)
-            array = open_array(data_id, size, len(image_ids))
+            array = open_array(data_id, size, len(image_ids), preparation)
     if array is None:
         raise CorruptError(f"the array cache must be readable once built. Received: path={str(path)!r}; check the disk")
     return array
 
 
 def _build_array(
-    path: Path, root: Path, image_ids: list[str], data_id: str, size: int, progress: Callable[[int, int], None] | None
+    path: Path,
+    root: Path,
+    image_ids: list[str],
+    data_id: str,
+    size: int,
+    decoded: Callable[[bytes, str], NDArray[np.uint8]],
+    progress: Callable[[int, int], None] | None,
 ) -> None:
     def decode(image_id: str) -> tuple[NDArray[np.uint8], str]:
         try:
             data = (root / image_id).read_bytes()
-            return decode_gray(data, image_id, size=size), hashlib.sha256(data).hexdigest()
+            return decoded(data, image_id), hashlib.sha256(data).hexdigest()
         except (OSError, ImageError) as error:
             raise DataError(
                 f"an indexed image must not change. Received: {image_id!r}: {error}; index the data set again"
             ) from error
 
-    partial = path.with_suffix(".partial")
+    unfinished = path.with_suffix(".partial")
     workers = min(8, os.cpu_count() or 1)
     hashes = []
     with store_errors(path):
         path.with_suffix(".json").unlink(missing_ok=True)
         try:
-            with partial.open("wb") as file, ThreadPoolExecutor(workers) as pool:
+            with unfinished.open("wb") as file, ThreadPoolExecutor(workers) as pool:
                 file.write(_array_header((len(image_ids), size, size)))
                 for start in range(0, len(image_ids), _CHUNK):
                     for image, sha256 in pool.map(decode, image_ids[start : start + _CHUNK]):
@@ -345,6 +403,6 @@ def _build_array(
                     f"indexed images must not change. Received: content of {str(root)!r} with the id {received}, "
                     f"not {data_id}; index the data set again"
                 )
-            partial.replace(path)
+            unfinished.replace(path)
         finally:
-            partial.unlink(missing_ok=True)  # A partial array on a full disk would block the next attempt.
+            unfinished.unlink(missing_ok=True)  # A partial array on a full disk would block the next attempt.

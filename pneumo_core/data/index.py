@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pneumo_core.config.classifier import Preparation
 from pneumo_core.data.formats import FORMATS, is_hidden, is_image_file
 from pneumo_core.data.images import content_id, decode_gray, load_array, read_facts
 from pneumo_core.data.patients import parse_name
@@ -70,10 +71,15 @@ class DataIndex:
         sizes = self.table.groupby(["split", "label"]).size()
         return {(split, label): int(sizes.get((split.value, label.value), 0)) for split in FOLDERS for label in Label}
 
-    def pixels(self, size: int, progress: Callable[[int, int], None] | None = None) -> NDArray[np.uint8]:
+    def pixels(
+        self,
+        size: int,
+        progress: Callable[[int, int], None] | None = None,
+        preparation: Preparation = Preparation.SQUASH,
+    ) -> NDArray[np.uint8]:
         """Every image, `(images, size, size)` uint8, in the order of the table; see `images.load_array` for the errors."""
         ids = self.table["image_id"].tolist()
-        return load_array(self.root, ids, data_id=self.data_id, size=size, progress=progress)
+        return load_array(self.root, ids, data_id=self.data_id, size=size, progress=progress, preparation=preparation)
 
     def rows_of(self, image_ids: "pd.Series[str]") -> NDArray[np.int64]:
         """Rows of a run's images in the table.

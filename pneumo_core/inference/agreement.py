@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pneumo_core.config.classifier import Preparation
+from pneumo_core.data.images import Decoded
 from pneumo_core.inference.classify import Classifier, Prediction, answered, classify_decoded, decoded
+from pneumo_core.inference.session import Session
 from pneumo_core.records import Label
 
 
@@ -37,7 +40,7 @@ class Agreement:
 def side_by_side(classifiers: Sequence[Classifier], data: bytes, name: str) -> Agreement:
     """Classify one PNG or JPEG file by several models.
 
-    The file is decoded once for each size of image, and the gate judges it once, at the first model's size.
+    The file is decoded once for each size and preparation, and the gate judges it once, at the first model's size.
 
     Args:
         classifiers: The models, at least one.
@@ -45,19 +48,23 @@ def side_by_side(classifiers: Sequence[Classifier], data: bytes, name: str) -> A
         name: Name in a reason.
     """
     first, *others = classifiers
-    images = {first.session.image_size: decoded(data, name, first.session.image_size)}
-    image = images[first.session.image_size]
+    images: dict[tuple[int, Preparation], Decoded | Prediction] = {}
+
+    def image_for(session: Session) -> Decoded | Prediction:
+        way = session.image_size, session.preparation
+        if way not in images:
+            images[way] = decoded(data, name, session)
+        return images[way]
+
+    image = image_for(first.session)
     checked = image if isinstance(image, Prediction) else classify_decoded(first, image, name)
     readings = [_reading(first, checked)]
     for other in others:
-        size = other.session.image_size
         if checked.label is None:
             readings.append(_reading(other, checked))
             continue
-        if size not in images:
-            images[size] = decoded(data, name, size)
-        image = images[size]
-        found = image if isinstance(image, Prediction) else answered(other, image.gray, checked)
+        image = image_for(other.session)
+        found = image if isinstance(image, Prediction) else answered(other, image, checked)
         readings.append(_reading(other, found))
     return Agreement(tuple(readings))
 

@@ -20,7 +20,7 @@ from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint
 from pneumo_core.inference.evidence import read_calibration, read_report
 from pneumo_core.inference.gate import Answer, Gate, Verdict, judge, shipped_gate
-from pneumo_core.inference.heatmap import HeatScale, read_scale
+from pneumo_core.inference.heatmap import HeatScale, of_image, read_scale
 from pneumo_core.inference.session import Session, load_session, run_session
 from pneumo_core.inference.usual import FULL_RANGE, unusual
 from pneumo_core.records import Label, NotApplicable
@@ -56,7 +56,7 @@ class Prediction:
         probability: Of PNEUMONIA, in [0, 1], or None if refused: the sigmoid of the logit.
         calibrated: The calibrated probability of PNEUMONIA, in [0, 1], or the reason why there is none.
         label: Class at the run's operating point, or None if refused.
-        cam: `(h, w)` float32 Grad-CAM before ReLU and resize, or None if refused.
+        cam: `(h, w)` float32 Grad-CAM of the image, without a padding, before ReLU and resize, or None if refused.
         facts: Pairs of name and value from DICOM tags: modality, view, age and body part, where the file says so.
         features: `(d,)` float32 averages of the last convolution block, for `cases.nearest`, or None if refused.
     """
@@ -98,26 +98,26 @@ def load_classifier(run: RunDirectory) -> Classifier:
         RunError: The run is not a classifier's, not finished, or ships without its model.
         CorruptError: A file does not match its hash.
     """
-    classifier_config(run)
+    config = classifier_config(run)
     if run.is_published and not is_there(run.model):
         raise RunError(
             f"a run must have its model to predict. Received: run_id={run.run_id!r}, of which only the evidence "
             "ships with the project; choose another, or train it again"
         )
-    session = load_session(verified_file(run, run.model))
+    session = load_session(verified_file(run, run.model), config.preparation)
     return Classifier(run.run_id, session, read_report(run), shipped_gate(), read_calibration(run), read_scale(run))
 
 
 def classify(classifier: Classifier, data: bytes, name: str) -> Prediction:
     """Classify the bytes of one image file; a reason calls it by its name."""
-    image = decoded(data, name, classifier.session.image_size)
+    image = decoded(data, name, classifier.session)
     return image if isinstance(image, Prediction) else classify_decoded(classifier, image, name)
 
 
-def decoded(data: bytes, name: str, size: int) -> Decoded | Prediction:
-    """The image of a file at a classifier's size, or the refusal of a file that holds none."""
+def decoded(data: bytes, name: str, session: Session) -> Decoded | Prediction:
+    """The image of a file as a classifier takes it, or the refusal of a file that holds none."""
     try:
-        return decode(data, name, size=size)
+        return decode(data, name, size=session.image_size, preparation=session.preparation)
     except ImageError as error:
         return Prediction(Answer.REFUSED, error.problem, error.reason, error.advice)
 
@@ -137,18 +137,18 @@ def classify_decoded(classifier: Classifier, image: Decoded, name: str) -> Predi
         advice,
         facts=image.facts,
     )
-    return answered(classifier, image.gray, checked)
+    return answered(classifier, image, checked)
 
 
-def answered(classifier: Classifier, gray: NDArray[np.uint8], checked: Prediction) -> Prediction:
+def answered(classifier: Classifier, image: Decoded, checked: Prediction) -> Prediction:
     """A classifier's answer for an image that has passed the checks.
 
     Args:
         classifier: The classifier.
-        gray: `(size, size)` uint8 pixels at the classifier's size.
+        image: It, decoded as the classifier takes it.
         checked: What the checks found, as a prediction of that image, with or without an answer.
     """
-    output = run_session(classifier.session, gray[None])
+    output = run_session(classifier.session, image.square[None])
     likelihood = float(probability(output.logit)[0])
     return replace(
         checked,
@@ -156,7 +156,7 @@ def answered(classifier: Classifier, gray: NDArray[np.uint8], checked: Predictio
         probability=likelihood,
         calibrated=_calibrated(classifier.calibration, output.logit[0]),
         label=Label.PNEUMONIA if likelihood >= classifier.operating_point.threshold else Label.NORMAL,
-        cam=output.cam[0],
+        cam=of_image(output.cam[0], image),
         features=output.features[0],
     )
 

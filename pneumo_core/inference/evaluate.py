@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.report import evaluate, report_to_dict
@@ -54,6 +53,6 @@ def _predict(run: RunDirectory, index: DataIndex, split: Split) -> pd.DataFrame:
         raise RunError(
             f"the data set must have images of the split. Received: split={split.value!r}, root={str(index.root)!r}"
         )
-    images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=session.image_size)
+    images = index.pixels(session.image_size, preparation=session.preparation)
     part = index.table.iloc[rows][["image_id", "patient_id", "label", "subtype"]]
     return part.assign(split=Split.TEST.value, logit=run_batches(session, images, rows).logit)

@@ -55,7 +55,9 @@ def outputs_for_training(
         DataError: The images have changed, or cannot be assigned.
     """
     rows = case_rows(index.table, config)
-    images = index.pixels(session.image_size, lambda done, total: progress(done, total, "reading images"))
+    images = index.pixels(
+        session.image_size, lambda done, total: progress(done, total, "reading images"), session.preparation
+    )
     outputs = run_batches(session, images, rows, lambda done, total: progress(done, total, "finding the cases"))
     return index.table.iloc[rows], outputs
 

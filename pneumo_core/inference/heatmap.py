@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pneumo_core.data.images import Decoded, inside
 from pneumo_core.errors import CorruptError, DataError
 from pneumo_core.evaluation.plain import decode, encode, expect
 from pneumo_core.records import NotApplicable, Split
@@ -88,6 +89,15 @@ def read_scale(run: RunDirectory) -> HeatScale | NotApplicable:
         return scale_from_dict(verified_json(run, run.heatmap_scale))
     except DataError as error:
         raise CorruptError(str(error)) from error
+
+
+def of_image(values: NDArray[np.float32], image: Decoded) -> NDArray[np.float32]:
+    """A map `(h, w)` of the square that a model took, as a map of the image in it: without the padding, if there is one."""
+    if image.content is None:
+        return values
+    side = max(image.content.shape)
+    every = Image.fromarray(values).resize((side, side), Image.Resampling.BILINEAR)
+    return np.asarray(every, np.float32)[inside(image.content.shape)]
 
 
 def heatmap(cam: NDArray[np.float32], scale: HeatScale | NotApplicable, width: int, height: int) -> NDArray[np.float32]:

@@ -2,13 +2,14 @@
 
 import io
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pneumo_core.data.images import decode_gray
+from pneumo_core.data.images import Decoded, decode_gray
 from pneumo_core.inference.gate import Finding
 
 _Pixels = NDArray[np.uint8]
@@ -43,6 +44,13 @@ def mended(gray: _Pixels, findings: Iterable[Finding]) -> _Pixels:
     for finding in findings:
         gray = np.ascontiguousarray(_MENDS[finding](gray))
     return gray
+
+
+def mended_image(image: Decoded, findings: Iterable[Finding]) -> Decoded:
+    """The same of a decoded image; a padding stays black."""
+    findings = tuple(findings)
+    content = None if image.content is None else mended(image.content, findings)
+    return replace(image, gray=mended(image.gray, findings), content=content)
 
 
 def mended_file(data: bytes, name: str, findings: Iterable[Finding]) -> bytes:

@@ -24,7 +24,7 @@ from pneumo_core.inference.session import load_session, run_batches
 from pneumo_core.runs.files import read_json, store_errors, write_atomic, write_json
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, published_root, read_manifest, verified_file, write_manifest
-from pneumo_core.runs.submission import read_config, read_data
+from pneumo_core.runs.submission import classifier_config, read_config, read_data
 
 
 def publish(
@@ -106,10 +106,10 @@ def _compare(
 ) -> dict[str, str | float]:
     """Check that the decisions of the small model equal those of the stored predictions."""
     index = load_index(data_id)
-    session = load_session(small.model)
+    session = load_session(small.model, classifier_config(run).preparation)
     predictions = read_predictions(run)
     rows = index.rows_of(predictions["image_id"])
-    images = index.pixels(session.image_size, progress)
+    images = index.pixels(session.image_size, progress, session.preparation)
     received, expected = run_batches(session, images, rows, progress).logit, predictions["logit"].to_numpy()
     threshold = read_report(run).operating_point.threshold
     changed = int(np.sum((probability(received) >= threshold) != (probability(expected) >= threshold)))

@@ -137,7 +137,7 @@ def _classifier(
         own=cache(lambda: _own_outputs(run, config, progress)),
         trained=cache(lambda: _outputs_for_training(run, config, progress)),
         model=lambda: verified_file(run, run.model),
-        pixels=lambda ids: _images(run, config.image_size, progress, ids),
+        pixels=lambda ids: _images(run, config, progress, ids),
         progress=lambda done, total, what: progress(done, total, f"{run.run_id}, {what}"),
     )
     for fact in FACTS:
@@ -157,21 +157,28 @@ def _own_outputs(run: RunDirectory, config: TrainConfig, progress: Progress) -> 
     predictions = read_predictions(run)
     index = load_index(read_data(run).data_id)
     rows = index.rows_of(predictions.loc[predictions["split"] == split.value, "image_id"])
-    session = load_session(verified_file(run, run.model))
-    images = index.pixels(session.image_size, lambda done, total: progress(done, total, "reading images"))
+    session = load_session(verified_file(run, run.model), config.preparation)
+    images = index.pixels(
+        session.image_size, lambda done, total: progress(done, total, "reading images"), session.preparation
+    )
     what = f"{run.run_id}, {split.value} images"
     return run_batches(session, images, rows, lambda done, total: progress(done, total, what))
 
 
-def _images(run: RunDirectory, size: int, progress: Progress, ids: "pd.Series[str]") -> NDArray[np.uint8]:
+def _images(run: RunDirectory, config: TrainConfig, progress: Progress, ids: "pd.Series[str]") -> NDArray[np.uint8]:
     """Images of a run's data set, by their ids, `(n, size, size)` uint8."""
     index = load_index(read_data(run).data_id)
-    return index.pixels(size, lambda done, total: progress(done, total, "reading images"))[index.rows_of(ids)]
+    images = index.pixels(
+        config.image_size, lambda done, total: progress(done, total, "reading images"), config.preparation
+    )
+    return images[index.rows_of(ids)]
 
 
 def _outputs_for_training(run: RunDirectory, config: TrainConfig, progress: Progress) -> tuple[pd.DataFrame, Outputs]:
     index = load_index(read_data(run).data_id)
-    return outputs_for_training(load_session(verified_file(run, run.model)), config, index, progress)
+    return outputs_for_training(
+        load_session(verified_file(run, run.model), config.preparation), config, index, progress
+    )
 
 
 def _gan(

@@ -11,6 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
+from pneumo_core.config.classifier import Preparation
 from pneumo_core.errors import CorruptError
 
 _OUTPUTS: Final = ["logit", "cam", "features"]
@@ -35,13 +36,17 @@ _NOT_LOADED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An exported classifier, loaded for predictions; `image_size` is the side of its square images, in pixels.
+    """An exported classifier, loaded for predictions; its ONNX session is safe to share between threads.
 
-    Its ONNX session is safe to share between threads.
+    Attributes:
+        runtime: The ONNX session.
+        image_size: Side of its square images, in pixels.
+        preparation: How an image becomes such a square.
     """
 
     runtime: onnxruntime.InferenceSession
     image_size: int
+    preparation: Preparation = Preparation.SQUASH
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,8 @@ def load_runtime(model: bytes | Path, options: onnxruntime.SessionOptions) -> on
         raise CorruptError(f"model.onnx must be a model that ONNX Runtime loads. Received: {reason}") from error
 
 
-def load_session(model: bytes | Path) -> Session:
-    """Load an exported classifier; see `load_runtime` for the argument.
+def load_session(model: bytes | Path, preparation: Preparation = Preparation.SQUASH) -> Session:
+    """Load an exported classifier; see `load_runtime` for the model. The preparation is that of the run's config.
 
     Raises:
         CorruptError: It is not a classifier exported by this project.
@@ -104,7 +109,7 @@ def load_session(model: bytes | Path) -> Session:
     shapes = [entry.shape for entry in runtime.get_inputs()]
     match shapes:
         case [[_, int(height), int(width), 1]] if height == width and names.issuperset(_OUTPUTS):
-            return Session(runtime, height)
+            return Session(runtime, height, preparation)
     raise CorruptError(
         f"model.onnx must map square gray images to {_OUTPUTS}. Received: inputs={shapes}, outputs={sorted(names)}"
     )

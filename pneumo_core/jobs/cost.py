@@ -7,7 +7,7 @@ from typing import Final
 
 from pneumo_core.augmentation.stress import copies_of
 from pneumo_core.config.architecture import VGG16_BLOCKS, network_layers
-from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
+from pneumo_core.config.classifier import Balance, Preparation, Preset, TrainConfig, Validation
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.run import RunConfig
 from pneumo_core.data.images import array_path
@@ -149,7 +149,8 @@ def required_bytes(config: RunConfig, index: DataIndex) -> int:
         index: The data set.
     """
     total = _gan_bytes(config) if isinstance(config, GanConfig) else _classifier_bytes(config, index)
-    if not is_there(array_path(index.data_id, config.image_size)):
+    preparation = config.preparation if isinstance(config, TrainConfig) else Preparation.SQUASH
+    if not is_there(array_path(index.data_id, config.image_size, preparation)):
         total += len(index.table) * config.image_size**2
     return total + _SMALL_FILES_BYTES
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo_core.augmentation.stress import copies_of, degraded
-from pneumo_core.config.classifier import FineTuneConfig, Schedule, TrainConfig
+from pneumo_core.config.classifier import FineTuneConfig, Preparation, Schedule, TrainConfig
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.data.splits import Assignment, assign
 from pneumo_core.errors import DataError
@@ -103,7 +103,7 @@ def train_classifier(
     started = time.monotonic()
     device = begin_session(config.seed)
     update_status(run, message="preparing images")
-    images = index.pixels(config.image_size, lambda *_: stop_if_cancelled(run))
+    images = index.pixels(config.image_size, lambda *_: stop_if_cancelled(run), config.preparation)
     labels = index.table["label"].to_numpy(dtype=np.int8)
     rows = assign(index.table, config)
     _require_enough(labels, rows, config.batch_size)
@@ -281,6 +281,7 @@ def _features(training: _Training, trunk: keras.Model) -> tuple[Source, NDArray[
         "weights_sha256": training.pretrained,
         "scaling": config.scaling.value,
         "image_size": config.image_size,
+        **({"preparation": config.preparation.value} if config.preparation is not Preparation.SQUASH else {}),
         **({"layer": features_of(config.trained_blocks)} if config.trained_blocks else {}),
         "precision": training.device.precision,
     }

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumo_core.config.classifier import Preparation
 from pneumo_core.inference import agreement as room
 from pneumo_core.inference import classify as classifying
 from pneumo_core.inference.agreement import Agreement, Reading, described, side_by_side
@@ -37,9 +38,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[Any]:
     counted: Counter[Any] = Counter()
     decode, judge = classifying.decode, classifying.judge
 
-    def counted_decode(data: bytes, name: str, *, size: int | None = None) -> Any:
-        counted[size] += 1
-        return decode(data, name, size=size)
+    def counted_decode(data: bytes, name: str, *, size: int, preparation: Preparation) -> Any:
+        counted[size if preparation is Preparation.SQUASH else (size, preparation)] += 1
+        return decode(data, name, size=size, preparation=preparation)
 
     def counted_judge(*args: Any) -> Any:
         counted["gate"] += 1
@@ -71,6 +72,12 @@ def test_each_model_answers_as_by_itself_at_its_own_size_and_threshold() -> None
 def test_the_gate_judges_once_and_each_size_is_decoded_once(calls: Counter[Any]) -> None:
     side_by_side([linear_classifier(size) for size in (48, 32, 48, 32)], png(), "a.png")
     assert calls == {48: 1, 32: 1, "gate": 1}
+    calls.clear()
+    padding = replace(
+        linear_classifier(48), session=replace(linear_classifier(48).session, preparation=Preparation.PAD)
+    )
+    side_by_side([padding, linear_classifier(48), padding], png(), "a.png")
+    assert calls == {48: 1, (48, Preparation.PAD): 1, "gate": 1}
 
 
 def test_a_warning_is_everyone_s() -> None:

@@ -150,7 +150,7 @@ def test_the_gate_decides_between_ok_warned_and_refused(
 
 def test_no_classifier_sees_what_the_gate_refuses(classifier: Classifier) -> None:
     class Untouched:
-        image_size = classifier.session.image_size
+        image_size, preparation = classifier.session.image_size, classifier.session.preparation
 
     noise = np.random.default_rng(0).integers(0, 256, (200, 200)).astype(np.uint8)
     prediction = classify(replace(classifier, session=Untouched()), encode(noise), "noise.png")  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pneumo_core.config.architecture import network_layers
-from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.classifier import Balance, FineTuneConfig, Preparation, Preset, TrainConfig
 from pneumo_core.config.hardware import Hardware, training_hardware
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import array_path
@@ -364,6 +364,13 @@ def test_the_array_cache_counts_where_it_is_missing(with_finished_run: FinishedR
     there = required_bytes(config(Preset.QUICK), index)
     array_path(index.data_id, 150).unlink()
     assert required_bytes(config(Preset.QUICK), index) - there == len(index.table) * 150 * 150
+
+
+def test_padded_images_have_an_array_of_their_own(with_finished_run: FinishedRun, index: DataIndex) -> None:
+    squashed, whole = (
+        required_bytes(config(Preset.QUICK, preparation=preparation), index) for preparation in Preparation
+    )
+    assert whole - squashed == len(index.table) * 150 * 150
 
 
 def test_the_larger_network_takes_more_and_more_when_all_of_it_is_trained(index: DataIndex) -> None:

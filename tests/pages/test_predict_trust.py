@@ -22,6 +22,7 @@ def parts(run_id: str) -> None:
 
     from pages.ui.cached import loaded_classifier
     from pages.ui.predict.trust import show_badge, show_heat_tools, show_probes
+    from pneumo_core.data.images import Decoded
     from pneumo_core.data.phantom import first_phantoms
     from pneumo_core.inference.classify import Prediction
     from pneumo_core.inference.gate import Answer
@@ -34,7 +35,7 @@ def parts(run_id: str) -> None:
     output = run_session(model.session, gray[None])
     prediction = Prediction(Answer.OK, logit=float(output.logit[0]), cam=output.cam[0])
     show_badge(run_id)
-    show_heat_tools(model, prediction, gray, pixels)
+    show_heat_tools(model, prediction, Decoded(gray, side, side, 0.0, 0.0, (), ()), pixels)
     show_probes(model, prediction, gray)
 
 

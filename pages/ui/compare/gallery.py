@@ -15,12 +15,12 @@ from pages.ui.components import images_elsewhere, show_error
 from pages.ui.heat import pair_text, show_color_bar
 from pages.ui.pictures import bounded, plain
 from pages.ui.places import beside
-from pneumo_core.data.images import decode_gray, read_indexed
+from pneumo_core.data.images import decode, decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation.comparison import Pair
 from pneumo_core.evaluation.wording import percent
-from pneumo_core.inference.heatmap import HeatScale, heatmap, read_scale, share_of_full
+from pneumo_core.inference.heatmap import HeatScale, heatmap, of_image, read_scale, share_of_full
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.jobs.views import view
 from pneumo_core.records import NotApplicable
@@ -117,7 +117,7 @@ def _blended(
 
 def _maps_or_reason(
     letter: str, run_id: str, index: DataIndex, files: tuple[tuple[str, str], ...]
-) -> tuple[NDArray[np.float32], HeatScale | NotApplicable] | None:
+) -> tuple[list[NDArray[np.float32]], HeatScale | NotApplicable] | None:
     """Grad-CAM of each file and the run's scale, or None, with the reason on the page, if the run has no model."""
     if not files:
         return None
@@ -134,13 +134,15 @@ def _maps_or_reason(
 
 
 @of_runs(st.cache_data, max_entries=64, show_spinner="Drawing heat maps…")
-def _maps(run_id: str, root: str, files: list[tuple[str, str]]) -> NDArray[np.float32]:
-    """Grad-CAM before ReLU and resize of files of the index, `(files, h, w)`: a few numbers an image, and no pixel."""
+def _maps(run_id: str, root: str, files: list[tuple[str, str]]) -> list[NDArray[np.float32]]:
+    """Grad-CAM of each file of the index, `(h, w)` before ReLU and resize: a few numbers an image, and no pixel."""
     from pneumo_core.inference.session import run_session
 
     session = loaded_classifier(run_id).session
+    size, preparation = session.image_size, session.preparation
     images = [
-        decode_gray(read_indexed(Path(root), image_id, sha256), image_id, size=session.image_size)
+        decode(read_indexed(Path(root), image_id, sha256), image_id, size=size, preparation=preparation)
         for image_id, sha256 in files
     ]
-    return run_session(session, np.stack(images)).cam
+    cams = run_session(session, np.stack([image.square for image in images])).cam
+    return [of_image(cam, image) for cam, image in zip(cams, images, strict=True)]

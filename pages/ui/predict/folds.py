@@ -14,6 +14,7 @@ from pages.ui.predict.nearest import show_nearest
 from pages.ui.predict.sides import agreement_of
 from pages.ui.predict.trust import show_badge, show_heat_tools, show_probes
 from pneumo_core.config.classifier import OperatingRule
+from pneumo_core.data.images import Decoded
 from pneumo_core.evaluation.calibration import CalibrationKind, described
 from pneumo_core.evaluation.operating import rates
 from pneumo_core.evaluation.report import EvaluationReport
@@ -40,9 +41,9 @@ def show_folds(case: Case, prediction: Prediction, model: Classifier, pixels: ND
     image = image_of(model, case)
     if prediction.probability is None or isinstance(image, Prediction):
         return
-    likelihood, gray = prediction.probability, image.gray
+    likelihood, gray = prediction.probability, image.square
     folds: dict[str, Callable[[], None]] = {
-        "How far to trust the heat map": lambda: _show_trust(prediction, model, gray, pixels),
+        "How far to trust the heat map": lambda: _show_trust(prediction, model, image, pixels),
         "How stable the answer is": lambda: _show_spread(case, model, gray),
         "Nearest training images": lambda: show_nearest(prediction, model),
         "Calibration": lambda: _show_calibration(prediction, model),
@@ -61,11 +62,11 @@ def _fold(title: str, show: Callable[[], None]) -> None:
             show()
 
 
-def _show_trust(prediction: Prediction, model: Classifier, gray: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> None:
+def _show_trust(prediction: Prediction, model: Classifier, image: Decoded, pixels: NDArray[np.uint8]) -> None:
     """Tests of the model's heat maps, a second map, and shortcuts."""
     show_badge(model.run_id)
-    show_heat_tools(model, prediction, gray, pixels)
-    show_probes(model, prediction, gray)
+    show_heat_tools(model, prediction, image, pixels)
+    show_probes(model, prediction, image.square)
 
 
 def _show_spread(case: Case, model: Classifier, gray: NDArray[np.uint8]) -> None:

@@ -22,7 +22,7 @@ from pneumo_core.data.images import Decoded, decode_gray
 from pneumo_core.errors import ImageError
 from pneumo_core.inference.classify import Classifier, Prediction, classify_decoded, decoded
 from pneumo_core.inference.gate import Finding
-from pneumo_core.inference.mend import done, mended, mended_file
+from pneumo_core.inference.mend import done, mended, mended_file, mended_image
 from pneumo_core.records import Label
 
 _LONGEST_SIDE: Final = 768
@@ -138,13 +138,13 @@ def once(case: Case, what: str, make: Callable[[], _T], *of: object) -> _T:
 
 def image_of(model: Classifier, case: Case) -> Decoded | Prediction:
     """A case's image at a model's size, mended, or the refusal of a file that holds none."""
-    size = model.session.image_size
+    session = model.session
 
     def made() -> Decoded | Prediction:
-        image = decoded(case.data, case.name, size)
-        return image if isinstance(image, Prediction) else replace(image, gray=mended(image.gray, case.mends))
+        image = decoded(case.data, case.name, session)
+        return image if isinstance(image, Prediction) else mended_image(image, case.mends)
 
-    return once(case, "image", made, size)
+    return once(case, "image", made, session.image_size, session.preparation)
 
 
 def answer_of(model: Classifier, case: Case) -> Prediction:

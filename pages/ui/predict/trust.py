@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from pages.ui.cached import of_runs
 from pages.ui.pictures import plain
 from pages.ui.table import show_rows
+from pneumo_core.data.images import Decoded
 from pneumo_core.evaluation.calibration import apply
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.trust import Outcome, Trust
 from pneumo_core.evaluation.wording import probability_text
 from pneumo_core.inference.classify import Classifier, Prediction
-from pneumo_core.inference.heatmap import HeatScale, heatmap
+from pneumo_core.inference.heatmap import HeatScale, heatmap, of_image
 from pneumo_core.inference.occlusion import POSITIONS, occlusion
 from pneumo_core.inference.overlay import overlay
 from pneumo_core.inference.shortcuts import NAMES, Probed, meaning, probed
@@ -54,15 +55,13 @@ def show_badge(run_id: str) -> None:
         st.caption(plain(note))
 
 
-def show_heat_tools(
-    model: Classifier, prediction: Prediction, gray: NDArray[np.uint8], pixels: NDArray[np.uint8]
-) -> None:
+def show_heat_tools(model: Classifier, prediction: Prediction, image: Decoded, pixels: NDArray[np.uint8]) -> None:
     """A second heat map of the same model beside Grad-CAM, where the reader asks for it.
 
     Args:
         model: The model.
         prediction: Its answer for the image, with a heat map.
-        gray: The image as the model takes it, `(size, size)`.
+        image: The image, decoded as the model takes it.
         pixels: The image as it is shown, of any size.
     """
     asked = st.toggle("Compare with a second method", key="heat occlusion", help=TERMS["occlusion"])
@@ -74,7 +73,7 @@ def show_heat_tools(
     def progress(done: int, total: int) -> None:
         bar.progress(done / total, words)
 
-    second = occlusion(model.session, gray, progress=progress)
+    second = of_image(occlusion(model.session, image.square, progress=progress), image)
     bar.empty()
     columns = st.columns(2, gap="medium")
     for column, name, values, scale in zip(
