@@ -23,6 +23,7 @@ from pneumo_core.data import dicom
 from pneumo_core.data.dicom_facts import Note
 from pneumo_core.data.formats import Format, format_of
 from pneumo_core.data.levels import eight_bits
+from pneumo_core.data.padding import padded
 from pneumo_core.data.picture import opened_picture
 from pneumo_core.errors import CorruptError, DataError, ImageError, StoreError
 from pneumo_core.runs.files import hold_lock, make_directory, read_json, store_errors, write_json
@@ -104,21 +105,6 @@ class Decoded:
     def square(self) -> NDArray[np.uint8]:
         """The image as a model takes it, `(size, size)` uint8: squashed or padded."""
         return self.gray if self.content is None else padded(self.content)
-
-
-def padded(content: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image `(h, w)` in the middle of a black square whose side is its longer one."""
-    square = np.zeros((max(content.shape),) * 2, np.uint8)
-    square[inside(content.shape)] = content
-    return square
-
-
-def inside(shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Where an image of a shape `(h, w)` lies in its padded square: its rows and columns."""
-    side = max(shape)
-    height, width = shape[:2]
-    top, left = (side - height) // 2, (side - width) // 2
-    return slice(top, top + height), slice(left, left + width)
 
 
 def decode(

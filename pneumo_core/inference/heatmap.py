@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pneumo_core.data.images import Decoded, inside
+from pneumo_core.data.images import Decoded
+from pneumo_core.data.padding import inside
 from pneumo_core.errors import CorruptError, DataError
 from pneumo_core.evaluation.plain import decode, encode, expect
 from pneumo_core.records import NotApplicable, Split

@@ -92,7 +92,7 @@ def _all_around_90(findings: Findings) -> ReportClaim:
     own = ", ".join(
         f"{reported(network, balanced=balanced):.2f}".removeprefix("0")
         for balanced in (False, True)
-        for network in NETWORKS
+        for network in REPORT_PARAMETERS
     )
     return ReportClaim(
         "All four trainings achieved around 90 % accuracy on the test set.",

@@ -1,6 +1,6 @@
 """Configs: limits, round trips and fingerprints.
 
-The limits of its numbers are those of `limits`.
+The settings of `augment` are part of it, and the limits of the numbers are those of `limits`.
 """
 
 import hashlib

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
 from pneumo_core.config.classifier import Preparation, Preset
 from pneumo_core.config.presets import preset_config
-from pneumo_core.data.images import Decoded, array_path, decode, decode_gray, inside, padded
+from pneumo_core.data.images import Decoded, array_path, decode, decode_gray
 from pneumo_core.data.index import build_index
+from pneumo_core.data.padding import inside
 from pneumo_core.data.phantom import first_phantoms
 from pneumo_core.inference import classify as classifying
 from pneumo_core.inference.classify import Classifier, classify, load_classifier
@@ -85,16 +84,6 @@ def test_a_strip_makes_no_square_of_its_length() -> None:
     found = decode_gray(png(np.full((32, 8000), 200, np.uint8)), "x.png", size=40, preparation=PAD)
     assert found.shape == (40, 40)
     assert (found.max(axis=1) > 0).sum() == 1
-
-
-@given(height=st.integers(1, 50), width=st.integers(1, 50))
-def test_a_picture_lies_in_the_middle_and_comes_out_again(height: int, width: int) -> None:
-    content = np.full((height, width), 7, np.uint8)
-    square = padded(content)
-    assert square.shape == (max(height, width),) * 2
-    np.testing.assert_array_equal(square[inside(content.shape)], content)
-    assert int(square.sum()) == 7 * height * width
-    assert abs(int(np.argwhere(square)[:, 0].sum() * 2) - height * width * (max(height, width) - 1)) <= height * width
 
 
 @pytest.mark.parametrize("finding", [Finding.TURNED_90, Finding.TURNED_180, Finding.FLIPPED, Finding.INVERTED])
