@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from pneumo_core.config.classifier import Balance, Preset
-from pneumo_core.config.gan import gan_config
+from pneumo_core.config.gan import GAN_PRESETS, gan_config
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.splits import gan_rows
@@ -262,7 +262,7 @@ def test_numbers_out_of_range_are_refused_before_any_work(
 
 
 def test_as_many_as_are_measured_after_a_training_may_be_requested() -> None:
-    assert set(SAMPLES) == set(Preset)
+    assert set(SAMPLES) == set(GAN_PRESETS)
     assert all(20 <= count <= 20_000 for count in SAMPLES.values())
 
 
