@@ -6,6 +6,7 @@ from dataclasses import asdict
 import pytest
 from playwright.sync_api import Page, expect
 
+from pages.ui.augmentation.settings import GROUPS
 from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig, augmentation_name
 from pneumo_core.config.augment_file import write_augmentation
 from tests.browser.conftest import Server
@@ -100,7 +101,8 @@ def test_the_preview_is_in_view_beside_every_control(server: Server, page: Page,
     boxes = {
         kind: [item.bounding_box() for item in page.locator(of).all()]
         for kind, of in {
-            "controls": "[data-testid=stSlider], [data-testid=stCheckbox]",
+            # Those of the open group: the other groups are folded.
+            "controls": "details[open] :is([data-testid=stSlider], [data-testid=stCheckbox])",
             "pictures": "img[alt^=Image]",
         }.items()
     }
@@ -109,6 +111,7 @@ def test_the_preview_is_in_view_beside_every_control(server: Server, page: Page,
         for kind, found in boxes.items()
     }
     assert max(ends["controls"][1], ends["pictures"][1]) - min(ends["controls"][0], ends["pictures"][0]) < 850
+    assert len(boxes["controls"]) == len(GROUPS["Geometry"])
     right_of_controls = max(box["x"] + box["width"] for box in boxes["controls"])
     assert min(box["x"] for box in boxes["pictures"]) >= right_of_controls - 1
     rows = {round(box["y"]) for box in boxes["pictures"]}

@@ -93,7 +93,7 @@ def choose_setting() -> Setting:
     for group, names in GROUPS.items():
         with st.expander(group, expanded=group == next(iter(GROUPS)), key=f"group {group}"):
             # Two by two, so that they are no taller than the preview beside them.
-            grid = st.grid(2, min_column_width=130, gap=("xxsmall", "small"))
+            grid = st.grid(2, min_column_width=80, gap=("xxsmall", "small"))
             for name in names:
                 values[name] = _control(name, st if name in TOGGLES else grid)
     mixup = values.pop("mixup")
