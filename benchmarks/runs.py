@@ -25,7 +25,7 @@ from pneumo_core.data.index import DataIndex, find_root
 from pneumo_core.data.source import default_data
 from pneumo_core.errors import RunError
 from pneumo_core.jobs.runs import RunView, cancel, submit, view
-from pneumo_core.records import Label, RunState, Split
+from pneumo_core.records import FOLDERS, Label, RunState
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, read_manifest, read_trained, runs_root
 
@@ -68,7 +68,7 @@ def sample(images: int | None, artifacts: Path) -> Path:
         return root
     folder = artifacts / f"sample-{images}"
     shutil.rmtree(folder, ignore_errors=True)
-    for split in Split:
+    for split in FOLDERS:
         files = {label: sorted((root / split.value / label.name).glob("*")) for label in Label}
         total = sum(map(len, files.values()))
         for label, paths in files.items():

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.patients import shared_by_prefix, shared_patients, shared_without_prefix
-from pneumo_core.records import Label, Split
+from pneumo_core.records import FOLDERS, Label, Split
 from pneumo_core.reference import OFFICIAL_COUNTS
 
 
@@ -71,7 +71,7 @@ def _parts(counts: Mapping[tuple[Split, Label], int], *, is_phantom: bool) -> It
                 Severity.MISLEADING if needed else Severity.NOTE,
                 "Training needs both classes in train and in test." if needed else "",
             )
-    for split in () if is_phantom else Split:
+    for split in () if is_phantom else FOLDERS:
         received, official = ([table[split, label] for label in Label] for table in (counts, OFFICIAL_COUNTS))
         if received != official:
             yield Finding(

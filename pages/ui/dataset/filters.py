@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui.address import check_words
 from pneumo_core.data.index import DataIndex
-from pneumo_core.records import FOLDERS, Label, Split, Subtype
+from pneumo_core.records import FOLDERS, Label, Subtype
 
 _ORDERS = {
     "name": ("image_id", True),
@@ -80,7 +80,7 @@ def chosen_filters(index: DataIndex) -> Filters:
     present = set(index.table["subtype"])
     causes = [subtype.value for subtype in Subtype if subtype is not Subtype.NONE and subtype.value in present]
     offered: dict[str, list[str]] = {
-        "split": [*Split],
+        "split": [*FOLDERS],
         "class": list(Label.__members__),
         "subtype": causes,
         "order": list(_ORDERS),
