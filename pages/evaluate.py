@@ -5,11 +5,13 @@ import streamlit as st
 from pages.ui.cached import report_of
 from pages.ui.components import about_run, cautions, open_tab, pick_finished_run, pick_split, predict_link, shown_errors
 from pages.ui.evaluate.figures import figures, operating_point
+from pages.ui.pictures import plain
 from pages.ui.run_parts import facts
 from pages.ui.state import require_frame
 from pages.ui.table import show_rows
-from pneumo_core.evaluation.wording import percent, unbroken
+from pneumo_core.evaluation.wording import STRESS_NOTE, percent, unbroken
 from pneumo_core.records import Split
+from pneumo_core.reporting.evaluation_tables import copies_words, without_stress
 from pneumo_core.reporting.file_names import run_words
 from pneumo_core.runs.status import read_events
 
@@ -23,17 +25,18 @@ with shown_errors():
     with run:
         view = pick_finished_run()
     report = report_of(view.run_id)
-    known = [split for split in (Split.TEST, Split.VAL, Split.TRAIN) if split in report.splits]
+    known = [split for split in (Split.TEST, Split.VAL, Split.STRESS, Split.TRAIN) if split in report.splits]
     with control:
         split = pick_split(
             known, "split_shown", lambda split: unbroken(f"{split.value} (n = {report.splits[split].n:,})")
         )
     part = report.splits[split]
+    copies = f", {copies_words(report)}," if split is Split.STRESS else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             unbroken(
-                f"{part.n:,} images of {part.n_patients:,} patients, {part.n_pneumonia:,} of them PNEUMONIA: a prevalence of "
-                f"{percent(part.n_pneumonia / part.n)}. Intervals are 95 %, clustered by patient."
+                f"{part.n:,} images{copies} of {part.n_patients:,} patients, {part.n_pneumonia:,} of them PNEUMONIA: a "
+                f"prevalence of {percent(part.n_pneumonia / part.n)}. Intervals are 95 %, clustered by patient."
             )
         )
         predict_link(view, "Classify an X-ray with this run")
@@ -41,6 +44,10 @@ with shown_errors():
         st.info(
             "Epoch, learning rates and threshold were selected on validation: figures are optimistic; report test figures."
         )
+        if lacking := without_stress(report):
+            st.caption(plain(lacking))
+    if split is Split.STRESS:
+        st.info(STRESS_NOTE)
     cautions(view)
     words = ("evaluate", *run_words(view.config, view.run_id))  # In the names of files.
 

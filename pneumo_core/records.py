@@ -23,6 +23,11 @@ def split_words(split: Split, *, selected: bool) -> str:
     return f"{split.value} (epoch chosen on it)" if selected and split is Split.TEST else split.value
 
 
+def split_name(split: Split) -> str:
+    """A split in a sentence: ``validation``, ``stress``, ``test``, ``train``."""
+    return "validation" if split is Split.VAL else split.value
+
+
 class Label(IntEnum):
     """Class of an image; the value is the entry of `y_true`."""
 

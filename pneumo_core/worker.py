@@ -207,7 +207,7 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     export_onnx(model, LAST_BLOCK[config.architecture], run.model, test_time_flip=config.test_time_flip)
     del model  # Frees memory for the predictions of the exported model.
 
-    session = load_session(run.model)
+    session = load_session(run.model, config.preparation)
     predictions, own = _predict(run, config, index, session)
     write_atomic(run.predictions, predictions.to_parquet(index=False))
     material = Material(
@@ -217,7 +217,7 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
         own=lambda: own,
         trained=partial(outputs_for_training, session, config, index, _Progress(run)),
         model=run.model.read_bytes,
-        pixels=lambda ids: index.pixels(config.image_size)[index.rows_of(ids)],
+        pixels=lambda ids: index.pixels(config.image_size, preparation=config.preparation)[index.rows_of(ids)],
         progress=_Progress(run),
     )
     for fact in FACTS:
@@ -243,15 +243,20 @@ def _complete(run: RunDirectory, config: "RunConfig", started: float, facts: dic
 def _predict(
     run: RunDirectory, config: "TrainConfig", index: "DataIndex", session: "Session"
 ) -> "tuple[pd.DataFrame, Outputs]":
-    """Predict each validation and test image once; the outputs are those of the run's own images (`finish.Material`)."""
+    """Predict each validation and test image once, and degraded copies of the former.
+
+    The outputs are those of the run's own images (`finish.Material`).
+    """
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
+    from pneumo_core.augmentation.stress import copies_of  # noqa: PLC0415
     from pneumo_core.data.splits import assign  # noqa: PLC0415
     from pneumo_core.inference.session import run_batches  # noqa: PLC0415
+    from pneumo_core.inference.stress import stress_rows, with_sharpness  # noqa: PLC0415
     from pneumo_core.records import Split  # noqa: PLC0415
 
-    images = index.pixels(config.image_size)
+    images = index.pixels(config.image_size, preparation=config.preparation)
     rows = assign(index.table, config)
     parts = {Split.TEST: rows.test} if config.selected_on_test else {Split.VAL: rows.val, Split.TEST: rows.test}
     frames, outputs = [], []
@@ -259,15 +264,19 @@ def _predict(
     for split, chosen in parts.items():
         message = f"predicting {split.value}"
         output = run_batches(session, images, chosen, partial(progress, what=message))
-        if not np.isfinite(output.logit).all():
-            raise TrainingError(
-                f"a model must return finite logits. Received: {int((~np.isfinite(output.logit)).sum())} of "
-                f"{len(chosen)} {split.value} images without; delete the run's trained.json and resume it to train it again"
-            )
         part = index.table.iloc[chosen][["image_id", "patient_id", "label", "subtype"]]
         frames.append(part.assign(split=split.value, logit=output.logit.astype(np.float32)))
         outputs.append(output)
-    return pd.concat(frames, ignore_index=True), outputs[0]
+    if not config.selected_on_test:
+        part = index.table.iloc[rows.val]
+        frames.append(stress_rows(session, images, rows.val, part, copies_of(config.preset), progress))
+    predictions = pd.concat(frames, ignore_index=True)
+    if not (finite := np.isfinite(predictions["logit"].to_numpy())).all():
+        raise TrainingError(
+            f"a model must return finite logits. Received: {int((~finite).sum())} of {len(finite)} images without; delete "
+            "the run's trained.json and resume it to train it again"
+        )
+    return with_sharpness(predictions, index, progress), outputs[0]
 
 
 if __name__ == "__main__":

@@ -11,10 +11,12 @@ import numpy as np
 import onnx
 import pandas as pd
 
+from pneumo_core.augmentation.stress import copy_ids
 from pneumo_core.config.classifier import Preset, TrainConfig
 from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import run_id
-from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.evaluation.report import report_to_dict
+from pneumo_core.inference.evidence import evaluated
 from pneumo_core.inference.heatmap import QUANTILE, HeatScale, scale_to_dict
 from pneumo_core.records import Architecture, Split
 from pneumo_core.runs.files import write_atomic, write_json
@@ -22,7 +24,7 @@ from pneumo_core.runs.status import append_event
 from pneumo_core.runs.store import RunDirectory, read_manifest, run_directory, write_manifest
 from pneumo_core.runs.submission import RunData, Submission, write_submission
 
-__all__ = ["DATA_ID", "change_output", "made_predictions", "made_run", "make_maps_positive", "vouch_for"]
+__all__ = ["DATA_ID", "change_output", "made_predictions", "made_run", "make_maps_positive", "vouch_for", "with_stress"]
 
 DATA_ID = "0" * 12
 
@@ -51,6 +53,19 @@ def made_predictions(
     return pd.concat(parts, ignore_index=True)
 
 
+def with_stress(predictions: pd.DataFrame, *, copies: int = 2) -> pd.DataFrame:
+    """Predictions as this version makes them: with degraded copies of the validation images, and the images' sharpness."""
+    rng = np.random.default_rng(len(predictions))
+    val = predictions[predictions["split"] == "val"]
+    stress = val.loc[val.index.repeat(copies)].assign(
+        split="stress", image_id=copy_ids(val["image_id"].tolist(), copies)
+    )
+    stress["logit"] += rng.normal(0, 0.5, len(stress)).astype(np.float32)
+    sharpness = rng.lognormal(5 - 0.4 * predictions["label"], 0.4).astype(np.float32)
+    known = predictions.assign(sharpness=sharpness)
+    return pd.concat([known, stress.assign(sharpness=np.float32(np.nan))], ignore_index=True)
+
+
 def made_run(
     predictions: pd.DataFrame,
     *,
@@ -70,9 +85,7 @@ def made_run(
         logs = {"loss": 0.6 - epoch / 10, "accuracy": 0.7, "val_loss": 0.5, "val_accuracy": 0.8, "learning_rate": 1e-3}
         append_event(run, {"kind": "epoch", "epoch": epoch, **logs, "duration_s": 1.0})
     write_atomic(run.predictions, predictions.to_parquet(index=False))
-    report = evaluate(
-        predictions, run_id=run.run_id, rule=config.operating_rule, selected_on_test=config.selected_on_test
-    )
+    report = evaluated(run.run_id, config, predictions)
     write_json(run.report, report_to_dict(report))
     write_manifest(run, {"parameters": 10, "trainable_parameters": 9, "seed": seed})
     return run

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pneumo_core.augmentation.stress import degraded_copy, original_id
 from pneumo_core.config.architecture import vgg16_layers
 from pneumo_core.config.classifier import FineTuneConfig, Preset, Scaling
 from pneumo_core.config.presets import preset_config
@@ -30,6 +31,7 @@ from pneumo_core.errors import RunError
 from pneumo_core.evaluation.calibration import calibrate, calibration_from_dict, calibration_to_dict
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.evaluation.trust import Trust, trust_to_dict
+from pneumo_core.inference.image_facts import sharpness
 from pneumo_core.inference.map_tests import chosen_images
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.inference.trust import NO_PATIENTS, read_trust
@@ -94,10 +96,12 @@ class TestFinishedRun:
         status = read_status(run)
         assert (status.epoch, status.epochs, status.error) == (2, 2, "")
 
-    def test_predictions_are_one_row_an_image_of_validation_and_test(self, finished_run: FinishedRun) -> None:
+    def test_predictions_are_one_row_an_image_of_validation_and_test_and_a_copy(
+        self, finished_run: FinishedRun
+    ) -> None:
         table = pd.read_parquet(finished_run.path / "predictions.parquet")
-        assert set(table) == {"image_id", "patient_id", "label", "subtype", "split", "logit"}
-        assert table["logit"].dtype == np.float32
+        assert set(table) == {"image_id", "patient_id", "label", "subtype", "split", "logit", "sharpness"}
+        assert table["logit"].dtype == table["sharpness"].dtype == np.float32
         assert np.isfinite(table["logit"]).all()
         assert not table["image_id"].duplicated().any()
         test = sorted(
@@ -114,6 +118,11 @@ class TestFinishedRun:
         held_out = set(val["image_id"].str.rsplit("/").str[-1])
         others = {name for name, split in names.items() if split == "train" and name not in held_out}
         assert not patients & {name.rsplit("-", 1)[0] for name in others}
+        stress = table[table["split"] == "stress"]
+        assert stress["image_id"].tolist() == [f"{name}#1" for name in val["image_id"]]
+        assert stress["patient_id"].tolist() == val["patient_id"].tolist()
+        assert stress["sharpness"].isna().all()
+        assert table.loc[table["split"] != "stress", "sharpness"].notna().all()
         is_pneumonia = table["image_id"].str.contains("/PNEUMONIA/")
         np.testing.assert_array_equal(table["label"], is_pneumonia.astype(int))
 
@@ -122,8 +131,13 @@ class TestFinishedRun:
         session = load_session(finished_run.path / "model.onnx")
         assert session.image_size == 150
         for _, row in table.iloc[:: len(table) // 8].iterrows():
-            data = (finished_run.data / row["image_id"]).read_bytes()
-            logit = run_session(session, decode_gray(data, "image", size=150)[None]).logit[0]
+            data = (finished_run.data / original_id(row["image_id"])).read_bytes()
+            pixels = decode_gray(data, "image", size=150)
+            if row["split"] == "stress":
+                pixels = degraded_copy(pixels, row["image_id"])
+            else:
+                assert row["sharpness"] == pytest.approx(sharpness(pixels), rel=1e-5)
+            logit = run_session(session, pixels[None]).logit[0]
             assert logit == pytest.approx(row["logit"], abs=1e-5)
 
     def test_report_is_recomputable_from_the_predictions_alone(self, finished_run: FinishedRun) -> None:
@@ -302,6 +316,7 @@ class TestVgg16:
                 assert np.array_equal(model.get_layer(name).get_weights()[0], stored) != changed
 
         table = pd.read_parquet(run.predictions)
+        table = table[table["split"] != "stress"]
         for _, row in table.iloc[:: len(table) // 5].iterrows():
             image = decode_gray((index.root / row["image_id"]).read_bytes(), "image", size=TUNED.image_size)
             logit = model(image[None, ..., None].astype(np.float32)).numpy()[0, 0]

@@ -222,7 +222,8 @@ def pick_split(known: Sequence[Split], key: str, words: Callable[[Split], str] =
             # It was chosen for another run, which has it.
             st.warning(f"There are no figures on {plain(repr(requested))}; showing {known[0].value}.")
         st.session_state[key] = next((split for split in known if split == requested), known[0])
-    chosen = choice("Split", known, format_func=words, key=key)
+    note = f"stress: {TERMS['stress']}" if Split.STRESS in known else None
+    chosen = choice("Split", known, format_func=words, key=key, help=note)
     st.session_state[remembered] = st.query_params["split"] = chosen.value
     return chosen
 

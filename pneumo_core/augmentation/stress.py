@@ -52,7 +52,12 @@ def degraded(images: NDArray[np.uint8], image_ids: Sequence[str], copies: int = 
     """
     made = np.empty((len(images) * copies, *images.shape[1:]), np.uint8)
     for place, name in enumerate(copy_ids(image_ids, copies)):
-        rng = np.random.default_rng(list(hashlib.sha256(name.encode()).digest()))
-        image = images[place // copies]
-        made[place] = np.rint(augment(image[np.newaxis], STRESS, rng)[0]).astype(np.uint8)
+        made[place] = degraded_copy(images[place // copies], name)
+    return made
+
+
+def degraded_copy(image: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+    """The copy of this id of its original image, `(size, size)` uint8, as `degraded` makes it."""
+    rng = np.random.default_rng(list(hashlib.sha256(name.encode()).digest()))
+    made: NDArray[np.uint8] = np.rint(augment(image[np.newaxis], STRESS, rng)[0]).astype(np.uint8)
     return made

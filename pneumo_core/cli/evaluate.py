@@ -9,7 +9,7 @@ from pneumo_core.cli.command import Json, RunOrUsual, group, index_of, named, or
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import note, print_result, progress_line, say_prose
 from pneumo_core.errors import StoreError
-from pneumo_core.evaluation.wording import score_text
+from pneumo_core.evaluation.wording import STRESS_NOTE, score_text
 from pneumo_core.records import Label, NotApplicable, Split
 from pneumo_core.reporting.case_table import CaseRow, case_table
 from pneumo_core.reporting.document import Table, table_csv
@@ -35,7 +35,7 @@ def evaluate(
     """
     from pneumo_core.inference.evaluate import evaluate_run  # noqa: PLC0415
     from pneumo_core.inference.evidence import read_report  # noqa: PLC0415
-    from pneumo_core.reporting.evaluation_tables import rates_on_test  # noqa: PLC0415
+    from pneumo_core.reporting.evaluation_tables import copies_words, rates_on_test, without_stress  # noqa: PLC0415
 
     found = find_run(or_recommended(run))
     index, taken = index_of(data) if data else (None, "")
@@ -50,6 +50,12 @@ def evaluate(
     if split is Split.VAL and data is None:
         beside = rates_on_test(read_report(found))
         note(f"figures on val are optimistic, epoch and threshold were selected there; {beside}")
+        if words := without_stress(read_report(found)):
+            note(words)
+    if split is Split.STRESS:
+        note(
+            f"{copies_words(read_report(found))}. {STRESS_NOTE} At the same threshold, {rates_on_test(read_report(found))}"
+        )
 
 
 def _tables(result: dict[str, Any], split: Split) -> tuple[Table, ...]:
@@ -60,9 +66,12 @@ def _tables(result: dict[str, Any], split: Split) -> tuple[Table, ...]:
 
     report = report_from_dict(result)
     counts = report.splits[split].confusion
+    is_weighted = split is Split.VAL and not isinstance(report.softer, NotApplicable)
+    softer = (evaluation_tables.softer_figures(report),) if is_weighted else ()
     here = f"on split {evaluation_tables.place(report, split)}"
     return (
         evaluation_tables.figures(report, split),
+        *softer,
         evaluation_tables.operating_point(report, split),
         evaluation_tables.confusion(counts, f"Confusion matrix {here}"),
         evaluation_tables.classification(classification_table(counts), f"Classification table {here}"),

@@ -24,7 +24,7 @@ from pneumo_core.evaluation.plain import decode, encode, expect
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.reliability import Reliability, checked, measure
 from pneumo_core.evaluation.wording import line_text
-from pneumo_core.records import Label, NotApplicable, Split
+from pneumo_core.records import Label, NotApplicable, Split, split_name
 
 Array = NDArray[Any]
 
@@ -71,7 +71,7 @@ class Calibrator:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A run's calibration on its validation images.
+    """A run's calibration on its validation images, or on degraded copies of them.
 
     Attributes:
         chosen: The method with the lowest log loss in cross-validation; in a tie, the one that fits fewer numbers. A
@@ -106,8 +106,10 @@ class Calibration:
         return chosen
 
 
-def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> Calibrator | NotApplicable:
-    """The calibrator with the lowest log loss on these images, which are validation images.
+def fit(
+    kind: CalibrationKind, y_true: Array, logit: Array, patients: Array, split: Split = Split.VAL
+) -> Calibrator | NotApplicable:
+    """The calibrator with the lowest log loss on these images, of the split, which is ``val`` or ``stress``.
 
     Platt's targets are smoothed as he proposes, (n1 + 1) / (n1 + 2) for PNEUMONIA and 1 / (n0 + 2) for NORMAL, so that
     the line stays finite if the logits separate the classes.
@@ -138,7 +140,7 @@ def fit(kind: CalibrationKind, y_true: Array, logit: Array, patients: Array) -> 
         slope, intercept = best.slope, best.intercept
     if not 0 < slope < np.inf:
         return NotApplicable("the logits do not increase with PNEUMONIA, so a calibration would reverse their order")
-    return Calibrator(kind, slope, intercept, Split.VAL, labels.size, int(codes.max()) + 1)
+    return Calibrator(kind, slope, intercept, split, labels.size, int(codes.max()) + 1)
 
 
 def apply(calibrator: Calibrator, logit: Array) -> FloatArray:
@@ -165,26 +167,27 @@ def described(calibration: Calibration | NotApplicable) -> str:
     return f"{line_text(found)}, fitted on {of}"
 
 
-def calibrate(predictions: pd.DataFrame) -> Calibration | NotApplicable:
-    """Calibrate a run on its validation images, and choose the method with the best cross-validation.
+def calibrate(predictions: pd.DataFrame, choose_on: Split = Split.VAL) -> Calibration | NotApplicable:
+    """Calibrate a run on its validation images, or their degraded copies, by the method with the best cross-validation.
 
     Args:
         predictions: The run's predictions: `image_id`, `patient_id`, `label`, `split`, `logit`.
+        choose_on: Split of the images, ``val`` or ``stress``.
 
     Returns:
-        The calibration; not applicable if there are no validation images or a class has none.
+        The calibration; not applicable if there are no such images or a class has none.
 
     Raises:
         DataError: The predictions hold other values.
     """
-    rows = predictions[predictions["split"] == Split.VAL.value].sort_values("image_id")
+    rows = predictions[predictions["split"] == choose_on.value].sort_values("image_id")
     if rows.empty:
         return NotApplicable("the run has no validation images of its own, and test images must not calibrate it")
     labels, values, codes = checked(rows["label"].to_numpy(), rows["logit"].to_numpy(), rows["patient_id"].to_numpy())
     if missing := metrics.missing_class(labels):
-        return NotApplicable(f"on validation, {missing.reason}")
+        return NotApplicable(f"on {split_name(choose_on)}, {missing.reason}")
     folds = _folds(labels, codes)
-    fitted = {kind: fit(kind, labels, values, codes) for kind in CalibrationKind}
+    fitted = {kind: fit(kind, labels, values, codes, choose_on) for kind in CalibrationKind}
     tried = {kind: _held_out(kind, labels, values, codes, folds) for kind in CalibrationKind}
     losses = {
         kind: logits if isinstance(logits, NotApplicable) else float(metrics.log_loss_terms(labels, logits).mean())

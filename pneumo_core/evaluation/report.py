@@ -15,9 +15,10 @@ from pneumo_core.evaluation.operating import RuleKind, ThresholdRule, choose, ra
 from pneumo_core.evaluation.plain import decode, encode
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.resampling import LEAST_PATIENTS, REPLICATES, SEED
+from pneumo_core.evaluation.softer import WEIGHTING, Softer, softer
 from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """Increased whenever the report's fields or the meaning of its numbers change."""
 
 COLUMNS: Final = ("image_id", "patient_id", "split", "label", "subtype", "logit")
@@ -34,7 +35,7 @@ _METHODS: Final = (
     f"{REPLICATES:,} replicates, seed {SEED}; replicates without one of the classes are left out of "
     f"AUROC and AUPRC and counted. With fewer than {LEAST_PATIENTS} patients, of each class for AUROC and AUPRC, there is no "
     "interval; an AUROC of 1 or 0 has Wilson's, by patients of the rarer class. Images are ranked by their logits. "
-    f"PNEUMONIA is called where the probability is at least the threshold. Report schema {SCHEMA}."
+    f"PNEUMONIA is called where the probability is at least the threshold. {WEIGHTING} Report schema {SCHEMA}."
 )
 
 
@@ -46,7 +47,7 @@ class OperatingPoint:
         threshold: Images with at least this probability are classified as PNEUMONIA; in [0, 1].
         rule: Rule of the choice.
         split: Split of these rates: the one the threshold was chosen on, so they are optimistic. The rule ``half`` chooses
-            nothing; its rates are those on val, else test, else train.
+            nothing; its rates are those on the split it would be chosen on, else val, test or train.
     """
 
     threshold: float
@@ -105,7 +106,8 @@ class EvaluationReport:
     Attributes:
         selected_on_test: Whether the run's epoch or learning rates were selected on test images, so that its test figures
             are optimistic.
-        splits: One report for each split that has predictions.
+        splits: One report for each split that has predictions. Copies of one image, as of ``stress``, are its patient's.
+        softer: The figures of validation, weighted to softer images.
         methods: Description of the methods, for people.
     """
 
@@ -113,31 +115,38 @@ class EvaluationReport:
     operating_point: OperatingPoint
     selected_on_test: bool
     splits: dict[Split, SplitReport]
+    softer: Softer | NotApplicable
     methods: str
 
 
 def evaluate(
-    predictions: pd.DataFrame, *, run_id: str, rule: OperatingRule, selected_on_test: bool
+    predictions: pd.DataFrame,
+    *,
+    run_id: str,
+    rule: OperatingRule,
+    selected_on_test: bool,
+    choose_on: Split = Split.VAL,
 ) -> EvaluationReport:
     """Report of a run from its predictions alone.
 
     Args:
         predictions: One row per image with the columns `COLUMNS`: `image_id` (unique in its split), `patient_id`,
-            `split` (``train``, ``val`` or ``test``), `label` (0 or 1), `subtype` and `logit` (finite). The order of
-            rows and other columns do not matter.
+            `split`, `label` (0 or 1), `subtype` and `logit` (finite), and `sharpness`, which runs of earlier versions
+            lack. The order of rows and other columns do not matter.
         run_id: Id of the run.
-        rule: How the threshold is chosen. ``youden`` maximizes sensitivity + specificity - 1 on split ``val`` (Youden
+        rule: How the threshold is chosen. ``youden`` maximizes sensitivity + specificity - 1 on split `choose_on` (Youden
             1950, Cancer 3:32-35); among equals, the threshold nearest 0.5.
         selected_on_test: Whether the run's epoch or learning rates were selected on test images.
+        choose_on: Split that the threshold is chosen on.
 
     Raises:
-        DataError: The predictions are not as required, or the rule needs validation images of both classes.
+        DataError: The predictions are not as required, or the rule needs images of both classes in split `choose_on`.
     """
     require_predictions(predictions)
     parts = {split: rows for split in Split if len(rows := predictions[predictions["split"] == split])}
-    threshold = threshold_of(predictions, rule)
+    threshold = threshold_of(predictions, rule, choose_on)
     splits = {split: _split_report(split, rows, threshold) for split, rows in parts.items()}
-    home = next(split for split in (Split.VAL, Split.TEST, Split.TRAIN) if split in splits)
+    home = next(split for split in (choose_on, Split.VAL, Split.TEST, Split.TRAIN) if split in splits)
     there = splits[home]
     return EvaluationReport(
         run_id=run_id,
@@ -152,19 +161,20 @@ def evaluate(
         ),
         selected_on_test=selected_on_test,
         splits=splits,
+        softer=softer(predictions[predictions["split"] == Split.VAL], threshold),
         methods=_METHODS,
     )
 
 
-def threshold_of(predictions: pd.DataFrame, rule: OperatingRule) -> float:
+def threshold_of(predictions: pd.DataFrame, rule: OperatingRule, choose_on: Split = Split.VAL) -> float:
     """Decision threshold of a run, in [0, 1], from the arguments of `evaluate`.
 
     Raises:
-        DataError: The rule needs validation images of both classes.
+        DataError: The rule needs images of both classes in split `choose_on`.
     """
     if rule is OperatingRule.YOUDEN:
-        val = predictions[predictions["split"] == Split.VAL]
-        return choose(ThresholdRule(RuleKind.YOUDEN), _labels(val), probability(_logits(val)))
+        rows = predictions[predictions["split"] == choose_on]
+        return choose(ThresholdRule(RuleKind.YOUDEN), _labels(rows), probability(_logits(rows)))
     return 0.5
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pneumo_core.augmentation.stress import original_id
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.intervals import area_estimates, clustered_share
 from pneumo_core.evaluation.metrics import FloatArray
@@ -103,7 +104,8 @@ def _subtypes(rows: pd.DataFrame) -> Iterator[_Part]:
 
 
 def _by_patient(rows: pd.DataFrame) -> Iterator[_Part]:
-    images = rows.groupby("patient_id")["image_id"].transform("size").to_numpy()
+    # Degraded copies of an image are one image.
+    images = rows["image_id"].map(original_id).groupby(rows["patient_id"]).transform("nunique").to_numpy()
     parts = [("1 image", images == 1), ("2 images", images == 2), ("3 or more images", images >= 3)]
     return _nonempty("images of the patient", parts)
 

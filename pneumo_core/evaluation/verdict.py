@@ -8,7 +8,7 @@ from typing import Final
 
 from pneumo_core.evaluation.comparison import Comparison, Direction, Finding, Side, Verdict
 from pneumo_core.evaluation.significance import McNemar, SeedDifference, holm, larger_p
-from pneumo_core.evaluation.wording import SCORES, difference_parts, p_text, percent
+from pneumo_core.evaluation.wording import SCORES, STRESS_NOTE, difference_parts, p_text, percent
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 
 LEVEL: Final = 0.05
@@ -168,6 +168,8 @@ def _notes(comparison: Comparison, *, claimed: bool) -> list[str]:
         notes.append(
             "Epochs and thresholds were selected on validation: these figures are optimistic; report the test figures."
         )
+    if comparison.split is Split.STRESS:
+        notes.append(STRESS_NOTE)
     if a.selected_on_test and b.selected_on_test:
         notes.append(
             "Both selected their epochs on the test images, as the 2020 report did: both figures are optimistic."

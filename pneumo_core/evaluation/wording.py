@@ -41,6 +41,12 @@ NAMES: Final[dict[Metric, str]] = {
     Metric.LOG_LOSS: "Log loss",
 }
 
+STRESS_NOTE: Final = (
+    "Stress images are degraded copies of the validation images, and epochs or thresholds were selected on one or the other: "
+    "these figures are optimistic; report the test figures."
+)
+"""What is to be known of every figure on split ``stress``."""
+
 SCORES: Final = frozenset({Metric.AUROC, Metric.AUPRC, Metric.BRIER, Metric.LOG_LOSS})
 """Metrics with three decimals; the others are in percent, and their differences in points."""
 

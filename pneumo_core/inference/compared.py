@@ -277,7 +277,7 @@ def _evidence(run: RunDirectory, config: TrainConfig, split: Split) -> Evidence:
     return Evidence(
         run_id=run.run_id,
         seed=config.seed,
-        threshold=threshold_of(predictions, config.operating_rule),
+        threshold=threshold_of(predictions, config.operating_rule, config.choose_on),
         selected_on_test=config.selected_on_test,
         predictions=rows.sort_values("image_id").reset_index(drop=True),
     )

@@ -32,23 +32,30 @@ def evaluate_run(run: RunDirectory, split: Split, index: DataIndex | None = None
     reported = split
     if index is not None:
         # Whatever the folder's name, nothing was selected on these images; the threshold stays the run's own.
-        chosen_on = predictions[predictions["split"] == Split.VAL.value]
+        chosen_on = predictions[predictions["split"] == config.choose_on.value]
         predictions = pd.concat([chosen_on, _predict(run, index, split)], ignore_index=True)
         selected_on_test = selected_on_test and index.data_id == read_data(run).data_id
         reported = Split.TEST
     report = report_to_dict(
-        evaluate(predictions, run_id=run.run_id, rule=config.operating_rule, selected_on_test=selected_on_test)
+        evaluate(
+            predictions,
+            run_id=run.run_id,
+            rule=config.operating_rule,
+            selected_on_test=selected_on_test,
+            choose_on=config.choose_on,
+        )
     )
     if reported.value not in report["splits"]:
         raise RunError(
             f"the run must have predictions of the split. Received: split={split.value!r}, has={list(report['splits'])}"
+            + (f"; 'runs refresh {run.run_id}' adds stress" if split is Split.STRESS and not selected_on_test else "")
         )
     return {**report, "splits": {split.value: {**report["splits"][reported.value], "split": split.value}}}
 
 
 def _predict(run: RunDirectory, index: DataIndex, split: Split) -> pd.DataFrame:
     session = load_classifier(run).session
-    rows = np.flatnonzero(index.table["split"].to_numpy() == split.value)
+    rows = np.flatnonzero(index.table["split"].to_numpy() == split.value)  # None of stress, which no folder holds.
     if not len(rows):
         raise RunError(
             f"the data set must have images of the split. Received: split={split.value!r}, root={str(index.root)!r}"

@@ -18,7 +18,9 @@ from pneumo_core.runs.submission import classifier_config
 
 
 def read_predictions(run: RunDirectory) -> pd.DataFrame:
-    """A finished run's predictions: `image_id`, `patient_id`, `label`, `subtype`, `split`, `logit`.
+    """A finished run's predictions: `image_id`, `patient_id`, `label`, `subtype`, `split`, `logit`, `sharpness`.
+
+    Runs of earlier versions lack the sharpness and the rows of split ``stress``.
 
     Raises:
         RunError: The run is not finished, or its predictions are missing.
@@ -47,10 +49,10 @@ def read_calibration(run: RunDirectory) -> Calibration | NotApplicable:
     """
     try:
         if run.calibration.name not in read_manifest(run)["files"]:
-            return calibrate(read_predictions(run))
+            return calibrated(classifier_config(run), read_predictions(run))
         stored = verified_json(run, run.calibration)
         if isinstance(stored, dict) and stored.get("schema") in range(1, calibration.SCHEMA):
-            return calibrate(read_predictions(run))
+            return calibrated(classifier_config(run), read_predictions(run))
         return calibration_from_dict(stored)
     except DataError as error:
         raise CorruptError(str(error)) from error
@@ -79,7 +81,18 @@ def read_near(run: RunDirectory) -> Near | NotApplicable:
 
 def evaluated(run_id: str, config: TrainConfig, predictions: pd.DataFrame) -> EvaluationReport:
     """Evaluation of a run's predictions by its own config; see `evaluation.report.evaluate` for the errors."""
-    return evaluate(predictions, run_id=run_id, rule=config.operating_rule, selected_on_test=config.selected_on_test)
+    return evaluate(
+        predictions,
+        run_id=run_id,
+        rule=config.operating_rule,
+        selected_on_test=config.selected_on_test,
+        choose_on=config.choose_on,
+    )
+
+
+def calibrated(config: TrainConfig, predictions: pd.DataFrame) -> Calibration | NotApplicable:
+    """Calibration of a run's predictions by its own config; see `evaluation.calibration.calibrate` for the errors."""
+    return calibrate(predictions, config.choose_on)
 
 
 def log_losses_on_test(run: RunDirectory, found: Calibration) -> tuple[Estimate, Estimate] | NotApplicable:
@@ -95,10 +108,10 @@ def log_losses_on_test(run: RunDirectory, found: Calibration) -> tuple[Estimate,
         return NotApplicable("this run has no test figures")
     labels, patients = rows["label"].to_numpy(dtype="int64"), rows["patient_id"].to_numpy(dtype=str)
     logit = rows["logit"].to_numpy()
-    raw, calibrated = (
+    raw, after = (
         probability_scores(labels, values, patients).log_loss
         for values in (logit, calibration.apply(found.calibrator, logit))
     )
     if isinstance(raw, NotApplicable):
         return raw
-    return calibrated if isinstance(calibrated, NotApplicable) else (raw, calibrated)
+    return after if isinstance(after, NotApplicable) else (raw, after)

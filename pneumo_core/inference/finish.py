@@ -18,7 +18,7 @@ from pneumo_core.data.splits import case_rows
 from pneumo_core.evaluation import calibration, report, trust
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.inference import cases, gan_measures, heatmap, map_tests
-from pneumo_core.inference.evidence import evaluated
+from pneumo_core.inference.evidence import calibrated, evaluated
 from pneumo_core.inference.generator import Generator
 from pneumo_core.inference.session import Outputs, Session, run_batches
 from pneumo_core.inference.trust import NO_PATIENTS
@@ -80,7 +80,7 @@ def _report(material: Material) -> bytes:
 
 
 def _calibration(material: Material) -> bytes:
-    return json_bytes(calibration.calibration_to_dict(calibration.calibrate(material.predictions())))
+    return json_bytes(calibration.calibration_to_dict(calibrated(material.config, material.predictions())))
 
 
 def _heat_scale(material: Material) -> bytes:

@@ -11,7 +11,7 @@ from pneumo_core.data.images import Decoded
 from pneumo_core.data.padding import inside
 from pneumo_core.errors import CorruptError, DataError
 from pneumo_core.evaluation.plain import decode, encode, expect
-from pneumo_core.records import NotApplicable, Split
+from pneumo_core.records import NotApplicable, Split, split_name
 from pneumo_core.runs.store import RunDirectory, read_manifest, verified_json
 
 SCHEMA: Final = 1
@@ -134,5 +134,5 @@ def described(scale: HeatScale | NotApplicable) -> str:
     """What full color means, for people."""
     if isinstance(scale, NotApplicable):
         return f"each image's own strongest spot, since {scale.reason}"
-    name = {Split.VAL: "validation"}.get(scale.split, scale.split.value)
-    return f"the {100 * scale.quantile:g}th percentile of the strongest spot over {scale.n:,} {name} images of this run"
+    images = f"{scale.n:,} {split_name(scale.split)} images of this run"
+    return f"the {100 * scale.quantile:g}th percentile of the strongest spot over {images}"

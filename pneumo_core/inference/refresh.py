@@ -3,15 +3,17 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pneumo_core.augmentation.stress import copies_of
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.gan import GanConfig
+from pneumo_core.config.run import RunConfig
 from pneumo_core.data.index import load_index
 from pneumo_core.errors import ConfigError, DataError, RunError, StoreError
 from pneumo_core.inference import gan_measures, gan_record
@@ -19,6 +21,7 @@ from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.inference.finish import FACTS, Material, gan_facts, outputs_for_training
 from pneumo_core.inference.generator import load_generator
 from pneumo_core.inference.session import Outputs, load_session, run_batches
+from pneumo_core.inference.stress import has_stress, is_complete, stress_rows, with_sharpness
 from pneumo_core.models.vgg16_weights import FILE, found_file
 from pneumo_core.records import Split
 from pneumo_core.runs.files import is_there
@@ -60,7 +63,7 @@ def refresh(run: RunDirectory, progress: Progress = lambda _done, _total, _what:
         complete_replacement(run)
         config = read_config(run)
         known = {"measures.json": gan_record.SCHEMA} if isinstance(config, GanConfig) else _SCHEMAS
-        current = tuple(name for name, schema in known.items() if _is_current(run, name, schema))
+        current = tuple(name for name, schema in known.items() if _is_current(run, config, name, schema))
         missing = {name: reason for name, reason in _modelless(run).items() if name in known and name not in current}
         files: dict[str, bytes] = {}
         facts: dict[str, Any] = {}
@@ -73,7 +76,8 @@ def refresh(run: RunDirectory, progress: Progress = lambda _done, _total, _what:
             missing |= failed
         if files:
             replace_files(run, files, facts)
-        return Refreshed(run.run_id, run.is_published, tuple(files), current, missing)
+        kept = tuple(name for name in current if name not in files)
+        return Refreshed(run.run_id, run.is_published, tuple(files), kept, missing)
     except (StoreError, ConfigError, RunError) as error:
         return Refreshed(run.run_id, run.is_published, (), (), {}, str(error))
 
@@ -93,19 +97,25 @@ def line(result: Refreshed) -> str:
     return f"{name}: {'; '.join(parts)}"
 
 
-_SCHEMAS = {fact.name: fact.schema for fact in FACTS}
+_PREDICTIONS = "predictions.parquet"
+_OF_PREDICTIONS = ("report.json", "calibration.json")
+"""What follows from the predictions, and is made again with them."""
+
+_SCHEMAS = {_PREDICTIONS: None, **{fact.name: fact.schema for fact in FACTS}}
 
 
-def _is_current(run: RunDirectory, name: str, schema: int | None) -> bool:
+def _is_current(run: RunDirectory, config: RunConfig, name: str, schema: int | None) -> bool:
     """Whether a fact is stored in this version's schema, or in a later version's; without a number it is of the first."""
     if name not in read_manifest(run)["files"]:
         return False
     try:
+        if name == _PREDICTIONS and isinstance(config, TrainConfig):
+            return is_complete(read_predictions(run), config, with_model=is_there(run.model))
         if schema is None:
             verified_file(run, run.path / name)
             return True
         stored = verified_json(run, run.path / name)
-    except StoreError:  # Damaged or missing: made again, from what it was made from.
+    except (StoreError, RunError):  # Damaged or missing: made again, from what it was made from.
         return False
     found = stored.get("schema", 1) if isinstance(stored, dict) else None
     return isinstance(found, int) and found >= schema
@@ -130,15 +140,25 @@ def _classifier(
 ) -> tuple[dict[str, bytes], dict[str, str]]:
     """New content of outdated facts, and the reason for each that cannot be made."""
     made, missing = {}, {}
+    predictions = cache(lambda: read_predictions(run))
+    if _PREDICTIONS in old:
+        try:
+            completed = _completed(run, config, progress)
+        except (DataError, RunError) as error:
+            missing[_PREDICTIONS] = str(error)
+        else:
+            made[_PREDICTIONS] = completed.to_parquet(index=False)
+            predictions = cache(lambda: completed)
+            old = [*old, *_OF_PREDICTIONS]
     material = Material(
         run.run_id,
         config,
-        predictions=cache(lambda: read_predictions(run)),
+        predictions=predictions,
         own=cache(lambda: _own_outputs(run, config, progress)),
         trained=cache(lambda: _outputs_for_training(run, config, progress)),
         model=lambda: verified_file(run, run.model),
         pixels=lambda ids: _images(run, config, progress, ids),
-        progress=lambda done, total, what: progress(done, total, f"{run.run_id}, {what}"),
+        progress=partial(_named, run, progress),
     )
     for fact in FACTS:
         if fact.name not in old:
@@ -149,6 +169,28 @@ def _classifier(
         except (DataError, RunError) as error:
             missing[fact.name] = str(error)
     return made, missing
+
+
+def _completed(run: RunDirectory, config: TrainConfig, progress: Progress) -> pd.DataFrame:
+    """The stored predictions with what they lack: the sharpness of the images, and degraded copies if there is the model."""
+    stored = read_predictions(run)
+    index = load_index(read_data(run).data_id)
+    named = partial(_named, run, progress)
+    if is_there(run.model) and not config.selected_on_test and not has_stress(stored):
+        val = stored[stored["split"] == Split.VAL.value]
+        rows = index.rows_of(val["image_id"])
+        session = load_session(verified_file(run, run.model), config.preparation)
+        pixels = index.pixels(
+            session.image_size, lambda done, total: progress(done, total, "reading images"), config.preparation
+        )
+        stored = pd.concat(
+            [stored, stress_rows(session, pixels, rows, val, copies_of(config.preset), named)], ignore_index=True
+        )
+    return with_sharpness(stored, index, named)
+
+
+def _named(run: RunDirectory, progress: Progress, done: int, total: int, what: str) -> None:
+    progress(done, total, f"{run.run_id}, {what}")
 
 
 def _own_outputs(run: RunDirectory, config: TrainConfig, progress: Progress) -> Outputs:

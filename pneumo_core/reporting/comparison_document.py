@@ -7,6 +7,7 @@ from typing import Final
 
 from pneumo_core.evaluation.comparison import Comparison, Side
 from pneumo_core.evaluation.curves import epochs
+from pneumo_core.evaluation.wording import STRESS_NOTE
 from pneumo_core.records import NotApplicable, Split
 from pneumo_core.reporting import comparison_tables, plots, run_tables, split_tables
 from pneumo_core.reporting.document import Block, Bullets, Document, Heading, KeyValues, Paragraph, Picture, Row, Table
@@ -154,6 +155,8 @@ def limits(comparisons: Sequence[Comparison], facts: Sequence[RunFacts]) -> tupl
             "Figures on val are optimistic: epoch, learning rates and threshold were selected there. The model cards have "
             "those on test."
         )
+    if any(comparison.split is Split.STRESS for comparison in comparisons):
+        found.append(STRESS_NOTE)
     if seeds := min(len(side.run_ids) for side in every):
         found.append(f"As few as {seeds} training run{'s' * (seeds > 1)} per side.")
     if shared := _shared_by_seeds(facts):

@@ -270,7 +270,7 @@ def probabilities(measured: Mapping[str, ProbabilityScores]) -> Table:
 
 
 def validation_calibration(facts: Sequence[RunFacts]) -> Table:
-    """Effect of the calibration fitted on validation, by cross-validation."""
+    """Effect of the calibration fitted on validation, or on degraded copies of it, by cross-validation."""
     names = ("brier", "log_loss", "ece")
 
     def row(run: RunFacts) -> Row:
@@ -282,14 +282,14 @@ def validation_calibration(facts: Sequence[RunFacts]) -> Table:
             f"{score_text(getattr(found.before, name))}\N{NO-BREAK SPACE}→ {score_text(getattr(found.after, name))}"
             for name in names
         )
-        kind = f"{line_text(line)}; {line.n:,} images"
+        kind = f"{line_text(line)}; {line.n:,} {line.split.value} images"
         both = [getattr(part, name) for name in names for part in (found.before, found.after)]
         return (run.run_id, kind, *shown), (run.run_id, line.kind.value, line.slope, line.intercept, line.n, *both)
 
     ends = [f"{name}_{when}" for name in names for when in ("before", "after")]
     return numbered(
         "validation-calibration",
-        "Calibration fitted on validation: before → after, each image by a fit without its patient",
+        "Calibration fitted on held-out patients: before → after, each image by a fit without its patient",
         ("run", "calibration", "Brier", "log loss", "ECE"),
         ("run", "calibration", "slope", "intercept", "n", *ends),
         map(row, facts),

@@ -1,11 +1,12 @@
 """One run's evaluation as tables of a document."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pneumo_core.evaluation.comparison import Side
 from pneumo_core.evaluation.curves import complement, estimate_numbers
 from pneumo_core.evaluation.metrics import ClassificationRow, Confusion
 from pneumo_core.evaluation.report import EvaluationReport, OperatingPoint, SplitReport
+from pneumo_core.evaluation.softer import SOFTER
 from pneumo_core.evaluation.wording import (
     NAMES,
     classification_cells,
@@ -22,11 +23,67 @@ from pneumo_core.reporting.document import Cell, Table, estimate_cells, numbered
 OPERATING = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.PPV, Metric.NPV)
 """The rates of an operating point."""
 
+_HELD_OUT = {Split.VAL, Split.STRESS}
+
 
 def place(report: EvaluationReport, split: Split) -> str:
-    """The split as shown with each figure: ``test``, or ``val (epoch chosen on it)``."""
-    selected = Split.TEST if report.selected_on_test else Split.VAL
-    return f"{split.value} (epoch chosen on it)" if split is selected else split.value
+    """The split as shown with each figure: ``test``, ``val (epoch chosen on it)`` or ``stress (epoch chosen on val)``."""
+    own = report.operating_point.split
+    selected = Split.TEST if report.selected_on_test else own if own in _HELD_OUT else Split.VAL
+    if split is not selected and {split, selected} != _HELD_OUT:
+        return split.value
+    return f"{split.value} (epoch chosen on {'it' if split is selected else selected.value})"
+
+
+def copies_words(report: EvaluationReport) -> str:
+    """What the images of stress are: ``4 degraded copies of each of 761 validation images``; "" without them."""
+    if Split.STRESS not in report.splits:
+        return ""
+    copies = report.splits[Split.STRESS].n
+    if Split.VAL not in report.splits or copies % (images := report.splits[Split.VAL].n):
+        return "degraded copies of the validation images"
+    each = copies // images
+    return f"{each} degraded cop{'y' if each == 1 else 'ies'} of each of {images:,} validation images"
+
+
+def without_stress(report: EvaluationReport) -> str:
+    """The reason why a run that held out patients has no figures on stress, in a sentence; "" where there are some."""
+    if report.selected_on_test or Split.STRESS in report.splits or Split.VAL not in report.splits:
+        return ""
+    return (
+        "This run, of an earlier version, has no figures on stress, degraded copies of its validation images; the command "
+        f"'runs refresh {report.run_id}' makes them where its model and data set are at hand."
+    )
+
+
+def softer_figures(report: EvaluationReport) -> Table:
+    """Figures of validation, weighted to softer images, beside those of validation and test."""
+    found = report.softer
+    columns = {} if isinstance(found, NotApplicable) else {SOFTER: found.figures}
+    shown: dict[str, Mapping[Metric, Estimate | NotApplicable]] = {}
+    for split in (Split.VAL, Split.STRESS, Split.TEST):
+        if split in report.splits:
+            shown[place(report, split)] = report.splits[split].figures
+        if split is Split.VAL:
+            shown |= columns
+    metrics = next(iter(columns.values()), {})
+    rows = tuple(
+        (NAMES[metric], *(estimate_text(metric, part[metric], with_n=True) for part in shown.values()))
+        for metric in metrics
+    )
+    return Table("softer", f"Figures on {SOFTER}, with 95 % intervals", ("", *shown), rows, (softer_words(report),))
+
+
+def softer_words(report: EvaluationReport) -> str:
+    """What the weights of the softer images do, or why there are none, in a sentence."""
+    found = report.softer
+    if isinstance(found, NotApplicable):
+        return f"Not weighted to softer images: {found.reason}."
+    return (
+        f"Weighted, {found.n_normal:,} NORMAL images count as {found.effective_normal:,.0f} (effective number), the "
+        f"heaviest as {found.largest:.3g}; their mean sharpness falls from {found.sharpness:,.0f} to "
+        f"{found.sharpness_weighted:,.0f}, where the PNEUMONIA images have {found.sharpness_pneumonia:,.0f}."
+    )
 
 
 def rates_on_test(report: EvaluationReport) -> str:
@@ -90,9 +147,9 @@ def figures(report: EvaluationReport, split: Split) -> Table:
 
 
 def some_figures(report: EvaluationReport, split: Split, metrics: Sequence[Metric]) -> Table:
-    """Some figures of a split with intervals and n; where they are of validation, beside those of test."""
+    """Some figures of a split with intervals and n; where they are of held-out patients, beside those of test."""
     shown = {place(report, split): report.splits[split]}
-    if split is Split.VAL and Split.TEST in report.splits:
+    if split in _HELD_OUT and Split.TEST in report.splits:
         shown[place(report, Split.TEST)] = report.splits[Split.TEST]
     rows = tuple(
         (NAMES[metric], *(estimate_text(metric, part.figures[metric], with_n=True) for part in shown.values()))
@@ -102,12 +159,14 @@ def some_figures(report: EvaluationReport, split: Split, metrics: Sequence[Metri
 
 
 def every_figure(report: EvaluationReport) -> Table:
-    """Every figure of every split; its data are numbers, or the reason why there is none."""
-    found = [
-        (place(report, split), metric, estimate)
-        for split, part in report.splits.items()
-        for metric, estimate in part.figures.items()
-    ]
+    """Every figure of every split, and of validation weighted to softer images.
+
+    Its data are numbers, or the reason why there is none.
+    """
+    parts = {place(report, split): part.figures for split, part in report.splits.items()}
+    if not isinstance(report.softer, NotApplicable):
+        parts[SOFTER] = report.softer.figures
+    found = [(where, metric, estimate) for where, part in parts.items() for metric, estimate in part.items()]
     return numbered(
         "figures",
         "Figures with 95 % intervals",

@@ -8,12 +8,19 @@ from pneumo_core.evaluation.calibration import Calibration
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.trust import Trust
 from pneumo_core.evaluation.wording import duration, line_text, score_text
-from pneumo_core.records import Architecture, NotApplicable, Split
+from pneumo_core.records import FOLDERS, Architecture, NotApplicable, Split, split_name
 from pneumo_core.reference import described_copy
 from pneumo_core.reporting import run_tables
 from pneumo_core.reporting.comparison_document import LIMITS
 from pneumo_core.reporting.document import Bullets, Document, Heading, KeyValues, Paragraph, Table
-from pneumo_core.reporting.evaluation_tables import figures, rates_on_test
+from pneumo_core.reporting.evaluation_tables import (
+    copies_words,
+    figures,
+    rates_on_test,
+    softer_figures,
+    softer_words,
+    without_stress,
+)
 from pneumo_core.reporting.facts import RunFacts, fact, facts_text, recorded
 from pneumo_core.reporting.trust_tables import summary, trust_table
 
@@ -74,6 +81,7 @@ def model_card(facts: RunFacts, report: EvaluationReport) -> Document:
             _training(facts),
             Heading("Quantitative analyses"),
             *(figures(report, split) for split in sorted(report.splits, key=lambda split: split is not Split.TEST)),
+            *_softer(report),
             Heading("Calibration", 2),
             _calibration(facts.calibration),
             Heading("Heat maps", 2),
@@ -125,7 +133,15 @@ def _splits(report: EvaluationReport) -> Table:
         (split.value, f"{part.n:,}", f"{part.n_patients:,}", f"{part.n_pneumonia:,}", f"{part.n - part.n_pneumonia:,}")
         for split, part in report.splits.items()
     )
-    return Table("splits", "Images evaluated", ("split", "images", "patients", "PNEUMONIA", "NORMAL"), rows)
+    notes = (f"stress: {words}.",) if (words := copies_words(report)) else ()
+    return Table("splits", "Images evaluated", ("split", "images", "patients", "PNEUMONIA", "NORMAL"), rows, notes)
+
+
+def _softer(report: EvaluationReport) -> tuple[Paragraph | Table, ...]:
+    found = [Paragraph(words)] if (words := without_stress(report)) else []
+    if isinstance(report.softer, NotApplicable):
+        return (*found, Paragraph(softer_words(report)))
+    return (*found, softer_figures(report))
 
 
 def _training(facts: RunFacts) -> KeyValues:
@@ -138,7 +154,7 @@ def _training(facts: RunFacts) -> KeyValues:
             ("data id", described_copy(facts_text(facts.data.get("data_id")))),
             *(
                 (f"images in {split.value}", facts_text(fact(facts.manifest, "images", split.value), ","))
-                for split in Split
+                for split in FOLDERS
             ),
             (
                 "images added",
@@ -161,7 +177,7 @@ def _calibration(calibration: Calibration | NotApplicable) -> Paragraph | KeyVal
     line, before, after = calibration.calibrator, calibration.before, calibration.after
     return KeyValues(
         "calibration",
-        "Calibration, fitted on validation; before → after, each image by a fit without its patient",
+        f"Calibration, fitted on {split_name(line.split)}; before → after, each image by a fit without its patient",
         (
             ("kind", line_text(line)),
             ("images", f"{line.n:,} of {line.n_patients:,} patients"),

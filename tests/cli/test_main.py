@@ -33,7 +33,7 @@ from pneumo_core.data.index import build_index
 from pneumo_core.data.source import connect
 from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.report import report_from_dict
-from pneumo_core.evaluation.wording import estimate_text, probability_text
+from pneumo_core.evaluation.wording import STRESS_NOTE, estimate_text, probability_text
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.inference.heatmap import described, read_scale
 from pneumo_core.jobs import runs as jobs
@@ -367,6 +367,14 @@ def test_evaluate_is_the_stored_report(with_finished_run: FinishedRun, invoke: I
     assert "\n".join(aligned(evaluation_tables.figures(report, part))) in plain.output
 
 
+def test_evaluate_on_stress_says_what_it_is(with_finished_run: FinishedRun, invoke: Invoke) -> None:
+    result = invoke("evaluate", with_finished_run.run_id, "--split", "stress")
+    assert result.status == 0
+    n = read_json(with_finished_run.path / "report.json")["splits"]["val"]["n"]
+    assert f"note: 1 degraded copy of each of {n} validation images. {STRESS_NOTE} At the same thresh" in result.errors
+    assert "Figures on split stress (epoch chosen on val)" in result.output
+
+
 def test_evaluate_on_a_data_set(with_finished_run: FinishedRun, invoke: Invoke) -> None:
     result = invoke("evaluate", with_finished_run.run_id, "--data", with_finished_run.data, "--json")
     assert result.status == 0, result.errors
@@ -636,7 +644,8 @@ def test_a_refresh_tells_a_line_a_run(with_finished_run: FinishedRun, invoke: In
     current = invoke("runs", "refresh")
     assert (current.status, current.errors) == (0, "")
     assert (
-        current.output == f"{run.run_id}: current report.json, calibration.json, heatmap.json, trust.json, cases.npz\n"
+        current.output
+        == f"{run.run_id}: current predictions.parquet, report.json, calibration.json, heatmap.json, trust.json, cases.npz\n"
     )
     manifest = read_json(run.manifest)
     del manifest["files"]["calibration.json"]
@@ -649,7 +658,7 @@ def test_a_refresh_tells_a_line_a_run(with_finished_run: FinishedRun, invoke: In
                 "run_id": run.run_id,
                 "is_published": False,
                 "made": ["calibration.json"],
-                "current": ["report.json", "heatmap.json", "trust.json", "cases.npz"],
+                "current": ["predictions.parquet", "report.json", "heatmap.json", "trust.json", "cases.npz"],
                 "not_made": {},
                 "error": "",
             }

@@ -32,6 +32,7 @@ from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.reliability import reliability
 from pneumo_core.evaluation.wording import three_digits
 from pneumo_core.records import NotApplicable, Split
+from tests.made_runs import made_predictions, with_stress
 
 
 def predictions(seed: int = 0, n: int = 300, split: str = "val", *, stretch: float = 3.0) -> pd.DataFrame:
@@ -304,3 +305,16 @@ def test_a_chosen_calibrator_that_is_missing_is_an_error() -> None:
         _ = replace(
             found, chosen=CalibrationKind.PLATT, calibrators={CalibrationKind.PLATT: NotApplicable("gone")}
         ).calibrator
+
+
+def test_a_run_that_chose_on_degraded_copies_is_calibrated_on_them() -> None:
+    table = with_stress(made_predictions())
+    found = calibrate(table, Split.STRESS)
+    assert isinstance(found, Calibration)
+    stress = table[table["split"] == "stress"]
+    assert (found.calibrator.split, found.calibrator.n) == (Split.STRESS, len(stress))
+    assert found.calibrator.n_patients == stress["patient_id"].nunique()
+    as_val = calibrate(stress.assign(split="val"))
+    assert isinstance(as_val, Calibration)
+    assert (found.chosen, found.before, found.after) == (as_val.chosen, as_val.before, as_val.after)
+    assert isinstance(calibrate(made_predictions(), Split.STRESS), NotApplicable)

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
+from pneumo_core.augmentation.stress import copy_ids
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import intervals
-from pneumo_core.evaluation.metrics import Confusion, PrCurve, RocCurve, pr_curve, roc_curve
+from pneumo_core.evaluation.metrics import Confusion, FloatArray, IntArray, PrCurve, RocCurve, pr_curve, roc_curve
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.report import (
     COLUMNS,
@@ -28,6 +29,7 @@ from pneumo_core.evaluation.report import (
     report_to_dict,
 )
 from pneumo_core.records import Estimate, NotApplicable, Split
+from tests.made_runs import made_predictions, with_stress
 
 
 def predictions(split: str, labels: Any, logits: Any, patients: Any = None) -> pd.DataFrame:
@@ -140,7 +142,7 @@ def test_splits_do_not_touch_each_other(both: pd.DataFrame, report: EvaluationRe
 
 
 def test_methods_say_what_was_done(report: EvaluationReport) -> None:
-    for words in ("Wilson", "Rao and Scott", "BCa", "2,000 replicates", "seed 0", "Student", "patient", "schema 3"):
+    for words in ("Wilson", "Rao and Scott", "BCa", "2,000 replicates", "seed 0", "Student", "patient", "schema 4"):
         assert words in report.methods
 
 
@@ -339,7 +341,7 @@ GOOD = predictions("test", [0, 1, 1], [-1.0, 0.5, 2.0])
         (GOOD.iloc[:0], "rows=0"),
         (
             GOOD.assign(split=["test", "holdout", "test"]),
-            "split must be one of train, val, test. Received: split=holdout",
+            "split must be one of train, val, stress, test. Received: split=holdout",
         ),
         (GOOD.assign(split=["test", None, "test"]), "a value of split. Received: rows without=1"),
         (GOOD.assign(patient_id=["a", None, None]), "a value of patient_id. Received: rows without=2"),
@@ -393,7 +395,7 @@ def test_json_and_back_is_the_same_report(frame: pd.DataFrame, selected_on_test:
 
 def test_plain_data_has_the_documented_names(report: EvaluationReport) -> None:
     data = report_to_dict(report)
-    assert list(data) == ["schema", "run_id", "operating_point", "selected_on_test", "splits", "methods"]
+    assert list(data) == ["schema", "run_id", "operating_point", "selected_on_test", "splits", "softer", "methods"]
     assert set(data["splits"]) == {"val", "test"}
     assert data["operating_point"]["rule"] == "youden"
     assert set(data["splits"]["test"]["auroc"]) == {"value", "low", "high", "n"}
@@ -455,7 +457,7 @@ def test_keys_are_exactly_those_of_a_report(report: EvaluationReport) -> None:
 @pytest.mark.parametrize(
     ("path", "new", "message"),
     [
-        (("schema",), 4, "schema 3. Received: schema=4; evaluate the run again"),
+        (("schema",), 5, "schema 4. Received: schema=5; evaluate the run again"),
         (("selected_on_test",), 1, "report.selected_on_test must be of type bool. Received: report.selected_on_test=1"),
         (("splits", "test", "n"), 3.0, "report.splits.test.n must be of type int"),
         (("splits", "test", "n"), True, "report.splits.test.n must be of type int"),
@@ -474,7 +476,7 @@ def test_messages_name_the_place(report: EvaluationReport, path: tuple[str, ...]
 
 @pytest.mark.parametrize("data", [None, [], "report", {}, {"schema": "1"}])
 def test_what_is_no_report_is_refused(data: Any) -> None:
-    with pytest.raises(DataError, match="a report must be of schema 3"):
+    with pytest.raises(DataError, match="a report must be of schema 4"):
         report_from_dict(data)
 
 
@@ -488,3 +490,42 @@ def test_split_reports_are_values(report: EvaluationReport) -> None:
     assert isinstance(part, SplitReport)
     with pytest.raises(AttributeError):
         part.n = 0  # type: ignore[misc]
+
+
+def test_the_threshold_is_chosen_on_the_split_that_is_named() -> None:
+    table = with_stress(made_predictions())
+    chosen = {
+        split: evaluate(table, run_id="r", rule=OperatingRule.YOUDEN, selected_on_test=False, choose_on=split)
+        for split in (Split.VAL, Split.STRESS)
+    }
+    for split, report in chosen.items():
+        rows = table[table["split"] == split]
+        labels, values = rows["label"].to_numpy(), probability(rows["logit"].to_numpy(dtype=np.float64))
+        candidates = np.unique(np.concatenate(([0.0], values, [1.0])))
+        best = max(_youden(labels, values, one) for one in candidates)
+        assert _youden(labels, values, report.operating_point.threshold) == pytest.approx(best)
+        assert report.operating_point.split is split
+        assert report.operating_point.sensitivity == report.splits[split].sensitivity
+    assert chosen[Split.VAL].operating_point.threshold != chosen[Split.STRESS].operating_point.threshold
+
+
+def _youden(labels: IntArray, values: FloatArray, threshold: float) -> float:
+    called = values >= threshold
+    return float(called[labels == 1].mean() - called[labels == 0].mean())
+
+
+def test_copies_of_an_image_are_no_further_patients() -> None:
+    """Each copied exactly: the figures are those of the images, and so are the intervals, up to the bootstrap's rounding."""
+    val = made_predictions(splits=("val",))
+    exact = val.loc[val.index.repeat(4)].assign(split="stress", image_id=copy_ids(val["image_id"].tolist(), 4))
+    table = pd.concat([val, exact], ignore_index=True)
+    report = evaluate(table, run_id="r", rule=OperatingRule.HALF, selected_on_test=False)
+    once, copied = report.splits[Split.VAL], report.splits[Split.STRESS]
+    assert (copied.n, copied.n_patients) == (4 * once.n, once.n_patients)
+    for metric, found in copied.figures.items():
+        original = once.figures[metric]
+        assert isinstance(found, Estimate)
+        assert isinstance(original, Estimate)
+        ends = (found.value, found.low, found.high)
+        # The ends of a proportion move a little with the design effect, which is at least 1 for single images.
+        assert ends == pytest.approx((original.value, original.low, original.high), abs=0.02)

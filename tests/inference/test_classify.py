@@ -72,6 +72,7 @@ def assert_refused(prediction: Prediction, *parts: str) -> None:
 
 def test_answers_are_the_worker_s_predictions(lenient: Classifier, finished_run: FinishedRun) -> None:
     table = pd.read_parquet(finished_run.path / "predictions.parquet")
+    table = table[table["split"] != "stress"]
     # A threshold that some are above and some below, whatever two epochs have taught.
     threshold = float(1 / (1 + np.exp(-table["logit"].median())))
     lenient = replace(

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,15 @@ import pytest
 
 from pneumo_core.data.index import build_index
 from pneumo_core.errors import CorruptError, RunError
+from pneumo_core.evaluation.report import threshold_of
 from pneumo_core.inference.evaluate import evaluate_run
 from pneumo_core.records import Split
 from pneumo_core.runs.files import read_json
 from pneumo_core.runs.store import RunDirectory
+from pneumo_core.runs.submission import classifier_config
 from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line
+from tests.made_runs import made_predictions, made_run
 
 
 @pytest.mark.parametrize("split", [Split.VAL, Split.TEST])
@@ -81,3 +85,22 @@ def test_damage_is_reported(with_finished_run: FinishedRun) -> None:
     with pytest.raises(CorruptError, match=r"predictions\.parquet must have the SHA-256") as caught:
         evaluate_run(run, Split.TEST)
     assert_one_line(caught.value)
+
+
+def test_a_run_without_stress_says_how_to_get_it(no_published: Path) -> None:
+    run = made_run(made_predictions())
+    with pytest.raises(RunError, match="split='stress'") as caught:
+        evaluate_run(run, Split.STRESS)
+    assert_one_line(caught.value, f"runs refresh {run.run_id}")
+
+
+def test_another_data_set_is_read_at_the_threshold_chosen_on_stress(
+    with_finished_run: FinishedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDirectory(with_finished_run.path)
+    config = replace(classifier_config(run), choose_on=Split.STRESS)
+    monkeypatch.setattr("pneumo_core.inference.evaluate.classifier_config", lambda _run: config)
+    found = evaluate_run(run, Split.TEST, build_index(with_finished_run.data))["operating_point"]
+    table = pd.read_parquet(run.predictions)
+    assert found["threshold"] == threshold_of(table, config.operating_rule, Split.STRESS)
+    assert found["split"] == "stress"

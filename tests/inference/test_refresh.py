@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pneumo_core.config.classifier import Preset
@@ -17,17 +18,18 @@ from pneumo_core.inference.evidence import read_calibration, read_predictions, r
 from pneumo_core.inference.heatmap import NO_PATIENTS, read_scale
 from pneumo_core.inference.map_tests import chosen_images
 from pneumo_core.inference.refresh import line, refresh
+from pneumo_core.inference.stress import has_stress
 from pneumo_core.inference.trust import NO_PATIENTS as UNTESTED
 from pneumo_core.inference.trust import read_trust
-from pneumo_core.records import NotApplicable
-from pneumo_core.runs.files import write_json
+from pneumo_core.records import NotApplicable, Split
+from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.store import RunDirectory, datasets_root, read_manifest, verified_file
 from tests.conftest import FinishedRun
 from tests.evaluation.test_trust import TRUST
 from tests.hostile import assert_one_line
 from tests.made_runs import made_predictions, made_run, vouch_for
 
-FACTS = ("report.json", "calibration.json", "heatmap.json", "trust.json", "cases.npz")
+FACTS = ("predictions.parquet", "report.json", "calibration.json", "heatmap.json", "trust.json", "cases.npz")
 
 
 @pytest.fixture
@@ -38,8 +40,10 @@ def run(with_finished_run: FinishedRun) -> RunDirectory:
 def made_older(run: RunDirectory) -> dict[str, bytes]:
     """A run of a first version: an older report, no calibration or scale. Returns what they were."""
     before = {name: (run.path / name).read_bytes() for name in FACTS}
+    table = read_predictions(run)
+    write_atomic(run.predictions, table[table["split"] != "stress"].drop(columns="sharpness").to_parquet(index=False))
     write_json(run.report, {"schema": report.SCHEMA - 1, "splits": {}, "fields": "of another time"})
-    for name in FACTS[1:]:
+    for name in FACTS[2:]:
         (run.path / name).unlink()
     vouch_for(run)
     return before
@@ -103,10 +107,10 @@ def test_without_its_images_the_rest_is_made_and_the_reason_given(run: RunDirect
     result = refresh(run)
     made = ("report.json", "calibration.json", "trust.json")  # Of too few patients to test heat maps on.
     assert (result.made, result.error) == (made, "")
-    assert set(result.not_made) == {"heatmap.json", "cases.npz"}
+    assert set(result.not_made) == {"predictions.parquet", "heatmap.json", "cases.npz"}
     (reason,) = set(result.not_made.values())
     assert_one_line(reason, "data_id=", "data index FOLDER")
-    assert line(result).endswith(f"; not made heatmap.json, cases.npz: {reason}")
+    assert line(result).endswith(f"; not made predictions.parquet, heatmap.json, cases.npz: {reason}")
     assert isinstance(read_scale(run), NotApplicable)
     assert read_report(run).run_id == run.run_id
 
@@ -159,9 +163,9 @@ class TestPublished:
 
     def test_evidence_gets_its_figures(self, published: RunDirectory) -> None:
         result = refresh(published)
-        assert (result.made, result.is_published, result.error) == (FACTS[:2], True, "")
+        assert (result.made, result.is_published, result.error) == (FACTS[:3], True, "")
         assert line(result) == (
-            f"{published.run_id} (published): made report.json, calibration.json; not made heatmap.json, "
+            f"{published.run_id} (published): made predictions.parquet, report.json, calibration.json; not made heatmap.json, "
             "trust.json, cases.npz: the run ships as evidence, without its model"
         )
         assert {path.name for path in published.path.iterdir() if path.is_file()} == {
@@ -173,11 +177,11 @@ class TestPublished:
     def test_a_checkout_that_is_read_only_is_reported(
         self, published: RunDirectory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("os.access", lambda *_: False)
-        result = refresh(published)
+        with monkeypatch.context() as patch:
+            patch.setattr("os.access", lambda *_: False)
+            result = refresh(published)
         assert result.made == ()
         assert_one_line(result.error, "the checkout", str(published.path))
-        monkeypatch.undo()
         refresh(published)
         monkeypatch.setattr("os.access", lambda *_: False)
         assert refresh(published).error == "", "nothing is to be written"
@@ -221,6 +225,7 @@ def test_killed_before_any_rename_the_run_reads_as_whole_and_the_next_refresh_en
     expected = read_report(run), read_calibration(run)
     scale = read_scale(run)
     made_older(run)
+    before = read_report(run)
     older = run.path.with_name("older")
     shutil.copytree(run.path, older)
     real = Path.replace
@@ -239,9 +244,9 @@ def test_killed_before_any_rename_the_run_reads_as_whole_and_the_next_refresh_en
                 ended = refresh(run)
             except _KilledError:
                 ended = None
-        assert (read_report(run), read_calibration(run)) == expected
-        assert read_predictions(run) is not None
         has_scale = run.heatmap_scale.name in read_manifest(run)["files"]
+        assert (read_report(run), read_calibration(run)) == (expected if has_scale else (before, expected[1]))
+        assert has_stress(read_predictions(run)) is has_scale
         assert not has_scale or read_scale(run) == scale
         if ended is not None:
             break
@@ -253,3 +258,25 @@ def test_killed_before_any_rename_the_run_reads_as_whole_and_the_next_refresh_en
         shutil.rmtree(run.path)
         shutil.copytree(older, run.path)
     assert survived == 2 * len(FACTS) + 1, "each file is written and moved, and the manifest written"
+
+
+def test_an_older_run_has_no_stress_figures_until_it_is_refreshed(run: RunDirectory) -> None:
+    """Its other predictions stay as they are."""
+    of_worker = read_predictions(run)
+    made_older(run)
+    assert set(read_report(run).splits) == {Split.VAL, Split.TEST}
+    softer = read_report(run).softer
+    assert isinstance(softer, NotApplicable)
+    assert "sharpness" in softer.reason
+    refresh(run)
+    assert set(read_report(run).splits) == {Split.VAL, Split.STRESS, Split.TEST}
+    by = ["split", "image_id"]
+    left, right = (table.sort_values(by, ignore_index=True) for table in (read_predictions(run), of_worker))
+    pd.testing.assert_frame_equal(left, right[left.columns], rtol=1e-4)
+
+
+def test_evidence_without_images_says_why_its_predictions_stay_as_they_are(no_published: Path) -> None:
+    run = made_run(made_predictions())
+    result = refresh(run)
+    assert "predictions.parquet" in result.not_made
+    assert not result.error

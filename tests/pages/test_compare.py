@@ -1,6 +1,7 @@
 """Compare as its readers meet it: nothing to compare, links of all kinds, figures that are the comparison's, every tab."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from pages.ui.compare.curves import DIFFERENCES, RANKING, RELIABILITY, SEEDS, TR
 from pneumo_core.config.classifier import Balance, Preset
 from pneumo_core.config.gan import gan_config
 from pneumo_core.config.run import config_to_dict, run_id
-from pneumo_core.evaluation.wording import estimate_text, p_text
+from pneumo_core.evaluation.wording import STRESS_NOTE, estimate_text, p_text
 from pneumo_core.inference.compared import compare_runs
 from pneumo_core.inference.evidence import read_report
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
@@ -21,8 +22,8 @@ from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
 from tests import made_runs
 from tests.hostile import assert_one_line
-from tests.made_runs import DATA_ID, made_predictions
-from tests.pages.comparing import dated_by_content
+from tests.made_runs import DATA_ID, made_predictions, with_stress
+from tests.pages.comparing import dated_by_content, pair_of_runs
 from tests.pages.conftest import forget
 from tests.pages.opening import opened, texts
 
@@ -408,3 +409,16 @@ def test_counts_of_each_run_are_in_a_table_that_fits_a_phone() -> None:
     assert list(counts.columns) == ["threshold", "TN", "FP", "FN", "TP"]
     assert [name[0] for name in counts.index] == ["A"] * len(none) + ["B"] * len(more)
     assert all(re.fullmatch(r"[AB], seed \d+", name) for name in counts.index)
+
+
+def test_runs_are_compared_on_stress_image_by_image(no_published: Path) -> None:
+    images = with_stress(made_predictions())
+    a, b = pair_of_runs(Preset.SOUND, ("val",), images.drop(columns="logit"))
+    page = opened("compare", a=a, b=b, split="stress")
+    assert not page.error
+    everything = texts(page)
+    assert STRESS_NOTE in everything.replace("\\", "")
+    assert "stress, n = 180" in everything
+    comparison = compare_runs((a,), (b,), split=Split.STRESS)
+    assert (comparison.paired, comparison.n_both) == (True, 180)
+    assert (comparison.a.n, comparison.a.n_patients) == (180, 45)

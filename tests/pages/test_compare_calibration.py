@@ -111,7 +111,7 @@ def test_a_run_that_no_calibration_helps_is_shown_as_it_is(no_published: Path) -
 
 def test_on_validation_it_says_that_the_figures_flatter(sound_pair: tuple[str, str]) -> None:
     page = compared(*sound_pair, SHOW, split="val")
-    assert any("fitted on these images" in info.value for info in page.info)
+    assert any("fitted on images of these patients" in info.value for info in page.info)
 
 
 def test_runs_without_validation_images_say_why_and_show_the_raw_ones(no_published: Path) -> None:

@@ -9,9 +9,13 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.compare import gallery
 from pages.ui.compare.images import Cell, agreement_frame, counts_frame
+from pneumo_core.augmentation.stress import degraded
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import config_from_dict, config_to_dict, run_id
+from pneumo_core.data.images import decode_gray
+from pneumo_core.data.index import build_index
 from pneumo_core.evaluation.compare import compare
 from pneumo_core.evaluation.comparison import Evidence
 from pneumo_core.evaluation.report import evaluate, report_to_dict
@@ -193,3 +197,18 @@ def test_different_images_have_no_agreement_but_a_reason(with_finished_run: Fini
 def test_an_unknown_cell_in_the_address_breaks_nothing(with_finished_run: FinishedRun, cell: str) -> None:
     page = compared(with_finished_run.run_id, second_run(with_finished_run).run_id, "Images", cell=cell)
     assert not page.error
+
+
+def test_a_copy_is_drawn_and_asked_as_it_was_predicted(tiny_data: Path) -> None:
+    """At the size that its model takes, of which the changes depend; an image itself is shown as it is."""
+    index = build_index(tiny_data)
+    name, sha256 = index.table["image_id"].iloc[0], index.table["sha256"].iloc[0]
+    data = (index.root / name).read_bytes()
+    expected = degraded(decode_gray(data, name, size=64)[None], [name], 3)[2]
+    for is_input in (True, False):
+        made = gallery._pixels(index.root, f"{name}#3", sha256, 64, is_input=is_input)
+        np.testing.assert_array_equal(made, expected)
+    np.testing.assert_array_equal(gallery._pixels(index.root, name, sha256, 64), decode_gray(data, name))
+    np.testing.assert_array_equal(
+        gallery._pixels(index.root, name, sha256, 64, is_input=True), decode_gray(data, name, size=64)
+    )

@@ -1,5 +1,6 @@
 """Evaluate in its states: no run, finished, selected on test, one class, images gone, files damaged."""
 
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -8,20 +9,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.pictures import thumbnail
+from pneumo_core.augmentation.stress import degraded, original_id
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import config_to_dict, run_id
+from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import build_index
 from pneumo_core.evaluation.report import evaluate, report_to_dict
-from pneumo_core.evaluation.wording import estimate_text
+from pneumo_core.evaluation.softer import SOFTER, Softer
+from pneumo_core.evaluation.wording import NAMES, STRESS_NOTE, estimate_text, percent
 from pneumo_core.inference.evidence import read_report
-from pneumo_core.records import Architecture, Metric, Split
+from pneumo_core.records import Architecture, Estimate, Metric, Split
 from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.status import append_event
 from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
+from tests.conftest import FinishedRun
+from tests.made_runs import made_predictions, made_run, with_stress
 from tests.pages.opening import opened, texts
 
 CARDS = ["Sensitivity", "Specificity", "AUROC"]
@@ -303,3 +310,63 @@ def test_a_run_published_without_its_model_says_why_it_cannot_predict(
     page = opened("evaluate", run=sound_run.run_id)
     assert "predict" not in links(page)
     assert "Cannot predict: published as evidence, without its model." in texts(page)
+
+
+def test_stress_is_a_split_with_figures_of_its_own(no_published: Path) -> None:
+    run = made_run(with_stress(made_predictions()), choose_on=Split.STRESS)
+    part = read_report(run).splits[Split.STRESS]
+    page = opened("evaluate", run=run.run_id, split="stress")
+    assert not page.error
+    everything = texts(page)
+    assert "180 images, 2 degraded copies of each of 90 validation images, of 45 patients" in everything
+    assert STRESS_NOTE in everything
+    assert "highest sensitivity + specificity on stress" in everything
+    shown = dict(zip(CARDS, (card.value for card in page.metric), strict=True))
+    assert isinstance(part.specificity, Estimate)
+    assert shown["Specificity"] == percent(part.specificity.value)
+    assert "stress  \n(epoch chosen on it)" in everything
+    assert "no figures on stress" not in everything
+
+
+def test_validation_has_figures_weighted_to_softer_images(no_published: Path) -> None:
+    run = made_run(with_stress(made_predictions()))
+    report = read_report(run)
+    assert isinstance(report.softer, Softer)
+    page = opened("evaluate", run=run.run_id, split="val")
+    (table,) = [table.value for table in page.table if SOFTER in table.value]
+    places = ["val (epoch chosen on it)", SOFTER, "stress (epoch chosen on val)", "test"]
+    assert table.columns.tolist() == places
+    for metric, estimate in report.softer.figures.items():
+        assert table.loc[NAMES[metric], SOFTER] == estimate_text(metric, estimate, with_n=True)
+    words = f"count as {report.softer.effective_normal:.0f} (effective number)"
+    assert words in texts(page).replace("\\", "")
+    (every,) = [frame.value for frame in page.dataframe if "figure" in frame.value]
+    assert every["split"].unique().tolist() == [
+        "val (epoch chosen on it)",
+        "stress (epoch chosen on val)",
+        "test",
+        SOFTER,
+    ]
+
+
+def test_a_run_of_an_earlier_version_says_how_to_get_stress_figures(sound_run: RunDirectory) -> None:
+    page = opened("evaluate", run=sound_run.run_id, split="val")
+    assert f"runs refresh {sound_run.run_id}" in texts(page).replace("\\", "")
+    assert "Not weighted to softer images: the sharpness" in texts(page).replace("\\", "")
+    assert SOFTER not in str([table.value.columns.tolist() for table in page.table])
+
+
+def test_a_copy_s_picture_is_made_again(with_finished_run: FinishedRun) -> None:
+    page = opened("evaluate", run=with_finished_run.run_id, split="stress", show="Images")
+    assert not page.error
+    shown = images(page)
+    assert shown["image"].str.endswith("#1").all()
+    assert "1 degraded copy of each of" in texts(page)
+    assert len(page.get("image")) == min(8, len(shown))
+    index = build_index(with_finished_run.data)
+    name = shown["image"].iloc[0]
+    original = index.table.set_index("image_id").loc[original_id(name)]
+    jpeg = thumbnail(str(index.root), name, original["sha256"], 150)
+    pixels = decode_gray((index.root / original.name).read_bytes(), "image", size=150)
+    expected = np.asarray(Image.fromarray(degraded(pixels[None], [original.name], 1)[0]).resize((224, 224), 2))
+    assert np.abs(np.asarray(Image.open(io.BytesIO(jpeg))).astype(int) - expected).mean() < 3

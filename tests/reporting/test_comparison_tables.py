@@ -273,7 +273,7 @@ def test_validation_calibration(one_run: Compared) -> None:
     arrow = "\N{NO-BREAK SPACE}→ "
     assert table.rows[0] == (
         facts.run_id,
-        f"{line_text(line)}; 1,234 images",
+        f"{line_text(line)}; 1,234 val images",
         f"{before.brier:.3f}{arrow}{after.brier:.3f}",
         f"{before.log_loss:.3f}{arrow}{after.log_loss:.3f}",
         f"{before.ece:.3f}{arrow}{after.ece:.3f}",

@@ -24,9 +24,10 @@ def calibration(comparison: Comparison, pair: Pair) -> None:
     sides = shown_sides(comparison, pair)
     of = compared_words((pair.a,), (pair.b,), comparison.split)
     name_sides(*sides)
-    if comparison.split is Split.VAL:
+    if comparison.split in {Split.VAL, Split.STRESS}:
         st.info(
-            "The calibrators were fitted on these images, so the calibrated figures are optimistic; report the test figures."
+            "The calibrators were fitted on images of these patients, so the calibrated figures are optimistic; report the "
+            "test figures."
         )
     stored = [read_calibration(find_run(side.evidence.run_id)) for side in sides]
     measured: dict[str, ProbabilityScores] = {}

@@ -48,7 +48,7 @@ def verdict(comparison: Comparison) -> None:
         with place:
             _tile(comparison, finding)
     st.caption("\n".join(f"- {plain(note)}" for note in (*comparison.verdict.notes, *_copies(comparison))))
-    if comparison.split is Split.VAL:
+    if comparison.split in {Split.VAL, Split.STRESS}:
         _beside_validation(comparison)
 
 

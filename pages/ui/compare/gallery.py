@@ -15,6 +15,7 @@ from pages.ui.components import images_elsewhere, show_error
 from pages.ui.heat import pair_text, show_color_bar
 from pages.ui.pictures import bounded, plain
 from pages.ui.places import beside
+from pneumo_core.augmentation.stress import degraded_copy, original_id
 from pneumo_core.data.images import decode, decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import CorruptError, DataError, RunError
@@ -27,6 +28,7 @@ from pneumo_core.records import NotApplicable
 from pneumo_core.reporting.glossary import TERMS
 from pneumo_core.runs.files import is_there
 from pneumo_core.runs.store import find_run
+from pneumo_core.runs.submission import classifier_config
 
 PAGE_SIZE = 4
 """Images per page: each is drawn three times."""
@@ -50,15 +52,17 @@ def show_images(index: DataIndex, pair: Pair, rows: pd.DataFrame) -> None:
     opacity = st.slider("Heat maps", 0.0, 1.0, 0.5, 0.05, key="heat", help=TERMS["Grad-CAM"])
     hashes = dict(zip(index.table["image_id"], index.table["sha256"], strict=True))
     side = _LARGE if len(rows) == 1 else _SMALL
+    own_size = classifier_config(find_run(pair.a)).image_size
     shown: list[tuple[dict[Hashable, Any], NDArray[np.uint8]]] = []
     for row in rows.to_dict("records"):
         try:
-            data = read_indexed(index.root, row["image"], hashes.get(row["image"], ""))
-            gray = Image.fromarray(decode_gray(data, row["image"]))
+            gray = Image.fromarray(
+                _pixels(index.root, row["image"], hashes.get(original_id(row["image"]), ""), own_size)
+            )
             shown.append((row, np.asarray(bounded(gray, side))))
         except DataError as error:
             st.caption(plain(str(error)))
-    files = tuple((row["image"], hashes[row["image"]]) for row, _ in shown)
+    files = tuple((row["image"], hashes[original_id(row["image"])]) for row, _ in shown)
     found = {letter: _maps_or_reason(letter, run, index, files) for letter, run in (("A", pair.a), ("B", pair.b))}
     maps = {letter: drawn for letter, drawn in found.items() if drawn is not None}
     if maps:
@@ -72,6 +76,15 @@ def show_images(index: DataIndex, pair: Pair, rows: pd.DataFrame) -> None:
             opacity,
             is_large=side == _LARGE,
         )
+
+
+def _pixels(root: Path, image_id: str, sha256: str, size: int) -> NDArray[np.uint8]:
+    """An image as it is; a degraded copy is made again at a model's size."""
+    original = original_id(image_id)
+    data = read_indexed(root, original, sha256)
+    if original == image_id:
+        return decode_gray(data, image_id, size=None)
+    return degraded_copy(decode_gray(data, original, size=size), image_id)
 
 
 def _draw(
@@ -141,8 +154,12 @@ def _maps(run_id: str, root: str, files: list[tuple[str, str]]) -> list[NDArray[
     session = loaded_classifier(run_id).session
     size, preparation = session.image_size, session.preparation
     images = [
-        decode(read_indexed(Path(root), image_id, sha256), image_id, size=size, preparation=preparation)
-        for image_id, sha256 in files
+        decode(read_indexed(Path(root), original_id(name), sha256), name, size=size, preparation=preparation)
+        for name, sha256 in files
     ]
-    cams = run_session(session, np.stack([image.square for image in images])).cam
+    inputs = [
+        image.square if name == original_id(name) else degraded_copy(image.square, name)
+        for image, (name, _) in zip(images, files, strict=True)
+    ]
+    cams = run_session(session, np.stack(inputs)).cam
     return [of_image(cam, image) for cam, image in zip(cams, images, strict=True)]

@@ -101,7 +101,7 @@ def _sides(known: dict[Ids, str], usual: tuple[Ids, Ids]) -> list[Ids]:
 
 def pick_compared_split(evident: Collection[Split]) -> Split:
     """Let the reader choose the split (``?split=``), test first."""
-    known = [split for split in (Split.TEST, Split.VAL) if split in evident]
+    known = [split for split in (Split.TEST, Split.VAL, Split.STRESS) if split in evident]
     return pick_split(known, "in_split") if known else Split.TEST
 
 

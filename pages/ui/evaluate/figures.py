@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui.pictures import plain
 from pages.ui.table import data_frame, show_rows
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.evaluation.report import EvaluationReport
@@ -29,6 +30,8 @@ def figures(report: EvaluationReport, split: Split) -> None:
     show_rows(evaluation_tables.some_figures(report, split, _OTHERS))
     if part.ignored_replicates:
         st.caption(f"{part.ignored_replicates} bootstrap replicates lacked a class: AUROC and AUPRC leave them out.")
+    if split is Split.VAL:
+        _softer(report)
     with st.expander("All figures of all splits as a table"):
         table = evaluation_tables.every_figure(report)
         st.dataframe(data_frame(table), hide_index=True, height="content", alt=table.caption)
@@ -41,10 +44,23 @@ def _tile(report: EvaluationReport, split: Split, metric: Metric) -> None:
     n = "" if isinstance(estimate, NotApplicable) else f"n = {estimate.n:,}, "
     st.metric(NAMES[metric], value_text(metric, estimate), help=TERMS[metric])
     words = f"{interval_text(metric, estimate)}  \n{n}{place(report, split)}"
-    # Beside a figure of validation the one that counts.
-    if split is Split.VAL and Split.TEST in report.splits:
+    # Beside a figure of held-out patients the one that counts.
+    if split in {Split.VAL, Split.STRESS} and Split.TEST in report.splits:
         words += f"  \ntest: {estimate_text(metric, report.splits[Split.TEST].figures[metric])}"
     st.caption(words.replace(" (epoch", "  \n(epoch"))
+
+
+def _softer(report: EvaluationReport) -> None:
+    """The figures of validation, weighted to softer images, as a table; or why there are none."""
+    table = evaluation_tables.softer_figures(report)
+    if not isinstance(report.softer, NotApplicable):
+        st.markdown("**Weighted to softer images**")
+        show_rows(table)
+        st.caption(
+            "NORMAL validation images are sharper than PNEUMONIA ones, which tells the classes apart. The weights reduce this."
+        )
+    for note in table.notes:
+        st.caption(plain(note))
 
 
 def operating_point(report: EvaluationReport, split: Split) -> None:

@@ -12,6 +12,7 @@ from pages.ui.cached import index_here
 from pages.ui.components import chart, images_elsewhere
 from pages.ui.pictures import plain, thumbnail
 from pages.ui.table import download
+from pneumo_core.augmentation.stress import original_id
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.curves import probability_bins
@@ -22,8 +23,9 @@ from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.jobs.runs import RunView
 from pneumo_core.records import Split
 from pneumo_core.reporting.document import table_csv
-from pneumo_core.reporting.evaluation_tables import classification, place
+from pneumo_core.reporting.evaluation_tables import classification, copies_words, place
 from pneumo_core.reporting.file_names import file_name
+from pneumo_core.runs.submission import classifier_config
 
 _WORST = 8
 
@@ -73,11 +75,14 @@ def mistakes(view: RunView, predicted: pd.DataFrame, report: EvaluationReport, s
         images_elsewhere([view.data.data_id])
         return
     st.markdown(f"**The {min(_WORST, len(table))} with the largest error, misclassified first** · {where}")
-    _gallery(index, table.head(_WORST))
+    if split is Split.STRESS:
+        st.caption(f"{copies_words(report)}, shown as the run saw them; the number after # is that of the copy.")
+    side = classifier_config(view.run).image_size if split is Split.STRESS else None
+    _gallery(index, table.head(_WORST), side)
 
 
-def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
-    """Small pictures of rows of `by_error`; a missing or changed file is reported in its place."""
+def _gallery(index: DataIndex, worst: pd.DataFrame, side: int | None) -> None:
+    """Small pictures of rows of `by_error`; a missing or changed file is reported in its place. For `side` see `thumbnail`."""
     hashes = dict(zip(index.table["image_id"], index.table["sha256"], strict=True))
     grid = st.grid(4, min_column_width=170, border=True)
     for row in worst.to_dict("records"):
@@ -85,7 +90,7 @@ def _gallery(index: DataIndex, worst: pd.DataFrame) -> None:
         words = f"{row['verdict']}: labeled {row['label']}, probability {row['probability']:.3f}"
         with grid.cell():
             try:
-                picture = thumbnail(str(index.root), row["image"], hashes.get(row["image"], ""))
+                picture = thumbnail(str(index.root), row["image"], hashes.get(original_id(row["image"]), ""), side)
             except DataError as error:
                 st.caption(plain(str(error)))
             else:

@@ -9,12 +9,13 @@ import streamlit as st
 from pages.ui.cached import report_of
 from pages.ui.components import STATE_COLORS, choice, run_name, show_error
 from pages.ui.pictures import plain
+from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.naming import model_name
 from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.wording import folded_text, scaled, value_text
 from pneumo_core.inference.compared import Group, groups
 from pneumo_core.jobs.runs import RunView, views
-from pneumo_core.records import Estimate, Metric, NotApplicable, RunState, Split
+from pneumo_core.records import Estimate, Metric, NotApplicable, RunState, Split, split_name
 
 DAMAGED = "damaged"
 STATE_OPTIONS = {state.value: STATE_COLORS[state] for state in RunState} | {DAMAGED: "red"}
@@ -137,7 +138,9 @@ def _group_row(group: Group, first: RunView) -> Row:
     network = _network(first)
     count = len(group.run_ids)
     about = f"{count} seeds" if count > 1 else "1 run"
-    chosen = f"epoch chosen on {'test' if group.selected_on_test else 'validation'}"
+    config = first.config
+    held_out = split_name(config.choose_on) if isinstance(config, TrainConfig) else "validation"
+    chosen = f"epoch chosen on {'test' if group.selected_on_test else held_out}"
     state, figures = RunState.SUCCEEDED.value, dict[Metric, list[Estimate | NotApplicable]]()
     try:
         parts = [report_of(run_id).splits[Split.TEST] for run_id in group.run_ids]

@@ -32,7 +32,7 @@ from pneumo_core.inference.agreement import described as described_agreement
 from pneumo_core.inference.classify import Classifier, Prediction
 from pneumo_core.inference.compared import groups
 from pneumo_core.inference.mend import done
-from pneumo_core.records import Label, Metric, NotApplicable, Split
+from pneumo_core.records import Label, Metric, NotApplicable, Split, split_name
 from pneumo_core.reporting.evaluation_tables import place, rates_on_test
 
 
@@ -115,14 +115,15 @@ def _show_calibration(prediction: Prediction, model: Classifier) -> None:
         st.markdown(f"Not calibrated, so the probability ranks images but is not a frequency: {how}.")
     elif model.calibration.chosen is CalibrationKind.IDENTITY:
         st.markdown(
-            f"The raw probability, with {how}. Log loss is {model.calibration.before.log_loss:.3f} on validation and "
+            f"The raw probability, with {how}. Log loss is {model.calibration.before.log_loss:.3f} on "
+            f"{split_name(model.calibration.calibrator.split)} and "
             f"{_losses(model.run_id)}. With another prevalence or other imaging the probability may not be valid."
         )
     else:
         before, after = model.calibration.before, model.calibration.after
         st.markdown(
             f"{plain(probability_text(raw))} before calibration, {plain(probability_text(prediction.calibrated))} after. "
-            f"Calibrated by {how}. On validation patients that it was not fitted on, log "
+            f"Calibrated by {how}. On {split_name(model.calibration.calibrator.split)} patients that it was not fitted on, log "
             f"loss is {after.log_loss:.3f} with it and {before.log_loss:.3f} without; {_losses(model.run_id)}. With another "
             "prevalence or other imaging it may not be valid."
         )
