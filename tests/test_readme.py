@@ -34,7 +34,7 @@ from pneumo_core.runs.submission import classifier_config
 from pneumo_core.settings import Settings
 from tests.data.kaggle_server import KaggleServer
 from tests.data.test_download import COUNTS, make_archive
-from tests.made_runs import made_predictions, made_run
+from tests.made_runs import made_predictions, made_run, with_stress
 
 PROJECT = Path(__file__).resolve().parent.parent
 PUBLISHED = PROJECT / "artifacts" / "published"
@@ -88,7 +88,7 @@ def test_each_example_that_trains_returns_its_run_once_that_is_finished(
 
     def submit_again(config: TrainConfig, index: DataIndex, **options: Any) -> jobs.RunView:
         settings = {field.name: getattr(config, field.name) for field in fields(config)}
-        made.append(made_run(made_predictions(), data_id=index.data_id, **settings))
+        made.append(made_run(with_stress(made_predictions()), data_id=index.data_id, **settings))
         return submit(config, index, **options)
 
     monkeypatch.setattr(jobs, "submit", submit_again)
