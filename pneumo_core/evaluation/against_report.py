@@ -79,7 +79,9 @@ def counterpart(config: TrainConfig, *, is_phantom: bool = False) -> ReportRun |
         return NotApplicable(
             f"the report closed the gap between the classes, and this run {config.gap_percent} % of it"
         )
-    if config.fine_tune is not None:
+    if config.architecture is Architecture.COMPACT:
+        return NotApplicable("the report has no network like it")
+    if config.trained_blocks or config.fine_tune is not None:
         return NotApplicable("the report trained no layer of VGG16's base, and this run does")
     return ReportRun(config.architecture, balanced=config.balance is Balance.GAN)
 

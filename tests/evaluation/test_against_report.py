@@ -91,7 +91,7 @@ def test_what_cannot_be_computed_keeps_its_reason() -> None:
 
 
 @pytest.mark.parametrize("architecture", [Architecture.BASELINE, Architecture.VGG16])
-@pytest.mark.parametrize("preset", list(Preset))
+@pytest.mark.parametrize("preset", [Preset.REPORT, Preset.SOUND, Preset.QUICK])
 def test_which_training_of_the_report_a_run_repeats(architecture: Architecture, preset: Preset) -> None:
     original = preset_config(architecture, preset, balance=Balance.NONE)
     assert counterpart(original) == ReportRun(architecture, balanced=False)
@@ -109,6 +109,14 @@ def test_other_arms_have_no_counterpart(arm: Balance) -> None:
     found = counterpart(preset_config(Architecture.VGG16, Preset.SOUND, balance=arm))
     assert isinstance(found, NotApplicable)
     assert arm.value in found.reason
+
+
+def test_a_network_of_our_own_and_trained_blocks_have_no_counterpart() -> None:
+    ours = counterpart(preset_config(Architecture.COMPACT, Preset.SOUND))
+    assert ours == NotApplicable("the report has no network like it")
+    found = counterpart(preset_config(Architecture.VGG16, Preset.BEST, balance=Balance.NONE))
+    assert isinstance(found, NotApplicable)
+    assert "no layer of VGG16's base" in found.reason
 
 
 def test_a_fine_tuned_network_has_no_counterpart() -> None:
