@@ -42,7 +42,7 @@ from pneumo_core.config.augment import AUGMENTATIONS
 from pneumo_core.data.images import array_path, load_array
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.models.baseline import build_baseline
-from pneumo_core.models.vgg16 import FEATURES, build_vgg16, feature_trunk
+from pneumo_core.models.vgg16 import build_vgg16, feature_trunk, features_of
 from pneumo_core.records import Split
 from pneumo_core.training.batches import TrainingBatches, pixels
 from pneumo_core.training.callbacks import StopOnNaN
@@ -192,7 +192,7 @@ def vgg16_forward(device: Device, peak: float, repeats: int) -> dict[str, Figure
     count = 32 if device.kind == "cpu" else 256
     batch = np.random.default_rng(0).uniform(0, 255, (count, IMAGE_SIZE, IMAGE_SIZE, 1)).astype(np.float32)
     specs = vgg16_layers(IMAGE_SIZE)
-    trunk = specs[: 1 + [spec.name for spec in specs].index(FEATURES)]
+    trunk = specs[: 1 + [spec.name for spec in specs].index(features_of(0))]
     figures: dict[str, Figure] = {}
     for name, part, layers in (("trunk", feature_trunk(model), trunk), ("trunk_and_head", model, specs)):
         rate = count / best_of(partial(part.predict_on_batch, batch), repeats)

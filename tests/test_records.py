@@ -10,10 +10,10 @@ from pneumo_core.records import Architecture, Label, Metric, RunState, Split, Su
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
-        (Split, ["train", "val", "test"]),
+        (Split, ["train", "val", "stress", "test"]),
         (Label, [0, 1]),
         (Subtype, ["none", "bacteria", "virus", "unknown"]),
-        (Architecture, ["baseline", "vgg16", "dcgan"]),
+        (Architecture, ["baseline", "compact", "vgg16", "dcgan"]),
     ],
 )
 def test_values_that_files_hold(kind: type[Enum], values: list[object]) -> None:

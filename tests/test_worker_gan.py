@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from pneumo_core.augmentation.stress import original_id
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig
 from pneumo_core.config.gan import GanConfig, gan_config
 from pneumo_core.config.presets import preset_config
@@ -193,7 +194,7 @@ def test_a_classifier_trains_on_the_samples(gan: RunDirectory, index: DataIndex)
     # None of what the DCGAN has seen, and nothing generated, is judged by the classifier.
     predictions = pd.read_parquet(run.predictions)
     assert not predictions["image_id"].str.rsplit("/").str[-1].map(is_synthetic).any()
-    assert all((index.root / image_id).is_file() for image_id in predictions["image_id"])
+    assert all((index.root / original_id(image_id)).is_file() for image_id in predictions["image_id"])
     learned = read_learned(gan)
     assert not set(predictions["patient_id"]) & set(learned["patient_id"])
     assert set(learned["image_id"]) <= set(names)

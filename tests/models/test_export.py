@@ -274,7 +274,7 @@ def network(last: layers.Layer | None = None, head: list[layers.Layer] | None = 
         (layers.Conv2D(2, 5, padding="same", name="last"), "kernel_size=(5, 5)"),
         (layers.Conv2D(2, 3, dilation_rate=2, padding="same", name="last"), "dilation_rate=(2, 2)"),
         (layers.ReLU(max_value=6, name="last"), "max_value=6"),
-        (layers.LayerNormalization(center=False, scale=False, name="last"), "axis=[3]"),
+        (layers.LayerNormalization(center=False, scale=False, name="last"), "axis=[-1]"),
         (layers.Conv2D(2, 3, padding="same", activation="gelu", name="last"), "activation='gelu'"),
         (layers.BatchNormalization(axis=1, name="last"), "axis=1"),
         (layers.BatchNormalization(scale=False, name="last"), "scale=False"),

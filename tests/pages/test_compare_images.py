@@ -199,16 +199,11 @@ def test_an_unknown_cell_in_the_address_breaks_nothing(with_finished_run: Finish
     assert not page.error
 
 
-def test_a_copy_is_drawn_and_asked_as_it_was_predicted(tiny_data: Path) -> None:
+def test_a_copy_is_drawn_as_it_was_predicted(tiny_data: Path) -> None:
     """At the size that its model takes, of which the changes depend; an image itself is shown as it is."""
     index = build_index(tiny_data)
     name, sha256 = index.table["image_id"].iloc[0], index.table["sha256"].iloc[0]
     data = (index.root / name).read_bytes()
     expected = degraded(decode_gray(data, name, size=64)[None], [name], 3)[2]
-    for is_input in (True, False):
-        made = gallery._pixels(index.root, f"{name}#3", sha256, 64, is_input=is_input)
-        np.testing.assert_array_equal(made, expected)
+    np.testing.assert_array_equal(gallery._pixels(index.root, f"{name}#3", sha256, 64), expected)
     np.testing.assert_array_equal(gallery._pixels(index.root, name, sha256, 64), decode_gray(data, name))
-    np.testing.assert_array_equal(
-        gallery._pixels(index.root, name, sha256, 64, is_input=True), decode_gray(data, name, size=64)
-    )
