@@ -43,6 +43,7 @@ PRESETS: Final[dict[Preset, PresetNote]] = {
     Preset.BEST: PresetNote(
         summary="The recipe of docs/recipe.md: strong augmentation, averaged weights, chosen on degraded copies of validation.",
         caveats=(
+            "The search for it is not finished, and no run of it is published: docs/recipe.md says how far it is.",
             "The degraded copies imitate how images differ between hospitals and years; no copy imitates all of it.",
         ),
     ),

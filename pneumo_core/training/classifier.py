@@ -52,27 +52,38 @@ def build_classifier(config: TrainConfig) -> keras.Model:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Training:
-    """What both phases of a training share.
+class _Choosing:
+    """The images that choose the epoch: `rows` of an array `(count, size, size)` uint8, with labels `(count,)` int8.
 
-    `val` are the images that choose the epoch, `(n, size, size)` uint8, and `val_labels` their labels;
-    `pretrained` is the hash of the pretrained weights, or "".
+    `name` is an id of the array's content.
     """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int8]
+    rows: NDArray[np.int64]
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Training:
+    """What both phases of a training share; `pretrained` is the hash of the pretrained weights, or ""."""
 
     run: RunDirectory
     config: TrainConfig
     index: DataIndex
     device: Device
     data: TrainingSet
-    val: NDArray[np.uint8]
-    val_labels: NDArray[np.int8]
+    val: _Choosing
     best: KeepBestWeights
     pretrained: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Phase:
-    """One call of `fit`: the trained model, its data, and the number of epochs at its end."""
+    """One call of `fit`: the trained model, its data, and the number of epochs at its end.
+
+    `val` are the inputs that the rows of `_Choosing` are of.
+    """
 
     model: keras.Model
     source: Source
@@ -111,14 +122,14 @@ def train_classifier(
         config.balance, images, labels, rows.train, seed=config.seed, percent=config.gap_percent, generated=generated
     )
 
-    val, val_labels = _choosing(index, config, images, rows.val)
+    val = _choosing(index, config, images, rows.val)
     model = build_classifier(config)
     parameters = parameter_counts(model)
     update_status(run, state=RunState.RUNNING, epochs=config.epochs)
     with within_memory(device, f"batch_size={config.batch_size}"):
         pretrained = _pretrained(model) if config.architecture is Architecture.VGG16 else ""
         best = KeepBestWeights(run.weights, model)
-        training = _Training(run, config, index, device, data, val, val_labels, best, pretrained)
+        training = _Training(run, config, index, device, data, val, best, pretrained)
         first_epoch = _phases(training, model)
     facts = {
         "weights_sha256": file_sha256(run.weights),
@@ -132,15 +143,15 @@ def train_classifier(
     write_json(run.trained, facts)
 
 
-def _choosing(
-    index: DataIndex, config: TrainConfig, images: NDArray[np.uint8], rows: NDArray[np.int64]
-) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
-    """The images that choose the epoch, and their labels: the validation images, or degraded copies of them."""
-    labels = index.table["label"].to_numpy(dtype=np.int8)[rows]
+def _choosing(index: DataIndex, config: TrainConfig, images: NDArray[np.uint8], rows: NDArray[np.int64]) -> _Choosing:
+    """The validation images, which stay in the array cache, or degraded copies of them, which are made here."""
+    labels = index.table["label"].to_numpy(dtype=np.int8)
     if config.choose_on is Split.VAL:
-        return images[rows], labels
+        return _Choosing(images, labels, rows, index.data_id)
     copies = copies_of(config.preset)
-    return degraded(images[rows], index.table["image_id"].iloc[rows].tolist(), copies), np.repeat(labels, copies)
+    made = degraded(images[rows], index.table["image_id"].iloc[rows].tolist(), copies)
+    name = hashlib.sha256(made.tobytes()).hexdigest()
+    return _Choosing(made, np.repeat(labels[rows], copies), np.arange(len(made)), name)
 
 
 def _pretrained(model: keras.Model) -> str:
@@ -154,7 +165,7 @@ def _phases(training: _Training, model: keras.Model) -> int:
     """Train one phase or two; returns the epoch this session started at."""
     run, config, data = training.run, training.config, training.data
     source = pixels(data.parts, config.augment)
-    whole = _Phase(model, source, training.val, 1, 0, config.epochs, config.learning_rate, run.backup)
+    whole = _Phase(model, source, training.val.images, 1, 0, config.epochs, config.learning_rate, run.backup)
     first = whole
     if config.feature_views:
         layer = features_of(config.trained_blocks)
@@ -216,10 +227,7 @@ def _fit(training: _Training, phase: _Phase) -> tuple[int, int]:
             phase.model.fit(
                 batches,
                 validation_data=EvalBatches(
-                    plain(phase.val),
-                    training.val_labels,
-                    np.arange(len(training.val_labels)),
-                    batch_size=config.batch_size,
+                    plain(phase.val), training.val.labels, training.val.rows, batch_size=config.batch_size
                 ),
                 epochs=phase.epochs,
                 initial_epoch=first_epoch,
@@ -301,9 +309,8 @@ def _features(training: _Training, trunk: keras.Model) -> tuple[Source, NDArray[
             arrays.append(cached_features(kept, images, inside, name=name, augment_config=config.augment, view=view))
             start += len(images)
         stored.append(arrays)
-    name = hashlib.sha256(training.val.tobytes()).hexdigest()
-    every = np.arange(len(training.val))
-    return views(stored), cached_features(cache("validation"), training.val, every, name=name)
+    val = training.val
+    return views(stored), cached_features(cache("validation"), val.images, val.rows, name=val.name)
 
 
 def _require_enough(labels: NDArray[np.int8], rows: Assignment, batch_size: int) -> None:
