@@ -21,16 +21,17 @@ import pytest
 
 from pneumo_core.augmentation.stress import degraded_copy, original_id
 from pneumo_core.config.architecture import vgg16_layers
-from pneumo_core.config.classifier import FineTuneConfig, Preset, Scaling
+from pneumo_core.config.classifier import FineTuneConfig, Preparation, Preset, Scaling
 from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import config_from_dict
 from pneumo_core.data.images import decode_gray
 from pneumo_core.data.index import DataIndex, build_index
-from pneumo_core.data.splits import assign
+from pneumo_core.data.splits import assign, case_rows
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.calibration import calibrate, calibration_from_dict, calibration_to_dict
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.evaluation.trust import Trust, trust_to_dict
+from pneumo_core.inference.cases import Cases, read_cases
 from pneumo_core.inference.image_facts import sharpness
 from pneumo_core.inference.map_tests import chosen_images
 from pneumo_core.inference.session import load_session, run_session
@@ -258,6 +259,36 @@ class TestSteps:
         assert not isinstance(chosen, NotApplicable)
         ids = chosen["image_id"]
         np.testing.assert_array_equal(images, index.pixels(32)[index.rows_of(ids)])
+
+    def test_a_run_that_pads_sees_padded_images_to_its_end(
+        self, run: RunDirectory, index: DataIndex, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The weights do not matter: predictions, cases and tested heat maps are of the squares that it trained on."""
+        tested: list[Any] = []
+        monkeypatch.setattr("pneumo_core.inference.map_tests.PATIENTS", 2)
+        monkeypatch.setattr(
+            "pneumo_core.inference.map_tests.run_tests", lambda *arguments: (tested.extend(arguments[:2]), TRUST)[1]
+        )
+        padding = ask_for_run(replace(SMALL, preparation=Preparation.PAD), index)
+        for path in (run.weights, run.trained):
+            shutil.copy(path, padding.path)
+        assert main("export", padding.path) == 0, read_status(padding)
+
+        squares = index.pixels(SMALL.image_size, preparation=Preparation.PAD)
+        assert not np.array_equal(squares, index.pixels(SMALL.image_size))  # Phantoms are not all squares.
+        session = load_session(padding.model)
+        predictions = pd.read_parquet(padding.predictions)
+        for row in predictions.groupby("split").head(4).to_dict("records"):
+            original = squares[index.rows_of(pd.Series([original_id(row["image_id"])]))[0]]
+            seen = original if row["split"] != "stress" else degraded_copy(original, row["image_id"])
+            assert row["logit"] == pytest.approx(run_session(session, seen[None]).logit[0], abs=1e-4), row["image_id"]
+        _, images = tested
+        ids = chosen_images(predictions, is_quick=True)["image_id"]
+        np.testing.assert_array_equal(images, squares[index.rows_of(ids)])
+        kept = read_cases(padding)
+        assert isinstance(kept, Cases)
+        trained_on = run_session(session, squares[case_rows(index.table, SMALL)]).features
+        np.testing.assert_allclose(kept.center, trained_on.mean(axis=0), rtol=1e-3, atol=1e-5)
 
     def test_a_finished_run_is_not_trained_again(self, run: RunDirectory) -> None:
         weights = file_sha256(run.weights)

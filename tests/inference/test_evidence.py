@@ -3,15 +3,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.presets import preset_config
 from pneumo_core.errors import CorruptError, RunError, StoreError
 from pneumo_core.evaluation.calibration import calibrate, calibration_to_dict
 from pneumo_core.evaluation.report import SCHEMA, report_to_dict
-from pneumo_core.inference.evidence import read_calibration, read_predictions, read_report
-from pneumo_core.records import Split
+from pneumo_core.inference.evidence import calibrated, evaluated, read_calibration, read_predictions, read_report
+from pneumo_core.records import Architecture, NotApplicable, Split
 from pneumo_core.runs.files import file_sha256, read_json, write_json
 from pneumo_core.runs.store import RunDirectory
 from tests.conftest import FinishedRun
 from tests.hostile import assert_one_line
+from tests.made_runs import made_predictions, with_stress
 
 
 def vouch_for(run: RunDirectory, path: Path) -> None:
@@ -114,3 +117,22 @@ def test_a_report_of_another_schema_is_refused(with_finished_run: FinishedRun, s
     with pytest.raises(CorruptError, match=f"a report must be of schema {SCHEMA}") as caught:
         read_report(run)
     assert_one_line(caught.value)
+
+
+@pytest.mark.parametrize(("preset", "split"), [(Preset.SOUND, Split.VAL), (Preset.BEST, Split.STRESS)])
+def test_a_run_s_own_config_says_what_its_threshold_and_calibration_are_chosen_on(preset: Preset, split: Split) -> None:
+    predictions = with_stress(made_predictions())
+    config = preset_config(Architecture.BASELINE, preset)
+    report, calibration = evaluated("baseline-0123456789ab", config, predictions), calibrated(config, predictions)
+    assert not isinstance(calibration, NotApplicable)
+    assert report.operating_point.split is calibration.calibrator.split is split
+    # Chosen there and nowhere else: without the other images it is the same.
+    own = predictions[predictions["split"] == split]
+    assert report.operating_point.threshold == pytest.approx(
+        evaluated("baseline-0123456789ab", config, own).operating_point.threshold
+    )
+    other = preset_config(Architecture.BASELINE, Preset.BEST if preset is Preset.SOUND else Preset.SOUND)
+    assert (
+        report.operating_point.threshold
+        != evaluated("baseline-0123456789ab", other, predictions).operating_point.threshold
+    )

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.cached import loaded_classifier
 from pages.ui.compare import gallery
 from pages.ui.compare.images import Cell, agreement_frame, counts_frame
 from pneumo_core.augmentation.stress import degraded
@@ -20,6 +21,7 @@ from pneumo_core.evaluation.compare import compare
 from pneumo_core.evaluation.comparison import Evidence
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.inference.heatmap import described, read_scale
+from pneumo_core.inference.session import run_session
 from pneumo_core.records import Split
 from pneumo_core.runs import store
 from pneumo_core.runs.files import write_atomic, write_json
@@ -197,6 +199,19 @@ def test_different_images_have_no_agreement_but_a_reason(with_finished_run: Fini
 def test_an_unknown_cell_in_the_address_breaks_nothing(with_finished_run: FinishedRun, cell: str) -> None:
     page = compared(with_finished_run.run_id, second_run(with_finished_run).run_id, "Images", cell=cell)
     assert not page.error
+
+
+def test_the_heat_map_of_a_copy_is_of_the_degraded_image(with_finished_run: FinishedRun, tiny_data: Path) -> None:
+    index = build_index(tiny_data)
+    name, sha256 = index.table["image_id"].iloc[0], index.table["sha256"].iloc[0]
+    run_id = with_finished_run.run_id
+    session = loaded_classifier(run_id).session
+    image = decode_gray((index.root / name).read_bytes(), name, size=session.image_size)
+    seen = np.stack([image, degraded(image[None], [name], 2)[1]])
+    maps = gallery._maps(run_id, str(index.root), [(name, sha256), (f"{name}#2", sha256)])
+    expected = run_session(session, seen).cam
+    np.testing.assert_allclose(maps, expected, atol=1e-4 * np.abs(expected).max())
+    assert not np.allclose(expected[0], expected[1], atol=1e-2 * np.abs(expected).max())
 
 
 def test_a_copy_is_drawn_as_it_was_predicted(tiny_data: Path) -> None:
