@@ -105,15 +105,16 @@ class Study:
         return max(sum(seconds) / self.parallel, *seconds)
 
 
-def seeds(config: TrainConfig, count: int) -> tuple[TrainConfig, ...]:
-    """The config with `count` seeds, its own first.
+def seeds(config: TrainConfig, count: int, split_seed: int | None = None) -> tuple[TrainConfig, ...]:
+    """The config with `count` seeds, its own first; with a split seed all hold out the same patients.
 
     Raises:
-        ConfigError: The number is out of range.
+        ConfigError: A number is out of range.
     """
     if not 1 <= count <= MAX_RUNS:
         raise ConfigError(f"a study has 1 to {MAX_RUNS} seeds. Received: seeds={count}")
-    return tuple(replace(config, seed=config.seed + number) for number in range(count))
+    shared = config.split_seed if split_seed is None else split_seed
+    return tuple(replace(config, seed=config.seed + number, split_seed=shared) for number in range(count))
 
 
 def balancing_pair(config: TrainConfig, count: int) -> tuple[TrainConfig, ...]:
@@ -148,6 +149,7 @@ def grid(
     *,
     first_seed: int = 0,
     seed_count: int = 1,
+    split_seed: int | None = None,
     **options: Any,
 ) -> tuple[TrainConfig, ...]:
     """Configs of every combination, ordered by seed, so that each comparison has its first pair early.
@@ -159,6 +161,7 @@ def grid(
         preset: Preset of all runs.
         first_seed: First seed.
         seed_count: Number of seeds per combination.
+        split_seed: Seed of the choice of held-out patients, or None for each run's own; a DCGAN's comes first.
         **options: Further arguments of `preset_config`. Those of VGG16 are for it alone if the grid has others too.
 
     Raises:
@@ -174,7 +177,7 @@ def grid(
         takes = architecture is Architecture.VGG16 or Architecture.VGG16 not in architectures
         own = {name: value for name, value in options.items() if takes or name not in _OF_VGG16}
         config = preset_config(architecture, preset, seed=first_seed, balance=arm, gan_run=gan_run, **own)
-        return seeds(config, seed_count)
+        return seeds(config, seed_count, split_seed)
 
     combined = [combination(architecture, *arm) for architecture in architectures for arm in arms]
     combined = _held_out_alike(combined)

@@ -70,6 +70,18 @@ def test_seeds_start_at_the_config_s_own() -> None:
     assert seeds(config, 2) == (config, replace(config, seed=4))
 
 
+def test_seeds_can_hold_out_the_same_patients() -> None:
+    one = preset_config(Architecture.BASELINE, Preset.QUICK, seed=3)
+    assert seeds(one, 2, 3) == (one, replace(one, seed=4, split_seed=3))
+    shared = grid([Architecture.BASELINE], [NONE], Preset.QUICK, first_seed=3, seed_count=2, split_seed=3)
+    assert shared == seeds(one, 2, 3)
+
+
+def test_a_run_that_holds_out_no_patient_has_no_split_seed() -> None:
+    one = preset_config(Architecture.BASELINE, Preset.REPORT)
+    assert replace(one, split_seed=7) == one
+
+
 @pytest.mark.parametrize("count", [0, -1, MAX_RUNS + 1])
 def test_the_number_of_seeds_has_limits(count: int) -> None:
     with pytest.raises(ConfigError, match=f"Received: seeds={count}"):
@@ -323,7 +335,7 @@ def test_wrong_grids_are_reported_in_one_line(tmp_path: Path, tiny_data: Path) -
 
 
 def test_the_command_takes_what_train_takes(tmp_path: Path, tiny_data: Path) -> None:
-    options = ("--augment", "report", "--feature-views", "3", "--fine-tune", "2")
+    options = ("--augment", "report", "--feature-views", "3", "--fine-tune", "2", "--split-seed", "5")
     requested = ("--architecture", "baseline", "--architecture", "vgg16", *options)
     result = command(tmp_path, *requested, "--data", str(tiny_data), "--status")
     assert result.returncode == 0, result.stderr
@@ -332,6 +344,7 @@ def test_the_command_takes_what_train_takes(tmp_path: Path, tiny_data: Path) -> 
         BOTH,
         [NONE],
         Preset.SOUND,
+        split_seed=5,
         augment=AUGMENTATIONS["report"],
         feature_views=3,
         fine_tune=FineTuneConfig(2),

@@ -41,6 +41,14 @@ ARMS = ", ".join("gan, gan:RUN" if arm is Balance.GAN else arm.value for arm in 
 Gap = Annotated[
     int, typer.Option(help="Percentage of the gap between the class sizes that added images close.", min=1, max=100)
 ]
+Split = Annotated[
+    int | None,
+    typer.Option(
+        "--split-seed",
+        help="Seed of the choice of held-out patients, which the runs of an ensemble share; default: the run's seed, or a "
+        "DCGAN's.",
+    ),
+]
 
 
 @train_app.command()
@@ -50,6 +58,7 @@ def train(
     preset: Annotated[Preset, typer.Option(help="Training procedure; docs/commands.md describes each.")] = Preset.SOUND,
     data: Data = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    split_seed: Split = None,
     balance: Annotated[
         str | None, typer.Option(help=f"How class imbalance is handled: {ARMS}; default: as the preset does.")
     ] = None,
@@ -68,6 +77,7 @@ def train(
         Architecture(architecture),
         preset,
         seed=seed,
+        split_seed=split_seed,
         balance=arm,
         gan_run=gan_run,
         gap_percent=gap_percent,
@@ -100,6 +110,7 @@ def study(
     data: Data = None,
     seeds: Annotated[int, typer.Option(help="Number of seeds per combination.")] = 1,
     first_seed: Annotated[int, typer.Option(help="First seed.")] = 0,
+    split_seed: Split = None,
     gap_percent: Gap = 100,
     status: Annotated[
         bool, typer.Option("--status", help="Only report the progress of the grid; start nothing.")
@@ -121,6 +132,7 @@ def study(
         preset,
         first_seed=first_seed,
         seed_count=seeds,
+        split_seed=split_seed,
         gap_percent=gap_percent,
         **changes(recipe),
     )

@@ -305,7 +305,7 @@ class TrainConfig:
             )
         if self.split_seed is not None:
             require_whole("split_seed", self.split_seed, 0, 2**31 - 1)
-            if self.split_seed == self.seed:  # One config, one id.
+            if self.split_seed == self.seed or self.selected_on_test:  # One config, one id.
                 object.__setattr__(self, "split_seed", None)
 
     @property

@@ -12,7 +12,7 @@ from pages.ui.train.balance import choose_balance, choose_pair
 from pages.ui.train.recipe import choose_recipe
 from pneumo_core.config.augment import AUGMENTATIONS, AugmentConfig
 from pneumo_core.config.augment_file import read_augmentation
-from pneumo_core.config.classifier import FineTuneConfig, TrainConfig
+from pneumo_core.config.classifier import Balance, FineTuneConfig, TrainConfig
 from pneumo_core.config.naming import NETWORKS, unlike_report
 from pneumo_core.config.presets import PRESETS, preset_config
 from pneumo_core.data.gan_arm import follow_gan
@@ -51,7 +51,9 @@ def choose(index: DataIndex) -> Choice:
     with right:
         config = choose_balance(usual, index)
         is_pair = choose_pair(config.balance)
-    count, first = _seeds()
+    count, first, split_seed = _seeds(
+        may_share=not (is_pair or usual.selected_on_test or config.balance is Balance.GAN)
+    )
     config = replace(config, seed=first)
     with st.expander("Advanced: epochs and augmentation"):
         config = replace(_phases(config, usual), augment=_augmentation(usual))
@@ -61,7 +63,7 @@ def choose(index: DataIndex) -> Choice:
     if is_pair:
         return Choice(balancing_pair(config, count), executor, is_pair=True)
     # After the seeds: a DCGAN determines the held-out patients of all of them.
-    return Choice(tuple(map(follow_gan, seeds(config, count))), executor, is_pair=False)
+    return Choice(tuple(map(follow_gan, seeds(config, count, split_seed))), executor, is_pair=False)
 
 
 def _usual(index: DataIndex) -> TrainConfig:
@@ -76,8 +78,8 @@ def _usual(index: DataIndex) -> TrainConfig:
     return usual
 
 
-def _seeds() -> tuple[int, int]:
-    """Number of seeds, and the first."""
+def _seeds(*, may_share: bool) -> tuple[int, int, int | None]:
+    """Number of seeds, the first, and the one that chooses the held-out patients of all, or None for each its own."""
     left, right = _columns()
     with left:
         words = (
@@ -85,7 +87,15 @@ def _seeds() -> tuple[int, int]:
         )
         count = whole_number("Number of seeds", 1, MAX_RUNS, 1, key="seeds", words=words)
     with right:
-        return count, seed_number("Seed" if count == 1 else "First seed", "seed")
+        first = seed_number("Seed" if count == 1 else "First seed", "seed")
+    if count == 1 or not may_share:
+        return count, first, None
+    words = (
+        "Every seed holds out the patients of the first, as an ensemble's members must. Without it the runs vary in their "
+        "patients too, which says more about a procedure."
+    )
+    shared = st.toggle("Same held-out patients", key="same patients", help=words, **KEPT)
+    return count, first, first if shared else None
 
 
 def _columns() -> list[DeltaGenerator]:

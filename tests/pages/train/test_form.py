@@ -21,7 +21,7 @@ from pneumo_core.records import Architecture, Label, Split
 from pneumo_core.reference import EXPECTED
 from pneumo_core.training.balance import balanced
 from tests.pages.opening import labels, opened, press, texts
-from tests.pages.train.page import finished, opened_for_one
+from tests.pages.train.page import BASELINE, bars, finished, opened_for_one
 
 
 def test_the_form_shows_what_a_run_costs_and_where_it_would_run(index: DataIndex) -> None:
@@ -249,3 +249,16 @@ def test_too_large_a_seed_for_so_many_runs_is_told(index: DataIndex) -> None:
     assert not page.exception
     (error,) = page.error
     assert "Seed must be" in error.value.replace("\\", "")
+
+
+def test_seeds_hold_out_the_same_patients_where_that_is_chosen(index: DataIndex) -> None:
+    finished(replace(BASELINE, seed=3), index)
+    finished(replace(BASELINE, seed=4, split_seed=3), index)
+    page = opened_for_one()
+    page.number_input(key="seed").set_value(3).run()
+    assert "same patients" not in [one.key for one in page.toggle]
+    page.number_input(key="seeds").set_value(2).run()
+    ((done, _),) = bars(page)
+    assert done == 50
+    page.toggle(key="same patients").set_value(True).run()
+    assert "All are trained." in texts(page)
