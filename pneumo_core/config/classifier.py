@@ -94,6 +94,7 @@ class OperatingRule(StrEnum):
 
     HALF = "half"
     YOUDEN = "youden"
+    LOGISTIC = "logistic"
 
 
 def parse_balance(text: str) -> tuple[Balance, str | None]:

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import logit as log_odds
 from sklearn import metrics as oracle
+from sklearn.linear_model import LogisticRegression
 
 from pneumo_core.augmentation.stress import copy_ids
 from pneumo_core.config.classifier import OperatingRule
@@ -27,6 +29,7 @@ from pneumo_core.evaluation.report import (
     evaluate,
     report_from_dict,
     report_to_dict,
+    threshold_of,
 )
 from pneumo_core.records import Estimate, NotApplicable, Split
 from tests.made_runs import made_predictions, with_stress
@@ -463,7 +466,7 @@ def test_keys_are_exactly_those_of_a_report(report: EvaluationReport) -> None:
         (("splits", "test", "n"), True, "report.splits.test.n must be of type int"),
         (("splits", "test", "brier", "low"), False, "report.splits.test.brier.low must be a finite number"),
         (("splits", "test", "roc", "fpr"), [0.0, "1"], r"report.splits.test.roc.fpr\[1\] must be a finite number"),
-        (("operating_point", "rule"), "cost", r"report.operating_point.rule must be one of \['half', 'youden'\]"),
+        (("operating_point", "rule"), "cost", r"report.operating_point.rule must be one of \['half', 'youden', 'logistic'\]"),
         (("operating_point", "split"), ["val"], "report.operating_point.split must be one of"),
         (("splits", "test", "split"), "val", "report.splits.test must be the report of its split. Received: split=val"),
     ],
@@ -512,6 +515,29 @@ def test_the_threshold_is_chosen_on_the_split_that_is_named() -> None:
 def _youden(labels: IntArray, values: FloatArray, threshold: float) -> float:
     called = values >= threshold
     return float(called[labels == 1].mean() - called[labels == 0].mean())
+
+
+def test_the_logistic_rule_finds_the_middle_whatever_the_prevalence() -> None:
+    """Logits of two normal distributions: sensitivity + specificity is highest where their densities are equal, at 1.5."""
+    rng = np.random.default_rng(0)
+    normal, sick = rng.normal(0, 1, 500), rng.normal(3, 1, 4500)
+    logits = np.concatenate([normal, sick])
+    labels = np.repeat([0, 1], [500, 4500])
+    table = predictions("stress", labels, logits)
+    found = log_odds(threshold_of(table, OperatingRule.LOGISTIC, Split.STRESS))
+    assert found == pytest.approx(1.5, abs=0.1)
+    model = LogisticRegression(C=np.inf, class_weight="balanced").fit(logits[:, np.newaxis], labels)
+    assert found == pytest.approx(float(-model.intercept_[0] / model.coef_[0, 0]), abs=0.05)
+    # The order of the rows does not matter, and raising all logits raises the threshold as much.
+    again = table.sample(frac=1, random_state=1).assign(logit=lambda rows: rows["logit"] + 2)
+    assert log_odds(threshold_of(again, OperatingRule.LOGISTIC, Split.STRESS)) == pytest.approx(found + 2)
+
+
+@pytest.mark.parametrize("logit", [[2.0, 1.0, -1.0, -2.0], [1.0, 1.0, 1.0, 1.0]], ids=["falling", "alike"])
+def test_where_no_logistic_model_rises_the_rule_is_that_of_youden(logit: list[float]) -> None:
+    table = predictions("val", [0, 0, 1, 1], logit)
+    found = [threshold_of(table, rule) for rule in (OperatingRule.LOGISTIC, OperatingRule.YOUDEN)]
+    assert found[0] == found[1]
 
 
 def test_copies_of_an_image_are_no_further_patients() -> None:

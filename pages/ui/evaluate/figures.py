@@ -17,6 +17,7 @@ _OTHERS = (Metric.ACCURACY, Metric.AUPRC, Metric.PPV, Metric.NPV, Metric.BRIER, 
 _RULES = {
     OperatingRule.HALF: "fixed at 0.5, so nothing was chosen.",
     OperatingRule.YOUDEN: "the threshold with the highest sensitivity + specificity on {split}.",
+    OperatingRule.LOGISTIC: "the threshold with the highest sensitivity + specificity by a logistic model of {split}.",
 }
 
 
