@@ -86,8 +86,11 @@ class Study:
 
     @property
     def sides(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Ids of the runs on original images, and of those that handle class imbalance: the sides of a comparison."""
-        original = tuple(member.run_id for member in self.members if member.config.balance is Balance.NONE)
+        """Ids of the runs on original images, and of those on balanced ones: the sides of a comparison."""
+        # In the order of `Balance`: a recipe's class weights stand for the original images where all runs have an arm.
+        arms = [member.config.balance for member in self.members]
+        first = min(arms, key=list(Balance).index)
+        original = tuple(member.run_id for member in self.members if member.config.balance is first)
         return original, tuple(member.run_id for member in self.members if member.run_id not in original)
 
     @property
@@ -138,8 +141,14 @@ def balancing_pair(config: TrainConfig, count: int) -> tuple[TrainConfig, ...]:
 
 
 def original_of(config: TrainConfig) -> TrainConfig:
-    """The same run on original images: same seed, same held-out patients, no balancing arm."""
-    return replace(config, balance=Balance.NONE, gan_run=None, gap_percent=100)
+    """The same run on original images: same seed, same held-out patients, no balancing arm.
+
+    Beside an arm that adds images, a preset that weights classes weights them on the original images too: then the images
+    alone differ.
+    """
+    usual = preset_config(config.architecture, config.preset).balance
+    arm = usual if config.balance.adds_images else Balance.NONE
+    return replace(config, balance=arm, gan_run=None, gap_percent=100)
 
 
 def grid(

@@ -197,6 +197,19 @@ def test_a_pair_holds_out_the_same_patients_seed_by_seed(tiny_data: Path, arm: B
     assert len(validated) == (1 if arm is Balance.GAN or preset is Preset.REPORT else 3)
 
 
+def test_the_original_images_of_a_recipe_with_class_weights_are_weighted(tiny_data: Path) -> None:
+    """Then the images alone differ; its weights themselves are examined beside no arm at all."""
+    arm, gan_run = dcgan(FIRST, seed=0)
+    requested = preset_config(Architecture.COMPACT, Preset.BEST, balance=arm, gan_run=gan_run)
+    original, balanced = balancing_pair(requested, 1)
+    assert original == preset_config(Architecture.COMPACT, Preset.BEST, val_fraction=balanced.val_fraction)
+    assert original.balance is Balance.CLASS_WEIGHT
+    assert progress((original, balanced), build_index(tiny_data)).sides[0] == (
+        run_id(original, build_index(tiny_data).data_id),
+    )
+    assert [each.balance for each in balancing_pair(original, 1)] == [Balance.NONE, Balance.CLASS_WEIGHT]
+
+
 def test_the_published_study_is_this_pair() -> None:
     """Their ids follow from the settings: what ships is found, not trained again."""
     known = {run.run_id: run for run in list_runs()}

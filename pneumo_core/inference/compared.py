@@ -104,17 +104,25 @@ def groups(runs: Iterable[RunDirectory] | None = None) -> tuple[Group, ...]:
 def balanced_pairs(known: Sequence[Group]) -> tuple[tuple[Group, Group], ...]:
     """The question of the 2020 report: each group on original data beside those that handled class imbalance.
 
+    Where all runs of a recipe weight the classes, those on original images with weights stand beside those with added images.
     Where a group has a counterpart that held out the same patients, only such counterparts stand beside it.
 
     Returns:
         Pairs, those with generated images first, then those not selected on test, then those with most seeds on both
         sides; phantoms last.
     """
+    untreated = {group.untreated for group in known if group.balance is Balance.NONE}
+
+    def is_pair(original: Group, balanced: Group) -> bool:
+        if original.untreated in untreated:
+            return original.balance is Balance.NONE is not balanced.balance
+        return original.balance is Balance.CLASS_WEIGHT and balanced.balance.adds_images
+
     pairs = [
         (original, balanced)
         for original in known
         for balanced in known
-        if original.balance is Balance.NONE is not balanced.balance and original.untreated == balanced.untreated
+        if original.untreated == balanced.untreated and is_pair(original, balanced)
     ]
 
     with_equal_splits = {balanced.run_ids for original, balanced in pairs if original.splits == balanced.splits}

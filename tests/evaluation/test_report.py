@@ -466,7 +466,11 @@ def test_keys_are_exactly_those_of_a_report(report: EvaluationReport) -> None:
         (("splits", "test", "n"), True, "report.splits.test.n must be of type int"),
         (("splits", "test", "brier", "low"), False, "report.splits.test.brier.low must be a finite number"),
         (("splits", "test", "roc", "fpr"), [0.0, "1"], r"report.splits.test.roc.fpr\[1\] must be a finite number"),
-        (("operating_point", "rule"), "cost", r"report.operating_point.rule must be one of \['half', 'youden', 'logistic'\]"),
+        (
+            ("operating_point", "rule"),
+            "cost",
+            r"report.operating_point.rule must be one of \['half', 'youden', 'logistic'\]",
+        ),
         (("operating_point", "split"), ["val"], "report.operating_point.split must be one of"),
         (("splits", "test", "split"), "val", "report.splits.test must be the report of its split. Received: split=val"),
     ],

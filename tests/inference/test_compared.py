@@ -19,7 +19,7 @@ from pneumo_core.inference.evidence import read_report
 from pneumo_core.records import Estimate, Metric, NotApplicable, Split
 from pneumo_core.runs.files import write_atomic
 from pneumo_core.runs.store import write_manifest
-from tests.made_runs import made_predictions, made_run
+from tests.made_runs import made_predictions, made_run, with_stress
 
 pytestmark = pytest.mark.usefixtures("no_published")
 
@@ -75,6 +75,21 @@ def test_seeds_on_generated_images_are_one_group_beside_those_on_original_ones(p
     assert [(a.run_ids, b.run_ids) for a, b in pairs] == [
         (tuple(run.run_id for run in none), tuple(run.run_id for run in gan)),
         (tuple(run.run_id for run in none), (other.run_id,)),
+    ]
+
+
+def test_original_images_of_a_recipe_that_weights_the_classes_are_those_with_weights() -> None:
+    rows = with_stress(made_predictions())
+    weighted = {"preset": Preset.BEST, "balance": Balance.CLASS_WEIGHT}
+    runs = [made_run(rows, seed=seed, **weighted) for seed in range(2)]
+    more = made_run(rows, preset=Preset.BEST, balance=Balance.OVERSAMPLE)
+    (pair,) = balanced_pairs(groups())
+    assert (pair[0].run_ids, pair[1].run_ids) == (tuple(run.run_id for run in runs), (more.run_id,))
+    plain = made_run(rows, preset=Preset.BEST, balance=Balance.NONE)
+    pairs = balanced_pairs(groups())
+    assert [(a.run_ids, b.run_ids) for a, b in pairs] == [
+        ((plain.run_id,), pair[0].run_ids),
+        ((plain.run_id,), pair[1].run_ids),
     ]
 
 
