@@ -59,7 +59,13 @@ def pair_of_runs(
         write_submission(run, Submission(config, RunData(data_id, "/nowhere"), 1.7e9))
         rows = predictions(splits, seed) if images is None else answered(images, seed)
         write_atomic(run.predictions, rows.to_parquet(index=False))
-        report = evaluate(rows, run_id=run.run_id, rule=config.operating_rule, selected_on_test=config.selected_on_test)
+        report = evaluate(
+            rows,
+            run_id=run.run_id,
+            rule=config.operating_rule,
+            selected_on_test=config.selected_on_test,
+            choose_on=config.choose_on,
+        )
         write_json(run.report, report_to_dict(report))
         write_manifest(run, {"seed": seed})
         ids.append(dated_by_content(run).run_id)

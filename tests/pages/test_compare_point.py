@@ -57,6 +57,17 @@ def test_a_rule_is_chosen_on_validation_and_kept_in_the_address(sound_pair: tupl
     assert again.slider(key="threshold_a").value == chosen(sound_pair[0], rule)
 
 
+def test_runs_that_chose_on_stress_follow_every_rule_there(no_published: Path) -> None:
+    pair = pair_of_runs(Preset.BEST, ("val", "stress", "test"))
+    page = compared(*pair, SHOW, rule="youden")
+    for name, run_id in zip("ab", pair, strict=True):
+        rows = evidence_of(run_id, Split.STRESS).predictions
+        values = probability(rows["logit"].to_numpy())
+        expected = choose(ThresholdRule(RuleKind.YOUDEN), rows["label"].to_numpy(), values)
+        assert page.slider(key=f"threshold_{name}").value == expected != chosen(run_id, ThresholdRule(RuleKind.YOUDEN))
+    assert "The threshold with the highest sensitivity + specificity on stress." in texts(page)
+
+
 def test_a_moved_threshold_recounts_warns_and_can_be_put_back(sound_pair: tuple[str, str]) -> None:
     page = compared(*sound_pair, SHOW)
     start = page.slider(key="threshold_a").value

@@ -17,7 +17,7 @@ from pages.ui.compare.point_pick import (
     pick_thresholds,
     threshold_by,
 )
-from pages.ui.compare.sides import Shown, name_sides, shown_sides, validation_of
+from pages.ui.compare.sides import Shown, choosing_split, chosen_on, name_sides, shown_sides
 from pages.ui.components import chart, picture_name
 from pages.ui.places import beside
 from pages.ui.table import show_rows
@@ -26,12 +26,12 @@ from pneumo_core.evaluation.operating import DecisionCurve, RuleKind, decision_c
 from pneumo_core.evaluation.prevalence import AtThreshold, at_threshold
 from pneumo_core.evaluation.probability import probability
 from pneumo_core.evaluation.wording import percent, score_text
-from pneumo_core.records import NotApplicable
+from pneumo_core.records import NotApplicable, split_name
 from pneumo_core.reporting.point_tables import rates_table
 
 _EXPLORATION: Final = (
     "A threshold moved by hand while looking at {split} figures is exploration, not evaluation: report figures at a "
-    "threshold that was chosen on validation or fixed beforehand."
+    "threshold that was chosen on held-out patients of train or fixed beforehand."
 )
 
 
@@ -39,7 +39,7 @@ def operating_point(comparison: Comparison, pair: Pair) -> None:
     """Choice of a rule, thresholds and a prevalence, with the resulting figures on the split."""
     a, b = shown_sides(comparison, pair)
     name_sides(a, b)
-    _panel(a, b, validation_of(a), validation_of(b))
+    _panel(a, b, chosen_on(a), chosen_on(b))
 
 
 # A fragment, so that moving a slider reruns only this panel.
@@ -47,7 +47,8 @@ def operating_point(comparison: Comparison, pair: Pair) -> None:
 def _panel(a: Shown, b: Shown, val_a: Evidence | NotApplicable, val_b: Evidence | NotApplicable) -> None:
     sides, vals = (a, b), (val_a, val_b)
     missing = {side.letter: val.reason for side, val in zip(sides, vals, strict=True) if isinstance(val, NotApplicable)}
-    rule, value = pick_rule([OWN, RuleKind.FIXED.value] if missing else list(RULES))
+    homes = dict.fromkeys(split_name(choosing_split(side)) for side in sides)
+    rule, value = pick_rule([OWN, RuleKind.FIXED.value] if missing else list(RULES), " or ".join(homes))
     if missing:
         reasons = "; ".join(f"of {letter}, {reason}" for letter, reason in missing.items())
         st.info(

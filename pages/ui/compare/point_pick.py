@@ -26,10 +26,10 @@ RULES: Final = {
 }
 _MEANING: Final = {
     OWN: "The threshold stored with each run; all other figures of this page use it.",
-    RuleKind.YOUDEN.value: "The threshold with the highest sensitivity + specificity on validation.",
-    RuleKind.SENSITIVITY.value: "The highest threshold that reaches this sensitivity on validation.",
-    RuleKind.SPECIFICITY.value: "The lowest threshold that reaches this specificity on validation.",
-    RuleKind.COST.value: "The threshold with the lowest expected cost on validation, at the prevalence set here.",
+    RuleKind.YOUDEN.value: "The threshold with the highest sensitivity + specificity on {split}.",
+    RuleKind.SENSITIVITY.value: "The highest threshold that reaches this sensitivity on {split}.",
+    RuleKind.SPECIFICITY.value: "The lowest threshold that reaches this specificity on {split}.",
+    RuleKind.COST.value: "The threshold with the lowest expected cost on {split}, at the prevalence set here.",
     RuleKind.FIXED.value: "The same fixed threshold for both runs, not fitted to any images.",
 }
 _VALUES: Final = {  # Label, least, most, usual, step.
@@ -44,14 +44,15 @@ _NUMBER: Final = 360  # Pixels, as of the next: room for their labels.
 _SLIDER: Final = 260
 
 
-def pick_rule(offered: list[str]) -> tuple[str, float | None]:
+def pick_rule(offered: list[str], split: str) -> tuple[str, float | None]:
+    """The rule and its value; `split` names the images that it chooses on."""
     check_words("rule", offered, "rule")
     if st.session_state.get("point_rule") not in offered:
         requested = st.query_params.get("rule")
         st.session_state["point_rule"] = requested if requested in offered else OWN
     rule = choice("Rule", offered, format_func=RULES.__getitem__, key="point_rule")
     rule = rule or OWN
-    st.caption(_MEANING[rule])
+    st.caption(_MEANING[rule].format(split=split))
     value = None
     if rule in _VALUES:
         label, low, high, usual, step = _VALUES[rule]

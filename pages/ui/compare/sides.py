@@ -12,6 +12,8 @@ from pages.ui.pictures import plain
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
 from pneumo_core.records import NotApplicable, Split, split_words
+from pneumo_core.runs.store import find_run
+from pneumo_core.runs.submission import classifier_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,15 @@ def name_sides(a: Shown, b: Shown) -> None:
     st.caption("  \n".join(words))
 
 
-def validation_of(side: Shown) -> Evidence | NotApplicable:
-    """The run's predictions of validation images, or the reason why there are none."""
+def choosing_split(side: Shown) -> Split:
+    """The split that the run chose its own threshold on, and on which it follows any other rule: ``val`` or ``stress``."""
+    return classifier_config(find_run(side.evidence.run_id)).choose_on
+
+
+def chosen_on(side: Shown) -> Evidence | NotApplicable:
+    """The run's predictions of that split, or the reason why there are none."""
     try:
-        return evidence_in(side.evidence.run_id, Split.VAL)
+        return evidence_in(side.evidence.run_id, choosing_split(side))
     except RunError:
         if side.evidence.selected_on_test:
             return NotApplicable("its validation images were the test images, on which no threshold may be chosen")
