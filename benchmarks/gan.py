@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from benchmarks.table import Figure, tell
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.gan import GAN_SIZES, GanConfig, gan_config
-from pneumo_core.training.device import Device, detect, peak_memory_bytes
+from pneumo_core.config.hardware import peak_memory_bytes
+from pneumo_core.training.device import Device, detect
 from pneumo_core.training.diff_augment import draw_changes
 from pneumo_core.training.gan import build_networks
 from pneumo_core.training.gradients import make_step

@@ -23,7 +23,7 @@ from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
 from benchmarks.table import tell
 from pneumo_core.config.architecture import BASELINE_DENSE, BASELINE_FILTERS
-from pneumo_core.training.device import peak_memory_bytes
+from pneumo_core.config.hardware import peak_memory_bytes
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.ensemble import ClassifierConfig
+from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.run import config_from_dict, config_to_dict
 from pneumo_core.data.index import load_index
 from pneumo_core.data.patients import shared_patients
@@ -215,9 +216,9 @@ def _run_links(app_url: str | None, facts: Sequence[RunFacts]) -> tuple[tuple[st
     )
 
 
-def _config(facts: RunFacts) -> TrainConfig:
+def _config(facts: RunFacts) -> ClassifierConfig:
     config = config_from_dict(dict(facts.config))
-    if not isinstance(config, TrainConfig):
+    if isinstance(config, GanConfig):
         raise DataError(f"documents require classifiers. Received: run_id={facts.run_id!r}")
     return config
 

@@ -45,11 +45,12 @@ class Subtype(StrEnum):
 
 
 class Architecture(StrEnum):
-    """Model a run trains."""
+    """Model a run trains, or makes of finished ones."""
 
     BASELINE = "baseline"
     COMPACT = "compact"
     VGG16 = "vgg16"
+    ENSEMBLE = "ensemble"
     DCGAN = "dcgan"
 
 

@@ -1,7 +1,7 @@
-"""The child process of a run, a classifier's or a DCGAN's: ``python -m pneumo_core.worker train|export RUN_DIR``.
+"""The child process of a run, a classifier's, a DCGAN's or an ensemble: ``python -m pneumo_core.worker train|export RUN_DIR``.
 
-It takes the run's lock, waits for its turn, and only then imports Keras. Whatever happens to it, the run's state follows from
-its files.
+It takes the run's lock, waits for its turn, and only then imports Keras, which an ensemble does not need. Whatever happens to
+it, the run's state follows from its files.
 """
 
 import gc
@@ -20,7 +20,15 @@ from pneumo_core.errors import CancelledError, PneumoError, StoreError, Training
 from pneumo_core.records import RunState
 from pneumo_core.runs.files import hold_lock, takes_lock, write_atomic
 from pneumo_core.runs.status import read_status, run_state, stop_if_cancelled, update_status
-from pneumo_core.runs.store import RunDirectory, find_run, list_runs, read_trained, slot_lock, write_manifest
+from pneumo_core.runs.store import (
+    RunDirectory,
+    find_run,
+    list_runs,
+    read_trained,
+    slot_lock,
+    verified_file,
+    write_manifest,
+)
 from pneumo_core.runs.submission import read_config, read_data
 from pneumo_core.settings import settings
 
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pneumo_core.config.classifier import TrainConfig
+    from pneumo_core.config.ensemble import ClassifierConfig, EnsembleConfig
     from pneumo_core.config.gan import GanConfig
     from pneumo_core.config.run import RunConfig
     from pneumo_core.data.index import DataIndex
@@ -41,7 +50,8 @@ _POLL_S = 0.5
 def main(verb: str, path: Path) -> int:
     """Execute the run in a directory and return an exit status.
 
-    The verb ``"train"`` trains it, if it is not trained yet, and finishes it; ``"export"`` only finishes it.
+    The verb ``"train"`` trains it, if it is not trained yet, and finishes it; ``"export"`` only finishes it. An ensemble has
+    nothing to train: it is made of its members.
     """
     run = RunDirectory(path)
     with hold_lock(run.run_lock):
@@ -49,7 +59,6 @@ def main(verb: str, path: Path) -> int:
             return 0  # Another worker finished the run while this one waited for the lock.
         try:
             with _turn(run):
-                _load_keras()
                 _work(run, verb)
         except CancelledError:
             update_status(run, state=RunState.CANCELLED, message="cancelled")
@@ -82,7 +91,7 @@ def _turn(run: RunDirectory) -> Iterator[None]:
                 update_status(run, message="waiting for another run to finish")
                 is_reported = True
             time.sleep(_POLL_S)
-        update_status(run, state=RunState.RUNNING, message="loading Keras")
+        update_status(run, state=RunState.RUNNING, message="starting")
         yield
 
 
@@ -102,10 +111,16 @@ def _load_keras() -> None:
 
 
 def _work(run: RunDirectory, verb: str) -> None:
+    from pneumo_core.config.ensemble import EnsembleConfig  # noqa: PLC0415
     from pneumo_core.config.gan import GanConfig  # noqa: PLC0415
     from pneumo_core.data.index import load_index  # noqa: PLC0415
 
     config, data_id = read_config(run), read_data(run).data_id
+    if isinstance(config, EnsembleConfig):
+        _make_ensemble(run, config, load_index(data_id))
+        return
+    update_status(run, message="loading Keras")
+    _load_keras()
     index = load_index(data_id)
     is_needed = verb == "train" and not run.trained.exists()
     if isinstance(config, GanConfig):
@@ -185,16 +200,15 @@ def _finish_gan(run: RunDirectory, config: "GanConfig", index: "DataIndex") -> N
     for name, data in files.items():
         write_atomic(run.path / name, data)
     collapse = facts["collapse"]
-    _complete(run, config, started, {**trained, **facts}, f", but collapsed: {collapse}" if collapse else "")
+    facts = {**trained, "export_device": _device(), **facts}
+    _complete(run, config, started, facts, f", but collapsed: {collapse}" if collapse else "")
 
 
 def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> None:
-    """Export a trained run, predict, make the facts of a finished run, and write the manifest."""
+    """Export a trained run, and write all that a finished run has."""
     import keras  # noqa: PLC0415
 
     from pneumo_core.config.architecture import LAST_BLOCK  # noqa: PLC0415
-    from pneumo_core.inference.finish import FACTS, Material, outputs_for_training  # noqa: PLC0415
-    from pneumo_core.inference.session import load_session  # noqa: PLC0415
     from pneumo_core.models.export import export_onnx  # noqa: PLC0415
     from pneumo_core.training.classifier import build_classifier  # noqa: PLC0415
 
@@ -206,6 +220,44 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     model.load_weights(run.weights)
     export_onnx(model, LAST_BLOCK[config.architecture], run.model, test_time_flip=config.test_time_flip)
     del model  # Frees memory for the predictions of the exported model.
+    _write_facts(run, config, index)
+    _complete(run, config, started, {**trained, "export_device": _device()})
+
+
+def _make_ensemble(run: RunDirectory, config: "EnsembleConfig", index: "DataIndex") -> None:
+    """Write the members' models as one, and all that a finished run has."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from pneumo_core.config.hardware import cpu_name, software  # noqa: PLC0415
+    from pneumo_core.data.splits import assign  # noqa: PLC0415
+    from pneumo_core.inference.compression import restored  # noqa: PLC0415
+    from pneumo_core.inference.ensemble import member_facts, member_run, require_unseen  # noqa: PLC0415
+    from pneumo_core.models.ensemble import Member, write_ensemble  # noqa: PLC0415
+
+    update_status(run, state=RunState.EXPORTING, message="combining the members' models")
+    started = time.monotonic()
+    require_unseen(config, index)
+    members = [member_run(member) for member in config.members]
+    models = [verified_file(member.run, member.run.model) for member in members]
+    write_ensemble(
+        [Member(restored(model), member.full) for model, member in zip(models, members, strict=True)], run.model
+    )
+    images = {name: len(rows) for name, rows in asdict(assign(index.table, config)).items()}
+    device = {"kind": "cpu", "name": cpu_name(), "precision": "float32", "backend": "onnxruntime"}
+    facts = {
+        **member_facts(members, models),
+        "images": images,
+        "device": device | software(("numpy", "onnx", "onnxruntime")),
+    }
+    del models
+    _write_facts(run, config, index)
+    _complete(run, config, started, facts)
+
+
+def _write_facts(run: RunDirectory, config: "ClassifierConfig", index: "DataIndex") -> None:
+    """Predict with a run's model, and write the predictions and the facts of a finished run."""
+    from pneumo_core.inference.finish import FACTS, Material, outputs_for_training  # noqa: PLC0415
+    from pneumo_core.inference.session import load_session  # noqa: PLC0415
 
     session = load_session(run.model, config.preparation)
     predictions, own = _predict(run, config, index, session)
@@ -222,26 +274,31 @@ def _finish(run: RunDirectory, config: "TrainConfig", index: "DataIndex") -> Non
     )
     for fact in FACTS:
         write_atomic(run.path / fact.name, fact.make(material))
-    _complete(run, config, started, trained)
 
 
 def _complete(run: RunDirectory, config: "RunConfig", started: float, facts: dict[str, Any], words: str = "") -> None:
     """Write the manifest of a run whose export began at `started`, by `time.monotonic`."""
-    from pneumo_core.training.device import describe, detect, peak_memory_bytes  # noqa: PLC0415
+    from pneumo_core.config.hardware import peak_memory_bytes  # noqa: PLC0415
 
     shutil.rmtree(run.backup, ignore_errors=True)  # The training is complete: its backup is no longer needed.
     export = {
         "seed": config.seed,
         "export_duration_s": time.monotonic() - started,
-        "export_device": describe(detect()),
-        "peak_memory_bytes": max(facts["peak_memory_bytes"], peak_memory_bytes()),
+        "peak_memory_bytes": max(facts.get("peak_memory_bytes", 0), peak_memory_bytes()),
     }
     update_status(run, message=f"finished{words}")
     write_manifest(run, {**facts, **export})
 
 
+def _device() -> dict[str, Any]:
+    """The device that Keras uses, for the manifest."""
+    from pneumo_core.training.device import describe, detect  # noqa: PLC0415
+
+    return describe(detect())
+
+
 def _predict(
-    run: RunDirectory, config: "TrainConfig", index: "DataIndex", session: "Session"
+    run: RunDirectory, config: "ClassifierConfig", index: "DataIndex", session: "Session"
 ) -> "tuple[pd.DataFrame, Outputs]":
     """Predict each validation and test image once, and degraded copies of the former.
 

@@ -11,8 +11,9 @@ import typer
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import detachable, left, note, print_result, progress_line, say
 from pneumo_core.config.classifier import Balance, parse_balance
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.gan import GanConfig
-from pneumo_core.config.naming import arm_name, model_name
+from pneumo_core.config.naming import arm_name, members_text, model_name
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import chosen_data
 from pneumo_core.errors import PneumoError, RunError
@@ -92,8 +93,9 @@ def index_of(folder: Path | None) -> tuple[DataIndex, str]:
 def run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> dict[str, Any]:
     """Summary of a run as plain data; `known` are all runs, if they have been read already.
 
-    ``arm`` is the balancing arm or, of a DCGAN, its class; ``accuracy`` is that on test with its 95 % interval, None where
-    there is none, or the reason why it cannot be read; ``submitted_at`` is UTC in ISO 8601.
+    ``arm`` is the balancing arm or, of a DCGAN, its class, or of an ensemble, what it is of, which also has ``members``;
+    ``accuracy`` is that on test with its 95 % interval, None where there is none, or the reason why it cannot be read;
+    ``submitted_at`` is UTC in ISO 8601.
     """
     accuracy, selected_on_test = _on_test(view)
     submitted = datetime.fromtimestamp(view.submitted_at, UTC) if view.submitted_at else None
@@ -119,12 +121,19 @@ def _trained(view: jobs.RunView) -> dict[str, Any]:
     config, network = view.config, model_name(view.run.architecture)
     if config is None:
         return {"network": network, "arm": None, "data": None, "epochs": None}
+    if isinstance(config, EnsembleConfig):
+        facts = {"arm": members_text(config), "epochs": None, "members": list(config.members)}
+        return {"network": network, "data": _data_name(view), **facts}
     return {
         "network": network,
         "arm": config.label.name if isinstance(config, GanConfig) else arm_name(config),
-        "data": "phantoms" if view.data.is_phantom else view.data.name,
+        "data": _data_name(view),
         "epochs": config.epochs,
     }
+
+
+def _data_name(view: jobs.RunView) -> str:
+    return "phantoms" if view.data.is_phantom else view.data.name
 
 
 def _on_test(view: jobs.RunView) -> tuple[Estimate | NotApplicable | None, bool | None]:
@@ -151,8 +160,8 @@ def follow(view: jobs.RunView, *, wait: bool, as_json: bool, notes: Sequence[str
         while wait and view.state.is_live:
             status = view.status
             if status:
-                where = f"epoch {status.epoch} of {status.epochs}{left(remaining(view))}"
-                progress(status.fraction, 1, f"{status.message}, {where}")
+                where = f", epoch {status.epoch} of {status.epochs}{left(remaining(view))}" if status.epochs else ""
+                progress(status.fraction, 1, f"{status.message}{where}")
             time.sleep(0.5)
             view = jobs.view(view.run_id)
     shown = run_facts(view)

@@ -1,4 +1,4 @@
-"""The commands that train classifiers: ``python -m pneumo_core train|study``."""
+"""The commands that make classifiers: ``python -m pneumo_core train|study|ensemble``."""
 
 import time
 from collections.abc import Sequence
@@ -15,13 +15,14 @@ from pneumo_core.config.classifier import Balance, Preset
 from pneumo_core.config.naming import arm_name, model_name
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.gan_arm import collapse_of, follow_gan
+from pneumo_core.data.index import load_index
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.reporting.document import Table
 from pneumo_core.runs.recommended import recommended
-from pneumo_core.runs.store import find_run
+from pneumo_core.runs.store import complete_id, find_run
 
 if TYPE_CHECKING:
     from pneumo_core.study import Study
@@ -97,6 +98,27 @@ def _usual_arm(preset: Preset) -> str:
 def _usual_gan(arms: Sequence[str]) -> list[str]:
     """That an arm takes the recommended DCGAN, where none is named."""
     return [f"the arm gan takes {recommended().dcgan}, the recommended DCGAN"] if Balance.GAN.value in arms else []
+
+
+@train_app.command()
+def ensemble(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN RUN...", help="Run ids or their beginnings: classifiers that hold out the same patients."
+        ),
+    ],
+    wait: Wait = False,
+    as_json: Json = False,
+) -> None:
+    """Combine finished classifiers in the background.
+
+    The result is a run: its logit is the mean of theirs, its heat map the mean of theirs.
+    """
+    from pneumo_core.inference.ensemble import ensemble_of  # noqa: PLC0415
+
+    config, data_id = ensemble_of([complete_id(run) for run in runs])
+    follow(jobs.submit(config, load_index(data_id)), wait=wait, as_json=as_json)
 
 
 @train_app.command()

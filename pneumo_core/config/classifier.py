@@ -238,10 +238,11 @@ class TrainConfig:
     trained_blocks: int = 0
 
     def __post_init__(self) -> None:
-        if self.architecture is Architecture.DCGAN:
+        if self.architecture in {Architecture.DCGAN, Architecture.ENSEMBLE}:
             raise ConfigError(
                 "architecture of a classifier must be 'baseline', 'compact' or 'vgg16'. Received: "
-                f"architecture={self.architecture.value!r}; a DCGAN is trained by 'gan train'"
+                f"architecture={self.architecture.value!r}; a DCGAN is trained by 'gan train', and 'ensemble' combines "
+                "trained classifiers"
             )
         require_whole("seed", self.seed, 0, 2**31 - 1)
         require_whole("epochs", self.epochs, 1, 1000)

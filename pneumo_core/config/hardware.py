@@ -2,12 +2,15 @@
 
 import os
 import platform
+import resource
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pneumo_core.settings import keras_backend
 
@@ -121,3 +124,18 @@ def installed_version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def software(packages: Iterable[str]) -> dict[str, Any]:
+    """Python, system and versions of packages for a manifest, as plain data; a package that is not installed is left out."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": {name: found for name in packages if (found := installed_version(name))},
+    }
+
+
+def peak_memory_bytes() -> int:
+    """Peak resident memory of this process, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kilobytes.

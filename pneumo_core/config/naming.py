@@ -1,11 +1,13 @@
 """Names for people: of networks, balancing arms and settings, and of what a config changes in its preset."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, Final
 
 from pneumo_core.config.augment import AugmentConfig, augmentation_name
 from pneumo_core.config.classifier import Balance, FineTuneConfig, PlateauConfig, Preset, TrainConfig, Validation
+from pneumo_core.config.ensemble import ClassifierConfig, EnsembleConfig
 from pneumo_core.config.gan import GanConfig, gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.records import Architecture
@@ -61,9 +63,24 @@ _VALIDATION: Final = {Validation.TEST: "test images", Validation.PATIENTS: "held
 _OF_A_GAN: Final = {"preset", "seed", "label", "image_size"}
 
 
+_OTHERS: Final = {Architecture.ENSEMBLE: "Ensemble", Architecture.DCGAN: "DCGAN"}
+
+
 def model_name(architecture: Architecture) -> str:
-    """A network's name, or ``DCGAN``."""
-    return NETWORKS.get(architecture, "DCGAN")
+    """A network's name, or ``Ensemble``, or ``DCGAN``."""
+    return (NETWORKS | _OTHERS)[architecture]
+
+
+def network_name(config: ClassifierConfig) -> str:
+    """What answers in a finished classifier: ``VGG16``, ``Ensemble of 3: 3 × Compact CNN``."""
+    name = model_name(config.architecture)
+    return f"{name} {members_text(config)}" if isinstance(config, EnsembleConfig) else name
+
+
+def members_text(config: EnsembleConfig) -> str:
+    """What an ensemble is of, in short: ``of 3: 2 × Compact CNN, 1 × VGG16``."""
+    counts = Counter(NETWORKS[network] for network in config.networks)
+    return f"of {len(config.members)}: " + ", ".join(f"{count} × {name}" for name, count in counts.items())
 
 
 def arm_name(config: TrainConfig) -> str:

@@ -23,15 +23,19 @@ from pneumo_core.config.classifier import (
     TrainConfig,
     Validation,
 )
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.gan import GAN_SIZES, GanConfig
-from pneumo_core.config.naming import arm_name, departures
+from pneumo_core.config.naming import arm_name, departures, members_text, model_name
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture, Label, Split
 
 SCHEMA: Final = 1
 """Increased whenever code changes the result of the same config and data, so that old runs are not reused."""
 
-RunConfig = TrainConfig | GanConfig
+TrainedConfig = TrainConfig | GanConfig
+"""What a run is trained from."""
+
+RunConfig = TrainedConfig | EnsembleConfig
 
 
 def config_to_dict(config: RunConfig) -> dict[str, Any]:
@@ -46,13 +50,20 @@ def config_from_dict(data: dict[str, Any]) -> RunConfig:
         ConfigError: A key is missing, unknown or holds a wrong value.
     """
     try:
-        if isinstance(data, dict) and data.get("architecture") == Architecture.DCGAN.value:
-            return GanConfig(**_values(GanConfig, "config", {k: v for k, v in data.items() if k != "architecture"}))
+        if isinstance(data, dict) and (kind := _OTHERS.get(str(data.get("architecture")))):
+            return kind(**_values(kind, "config", {k: v for k, v in data.items() if k != "architecture"}))
         # Older configs lack later fields; the defaults are their values.
         added = {field.name: field.default for field in _ADDED_LATER}
         return TrainConfig(**_values(TrainConfig, "config", {**added, **data}))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a config must hold values of the documented types. Received: {error}") from error
+
+
+_OTHERS: Final[dict[str, type[GanConfig | EnsembleConfig]]] = {
+    Architecture.DCGAN.value: GanConfig,
+    Architecture.ENSEMBLE.value: EnsembleConfig,
+}
+"""Kinds of config that have no field `architecture`."""
 
 
 def _values(kind: type, name: str, part: Any) -> dict[str, Any]:
@@ -68,6 +79,7 @@ _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "architecture": Architecture,
     "preset": Preset,
     "label": Label,
+    "members": tuple,
     "validation": Validation,
     "operating_rule": OperatingRule,
     "balance": Balance,
@@ -114,8 +126,16 @@ def run_id(config: RunConfig, data_id: str) -> str:
     return f"{config.architecture.value}-{fingerprint(config, data_id)[:12]}"
 
 
+def full_name(config: RunConfig) -> str:
+    """Network and settings: ``VGG16 · sound · original``, ``Ensemble of 3: 3 × Compact CNN · sound``."""
+    between = " " if isinstance(config, EnsembleConfig) else " · "
+    return f"{model_name(config.architecture)}{between}{setting_name(config)}"
+
+
 def setting_name(config: RunConfig) -> str:
-    """Short name: preset, balancing arm, and what departs from the preset."""
+    """Short name: preset, balancing arm, and what departs from the preset; of an ensemble, what it is of."""
+    if isinstance(config, EnsembleConfig):
+        return f"{members_text(config)} · {config.preset.value}"
     parts = [config.preset.value]
     if isinstance(config, TrainConfig):
         parts.append(arm_name(config))

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pneumo_core.config.classifier import TrainConfig, Validation
+from pneumo_core.config.classifier import Validation
+from pneumo_core.config.ensemble import ClassifierConfig
 from pneumo_core.config.gan import LEAST_PATIENTS, GanConfig
 from pneumo_core.config.run import RunConfig
 from pneumo_core.data.index import DataIndex, require_real
@@ -73,7 +74,7 @@ def hold_out_patients(table: pd.DataFrame, *, fraction: float, seed: int) -> NDA
     )
 
 
-def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:
+def assign(table: pd.DataFrame, config: ClassifierConfig) -> Assignment:
     """Rows of a config's training, validation and test images.
 
     With ``patients``, validation images are patients held out of train (patient keys with their prefix), and the official
@@ -99,7 +100,7 @@ def assign(table: pd.DataFrame, config: TrainConfig) -> Assignment:
     )
 
 
-def case_rows(table: pd.DataFrame, config: TrainConfig) -> NDArray[np.int64]:
+def case_rows(table: pd.DataFrame, config: ClassifierConfig) -> NDArray[np.int64]:
     """Rows of the training images that a finished run stores as cases (`inference.cases`): all, or `MOST_CASES` of its seed.
 
     Returns:
@@ -203,7 +204,7 @@ def gap(labels: NDArray[np.integer[Any]], percent: int = 100) -> int:
     return min(whole, max(1, round(whole * percent / 100)))
 
 
-def _limit(table: pd.DataFrame, rows: NDArray[np.int64], config: TrainConfig) -> NDArray[np.int64]:
+def _limit(table: pd.DataFrame, rows: NDArray[np.int64], config: ClassifierConfig) -> NDArray[np.int64]:
     """At most `max_images` of the rows, with the same fraction of each class, chosen by the seed."""
     if config.max_images is None or len(rows) <= config.max_images:
         return rows

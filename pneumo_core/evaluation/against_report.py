@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pneumo_core.config.classifier import Balance, TrainConfig
+from pneumo_core.config.classifier import Balance
+from pneumo_core.config.ensemble import ClassifierConfig, EnsembleConfig
 from pneumo_core.records import Architecture, Estimate, Label, Metric, NotApplicable, Split
 from pneumo_core.reference import OFFICIAL_COUNTS, REPORT_FIGURES, REPORT_PARAMETERS, ReportFigure, ReportRun
 
@@ -69,10 +70,12 @@ def metric_of(figure: ReportFigure) -> Metric | None:
     return _METRICS.get(figure.name)
 
 
-def counterpart(config: TrainConfig, *, is_phantom: bool = False) -> ReportRun | NotApplicable:
+def counterpart(config: ClassifierConfig, *, is_phantom: bool = False) -> ReportRun | NotApplicable:
     """The training of the report that a run reproduces, whatever its protocol, or why there is none."""
     if is_phantom:
         return NotApplicable("it was trained and tested on phantoms, and the report on X-rays")
+    if isinstance(config, EnsembleConfig):
+        return NotApplicable("the report combined no models")
     if config.balance not in {Balance.NONE, Balance.GAN}:
         return NotApplicable(f"the report has no training with the balancing arm '{config.balance.value}'")
     if config.balance is Balance.GAN and config.gap_percent != 100:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pneumo_core.config.classifier import Balance, TrainConfig
-from pneumo_core.config.naming import NETWORKS
-from pneumo_core.config.run import fingerprint, setting_name
+from pneumo_core.config.classifier import Balance
+from pneumo_core.config.ensemble import ClassifierConfig, EnsembleConfig
+from pneumo_core.config.run import fingerprint, full_name
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.evaluation.compare import compare
 from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Evidence, Side
@@ -25,13 +25,13 @@ from pneumo_core.runs.submission import RunData, classifier_config, read_data
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Finished runs that differ only in their seed.
+    """Finished runs that differ only in their seed, or one ensemble.
 
     Attributes:
         name: Name for people.
         run_ids: The runs, by seed.
         seeds: Their seeds.
-        balance: How they handled class imbalance.
+        balance: How they handled class imbalance; None for an ensemble, whose members may differ in it.
         splits: Seeds of the choice of their held-out patients: one, or each run's own; empty if none are held out.
         untreated: Key that they share with runs of the same settings that handle class imbalance otherwise, or not at all.
         data_id: The data set they were trained on.
@@ -42,7 +42,7 @@ class Group:
     name: str
     run_ids: tuple[str, ...]
     seeds: tuple[int, ...]
-    balance: Balance
+    balance: Balance | None
     splits: frozenset[int]
     untreated: str
     data_id: str
@@ -53,7 +53,7 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class _Submitted:
     run: RunDirectory
-    config: TrainConfig
+    config: ClassifierConfig
     data: RunData
 
     @property
@@ -72,6 +72,8 @@ class _Submitted:
         return held_out_by(self.config)
 
     def _fingerprint(self, **changes: Any) -> str:
+        if isinstance(self.config, EnsembleConfig):
+            return fingerprint(self.config, self.data.data_id)  # Another is of other members.
         return fingerprint(replace(self.config, seed=0, split_seed=None, **changes), self.data.data_id)
 
 
@@ -114,6 +116,8 @@ def balanced_pairs(known: Sequence[Group]) -> tuple[tuple[Group, Group], ...]:
     untreated = {group.untreated for group in known if group.balance is Balance.NONE}
 
     def is_pair(original: Group, balanced: Group) -> bool:
+        if balanced.balance is None:
+            return False  # An ensemble.
         if original.untreated in untreated:
             return original.balance is Balance.NONE is not balanced.balance
         return original.balance is Balance.CLASS_WEIGHT and balanced.balance.adds_images
@@ -253,12 +257,12 @@ def _split_words(group: Group) -> str:
 def _group(runs: Sequence[_Submitted]) -> Group:
     ordered = sorted(runs, key=lambda submitted: (submitted.config.seed, submitted.run.run_id))
     first = ordered[0]
-    name = f"{NETWORKS[first.config.architecture]} · {setting_name(first.config)}"
+    name = full_name(first.config)
     return Group(
         name=f"{name} · phantoms" if first.data.is_phantom else name,
         run_ids=tuple(submitted.run.run_id for submitted in ordered),
         seeds=tuple(submitted.config.seed for submitted in ordered),
-        balance=first.config.balance,
+        balance=None if isinstance(first.config, EnsembleConfig) else first.config.balance,
         splits=frozenset(split for submitted in runs if (split := submitted.split) is not None),
         untreated=first.untreated,
         data_id=first.data.data_id,
@@ -269,10 +273,12 @@ def _group(runs: Sequence[_Submitted]) -> Group:
 
 def _side_name(group: Group) -> str:
     count = len(group.seeds)
+    if group.balance is None:
+        return group.name  # Its seed is that of the choice of patients.
     return f"{group.name} · " + (f"seed {group.seeds[0]}" if count == 1 else f"{count} seeds")
 
 
-def _evidence(run: RunDirectory, config: TrainConfig, split: Split) -> Evidence:
+def _evidence(run: RunDirectory, config: ClassifierConfig, split: Split) -> Evidence:
     predictions = read_predictions(run)
     require_predictions(predictions)
     rows = predictions[predictions["split"] == split.value]

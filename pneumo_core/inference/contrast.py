@@ -1,20 +1,22 @@
 """In what two sides of a comparison were made differently, and how much of that is compared.
 
 The rule. What is compared is the network, the preset or the balancing arm, whichever is the only one of them to differ: a
-network with all that the preset sets for it, an arm with its DCGAN and the share of the gap that it closes. Every other
-difference is a further one: each setting that two presets set differently or that departs from its preset, the patients held
-out for validation, the data set. Where several of the three differ, none explains the result alone, and all are further. The
-seeds of the trainings never count; what they do is in the spread over runs. A split of the patients that each run draws with
-its own seed belongs to the seed between runs of the same settings, and counts elsewhere. That the runs of one side alone were
-selected on test images is always said: it is part of a preset, but makes the figures of that side optimistic.
+network with all that the preset sets for it or an ensemble with its members, an arm with its DCGAN and the share of the gap
+that it closes. Every other difference is a further one: each setting that two presets set differently or that departs from
+its preset, the patients held out for validation, the data set. Where several of the three differ, none explains the result
+alone, and all are further. The seeds of the trainings never count; what they do is in the spread over runs. A split of the
+patients that each run draws with its own seed belongs to the seed between runs of the same settings, and counts elsewhere.
+That the runs of one side alone were selected on test images is always said: it is part of a preset, but makes the figures of
+that side optimistic.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Final
 
-from pneumo_core.config.classifier import Balance, TrainConfig, Validation
-from pneumo_core.config.naming import NETWORKS, SETTINGS, arm_name, named_text, setting_text
+from pneumo_core.config.classifier import Balance, Validation
+from pneumo_core.config.ensemble import ClassifierConfig, EnsembleConfig
+from pneumo_core.config.naming import SETTINGS, arm_name, named_text, network_name, setting_text
 from pneumo_core.config.presets import preset_config
 from pneumo_core.evaluation.comparison import Contrast, SettingDifference
 from pneumo_core.runs.submission import RunData
@@ -27,16 +29,16 @@ PRESET: Final = "preset"
 class Made:
     """How the runs of one side were made: configs that differ only in their seeds, and the data set."""
 
-    configs: tuple[TrainConfig, ...]
+    configs: tuple[ClassifierConfig, ...]
     data: RunData
 
     @property
-    def config(self) -> TrainConfig:
+    def config(self) -> ClassifierConfig:
         """The config of one of them, for what they have in common."""
         return self.configs[0]
 
 
-def held_out_by(config: TrainConfig) -> int | None:
+def held_out_by(config: ClassifierConfig) -> int | None:
     """Seed of the choice of held-out patients; None if none are held out."""
     if config.validation is not Validation.PATIENTS:
         return None
@@ -66,11 +68,15 @@ def nearness(a: Made, b: Made) -> tuple[bool, int]:
     return not arm_alone, len(found.further) + bool(found.compared)
 
 
-def _main(a: TrainConfig, b: TrainConfig) -> Iterator[SettingDifference]:
-    if a.architecture is not b.architecture:
-        yield SettingDifference("network", NETWORKS[a.architecture], NETWORKS[b.architecture])
+def _main(a: ClassifierConfig, b: ClassifierConfig) -> Iterator[SettingDifference]:
+    if (of_a := network_name(a)) != (of_b := network_name(b)):
+        yield SettingDifference("network", of_a, of_b)
+    elif isinstance(a, EnsembleConfig) and isinstance(b, EnsembleConfig) and a.members != b.members:
+        yield SettingDifference("members", *(", ".join(one.members) for one in (a, b)))
     if a.preset is not b.preset:
         yield SettingDifference(PRESET, a.preset.value, b.preset.value)
+    if isinstance(a, EnsembleConfig) or isinstance(b, EnsembleConfig):
+        return  # An ensemble has no arm of its own.
     if (a.balance, a.gap_percent, a.gan_run) != (b.balance, b.gap_percent, b.gan_run):
         both_gan = a.balance is b.balance is Balance.GAN and a.gan_run != b.gan_run
         of_a, of_b = (f"{arm_name(one)}{f' of {one.gan_run}' if both_gan else ''}" for one in (a, b))
@@ -83,8 +89,11 @@ def _data(a: Made, b: Made) -> Iterator[SettingDifference]:
         yield SettingDifference("data", of_a, of_b)
 
 
-def _settings(a: TrainConfig, b: TrainConfig) -> Iterator[SettingDifference]:
+def _settings(a: ClassifierConfig, b: ClassifierConfig) -> Iterator[SettingDifference]:
     """Settings that differ, but for those that both have from one preset, for other networks."""
+    if isinstance(a, EnsembleConfig) or isinstance(b, EnsembleConfig):
+        yield from _of_ensemble(a, b)
+        return
     usual_a, usual_b = (preset_config(one.architecture, one.preset) for one in (a, b))
     for name, label in SETTINGS.items():
         of_a, of_b = getattr(a, name), getattr(b, name)
@@ -97,6 +106,17 @@ def _settings(a: TrainConfig, b: TrainConfig) -> Iterator[SettingDifference]:
             yield SettingDifference(label, *texts)
         elif is_dataclass(of_a):
             yield from _parts(label, of_a, of_b)
+
+
+_OF_ENSEMBLE: Final = ("validation", "val_fraction", "operating_rule", "max_images", "choose_on", "preparation")
+"""Settings that an ensemble has too, but for its image size, which follows from its members."""
+
+
+def _of_ensemble(a: ClassifierConfig, b: ClassifierConfig) -> Iterator[SettingDifference]:
+    for name in _OF_ENSEMBLE:
+        texts = [named_text(name, getattr(one, name)) for one in (a, b)]
+        if texts[0] != texts[1]:
+            yield SettingDifference(SETTINGS[name], *texts)
 
 
 def _parts(label: str, a: Any, b: Any) -> Iterator[SettingDifference]:
@@ -120,7 +140,7 @@ def _splits(a: Made, b: Made) -> Iterator[SettingDifference]:
         yield SettingDifference("patients held out", _seeds(of_a), _seeds(of_b))
 
 
-def _selected(a: TrainConfig, b: TrainConfig) -> str:
+def _selected(a: ClassifierConfig, b: ClassifierConfig) -> str:
     if a.selected_on_test is b.selected_on_test:
         return ""
     letter = "A" if a.selected_on_test else "B"

@@ -4,7 +4,7 @@ import io
 
 import pandas as pd
 
-from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.ensemble import ClassifierConfig
 from pneumo_core.errors import CorruptError, DataError, RunError
 from pneumo_core.evaluation import calibration
 from pneumo_core.evaluation.calibration import Calibration, calibrate, calibration_from_dict
@@ -79,7 +79,7 @@ def read_near(run: RunDirectory) -> Near | NotApplicable:
     return near(read_predictions(run), read_report(run).operating_point)
 
 
-def evaluated(run_id: str, config: TrainConfig, predictions: pd.DataFrame) -> EvaluationReport:
+def evaluated(run_id: str, config: ClassifierConfig, predictions: pd.DataFrame) -> EvaluationReport:
     """Evaluation of a run's predictions by its own config; see `evaluation.report.evaluate` for the errors."""
     return evaluate(
         predictions,
@@ -90,7 +90,7 @@ def evaluated(run_id: str, config: TrainConfig, predictions: pd.DataFrame) -> Ev
     )
 
 
-def calibrated(config: TrainConfig, predictions: pd.DataFrame) -> Calibration | NotApplicable:
+def calibrated(config: ClassifierConfig, predictions: pd.DataFrame) -> Calibration | NotApplicable:
     """Calibration of a run's predictions by its own config; see `evaluation.calibration.calibrate` for the errors."""
     return calibrate(predictions, config.choose_on)
 

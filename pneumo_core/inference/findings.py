@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from pneumo_core.config.classifier import Balance, Preset
+from pneumo_core.config.classifier import Balance, Preset, TrainConfig
 from pneumo_core.config.presets import preset_config
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Comparison, Side
@@ -18,7 +18,7 @@ from pneumo_core.records import Architecture, Estimate, Metric, NotApplicable, S
 from pneumo_core.runs import store
 from pneumo_core.runs.files import file_sha256, is_there, read_json, write_json
 from pneumo_core.runs.store import RunDirectory
-from pneumo_core.runs.submission import classifier_config
+from pneumo_core.runs.submission import classifier_config, trained_config
 
 SHOWN: Final = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
 """Figures of an arm."""
@@ -60,6 +60,8 @@ def _published() -> list[RunDirectory]:
 
 def _is_of_the_study(run: RunDirectory) -> bool:
     config = classifier_config(run)
+    if not isinstance(config, TrainConfig):
+        return False
     usual = preset_config(
         config.architecture, config.preset, seed=config.seed, balance=config.balance, gan_run=config.gan_run
     )
@@ -104,7 +106,7 @@ def _single(run: RunDirectory) -> Arm:
 
 
 def _of_run(run_ids: tuple[str, ...], n_patients: int, figures: dict[Metric, Estimate | NotApplicable]) -> Arm:
-    config = classifier_config(store.find_run(run_ids[0]))
+    config = trained_config(store.find_run(run_ids[0]))
     return Arm(
         architecture=config.architecture,
         preset=config.preset,

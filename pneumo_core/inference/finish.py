@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pneumo_core.config.classifier import Preset, TrainConfig
+from pneumo_core.config.classifier import Preset
+from pneumo_core.config.ensemble import ClassifierConfig
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import case_rows
@@ -37,7 +38,7 @@ class Material:
     """
 
     run_id: str
-    config: TrainConfig
+    config: ClassifierConfig
     predictions: Callable[[], pd.DataFrame]
     own: Callable[[], Outputs]
     trained: Callable[[], tuple[pd.DataFrame, Outputs]]
@@ -47,7 +48,7 @@ class Material:
 
 
 def outputs_for_training(
-    session: Session, config: TrainConfig, index: DataIndex, progress: Callable[[int, int, str], None]
+    session: Session, config: ClassifierConfig, index: DataIndex, progress: Callable[[int, int, str], None]
 ) -> tuple[pd.DataFrame, Outputs]:
     """Rows of a run's training images that are stored as its cases, and the model's outputs for them.
 
@@ -116,7 +117,7 @@ FACTS: Final = (
     Fact("trust.json", trust.SCHEMA, _trust, needs_model=True),
     Fact("cases.npz", None, _cases, needs_model=True),
 )
-"""Every fact of a finished classifier."""
+"""Every fact of a finished classifier, trained or an ensemble."""
 
 
 def gan_facts(

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.augmentation.stress import copies_of
-from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.ensemble import ClassifierConfig
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.run import RunConfig
 from pneumo_core.data.index import load_index
@@ -109,7 +109,7 @@ def _is_current(run: RunDirectory, config: RunConfig, name: str, schema: int | N
     if name not in read_manifest(run)["files"]:
         return False
     try:
-        if name == _PREDICTIONS and isinstance(config, TrainConfig):
+        if name == _PREDICTIONS and not isinstance(config, GanConfig):
             return is_complete(read_predictions(run), config, with_model=is_there(run.model))
         if schema is None:
             verified_file(run, run.path / name)
@@ -136,7 +136,7 @@ def _require_writable(run: RunDirectory) -> None:
 
 
 def _classifier(
-    run: RunDirectory, config: TrainConfig, old: list[str], progress: Progress
+    run: RunDirectory, config: ClassifierConfig, old: list[str], progress: Progress
 ) -> tuple[dict[str, bytes], dict[str, str]]:
     """New content of outdated facts, and the reason for each that cannot be made."""
     made, missing = {}, {}
@@ -171,7 +171,7 @@ def _classifier(
     return made, missing
 
 
-def _completed(run: RunDirectory, config: TrainConfig, progress: Progress) -> pd.DataFrame:
+def _completed(run: RunDirectory, config: ClassifierConfig, progress: Progress) -> pd.DataFrame:
     """The stored predictions with what they lack: the sharpness of the images, and degraded copies if there is the model."""
     stored = read_predictions(run)
     index = load_index(read_data(run).data_id)
@@ -193,7 +193,7 @@ def _named(run: RunDirectory, progress: Progress, done: int, total: int, what: s
     progress(done, total, f"{run.run_id}, {what}")
 
 
-def _own_outputs(run: RunDirectory, config: TrainConfig, progress: Progress) -> Outputs:
+def _own_outputs(run: RunDirectory, config: ClassifierConfig, progress: Progress) -> Outputs:
     """The model's outputs for the run's own images, those of its stored predictions."""
     split = Split.TEST if config.selected_on_test else Split.VAL
     predictions = read_predictions(run)
@@ -207,7 +207,9 @@ def _own_outputs(run: RunDirectory, config: TrainConfig, progress: Progress) -> 
     return run_batches(session, images, rows, lambda done, total: progress(done, total, what))
 
 
-def _images(run: RunDirectory, config: TrainConfig, progress: Progress, ids: "pd.Series[str]") -> NDArray[np.uint8]:
+def _images(
+    run: RunDirectory, config: ClassifierConfig, progress: Progress, ids: "pd.Series[str]"
+) -> NDArray[np.uint8]:
     """Images of a run's data set, by their ids, `(n, size, size)` uint8."""
     index = load_index(read_data(run).data_id)
     images = index.pixels(
@@ -216,7 +218,9 @@ def _images(run: RunDirectory, config: TrainConfig, progress: Progress, ids: "pd
     return images[index.rows_of(ids)]
 
 
-def _outputs_for_training(run: RunDirectory, config: TrainConfig, progress: Progress) -> tuple[pd.DataFrame, Outputs]:
+def _outputs_for_training(
+    run: RunDirectory, config: ClassifierConfig, progress: Progress
+) -> tuple[pd.DataFrame, Outputs]:
     index = load_index(read_data(run).data_id)
     return outputs_for_training(
         load_session(verified_file(run, run.model), config.preparation), config, index, progress

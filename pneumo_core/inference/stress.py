@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.augmentation.stress import copy_ids, degraded
-from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.ensemble import ClassifierConfig
 from pneumo_core.data.index import DataIndex
 from pneumo_core.inference.image_facts import image_facts
 from pneumo_core.inference.session import Session, run_batches
@@ -71,7 +71,7 @@ def with_sharpness(predictions: pd.DataFrame, index: DataIndex, progress: Progre
     return predictions.assign(sharpness=sharpness)
 
 
-def is_complete(predictions: pd.DataFrame, config: TrainConfig, *, with_model: bool) -> bool:
+def is_complete(predictions: pd.DataFrame, config: ClassifierConfig, *, with_model: bool) -> bool:
     """Whether a run's predictions have the sharpness, and degraded copies where the run can have them."""
     can_have = with_model and not config.selected_on_test
     return "sharpness" in predictions and (not can_have or has_stress(predictions))

@@ -8,8 +8,9 @@ from typing import Final
 from pneumo_core.augmentation.stress import copies_of
 from pneumo_core.config.architecture import VGG16_BLOCKS, network_layers
 from pneumo_core.config.classifier import Balance, Preparation, Preset, TrainConfig, Validation
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.gan import GanConfig
-from pneumo_core.config.run import RunConfig
+from pneumo_core.config.run import RunConfig, TrainedConfig
 from pneumo_core.data.images import array_path
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import MOST_CASES, expected_held_out, expected_training
@@ -81,8 +82,8 @@ class Cost:
         return self.training + self.finish
 
 
-def estimate_cost(config: RunConfig, index: DataIndex) -> Cost:
-    """Expected cost of a run.
+def estimate_cost(config: TrainedConfig, index: DataIndex) -> Cost:
+    """Expected cost of a training.
 
     Args:
         config: The run's config.
@@ -148,8 +149,11 @@ def required_bytes(config: RunConfig, index: DataIndex) -> int:
         config: The run's config.
         index: The data set.
     """
-    total = _gan_bytes(config) if isinstance(config, GanConfig) else _classifier_bytes(config, index)
-    preparation = config.preparation if isinstance(config, TrainConfig) else Preparation.SQUASH
+    if isinstance(config, GanConfig):
+        total, preparation = _gan_bytes(config), Preparation.SQUASH
+    else:
+        total = _ensemble_bytes(config) if isinstance(config, EnsembleConfig) else _classifier_bytes(config, index)
+        preparation = config.preparation
     if not is_there(array_path(index.data_id, config.image_size, preparation)):
         total += len(index.table) * config.image_size**2
     return total + _SMALL_FILES_BYTES
@@ -163,6 +167,12 @@ def _gan_bytes(config: GanConfig) -> int:
     network *= config.image_size // 64
     # The generator four times (average, Adam's two) and the discriminator three, old and new side by side; weights, model.
     return 4 * (2 * 7 * network + 3 * network)
+
+
+def _ensemble_bytes(config: EnsembleConfig) -> int:
+    # At most: a member may take smaller images, for which a network with a flattening has fewer parameters.
+    layers = (layer for network in config.networks for layer in network_layers(network, config.image_size))
+    return 4 * sum(layer.trainable + layer.fixed for layer in layers)
 
 
 def _classifier_bytes(config: TrainConfig, index: DataIndex) -> int:

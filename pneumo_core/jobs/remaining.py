@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.run import RunConfig
 from pneumo_core.jobs.cost import fewest_epochs
 from pneumo_core.jobs.speed import (
@@ -140,7 +141,7 @@ def _first(status: Status, config: RunConfig | None, events: _Events) -> tuple[f
     """Seconds of an epoch of the first phase, and the factors of their range."""
     if epoch_s := median_of(epoch_durations(list(events), 1)[-_EPOCHS:]):
         return epoch_s, EPOCHS_FACTORS
-    if config is None:
+    if config is None or isinstance(config, EnsembleConfig):
         return None, EPOCHS_FACTORS
     # The first batch of a session is slower, because the network is compiled in it.
     batches = [event for event in events if event.get("kind") == "batch" and event.get("step") != 1]
@@ -157,12 +158,9 @@ def _second(status: Status, config: RunConfig | None, events: _Events) -> tuple[
     """The same of the second phase, which trains the whole network."""
     if epoch_s := median_of(epoch_durations(list(events), 2)[-_EPOCHS:]):
         return epoch_s, EPOCHS_FACTORS
-    if config is None or not status.steps:
+    if not status.steps or not isinstance(config, TrainConfig):
         return None, EPOCHS_FACTORS
-    whole = typical_speed(replace(config, feature_views=0)) if isinstance(config, TrainConfig) else None
-    if whole is None:
-        return None, EPOCHS_FACTORS
-    typical_s = status.steps * config.batch_size / whole.epoch
+    typical_s = status.steps * config.batch_size / typical_speed(replace(config, feature_views=0)).epoch
     return typical_s, (1 / fastest_share(), 1 / slowest_share())
 
 

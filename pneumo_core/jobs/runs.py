@@ -10,6 +10,7 @@ from contextlib import suppress
 from enum import StrEnum
 
 from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.run import RunConfig, run_id
 from pneumo_core.data.gan_arm import require_gan
 from pneumo_core.data.index import DataIndex, load_index, require_trainable
@@ -39,10 +40,10 @@ class Executor(StrEnum):
 
 
 def submit(config: RunConfig, index: DataIndex, *, executor: Executor = Executor.LOCAL) -> RunView:
-    """Start a run, or join or return the one that is already there. Returns at once, without waiting for the training.
+    """Start a run, or join or return the one that is already there. Returns at once, without waiting for its end.
 
     Args:
-        config: What to train.
+        config: What to train, or an ensemble (`inference.ensemble.ensemble_of`).
         index: The data set, indexed (and so stored) before.
         executor: Where to start it; a live run stays where it is.
 
@@ -55,7 +56,7 @@ def submit(config: RunConfig, index: DataIndex, *, executor: Executor = Executor
     if isinstance(config, TrainConfig):
         require_trainable(index)
         require_gan(config, index)
-    else:
+    elif isinstance(config, GanConfig):
         require_learnable(index, config)
     run = directory_to_train(run_id(config, index.data_id))
     if not is_there(run.manifest):
@@ -159,7 +160,7 @@ def _prepare(executor: Executor, config: RunConfig, index: DataIndex) -> None:
     """Free disk space and refuse a run that cannot work. `submit_lock` is held, which protects this run's backup."""
     worker_environment()
     # VGG16 starts from these weights, and a DCGAN's samples are measured with VGG16's features.
-    if config.architecture is not Architecture.BASELINE:
+    if config.architecture not in {Architecture.BASELINE, Architecture.ENSEMBLE}:
         named_vgg16_weights()
     if executor is Executor.RAY:
         require_ray()

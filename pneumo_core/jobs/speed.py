@@ -13,7 +13,7 @@ from pneumo_core.config.architecture import VGG16_BLOCKS, LayerSpec, network_lay
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.hardware import Hardware, training_hardware
-from pneumo_core.config.run import RunConfig
+from pneumo_core.config.run import RunConfig, TrainedConfig
 from pneumo_core.errors import ConfigError, StoreError
 from pneumo_core.records import Architecture, Split
 from pneumo_core.runs.files import is_there, read_json
@@ -200,7 +200,7 @@ class Measured:
         return min(1 / MEASURED_FACTOR, self.slowest / epoch), fast
 
 
-def measured_speed(config: RunConfig) -> Measured | None:
+def measured_speed(config: TrainedConfig) -> Measured | None:
     """Speed of local runs on this kind of device, or None.
 
     A classifier's are those with the same architecture, image size, trained blocks, choosing images and use of stored
@@ -222,7 +222,7 @@ def measured_speed(config: RunConfig) -> Measured | None:
     return Measured(best[1], min(alike), max(alike), len(alike))
 
 
-def _is_alike(submitted: RunConfig, config: RunConfig) -> bool:
+def _is_alike(submitted: RunConfig, config: TrainedConfig) -> bool:
     if isinstance(submitted, TrainConfig) and isinstance(config, TrainConfig):
         alike = ("image_size", "trained_blocks", "choose_on")
         same = all(getattr(submitted, name) == getattr(config, name) for name in alike)
@@ -231,7 +231,7 @@ def _is_alike(submitted: RunConfig, config: RunConfig) -> bool:
     return isinstance(submitted, GanConfig) and all(getattr(submitted, name) == getattr(config, name) for name in size)
 
 
-def _typical_features(config: RunConfig) -> float:
+def _typical_features(config: TrainedConfig) -> float:
     return typical_speed(config).features if isinstance(config, TrainConfig) else math.inf
 
 

@@ -1,10 +1,12 @@
 """Names of the files that people take away: what is in them, in lower-case words with hyphens."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 from pneumo_core.config.classifier import Balance, TrainConfig
+from pneumo_core.config.ensemble import ClassifierConfig, EnsembleConfig
 from pneumo_core.config.naming import departures
 from pneumo_core.config.run import RunConfig
 from pneumo_core.data.synthetic import MARK
@@ -37,7 +39,9 @@ def synthetic_file(*words: object, kind: str) -> str:
 
 def run_words(config: RunConfig | None, run_id: str = "") -> tuple[str, ...]:
     """Words for a run: ``vgg16``, ``sound``, ``none``, ``seed0``; its id if its config cannot be read."""
-    return (run_id,) if config is None else (*_alike(config), f"seed{config.seed}")
+    if config is None:
+        return (run_id,)
+    return _alike(config) if isinstance(config, EnsembleConfig) else (*_alike(config), f"seed{config.seed}")
 
 
 def side_words(configs: Sequence[RunConfig]) -> tuple[str, ...]:
@@ -45,7 +49,7 @@ def side_words(configs: Sequence[RunConfig]) -> tuple[str, ...]:
     return run_words(configs[0]) if len(configs) == 1 else _alike(configs[0])
 
 
-def pair_words(a: Sequence[TrainConfig], b: Sequence[TrainConfig]) -> tuple[str, ...]:
+def pair_words(a: Sequence[ClassifierConfig], b: Sequence[ClassifierConfig]) -> tuple[str, ...]:
     """Words for two sides: what they have in common once, and what differs with ``vs`` between.
 
     Args:
@@ -69,6 +73,9 @@ def study_words(configs: Sequence[RunConfig]) -> tuple[str, ...]:
 
 def _alike(config: RunConfig) -> tuple[str, ...]:
     """Words for what the seeds of a run have in common."""
+    if isinstance(config, EnsembleConfig):
+        counts = Counter(network.value for network in config.networks)
+        return "ensemble", config.preset.value, *(f"{count}-{name}" for name, count in counts.items())
     if not isinstance(config, TrainConfig):
         return "dcgan", config.preset.value, config.label.name.lower(), *departures(config)
     arm = "dcgan" if config.balance is Balance.GAN else config.balance.value

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.naming import NETWORKS
 from pneumo_core.config.run import config_from_dict
 from pneumo_core.evaluation.against_report import Row, against_parameters, against_report, counterpart, protocol_notes
@@ -87,7 +87,7 @@ def parameters_table(letter: str, manifest: Mapping[str, Any], run: ReportRun) -
 def counterpart_of(facts: RunFacts) -> ReportRun | NotApplicable:
     """The training of the report that a run reproduces, or why there is none."""
     config = config_from_dict(dict(facts.config))
-    if not isinstance(config, TrainConfig):
+    if isinstance(config, GanConfig):
         return NotApplicable("the report gives no figures of its DCGAN")
     return counterpart(config, is_phantom=bool(facts.data.get("is_phantom")))
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.run import RunConfig
 from pneumo_core.evaluation.curves import epochs
 from pneumo_core.evaluation.wording import duration, file_size
@@ -104,6 +105,10 @@ def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Map
     def text(*names: str, shape: str = "") -> str:
         return facts_text(fact(manifest, *names), shape)
 
+    if isinstance(config, EnsembleConfig):
+        made = {"members": ", ".join(config.members)}
+    else:
+        made = {"most epochs": facts_text(config.epochs if config else None)}
     total, trainable = fact(manifest, "parameters"), fact(manifest, "trainable_parameters")
     fixed = total - trainable if isinstance(total, int) and isinstance(trainable, int) else None
     first = fact(manifest, "first_epoch_of_last_session")
@@ -113,7 +118,7 @@ def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Map
         "run": run_id,
         "data": described_copy(facts_text(data.data_id or None)) + (", phantoms" if data.is_phantom else ""),
         "seed": text("seed"),
-        "most epochs": facts_text(config.epochs if config else None),
+        **made,
         **{f"images in {split.value}": text("images", split.value, shape=",") for split in FOLDERS},
         "parameters": text("parameters", shape=","),
         "parameters trainable": text("trainable_parameters", shape=","),

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.ensemble import ClassifierConfig
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.run import RunConfig, config_from_dict, config_to_dict
 from pneumo_core.errors import CorruptError, RunError
@@ -104,16 +105,29 @@ def _data(run: RunDirectory, content: dict[str, Any]) -> RunData:
     return RunData(**{name: data[name] for name in types})
 
 
-def classifier_config(run: RunDirectory) -> TrainConfig:
-    """Submitted config of a classifier's run.
+def classifier_config(run: RunDirectory) -> ClassifierConfig:
+    """Submitted config of a classifier's run, trained or an ensemble.
 
     Raises:
         RunError: It is a DCGAN's run.
         CorruptError, ConfigError, StoreError: See `read_config`.
     """
     config = read_config(run)
-    if not isinstance(config, TrainConfig):
+    if isinstance(config, GanConfig):
         raise RunError(f"the run must be a classifier's, baseline or vgg16. Received: run_id={run.run_id!r}, a DCGAN's")
+    return config
+
+
+def trained_config(run: RunDirectory) -> TrainConfig:
+    """Submitted config of a trained classifier's run.
+
+    Raises:
+        RunError: It is an ensemble, or a DCGAN's run.
+        CorruptError, ConfigError, StoreError: See `read_config`.
+    """
+    config = classifier_config(run)
+    if not isinstance(config, TrainConfig):
+        raise RunError(f"the run must be a trained classifier's. Received: run_id={run.run_id!r}, an ensemble")
     return config
 
 

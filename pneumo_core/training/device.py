@@ -2,9 +2,6 @@
 
 import math
 import os
-import platform
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +10,7 @@ from typing import Any
 
 import keras
 
-from pneumo_core.config.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name, installed_version
+from pneumo_core.config.hardware import BFLOAT16_CAPABILITY, cpu_has_bfloat16, cpu_name, peak_memory_bytes, software
 from pneumo_core.errors import TrainingError
 
 
@@ -65,14 +62,9 @@ def begin_session(seed: int) -> Device:
 
 def describe(device: Device) -> dict[str, Any]:
     """Device and versions for a manifest, as plain data."""
-    # TensorFlow has two package names; an unknown version must not end a run.
+    # TensorFlow has two package names.
     packages = ("keras", device.backend, f"{device.backend}-cpu", "numpy", "onnx", "onnxruntime")
-    return {
-        **asdict(device),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "versions": {name: found for name in packages if (found := installed_version(name))},
-    }
+    return {**asdict(device), **software(packages)}
 
 
 def adam(
@@ -137,12 +129,6 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(
         word in f"{type(error).__name__}: {error}" for word in ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM when")
     )
-
-
-def peak_memory_bytes() -> int:
-    """Peak resident memory of this process, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kilobytes.
 
 
 @contextmanager

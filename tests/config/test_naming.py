@@ -21,7 +21,7 @@ def sound(**changes: object) -> TrainConfig:
 
 def test_networks_and_arms_have_their_words() -> None:
     assert [model_name(architecture) for architecture in Architecture] == [
-        *("Baseline CNN", "Compact CNN", "VGG16", "DCGAN")
+        *("Baseline CNN", "Compact CNN", "VGG16", "Ensemble", "DCGAN")
     ]
     assert set(NETWORKS) == set(Architecture) - {Architecture.DCGAN}
     assert set(ARMS) == set(Balance)

@@ -12,8 +12,9 @@ import psutil
 import pytest
 import tensorflow as tf
 
+from pneumo_core.config.hardware import peak_memory_bytes
 from pneumo_core.errors import TrainingError
-from pneumo_core.training.device import Device, adam, describe, detect, out_of_memory, peak_memory_bytes
+from pneumo_core.training.device import Device, adam, describe, detect, out_of_memory
 
 
 def test_this_machine() -> None:

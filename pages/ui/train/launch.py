@@ -10,7 +10,7 @@ from pages.ui.train.form import Choice, choose
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.hardware import Hardware, training_hardware
 from pneumo_core.config.naming import arm_name, departures, unlike_report
-from pneumo_core.config.run import RunConfig, run_id
+from pneumo_core.config.run import TrainedConfig, run_id
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.errors import ConfigError, RunNotFoundError
 from pneumo_core.evaluation.wording import file_size
@@ -70,12 +70,12 @@ def _show_cost(choice: Choice, index: DataIndex) -> None:
         _show_weights()
 
 
-def cost_lines(config: RunConfig, index: DataIndex, executor: Executor, *, what: str = "The run") -> list[str]:
+def cost_lines(config: TrainedConfig, index: DataIndex, executor: Executor, *, what: str = "The run") -> list[str]:
     """Cost of a run, and its device."""
     return [work_line(config, index, what=what), _where(executor)]
 
 
-def work_line(config: RunConfig, index: DataIndex, *, what: str = "The run") -> str:
+def work_line(config: TrainedConfig, index: DataIndex, *, what: str = "The run") -> str:
     """Epochs, images, time and disk of a run."""
     cost = estimate_cost(config, index)
     source = (
@@ -108,7 +108,7 @@ def _show_weights() -> None:
         st.caption("PNEUMO_VGG16_WEIGHTS is not set: Keras downloads the ImageNet weights (59 MB) unless it has them.")
 
 
-def run_button(config: RunConfig, index: DataIndex, executor: Executor) -> None:
+def run_button(config: TrainedConfig, index: DataIndex, executor: Executor) -> None:
     """The button of a single run: start, resume, follow or open.
 
     Raises:
@@ -137,7 +137,7 @@ def run_button(config: RunConfig, index: DataIndex, executor: Executor) -> None:
         _start(config, index, executor)
 
 
-def _start(config: RunConfig, index: DataIndex, executor: Executor) -> None:
+def _start(config: TrainedConfig, index: DataIndex, executor: Executor) -> None:
     with st.spinner("Starting the worker…"):
         started = submit(config, index, executor=executor)
     _show(started.run_id)

@@ -14,8 +14,8 @@ from pages.ui.run_parts import show_batch, show_facts, show_files
 from pages.ui.state import may_train
 from pages.ui.train.result import show_result
 from pneumo_core.config.classifier import TrainConfig
-from pneumo_core.config.naming import model_name
-from pneumo_core.config.run import setting_name
+from pneumo_core.config.ensemble import EnsembleConfig
+from pneumo_core.config.run import full_name
 from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.curves import event_number
 from pneumo_core.jobs.cost import Cost, estimate_cost
@@ -38,9 +38,7 @@ def runs_table(known: Sequence[RunView]) -> None:
     has_both = len({item.data.is_phantom for item in known}) > 1  # One column less lets the ids fit.
     rows = [
         {
-            "run": f"{model_name(item.config.architecture)} · {setting_name(item.config)}"
-            if item.config
-            else item.run_id,
+            "run": full_name(item.config) if item.config else item.run_id,
             "seed": item.config.seed if item.config else None,
             "state": _state_words(item, places),
             **({"data": "phantoms" if item.data.is_phantom else "X-rays"} if has_both else {}),
@@ -136,7 +134,9 @@ def _expected_cost(run_id: str) -> Cost | None:
     """A run's cost as it was expected before it started, kept while the page is redrawn; None where its data are not here."""
     item = view(run_id)
     try:
-        return None if item.config is None else estimate_cost(item.config, current_stored_index(item.data.data_id))
+        if item.config is None or isinstance(item.config, EnsembleConfig):
+            return None
+        return estimate_cost(item.config, current_stored_index(item.data.data_id))
     except PneumoError:
         return None
 
