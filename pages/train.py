@@ -1,4 +1,4 @@
-"""Train: choose a config, see its cost, follow the run live, cancel, resume, or open a finished run."""
+"""Train: choose a config, see its cost, combine finished runs, follow the run live, cancel, resume, or open a finished run."""
 
 import streamlit as st
 
@@ -7,6 +7,7 @@ from pages.ui.known import show_preset_results
 from pages.ui.state import current_index, needed_index, require_frame
 from pages.ui.train.architecture import network_panel
 from pages.ui.train.chosen import chosen_panel
+from pages.ui.train.ensemble import ensemble_panel
 from pages.ui.train.launch import launch_panel, take_started
 from pages.ui.train.queue import live_panel
 from pages.ui.train.remove import deletion_message
@@ -15,13 +16,14 @@ from pneumo_core.jobs.runs import views
 
 require_frame()
 
-VIEWS = ("New run", "Runs", "The network")
+RUNS = "Runs"
+VIEWS = ("New run", "Ensemble", RUNS, "The network")
 
 st.title("Train")
 shown = st.query_params.get("run")
-open_linked_tab("show", VIEWS[1], named="run")
+open_linked_tab("show", RUNS, named="run")
 if take_started():
-    st.session_state["show"] = VIEWS[1]
+    st.session_state["show"] = RUNS
 with shown_errors():
     index = current_index()
     if index is not None:
@@ -41,6 +43,8 @@ with shown_errors():
                 else:
                     launch_panel(index)
                     show_preset_results()
+            case "Ensemble":
+                ensemble_panel(known)
             case "Runs":
                 if shown:
                     chosen_panel(shown, known)

@@ -13,19 +13,27 @@ import pytest
 from pneumo_core.augmentation.stress import degraded_copy, original_id
 from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.data.images import decode_gray
+from pneumo_core.documents import comparison_files, run_files
 from pneumo_core.evaluation.calibration import calibrate, calibration_from_dict
 from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.inference import publish as publishing
+from pneumo_core.inference.cases import Cases, read_cases
+from pneumo_core.inference.classify import classify, load_classifier
+from pneumo_core.inference.compared import compare_runs
 from pneumo_core.inference.heatmap import HeatScale, heatmap, read_scale
+from pneumo_core.inference.refresh import refresh
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.jobs import runs as jobs
+from pneumo_core.jobs.delete import delete
 from pneumo_core.records import RunState, Split
 from pneumo_core.runs.files import file_sha256, read_json, write_json
 from pneumo_core.runs.status import read_status, run_state
-from pneumo_core.runs.store import RunDirectory, read_manifest
+from pneumo_core.runs.store import RunDirectory, find_run, read_manifest
 from pneumo_core.runs.submission import read_config, read_data
 from pneumo_core.worker import main
 from tests.conftest import FinishedRun
 from tests.ensembles import made_ensemble
+from tests.made_runs import vouch_for
 
 pytestmark = pytest.mark.slow
 
@@ -144,6 +152,67 @@ def test_threshold_and_calibration_are_chosen_on_degraded_copies(run: RunDirecto
     )
     assert read_json(run.report) == report_to_dict(report)
     assert calibration_from_dict(read_json(run.calibration)) == calibrate(table, Split.STRESS)
+
+
+def test_a_refresh_makes_what_is_missing(own: RunDirectory, index: Any) -> None:
+    expected = {name: (own.path / name).read_bytes() for name in ("heatmap.json", "trust.json", "report.json")}
+    for name in ("heatmap.json", "trust.json"):
+        (own.path / name).unlink()
+    table = pd.read_parquet(own.predictions)
+    own.predictions.write_bytes(table[table["split"] != "stress"].to_parquet(index=False))
+    vouch_for(own)
+    result = refresh(own)
+    assert not result.error
+    assert {"heatmap.json", "trust.json", "predictions.parquet", "report.json"} <= set(result.made)
+    assert not result.not_made
+    assert {name: (own.path / name).read_bytes() for name in expected} == expected
+
+
+def test_published_it_needs_no_member(
+    own: RunDirectory, index: Any, no_published: Path, monkeypatch: pytest.MonkeyPatch, tiny_data: Path
+) -> None:
+    monkeypatch.setattr(publishing, "published_root", lambda: no_published)
+    # The toy's logits lie close to its threshold, where rounding would decide; here, none does.
+    report = read_json(own.report)
+    write_json(own.report, report | {"operating_point": report["operating_point"] | {"threshold": 0.9999}})
+    vouch_for(own)
+    published = publishing.publish(own)
+    assert published.model.stat().st_size < 0.55 * own.model.stat().st_size
+    shutil.rmtree(own.path.parent)
+    data = next(tiny_data.glob("test/NORMAL/*")).read_bytes()
+    classifier = load_classifier(find_run(published.run_id))
+    assert classifier.run_id == published.run_id
+    assert classify(classifier, data, "image").probability is not None
+    assert read_manifest(published)["members"]
+    assert isinstance(read_cases(published), Cases)
+    card = run_files(published.run_id)
+    assert any("model-card" in name for name in card)
+
+
+def test_it_is_compared_with_its_member(own: RunDirectory, members: list[RunDirectory]) -> None:
+    comparison = compare_runs([own.run_id], [members[0].run_id])
+    assert comparison.a.name == "Ensemble of 2: 2 × Baseline CNN · quick · phantoms"
+    assert comparison.contrast is not None
+    assert comparison.contrast.compared == "network"
+    assert [one.name for one in comparison.contrast.further] == ["images that choose"]
+    files = comparison_files([([own.run_id], [members[0].run_id])])
+    assert any(name.startswith("pneumo-compare-ensemble-quick-2-baseline") for name in files)
+
+
+def test_its_model_card_lists_its_members(own: RunDirectory, members: list[RunDirectory]) -> None:
+    text = "".join(
+        block.decode() for name, block in run_files(own.run_id).items() if name.endswith(".html") and "card" in name
+    )
+    for member in members:
+        assert f"{member.run_id}, SHA-256 of its model {file_sha256(member.model)}" in text
+    assert "patients that every member held out" in text
+    assert "One set of members" in text
+
+
+def test_a_member_of_a_finished_one_may_be_deleted(own: RunDirectory, members: list[RunDirectory]) -> None:
+    (reference,) = [one for one in delete(members[0].run_id).references if one.run_id == own.run_id]
+    assert (reference.words, reference.needs_it) == ("is made from it", False)
+    assert run_state(own) is RunState.SUCCEEDED
 
 
 def test_submitting_it_again_returns_it(own: RunDirectory, index: Any) -> None:

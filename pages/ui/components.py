@@ -12,13 +12,15 @@ from pages.ui.address import bad_link, check_words
 from pages.ui.error_text import error_text
 from pages.ui.pictures import plain
 from pneumo_core.config.classifier import Preset, TrainConfig
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.gan import GAN_PRESETS
-from pneumo_core.config.naming import model_name, unlike_report
-from pneumo_core.config.presets import PRESETS
-from pneumo_core.config.run import setting_name
+from pneumo_core.config.naming import unlike_report
+from pneumo_core.config.presets import PRESETS, members_caveats
+from pneumo_core.config.run import full_name
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import PneumoError
 from pneumo_core.jobs.runs import RunView, views
+from pneumo_core.jobs.runs import view as run_view
 from pneumo_core.records import NotApplicable, RunState, Split
 from pneumo_core.reference import COPIES
 from pneumo_core.reporting.file_names import file_stem
@@ -121,8 +123,9 @@ def run_name(view: RunView) -> str:
         return view.run_id
     data = "phantoms" if view.data.is_phantom else "X-rays"
     config = view.config
-    network = model_name(config.architecture)
-    return f"{network} · {setting_name(config)} · seed {config.seed} · {data} · {view.run_id[-6:]}"
+    # The seed of an ensemble is that of the choice of patients.
+    seed = "" if isinstance(config, EnsembleConfig) else f" · seed {config.seed}"
+    return f"{full_name(config)}{seed} · {data} · {view.run_id[-6:]}"
 
 
 def gan_link(view: RunView, label: str = "Open it in the GAN lab") -> None:
@@ -158,12 +161,15 @@ def cautions(view: RunView) -> None:
 
 
 def about_run(view: RunView) -> None:
-    """The copy of the data that a run is of, and its preset."""
+    """The copy of the data that a run is of, its members if it is an ensemble, and its preset."""
     if view.config is None:
         return
     if copy := COPIES.get(view.data.data_id):
         st.caption(f"Trained and evaluated on {copy} (data id {view.data.data_id}).")
-    if isinstance(view.config, TrainConfig):
+    if isinstance(view.config, EnsembleConfig):
+        _show_members(view.config)
+        summary, words = PRESETS[view.config.preset].summary, members_caveats(view.config)
+    elif isinstance(view.config, TrainConfig):
         summary = PRESETS[view.config.preset].summary
         words = PRESETS[view.config.preset].caveats_of(view.config.architecture)
         if unlike := unlike_report(view.config):
@@ -172,6 +178,18 @@ def about_run(view: RunView) -> None:
         summary, words = GAN_PRESETS[view.config.preset].summary, GAN_PRESETS[view.config.preset].caveats
     with st.expander(f"About the preset '{view.config.preset.value}'"):
         st.markdown("\n".join([summary, "", *(f"- {caveat}" for caveat in words)]))
+
+
+def _show_members(config: EnsembleConfig) -> None:
+    """Links to an ensemble's members; one that is no longer here has none."""
+    with st.expander(f"Members ({len(config.members)})"):
+        for member in config.members:
+            try:
+                name = run_name(run_view(member))
+            except PneumoError:
+                st.caption(f"{member}: not on this machine; the ensemble does not need it.")
+                continue
+            st.page_link("pages/evaluate.py", label=name, query_params={"run": member})
 
 
 def has_model(view: RunView) -> bool:

@@ -41,7 +41,9 @@ def show_facts(item: RunView) -> None:
     """Device and duration of the run, and the effect of a resume."""
     table = facts(item)
     added = ["images in train"] if read_manifest(item.run).get("images_added_by") else []
-    st.table(text_frame(table).set_index("fact").loc[[*added, *_FACTS]], alt=table.caption)
+    frame = text_frame(table).set_index("fact")
+    # An ensemble has no training.
+    st.table(frame.loc[[*added, *(name for name in _FACTS if name in frame.index)]], alt=table.caption)
 
 
 def show_files(item: RunView) -> None:

@@ -16,6 +16,7 @@ from pneumo_core.config.classifier import (
     TrainConfig,
     Validation,
 )
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.records import Architecture, Split
 
 COMPACT_SIZE: Final = 96
@@ -52,6 +53,12 @@ PRESETS: Final[dict[Preset, PresetNote]] = {
         caveats=("Trained on a sample for a few epochs: its figures say little about the architecture.",),
     ),
 }
+
+
+def members_caveats(config: EnsembleConfig) -> tuple[str, ...]:
+    """Limitations of the figures of an ensemble: those of its members' networks in its preset, each once."""
+    note = PRESETS[config.preset]
+    return tuple(dict.fromkeys(caveat for network in config.networks for caveat in note.caveats_of(network)))
 
 
 def preset_config(

@@ -1,6 +1,6 @@
 """Comparison of finished runs, from the evidence of each."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -240,12 +240,18 @@ def _by_split(alike: Sequence[_Submitted]) -> list[list[_Submitted]]:
 
 
 def _named_apart(made: Sequence[Group]) -> tuple[Group, ...]:
-    """Groups of one name with their splits in it, where these differ."""
+    """Groups of one name with their splits in it, where these differ; ensembles of one name with the end of their ids."""
     splits: dict[str, set[frozenset[int]]] = defaultdict(set)
     for group in made:
         splits[group.name].add(group.splits)
+    names = Counter(group.name for group in made if group.balance is None)
+    words = {
+        group.run_ids: group.run_ids[0][-6:] if names[group.name] > 1 else _split_words(group)
+        for group in made
+        if names[group.name] > 1 or len(splits[group.name]) > 1
+    }
     return tuple(
-        replace(group, name=f"{group.name} · {_split_words(group)}") if len(splits[group.name]) > 1 else group
+        replace(group, name=f"{group.name} · {words[group.run_ids]}") if group.run_ids in words else group
         for group in made
     )
 

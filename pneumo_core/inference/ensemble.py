@@ -177,7 +177,7 @@ def _require_alike(first: MemberRun, other: MemberRun) -> None:
             f"members of an ensemble must share their held-out patients, or it would validate on patients that one trained on. "
             f"Received: {ids}, which hold out {100 * share_a:g} % by seed {seed_a} and {100 * share_b:g} % by seed {seed_b}, "
             f"{len(patients[0] & patients[1]):,} of {len(patients[0] | patients[1]):,} patients in common; leave one "
-            f"out, or train it again with split_seed={seed_a} and val_fraction={share_a:g}"
+            f"out, or train it again with --split-seed {seed_a}{'' if share_a == share_b else ' and the same preset'}"
         )
 
 

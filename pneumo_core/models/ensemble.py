@@ -158,7 +158,7 @@ def _included(graph: onnx.GraphProto, model: onnx.ModelProto, prefix: str, image
 
 def _opset(model: onnx.ModelProto) -> int:
     """Version of ONNX' operators that a model uses."""
-    return next(opset.version for opset in model.opset_import if not opset.domain)
+    return int(next(opset.version for opset in model.opset_import if not opset.domain))
 
 
 def _node(graph: onnx.GraphProto, kind: str, name: str, *inputs: str, **attributes: Any) -> str:

@@ -31,6 +31,8 @@ _USE: Final = (
         "hospitals than those of the data set."
     ),
 )
+_ONE_SEED: Final = "One seed: another training with the same settings gives other figures. Compare several."
+_ENSEMBLE: Final = "One set of members: others, trained with the same settings, give other figures."
 _FACTORS: Final = (
     "Recorded for each image: class, cause (bacteria or virus), patient, size in pixels, color mode.",
     "Not recorded in the data set, so not evaluated: age, sex, severity, hospital unit, X-ray machine.",
@@ -93,7 +95,7 @@ def model_card(facts: RunFacts, report: EvaluationReport) -> Document:
                 (
                     *(("The figures are from phantoms and do not apply to X-rays.",) if phantom else ()),
                     *LIMITS[1:],
-                    "One seed: another training with the same settings gives other figures. Compare several.",
+                    _ENSEMBLE if fact(facts.config, "members") else _ONE_SEED,
                 )
             ),
         ),
@@ -102,6 +104,14 @@ def model_card(facts: RunFacts, report: EvaluationReport) -> Document:
 
 def _details(facts: RunFacts) -> KeyValues:
     device = fact(facts.manifest, "device") or {}
+    if members := fact(facts.config, "members"):
+        known = {one["run_id"]: one["model_sha256"] for one in fact(facts.manifest, "members") or ()}
+        made = [("member", f"{member}, SHA-256 of its model {facts_text(known.get(member))}") for member in members]
+    else:
+        made = [
+            ("trainable", facts_text(fact(facts.manifest, "trainable_parameters"), ",")),
+            ("training", recorded(fact(facts.manifest, "training_duration_s"), duration)),
+        ]
     versions = ", ".join(f"{name} {version}" for name, version in (device.get("versions") or {}).items())
     return KeyValues(
         "details",
@@ -111,8 +121,7 @@ def _details(facts: RunFacts) -> KeyValues:
             ("architecture", facts_text(fact(facts.config, "architecture"))),
             ("seed", facts_text(fact(facts.config, "seed"))),
             ("parameters", facts_text(fact(facts.manifest, "parameters"), ",")),
-            ("trainable", facts_text(fact(facts.manifest, "trainable_parameters"), ",")),
-            ("training", recorded(fact(facts.manifest, "training_duration_s"), duration)),
+            *made,
             ("device", f"{facts_text(device.get('kind'))}: {facts_text(device.get('name'))}"),
             ("precision", facts_text(device.get("precision"))),
             ("versions", versions or facts_text(None)),
@@ -160,8 +169,14 @@ def _training(facts: RunFacts) -> KeyValues:
                 "images added",
                 facts_text(added, ",") + (f", by {fact(facts.manifest, 'images_added_by')}" if added else ""),
             ),
-            ("balancing", facts_text(fact(facts.config, "balance"))),
-            ("validation images from", facts_text(fact(facts.config, "validation"))),
+            *(
+                (("balancing", "as its members do"), ("validation images from", "patients that every member held out"))
+                if fact(facts.config, "members")
+                else (
+                    ("balancing", facts_text(fact(facts.config, "balance"))),
+                    ("validation images from", facts_text(fact(facts.config, "validation"))),
+                )
+            ),
         ),
     )
 

@@ -48,7 +48,8 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             found |= flat(value, f"{prefix}{key}.")
         else:
-            found[prefix + key] = "none" if value is None else facts_text(value)
+            several = isinstance(value, list | tuple)
+            found[prefix + key] = "none" if value is None else ", ".join(value) if several else facts_text(value)
     return found
 
 
@@ -134,6 +135,9 @@ def facts_of(run_id: str, data: RunData, config: RunConfig | None, manifest: Map
         "system": text("device", "system"),
         **({name: str(version) for name, version in versions.items()} if isinstance(versions, Mapping) else {}),
     }
+    if isinstance(config, EnsembleConfig):  # It trains nothing.
+        for name in ("parameters trainable", "parameters not trainable", "training", "resume"):
+            del rows[name]
     added = manifest.get("images_added")
     if (by := manifest.get("images_added_by")) and added:
         rows["images in train"] += f", and {facts_text(added, ',')} synthetic images of {by}"

@@ -141,10 +141,7 @@ def test_runs_that_hold_out_other_patients_are_refused_with_the_difference() -> 
     a, b = member(), member(other_patients(PREDICTIONS), seed=1)
     said = refusal(a.run_id, b.run_id)
     assert f"Received: {a.run_id} and {b.run_id}, which hold out 15 % by seed 0 and 15 % by seed 1" in said
-    assert (
-        ", 35 of 55 patients in common; leave one out, or train it again with split_seed=0 and val_fraction=0.15"
-        in said
-    )
+    assert ", 35 of 55 patients in common; leave one out, or train it again with --split-seed 0" in said
     a = member(preset=Preset.QUICK)
     b = member(preset=Preset.QUICK, seed=1)
     assert "must share their held-out patients" in refusal(a.run_id, b.run_id)  # Of samples, no number says more.

@@ -21,7 +21,7 @@ def options(found: Sequence[Group]) -> dict[Ids, str]:
     """Possible sides with their names: groups of two or more seeds first, then every single run."""
     several = {group.run_ids: f"{group.name} · {len(group.seeds)} seeds" for group in found if len(group.seeds) > 1}
     single = {
-        (run_id,): f"{group.name} · seed {seed} · {run_id[-6:]}"
+        (run_id,): f"{group.name}{'' if group.balance is None else f' · seed {seed}'} · {run_id[-6:]}"
         for group in found
         for run_id, seed in zip(group.run_ids, group.seeds, strict=True)
     }

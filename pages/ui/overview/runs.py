@@ -9,7 +9,8 @@ import streamlit as st
 from pages.ui.cached import report_of
 from pages.ui.components import STATE_COLORS, choice, run_name, show_error
 from pages.ui.pictures import plain
-from pneumo_core.config.classifier import TrainConfig
+from pneumo_core.config.ensemble import EnsembleConfig
+from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.naming import model_name
 from pneumo_core.errors import PneumoError
 from pneumo_core.evaluation.wording import folded_text, scaled, value_text
@@ -34,7 +35,7 @@ class Row:
         name: Name of the arm or of the run.
         state: State, a key of `STATE_OPTIONS`.
         run_ids: Its runs.
-        about: Number of runs, n of the figures, and what the epoch was chosen on.
+        about: Number of runs, n of the figures, and what the epoch, or an ensemble's threshold, was chosen on.
         figures: Figures on test of each run.
         is_optimistic: Whether their epochs were chosen on test.
     """
@@ -139,8 +140,9 @@ def _group_row(group: Group, first: RunView) -> Row:
     count = len(group.run_ids)
     about = f"{count} seeds" if count > 1 else "1 run"
     config = first.config
-    held_out = split_name(config.choose_on) if isinstance(config, TrainConfig) else "validation"
-    chosen = f"epoch chosen on {'test' if group.selected_on_test else held_out}"
+    held_out = "validation" if config is None or isinstance(config, GanConfig) else split_name(config.choose_on)
+    what = "threshold" if isinstance(config, EnsembleConfig) else "epoch"
+    chosen = f"{what} chosen on {'test' if group.selected_on_test else held_out}"
     state, figures = RunState.SUCCEEDED.value, dict[Metric, list[Estimate | NotApplicable]]()
     try:
         parts = [report_of(run_id).splits[Split.TEST] for run_id in group.run_ids]
@@ -150,13 +152,18 @@ def _group_row(group: Group, first: RunView) -> Row:
         state = DAMAGED
     except KeyError:
         pass  # Without test figures.
-    name = group.name.removeprefix(f"{network} · ")
+    name = _without(network, group.name)
     return Row(network, name, state, group.run_ids, f"{about}, {chosen}", figures, group.selected_on_test)
 
 
 def _lone_row(view: RunView) -> Row:
     network = _network(view)
-    return Row(network, run_name(view).removeprefix(f"{network} · "), view.state.value, (view.run_id,), "1 run", {})
+    return Row(network, _without(network, run_name(view)), view.state.value, (view.run_id,), "1 run", {})
+
+
+def _without(network: str, name: str) -> str:
+    """A run's name below the heading of its network."""
+    return name.removeprefix(network).removeprefix(" · ").removeprefix(" ")
 
 
 def _network(view: RunView) -> str:

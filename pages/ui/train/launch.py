@@ -7,10 +7,11 @@ from pages.ui.notes import span_words
 from pages.ui.pictures import plain
 from pages.ui.state import may_train
 from pages.ui.train.form import Choice, choose
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.hardware import Hardware, training_hardware
 from pneumo_core.config.naming import arm_name, departures, unlike_report
-from pneumo_core.config.run import TrainedConfig, run_id
+from pneumo_core.config.run import RunConfig, TrainedConfig, run_id
 from pneumo_core.data.index import DataIndex, require_trainable
 from pneumo_core.errors import ConfigError, RunNotFoundError
 from pneumo_core.evaluation.wording import file_size
@@ -23,6 +24,21 @@ from pneumo_core.study import Study, progress
 _STARTED = "run_to_show"
 _BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
 _HERE = "This server does not train. Clone the project and run it locally to train models."
+
+
+_TRAINING = {
+    "done": "Already trained: the same preset, data, seed and settings give the same run.",
+    "again": "Train it here, with its model",
+    "resume": "Resume training",
+    "start": "Start training",
+}
+_ENSEMBLE = {
+    "done": "Already combined: the same members give the same run.",
+    "again": "Combine them here, for its model",
+    "resume": "Resume",
+    "start": "Combine them",
+}
+"""Words of a run's button."""
 
 
 def take_started() -> bool:
@@ -108,24 +124,24 @@ def _show_weights() -> None:
         st.caption("PNEUMO_VGG16_WEIGHTS is not set: Keras downloads the ImageNet weights (59 MB) unless it has them.")
 
 
-def run_button(config: TrainedConfig, index: DataIndex, executor: Executor) -> None:
+def run_button(config: RunConfig, index: DataIndex, executor: Executor) -> None:
     """The button of a single run: start, resume, follow or open.
 
     Raises:
         PneumoError: The run did not start.
     """
-    name = run_id(config, index.data_id)
+    name, words = run_id(config, index.data_id), _ENSEMBLE if isinstance(config, EnsembleConfig) else _TRAINING
     try:
         found = view(name)
     except RunNotFoundError:
         found = None
     state = found and found.state
     if found and state is RunState.SUCCEEDED:
-        st.success("Already trained: the same preset, data, seed and settings give the same run.")
+        st.success(words["done"])
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Open it", type="primary"):
                 _show(name)
-            if not has_model(found) and may_train() and st.button("Train it here, with its model"):
+            if not has_model(found) and may_train() and st.button(words["again"]):
                 _start(config, index, executor)
     elif state and state.is_live:
         st.info(f"This run is {state.value}.")
@@ -133,11 +149,11 @@ def run_button(config: TrainedConfig, index: DataIndex, executor: Executor) -> N
             _show(name)
     elif not may_train():
         st.info(_HERE)
-    elif st.button("Resume training" if state else "Start training", type="primary"):
+    elif st.button(words["resume"] if state else words["start"], type="primary"):
         _start(config, index, executor)
 
 
-def _start(config: TrainedConfig, index: DataIndex, executor: Executor) -> None:
+def _start(config: RunConfig, index: DataIndex, executor: Executor) -> None:
     with st.spinner("Starting the worker…"):
         started = submit(config, index, executor=executor)
     _show(started.run_id)

@@ -153,7 +153,7 @@ def _history(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
         figure = history(events, selected_on_test=on_test)
         name = picture_name("train", *run_words(item.config, item.run_id), "history")
         st.plotly_chart(figure, config=name, key=f"history_{item.run_id}", alt=alt)
-    elif item.state is RunState.RUNNING:
+    elif item.state is RunState.RUNNING and not isinstance(item.config, EnsembleConfig):
         st.caption("Curves appear after the first epoch.")
 
 
@@ -179,7 +179,12 @@ def run_card(item: RunView, curves: Curves | None = None, queued: Sequence[RunVi
     elif item.state is RunState.FAILED and item.status:
         show_error(item.status.error or "The run failed without an error message; its log is below.")
     elif item.state is RunState.INTERRUPTED:
-        st.warning("The worker was stopped from outside. Resume continues from the last saved epoch.")
+        how = (
+            "combines the members again"
+            if isinstance(item.config, EnsembleConfig)
+            else "continues from the last saved epoch"
+        )
+        st.warning(f"The worker was stopped from outside. Resume {how}.")
     if item.state is RunState.SUCCEEDED and not item.is_gan:
         show_result(item)
     _actions(item, queued)
