@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pneumo_core.config.run import full_name
+from pneumo_core.config.naming import network_name
+from pneumo_core.config.run import setting_name
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import ImageError
 from pneumo_core.evaluation.calibration import described
@@ -114,7 +115,7 @@ def _facts(classifier: Classifier, prediction: Prediction) -> tuple[tuple[str, s
     hashes = read_manifest(run)["files"]
     shipped = gate.read_manifest(gate.GATE_FOLDER)["sha256"]
     return (
-        ("model", f"{classifier.run_id}: {full_name(config)}, seed {config.seed}"),
+        ("model", f"{classifier.run_id}: {network_name(config)}, {setting_name(config)}, seed {config.seed}"),
         ("SHA-256 of model.onnx", str(hashes[run.model.name])),
         ("threshold", f"{point.threshold:.3f}, by the rule '{point.rule.value}' on {point.split.value}"),
         ("gate", f"{prediction.answer.value}{f', {prediction.code}' if prediction.code else ''}; SHA-256 {shipped}"),

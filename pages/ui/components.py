@@ -185,11 +185,11 @@ def _show_members(config: EnsembleConfig) -> None:
     with st.expander(f"Members ({len(config.members)})"):
         for member in config.members:
             try:
-                name = run_name(run_view(member))
+                label = run_name(run_view(member))
             except PneumoError:
                 st.caption(f"{member}: not on this machine; the ensemble does not need it.")
                 continue
-            st.page_link("pages/evaluate.py", label=name, query_params={"run": member})
+            st.page_link("pages/evaluate.py", label=label, query_params={"run": member})
 
 
 def has_model(view: RunView) -> bool:

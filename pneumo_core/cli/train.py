@@ -111,9 +111,7 @@ def _usual_gan(arms: Sequence[str]) -> list[str]:
 def ensemble(
     runs: Annotated[
         list[str],
-        typer.Argument(
-            metavar="RUN RUN...", help="Run ids or their beginnings: classifiers that hold out the same patients."
-        ),
+        typer.Argument(metavar="RUN", help="Run ids or their beginnings: classifiers that hold out the same patients."),
     ],
     wait: Wait = False,
     as_json: Json = False,

@@ -71,8 +71,8 @@ def model_name(architecture: Architecture) -> str:
     return (NETWORKS | _OTHERS)[architecture]
 
 
-def network_name(config: ClassifierConfig) -> str:
-    """What answers in a finished classifier: ``VGG16``, ``Ensemble of 3: 3 × Compact CNN``."""
+def network_name(config: ClassifierConfig | GanConfig) -> str:
+    """What a run is of: ``VGG16``, ``DCGAN``, ``Ensemble of 3: 3 × Compact CNN``."""
     name = model_name(config.architecture)
     return f"{name} {members_text(config)}" if isinstance(config, EnsembleConfig) else name
 

@@ -25,7 +25,7 @@ from pneumo_core.config.classifier import (
 )
 from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.gan import GAN_SIZES, GanConfig
-from pneumo_core.config.naming import arm_name, departures, members_text, model_name
+from pneumo_core.config.naming import arm_name, departures, network_name
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture, Label, Split
 
@@ -128,14 +128,13 @@ def run_id(config: RunConfig, data_id: str) -> str:
 
 def full_name(config: RunConfig) -> str:
     """Network and settings: ``VGG16 · sound · original``, ``Ensemble of 3: 3 × Compact CNN · sound``."""
-    between = " " if isinstance(config, EnsembleConfig) else " · "
-    return f"{model_name(config.architecture)}{between}{setting_name(config)}"
+    return f"{network_name(config)} · {setting_name(config)}"
 
 
 def setting_name(config: RunConfig) -> str:
-    """Short name: preset, balancing arm, and what departs from the preset; of an ensemble, what it is of."""
+    """Short name: preset, balancing arm, and what departs from the preset; of an ensemble, the preset."""
     if isinstance(config, EnsembleConfig):
-        return f"{members_text(config)} · {config.preset.value}"
+        return config.preset.value
     parts = [config.preset.value]
     if isinstance(config, TrainConfig):
         parts.append(arm_name(config))

@@ -36,8 +36,6 @@ TERMS: Final[dict[str, str]] = {
     "images in every epoch, which takes many times as long.",
     "fine-tuning": "Second phase from the best weights, with a small learning rate, that also trains the last three "
     "convolutions. Stored features cannot be used: its epochs run through the whole network.",
-    "ensemble": "The mean of several finished classifiers' logits, and of their heat maps, each in units of its own full "
-    "color. The members must hold out the same patients: the ensemble validates on these.",
     "mixup": "Into each training image and its label a share of another image's is mixed, at most half. The share is drawn "
     "from a beta distribution with this parameter: below 1, most shares are near 0; 0 mixes none.",
     "label smoothing": "Share of each label that is spread over both classes, so that no training image demands a probability "

@@ -90,7 +90,7 @@ def test_its_name_counts_its_members() -> None:
     assert members_text(CONFIG) == "of 3: 1 × Baseline CNN, 2 × Compact CNN"
     assert network_name(CONFIG) == "Ensemble of 3: 1 × Baseline CNN, 2 × Compact CNN"
     assert full_name(CONFIG) == "Ensemble of 3: 1 × Baseline CNN, 2 × Compact CNN · sound"
-    assert setting_name(CONFIG) == "of 3: 1 × Baseline CNN, 2 × Compact CNN · sound"
+    assert setting_name(CONFIG) == "sound"
 
 
 def test_a_trained_run_s_full_name_is_its_network_and_its_settings() -> None:

@@ -13,7 +13,6 @@ from pneumo_core.config.run import full_name
 from pneumo_core.errors import PneumoError
 from pneumo_core.inference.ensemble import combinable, ensemble_of
 from pneumo_core.jobs.runs import Executor, RunView
-from pneumo_core.reporting.glossary import TERMS
 
 
 def ensemble_panel(known: Sequence[RunView]) -> None:
@@ -25,7 +24,10 @@ def ensemble_panel(known: Sequence[RunView]) -> None:
     Raises:
         PneumoError: The ensemble did not start.
     """
-    st.caption(TERMS["ensemble"])
+    st.caption(
+        "An ensemble answers with the mean of several finished classifiers' logits, and shows the mean of their heat maps, "
+        "each in units of its own full color. Its members must hold out the same patients: it validates on these."
+    )
     by_id = {item.run_id: item for item in known}
     names = {run_id: run_name(by_id[run_id]) for run_id in combinable([item.run for item in known])}
     if len(names) < FEWEST:
