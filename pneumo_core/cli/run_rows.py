@@ -50,7 +50,7 @@ def _table(known: list[RunView], all_facts: list[dict[str, Any]], *, is_narrow: 
                 short_arm_name(view.config) if is_narrow and isinstance(view.config, TrainConfig) else facts["arm"],
                 facts["data"],
                 str(facts["seed"]),
-                f"{reached}{facts['epochs']}",
+                "" if facts["epochs"] is None else f"{reached}{facts['epochs']}",
             )
         rows.append((view.run_id, state, *described, accuracy, _age(view)))
         if (facts["message"] and view.state is not RunState.SUCCEEDED) or view.problem:

@@ -6,11 +6,12 @@ import pytest
 
 from pneumo_core.config.augment import AUGMENTATIONS
 from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.naming import SETTINGS
 from pneumo_core.config.presets import preset_config
 from pneumo_core.evaluation.comparison import Contrast, SettingDifference
 from pneumo_core.inference.contrast import Made, contrast
-from pneumo_core.records import Architecture
+from pneumo_core.records import Architecture, Split
 from pneumo_core.runs.submission import RunData
 
 DATA = RunData("0" * 12, "/nowhere")
@@ -143,3 +144,25 @@ def test_two_settings_of_one_name_are_reported_field_by_field() -> None:
 def test_every_setting_is_one_that_a_config_has() -> None:
     who = {"architecture", "preset", "seed", "split_seed", "balance", "gan_run", "gap_percent"}
     assert set(SETTINGS) | who == {field.name for field in fields(TrainConfig)}
+
+
+def ensemble(*members: str, preset: Preset = Preset.SOUND) -> Made:
+    ids = members or ("baseline-0123456789ab", "vgg16-0123456789ab")
+    return Made((EnsembleConfig(ids, preset, seed=0, val_fraction=0.15, image_size=150),), DATA)
+
+
+def test_an_ensemble_is_compared_with_a_network_as_one() -> None:
+    found = contrast(ensemble(), made(choose_on=Split.STRESS))
+    assert found == Contrast("network")
+    # What chose the threshold is another difference, and said.
+    assert further(ensemble(), made()) == [("images that choose", "stress", "val")]
+    assert further(ensemble(), made(3, choose_on=Split.STRESS)) == [("patients held out", "by seed 0", "by seed 3")]
+
+
+def test_two_ensembles_differ_in_their_networks_or_their_members() -> None:
+    other = ensemble("baseline-0123456789ab", "baseline-123456789abc")
+    assert contrast(ensemble(), other) == Contrast("network")
+    alike = ensemble("baseline-123456789abc", "vgg16-0123456789ab")
+    assert contrast(ensemble(), alike) == Contrast("members")
+    assert contrast(ensemble(), ensemble()) == Contrast("")
+    assert contrast(ensemble(), ensemble(preset=Preset.BEST)).compared == "preset"

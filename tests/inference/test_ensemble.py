@@ -1,5 +1,6 @@
 """Which runs can be combined, and why others cannot."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,16 @@ from pneumo_core.config.run import run_id
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import assign
 from pneumo_core.errors import RunError, RunNotFoundError
+from pneumo_core.evaluation.report import report_to_dict
+from pneumo_core.inference.compared import balanced_pairs, groups, side_of
 from pneumo_core.inference.ensemble import combinable, ensemble_of, require_unseen
+from pneumo_core.inference.evidence import evaluated
 from pneumo_core.inference.heatmap import QUANTILE, HeatScale, scale_to_dict
 from pneumo_core.records import Architecture, NotApplicable, Split
 from pneumo_core.runs.files import write_json
 from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
-from pneumo_core.runs.submission import RunData, Submission, write_submission
-from tests.made_runs import DATA_ID, made_predictions, made_run, vouch_for
+from pneumo_core.runs.submission import RunData, Submission, trained_config, write_submission
+from tests.made_runs import DATA_ID, made_predictions, made_run, vouch_for, with_stress
 
 PREDICTIONS = made_predictions()
 
@@ -181,3 +185,34 @@ class TestUnseen:
             RunError, match=r"must share their held-out patients\. Received: .* validated on \d patients"
         ):
             require_unseen(config, index)
+
+
+def test_each_ensemble_is_a_side_of_its_own(no_published: Path) -> None:
+    members = [member(seed=seed, split_seed=0).run_id for seed in (1, 2, 3)]
+    ensembles = []
+    for ids in (members[:2], members[1:]):
+        config, _ = ensemble_of(ids)
+        ensemble = run_directory(run_id(config, DATA_ID))
+        write_submission(ensemble, Submission(config, RunData(DATA_ID), 0.0))
+        predictions = with_stress(PREDICTIONS)
+        ensemble.predictions.write_bytes(predictions.to_parquet(index=False))
+        write_json(ensemble.report, report_to_dict(evaluated(ensemble.run_id, config, predictions)))
+        write_manifest(ensemble, {})
+        ensembles.append(ensemble)
+    found = {group.run_ids: group for group in groups()}
+    for ensemble in ensembles:
+        group = found[(ensemble.run_id,)]
+        assert group.balance is None
+        # Two of one name are told apart.
+        assert group.name == f"Ensemble of 2: 2 × Baseline CNN · sound · {ensemble.run_id[-6:]}"
+        assert side_of([ensemble.run_id]).name == "Ensemble of 2: 2 × Baseline CNN · sound"
+    assert balanced_pairs(list(found.values())) == ()
+    one, other = (trained_or_reason(ensemble) for ensemble in ensembles)
+    assert one.endswith("an ensemble")
+    assert other.endswith("an ensemble")
+
+
+def trained_or_reason(run: RunDirectory) -> str:
+    with pytest.raises(RunError) as caught:
+        trained_config(run)
+    return str(caught.value)

@@ -13,6 +13,7 @@ import pytest
 
 from pneumo_core.config.architecture import network_layers
 from pneumo_core.config.classifier import Balance, FineTuneConfig, Preparation, Preset, TrainConfig
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.hardware import Hardware, training_hardware
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import array_path
@@ -443,3 +444,15 @@ def test_added_copies_have_features_of_their_own(index: DataIndex) -> None:
     labels = index.table["label"].to_numpy()[assign(index.table, config).train]
     added = abs(int((labels == 1).sum()) - int((labels == 0).sum()))
     assert (copied - plain) / (4 * 4 * 4 * 512 * 2) == pytest.approx(added, abs=3)
+
+
+def test_an_ensemble_takes_the_disk_of_its_members_models(index: DataIndex) -> None:
+    members = ("baseline-0123456789ab", "compact-0123456789ab")
+    ensemble = EnsembleConfig(members, Preset.SOUND, seed=0, val_fraction=0.15, image_size=150)
+    one = EnsembleConfig((*members, "compact-123456789abc"), Preset.SOUND, seed=0, val_fraction=0.15, image_size=150)
+    parameters = [
+        sum(layer.trainable + layer.fixed for layer in network_layers(Architecture(name), 150))
+        for name in ("baseline", "compact")
+    ]
+    assert required_bytes(one, index) - required_bytes(ensemble, index) == 4 * parameters[1]
+    assert required_bytes(ensemble, index) > 4 * sum(parameters)
