@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import classification_report
 
 from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.presets import preset_config
 from pneumo_core.evaluation.against_report import against_parameters, against_report, counterpart, protocol_notes
 from pneumo_core.evaluation.comparison import Evidence
@@ -148,3 +149,10 @@ def test_the_notes_say_which_protocol_flatters_and_whose_images_they_are() -> No
     for words in (sound, report):
         assert "318 test images and the report's from 624" in words
     assert "318" not in " ".join(protocol_notes(selected_on_test=True, n=624))
+
+
+def test_the_report_has_no_ensemble() -> None:
+    config = EnsembleConfig(
+        ("compact-0123456789ab", "vgg16-0123456789ab"), Preset.SOUND, seed=0, val_fraction=0.15, image_size=150
+    )
+    assert counterpart(config) == NotApplicable("the report combined no models")

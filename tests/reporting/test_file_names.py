@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.gan import gan_config
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.synthetic import is_synthetic
@@ -125,3 +126,10 @@ def assigned(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
             yield from zip(target.elts, node.value.elts, strict=True)
         else:
             yield target, node.value
+
+
+def test_an_ensemble_is_named_by_its_members() -> None:
+    config = EnsembleConfig(
+        ("compact-0123456789ab", "vgg16-0123456789ab"), Preset.SOUND, seed=0, val_fraction=0.15, image_size=150
+    )
+    assert run_words(config) == ("ensemble", "sound", "1-compact", "1-vgg16")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pneumo_core.config.classifier import Preset
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.presets import preset_config
 from pneumo_core.records import Architecture
 from pneumo_core.reporting.run_tables import facts_of
@@ -46,3 +47,14 @@ def test_an_empty_manifest_makes_up_nothing() -> None:
     facts = facts_by_name(Preset.SOUND, {})
     known = {"run", "data", "most epochs"}
     assert all("not recorded" in value for name, value in facts.items() if name not in known)
+
+
+def test_an_ensemble_has_members_and_no_training() -> None:
+    config = EnsembleConfig(
+        ("compact-0123456789ab", "vgg16-0123456789ab"), Preset.SOUND, seed=0, val_fraction=0.15, image_size=150
+    )
+    manifest = {"parameters": 12, "trainable_parameters": 10, "export_duration_s": 3.0, "device": {"kind": "cpu"}}
+    rows = dict(facts_of("ensemble-0123456789ab", RunData("abc"), config, manifest).rows)
+    assert rows["members"] == "compact-0123456789ab, vgg16-0123456789ab"
+    assert rows["parameters"] == "12"
+    assert not {"most epochs", "training", "resume", "parameters trainable", "parameters not trainable"} & set(rows)
