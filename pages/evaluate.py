@@ -9,6 +9,7 @@ from pages.ui.pictures import plain
 from pages.ui.run_parts import facts
 from pages.ui.state import require_frame
 from pages.ui.table import show_rows
+from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.evaluation.wording import STRESS_NOTE, percent, unbroken
 from pneumo_core.records import Split
 from pneumo_core.reporting.evaluation_tables import copies_words, without_stress
@@ -69,6 +70,8 @@ with shown_errors():
                 of = (*words, split.value)
                 curves(report, split, of)
                 probability_chart(predictions_of(view, report), report, split, of)
+            case "Training" if isinstance(view.config, EnsembleConfig):
+                st.info("An ensemble trains nothing: its members, which are listed below, have the curves.")
             case "Training":
                 from pages.ui.evaluate.charts import training
 

@@ -44,7 +44,8 @@ def test_evaluate_shows_it_and_lists_its_members(run: RunDirectory) -> None:
     page = opened("evaluate", run=run.run_id)
     assert "Members (2)" in [expander.label for expander in page.expander]
     assert f"{NAME} · phantoms" in page.selectbox[0].value or NAME in str(page.selectbox[0].options)
-    for tab in ("Training", "Images", "Take away"):
+    assert "An ensemble trains nothing" in texts(opened("evaluate", run=run.run_id, show="Training"))
+    for tab in ("Images", "Take away"):
         opened("evaluate", run=run.run_id, show=tab)
 
 
