@@ -64,12 +64,6 @@ def train(
         str | None, typer.Option(help=f"How class imbalance is handled: {ARMS}; default: as the preset does.")
     ] = None,
     gap_percent: Gap = 100,
-    split_seed: Annotated[
-        int | None,
-        typer.Option(
-            help="Seed of the choice of held-out patients, which members of an ensemble share; default: --seed."
-        ),
-    ] = None,
     executor: Where = jobs.Executor.LOCAL,
     wait: Wait = False,
     as_json: Json = False,
@@ -88,7 +82,6 @@ def train(
         balance=arm,
         gan_run=gan_run,
         gap_percent=gap_percent,
-        split_seed=split_seed,
         **changes(recipe),
     )
     if gan_run and (collapse := collapse_of(find_run(gan_run))):

@@ -90,7 +90,7 @@ class EnsembleConfig:
     @property
     def operating_rule(self) -> OperatingRule:
         """How its threshold is chosen on them."""
-        return OperatingRule.YOUDEN
+        return OperatingRule.LOGISTIC
 
     @property
     def selected_on_test(self) -> bool:
