@@ -123,10 +123,12 @@ _PRESET_CONFIGS: Final = {
     Preset.BEST: replace(
         _SOUND,
         preset=Preset.BEST,
-        epochs=40,
+        epochs=12,
         augment=AUGMENTATIONS["jitter"],
         balance=Balance.CLASS_WEIGHT,
+        # A cosine ends where it was meant to.
         early_stopping_patience=40,
+        operating_rule=OperatingRule.LOGISTIC,
         choose_on=Split.STRESS,
         mixup=0.3,
         weight_decay=0.05,
@@ -144,7 +146,6 @@ def _vgg16(config: TrainConfig) -> TrainConfig:
         return replace(
             config,
             architecture=Architecture.VGG16,
-            epochs=12,
             learning_rate=1e-4,
             image_size=128,
             scaling=Scaling.IMAGENET,
@@ -172,6 +173,7 @@ def _compact(config: TrainConfig) -> TrainConfig:
         config,
         architecture=Architecture.COMPACT,
         image_size=COMPACT_SIZE,
+        epochs=16 if is_best else config.epochs,
         learning_rate=2e-3 if is_best else config.learning_rate,
     )
 
