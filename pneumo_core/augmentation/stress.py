@@ -1,8 +1,9 @@
 """The split `stress`: degraded copies of validation images, which imitate how images differ between devices and years.
 
-NORMAL and PNEUMONIA training images differ in sharpness, and NORMAL test images do not share it, so held-out training patients
-look easier than test whatever a model does. Copies whose sharpness, compression, noise and exposure vary at random, in both
-classes alike, take that cue away; what chooses an epoch, a threshold or a setting on them cannot lean on it.
+NORMAL and PNEUMONIA training images differ in frame, aspect and sharpness, and NORMAL test images do not share all of it, so
+held-out training patients look easier than test whatever a model does. Copies that vary at random in these, in compression,
+noise and exposure, in both classes alike, take such cues away; what chooses an epoch, a threshold or a setting on them cannot
+lean on them.
 """
 
 import hashlib

@@ -31,6 +31,11 @@ class Arm:
     n_patients: int
     figures: dict[Metric, Estimate | NotApplicable]
 
+    @property
+    def is_original(self) -> bool:
+        """Whether they were trained on original images alone, weighted or not."""
+        return not self.balance.adds_images
+
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
@@ -77,7 +82,7 @@ class Findings:
         arms: Every network, procedure and balancing arm.
         balancing: Original images (A) against original and generated images (B).
         networks: The baseline CNN (A) against VGG16 (B), under the report's procedure, on original images.
-        transfers: Thresholds of the runs that chose theirs on validation patients, on original images.
+        transfers: Thresholds of the runs that chose theirs on ordinary validation, on original images.
         sources: The runs' evidence.
     """
 

@@ -65,7 +65,7 @@ def _is_of_the_study(run: RunDirectory) -> bool:
     usual = preset_config(
         config.architecture, config.preset, seed=config.seed, balance=config.balance, gan_run=config.gan_run
     )
-    return config == replace(usual, split_seed=config.split_seed) and config.preset in {Preset.REPORT, Preset.SOUND}
+    return config == replace(usual, split_seed=config.split_seed) and config.preset is not Preset.QUICK
 
 
 def _computed(sources: tuple[Source, ...]) -> Findings:
@@ -86,7 +86,7 @@ def _computed(sources: tuple[Source, ...]) -> Findings:
     )
     networks = [_contrast(compare_runs(first.run_ids, second.run_ids), first, second)] if first and second else []
     by_key = sorted(arms.values(), key=_key)
-    held_out = [arm for arm in by_key if not arm.selected_on_test and arm.balance is Balance.NONE]
+    held_out = [arm for arm in by_key if arm.preset is Preset.SOUND and arm.balance is Balance.NONE]
     runs = chain.from_iterable(arm.run_ids for arm in held_out)
     transfers = tuple(map(_transfer, map(store.find_run, runs)))
     return Findings(SCHEMA, tuple(by_key), tuple(balancing), tuple(networks), transfers, sources)

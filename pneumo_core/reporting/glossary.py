@@ -16,8 +16,9 @@ TERMS: Final[dict[str, str]] = {
     Metric.NPV: "Precision of NORMAL: fraction of predictions of NORMAL that are correct. It depends on the prevalence.",
     Metric.BRIER: "Mean squared error of the probability: 0 is perfect, 0.25 is the result of always predicting 0.5.",
     Metric.LOG_LOSS: "Mean cross-entropy in nats, which training minimizes. Confident errors cost most.",
-    "stress": "Degraded copies of the run's validation images: their sharpness, compression, noise and exposure vary at random "
-    "in both classes, as between devices and years, so that a cue from these does not help. Copies stay with their patient.",
+    "stress": "Degraded copies of the run's validation images: their frame, aspect, sharpness, compression, noise and exposure "
+    "vary at random in both classes, as between devices and years, so that a cue from these does not help. Copies stay with "
+    "their patient.",
     "prevalence": "Fraction of images that are PNEUMONIA. PPV, NPV and net benefit depend on it.",
     "seed": "Number that determines all random choices: weights, order, augmentation and the held-out patients. The same "
     "seed, settings and data give the same run.",

@@ -163,12 +163,21 @@ def transfer(findings: Findings, recommended: str | None) -> Card | NotApplicabl
         row = f"{NETWORKS[one.architecture]}, {'recommended' if one.run_id == recommended else f'seed {one.seed}'}"
         pairs = ((VALIDATION, one.val), (TEST, one.test))
         marks += [Mark(row, series, found) for series, found in pairs if isinstance(found, Estimate)]
+    better = [arm for arm in findings.arms if arm.preset is Preset.BEST and arm.is_original]
+    for arm in better:
+        marks += _marks(arm, _row(arm), TEST, Metric.SPECIFICITY)
     first = known[0]
     which = "the recommended model" if first.run_id == recommended else f"the {NETWORKS[first.architecture]}"
     n = f", n = {first.test.n:,}" if isinstance(first.test, Estimate) else ""
     words = f"of normal X-rays are called NORMAL by {which}; test{n}. On validation, {percent_text(first.val)}"
     value, interval = value_text(Metric.SPECIFICITY, first.test), interval_text(Metric.SPECIFICITY, first.test)
-    return Card(title, value, interval, words, tuple(marks))
+    found = " and ".join(f"{_specificity(arm)} by the {_runs(arm).rstrip(',')}" for arm in better)
+    note = f"With the recipe 'best', which chooses on degraded copies, {found}." if found else ""
+    return Card(title, value, interval, words, tuple(marks), note)
+
+
+def _specificity(arm: Arm) -> str:
+    return percent_text(arm.figures[Metric.SPECIFICITY])
 
 
 def cards(findings: Findings, recommended: str | None) -> tuple[Card | NotApplicable, ...]:
@@ -180,10 +189,12 @@ def forest(findings: Findings) -> tuple[Mark, ...]:
     """Accuracy on test of the report and of each arm, network by network."""
     marks: list[Mark] = []
     for arm in findings.arms:
+        # A recipe's class weights are no other images.
+        images = ARMS[Balance.NONE if arm.is_original else arm.balance]
         if arm.preset is Preset.REPORT:
             of = reported(arm.architecture, balanced=arm.balance is Balance.GAN)
-            marks.append(Mark(_row(arm), f"{REPORT}, {ARMS[arm.balance]}", of))
-        marks += _marks(arm, _row(arm), f"ours, {ARMS[arm.balance]}")
+            marks.append(Mark(_row(arm), f"{REPORT}, {images}", of))
+        marks += _marks(arm, _row(arm), f"ours, {images}")
     return tuple(marks)
 
 
@@ -226,6 +237,6 @@ def _leaves_out_0(found: Estimate | NotApplicable) -> bool:
     return isinstance(found, Estimate) and not found.low <= 0 <= found.high
 
 
-def _marks(arm: Arm, row: str, series: str) -> list[Mark]:
-    found = arm.figures[Metric.ACCURACY]
+def _marks(arm: Arm, row: str, series: str, metric: Metric = Metric.ACCURACY) -> list[Mark]:
+    found = arm.figures[metric]
     return [Mark(row, series, found)] if isinstance(found, Estimate) else []

@@ -27,11 +27,14 @@ def test_ids_name_the_original_even_where_it_holds_the_mark() -> None:
     assert original_id("train/NORMAL/a.jpeg") == "train/NORMAL/a.jpeg"
 
 
-def test_degrading_keeps_what_the_image_shows_and_varies_its_sharpness() -> None:
+def test_degrading_hides_and_mirrors_nothing_and_varies_frame_and_sharpness() -> None:
     drawn = draw_parameters(STRESS, 50, np.random.default_rng(0))
-    for name, neutral in {"zoom_x": 1, "zoom_y": 1, "aspect": 1, "rotation_deg": 0, "shift_x": 0, "cutout": 0}.items():
-        assert (getattr(drawn, name) == neutral).all()
+    assert not drawn.cutout.any()
     assert not drawn.flip_horizontal.any()
+    # As far as resizing to squares stretches one class more than the other: `plausibility.LIMITS`.
+    assert drawn.aspect.min() < 1 / 1.21 < 1.21 < drawn.aspect.max()
+    assert (drawn.zoom_x == drawn.zoom_y).all()
+    assert drawn.zoom_x.min() < 0.8 < 1.2 < drawn.zoom_x.max()
 
     def detail(images: np.ndarray) -> np.ndarray:
         return np.abs(np.diff(images.astype(float), axis=-1)).mean(axis=(1, 2))
@@ -44,6 +47,17 @@ def test_degrading_keeps_what_the_image_shows_and_varies_its_sharpness() -> None
 
 def test_training_may_see_changes_as_strong() -> None:
     jitter = AUGMENTATIONS["jitter"]
-    for name in ("contrast", "brightness", "blur_sigma", "resolution", "sharpness", "gamma", "noise", "jpeg"):
+    geometry = ("zoom", "aspect", "rotation_deg", "shift")
+    for name in (
+        *geometry,
+        "contrast",
+        "brightness",
+        "blur_sigma",
+        "resolution",
+        "sharpness",
+        "gamma",
+        "noise",
+        "jpeg",
+    ):
         assert getattr(jitter, name) >= getattr(STRESS, name) > 0
     assert apply(IMAGES, draw_parameters(jitter, 3, np.random.default_rng(1))).shape == IMAGES.shape

@@ -71,6 +71,13 @@ def test_a_single_run_with_validation_patients_is_an_arm_and_a_transfer(no_publi
     assert transfer.val != transfer.test
 
 
+def test_a_run_of_the_recipe_is_an_arm_and_no_transfer_of_ordinary_validation(no_published: Path) -> None:
+    run = finish(preset_config(Architecture.COMPACT, Preset.BEST))
+    publish(no_published, run)
+    (arm,) = findings().arms
+    assert (arm.run_ids, arm.preset, arm.is_original, findings().transfers) == ((run,), Preset.BEST, True, ())
+
+
 def test_networks_are_compared_under_the_procedure_of_the_report(
     pair: tuple[list[str], list[str]], no_published: Path
 ) -> None:

@@ -52,8 +52,8 @@ def show_forest() -> None:
     st.caption(
         f"{_WHERE.capitalize()}; means over the runs, which differ in their seed. 'report' repeats the procedure of 2020, "
         "which selects its epoch on the test images, so its figures are optimistic; 'sound' selects everything on held-out "
-        "patients, and differs in other settings too. The report gives no intervals. Intervals that overlap do not prove that "
-        "two procedures are equal."
+        "patients, 'best' on degraded copies of their images, and both differ in other settings too. The report gives no "
+        "intervals. Intervals that overlap do not prove that two procedures are equal."
     )
     with st.expander("The same as a table"):
         st.table(forest_table(marks).set_index("run"), alt=f"{title}, {_WHERE}")

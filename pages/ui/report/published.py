@@ -9,7 +9,6 @@ from pages.ui.cached import findings_of_study, side_of_runs
 from pages.ui.components import show_error
 from pages.ui.pictures import plain
 from pages.ui.table import data_frame, download_table
-from pneumo_core.config.classifier import Balance
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.claims import EXAMPLES, MOST_IMAGES, ClaimCheck, Multiple, check_claim
 from pneumo_core.evaluation.findings import Arm
@@ -55,7 +54,7 @@ def compact(data: pd.DataFrame, notes: Sequence[Sequence[int]]) -> pd.DataFrame:
 
 def _ours() -> list[Arm]:
     """The published runs on original images."""
-    return [arm for arm in findings_of_study().arms if arm.balance is Balance.NONE]
+    return [arm for arm in findings_of_study().arms if arm.is_original]
 
 
 def claim_checker() -> None:

@@ -17,7 +17,7 @@ def finish(config: TrainConfig, *, is_phantom: bool = False, n: int = 60) -> str
     """A finished run with predictions of its own, its files written as the worker writes them; its id."""
     rng = np.random.default_rng(config.seed)
     frames = []
-    for split in ("test",) if config.selected_on_test else ("val", "test"):
+    for split in dict.fromkeys(("test",) if config.selected_on_test else ("val", config.choose_on.value, "test")):
         y_true = np.resize([0, 1, 1], n)
         names = [f"{split}/{number:03}.jpeg" for number in range(n)]
         logits = (rng.normal(size=n) + 2 * y_true - 1).astype(np.float32)
@@ -27,8 +27,13 @@ def finish(config: TrainConfig, *, is_phantom: bool = False, n: int = 60) -> str
     run = run_directory(run_id(config, "0" * 12))
     write_submission(run, Submission(config, RunData("0" * 12, "/nowhere", is_phantom), 1.7e9))
     write_atomic(run.predictions, rows.to_parquet(index=False))
-    rule, selected = config.operating_rule, config.selected_on_test
-    report = evaluate(rows, run_id=run.run_id, rule=rule, selected_on_test=selected)
+    report = evaluate(
+        rows,
+        run_id=run.run_id,
+        rule=config.operating_rule,
+        selected_on_test=config.selected_on_test,
+        choose_on=config.choose_on,
+    )
     write_json(run.report, report_to_dict(report))
     write_manifest(run, BASELINE | {"seed": config.seed})
     return run.run_id
