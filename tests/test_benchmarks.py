@@ -17,14 +17,19 @@ from benchmarks.browser import CHROMIUM
 from benchmarks.compare import written_runs
 from benchmarks.features import Cost
 from benchmarks.inputs import forward_flop
+from benchmarks.leaning import changes, matched
+from benchmarks.leaning import main as leaning
 from benchmarks.report_way import build
 from benchmarks.runs import sample
 from pneumo_core.config.architecture import baseline_layers, vgg16_layers
 from pneumo_core.config.classifier import Balance
 from pneumo_core.evaluation.metrics import auroc
 from pneumo_core.inference.compared import compare_runs
+from pneumo_core.inference.evidence import read_report
 from pneumo_core.models.baseline import build_baseline
-from pneumo_core.records import NotApplicable
+from pneumo_core.records import Estimate, Metric, NotApplicable, Split
+from pneumo_core.runs.store import find_run
+from tests.conftest import FinishedRun
 from tests.waiting import PATIENCE_S
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -191,3 +196,51 @@ def test_the_difference_of_areas_is_bootstrapped_over_patients(tested: pd.DataFr
 def test_predictions_of_other_images_are_refused(tested: pd.DataFrame) -> None:
     with pytest.raises(SystemExit, match="of the same images"):
         accuracy.differences("less", tested, tested.iloc[1:])
+
+
+def test_gray_levels_of_another_image() -> None:
+    rng = np.random.default_rng(0)
+    image, like = rng.integers(0, 256, (2, 40, 40)).astype(np.uint8)
+    like = like // 4 + 100
+    assert (matched(image, image) == image).all()
+    found = matched(image, like)
+    assert abs(float(np.median(found)) - float(np.median(like))) <= 1
+    assert (found.min(), found.max()) == (like.min(), like.max())
+    order = np.argsort(image, axis=None, kind="stable")
+    assert (np.diff(found.ravel()[order].astype(int)) >= 0).all()  # What was brighter stays as bright or brighter.
+
+
+def test_changes_are_of_the_frame_as_they_are_called() -> None:
+    """A white disc becomes an ellipse, or larger or smaller."""
+    y, x = np.mgrid[:60, :60] - 29.5
+    disc = np.where(x**2 + y**2 < 15**2, np.uint8(255), np.uint8(0))
+    made = dict(changes(np.stack([disc, disc]), np.array([0, 1])))
+
+    def sides(image: np.ndarray) -> tuple[int, int]:
+        return int((image.max(axis=0) > 127).sum()), int((image.max(axis=1) > 127).sum())
+
+    for name, images in made.items():
+        width, height = sides(images[0])
+        if name.startswith("stretched"):
+            assert width / height == pytest.approx(float(name.split()[-1]), rel=0.05)
+        if name.startswith("enlarged"):
+            assert width / 30 == pytest.approx(float(name.split()[-1]), rel=0.05)
+    assert (made["as they are"][0] == disc).all()
+
+
+def test_what_a_model_leans_on_begins_with_its_own_figures(
+    with_finished_run: FinishedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PNEUMO_ARTIFACTS", str(with_finished_run.artifacts))
+    found = tmp_path / "figures.json"
+    options = ("--run", with_finished_run.run_id, "--data", str(with_finished_run.data), "--json", str(found))
+    monkeypatch.setattr(sys, "argv", ["leaning", *options])
+    leaning()
+    figures = json.loads(found.read_text())
+    part = read_report(find_run(with_finished_run.run_id)).splits[Split.VAL]
+    for name in ("sensitivity", "specificity"):
+        expected = part.figures[Metric(name)]
+        assert isinstance(expected, Estimate)
+        assert figures[f"as they are: {name}"]["value"] == pytest.approx(expected.value)
+        assert figures[f"as they are: {name}"]["n"] == expected.n
+    assert "histograms of the other class: auroc" in capsys.readouterr().out
