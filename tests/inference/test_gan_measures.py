@@ -221,6 +221,8 @@ def test_baselines_then_sound_ones_then_the_newest_judge(judge: RunDirectory, in
     assert chosen() == "baseline-000000000001"
     copy(judge, "baseline-000000000002", age_s=60, architecture="baseline", preset="report")
     assert chosen() == "baseline-000000000002"
+    copy(judge, "compact-000000000005", age_s=70, architecture="compact", preset="best")
+    assert chosen() == "compact-000000000005"
     copy(judge, "baseline-000000000003", age_s=80, architecture="baseline", preset="sound")
     assert chosen() == "baseline-000000000003"
     copy(judge, "baseline-000000000004", age_s=70, architecture="baseline", preset="sound")
