@@ -23,7 +23,7 @@ from pneumo_core.inference.generator import generate, latents, load_generator
 from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import NotApplicable
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest, verified_file
-from pneumo_core.runs.submission import gan_run_config
+from pneumo_core.runs.submission import classifier_config, gan_run_config
 from tests.closeness import assert_close
 from tests.sheets import split_sheet
 
@@ -36,7 +36,7 @@ def parametrized(pattern: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("run", runs, ids=lambda run: run.run_id)
 
 
-RUNS, CLASSIFIERS, GANS = parametrized(""), parametrized("baseline|vgg16"), parametrized("dcgan")
+RUNS, CLASSIFIERS, GANS = parametrized(""), parametrized("baseline|compact|vgg16|ensemble"), parametrized("dcgan")
 ASKABLE = pytest.mark.parametrize(
     "run",
     [RunDirectory(path) for path in PUBLISHED if (path / "model.onnx").exists() and not path.name.startswith("dcgan")],
@@ -85,13 +85,14 @@ def test_the_report_follows_from_the_predictions_alone(run: RunDirectory) -> Non
         run_id=run.run_id,
         rule=config.operating_rule,
         selected_on_test=config.selected_on_test,
+        choose_on=config.choose_on,
     )
     assert_close(again, read_report(run))
 
 
 @CLASSIFIERS
 def test_the_calibration_follows_from_the_predictions_alone(run: RunDirectory) -> None:
-    again, stored = calibrate(read_predictions(run)), read_calibration(run)
+    again, stored = calibrate(read_predictions(run), classifier_config(run).choose_on), read_calibration(run)
     if isinstance(again, NotApplicable):  # Its validation images were the test images.
         assert again == stored
         assert read_report(run).selected_on_test

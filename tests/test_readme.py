@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.core import TyperGroup
@@ -17,6 +18,8 @@ from typer.testing import CliRunner
 
 from pneumo_core.cli.main import app
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig
+from pneumo_core.config.ensemble import ClassifierConfig, EnsembleConfig
+from pneumo_core.config.naming import model_name
 from pneumo_core.data import download
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.source import kaggle_folder
@@ -131,7 +134,7 @@ def test_the_example_of_a_download_gets_the_data_set(monkeypatch: pytest.MonkeyP
 
 
 def test_runs_that_are_named_exist() -> None:
-    named = set(re.findall(r"\b(?:baseline|vgg16|dcgan)-[0-9a-f]{3,12}\b", "\n".join(COMMANDS)))
+    named = set(re.findall(r"\b(?:baseline|compact|vgg16|dcgan|ensemble)-[0-9a-f]{3,12}\b", "\n".join(COMMANDS)))
     assert len(named) >= 6
     assert {run for run in named if len(list(PUBLISHED.glob(f"{run}*"))) != 1} == set()
 
@@ -184,7 +187,8 @@ def published_row(name: str, split: Split) -> str:
 
 
 @pytest.mark.parametrize(
-    "row", re.findall(r"^\| ((?:baseline|VGG16) .* \| (?:val|test) \| .*) \|$", RESULTS, flags=re.MULTILINE)
+    "row",
+    re.findall(r"^\| ((?:baseline|VGG16) (?!`best`).* \| (?:val|test) \| .*) \|$", RESULTS, flags=re.MULTILINE),
 )
 def test_each_row_of_the_results_follows_from_published_evidence(row: str) -> None:
     name, split, figures = row.split(" | ", 2)
@@ -192,17 +196,59 @@ def test_each_row_of_the_results_follows_from_published_evidence(row: str) -> No
     assert ("selected on test" in name) == ("`report`" in name)
 
 
+_OF_A_SPLIT = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
+
+
+def recipe_name(config: ClassifierConfig) -> str:
+    """First cell of a run's rows among the results of the recipe."""
+    if isinstance(config, EnsembleConfig):
+        return f"ensemble of {len(config.members)}"
+    return f"{model_name(config.architecture)} `best`, seed {config.seed}"
+
+
+def of_the_recipe() -> dict[str, RunDirectory]:
+    """Published runs of the preset `best` and ensembles, by the name that the results have."""
+    runs = [RunDirectory(path) for path in sorted(PUBLISHED.glob("*-*")) if not path.name.startswith("dcgan")]
+    return {recipe_name(config): run for run in runs if (config := classifier_config(run)).preset is Preset.BEST}
+
+
+def test_each_run_of_the_recipe_has_its_rows() -> None:
+    runs = of_the_recipe()
+    assert runs
+    for name, run in runs.items():
+        for split, part in read_report(run).splits.items():
+            cells = (name, split, f"{part.n:,}", *(estimate_text(one, part.figures[one]) for one in _OF_A_SPLIT))
+            assert f"| {' | '.join(cells)} |" in RESULTS.splitlines()
+
+
+def test_the_seeds_of_the_recipe_have_their_mean_and_range() -> None:
+    seeds: dict[Architecture, list[RunDirectory]] = {}
+    for run in of_the_recipe().values():
+        if isinstance(config := classifier_config(run), TrainConfig) and config.balance is Balance.CLASS_WEIGHT:
+            seeds.setdefault(config.architecture, []).append(run)
+    for architecture, runs in seeds.items():
+        for split in (Split.VAL, Split.STRESS, Split.TEST):
+            cells = [f"{model_name(architecture)} `best`, {len(runs)} seeds", split.value]
+            for metric in _OF_A_SPLIT:
+                values = [read_report(run).splits[split].figures[metric] for run in runs]
+                found = [value.value for value in values if isinstance(value, Estimate)]
+                scale, digits = (1, 3) if metric is Metric.AUROC else (100, 1)
+                mean, low, high = (f"{scale * one:.{digits}f}" for one in (np.mean(found), min(found), max(found)))
+                cells.append(f"{mean} ({low} to {high})")
+            assert f"| {' | '.join(cells)} |" in RESULTS.splitlines()
+
+
 def test_each_row_of_the_other_hospital_follows_from_what_is_stored() -> None:
     stored = read_external()
     assert not isinstance(stored, NotApplicable)
-    names = {Architecture.BASELINE: "baseline `sound`, published", Architecture.VGG16: "VGG16 `sound`"}
+    sound = {Architecture.BASELINE: "baseline `sound`, published", Architecture.VGG16: "VGG16 `sound`"}
     for one in stored.results:
         config = classifier_config(RunDirectory(PUBLISHED / one.run_id))
-        assert (config.preset, config.balance) == (Preset.SOUND, Balance.NONE)
+        name = sound[config.architecture] if config.preset is Preset.SOUND else recipe_name(config)
         counts = (one.n_normal, one.n_pneumonia, one.refused, one.warned)
         shown = (Metric.ACCURACY, Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.AUROC)
         cells = (*(f"{count:,}" for count in counts), *(estimate_text(metric, one.figures[metric]) for metric in shown))
-        assert f"| {names[config.architecture]} | {' | '.join(cells)} |" in RESULTS.splitlines()
+        assert f"| {name} | {' | '.join(cells)} |" in RESULTS.splitlines()
         assert f"{one.copies} images that are copies" in WITHOUT_BREAKS
 
 
