@@ -9,6 +9,7 @@ from pages.ui.pictures import plain
 from pages.ui.run_parts import facts
 from pages.ui.state import require_frame
 from pages.ui.table import show_rows
+from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.evaluation.wording import STRESS_NOTE, percent, unbroken
 from pneumo_core.records import Split
@@ -42,9 +43,9 @@ with shown_errors():
         )
         predict_link(view, "Classify an X-ray with this run")
     if split is Split.VAL:
-        st.info(
-            "Epoch, learning rates and threshold were selected on validation: figures are optimistic; report test figures."
-        )
+        what = "The threshold was" if isinstance(view.config, EnsembleConfig) else "Epoch and threshold were"
+        where = "these images" if report.operating_point.split is Split.VAL else "degraded copies of these images"
+        st.info(f"{what} selected on {where}: figures are optimistic; report test figures.")
         if lacking := without_stress(report):
             st.caption(plain(lacking))
     if split is Split.STRESS:
@@ -75,7 +76,8 @@ with shown_errors():
             case "Training":
                 from pages.ui.evaluate.charts import training
 
-                training(read_events(view.run), words, selected_on_test=report.selected_on_test)
+                home = view.config.choose_on if isinstance(view.config, TrainConfig) else Split.VAL
+                training(read_events(view.run), words, selected_on_test=report.selected_on_test, choose_on=home)
             case "Images":
                 from pages.ui.evaluate.mistakes import mistakes, predictions_of
 

@@ -86,12 +86,9 @@ class Study:
 
     @property
     def sides(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Ids of the runs on original images, and of those on balanced ones: the sides of a comparison."""
-        # In the order of `Balance`: a recipe's class weights stand for the original images where all runs have an arm.
-        arms = [member.config.balance for member in self.members]
-        first = min(arms, key=list(Balance).index)
-        original = tuple(member.run_id for member in self.members if member.config.balance is first)
-        return original, tuple(member.run_id for member in self.members if member.run_id not in original)
+        """Ids of the runs of pairs (see `balancing_pair`): on original images, and on balanced ones."""
+        ids = tuple(member.run_id for member in self.members)
+        return ids[::2], ids[1::2]
 
     @property
     def remaining_s(self) -> float:
@@ -143,8 +140,8 @@ def balancing_pair(config: TrainConfig, count: int) -> tuple[TrainConfig, ...]:
 def original_of(config: TrainConfig) -> TrainConfig:
     """The same run on original images: same seed, same held-out patients, no balancing arm.
 
-    Beside an arm that adds images, a preset that weights classes weights them on the original images too: then the images
-    alone differ.
+    Beside an arm that adds images, a preset that weights classes weights them on the original images too: where the arm closes
+    the whole gap, the images alone differ.
     """
     usual = preset_config(config.architecture, config.preset).balance
     arm = usual if config.balance.adds_images else Balance.NONE

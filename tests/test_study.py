@@ -341,6 +341,16 @@ def test_the_same_command_goes_on_with_what_is_missing(with_finished_run: Finish
     assert (with_finished_run.path / "manifest.json").read_bytes() == manifest
 
 
+@pytest.mark.parametrize("preset", ["report", "sound"])
+def test_a_split_seed_that_would_not_be_used_is_refused(tmp_path: Path, tiny_data: Path, preset: str) -> None:
+    """The report's runs hold out no patient; those with a DCGAN's images hold out the DCGAN's."""
+    arm = [] if preset == "report" else ["--balance", "gan:dcgan-68e3d311dd7c"]
+    flags = ("--architecture", "baseline", "--preset", preset, *arm, "--split-seed", "3", "--data", str(tiny_data))
+    result = command(tmp_path, *flags, "--status")
+    assert result.returncode == 1
+    assert "--split-seed is for runs that choose the patients that they hold out" in result.stderr
+
+
 def test_wrong_grids_are_reported_in_one_line(tmp_path: Path, tiny_data: Path) -> None:
     result = command(tmp_path, "--architecture", "baseline", "--seeds", "0", "--data", str(tiny_data))
     assert result.returncode == 1

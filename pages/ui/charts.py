@@ -16,7 +16,7 @@ from pneumo_core.evaluation.curves import best_epoch, complement, epoch_points, 
 from pneumo_core.evaluation.metrics import Confusion
 from pneumo_core.evaluation.report import SplitReport
 from pneumo_core.evaluation.wording import percent
-from pneumo_core.records import Estimate, Label, NotApplicable
+from pneumo_core.records import Estimate, Label, NotApplicable, Split, split_name
 from pneumo_core.reporting.drawing import COLORS, ink
 
 SYNTHETIC = "#9333EA"
@@ -142,10 +142,10 @@ def confusion(counts: Confusion) -> go.Figure:
     return figure.update_layout(height=320, margin={"l": 8, "r": 8, "t": 32, "b": 8})
 
 
-def history(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool) -> go.Figure:
+def history(events: Sequence[Mapping[str, Any]], *, selected_on_test: bool, choose_on: Split = Split.VAL) -> go.Figure:
     """Loss, accuracy and learning rate by epoch, with the epoch whose weights were kept and the second phase, if any."""
     epochs = epoch_points(events)
-    held_out = "validation (the test images)" if selected_on_test else "validation"
+    held_out = "validation (the test images)" if selected_on_test else split_name(choose_on)
     figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.4, 0.4, 0.2])
     panels = (("loss", "val_loss"), ("accuracy", "val_accuracy"), ("learning_rate", None))
     for row, (train, val) in enumerate(panels, start=1):

@@ -168,7 +168,10 @@ def about_run(view: RunView) -> None:
         st.caption(f"Trained and evaluated on {copy} (data id {view.data.data_id}).")
     if isinstance(view.config, EnsembleConfig):
         _show_members(view.config)
-        summary, words = PRESETS[view.config.preset].summary, members_caveats(view.config)
+        summary = (
+            "It trains nothing: threshold and calibration are chosen on degraded copies of validation. Of its members:"
+        )
+        words = members_caveats(view.config)
     elif isinstance(view.config, TrainConfig):
         summary = PRESETS[view.config.preset].summary
         words = PRESETS[view.config.preset].caveats_of(view.config.architecture)

@@ -50,7 +50,9 @@ def show_preset_results() -> None:
             "test accuracy": percent_text(known.accuracy),
             "test AUROC": score_text(known.auroc),
             "n": f"{known.accuracy.n:,}",
-            "selected on": "test" if preset_config(architecture, preset).selected_on_test else "val",
+            "selected on": "test"
+            if (usual := preset_config(architecture, preset)).selected_on_test
+            else usual.choose_on.value,
             "training": f"{known.epochs} epochs, {duration(known.duration_s)}",
         }
         for (architecture, preset), known in EXPECTED.items()

@@ -11,13 +11,14 @@ from pneumo_core.cli.command import Data, Json, Wait, Where, balance_of, follow,
 from pneumo_core.cli.recipe import changes, takes_recipe
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import detachable, left, note, print_result, progress_line, say
-from pneumo_core.config.classifier import Balance, Preset
+from pneumo_core.config.classifier import Balance, Preset, TrainConfig
 from pneumo_core.config.naming import arm_name, model_name
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.gan_arm import collapse_of, follow_gan
 from pneumo_core.data.index import load_index
-from pneumo_core.errors import RunError
+from pneumo_core.errors import ConfigError, RunError
 from pneumo_core.evaluation.wording import percent
+from pneumo_core.inference.contrast import held_out_by
 from pneumo_core.jobs import runs as jobs
 from pneumo_core.records import Architecture, RunState
 from pneumo_core.reporting.document import Table
@@ -87,8 +88,22 @@ def train(
     if gan_run and (collapse := collapse_of(find_run(gan_run))):
         say(f"warning: the samples of {gan_run} have collapsed: {collapse}", err=True)
     index, taken = index_of(data)
-    view = jobs.submit(follow_gan(config), index, executor=executor)
+    config = follow_gan(config)
+    _require_split(config, split_seed)
+    view = jobs.submit(config, index, executor=executor)
     follow(view, wait=wait, as_json=as_json, notes=[taken, *_usual_gan([balance or ""])])
+
+
+def _require_split(config: TrainConfig, split_seed: int | None) -> None:
+    """Check that a run holds out the patients that were asked for."""
+    own = held_out_by(config)
+    if split_seed in {None, own}:
+        return
+    what = "holds out no patient" if own is None else f"holds out its DCGAN's, of seed {own}"
+    raise ConfigError(
+        "--split-seed is for runs that choose the patients that they hold out. Received: "
+        f"split_seed={split_seed} of a run that {what}; leave it out"
+    )
 
 
 def _usual_arm(preset: Preset) -> str:
@@ -156,6 +171,8 @@ def study(
         gap_percent=gap_percent,
         **changes(recipe),
     )
+    for config in configs:
+        _require_split(config, split_seed)
     index, taken = index_of(data)
     with progress_line("submitting") as show:
         for number, config in enumerate(() if status else configs):

@@ -16,6 +16,9 @@ MOST: Final = 20
 CAREFUL: Final = (Preset.QUICK, Preset.REPORT, Preset.SOUND, Preset.BEST)
 """The presets, the least careful first: its caveats hold for an ensemble that has a member of it."""
 
+RULE: Final = OperatingRule.LOGISTIC
+"""How every ensemble's threshold is chosen, on degraded copies of the validation images."""
+
 _MEMBERS: Final = (Architecture.BASELINE, Architecture.COMPACT, Architecture.VGG16)
 _MEMBER: Final = re.compile(rf"({'|'.join(_MEMBERS)})-[0-9a-f]{{12}}")
 
@@ -90,7 +93,7 @@ class EnsembleConfig:
     @property
     def operating_rule(self) -> OperatingRule:
         """How its threshold is chosen on them."""
-        return OperatingRule.LOGISTIC
+        return RULE
 
     @property
     def selected_on_test(self) -> bool:

@@ -11,7 +11,7 @@ from scipy.special import logit as log_odds
 from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation import intervals, metrics
-from pneumo_core.evaluation.calibration import CalibrationKind, Calibrator, fit
+from pneumo_core.evaluation.calibration import CalibrationKind, Calibrator, apply, fit
 from pneumo_core.evaluation.metrics import ClassificationRow, Confusion, Curve, FloatArray, IntArray, PrCurve, RocCurve
 from pneumo_core.evaluation.operating import RuleKind, ThresholdRule, choose, rates
 from pneumo_core.evaluation.plain import decode, encode
@@ -185,8 +185,9 @@ def threshold_of(predictions: pd.DataFrame, rule: OperatingRule, choose_on: Spli
     if rule is OperatingRule.LOGISTIC and len(rows):
         model = fit(CalibrationKind.PLATT, labels, logits, rows["patient_id"].to_numpy(), choose_on)
         if isinstance(model, Calibrator):
-            # The model's log odds at the threshold are those of the images' own frequencies: the logits say nothing there.
-            return float(probability((log_odds(labels.mean()) - model.intercept) / model.slope))
+            # Where the model's probability is its mean, the logits say nothing; the mean lies between the images' own.
+            share = float(probability(apply(model, logits)).mean())
+            return float(probability((log_odds(share) - model.intercept) / model.slope))
     return choose(ThresholdRule(RuleKind.YOUDEN), labels, probability(logits))
 
 

@@ -113,14 +113,14 @@ def balanced_pairs(known: Sequence[Group]) -> tuple[tuple[Group, Group], ...]:
         Pairs, those with generated images first, then those not selected on test, then those with most seeds on both
         sides; phantoms last.
     """
-    untreated = {group.untreated for group in known if group.balance is Balance.NONE}
+    untreated = {(group.untreated, group.splits) for group in known if group.balance is Balance.NONE}
 
     def is_pair(original: Group, balanced: Group) -> bool:
         if balanced.balance is None:
             return False  # An ensemble.
-        if original.untreated in untreated:
-            return original.balance is Balance.NONE is not balanced.balance
-        return original.balance is Balance.CLASS_WEIGHT and balanced.balance.adds_images
+        if original.balance is Balance.CLASS_WEIGHT and (original.untreated, original.splits) not in untreated:
+            return balanced.balance.adds_images
+        return original.balance is Balance.NONE is not balanced.balance
 
     pairs = [
         (original, balanced)

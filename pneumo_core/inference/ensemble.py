@@ -47,7 +47,7 @@ def ensemble_of(run_ids: Sequence[str]) -> tuple[EnsembleConfig, str]:
             maps, or was selected on test; or two are of other data, took other images or held out other patients.
         CorruptError, StoreError: A run's files are damaged or cannot be read.
     """
-    ids = list(dict.fromkeys(run_ids))
+    ids = sorted(dict.fromkeys(run_ids))  # Whoever is named first, one set of members is one ensemble.
     if not FEWEST <= len(ids) <= MOST:
         raise RunError(
             f"an ensemble needs {FEWEST} to {MOST} different runs. Received: {len(ids)}: {', '.join(ids) or 'none'}; name more"

@@ -73,6 +73,8 @@ def _computed(sources: tuple[Source, ...]) -> Findings:
     arms: dict[tuple[str, ...], Arm] = {}
     balancing = []
     for original, generated in balanced_pairs(list(known.values())):
+        if generated.balance is not Balance.GAN:
+            continue
         comparison = compare_runs(original.run_ids, generated.run_ids)
         sides = _arm(comparison.a), _arm(comparison.b)
         arms |= {side.run_ids: side for side in sides}

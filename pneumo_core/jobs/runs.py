@@ -160,7 +160,7 @@ def _prepare(executor: Executor, config: RunConfig, index: DataIndex) -> None:
     """Free disk space and refuse a run that cannot work. `submit_lock` is held, which protects this run's backup."""
     worker_environment()
     # VGG16 starts from these weights, and a DCGAN's samples are measured with VGG16's features.
-    if config.architecture not in {Architecture.BASELINE, Architecture.ENSEMBLE}:
+    if config.architecture in {Architecture.VGG16, Architecture.DCGAN}:
         named_vgg16_weights()
     if executor is Executor.RAY:
         require_ray()

@@ -154,7 +154,11 @@ def _study(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Section
 def _method(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Sections:
     every = partial(_every, facts)
     images = "; ".join(f"{split.value} {every('images', split.value, of='manifest', shape=',')}" for split in FOLDERS)
-    disjoint, selection = _disjoint(facts), "lowest loss on validation patients"
+    combined = [run for run in facts if fact(run.config, "members")]
+    trained = [run for run in facts if run not in combined]
+    disjoint, selection = _disjoint(facts), "lowest loss on images of held-out patients, as they are or degraded"
+    if combined:
+        selection += "; an ensemble chooses its threshold alone, on degraded copies"
     if on_test := ", ".join(run.run_id for run in facts if fact(run.config, "validation") == "test"):
         disjoint = _NOT_DONE, f"validation is the test set itself: {on_test}"
         selection = f"lowest loss on validation, which was the test set, so test figures are optimistic: {on_test}"
@@ -173,8 +177,12 @@ def _method(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Sectio
             "95 % intervals over patients (BCa bootstrap, Wilson), McNemar, DeLong, Welch over seeds, Holm over pairs; "
             "details in the comparison's section Methods"
         )
-    recorded = f"{len(facts)} models, presets {every('preset')}, balancing {every('balance')}"
+    recorded = f"{len(facts)} models, presets {every('preset')}, balancing {_every(trained, 'balance')}"
     seeds = len({fact(run.config, "seed") for run in facts})
+    ensembles = Answer.NOT_APPLICABLE, "each model stands alone; figures of several runs are means over models"
+    if combined:
+        of = "; ".join(f"{run.run_id} of {', '.join(fact(run.config, 'members'))}" for run in combined)
+        ensembles = _DONE, f"mean of the members' logits: {of}"
     counted = bool(facts) and all(fact(run.manifest, "images") is not None for run in facts)
     return {
         "data partitions": (
@@ -182,7 +190,7 @@ def _method(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Sectio
             (
                 "How images were assigned",
                 _DONE if counted else _PARTLY,
-                f"test as published; validation from: {every('validation')}. Images: {images}",
+                f"test as published; validation from: {_every(trained, 'validation')}. Images: {images}",
             ),
             ("At which level the parts are disjoint", *disjoint),
         ),
@@ -193,7 +201,7 @@ def _method(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Sectio
                 f"model.onnx of each run; parameters: {every('parameters', of='manifest', shape=',')}",
             ),
             ("Software and versions", *software),
-            ("Initial values", _DONE, f"at random from the seed ({every('seed')}){transfer}"),
+            ("Initial values", _DONE, f"at random from the seed ({_every(trained, 'seed')}){transfer}"),
         ),
         "training": (
             (
@@ -202,11 +210,7 @@ def _method(facts: Sequence[RunFacts], comparison: Comparison | None) -> _Sectio
                 f"settings of every run in its config.json; {recorded}",
             ),
             ("How the final model was chosen", _DONE, selection),
-            (
-                "Ensembles",
-                Answer.NOT_APPLICABLE,
-                "each model stands alone; figures of several runs are means over models",
-            ),
+            ("Ensembles", *ensembles),
         ),
         "evaluation": (
             ("Metrics", _DONE, "accuracy, sensitivity, specificity, PPV, NPV, F1, AUROC, AUPRC, Brier score, log loss"),

@@ -152,8 +152,8 @@ def limits(comparisons: Sequence[Comparison], facts: Sequence[RunFacts]) -> tupl
         found.append(f"Selected on test, so the test figures are optimistic: {'; '.join(selected)}.")
     if any(comparison.split is Split.VAL for comparison in comparisons):
         found.append(
-            "Figures on val are optimistic: epoch, learning rates and threshold were selected there. The model cards have "
-            "those on test."
+            "Figures on val are optimistic: epochs and thresholds were selected there, or on degraded copies of these images. "
+            "The model cards have those on test."
         )
     if any(comparison.split is Split.STRESS for comparison in comparisons):
         found.append(STRESS_NOTE)
@@ -291,8 +291,8 @@ def _histories(sides: Sequence[tuple[str, Side, Sequence[RunFacts]]]) -> tuple[B
 
 def _history(letter: str, side: Side, facts: Sequence[RunFacts]) -> Picture:
     test = any(fact(run.config, "validation") == "test" for run in facts)
-    caption = f"Training of {letter}, {side.name}: dotted on training, solid on validation"
-    caption += ", which is the test images themselves." if test else " images."
+    caption = f"Training of {letter}, {side.name}: dotted on training, solid on held-out images"
+    caption += ", which are the test images themselves." if test else ", or degraded copies of them."
     alt = f"Loss and accuracy by epoch of each run of {letter}."
     draw = partial(plots.history, f"{letter}: {side.name}", facts)
     return Picture(f"history-{letter.lower()}", caption, alt, draw)

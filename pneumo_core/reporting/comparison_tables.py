@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from pneumo_core.config.ensemble import RULE
 from pneumo_core.evaluation.comparison import Comparison, Pair, Side
 from pneumo_core.evaluation.curves import each_run
 from pneumo_core.evaluation.metrics import classification_table
@@ -202,7 +203,7 @@ def operating_points(comparison: Comparison, facts: Sequence[RunFacts]) -> Table
 
     def row(letter: str, run_id: str, threshold: float) -> Row:
         run = known.get(run_id)
-        rule = facts_text(fact(run.config, "operating_rule")) if run else ""
+        rule = _rule(run) if run else ""
         measured = run.on_split if run else None
         found = {metric: getattr(measured.rates, metric) if measured else missing for metric in OPERATING}
         texts = (estimate_text(metric, one, with_n=True) for metric, one in found.items())
@@ -294,3 +295,8 @@ def validation_calibration(facts: Sequence[RunFacts]) -> Table:
         ("run", "calibration", "slope", "intercept", "n", *ends),
         map(row, facts),
     )
+
+
+def _rule(run: RunFacts) -> str:
+    """How a run's threshold was chosen; an ensemble's config does not say it, since it is that of every ensemble."""
+    return RULE.value if fact(run.config, "members") else facts_text(fact(run.config, "operating_rule"))

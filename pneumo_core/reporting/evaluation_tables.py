@@ -17,7 +17,7 @@ from pneumo_core.evaluation.wording import (
     percent,
     value_text,
 )
-from pneumo_core.records import Estimate, Label, Metric, NotApplicable, Split
+from pneumo_core.records import Architecture, Estimate, Label, Metric, NotApplicable, Split
 from pneumo_core.reporting.document import Cell, Table, estimate_cells, numbered
 
 OPERATING = (Metric.SENSITIVITY, Metric.SPECIFICITY, Metric.PPV, Metric.NPV)
@@ -27,12 +27,16 @@ _HELD_OUT = {Split.VAL, Split.STRESS}
 
 
 def place(report: EvaluationReport, split: Split) -> str:
-    """The split as shown with each figure: ``test``, ``val (epoch chosen on it)`` or ``stress (epoch chosen on val)``."""
+    """The split as shown with each figure: ``test``, ``val (epoch chosen on it)`` or ``stress (epoch chosen on val)``.
+
+    An ensemble, which trains nothing, chooses its threshold alone.
+    """
     own = report.operating_point.split
     selected = Split.TEST if report.selected_on_test else own if own in _HELD_OUT else Split.VAL
     if split is not selected and {split, selected} != _HELD_OUT:
         return split.value
-    return f"{split.value} (epoch chosen on {'it' if split is selected else selected.value})"
+    what = "threshold" if report.run_id.startswith(Architecture.ENSEMBLE.value) else "epoch"
+    return f"{split.value} ({what} chosen on {'it' if split is selected else selected.value})"
 
 
 def copies_words(report: EvaluationReport) -> str:

@@ -169,14 +169,14 @@ def seeds(comparison: "Comparison") -> "Figure":
 
 
 def history(name: str, facts: Sequence[RunFacts]) -> "Figure":
-    """Loss and accuracy by epoch of each run of a side: training dotted, validation solid."""
+    """Loss and accuracy by epoch of each run of a side: training dotted, held-out images solid."""
     figure = _figure(_HALF, 3.2)
     for axes, value in zip(figure.subplots(2, 1, sharex=True), ("loss", "accuracy"), strict=True):
         for run in facts:
             points = epoch_points(run.events)
             for key, line, color, label in (
                 (value, ":", "#64748B", "training"),
-                (f"val_{value}", "-", "#0E857B", "validation"),
+                (f"val_{value}", "-", "#0E857B", "held-out"),
             ):
                 style = {"marker": ".", "markersize": 3, "color": color, "linewidth": 1.1}
                 axes.plot(points["epoch"], points[key], line, label=label if run is facts[0] else "_", **style)

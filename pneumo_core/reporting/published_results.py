@@ -71,7 +71,7 @@ def _ours(name: str, side: Side, is_phantom: bool, split: Split) -> tuple[str, .
         comparable = f"no: {side.n:,} images, not {OFFICIAL_IMAGES}"
     else:
         comparable = "official"
-    selected = "test" if side.selected_on_test else "validation"
+    selected = "test" if side.selected_on_test else "held-out patients"
     note = _OPTIMISTIC if side.selected_on_test and split is Split.TEST else ""
     return (name, side.name, *shown, f"{side.n:,}", comparable, "", selected, note, "")
 

@@ -17,7 +17,7 @@ from pneumo_core.evaluation.wording import (
     value_text,
 )
 from pneumo_core.records import Architecture, Estimate, Metric, NotApplicable, Split, split_words
-from pneumo_core.reference import REPORT_FIGURES, ReportRun
+from pneumo_core.reference import REPORT_FIGURES, REPORT_PARAMETERS, ReportRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def reproduction(findings: Findings) -> Card | NotApplicable:
     """Whether the report's accuracies are reached by its procedure, and by one that selects nothing on test."""
     originals = [arm for arm in findings.arms if arm.balance is Balance.NONE]
     repeated = [arm for arm in originals if arm.preset is Preset.REPORT]
-    held_out = [arm for arm in originals if not arm.selected_on_test]
+    held_out = [arm for arm in originals if arm.preset is Preset.SOUND and arm.architecture in REPORT_PARAMETERS]
     if not repeated:
         return NotApplicable("no run by the report's procedure is published")
     title, reach = "The report's 90 % is not reproduced", ""

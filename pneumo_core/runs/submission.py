@@ -114,7 +114,7 @@ def classifier_config(run: RunDirectory) -> ClassifierConfig:
     """
     config = read_config(run)
     if isinstance(config, GanConfig):
-        raise RunError(f"the run must be a classifier's, baseline or vgg16. Received: run_id={run.run_id!r}, a DCGAN's")
+        raise RunError(f"the run must be a classifier's. Received: run_id={run.run_id!r}, a DCGAN's")
     return config
 
 

@@ -537,6 +537,14 @@ def test_the_logistic_rule_finds_the_middle_whatever_the_prevalence() -> None:
     assert log_odds(threshold_of(again, OperatingRule.LOGISTIC, Split.STRESS)) == pytest.approx(found + 2)
 
 
+def test_the_logistic_rule_stays_among_the_logits_of_a_model_that_knows_nothing() -> None:
+    """Twenty images, sixteen of them PNEUMONIA: the line is nearly flat, and must not be followed out of the data."""
+    for seed in range(100):
+        logits = np.random.default_rng(seed).normal(size=20)
+        found = threshold_of(predictions("val", [0] * 4 + [1] * 16, logits), OperatingRule.LOGISTIC)
+        assert probability(logits).min() <= found <= probability(logits).max()
+
+
 @pytest.mark.parametrize("logit", [[2.0, 1.0, -1.0, -2.0], [1.0, 1.0, 1.0, 1.0]], ids=["falling", "alike"])
 def test_where_no_logistic_model_rises_the_rule_is_that_of_youden(logit: list[float]) -> None:
     table = predictions("val", [0, 0, 1, 1], logit)

@@ -93,6 +93,16 @@ def test_original_images_of_a_recipe_that_weights_the_classes_are_those_with_wei
     ]
 
 
+def test_weighted_originals_on_the_same_patients_come_before_others_without_weights() -> None:
+    rows = with_stress(made_predictions())
+    made_run(rows, preset=Preset.BEST, balance=Balance.NONE, seed=3)
+    weighted = made_run(rows, preset=Preset.BEST, balance=Balance.CLASS_WEIGHT)
+    arm = {"balance": Balance.GAN, "gan_run": "dcgan-" + "a" * 12}
+    gan = made_run(rows, preset=Preset.BEST, **arm)
+    assert balanced_pairs(groups())[0][0].run_ids == (weighted.run_id,)
+    assert balanced_pairs(groups())[0][1].run_ids == (gan.run_id,)
+
+
 def test_what_departs_from_the_preset_is_in_the_name() -> None:
     a, b = made_run(made_predictions()), made_run(made_predictions(skill=2.0), epochs=3, image_size=96)
     found = compare_runs([a.run_id], [b.run_id])

@@ -107,3 +107,17 @@ def test_checklist_as_csv_has_a_row_an_item(one_run: Compared) -> None:
     rows = list(csv.DictReader(io.StringIO(table_csv(table), newline="")))
     assert len(rows) == 42
     assert {row["answer"] for row in rows} <= {answer.value for answer in Answer}
+
+
+def test_an_ensemble_says_of_what_it_is_and_what_it_chose(one_run: Compared) -> None:
+    (run,) = one_run.facts_a
+    config = {"architecture": "ensemble", "members": ["baseline-0123456789ab", "vgg16-0123456789ab"], "preset": "best"}
+    by_asks = {item.asks: item for item in claim_items([run, replace(run, run_id="ensemble-1", config=config)])}
+    found = by_asks["Ensembles"]
+    assert found.answer is Answer.DONE
+    assert found.where == "mean of the members' logits: ensemble-1 of baseline-0123456789ab, vgg16-0123456789ab"
+    assert "an ensemble chooses its threshold alone" in by_asks["How the final model was chosen"].where
+    # What only a training has is not missed in it.
+    assert "not recorded" not in by_asks["Initial values"].where
+    alone = {item.asks: item for item in claim_items([run])}
+    assert alone["Ensembles"].answer is Answer.NOT_APPLICABLE

@@ -152,5 +152,5 @@ def test_decision_curves_are_those_that_were_measured(three_runs: Compared) -> N
 def test_history_shows_each_epoch_of_each_run(three_runs: Compared) -> None:
     figure = plots.history("A", three_runs.facts_a)
     assert all(len(axes.lines) == 2 * 3 for axes in figure.axes)
-    assert all(axes.get_legend_handles_labels()[1] == ["training", "validation"] for axes in figure.axes)
+    assert all(axes.get_legend_handles_labels()[1] == ["training", "held-out"] for axes in figure.axes)
     assert figure.axes[0].lines[0].get_xydata().tolist() == [[1, 1.0], [2, 0.5], [3, pytest.approx(1 / 3)]]

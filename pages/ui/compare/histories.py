@@ -15,7 +15,7 @@ from pneumo_core.records import NotApplicable
 def histories(
     events_a: Sequence[Mapping[str, Any]], events_b: Sequence[Mapping[str, Any]], names: tuple[str, str]
 ) -> go.Figure | NotApplicable:
-    """Loss and accuracy of one run of each side by epoch: validation strong, train faint, a star where weights were kept."""
+    """Loss and accuracy of one run of each side by epoch: held-out strong, train faint, a star where weights were kept."""
     table = history_points(events_a, events_b)
     if table.empty:
         return NotApplicable("the epochs of these runs were not recorded")
@@ -28,7 +28,7 @@ def histories(
             line, legend = {"color": look.color, "dash": look.dash}, row == 1
             for column, kind, style in (
                 (measure, "train", {"line": {**line, "width": 1}, "opacity": 0.7}),
-                (f"val_{measure}", "validation", {"line": {**line, "width": 2.5}}),
+                (f"val_{measure}", "held-out", {"line": {**line, "width": 2.5}}),
             ):
                 figure.add_scatter(
                     x=epochs["epoch"],
@@ -59,7 +59,10 @@ def histories(
 
 def histories_caption(selected_on_test: tuple[bool, bool]) -> str:
     """Caption of `histories`: which runs used the test images for validation."""
-    words = "The strong lines are validation, the faint ones train; the star is the epoch whose weights were kept."
+    words = (
+        "The strong lines are the held-out images that choose, validation or stress, the faint ones train; the star is the "
+        "epoch whose weights were kept."
+    )
     chosen = [letter for letter, selected in zip("AB", selected_on_test, strict=True) if selected]
     if chosen:
         whose = "In both runs" if len(chosen) == 2 else f"In {chosen[0]}"

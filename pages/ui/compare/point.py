@@ -52,7 +52,7 @@ def _panel(a: Shown, b: Shown, val_a: Evidence | NotApplicable, val_b: Evidence 
     if missing:
         reasons = "; ".join(f"of {letter}, {reason}" for letter, reason in missing.items())
         st.info(
-            f"No rule can be applied on validation here: {reasons}. Only the runs' own thresholds and a fixed one remain. "
+            f"No rule can be applied on held-out images here: {reasons}. Only the runs' own thresholds and a fixed one remain. "
             "Runs of the preset 'sound' hold out validation patients and offer every rule."
         )
     prevalence = pick_prevalence(a)

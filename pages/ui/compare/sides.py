@@ -11,7 +11,7 @@ from pages.ui.charts import SIDE_A, SIDE_B
 from pages.ui.pictures import plain
 from pneumo_core.errors import RunError
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Pair
-from pneumo_core.records import NotApplicable, Split, split_words
+from pneumo_core.records import Architecture, NotApplicable, Split, split_words
 from pneumo_core.runs.store import find_run
 from pneumo_core.runs.submission import classifier_config
 
@@ -59,11 +59,16 @@ def shown_sides(comparison: Comparison, pair: Pair) -> tuple[Shown, Shown]:
 def name_sides(a: Shown, b: Shown) -> None:
     """Show the runs of both letters, with n and split."""
     words = (
-        f"**{side.letter}** is {plain(side.name)}: run {side.evidence.run_id[-6:]}, seed {side.evidence.seed}, "
+        f"**{side.letter}** is {plain(side.name)}: run {side.evidence.run_id[-6:]}, {_seed(side)}"
         f"{len(side.predictions):,} images of {len(np.unique(side.evidence.patients)):,} patients, {side.where}."
         for side in (a, b)
     )
     st.caption("  \n".join(words))
+
+
+def _seed(side: Shown) -> str:
+    """The seed of a training; an ensemble's chose the held-out patients alone."""
+    return "" if side.evidence.run_id.startswith(Architecture.ENSEMBLE.value) else f"seed {side.evidence.seed}, "
 
 
 def choosing_split(side: Shown) -> Split:
@@ -78,4 +83,4 @@ def chosen_on(side: Shown) -> Evidence | NotApplicable:
     except RunError:
         if side.evidence.selected_on_test:
             return NotApplicable("its validation images were the test images, on which no threshold may be chosen")
-        return NotApplicable("it has no predictions of validation images")
+        return NotApplicable("it has no predictions of the images that its threshold was chosen on")

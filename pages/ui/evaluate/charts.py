@@ -12,7 +12,7 @@ from pages.ui.table import data_frame, show_rows
 from pneumo_core.evaluation.curves import best_epoch, curve_points, epoch_points
 from pneumo_core.evaluation.report import EvaluationReport
 from pneumo_core.evaluation.wording import NAMES, estimate_text
-from pneumo_core.records import Metric, NotApplicable, Split
+from pneumo_core.records import Metric, NotApplicable, Split, split_name
 from pneumo_core.reporting.evaluation_tables import classification, confusion, place
 
 
@@ -59,18 +59,22 @@ def curves(report: EvaluationReport, split: Split, of: Sequence[object]) -> None
             chart(figure, table, title=title, where=where, caption=caption, of=of)
 
 
-def training(events: Sequence[Mapping[str, Any]], of: Sequence[object], *, selected_on_test: bool) -> None:
+def training(
+    events: Sequence[Mapping[str, Any]], of: Sequence[object], *, selected_on_test: bool, choose_on: Split
+) -> None:
     """The curves of the training, and the epoch whose weights were kept; `of` is as for `chart`."""
     epochs = epoch_points(events)
     if epochs.empty:
         st.info("This run's epochs were not recorded.")
         return
     where = (
-        "train and " + ("test (epoch chosen on it)" if selected_on_test else "validation") + f", {len(epochs)} epochs"
+        "train and "
+        + ("test (epoch chosen on it)" if selected_on_test else split_name(choose_on))
+        + f", {len(epochs)} epochs"
     )
     best = best_epoch(epochs)
     caption = (
-        f"The weights of epoch {best} were kept: the lowest validation loss. "
+        f"The weights of epoch {best} were kept: the lowest loss on {split_name(choose_on)}. "
         if best
         else "No epoch has a validation loss. "
     )
@@ -80,5 +84,5 @@ def training(events: Sequence[Mapping[str, Any]], of: Sequence[object], *, selec
     )
     if selected_on_test:
         caption += " Here the validation images are the test images, so the test figures are optimistic."
-    figure = charts.history(events, selected_on_test=selected_on_test)
+    figure = charts.history(events, selected_on_test=selected_on_test, choose_on=choose_on)
     chart(figure, epochs, title="Loss, accuracy and learning rate", where=where, caption=caption, of=of)

@@ -66,7 +66,7 @@ def choose_pair(arm: Balance) -> bool:
         st.caption("Choose one of the other four to train a pair: original and balanced, to be compared.")
         return False
     words = (
-        "Each seed twice, with and without balancing, on the same split of the patients: the question of this project. "
+        "Each seed twice, on the original images and balanced, with the same patients held out: the question of this project. "
         "Runs that exist already are not repeated."
     )
     return st.toggle("As a pair with the original", value=True, help=words, key="pair", **KEPT)

@@ -21,7 +21,7 @@ from pneumo_core.evaluation.curves import event_number
 from pneumo_core.jobs.cost import Cost, estimate_cost
 from pneumo_core.jobs.remaining import remaining
 from pneumo_core.jobs.runs import RunView, cancel, queue_places, resume, view, views
-from pneumo_core.records import RunState
+from pneumo_core.records import RunState, Split
 from pneumo_core.reporting.file_names import run_words
 from pneumo_core.runs.status import read_events
 
@@ -147,10 +147,13 @@ def _link(item: RunView, _events: Sequence[Mapping[str, Any]]) -> None:
 
 def _history(item: RunView, events: Sequence[Mapping[str, Any]]) -> None:
     if any(event.get("kind") == "epoch" for event in events):
-        on_test = isinstance(item.config, TrainConfig) and item.config.selected_on_test
+        config = item.config
+        on_test, choose_on = False, Split.VAL
+        if isinstance(config, TrainConfig):
+            on_test, choose_on = config.selected_on_test, config.choose_on
         # Curves change once per epoch; the key keeps zoom and hover between updates.
         alt = "Loss, accuracy and learning rate by epoch; Evaluate has them as a table."
-        figure = history(events, selected_on_test=on_test)
+        figure = history(events, selected_on_test=on_test, choose_on=choose_on)
         name = picture_name("train", *run_words(item.config, item.run_id), "history")
         st.plotly_chart(figure, config=name, key=f"history_{item.run_id}", alt=alt)
     elif item.state is RunState.RUNNING and not isinstance(item.config, EnsembleConfig):

@@ -195,6 +195,8 @@ def test_history_marks_the_kept_epoch_in_every_panel() -> None:
 
 
 def test_history_says_selected_on_test_where_it_was() -> None:
+    chosen = charts.history(events(0.9, 0.4), selected_on_test=False, choose_on=Split.STRESS)
+    assert "stress" in {trace.name for trace in chosen.data}
     names = {trace.name for trace in charts.history(events(0.9, 0.4), selected_on_test=True).data}
     assert names == {"train", "validation (the test images)", "best epoch 2, selected on test"}
 
