@@ -86,11 +86,8 @@ def test_original_images_of_a_recipe_that_weights_the_classes_are_those_with_wei
     (pair,) = balanced_pairs(groups())
     assert (pair[0].run_ids, pair[1].run_ids) == (tuple(run.run_id for run in runs), (more.run_id,))
     plain = made_run(rows, preset=Preset.BEST, balance=Balance.NONE)
-    pairs = balanced_pairs(groups())
-    assert [(a.run_ids, b.run_ids) for a, b in pairs] == [
-        ((plain.run_id,), pair[0].run_ids),
-        ((plain.run_id,), pair[1].run_ids),
-    ]
+    pairs = {(a.run_ids, b.run_ids) for a, b in balanced_pairs(groups())}
+    assert pairs == {((plain.run_id,), pair[0].run_ids), ((plain.run_id,), pair[1].run_ids)}
 
 
 def test_weighted_originals_on_the_same_patients_come_before_others_without_weights() -> None:
@@ -219,7 +216,7 @@ def test_predictions_that_are_not_finite_are_refused() -> None:
 
 def test_a_dcgan_is_no_side(finished_gan_id: str) -> None:
     a = made_run(made_predictions())
-    with pytest.raises(RunError, match="a classifier's, baseline or vgg16"):
+    with pytest.raises(RunError, match="must be a classifier's"):
         compare_runs([a.run_id], [finished_gan_id])
     assert [group.run_ids for group in groups()] == [(a.run_id,)]
 

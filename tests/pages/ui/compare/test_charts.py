@@ -245,7 +245,7 @@ def test_histories_mark_where_each_run_kept_its_weights() -> None:
     stars = {trace.name: trace for trace in figure.data if trace.marker.symbol == "star" and trace.showlegend}
     assert (stars["A: weights kept"].x[0], stars["A: weights kept"].y[0]) == (2, 0.4)
     assert (stars["B: weights kept"].x[0], stars["B: weights kept"].y[0]) == (2, 0.6)
-    validation = next(trace for trace in figure.data if trace.name == "A: left, validation")
+    validation = next(trace for trace in figure.data if trace.name == "A: left, held-out")
     assert list(validation.y) == [0.9, 0.4, 0.7]
     assert len(history_points(epochs(0.9, 0.4, 0.7), epochs(0.8, 0.6))) == 5
 

@@ -43,7 +43,7 @@ def test_ours_lead_the_table_and_say_whether_they_may_be_compared(no_published: 
     first, second = (dict(zip(table.data.columns, row, strict=True)) for row in table.data.rows[:2])
     assert (first["source"], second["source"]) == ("A", "B")
     assert first["comparable"] == second["comparable"] == expected
-    assert (first["selected on"], second["selected on"]) == ("test", "validation")
+    assert (first["selected on"], second["selected on"]) == ("test", "held-out patients")
     assert first["note"] == "It chose its epoch on these images, so its figures are optimistic."
     assert second["note"] == ""
     assert "(" in first["accuracy"], "ours have intervals"
