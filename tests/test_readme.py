@@ -253,7 +253,7 @@ def test_each_row_of_the_other_hospital_follows_from_what_is_stored() -> None:
 
 
 def test_readme_s_results_are_rows_of_the_detailed_results() -> None:
-    rows = re.findall(r"^\| (?:run|baseline|Baseline CNN|VGG16) .*$", README, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (?:run|baseline|Baseline CNN|VGG16|ensemble) .*$", README, flags=re.MULTILINE)
     assert len(rows) >= 4
     assert [row for row in rows if row not in RESULTS.splitlines()] == []
 
@@ -318,8 +318,10 @@ def test_calibrations_are_described() -> None:
         in WITHOUT_BREAKS
     )
     configs = [classifier_config(RunDirectory(PUBLISHED / name)) for name in helped]
-    assert sorted(config.preset for config in configs) == ["quick", "quick", "sound"]
-    assert [config.preset for config in configs if config.balance is Balance.GAN] == ["sound"]
+    assert sorted(config.preset for config in configs) == ["best"] * 4 + ["quick"] * 2 + ["sound"]
+    assert len(of_the_recipe()) == 4
+    generated = [one for one in configs if isinstance(one, TrainConfig) and one.balance is Balance.GAN]
+    assert [config.preset for config in generated] == ["sound"]
     splits = read_report(RunDirectory(PUBLISHED / "baseline-ecf6ed585dfd")).splits
     losses = [f"{loss.value:.2f}".lstrip("0") for split in (Split.VAL, Split.TEST) if (loss := splits[split].log_loss)]  # type: ignore[union-attr]
     assert f"log loss is {losses[0]} on validation and {losses[1]} on test" in WITHOUT_BREAKS
