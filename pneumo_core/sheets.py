@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.naming import network_name
 from pneumo_core.config.run import setting_name
 from pneumo_core.data.images import decode_gray
@@ -114,8 +115,9 @@ def _facts(classifier: Classifier, prediction: Prediction) -> tuple[tuple[str, s
     point = classifier.operating_point
     hashes = read_manifest(run)["files"]
     shipped = gate.read_manifest(gate.GATE_FOLDER)["sha256"]
+    seed = f", seed {config.seed}" if isinstance(config, TrainConfig) else ""  # An ensemble's chose its patients alone.
     return (
-        ("model", f"{classifier.run_id}: {network_name(config)}, {setting_name(config)}, seed {config.seed}"),
+        ("model", f"{classifier.run_id}: {network_name(config)}, {setting_name(config)}{seed}"),
         ("SHA-256 of model.onnx", str(hashes[run.model.name])),
         ("threshold", f"{point.threshold:.3f}, by the rule '{point.rule.value}' on {point.split.value}"),
         ("gate", f"{prediction.answer.value}{f', {prediction.code}' if prediction.code else ''}; SHA-256 {shipped}"),

@@ -13,7 +13,7 @@ from pneumo_core.records import Architecture, Label, Metric, RunState, Split, Su
         (Split, ["train", "val", "stress", "test"]),
         (Label, [0, 1]),
         (Subtype, ["none", "bacteria", "virus", "unknown"]),
-        (Architecture, ["baseline", "compact", "vgg16", "dcgan"]),
+        (Architecture, ["baseline", "compact", "vgg16", "ensemble", "dcgan"]),
     ],
 )
 def test_values_that_files_hold(kind: type[Enum], values: list[object]) -> None:

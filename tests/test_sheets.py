@@ -61,7 +61,7 @@ def test_a_sheet_says_what_the_model_answered(classifier: Classifier) -> None:
     run = find_run(classifier.run_id)
     assert facts["view"] == "AP"
     assert facts["SHA-256 of model.onnx"] == read_manifest(run)["files"]["model.onnx"]
-    assert facts["model"].startswith(f"{run.run_id}: Baseline CNN, sound")
+    assert facts["model"] == f"{run.run_id}: Ensemble of 3: 3 × Compact CNN, best"
     assert facts["gate"].startswith(f"warned, {prediction.code}; SHA-256 ")
 
 

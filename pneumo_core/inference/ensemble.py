@@ -12,6 +12,7 @@ from pneumo_core.config.ensemble import CAREFUL, FEWEST, MOST, EnsembleConfig
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import assign
 from pneumo_core.errors import PneumoError, RunError
+from pneumo_core.evaluation.wording import percent
 from pneumo_core.inference.contrast import held_out_by
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.inference.heatmap import read_scale
@@ -175,7 +176,8 @@ def _require_alike(first: MemberRun, other: MemberRun) -> None:
         (seed_a, share_a), (seed_b, share_b) = facts
         raise RunError(
             f"members of an ensemble must share their held-out patients, or it would validate on patients that one trained on. "
-            f"Received: {ids}, which hold out {100 * share_a:g} % by seed {seed_a} and {100 * share_b:g} % by seed {seed_b}, "
+            f"Received: {ids}, which hold out {percent(share_a, 0)} by seed {seed_a} and {percent(share_b, 0)} by seed "
+            f"{seed_b}, "
             f"{len(patients[0] & patients[1]):,} of {len(patients[0] | patients[1]):,} patients in common; leave one "
             f"out, or train it again with --split-seed {seed_a}{'' if share_a == share_b else ' and the same preset'}"
         )

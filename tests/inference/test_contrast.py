@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from pneumo_core.config.augment import AUGMENTATIONS
-from pneumo_core.config.classifier import Balance, FineTuneConfig, Preset, TrainConfig
+from pneumo_core.config.classifier import Balance, FineTuneConfig, OperatingRule, Preset, TrainConfig
 from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.naming import SETTINGS
 from pneumo_core.config.presets import preset_config
@@ -152,11 +152,12 @@ def ensemble(*members: str, preset: Preset = Preset.SOUND) -> Made:
 
 
 def test_an_ensemble_is_compared_with_a_network_as_one() -> None:
-    found = contrast(ensemble(), made(choose_on=Split.STRESS))
-    assert found == Contrast("network")
+    alike = {"choose_on": Split.STRESS, "operating_rule": OperatingRule.LOGISTIC}
+    assert contrast(ensemble(), made(**alike)) == Contrast("network")
     # What chose the threshold is another difference, and said.
-    assert further(ensemble(), made()) == [("images that choose", "stress", "val")]
-    assert further(ensemble(), made(3, choose_on=Split.STRESS)) == [("patients held out", "by seed 0", "by seed 3")]
+    chosen = [("images that choose", "stress", "val"), ("threshold rule", "logistic", "youden")]
+    assert sorted(further(ensemble(), made())) == chosen
+    assert further(ensemble(), made(3, **alike)) == [("patients held out", "by seed 0", "by seed 3")]
 
 
 def test_two_ensembles_differ_in_their_networks_or_their_members() -> None:

@@ -132,8 +132,9 @@ def test_a_run_without_a_scale_of_its_heat_maps_is_refused() -> None:
 
 
 def test_runs_of_other_data_are_refused() -> None:
-    a, b = member(), member(data_id="1" * 12)
-    assert f"Received: {a.run_id} and {b.run_id}, trained on {DATA_ID} and {'1' * 12}" in refusal(a.run_id, b.run_id)
+    of = {member().run_id: DATA_ID, member(data_id="1" * 12).run_id: "1" * 12}
+    a, b = sorted(of)  # As the members are kept.
+    assert f"Received: {a} and {b}, trained on {of[a]} and {of[b]}" in refusal(b, a)
 
 
 def test_runs_that_prepare_images_otherwise_are_refused() -> None:
@@ -142,10 +143,11 @@ def test_runs_that_prepare_images_otherwise_are_refused() -> None:
 
 
 def test_runs_that_hold_out_other_patients_are_refused_with_the_difference() -> None:
-    a, b = member(), member(other_patients(PREDICTIONS), seed=1)
-    said = refusal(a.run_id, b.run_id)
-    assert f"Received: {a.run_id} and {b.run_id}, which hold out 15 % by seed 0 and 15 % by seed 1" in said
-    assert ", 35 of 55 patients in common; leave one out, or train it again with --split-seed 0" in said
+    of = {member().run_id: 0, member(other_patients(PREDICTIONS), seed=1).run_id: 1}
+    a, b = sorted(of)
+    said = refusal(b, a)
+    assert f"Received: {a} and {b}, which hold out 15 % by seed {of[a]} and 15 % by seed {of[b]}" in said
+    assert f", 35 of 55 patients in common; leave one out, or train it again with --split-seed {of[a]}" in said
     a = member(preset=Preset.QUICK)
     b = member(preset=Preset.QUICK, seed=1)
     assert "must share their held-out patients" in refusal(a.run_id, b.run_id)  # Of samples, no number says more.

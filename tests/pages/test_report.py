@@ -89,7 +89,7 @@ def test_published_results_say_what_each_was_selected_on() -> None:
     notes = said_once.replace("\\", "").split("  \n")
     assert [note.partition(".")[0] for note in notes] == [str(place) for place in range(1, len(notes) + 1)]
     ours = table[is_ours]
-    assert set(ours["selected on"]) == {"test", "validation"}
+    assert set(ours["selected on"]) == {"test", "held-out patients"}
     assert all("(" in text for text in ours["accuracy"])
 
 
