@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import run_id
-from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.evaluation.report import report_to_dict
+from pneumo_core.inference.evidence import evaluated
 from pneumo_core.records import Architecture
 from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.store import RunDirectory, run_directory, write_manifest
@@ -59,14 +60,7 @@ def pair_of_runs(
         write_submission(run, Submission(config, RunData(data_id, "/nowhere"), 1.7e9))
         rows = predictions(splits, seed) if images is None else answered(images, seed)
         write_atomic(run.predictions, rows.to_parquet(index=False))
-        report = evaluate(
-            rows,
-            run_id=run.run_id,
-            rule=config.operating_rule,
-            selected_on_test=config.selected_on_test,
-            choose_on=config.choose_on,
-        )
-        write_json(run.report, report_to_dict(report))
+        write_json(run.report, report_to_dict(evaluated(run.run_id, config, rows)))
         write_manifest(run, {"seed": seed})
         ids.append(dated_by_content(run).run_id)
     return ids[0], ids[1]

@@ -5,7 +5,8 @@ import pandas as pd
 
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import run_id
-from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.evaluation.report import report_to_dict
+from pneumo_core.inference.evidence import evaluated
 from pneumo_core.runs.files import write_atomic, write_json
 from pneumo_core.runs.store import run_directory, write_manifest
 from pneumo_core.runs.submission import RunData, Submission, write_submission
@@ -27,13 +28,6 @@ def finish(config: TrainConfig, *, is_phantom: bool = False, n: int = 60) -> str
     run = run_directory(run_id(config, "0" * 12))
     write_submission(run, Submission(config, RunData("0" * 12, "/nowhere", is_phantom), 1.7e9))
     write_atomic(run.predictions, rows.to_parquet(index=False))
-    report = evaluate(
-        rows,
-        run_id=run.run_id,
-        rule=config.operating_rule,
-        selected_on_test=config.selected_on_test,
-        choose_on=config.choose_on,
-    )
-    write_json(run.report, report_to_dict(report))
+    write_json(run.report, report_to_dict(evaluated(run.run_id, config, rows)))
     write_manifest(run, BASELINE | {"seed": config.seed})
     return run.run_id
