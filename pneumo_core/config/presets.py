@@ -146,6 +146,8 @@ def _vgg16(config: TrainConfig) -> TrainConfig:
         return replace(
             config,
             architecture=Architecture.VGG16,
+            # One epoch for each stored view.
+            epochs=6,
             learning_rate=1e-4,
             image_size=128,
             scaling=Scaling.IMAGENET,

@@ -28,6 +28,7 @@ VGG16_TABLE = {
     Preset.REPORT: {"feature_views": 2},
     Preset.SOUND: {"feature_views": 4, "scaling": Scaling.IMAGENET},
     Preset.BEST: {
+        "epochs": 6,
         "learning_rate": 1e-4,
         "image_size": 128,
         "scaling": Scaling.IMAGENET,
