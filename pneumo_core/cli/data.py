@@ -56,7 +56,7 @@ def data_download(
 
 @data_app.command("index")
 def data_index(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Data set.")], as_json: Json = False
+    folder: Annotated[Path, typer.Argument(metavar="DATA", help="Folder, or CSV file of labels.")], as_json: Json = False
 ) -> None:
     """Count and check the images of a data set.
 
@@ -89,14 +89,14 @@ def data_index(
         "is_phantom": index.is_phantom,
         "splits": splits,
         "unreadable": [asdict(file) for file in index.unreadable],
-        "ignored": index.ignored,
+        "left_out": [asdict(row) for row in index.left_out],
         "findings": [asdict(finding) for finding in findings],
     }
     print_result(result, as_json=as_json)
 
 
 def _print_index(index: "DataIndex", splits: Mapping[str, Mapping[str, int]], findings: Sequence["Finding"]) -> None:
-    """Counts as a table, then what to know about the data, the most severe first, and files that cannot be read."""
+    """Counts as a table, then what to know about the data, the most severe first, and files that are not in the counts."""
     kind = "synthetic phantoms" if index.is_phantom else "X-rays"
     columns = ("split", *next(iter(splits.values())))
     rows = tuple((split, *(f"{count:,}" for count in counts.values())) for split, counts in splits.items())
@@ -108,4 +108,8 @@ def _print_index(index: "DataIndex", splits: Mapping[str, Mapping[str, int]], fi
     if index.unreadable:
         unreadable = tuple((file.image_id, file.message) for file in index.unreadable)
         tables.append(Table("unreadable", "Files that cannot be read", ("file", "reason"), unreadable))
+    if index.left_out:
+        columns = ("place", "files", "reason", "to include them")
+        left_out = tuple((row.place, f"{row.files:,}", row.reason, row.advice) for row in index.left_out)
+        tables.append(Table("left_out", "Files that are no part of it", columns, left_out))
     print_tables(*tables)

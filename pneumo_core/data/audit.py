@@ -3,11 +3,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.patients import shared_by_prefix, shared_patients, shared_without_prefix
 from pneumo_core.records import FOLDERS, Label, Split
 from pneumo_core.reference import OFFICIAL_COUNTS
+
+
+_MOST_PLACES: Final = 3
+"""Places of files that a sentence names."""
 
 
 class Severity(StrEnum):
@@ -124,6 +129,15 @@ def _shared(index: DataIndex) -> Iterator[Finding]:
 
 
 def _unreadable(index: DataIndex) -> Iterator[Finding]:
+    if rows := [row for row in index.left_out if row.advice]:
+        yield Finding(
+            "left-out",
+            f"{sum(row.files for row in rows):,} images are no part of it: "
+            + "; ".join(f"{row.files:,} of {row.place} ({row.reason})" for row in rows[:_MOST_PLACES])
+            + (f"; and {len(rows) - _MOST_PLACES} more places." if len(rows) > _MOST_PLACES else "."),
+            Severity.CAUTION,
+            "The list below says how to include them.",
+        )
     if files := len(index.unreadable):
         words = f"{files:,} files cannot be read and are left out; the reasons are listed."
         yield Finding("unreadable", words, Severity.NOTE)

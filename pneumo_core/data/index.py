@@ -1,7 +1,7 @@
-"""Index of a folder of X-rays: a table of images with patients, and the unreadable files.
+"""Index of a folder of X-rays: a table of images with patients, the unreadable files, and what was left out.
 
-The table is stored as Parquet under a content-based data id. A scan cache beside it remembers each file by path, size and
-modification time, so unchanged files are not read again.
+The table is stored as Parquet under a content-based data id. A scan cache beside it remembers each file by path, size, times
+and inode, so unchanged files are not read again.
 """
 
 import hashlib
@@ -9,10 +9,8 @@ import io
 import json
 import os
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +20,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.config.classifier import Preparation
-from pneumo_core.data.formats import FORMATS, is_hidden, is_image_file
 from pneumo_core.data.images import content_id, decode_gray, load_array, read_facts
-from pneumo_core.data.patients import parse_name
+from pneumo_core.data.layout import LeftOut, Place, find_root, folder_errors, read_layout
+from pneumo_core.data.listing import is_listing, read_listing
+from pneumo_core.data.patients import parse_name, same_bytes_same_patient
 from pneumo_core.data.synthetic import is_synthetic
 from pneumo_core.errors import DataError, ImageError, StoreError
 from pneumo_core.records import FOLDERS, ImageRecord, Label, Split, Subtype, UnreadableFile
@@ -33,8 +32,7 @@ from pneumo_core.runs.store import datasets_root
 
 _COLUMNS: Final = tuple(ImageRecord.__dataclass_fields__)
 _DATA_ID: Final = re.compile(r"[0-9a-f]{12}")
-_NOT_READABLE: Final = "not_readable"
-_SCAN_SCHEMA: Final = 3
+_SCAN_SCHEMA: Final = 4
 _THUMBNAIL: Final = 64
 """Side that images are decoded to while indexing, in pixels: enough to read every byte of a file and find damage."""
 
@@ -47,15 +45,22 @@ class DataIndex:
         data_id: Id of the readable images' paths and contents (see `images.content_id`).
         root: Folder of the data set (with `train`, `val` and `test` in it).
         table: One row per readable image, the fields of `ImageRecord` as columns, sorted by `image_id`.
-        unreadable: Files in class folders that are not usable images, with reasons.
-        ignored: Number of files that were left out on purpose, by reason.
+        unreadable: Files of the data set that are not usable images, with reasons.
+        left_out: Files that are not part of the data set, with reasons.
+        labels: Name of the CSV file in the root that gives splits and classes, or None where the folders do.
     """
 
     data_id: str
     root: Path
     table: pd.DataFrame
     unreadable: tuple[UnreadableFile, ...]
-    ignored: dict[str, int]
+    left_out: tuple[LeftOut, ...]
+    labels: str | None = None
+
+    @property
+    def source(self) -> Path:
+        """What was indexed: the root, or the CSV file of labels in it."""
+        return self.root / self.labels if self.labels else self.root
 
     @property
     def is_phantom(self) -> bool:
@@ -96,81 +101,65 @@ class DataIndex:
         return rows
 
 
-def find_root(folder: Path) -> Path:
-    """The folder that holds `train`, `val` and `test`: `folder` itself or its `chest_xray`.
-
-    Raises:
-        DataError: There is no such folder.
-    """
-    with _folder_errors(folder):
-        for candidate in (folder, folder / "chest_xray"):
-            if any((candidate / split.value).is_dir() for split in FOLDERS):
-                return candidate.resolve()
-        found = sorted(path.name for path in folder.iterdir())[:5] if folder.is_dir() else "no such folder"
-    raise DataError(
-        "a data set is a folder with train, val and test, each with NORMAL and PNEUMONIA. "
-        f"Received: folder={str(folder)!r} with {found}; 'data phantom' or 'data download' creates one"
-    )
+def find_source(path: Path) -> Path:
+    """What an index is built of: a CSV file of labels itself, or the `layout.find_root` of a folder."""
+    return path.resolve() if is_listing(path) else find_root(path)
 
 
-def build_index(folder: Path, *, progress: Callable[[int, int], None] | None = None) -> DataIndex:
+def build_index(path: Path, *, progress: Callable[[int, int], None] | None = None) -> DataIndex:
     """Scan a data set and store its index.
 
     Every file is decoded once, in parallel, so that damage is found here and not during a training.
 
     Args:
-        folder: The data set, or a folder with `chest_xray` in it.
+        path: The data set's folder, one that holds it, or a CSV file of labels.
         progress: Called with files done and their total.
 
     Raises:
-        DataError: The folder is not a data set, or holds no readable image.
+        DataError: There is no data set, or it holds no readable image.
         StoreError: The index cannot be stored.
     """
-    root = find_root(folder)
-    with _folder_errors(root):
-        files, ignored = _candidates(root)
+    source = find_source(path)
+    places, left_out = _read_places(source)
+    root = _root_of(source)
     cache_path = _scan_path(root)
     remembered = _read_scan(cache_path)
     scan: dict[str, dict[str, Any]] = {}
 
-    def look(item: tuple[str, Split, Label]) -> tuple[str, dict[str, Any]]:
-        image_id, split, label = item
-        key = _file_key(root / image_id)
-        known = remembered.get(image_id)
+    def look(place: Place) -> tuple[str, dict[str, Any]]:
+        key = _file_key(root / place.image_id)
+        known = remembered.get(place.image_id)
         if known is not None and known["key"] == key is not None:
-            return image_id, known
-        return image_id, {"key": key, **_inspect(root, image_id, split, label)}
+            return place.image_id, known
+        return place.image_id, {"key": key, **_inspect(root, place.image_id)}
 
     # Hashing and decoding both release Python's lock.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for done, (image_id, entry) in enumerate(pool.map(look, files), start=1):
+        for done, (image_id, entry) in enumerate(pool.map(look, places), start=1):
             scan[image_id] = entry
-            if progress and (done % 50 == 0 or done == len(files)):
-                progress(done, len(files))
+            if progress and (done % 50 == 0 or done == len(places)):
+                progress(done, len(places))
 
-    index = _assemble(root, scan, ignored)
-    # Files that could not be opened are tried again next time: permissions change without a change of size or time.
-    sure = {
-        image_id: {**entry, "key": None} if entry.get("unreadable", {}).get("reason") == _NOT_READABLE else entry
-        for image_id, entry in scan.items()
-    }
+    index = _assemble(source, places, scan, left_out)
+    # Unusable files are tried again each time: permissions and network disks change without a change of the file.
+    sure = {image_id: entry if "facts" in entry else {**entry, "key": None} for image_id, entry in scan.items()}
     if sure != remembered:
         write_json(cache_path, {"schema": _SCAN_SCHEMA, "sha256": _digest(sure), "files": sure})
     _store(index)
     return index
 
 
-def unread_files(root: Path) -> int:
-    """Number of images below a `find_root` that `build_index` still has to read, because they are new or have changed.
+def unread_files(source: Path) -> int:
+    """Number of images of a `find_source` that `build_index` still has to read, because they are new or have changed.
 
     Raises:
         DataError: The folder is not a data set, or may not be read.
     """
-    with _folder_errors(root):
-        files, _ = _candidates(root)
+    places, _ = _read_places(source)
+    root = _root_of(source)
     remembered = _read_scan(_scan_path(root))
-    # Files that could not be opened are tried each time, at no cost.
-    keys = ((remembered.get(name, {"key": 0})["key"], root / name) for name, _, _ in files)
+    # Unusable files are tried each time, at no cost.
+    keys = ((remembered.get(place.image_id, {"key": 0})["key"], root / place.image_id) for place in places)
     return sum(key is not None and key != _file_key(path) for key, path in keys)
 
 
@@ -196,7 +185,8 @@ def load_index(data_id: str) -> DataIndex:
             root=Path(facts["root"]),
             table=table,
             unreadable=tuple(UnreadableFile(**file) for file in facts["unreadable"]),
-            ignored=facts["ignored"],
+            left_out=tuple(LeftOut(**row) for row in facts["left_out"]),
+            labels=facts["labels"],
         )
     except (StoreError, OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
@@ -256,43 +246,12 @@ def require_trainable(index: DataIndex) -> None:
 # --- Scanning ---------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _folder_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"the folder of a data set must be readable. Received: folder={str(folder)!r}: {error.strerror or error}; "
-            "check its path and permissions"
-        ) from error
+def _root_of(source: Path) -> Path:
+    return source.parent if source.is_file() else source
 
 
-def _candidates(root: Path) -> tuple[list[tuple[str, Split, Label]], dict[str, int]]:
-    """Image files in class folders, sorted, and counts of ignored files."""
-    files: list[tuple[str, Split, Label]] = []
-    # Kaggle's archive holds the whole data set twice, and files that macOS adds to archives.
-    nested, of_macos = _count_files(root / "chest_xray"), _count_files(root / "__MACOSX")
-    ignored = Counter({"nested second copy chest_xray/": nested, "__MACOSX/": of_macos})
-    for split in FOLDERS:
-        for label in Label:
-            folder = root / split.value / label.name
-            for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-                if is_hidden(Path(path.name)):
-                    ignored["hidden files"] += 1 if path.is_file() else _count_files(path)
-                elif path.is_dir() or not is_image_file(path, folder):
-                    ignored["not named as images"] += 1 if path.is_file() else _count_files(path)
-                else:
-                    files.append((f"{split.value}/{label.name}/{path.name}", split, label))
-    if not files:
-        raise DataError(
-            f"a data set needs {FORMATS} files in train, val and test, each with NORMAL and PNEUMONIA. "
-            f"Received: folder={str(root)!r}, which holds none"
-        )
-    return files, {reason: count for reason, count in ignored.items() if count}
-
-
-def _count_files(folder: Path) -> int:
-    return sum(path.is_file() for path in folder.rglob("*")) if folder.is_dir() else 0
+def _read_places(source: Path) -> tuple[list[Place], tuple[LeftOut, ...]]:
+    return read_listing(source) if source.is_file() else read_layout(source)
 
 
 def _file_key(path: Path) -> list[int] | None:
@@ -300,11 +259,12 @@ def _file_key(path: Path) -> list[int] | None:
         facts = path.stat()
     except OSError:
         return None  # `_inspect` reports it as unreadable.
-    return [facts.st_size, facts.st_mtime_ns]
+    # A mended file may have its old size and time, but no old inode or time of change.
+    return [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino]
 
 
-def _inspect(root: Path, image_id: str, split: Split, label: Label) -> dict[str, Any]:
-    """The `ImageRecord` of a file, or its `UnreadableFile`, as plain data."""
+def _inspect(root: Path, image_id: str) -> dict[str, Any]:
+    """The facts of a file that its bytes give, or its `UnreadableFile`, as plain data."""
     try:
         image_id.encode()
         if (root / image_id).exists() and not (root / image_id).is_file():
@@ -320,22 +280,24 @@ def _inspect(root: Path, image_id: str, split: Split, label: Label) -> dict[str,
         return {"unreadable": asdict(UnreadableFile(shown, "not_unicode", message))}
     except OSError as error:
         message = f"an image must be readable. Received: {image_id!r}: {error.strerror or error}"
-        return {"unreadable": asdict(UnreadableFile(image_id, _NOT_READABLE, message))}
-    patient_id, pooled_id, subtype = parse_name(image_id, label)
-    record = ImageRecord(
-        image_id=image_id,
-        split=split,
-        label=label,
-        subtype=subtype,
+        return {"unreadable": asdict(UnreadableFile(image_id, "not_readable", message))}
+    sha256 = hashlib.sha256(data).hexdigest()
+    return {"facts": {"size_bytes": len(data), "sha256": sha256, **asdict(facts)}}
+
+
+def _record(place: Place, facts: dict[str, Any]) -> ImageRecord:
+    patient_id, pooled_id, subtype = parse_name(place.image_id, place.label)
+    if place.patient is not None:
+        patient_id = pooled_id = f"listed-{place.patient}"
+    return ImageRecord(
+        image_id=place.image_id,
+        split=place.split,
+        label=place.label,
+        subtype=place.subtype or subtype,
         patient_id=patient_id,
         pooled_id=pooled_id,
-        width=facts.width,
-        height=facts.height,
-        mode=facts.mode,
-        size_bytes=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
+        **facts,
     )
-    return {"record": asdict(record)}
 
 
 def _scan_path(root: Path) -> Path:
@@ -356,17 +318,27 @@ def _digest(scan: dict[str, dict[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(scan, sort_keys=True).encode()).hexdigest()
 
 
-def _assemble(root: Path, scan: dict[str, dict[str, Any]], ignored: dict[str, int]) -> DataIndex:
-    records = [entry["record"] for entry in scan.values() if "record" in entry]
+def _assemble(
+    source: Path, places: list[Place], scan: dict[str, dict[str, Any]], left_out: tuple[LeftOut, ...]
+) -> DataIndex:
+    root = _root_of(source)
+    found = ((place, scan[place.image_id]) for place in places)
+    records = [asdict(_record(place, entry["facts"])) for place, entry in found if "facts" in entry]
     unreadable = tuple(UnreadableFile(**entry["unreadable"]) for entry in scan.values() if "unreadable" in entry)
-    table = pd.DataFrame(records, columns=list(_COLUMNS)).sort_values("image_id", ignore_index=True)
-    table = table.astype({"label": "int8", "width": "int64", "height": "int64", "size_bytes": "int64"})
-    if table.empty:
+    if not records:
         raise DataError(
             f"a data set needs at least one readable image. Received: folder={str(root)!r} with {len(unreadable)} unreadable "
             f"files, the first: {unreadable[0].message}"
         )
-    return DataIndex(content_id(table["image_id"], table["sha256"]), root, table, unreadable, ignored)
+    table = pd.DataFrame(records, columns=list(_COLUMNS)).sort_values("image_id", ignore_index=True)
+    table = table.astype({"label": "int8", "width": "int64", "height": "int64", "size_bytes": "int64"})
+    names: Iterable[str] = table["image_id"]
+    if source != root:  # Folders are part of an image's path; what a CSV file says is not.
+        said = (table[name].astype(str) for name in ("image_id", "split", "label", "subtype", "patient_id"))
+        names = ("\0".join(values) for values in zip(*said, strict=True))
+    data_id = content_id(names, table["sha256"])
+    labels = source.name if source != root else None
+    return DataIndex(data_id, root, same_bytes_same_patient(table), unreadable, left_out, labels)
 
 
 def _store(index: DataIndex) -> None:
@@ -377,11 +349,16 @@ def _store(index: DataIndex) -> None:
         "table_sha256": hashlib.sha256(data).hexdigest(),
         "root": str(index.root),
         "unreadable": [asdict(file) for file in index.unreadable],
-        "ignored": index.ignored,
+        "left_out": [asdict(row) for row in index.left_out],
+        "labels": index.labels,
     }
     try:
         stored = load_index(index.data_id)
-        same_facts = (stored.root, stored.unreadable, stored.ignored) == (index.root, index.unreadable, index.ignored)
+        same_facts = (stored.source, stored.unreadable, stored.left_out) == (
+            index.source,
+            index.unreadable,
+            index.left_out,
+        )
         unchanged = same_facts and stored.table.equals(index.table)
     except DataError:
         unchanged = False

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pneumo_core.data.index import DataIndex, find_root, load_index
+from pneumo_core.data.index import DataIndex, find_source, load_index
 from pneumo_core.errors import DataError, StoreError
 from pneumo_core.runs.files import hold_lock, read_json, write_json
 from pneumo_core.runs.store import datasets_root
@@ -18,7 +18,7 @@ def kaggle_folder() -> Path:
 
 
 def default_folder() -> Path | None:
-    """`$PNEUMO_DATA`, else the downloaded Kaggle copy, else the built-in phantoms; None if those must be drawn first."""
+    """`$PNEUMO_DATA`, a folder or a CSV file of labels, else the downloaded Kaggle copy, else the built-in phantoms; None if those must be drawn first."""
     if named := settings().data:
         return named
     folders = (kaggle_folder() / "chest_xray", _phantom_folder())
@@ -37,7 +37,7 @@ def default_data(progress: Callable[[int, int], None] | None = None) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The folder of a data set that a command takes, and in a phrase why it takes this one."""
+    """The folder of a data set that a command takes, or its CSV file of labels, and in a phrase why it takes this one."""
 
     folder: Path
     why: str
@@ -77,17 +77,17 @@ def chosen_data(named: Path | None, progress: Callable[[int, int], None] | None 
 
 def _is_connected(data_id: str, folder: Path) -> bool:
     try:
-        return load_index(data_id).root == find_root(folder)
+        return load_index(data_id).source == find_source(folder)
     except DataError:
         return False
 
 
 def _connected_folder(data_id: str) -> Path:
     try:
-        folder = load_index(data_id).root
-        if folder.is_dir():
-            return folder
-        reason = f"no folder at {str(folder)!r}"
+        source = load_index(data_id).source
+        if source.exists():
+            return source
+        reason = f"nothing at {str(source)!r}"
     except DataError as error:
         reason = str(error)
     raise DataError(

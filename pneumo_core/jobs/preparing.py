@@ -13,17 +13,17 @@ _AT_ONCE: Final = 300
 """Number of images that can be indexed within half a second, which is less than a process takes to start."""
 
 
-def index_at_once(root: Path) -> DataIndex | None:
+def index_at_once(source: Path) -> DataIndex | None:
     """The index of a data set, or None if it takes too long for a page and must be prepared.
 
     Args:
-        root: Folder of the data set, as `find_root` gives it.
+        source: The data set, as `find_source` gives it.
 
     Raises:
         DataError: The folder is not a data set.
         StoreError: The artifacts cannot be written.
     """
-    return None if unread_files(root) > _AT_ONCE else build_index(root)
+    return None if unread_files(source) > _AT_ONCE else build_index(source)
 
 
 def start_preparing() -> None:

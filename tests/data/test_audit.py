@@ -37,7 +37,7 @@ def rows(counts: dict[tuple[str, str], int] | None = None) -> pd.DataFrame:
 
 
 def findings(table: pd.DataFrame, unreadable: Iterable[UnreadableFile] = ()) -> dict[str, Finding]:
-    found = audit(DataIndex("0" * 12, Path("/data"), table, tuple(unreadable), {}))
+    found = audit(DataIndex("0" * 12, Path("/data"), table, tuple(unreadable), ()))
     assert all(finding.message == " ".join(finding.message.split()) for finding in found)
     assert all(finding.message.endswith(".") for finding in found)
     ranks = [list(Severity).index(finding.severity) for finding in found]

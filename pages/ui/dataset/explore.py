@@ -106,7 +106,7 @@ def show_summary(index: DataIndex) -> None:
         "counts": counts.to_dict("records"),
         "findings": [asdict(finding) for finding in findings],
         "unreadable": [asdict(file) for file in index.unreadable],
-        "ignored": index.ignored,
+        "left_out": [asdict(row) for row in index.left_out],
     }
     with st.container(horizontal=True):
         words = ("dataset", index.root.name, index.data_id)
@@ -167,7 +167,7 @@ def _show_left_out(index: DataIndex) -> None:
                 hide_index=True,
                 alt="Unreadable files with their reasons",
             )
-    if index.ignored:
-        with st.expander(f"Files left out on purpose ({sum(index.ignored.values()):,})"):
-            ignored = pd.DataFrame({"left out on purpose": list(index.ignored), "files": list(index.ignored.values())})
-            st.dataframe(ignored, hide_index=True, width="content", alt="Files left out on purpose, by reason")
+    if index.left_out:
+        with st.expander(f"Files that are no part of it ({sum(row.files for row in index.left_out):,})"):
+            rows = pd.DataFrame([asdict(row) for row in index.left_out]).rename(columns={"advice": "to include them"})
+            st.dataframe(rows, hide_index=True, alt="Files that are no part of the data set, with reasons")
