@@ -112,8 +112,11 @@ def predict(
         if csv.is_dir():
             raise StoreError(f"--csv must name a file. Received: csv={str(csv)!r}, a folder")
         require_writable(csv.parent, "the folder of --csv")
+    left_out: list[str] = []
     with progress_line("predicting") as progress:
-        results = predict_files(found, paths, heatmaps=heatmaps, progress=progress)
+        results = predict_files(found, paths, heatmaps=heatmaps, progress=progress, say=left_out.append)
+    for words in left_out:
+        note(words)
     table = case_table(named(found.run_id, run), [_row(found.run_id, result) for result in results])
     if as_json:
         print_result({"run_id": found.run_id, "results": results}, as_json=True)

@@ -408,7 +408,8 @@ def test_predict_answers_for_every_image_of_a_folder(
     (folder / "readme.txt").write_text("not an image")
 
     result = invoke("predict", "--run", with_finished_run.run_id, folder, "--heatmaps", tmp_path / "maps", "--json")
-    assert (result.status, result.errors) == (0, "")
+    assert result.status == 0
+    assert_one_line(result.errors.removesuffix("\n"), "1 file below", "readme.txt")
     assert result.document["run_id"] == with_finished_run.run_id
     answers = {Path(each["path"]).name: each for each in result.document["results"]}
     refused = {"cut.jpeg", "letter.jpeg", "empty.png", "photo.jpg", "blank.png", "bomb.png"}

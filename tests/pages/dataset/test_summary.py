@@ -86,7 +86,7 @@ def test_files_that_were_left_out_are_listed_with_reasons(index: DataIndex) -> N
         "train/NORMAL/empty.jpeg": "empty",
         "train/NORMAL/words.jpeg": "not_an_image",
     }
-    assert ignored.to_numpy().tolist() == [["hidden files", 1]]
+    assert ignored.to_numpy().tolist() == [["hidden files", 1, "made by the system", ""]]
 
 
 def test_count_table_of_an_empty_split_has_no_share(index: DataIndex) -> None:
