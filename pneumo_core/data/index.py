@@ -9,9 +9,10 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,7 +85,15 @@ class DataIndex:
     ) -> NDArray[np.uint8]:
         """Every image, `(images, size, size)` uint8, in the order of the table; see `images.load_array` for the errors."""
         ids = self.table["image_id"].tolist()
-        return load_array(self.root, ids, data_id=self.data_id, size=size, progress=progress, preparation=preparation)
+        return load_array(
+            self.root,
+            ids,
+            data_id=self.data_id,
+            size=size,
+            progress=progress,
+            preparation=preparation,
+            id_of=partial(content_id, _names(self.table, self.labels)),
+        )
 
     def rows_of(self, image_ids: "pd.Series[str]") -> NDArray[np.int64]:
         """Rows of a run's images in the table.
@@ -332,13 +341,15 @@ def _assemble(
         )
     table = pd.DataFrame(records, columns=list(_COLUMNS)).sort_values("image_id", ignore_index=True)
     table = table.astype({"label": "int8", "width": "int64", "height": "int64", "size_bytes": "int64"})
-    names: Iterable[str] = table["image_id"]
-    if source != root:  # Folders are part of an image's path; what a CSV file says is not.
-        said = (table[name].astype(str) for name in ("image_id", "split", "label", "subtype", "patient_id"))
-        names = ("\0".join(values) for values in zip(*said, strict=True))
-    data_id = content_id(names, table["sha256"])
+    table = same_bytes_same_patient(table)
     labels = source.name if source != root else None
-    return DataIndex(data_id, root, same_bytes_same_patient(table), unreadable, left_out, labels)
+    return DataIndex(content_id(_names(table, labels), table["sha256"]), root, table, unreadable, left_out, labels)
+
+
+def _names(table: pd.DataFrame, labels: str | None) -> list[str]:
+    """What a data set's id says of each image: its path, and what a CSV file says, as the folders of a path do."""
+    columns = ("image_id",) if labels is None else ("image_id", "split", "label", "subtype", "patient_id")
+    return ["\0".join(map(str, values)) for values in zip(*(table[name] for name in columns), strict=True)]
 
 
 def _store(index: DataIndex) -> None:

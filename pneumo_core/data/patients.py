@@ -50,6 +50,17 @@ def parse_name(image_id: str, label: Label) -> tuple[str, str, Subtype]:
     return f"{(match['series'] or '').lower()}{cause}-{number}", number, _subtype(label, cause)
 
 
+def class_in_name(image_id: str) -> Label | None:
+    """The class that a file's name says in a known scheme, or None."""
+    stem = PurePosixPath(image_id).stem
+    if _IM.match(stem):
+        return Label.NORMAL
+    match = _PERSON.match(stem) or _MENDELEY.match(stem)
+    if match is None or (match["series"] or "").upper() == "NORMAL2-":  # As in NORMAL2-person12_virus_3: it says both.
+        return None
+    return Label.NORMAL if match["cause"].upper() == "NORMAL" else Label.PNEUMONIA
+
+
 def same_bytes_same_patient(table: pd.DataFrame) -> pd.DataFrame:
     """An index's table in which byte-identical files have one patient, whatever their names.
 

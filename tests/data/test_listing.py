@@ -53,6 +53,7 @@ def test_what_it_lists_is_the_data_set(tmp_path: Path, separator: str) -> None:
     assert [(row.files, row.reason) for row in index.left_out] == [(1, "not listed")]
     assert load_index(index.data_id).source == index.source
     assert unread_files(find_source(listing)) == 0
+    assert index.pixels(32).shape == (4, 32, 32)
     require_trainable(index)
 
 
