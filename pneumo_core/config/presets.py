@@ -123,7 +123,6 @@ _PRESET_CONFIGS: Final = {
     Preset.BEST: replace(
         _SOUND,
         preset=Preset.BEST,
-        epochs=12,
         augment=AUGMENTATIONS["jitter"],
         balance=Balance.CLASS_WEIGHT,
         # A cosine ends where it was meant to.
