@@ -343,7 +343,9 @@ def load_array(
         array = open_array(data_id, size, len(image_ids), preparation)
         if array is None:
             decoded = partial(decode_gray, size=size, preparation=preparation)
-            _build_array(path, root, image_ids, size, decoded, progress, (data_id, id_of or partial(content_id, image_ids)))
+            _build_array(
+                path, root, image_ids, size, decoded, progress, (data_id, id_of or partial(content_id, image_ids))
+            )
             facts = _array_facts(data_id, size, len(image_ids), path.stat().st_size)
             write_json(path.with_suffix(".json"), facts)
             array = open_array(data_id, size, len(image_ids), preparation)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pneumo_core.config.classifier import Preparation
 from pneumo_core.data.images import content_id, decode_gray, load_array, read_facts
-from pneumo_core.data.layout import LeftOut, Place, find_root, folder_errors, read_layout
+from pneumo_core.data.layout import LeftOut, Place, find_root, read_layout
 from pneumo_core.data.listing import is_listing, read_listing
 from pneumo_core.data.patients import parse_name, same_bytes_same_patient
 from pneumo_core.data.synthetic import is_synthetic

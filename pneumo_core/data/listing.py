@@ -110,7 +110,5 @@ def _image_id(path: Path, line: int, named: str) -> str:
 
 
 def _unlisted(folder: Path, listed: Set[str]) -> int:
-    found = (
-        (Path(parent) / name).relative_to(folder) for parent, _, names in os.walk(folder) for name in names
-    )
+    found = ((Path(parent) / name).relative_to(folder) for parent, _, names in os.walk(folder) for name in names)
     return sum(path.as_posix() not in listed for path in found if is_image_name(path) and not is_hidden(path))

@@ -37,6 +37,9 @@ MEASURES: Final = {
 }
 """Columns of the measures and what they are."""
 
+SHARES: Final = frozenset({"black", "white", "border"})
+"""Measures that are shares, from 0 to 1."""
+
 _SCHEMA: Final = 1
 _COLUMNS: Final = ("image_id", *MEASURES, "hash", "thumbnail")
 _CHUNK: Final = 512
@@ -73,6 +76,11 @@ def measure(index: DataIndex, progress: Callable[[int, int], None] | None = None
         table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype({"hash": np.uint64})
         write_atomic(path, table.to_parquet(index=False))
         return table
+
+
+def value_of(name: str, value: float) -> str:
+    """A value of a measure for people: three digits, shares in percent."""
+    return f"{100 * value:.3g} %" if name in SHARES else f"{value:.3g}"
 
 
 def stored_measures(index: DataIndex) -> pd.DataFrame | None:

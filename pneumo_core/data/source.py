@@ -18,7 +18,9 @@ def kaggle_folder() -> Path:
 
 
 def default_folder() -> Path | None:
-    """`$PNEUMO_DATA`, a folder or a CSV file of labels, else the downloaded Kaggle copy, else the built-in phantoms; None if those must be drawn first.
+    """`$PNEUMO_DATA`, a folder or a CSV file of labels, else the downloaded Kaggle copy, else the built-in phantoms.
+
+    None if the phantoms must be drawn first.
 
     Raises:
         DataError: `$PNEUMO_DATA` is not there.

@@ -9,9 +9,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from pneumo_core.data.audit import Check, Evidence, Severity, found, not_applicable, passed
 from pneumo_core.evaluation.fitted import fitted, held_out_scores
 from pneumo_core.evaluation.intervals import area_estimates
 from pneumo_core.evaluation.metrics import FloatArray
+from pneumo_core.evaluation.shift import TELLING
+from pneumo_core.evaluation.wording import score_text
 from pneumo_core.records import Estimate, Label, NotApplicable, Split
 
 LEAST: Final = 10
@@ -66,7 +69,30 @@ def _features(rows: pd.DataFrame) -> FloatArray:
     width, height = rows["width"].to_numpy(np.float64), rows["height"].to_numpy(np.float64)
     size = rows["size_bytes"].to_numpy(np.float64)
     modes = pd.get_dummies(rows["mode"]).to_numpy(np.float64)
-    found: FloatArray = np.column_stack(
+    features: FloatArray = np.column_stack(
         [np.log(size), np.log(width), np.log(height), np.log(width / height), rows["sharpness"], modes]
     )
-    return found
+    return features
+
+
+def opponent_check(figures: Opponent | NotApplicable) -> Check:
+    """Whether the files alone tell the classes apart."""
+    code = "metadata-tells-class"
+    if isinstance(figures, NotApplicable):
+        return not_applicable(code, f"Whether files reveal their class is not known: {figures.reason}.", Evidence.SHIFT)
+    copies = " They are copies of one size: the originals may tell more." if figures.one_size else ""
+    shown = f"AUROC on held-out patients {score_text(figures.held_out)}, on test {score_text(figures.test)}"
+    if isinstance(figures.held_out, NotApplicable) or figures.held_out.low <= 0.5:
+        return passed(
+            code,
+            f"{SEES.capitalize()} alone are not shown to tell the classes apart ({shown}).{copies}",
+            Evidence.SHIFT,
+        )
+    return found(
+        code,
+        Severity.CAUTION if figures.held_out.low > TELLING else Severity.NOTE,
+        figures.held_out.n,
+        f"A model that sees no picture, only {SEES}, tells the classes apart: {shown}.{copies}",
+        Evidence.SHIFT,
+        consequence="A network with such figures may have learned how the files were made.",
+    )

@@ -1,6 +1,6 @@
 """Shift between the training and the test images of a class, in measures that need no model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,12 +8,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pneumo_core.data.audit import Check, Evidence, Severity, found, not_applicable, passed
+from pneumo_core.data.measures import value_of
 from pneumo_core.evaluation.fitted import held_out_scores
 from pneumo_core.evaluation.intervals import area_estimates
 from pneumo_core.evaluation.significance import holm
+from pneumo_core.evaluation.wording import score_text
 from pneumo_core.records import Estimate, Label, NotApplicable, Split
 
-LEAST: Final = 30
+TELLING: Final = 0.6
+"""AUROC from which a shift or a giveaway is an issue, where its whole interval is above: chosen."""
+
+LEAST: Final = 20
 """Fewest patients of a class in train and in test: of fewer, nothing can be shown."""
 
 
@@ -63,16 +69,19 @@ def shift(rows: pd.DataFrame, measures: Sequence[str]) -> tuple[ClassShift | Not
         rows: An image each: `patient_id`, `split`, `label`, and the measures as finite numbers.
         measures: Names of the measures.
     """
-    parts = [rows[(rows["label"] == label.value) & rows["split"].isin([Split.TRAIN.value, Split.TEST.value])] for label in Label]
+    both = rows[rows["split"].isin([Split.TRAIN.value, Split.TEST.value])]
+    parts = [both[both["label"] == label.value] for label in Label]
     few = [_too_few(part, label) for part, label in zip(parts, Label, strict=True)]
-    tests = [[] if reason else [_measured(part, name) for name in measures] for part, reason in zip(parts, few, strict=True)]
-    adjusted = iter(holm([test.p for found in tests for test in found]))
+    tests = [
+        [] if reason else [_measured(part, name) for name in measures] for part, reason in zip(parts, few, strict=True)
+    ]
+    adjusted = iter(holm([test.p for of_class in tests for test in of_class]))
     shifts: list[ClassShift | NotApplicable] = []
-    for label, part, reason, found in zip(Label, parts, few, tests, strict=True):
+    for label, part, reason, of_class in zip(Label, parts, few, tests, strict=True):
         if reason is not None:
             shifts.append(reason)
             continue
-        named = [MeasureShift(test.measure, test.train, test.test, test.distance, next(adjusted)) for test in found]
+        named = [MeasureShift(test.measure, test.train, test.test, test.distance, next(adjusted)) for test in of_class]
         is_test = (part["split"] == Split.TEST.value).to_numpy()
         shifts.append(
             ClassShift(
@@ -87,7 +96,9 @@ def shift(rows: pd.DataFrame, measures: Sequence[str]) -> tuple[ClassShift | Not
 
 
 def _too_few(part: pd.DataFrame, label: Label) -> NotApplicable | None:
-    patients = {split: part.loc[part["split"] == split.value, "patient_id"].nunique() for split in (Split.TRAIN, Split.TEST)}
+    patients = {
+        split: part.loc[part["split"] == split.value, "patient_id"].nunique() for split in (Split.TRAIN, Split.TEST)
+    }
     if min(patients.values()) >= LEAST:
         return None
     return NotApplicable(
@@ -103,11 +114,45 @@ def _measured(part: pd.DataFrame, name: str) -> MeasureShift:
     train, test = (
         first.loc[first["split"] == split.value, name].to_numpy(np.float64) for split in (Split.TRAIN, Split.TEST)
     )
-    found = ks_2samp(train, test)
-    return MeasureShift(name, float(train.mean()), float(test.mean()), float(found.statistic), float(found.pvalue))
+    result = ks_2samp(train, test)
+    return MeasureShift(name, float(train.mean()), float(test.mean()), float(result.statistic), float(result.pvalue))
 
 
 def _told_apart(part: pd.DataFrame, measures: Sequence[str], is_test: NDArray[np.int64]) -> Estimate | NotApplicable:
     patients = part["patient_id"].to_numpy()
     scores = held_out_scores(part[list(measures)].to_numpy(np.float64), is_test, patients)
     return area_estimates(is_test, scores, patients).auroc
+
+
+def shift_checks(shifts: Sequence[ClassShift | NotApplicable]) -> Iterator[Check]:
+    """A check for each class, in the order of `Label`."""
+    for label, found_shift in zip(Label, shifts, strict=True):
+        code = f"shift-{label.name.lower()}"
+        if isinstance(found_shift, NotApplicable):
+            words = f"Whether {label.name} images of train and test differ is not known: {found_shift.reason}."
+            yield not_applicable(code, words, Evidence.SHIFT)
+            continue
+        area = found_shift.auroc
+        shifted = [test for test in found_shift.measures if test.p < 0.05]
+        if isinstance(area, NotApplicable) or (area.low <= 0.5 and not shifted):
+            words = (
+                f"No difference between the {label.name} images of train and test is shown in gray levels, sharpness and "
+                f"borders (AUROC of telling them apart {score_text(area)})."
+            )
+            yield passed(code, words, Evidence.SHIFT)
+            continue
+        differ = "; ".join(
+            f"{name} (mean {value_of(name, test.train)} in train, {value_of(name, test.test)} in test)"
+            for test in shifted[:3]
+            if (name := test.measure)
+        )
+        measured = f" They differ most in {differ}." if differ else " No single measure is shown to differ."
+        yield found(
+            code,
+            Severity.CAUTION if area.low > TELLING or shifted else Severity.NOTE,
+            found_shift.n_train + found_shift.n_test,
+            f"{label.name} images of train and test can be told apart by gray levels, sharpness and borders: AUROC "
+            f"{score_text(area)}.{measured}",
+            Evidence.SHIFT,
+            consequence="A threshold that was chosen on patients of train may be wrong on test.",
+        )

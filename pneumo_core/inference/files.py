@@ -106,7 +106,9 @@ def _files(paths: list[Path], say: Callable[[str], None]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            below = sorted(file for file in path.rglob("*") if not file.is_dir() and not is_hidden(file.relative_to(path)))
+            below = sorted(
+                file for file in path.rglob("*") if not file.is_dir() and not is_hidden(file.relative_to(path))
+            )
             images = [file for file in below if is_image_file(file, path)]
             if others := sorted(set(below) - set(images)):
                 first = others[0].relative_to(path).as_posix()

@@ -1,10 +1,12 @@
-"""Preparation of the default data set as a background job: like a run, it outlives the page that started it."""
+"""Preparation and audit of a data set as background jobs: like a run, they outlive the page that started them."""
 
 from pathlib import Path
 from typing import Final
 
+from pneumo_core.data.audit import audit_name
 from pneumo_core.data.index import DataIndex, build_index, unread_files
-from pneumo_core.data.preparation import is_preparing, preparation_file
+from pneumo_core.data.preparation import PREPARATION
+from pneumo_core.data.work import is_working, work_file
 from pneumo_core.errors import DataError
 from pneumo_core.jobs.local import START_TIMEOUT_S, start_and_wait
 from pneumo_core.runs.files import hold_lock, make_directory, store_errors
@@ -27,23 +29,27 @@ def index_at_once(source: Path) -> DataIndex | None:
 
 
 def start_preparing() -> None:
-    """Start to prepare the default data set, unless that is already running; returns as soon as the process works.
+    """Start to prepare the default data set; see `_start` for the errors."""
+    _start(PREPARATION, ["pneumo_core.data.preparation"], "preparation of the data set")
+
+
+def start_auditing(data_id: str) -> None:
+    """Start the audit of an indexed data set (`inference.audited`); see `_start` for the errors."""
+    _start(audit_name(data_id), ["pneumo_core.inference.audited", data_id], "audit of the data set")
+
+
+def _start(name: str, arguments: list[str], what: str) -> None:
+    """Start a piece of work, unless a process is at it; returns as soon as the process works.
 
     Raises:
         DataError: The process did not start.
-        RunError: Another process has been starting the preparation for three minutes.
+        RunError: Another process has been starting it for three minutes.
         StoreError: The artifacts cannot be written.
     """
-    report = preparation_file(".json")
+    report = work_file(name, ".json")
     make_directory(report.parent)
-    with hold_lock(preparation_file(".start.lock"), timeout_s=START_TIMEOUT_S):
-        if not is_preparing():
+    with hold_lock(work_file(name, ".start.lock"), timeout_s=START_TIMEOUT_S):
+        if not is_working(name):
             with store_errors(report):
                 report.unlink(missing_ok=True)
-            start_and_wait(
-                ["pneumo_core.data.preparation"],
-                preparation_file(".log"),
-                name="preparation of the data set",
-                error=DataError,
-                has_started=report.exists,
-            )
+            start_and_wait(arguments, work_file(name, ".log"), name=what, error=DataError, has_started=report.exists)

@@ -398,9 +398,10 @@ def test_a_mended_file_of_the_same_size_and_time_is_read(root: Path, reads: list
     reads.clear()
     index = build_index(root)
     assert reads == [path.name]
-    assert index.table.set_index("image_id").loc["train/NORMAL/IM-0115-0001.jpeg", "sha256"] == hashlib.sha256(
-        whole
-    ).hexdigest()
+    assert (
+        index.table.set_index("image_id").loc["train/NORMAL/IM-0115-0001.jpeg", "sha256"]
+        == hashlib.sha256(whole).hexdigest()
+    )
 
 
 def test_byte_identical_files_have_one_patient(root: Path) -> None:

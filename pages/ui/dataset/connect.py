@@ -50,7 +50,9 @@ def connect_panel(current: DataIndex | None) -> None:
             "with the columns path, label, split and, if known, patient. Images are read in place and never changed."
         )
         with st.form("folder_form", border=False):
-            typed = st.text_input("Folder or CSV file", max_chars=1000, placeholder="/home/me/chest_xray", disabled=not allowed)
+            typed = st.text_input(
+                "Folder or CSV file", max_chars=1000, placeholder="/home/me/chest_xray", disabled=not allowed
+            )
             requested = st.form_submit_button("Index and connect", disabled=not allowed)
         if requested and allowed:
             _shown(lambda: _connect_folder(_folder_of(typed)))
@@ -82,7 +84,8 @@ def _folder_of(typed: str) -> Path:
     text = typed.strip().strip("\"'").strip()
     if not text or "\0" in text:
         raise DataError(
-            "a folder is required. Received: no path; type the path of a folder with train, val and test in it, or of a CSV file"
+            "a folder is required. Received: no path; type the path of a folder with train, val and test in it, or of a CSV "
+            "file of labels"
         )
     try:
         folder = Path(text).expanduser()
@@ -95,8 +98,8 @@ def _folder_of(typed: str) -> Path:
         )
     if not is_there:
         raise DataError(
-            f"the folder must be on the machine this app runs on. Received: folder={text!r}, which is no folder and no CSV file "
-            "there; check its spelling"
+            f"the folder must be on the machine this app runs on. Received: folder={text!r}, which is no folder and no CSV "
+            "file there; check its spelling"
         )
     return folder
 

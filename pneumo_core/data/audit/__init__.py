@@ -6,12 +6,28 @@ from pneumo_core.data.audit.leaks import leaks
 from pneumo_core.data.audit.origin import origin
 from pneumo_core.data.index import DataIndex
 
-__all__ = ["Check", "Evidence", "Outcome", "Severity", "audit", "found", "not_applicable", "passed", "worst_first"]
+__all__ = [
+    "Check",
+    "Evidence",
+    "Outcome",
+    "Severity",
+    "audit",
+    "audit_name",
+    "found",
+    "not_applicable",
+    "passed",
+    "worst_first",
+]
 
 
 def audit(index: DataIndex) -> tuple[Check, ...]:
     """The checks that need no pixels, the most severe first."""
     return worst_first((*origin(index), *files(index), *leaks(index)))
+
+
+def audit_name(data_id: str) -> str:
+    """Name of the work (`data.work`) that makes the whole audit of a data set."""
+    return f"audit-{data_id}"
 
 
 def worst_first(checks: tuple[Check, ...]) -> tuple[Check, ...]:

@@ -16,7 +16,7 @@ _OPTIMISTIC = "A model may recognize the child instead of the disease: test figu
 def leaks(index: DataIndex) -> Iterator[Check]:
     """Patients in several splits by both readings, patients that are unknown, and byte-identical files."""
     yield _patients(index.table)
-    yield _pooled(index.table)
+    yield _pooled(index)
     yield _unknown(index.table)
     yield from _duplicates(index.table)
 
@@ -66,8 +66,10 @@ def _of(shared: Mapping[tuple[Split, Split], set[str]], split: Split) -> set[str
     return set().union(*(both for pair, both in shared.items() if split in pair and Split.TRAIN in pair))
 
 
-def _pooled(table: pd.DataFrame) -> Check:
-    code = "pooled-patients-span-splits"
+def _pooled(index: DataIndex) -> Check:
+    code, table = "pooled-patients-span-splits", index.table
+    if index.is_phantom:
+        return not_applicable(code, "Phantoms of each kind have numbers of their own.", Evidence.LEAKS)
     if table["pooled_id"].equals(table["patient_id"]):
         return not_applicable(code, "The patients' names have no prefixes.", Evidence.LEAKS)
     shared = _shared(table, "pooled_id")

@@ -39,8 +39,8 @@ compared: their number grows almost in proportion to the images'."""
 def near_duplicates(index: DataIndex, measures: pd.DataFrame) -> pd.DataFrame:
     """Pairs of images that are near duplicates but not byte-identical.
 
-    They have like hashes, like thumbnails, and like detail, for which alone their files are read again. Of images with one hash,
-    each is compared with the first of them alone.
+    They have like hashes, like thumbnails, and like detail, for which alone their files are read again. Of images with one
+    hash, each is compared with the first of them alone.
 
     Args:
         index: The data set.
@@ -103,7 +103,9 @@ def _alike(hashes: NDArray[np.uint64]) -> set[tuple[int, int]]:
         while (same := np.flatnonzero(ordered[step:] == ordered[:-step])).size:
             left, right = order[same], order[same + step]
             near = np.bitwise_count(hashes[left] ^ hashes[right]) <= MOST_BITS
-            pairs.update(zip(np.minimum(left, right)[near].tolist(), np.maximum(left, right)[near].tolist(), strict=True))
+            pairs.update(
+                zip(np.minimum(left, right)[near].tolist(), np.maximum(left, right)[near].tolist(), strict=True)
+            )
             step += 1
     return pairs
 
@@ -138,7 +140,8 @@ def near(index: DataIndex, measures: pd.DataFrame) -> Iterator[Check]:
         chosen = first[column] != second[column]
         if chosen.any():
             n = len({*first["image_id"][chosen], *second["image_id"][chosen]})
-            words = f"{counted(int(chosen.sum()), 'pair')} of images are the same but for encoding, size or gray levels, and {where}."
+            pair = counted(int(chosen.sum()), "pair")
+            words = f"{pair} of images, {where}, are the same but for encoding, size or gray levels."
             yield found(
                 code, Severity.MISLEADING, n, words, Evidence.LEAKS, consequence=consequence, examples=names[chosen]
             )
@@ -156,5 +159,7 @@ def near(index: DataIndex, measures: pd.DataFrame) -> Iterator[Check]:
             examples=names,
         )
     else:
-        words = "No image is the same as another but for encoding, size or gray levels (cut copies are not found by this)."
+        words = (
+            "No image is the same as another but for encoding, size or gray levels (cut copies are not found by this)."
+        )
         yield passed("near-duplicates", words, Evidence.LEAKS)

@@ -84,7 +84,13 @@ def quality(index: DataIndex, measures: pd.DataFrame) -> Iterator[Check]:
         else:
             words = f"{counted(len(beyond), 'image is', 'images are')} {limit.what}."
             yield found(
-                limit.code, limit.severity, len(beyond), words, Evidence.QUALITY, consequence=limit.consequence, examples=beyond
+                limit.code,
+                limit.severity,
+                len(beyond),
+                words,
+                Evidence.QUALITY,
+                consequence=limit.consequence,
+                examples=beyond,
             )
     yield _unlike(measures)
 
