@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui.components import data_badge, open_linked_tab, open_tab, show_error, shown_errors
+from pages.ui.dataset.audit import show_audit
 from pages.ui.dataset.connect import connect_panel, connected_note
 from pages.ui.dataset.explore import show_summary
 from pages.ui.dataset.filters import reset_filters
@@ -16,7 +17,7 @@ from pneumo_core.errors import PneumoError
 
 require_frame()
 
-VIEWS = ("Summary", "Images", "Sizes and modes", "Connect data")
+VIEWS = ("Summary", "Audit", "Images", "Sizes and modes", "Connect data")
 
 st.title("Dataset")
 if note := connected_note():
@@ -38,7 +39,7 @@ if index is not None and not index.root.is_dir():
         "back, or connect a data set under 'Connect data'. Counts are from the stored index; images cannot be shown."
     )
 with shown_errors():
-    open_linked_tab("view", VIEWS[1], named="image")
+    open_linked_tab("view", "Images", named="image")
     shown, tab = open_tab("view", VIEWS)
     with tab:
         match shown:
@@ -48,6 +49,8 @@ with shown_errors():
                     if default_folder() is None:
                         show_phantom_sample()
                 show_summary(index or needed_index())
+            case "Audit":
+                show_audit(index or needed_index())
             case "Images":
                 show_images(index or needed_index())
             case "Sizes and modes":
