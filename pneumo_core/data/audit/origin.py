@@ -51,7 +51,7 @@ def _empty(index: DataIndex) -> Check:
         "empty",
         Severity.MISLEADING if needed else Severity.NOTE,
         0,
-        f"{words[0]}{words[1:]}.",
+        f"{words}.",
         Evidence.COUNTS,
         consequence="Training needs both classes in train and in test." if needed else "",
     )
