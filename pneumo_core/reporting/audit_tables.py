@@ -37,6 +37,6 @@ def check_tables(data_id: str, checks: Iterable[Check]) -> list[Table]:
     )
     for name, caption, outcome in others:
         if chosen := [check for check in every if check.outcome is outcome]:
-            rows = tuple((check.code, in_words(check)) for check in chosen)
-            tables.append(Table(name, caption, ("check", "in words"), rows))
+            lines = tuple((check.code, in_words(check)) for check in chosen)
+            tables.append(Table(name, caption, ("check", "in words"), lines))
     return tables

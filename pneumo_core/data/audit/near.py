@@ -117,7 +117,8 @@ def _correlations(
 
     def centered(rows: NDArray[np.int64]) -> NDArray[np.float64]:
         values = thumbnails[rows].astype(np.float64)
-        return values - values.mean(axis=1, keepdims=True)
+        result: NDArray[np.float64] = values - values.mean(axis=1, keepdims=True)
+        return result
 
     one, other = centered(left), centered(right)
     norms = np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1)
