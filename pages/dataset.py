@@ -8,7 +8,9 @@ from pages.ui.dataset.connect import connect_panel, connected_note
 from pages.ui.dataset.explore import show_summary
 from pages.ui.dataset.filters import reset_filters
 from pages.ui.dataset.gallery import show_images
+from pages.ui.dataset.quality import show_quality
 from pages.ui.dataset.sizes import show_sizes
+from pages.ui.dataset.splits import show_splits
 from pages.ui.known import show_official_counts, show_phantom_sample
 from pages.ui.pictures import plain
 from pages.ui.state import current_index, needed_index, require_frame
@@ -17,7 +19,7 @@ from pneumo_core.errors import PneumoError
 
 require_frame()
 
-VIEWS = ("Summary", "Audit", "Images", "Sizes and modes", "Connect data")
+VIEWS = ("Summary", "Audit", "Splits", "Quality", "Images", "Sizes and modes", "Connect data")
 
 st.title("Dataset")
 if note := connected_note():
@@ -51,6 +53,10 @@ with shown_errors():
                 show_summary(index or needed_index())
             case "Audit":
                 show_audit(index or needed_index())
+            case "Splits":
+                show_splits(index or needed_index())
+            case "Quality":
+                show_quality(index or needed_index())
             case "Images":
                 show_images(index or needed_index())
             case "Sizes and modes":

@@ -1,4 +1,6 @@
-"""The images that a check is about, as thumbnails; those of a pair side by side."""
+"""Images of a finding as thumbnails that open; those of a pair side by side."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -12,26 +14,43 @@ _MOST = 12
 
 def show_examples(index: DataIndex, check: Check) -> None:
     """The first images of a check, folded; nothing where it names none that are in the index."""
-    hashes = dict(zip(index.table["image_id"], index.table["sha256"], strict=True)) if check.examples else {}
+    if not check.examples:
+        return
+    there = set(index.table["image_id"])
     named = [text.split(" = ") for text in check.examples]
-    groups = [names for names in named if all(name in hashes for name in names)]
+    groups = [names for names in named if there.issuperset(names)]
     if not groups:
         return
     shown = groups[: _MOST // len(groups[0])]
-    more = f", {len(shown) * len(shown[0])} of them" if check.n > len(shown) * len(shown[0]) else ""
-    with st.expander(f"Images ({check.n:,}{more})"):
-        grid = st.grid(6, min_column_width=140, gap="small")
-        for names in shown:
-            for name in names:
-                with grid.container(border=True, gap="xxsmall"):
-                    try:
-                        st.image(thumbnail(str(index.root), name, hashes[name]), width="stretch", alt=f"X-ray {name}")
-                    except DataError as error:
-                        st.error(plain(str(error)))
-                    st.page_link(
-                        "pages/dataset.py",
-                        label=plain(name).replace("_", "_\u200b"),
-                        query_params={"view": "Images", "image": name},
-                    )
-        if check.examples and " = " in check.examples[0]:
+    count = len(shown) * len(shown[0])
+    with st.expander(f"Images ({check.n:,}{f', {count} of them' if check.n > count else ''})"):
+        show_tiles(index, [name for names in shown for name in names], place=check.code)
+        if len(groups[0]) > 1:
             st.caption("Each image is beside its near duplicate.")
+
+
+def show_tiles(index: DataIndex, image_ids: Sequence[str], *, place: str) -> None:
+    """Thumbnails with buttons that open the image under 'Images'; `place` tells them from others on the page."""
+    hashes = index.table.set_index("image_id")["sha256"]
+    grid = st.grid(6, min_column_width=140, gap="small")
+    for image_id in image_ids:
+        with grid.container(border=True, gap="xxsmall"):
+            try:
+                picture = thumbnail(str(index.root), image_id, hashes[image_id])
+                st.image(picture, width="stretch", alt=f"X-ray {image_id}")
+            except DataError as error:
+                st.error(plain(str(error)))
+            st.button(
+                plain(image_id).replace("_", "_\u200b"),
+                key=f"open_{place}_{image_id}",
+                help="Open it under 'Images'",
+                type="tertiary",
+                wrap=True,
+                on_click=_open,
+                args=(image_id,),
+            )
+
+
+def _open(image_id: str) -> None:
+    st.session_state["view"] = "Images"
+    st.query_params["image"] = image_id

@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from pneumo_core.data.audit import Outcome, audit, audit_name
-from pneumo_core.data.index import DataIndex, build_index
-from pneumo_core.data.source import connect
+from pneumo_core.data.index import DataIndex
 from pneumo_core.data.work import cancel_work, is_working, work_file
 from pneumo_core.inference.audited import all_checks, measured, stored_measured
 from pneumo_core.runs.files import hold_lock, write_json
 from pneumo_core.runs.store import datasets_root
-from tests.conftest import FinishedRun
-from tests.pages.dataset.page import button, page, said
+from tests.pages.dataset.page import button, page, said, shown_image
 from tests.pages.opening import texts, whole
 from tests.waiting import wait_for
 
@@ -24,7 +22,6 @@ def test_what_needs_no_pixels_is_there_at_once(index: DataIndex) -> None:
     words = "\n".join(said(element) for element in at.markdown)
     for check in found:
         assert check.sentence in words
-    assert "Do test images differ" not in texts(at, "header")
     assert "measure the images once" in texts(at, "info")
 
 
@@ -34,9 +31,8 @@ def test_it_is_measured_by_a_click(index: DataIndex) -> None:
     wait_for("the measures", lambda: stored_measured(index) is not None)
     wait_for("the end of the process", lambda: not is_working(audit_name(index.data_id)))
     whole(at.run())
-    assert "Do test images differ from training images?" in texts(at, "header")
-    assert "Does a network beat the file header?" in texts(at, "header")
     assert "Measure the images" not in [item.label for item in at.button]
+    assert "measure the images once" not in texts(at, "info")
 
 
 def test_while_it_works_its_progress_is_shown_and_it_can_be_cancelled(index: DataIndex) -> None:
@@ -82,14 +78,12 @@ def test_the_images_of_a_finding_are_shown(index: DataIndex) -> None:
     assert any(label.startswith("What it looked for and did not find (") for label in labels)
 
 
-def test_networks_stand_beside_the_files_alone(with_finished_run: FinishedRun) -> None:
-    built = build_index(with_finished_run.data)
-    connect(built)
-    measured(built)
+def test_an_image_of_a_finding_opens(index: DataIndex) -> None:
     at = page("Audit")
-    table = at.dataframe[-1].value
-    assert table["model"].tolist()[0] == "the files alone"
-    assert any(with_finished_run.run_id[-6:] in name for name in table["model"])
+    opener = next(item for item in at.button if str(item.key).startswith("open_duplicates-span-splits_"))
+    whole(opener.click().run())
+    assert shown_image(at) in index.table["image_id"].tolist()
+    assert at.session_state["view"] == "Images"
 
 
 def test_summary_leads_to_it(index: DataIndex) -> None:
