@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
+from zipfile import BadZipFile, ZipFile
 
 from pneumo_core.data.formats import FORMATS, is_hidden, is_image_file, is_image_name, is_zip
 from pneumo_core.errors import DataError
@@ -230,13 +231,22 @@ def _named(left_out: "Counter[tuple[str, str, str]]") -> str:
     return "".join(f"; {row.files:,} images in {row.place!r}: {row.reason}; {row.advice}" for row in rows[:1])
 
 
+def _images_in(archive: Path) -> str:
+    try:
+        with ZipFile(archive) as opened:
+            count = sum(is_image_name(PurePosixPath(name)) for name in opened.namelist())
+    except (BadZipFile, NotImplementedError, ValueError):
+        return " that is damaged"
+    return f" with {count:,} images"
+
+
 def _what_is(folder: Path) -> str:
     """What is there instead of a data set, for the end of an error."""
     if folder.is_file():
         with folder.open("rb") as file:
             start = file.read(4)
         if is_zip(start):
-            return ", a ZIP archive; unpack it and name the folder"
+            return f", a ZIP archive{_images_in(folder)}; unpack it and name the folder"
         return ", a file; name a folder, or a CSV file of labels"
     if not folder.is_dir():
         return ", no such folder; 'data phantom' or 'data download' creates one"

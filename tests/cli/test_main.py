@@ -380,6 +380,9 @@ def test_evaluate_on_a_data_set(with_finished_run: FinishedRun, invoke: Invoke) 
     assert result.status == 0, result.errors
     stored = read_json(with_finished_run.path / "report.json")
     assert result.document["splits"]["test"]["confusion"] == stored["splits"]["test"]["confusion"]
+    assert result.document["trained_on"] == 0
+    shown = invoke("evaluate", with_finished_run.run_id, "--data", with_finished_run.data, "--split", "train")
+    assert re.search(r"\d+ of the \d+ images trained the run, so that the figures are optimistic", shown.errors)
     assert_refused(
         invoke("evaluate", with_finished_run.run_id, "--data", with_finished_run.data / "nowhere"), "nowhere"
     )

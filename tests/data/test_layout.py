@@ -120,7 +120,11 @@ def test_images_without_classes_are_counted(tmp_path: Path) -> None:
 
 def test_an_archive_is_to_be_unpacked(root: Path, tmp_path: Path) -> None:
     archive = Path(shutil.make_archive(str(tmp_path / "archive"), "zip", root))
-    with refuses(DataError, "archive.zip', a ZIP archive; unpack it and name the folder"):
+    count = sum(map(len, NAMES.values()))
+    with refuses(DataError, f"archive.zip', a ZIP archive with {count} images; unpack it and name the folder"):
+        build_index(archive)
+    archive.write_bytes(archive.read_bytes()[:1000])
+    with refuses(DataError, "a ZIP archive that is damaged"):
         build_index(archive)
 
 
