@@ -132,7 +132,7 @@ def test_whether_images_trained_a_run_from_elsewhere_is_not_known(
 ) -> None:
     run = RunDirectory(with_finished_run.path)
     shutil.copytree(with_finished_run.data / "test", tmp_path / "other/test")
-    monkeypatch.setenv("PNEUMO_ARTIFACTS", str(tmp_path / "artifacts"))
+    monkeypatch.setenv("PNEUMO_ARTIFACTS", str(tmp_path / "elsewhere"))
     found = trained_on(run, build_index(tmp_path / "other"), Split.TEST)
     assert isinstance(found, NotApplicable)
     assert "not indexed on this machine" in found.reason

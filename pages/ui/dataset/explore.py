@@ -11,12 +11,11 @@ import streamlit as st
 
 from pages.ui.charts import laid_out
 from pages.ui.components import choice
-from pages.ui.dataset.audit import BADGES
+from pages.ui.dataset.audit import BADGES, known_checks
 from pages.ui.table import download
 from pneumo_core.data.audit import Check, Outcome, Severity
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import percent
-from pneumo_core.inference.audited import all_checks, stored_measured
 from pneumo_core.records import FOLDERS, Label, Subtype
 from pneumo_core.reporting.audit_tables import in_words, plain_check
 from pneumo_core.reporting.drawing import COLORS
@@ -94,9 +93,9 @@ def count_rows(counts: pd.DataFrame) -> pd.DataFrame:
 
 def show_summary(index: DataIndex) -> None:
     """What affects how far figures can be trusted, the worst first; then the counts; the rest is folded."""
-    table, found = index.table, stored_measured(index)
-    checks = all_checks(index, found)
-    _show_findings(checks, is_measured=found is not None)
+    table = index.table
+    checks, is_measured = known_checks(index)
+    _show_findings(checks, is_measured=is_measured)
     counts = count_table(table)
     _show_counts(table, counts, len(index.unreadable))
     _show_left_out(index)
