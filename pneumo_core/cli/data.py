@@ -14,6 +14,7 @@ from pneumo_core.data.source import kaggle_folder
 from pneumo_core.records import FOLDERS, Label, Subtype
 from pneumo_core.reporting.audit_tables import check_tables, plain_check
 from pneumo_core.reporting.document import Table
+from pneumo_core.runs.files import require_writable, write_atomic
 
 if TYPE_CHECKING:
     from pneumo_core.data.audit import Check
@@ -103,6 +104,9 @@ def data_audit(
         Path | None,
         typer.Argument(metavar="DATA", help="Folder, or CSV file of labels; default: that of other commands."),
     ] = None,
+    datasheet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="HTML file to write a datasheet of the data set to.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Audit a data set: leaks, near duplicates, quality, shift, and what the files alone tell.
@@ -110,10 +114,17 @@ def data_audit(
     It takes about 20 seconds for 5,500 images the first time, and is stored beside the index.
     """
     from pneumo_core.inference.audited import all_checks, measured  # noqa: PLC0415
+    from pneumo_core.reporting.datasheet import datasheet as make_datasheet  # noqa: PLC0415
+    from pneumo_core.reporting.html import to_html  # noqa: PLC0415
 
+    if datasheet is not None:  # Before the work that it is for.
+        require_writable(datasheet.parent, "the folder of --datasheet")
     index, what = index_of(folder)
     with progress_line("measuring") as progress:
-        checks = all_checks(index, measured(index, progress))
+        found = measured(index, progress)
+    checks = all_checks(index, found)
+    if datasheet is not None:
+        write_atomic(datasheet, to_html(make_datasheet(index, checks, found.shift, found.opponent)))
     if as_json:
         print_result({"data_id": index.data_id, "checks": [plain_check(check) for check in checks]}, as_json=True)
         return

@@ -1,10 +1,24 @@
 """Tables of a data set's audit, and its checks as plain data."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from pneumo_core.data.audit import Check, Outcome
+from pneumo_core.data.measures import MEASURES, value_of
+from pneumo_core.evaluation.opponent import SEES, Opponent
+from pneumo_core.evaluation.shift import ClassShift
+from pneumo_core.evaluation.wording import p_cell, score_text
 from pneumo_core.reporting.document import Table
+
+SHIFT_METHOD: Final = (
+    "Means, the distance (Kolmogorov-Smirnov, 0 to 1) and p, adjusted for all measures of both classes by Holm's method, are "
+    "of one image a patient. The AUROC is that of a logistic model of all measures, each patient scored by a model that was "
+    "fitted without it (classifier two-sample test), with a 95 % interval over patients."
+)
+MEASURE_WORDS: Final = tuple(f"{name}: {words}" for name, words in MEASURES.items())
+OPPONENT_WORDS: Final = (
+    f"The opponent sees no picture, only {SEES}. A network that does not beat it may have learned how files were made."
+)
 
 
 def plain_check(check: Check) -> dict[str, Any]:
@@ -40,3 +54,33 @@ def check_tables(data_id: str, checks: Iterable[Check]) -> list[Table]:
             lines = tuple((check.code, in_words(check)) for check in chosen)
             tables.append(Table(name, caption, ("check", "in words"), lines))
     return tables
+
+
+def shift_table(shift: ClassShift) -> Table:
+    """The measures of a class in train and in test, the largest distance first."""
+    caption = (
+        f"{shift.label.name}, {shift.n_train:,} images of train and {shift.n_test:,} of test. All measures together tell them "
+        f"apart with an AUROC of {score_text(shift.auroc)}; .5 is no difference."
+    )
+    rows = tuple(
+        (
+            test.measure,
+            value_of(test.measure, test.train),
+            value_of(test.measure, test.test),
+            f"{test.distance:.2f}",
+            p_cell(test.p),
+        )
+        for test in shift.measures
+    )
+    columns = ("measure", "train, mean", "test, mean", "distance", "p")
+    return Table(f"shift_{shift.label.name.lower()}", caption, columns, rows)
+
+
+def opponent_table(files: Opponent, networks: Sequence[tuple[str, str, str]] = ()) -> Table:
+    """What the files alone tell, above networks: name, AUROC on held-out patients and on test."""
+    caption = "AUROC with 95 % intervals over patients"
+    if networks:
+        caption += "; networks that were trained on this data set, the best on test first"
+    rows = (("the files alone", score_text(files.held_out), score_text(files.test)), *networks)
+    copies = ("These files are copies of one size: the originals may tell more.",) if files.one_size else ()
+    return Table("opponent", caption, ("model", "AUROC, held-out patients", "AUROC, test"), rows, copies)

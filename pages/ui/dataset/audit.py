@@ -13,7 +13,7 @@ from pneumo_core.data.audit import Check, Outcome, Severity, audit, audit_name, 
 from pneumo_core.data.index import DataIndex, index_changed_ns
 from pneumo_core.data.work import CANCELLED, cancel_work, is_working, progress_of
 from pneumo_core.errors import PneumoError
-from pneumo_core.inference.audited import stored_measured
+from pneumo_core.inference.audited import Measured, stored_measured
 from pneumo_core.jobs.preparing import start_auditing
 from pneumo_core.reporting.audit_tables import in_words, plain_check
 from pneumo_core.reporting.file_names import file_name
@@ -105,5 +105,19 @@ def _show_checks(index: DataIndex, checks: Sequence[Check]) -> None:
         with st.expander(f"What it could not look for ({len(others)})"):
             st.markdown("\n".join(f"- {check.sentence}" for check in others))
     facts = {"data_id": index.data_id, "checks": [plain_check(check) for check in checks]}
-    name = file_name("dataset", index.root.name, index.data_id, "audit", kind="json")
-    download("This audit (JSON)", json.dumps(facts, indent=2), name)
+    words = ("dataset", index.root.name, index.data_id)
+    with st.container(horizontal=True):
+        download("This audit (JSON)", json.dumps(facts, indent=2), file_name(*words, "audit", kind="json"))
+        if (found := stored_measured(index)) is not None:
+            download(
+                "Datasheet (HTML)",
+                lambda: _datasheet(index, checks, found),
+                file_name(*words, "datasheet", kind="html"),
+            )
+
+
+def _datasheet(index: DataIndex, checks: Sequence[Check], found: Measured) -> str:
+    from pneumo_core.reporting.datasheet import datasheet
+    from pneumo_core.reporting.html import to_html
+
+    return to_html(datasheet(index, checks, found.shift, found.opponent))
