@@ -8,6 +8,7 @@ from pages.ui.dataset.connect import connect_panel, connected_note
 from pages.ui.dataset.explore import show_summary
 from pages.ui.dataset.filters import reset_filters
 from pages.ui.dataset.gallery import show_images
+from pages.ui.dataset.map import show_map
 from pages.ui.dataset.quality import show_quality
 from pages.ui.dataset.sizes import show_sizes
 from pages.ui.dataset.splits import show_splits
@@ -19,7 +20,7 @@ from pneumo_core.errors import PneumoError
 
 require_frame()
 
-VIEWS = ("Summary", "Audit", "Splits", "Quality", "Images", "Sizes and modes", "Connect data")
+VIEWS = ("Summary", "Audit", "Splits", "Quality", "Map", "Images", "Sizes and modes", "Connect data")
 
 st.title("Dataset")
 if note := connected_note():
@@ -57,6 +58,8 @@ with shown_errors():
                 show_splits(index or needed_index())
             case "Quality":
                 show_quality(index or needed_index())
+            case "Map":
+                show_map(index or needed_index())
             case "Images":
                 show_images(index or needed_index())
             case "Sizes and modes":

@@ -38,6 +38,16 @@ class Progress:
     error: str = ""
 
 
+def audit_name(data_id: str) -> str:
+    """Name of the work that audits a data set (`inference.audited`)."""
+    return f"audit-{data_id}"
+
+
+def map_name(data_id: str, run_id: str) -> str:
+    """Name of the work that maps a data set by a run's features (`inference.image_map`)."""
+    return f"map-{data_id}-{run_id}"
+
+
 def work_file(name: str, suffix: str) -> Path:
     """Path of a piece of work's ``.json`` (progress), ``.lock`` (held while it works), ``.cancel`` (a request) or ``.log``."""
     return datasets_root() / f"{name}{suffix}"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pneumo_core.data.audit import Check, audit, audit_name, worst_first
+from pneumo_core.data.audit import Check, audit, worst_first
 from pneumo_core.data.audit.near import near
 from pneumo_core.data.audit.quality import quality
 from pneumo_core.data.index import DataIndex, load_index
 from pneumo_core.data.measures import MEASURES, measure
-from pneumo_core.data.work import do_work, reporter
+from pneumo_core.data.work import audit_name, do_work, reporter
 from pneumo_core.errors import DataError, StoreError
 from pneumo_core.evaluation.opponent import Opponent, opponent, opponent_check
 from pneumo_core.evaluation.plain import decode, encode

@@ -1,12 +1,11 @@
-"""Preparation and audit of a data set as background jobs: like a run, they outlive the page that started them."""
+"""Preparation, audit and map of a data set as background jobs: like a run, they outlive the page that started them."""
 
 from pathlib import Path
 from typing import Final
 
-from pneumo_core.data.audit import audit_name
 from pneumo_core.data.index import DataIndex, build_index, unread_files
 from pneumo_core.data.preparation import PREPARATION
-from pneumo_core.data.work import is_working, work_file
+from pneumo_core.data.work import audit_name, is_working, map_name, work_file
 from pneumo_core.errors import DataError
 from pneumo_core.jobs.local import START_TIMEOUT_S, start_and_wait
 from pneumo_core.runs.files import hold_lock, make_directory, store_errors
@@ -36,6 +35,11 @@ def start_preparing() -> None:
 def start_auditing(data_id: str) -> None:
     """Start the audit of an indexed data set (`inference.audited`); see `_start` for the errors."""
     _start(audit_name(data_id), ["pneumo_core.inference.audited", data_id], "audit of the data set")
+
+
+def start_mapping(data_id: str, run_id: str) -> None:
+    """Start to map an indexed data set by a run's features (`inference.image_map`); see `_start` for the errors."""
+    _start(map_name(data_id, run_id), ["pneumo_core.inference.image_map", data_id, run_id], "map of the data set")
 
 
 def _start(name: str, arguments: list[str], what: str) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pneumo_core.data.audit import Outcome, audit_name
+from pneumo_core.data.audit import Outcome
 from pneumo_core.data.index import DataIndex, build_index
-from pneumo_core.data.work import Progress, is_working, progress_of
+from pneumo_core.data.work import Progress, audit_name, is_working, progress_of
 from pneumo_core.inference.audited import all_checks, measured, stored_measured
 from pneumo_core.jobs.preparing import start_auditing
 from pneumo_core.runs.store import datasets_root

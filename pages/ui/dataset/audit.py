@@ -5,14 +5,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui.components import show_error
 from pages.ui.dataset.pairs import show_examples
-from pages.ui.state import may_train
+from pages.ui.dataset.work import offer_work
 from pages.ui.table import download
-from pneumo_core.data.audit import Check, Outcome, Severity, audit, audit_name, worst_first
+from pneumo_core.data.audit import Check, Outcome, Severity, audit, worst_first
 from pneumo_core.data.index import DataIndex, index_changed_ns
-from pneumo_core.data.work import CANCELLED, cancel_work, is_working, progress_of
-from pneumo_core.errors import PneumoError
+from pneumo_core.data.work import audit_name
 from pneumo_core.inference.audited import Measured, stored_measured
 from pneumo_core.jobs.preparing import start_auditing
 from pneumo_core.reporting.audit_tables import in_words, plain_check
@@ -51,42 +49,13 @@ def show_audit(index: DataIndex) -> None:
 
 def _measure(index: DataIndex) -> None:
     """Start to measure the images, follow it, or cancel it."""
-    name = audit_name(index.data_id)
-    if is_working(name):
-        st.fragment(lambda: _follow(name), run_every="1s")()
-        return
-    last = progress_of(name)
-    if last.error:
-        show_error(last.error)
     about = max(5, round(len(index.table) * _SECONDS_AN_IMAGE / 5) * 5)
-    st.info(
-        f"Near duplicates, quality and shift are not known yet: measure the images once, which takes about {about} s. It "
-        "continues when you leave this page."
-        + (" The last measurement was cancelled." if last.stage == CANCELLED else "")
+    offer_work(
+        audit_name(index.data_id),
+        f"Near duplicates, quality and shift are not known yet: measure the images once, which takes about {about} s.",
+        "Measure the images",
+        lambda: start_auditing(index.data_id),
     )
-    if not may_train():
-        st.caption("This server starts no work: PNEUMO_ALLOW_TRAINING is 0.")
-    if st.button("Measure the images", type="primary", disabled=not may_train()) and may_train():
-        try:
-            start_auditing(index.data_id)
-        except PneumoError as error:
-            show_error(error)
-        else:
-            st.rerun()
-
-
-def _follow(name: str) -> None:
-    if not is_working(name):
-        st.rerun()
-    now = progress_of(name)
-    counted = f": {now.done:,} of {now.total:,}" if now.total else "…"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(now.done / now.total if now.total else 0.0, f"{now.stage}{counted}", width="stretch")
-        if st.button("Cancel", disabled=not may_train()) and may_train():
-            try:
-                cancel_work(name)
-            except PneumoError as error:
-                show_error(error)
 
 
 def _show_checks(index: DataIndex, checks: Sequence[Check]) -> None:

@@ -4,6 +4,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui.charts import laid_out
+from pages.ui.dataset.map import SPLIT_COLORS
 from pages.ui.dataset.shift import show_opponent, show_shift
 from pneumo_core.data.anatomy import SERIES, blocks, cases, images_per_patient
 from pneumo_core.data.index import DataIndex
@@ -11,8 +12,6 @@ from pneumo_core.data.patients import shared_by_prefix, shared_patients, shared_
 from pneumo_core.inference.audited import stored_measured
 from pneumo_core.records import FOLDERS, Split
 
-_COLORS = {Split.TRAIN: "#0F766E", Split.VAL: "#7C3AED", Split.TEST: "#DB2777"}
-"""Apart from the classes' colors, in light and dark."""
 _TICK = {"symbol": "line-ns-open", "size": 12, "line": {"width": 1}}
 
 
@@ -43,7 +42,7 @@ def _show_blocks(index: DataIndex) -> None:
             y=part["series"].map(SERIES),
             mode="markers",
             name=split.value,
-            marker={**_TICK, "color": _COLORS[split]},
+            marker={**_TICK, "color": SPLIT_COLORS[split.value]},
             customdata=part["images"],
             hovertemplate="%{y} %{x}: %{customdata} images in " + split.value + "<extra></extra>",
         )

@@ -12,7 +12,6 @@ __all__ = [
     "Outcome",
     "Severity",
     "audit",
-    "audit_name",
     "found",
     "not_applicable",
     "passed",
@@ -23,11 +22,6 @@ __all__ = [
 def audit(index: DataIndex) -> tuple[Check, ...]:
     """The checks that need no pixels, the most severe first."""
     return worst_first((*origin(index), *files(index), *leaks(index)))
-
-
-def audit_name(data_id: str) -> str:
-    """Name of the work (`data.work`) that makes the whole audit of a data set."""
-    return f"audit-{data_id}"
 
 
 def worst_first(checks: tuple[Check, ...]) -> tuple[Check, ...]:

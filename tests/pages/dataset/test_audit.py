@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pneumo_core.data.audit import Outcome, audit, audit_name
+from pneumo_core.data.audit import Outcome, audit
 from pneumo_core.data.index import DataIndex
-from pneumo_core.data.work import cancel_work, is_working, work_file
+from pneumo_core.data.work import audit_name, cancel_work, is_working, work_file
 from pneumo_core.inference.audited import all_checks, measured, stored_measured
 from pneumo_core.runs.files import hold_lock, write_json
 from pneumo_core.runs.store import datasets_root
