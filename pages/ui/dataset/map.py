@@ -78,8 +78,8 @@ def _panel(index: DataIndex, rows: pd.DataFrame, run_id: str) -> None:
             customdata=part[["image_id"]],
             hovertemplate="%{customdata[0]}<extra></extra>",
         )
-    figure.update_xaxes(showticklabels=False, title="")
-    figure.update_yaxes(showticklabels=False, title="", scaleanchor="x")
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, scaleanchor="x")
     laid_out(figure, 520, 1.04, top=8, dragmode="lasso")
     alt = f"Map of {len(rows):,} images by {way}, colored by {by}; images in a lasso are shown below."
     event = st.plotly_chart(
