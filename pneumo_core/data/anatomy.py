@@ -79,13 +79,13 @@ def images_per_patient(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Rows of `split`, `class`, the number of patients in each of `BINS`, and `most`, the most images of one patient.
     """
-    counts = table.groupby(["split", "label", "patient_id"]).size()
     rows = []
     for split in FOLDERS:
         for label in Label:
-            if (split.value, label.value) not in counts.index.droplevel("patient_id"):
+            part = table[(table["split"] == split.value) & (table["label"] == label.value)]
+            if part.empty:
                 continue
-            numbers = counts.loc[(split.value, label.value)].to_numpy()
+            numbers = part["patient_id"].value_counts().to_numpy()
             row: dict[str, object] = {"split": split.value, "class": label.name}
             for low, high in BINS:
                 row[bin_name(low, high)] = int(np.count_nonzero((numbers >= low) & (numbers <= high)))

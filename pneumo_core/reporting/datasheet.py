@@ -130,10 +130,8 @@ def _blocks(index: DataIndex) -> tuple[Block, ...]:
     runs = blocks(cases(index.table))
     if runs.empty:
         return ()
-    rows = tuple(
-        (SERIES[run.series], run.split, str(run.first), str(run.last), f"{run.patients:,}", f"{run.images:,}")
-        for run in runs.itertuples(index=False)
-    )
+    shown = runs.assign(series=runs["series"].map(SERIES)).astype(str)
+    rows = tuple(tuple(row) for row in shown.to_numpy().tolist())
     if len(rows) > 40:  # Drawn at random, not in blocks.
         words = f"Case numbers change {len(rows):,} times from split to split: the splits are no blocks of numbers."
         return (Paragraph(words),)

@@ -77,12 +77,9 @@ def _show_checks(index: DataIndex, checks: Sequence[Check]) -> None:
     words = ("dataset", index.root.name, index.data_id)
     with st.container(horizontal=True):
         download("This audit (JSON)", json.dumps(facts, indent=2), file_name(*words, "audit", kind="json"))
-        if (found := stored_measured(index)) is not None:
-            download(
-                "Datasheet (HTML)",
-                lambda: _datasheet(index, checks, found),
-                file_name(*words, "datasheet", kind="html"),
-            )
+        if (measured := stored_measured(index)) is not None:
+            name = file_name(*words, "datasheet", kind="html")
+            download("Datasheet (HTML)", lambda: _datasheet(index, checks, measured), name)
 
 
 def _datasheet(index: DataIndex, checks: Sequence[Check], found: Measured) -> str:
