@@ -101,6 +101,7 @@ def find_root(folder: Path) -> Path:
     """
     with folder_errors(folder):
         level = [folder]
+        _folders(folder)  # It must be readable itself.
         for _ in range(_MAX_DEPTH + 1):
             found = [candidate for candidate in level if _has_splits(candidate)]
             if len(found) > 1:
@@ -110,7 +111,9 @@ def find_root(folder: Path) -> Path:
                 )
             if found:
                 return found[0].resolve()
-            level = [child for parent in level for child in _folders(parent) if not is_hidden(Path(child.name))]
+            level = [
+                child for parent in level for child in _readable_folders(parent) if not is_hidden(Path(child.name))
+            ]
         raise DataError(f"a data set is {WANTED}. Received: folder={str(folder)!r}{_what_is(folder)}")
 
 
@@ -123,21 +126,24 @@ def read_layout(root: Path) -> tuple[list[Place], tuple[LeftOut, ...]]:
     places: list[Place] = []
     left_out: Counter[tuple[str, str, str]] = Counter()
     with folder_errors(root):
-        for folder, names in _walk(root, left_out):
-            parts = PurePosixPath(folder).parts
-            found = _placed(root, parts)
+        for folder, names in walk(root, left_out):
+            found = _placed(root, folder.parts)
             for name in names:
-                if isinstance(found, LeftOut):
+                path = folder / name
+                if is_hidden(path):
+                    what = "__MACOSX/" if "__MACOSX" in path.parts else "hidden files"
+                    left_out[what, "made by the system", ""] += 1
+                elif isinstance(found, LeftOut):
                     # Only images matter where none are expected, but an unwanted copy is counted as a whole.
-                    if not found.advice or is_image_name(Path(name)):
-                        left_out[found.place, found.reason, found.advice] += 1
-                elif is_hidden(Path(name)):
-                    left_out["hidden files", "made by the system", ""] += 1
-                elif not is_image_file(root / folder / name, root / folder):
+                    if is_image_file(root / path, root) or is_copy_of_above(root, path):
+                        row = _copy(path) if is_copy_of_above(root, path) else found
+                        left_out[row.place, row.reason, row.advice] += 1
+                elif is_image_file(root / path, root):
+                    places.append(Place(path.as_posix(), *found))
+                elif path.suffix.lower() != ".zip":
                     left_out[f"{folder}/", "not named as images", ""] += 1
-                else:
-                    split, label, subtype = found
-                    places.append(Place(f"{folder}/{name}", split, label, subtype))
+                if path.suffix.lower() == ".zip" and not is_hidden(path):
+                    left_out[path.as_posix(), "an archive", "unpack it, if its images belong to the data set"] += 1
     if not places:
         raise DataError(
             f"a data set needs {FORMATS} files in {SPLIT_WORDS}, each with NORMAL and PNEUMONIA. "
@@ -159,8 +165,8 @@ def folder_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            f"the folder of a data set must be readable. Received: folder={str(folder)!r}: {error.strerror or error}; "
-            "check its path and permissions"
+            "the folder of a data set must be readable. Received: "
+            f"folder={str(error.filename or folder)!r}: {error.strerror or error}; check its path and permissions"
         ) from error
 
 
@@ -172,43 +178,75 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(child for child in folder.iterdir() if child.is_dir()) if folder.is_dir() else []
 
 
+def _readable_folders(folder: Path) -> list[Path]:
+    """The same, none where it may not be read: a folder beside the data set is no part of it."""
+    try:
+        return _folders(folder)
+    except OSError:
+        return []
+
+
 def _has_splits(folder: Path) -> bool:
     """Whether folders of splits lie in a folder, or in folders of classes in it."""
-    children = _folders(folder)
-    inside = (grandchild for child in children if class_of(child.name) for grandchild in _folders(child))
+    children = _readable_folders(folder)
+    inside = (grandchild for child in children if class_of(child.name) for grandchild in _readable_folders(child))
     return any(split_of(child.name) for child in (*children, *inside))
 
 
-def _walk(root: Path, left_out: "Counter[tuple[str, str, str]]") -> Iterator[tuple[str, list[str]]]:
-    """Each folder below the root, by its path with forward slashes, and the names of what is in it but folders."""
-    seen: set[tuple[int, int]] = set()
+def walk(root: Path, left_out: "Counter[tuple[str, str, str]]") -> Iterator[tuple[PurePosixPath, list[str]]]:
+    """Each folder below the root, by its path, and the names of what is in it but folders, sorted.
 
-    def refused(error: OSError) -> None:
-        parts = Path(error.filename).relative_to(root).parts
-        if all(split_of(part) or class_of(part) for part in parts):
-            raise error
-        left_out[f"{Path(*parts).as_posix()}/", "a folder that may not be read", "check its permissions"] += 1
-
-    # Classes are often links to another disk; a folder is walked through once, so that links cannot make a circle.
-    for path, folders, names in os.walk(root, onerror=refused, followlinks=True):
-        facts = Path(path).stat()
-        if (facts.st_dev, facts.st_ino) in seen:
-            folders.clear()
+    A link to a folder elsewhere is followed, once, as classes often lie on another disk. One into the root is not: its images
+    have a place already.
+    """
+    here, elsewhere, waiting = root.resolve(), set[Path](), [PurePosixPath()]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+        except OSError:
+            if all(split_of(part) or class_of(part) for part in folder.parts):
+                raise
+            left_out[f"{folder}/", "a folder that may not be read", "check its permissions"] += 1
             continue
-        seen.add((facts.st_dev, facts.st_ino))
-        folders.sort()
-        yield Path(path).relative_to(root).as_posix(), names
+        names = []
+        for entry in entries:
+            path = folder / entry.name
+            if not entry.is_dir():
+                is_lost = entry.is_symlink() and not entry.is_file() and (split_of(entry.name) or class_of(entry.name))
+                if is_lost:
+                    left_out[f"{path}/", "a link that leads nowhere", "mend the link"] += 1
+                else:
+                    names.append(entry.name)
+                continue
+            if entry.is_symlink():
+                target = Path(entry.path).resolve()
+                if target.is_relative_to(here) or here.is_relative_to(target) or target in elsewhere:
+                    advice = "make it a folder of its own" if split_of(entry.name) or class_of(entry.name) else ""
+                    left_out[f"{path}/", "a link to images that have a place already", advice] += 1
+                    continue
+                elsewhere.add(target)
+            waiting.append(path)
+        yield folder, names
+
+
+def is_copy_of_above(root: Path, path: PurePosixPath) -> bool:
+    """Whether a file in a folder of another name is there again without that folder, as Kaggle's archive has the data set."""
+    parts = path.parts
+    unknown = len(parts) > 2 and not split_of(parts[0]) and not class_of(parts[0])
+    return unknown and (root / PurePosixPath(*parts[1:])).exists()
+
+
+def _copy(path: PurePosixPath) -> LeftOut:
+    return LeftOut(f"nested second copy {path.parts[0]}/", 0, "there already, under the same names")
 
 
 def _placed(root: Path, parts: tuple[str, ...]) -> tuple[Split, Label, Subtype | None] | LeftOut:
     """What the folders above a file say of it, or why it is left out."""
     folder = f"{'/'.join(parts)}/" if parts else "the data set's own folder"
-    hidden = next((part for part in parts if is_hidden(Path(part))), None)
-    if hidden is not None:
-        what = "__MACOSX/" if hidden == "__MACOSX" else "hidden files"
-        return LeftOut(what, 0, "made by the system")
     if parts and not split_of(parts[0]) and not class_of(parts[0]) and _has_splits(root / parts[0]):
-        return LeftOut(f"nested second copy {parts[0]}/", 0, "a copy of a data set in this one")
+        advice = f"name {parts[0]}, if that is the data set"
+        return LeftOut(f"{parts[0]}/", 0, "another data set, which is not the same", advice)
     splits = {split for part in parts if (split := split_of(part))}
     classes = {found for part in parts if (found := class_of(part))}
     others = [part for part in parts if not (split_of(part) or class_of(part) or _word(part) in _NO_MEANING)]
@@ -225,10 +263,15 @@ def _placed(root: Path, parts: tuple[str, ...]) -> tuple[Split, Label, Subtype |
     return splits.pop(), labels.pop(), causes.pop() if len(causes) == 1 else None
 
 
+def number_of(images: int) -> str:
+    """A number of images, for a sentence."""
+    return f"{images:,} image{'' if images == 1 else 's'}"
+
+
 def _named(left_out: "Counter[tuple[str, str, str]]") -> str:
     """What is left out, for the end of an error."""
     rows = [row for row in counted(left_out) if row.advice]
-    return "".join(f"; {row.files:,} images in {row.place!r}: {row.reason}; {row.advice}" for row in rows[:1])
+    return "".join(f"; {number_of(row.files)} in {row.place!r}: {row.reason}; {row.advice}" for row in rows[:1])
 
 
 def _images_in(archive: Path) -> str:
@@ -237,7 +280,7 @@ def _images_in(archive: Path) -> str:
             count = sum(is_image_name(PurePosixPath(name)) for name in opened.namelist())
     except (BadZipFile, NotImplementedError, ValueError):
         return " that is damaged"
-    return f" with {count:,} images"
+    return f" with {number_of(count)}"
 
 
 def _what_is(folder: Path) -> str:
@@ -249,7 +292,11 @@ def _what_is(folder: Path) -> str:
             return f", a ZIP archive{_images_in(folder)}; unpack it and name the folder"
         return ", a file; name a folder, or a CSV file of labels"
     if not folder.is_dir():
+        if folder.suffix.lower() == ".csv":
+            return ", no such file; check its path"
         return ", no such folder; 'data phantom' or 'data download' creates one"
+    if _has_splits(folder.parent) and (split_of(folder.name) or class_of(folder.name)):
+        return f", a part of one; name the folder above it, {str(folder.parent)!r}"
     images = Counter(
         path.relative_to(folder).parts[0] if len(path.relative_to(folder).parts) > 1 else "the folder itself"
         for path in folder.rglob("*")
@@ -257,6 +304,6 @@ def _what_is(folder: Path) -> str:
     )
     if not images:
         found = sorted(path.name for path in folder.iterdir())[:5]
-        return f" with {found} and no image; 'data phantom' or 'data download' creates one"
+        return f" with {found or 'nothing in it'} and no image; 'data phantom' or 'data download' creates a data set"
     where = ", ".join(f"{count:,} in {name!r}" for name, count in images.most_common(5))
-    return f" with {images.total():,} images in no split: {where}; move them into {SPLIT_WORDS}, or {_CSV}"
+    return f" with {number_of(images.total())} in no split: {where}; move them into {SPLIT_WORDS}, or {_CSV}"

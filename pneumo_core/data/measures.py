@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 import cv2
@@ -15,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from pneumo_core.data.images import decode_gray
+from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
-from pneumo_core.errors import DataError, ImageError, StoreError
+from pneumo_core.errors import StoreError
 from pneumo_core.runs.files import hold_lock, store_errors, write_atomic
 from pneumo_core.runs.store import datasets_root
 
@@ -66,11 +67,11 @@ def measure(index: DataIndex, progress: Callable[[int, int], None] | None = None
         found = stored_measures(index)
         if found is not None:
             return found
-        ids = index.table["image_id"].tolist()
+        ids, hashes = index.table["image_id"].tolist(), index.table["sha256"].tolist()
         rows: list[tuple[Any, ...]] = []
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             for start in range(0, len(ids), _CHUNK):
-                rows += pool.map(lambda image_id: (image_id, *_measured(index, image_id)), ids[start : start + _CHUNK])
+                rows += pool.map(partial(_measured, index), ids[start : start + _CHUNK], hashes[start : start + _CHUNK])
                 if progress:
                     progress(len(rows), len(ids))
         table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype({"hash": np.uint64})
@@ -95,14 +96,8 @@ def stored_measures(index: DataIndex) -> pd.DataFrame | None:
     return table if fits else None
 
 
-def _measured(index: DataIndex, image_id: str) -> tuple[Any, ...]:
-    try:
-        gray = decode_gray((index.root / image_id).read_bytes(), image_id, size=SIZE)
-    except (OSError, ImageError) as error:
-        raise DataError(
-            f"an indexed image must not change. Received: {image_id!r}: {error}; index the data set again"
-        ) from error
-    return measures_of(gray)
+def _measured(index: DataIndex, image_id: str, sha256: str) -> tuple[Any, ...]:
+    return image_id, *measures_of(decode_gray(read_indexed(index.root, image_id, sha256), image_id, size=SIZE))
 
 
 def measures_of(gray: NDArray[np.uint8]) -> tuple[Any, ...]:

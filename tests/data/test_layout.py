@@ -128,14 +128,75 @@ def test_an_archive_is_to_be_unpacked(root: Path, tmp_path: Path) -> None:
         build_index(archive)
 
 
-def test_links_are_followed_once(root: Path, tmp_path: Path) -> None:
+def test_a_link_to_another_disk_is_followed(root: Path, tmp_path: Path) -> None:
     expected = build_index(root)
     elsewhere = tmp_path / "disk"
     (root / "train/NORMAL").rename(elsewhere)
     (root / "train/NORMAL").symlink_to(elsewhere)
-    (elsewhere / "images").symlink_to(root)
+    (elsewhere / "images").symlink_to(root)  # A circle.
     index = build_index(root)
     assert index.table.equals(expected.table)
+    assert [row.place for row in index.left_out] == ["train/NORMAL/images/"]
+
+
+def test_a_link_into_the_data_set_takes_nothing_from_its_place(root: Path) -> None:
+    expected = build_index(root)
+    (root / "all").mkdir()
+    (root / "all/train").symlink_to("../train")
+    index = build_index(root)
+    assert index.table.equals(expected.table)
+    assert [row.place for row in index.left_out] == ["all/train/"]
+
+
+def test_a_split_that_is_a_link_to_another_is_named(root: Path) -> None:
+    shutil.rmtree(root / "val")
+    (root / "val").symlink_to("test")
+    (row,) = build_index(root).left_out
+    assert (row.place, row.reason, row.advice) == (
+        *("val/", "a link to images that have a place already", "make it a folder of its own"),
+    )
+
+
+def test_a_link_that_leads_nowhere_is_named(root: Path) -> None:
+    shutil.rmtree(root / "test/NORMAL")
+    (root / "test/NORMAL").symlink_to("/nonexistent/NORMAL")
+    (row,) = build_index(root).left_out
+    assert (row.place, row.advice) == ("test/NORMAL/", "mend the link")
+
+
+def test_a_data_set_in_another_is_no_copy_of_it(root: Path, tmp_path: Path) -> None:
+    outer = tmp_path / "outer"
+    shutil.copytree(root, outer / "chest_xray")
+    add(outer, "val/NORMAL/stray.png")
+    (row,) = build_index(outer).left_out
+    count = sum(map(len, NAMES.values()))
+    assert (row.place, row.files, row.advice) == ("chest_xray/", count, "name chest_xray, if that is the data set")
+
+
+def test_without_a_suffix_the_bytes_tell(root: Path) -> None:
+    (root / "train/NORMAL/scan").write_bytes(encode(gray(seed=9), "JPEG"))
+    (root / "train/NORMAL/notes").write_text("no image")
+    (root / "train/COVID").mkdir()
+    (root / "train/COVID/scan").write_bytes(encode(gray(seed=8), "JPEG"))
+    places, left_out = read_layout(root)
+    assert "train/NORMAL/scan" in {place.image_id for place in places}
+    assert {row.place: row.files for row in left_out} == {"train/COVID/": 1, "train/NORMAL/": 1}
+
+
+def test_an_archive_in_it_is_named(root: Path) -> None:
+    (root / "test/NORMAL/more.zip").write_bytes(b"PK\5\6")
+    (row,) = read_layout(root)[1]
+    assert (row.place, row.reason) == ("test/NORMAL/more.zip", "an archive")
+
+
+def test_a_part_of_a_data_set_leads_to_the_whole(root: Path) -> None:
+    with refuses(DataError, f"a part of one; name the folder above it, {str(root)!r}"):
+        find_root(root / "train")
+
+
+def test_a_csv_file_that_is_not_there_is_called_a_file(tmp_path: Path) -> None:
+    with refuses(DataError, "labels.csv', no such file; check its path"):
+        build_index(tmp_path / "labels.csv")
 
 
 @pytest.mark.parametrize(("folder", "is_part"), [("lost+found", False), ("train/NORMAL", True)])

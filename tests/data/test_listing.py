@@ -59,7 +59,7 @@ def test_what_it_lists_is_the_data_set(tmp_path: Path, separator: str) -> None:
 
 def test_words_may_be_written_otherwise(tmp_path: Path) -> None:
     text = (
-        "\ufeffSplit, PATH ,Label,Notes\nTraining,scans\\a.png,0,x\nvalidation,scans/b.png,pneumonia,\n\n"
+        "\ufeffsep=,\nSplit, PATH ,Label,Notes\nTraining,scans\\a.png,0,x\nvalidation,scans/b.png,pneumonia,\n\n"
         f"Test,{tmp_path.as_posix()}/d.png, Bacterial ,\n"
     )
     places, _ = read_listing(write(tmp_path, text))
@@ -88,6 +88,20 @@ def test_other_classes_and_splits_are_counted(tmp_path: Path) -> None:
     ]
 
 
+def test_many_other_words_are_counted_together(tmp_path: Path) -> None:
+    rows = "".join(f"{number}.png,class {number},train\n" for number in range(500))
+    _, left_out = read_listing(write(tmp_path, "path,label,split\nd.png,0.0,train\n" + rows))
+    assert len(left_out) < 25
+    assert sum(row.files for row in left_out if "label" in row.place or "other" in row.place) == 500
+
+
+def test_phantoms_are_known_wherever_they_lie(tmp_path: Path) -> None:
+    (tmp_path / "PHANTOM-NORMAL-0001-0001.jpeg").write_bytes(encode(gray()))
+    listing = tmp_path / "labels.csv"
+    listing.write_text("path,label,split\nPHANTOM-NORMAL-0001-0001.jpeg,NORMAL,train\n")
+    assert build_index(listing).is_phantom
+
+
 def test_a_listed_file_that_is_not_there_is_unreadable(tmp_path: Path) -> None:
     text = "path,label,split\nscans/a.png,NORMAL,train\ngone.png,NORMAL,train\n"
     (file,) = build_index(write(tmp_path, text)).unreadable
@@ -100,11 +114,17 @@ def test_a_listed_file_that_is_not_there_is_unreadable(tmp_path: Path) -> None:
         ("", "without ['path', 'label', 'split']"),
         ("path,label\nscans/a.png,NORMAL\n", "without ['split']"),
         ("path,label,split\n", "0 rows"),
-        ("path,label,split\nscans/a.png,COVID,train\n", "1 of them without a split and a label"),
+        ("path,label,split\nscans/a.png,COVID,train\n", "1 of them with label 'COVID'; write NORMAL or PNEUMONIA"),
         ("path,label,split\n../a.png,NORMAL,train\n", "'../a.png' in line 2"),
         ("path,label,split\n/etc/a.png,NORMAL,train\n", "'/etc/a.png' in line 2"),
         ("path,label,split\nC:\\a.png,NORMAL,train\n", "in line 2"),
-        ("path,label,split\n,NORMAL,train\n", "'' in line 2"),
+        ("path,label,split\n,NORMAL,train\n", "must have a path. Received: '' in line 2"),
+        ("path,label,split,label\nd.png,NORMAL,train,1\n", "with ['label'] several times"),
+        (
+            'path,label,split,note\nd.png,NORMAL,train,"12 inch\nscans/a.png,NORMAL,train,x\n',
+            "a quote may lack its other",
+        ),
+        ('path,label,split,note\nd.png,NORMAL,train,"a\nb"\n', "must be one line"),
         ("path,label,split\nd.png,NORMAL,train\nd.png,NORMAL,test\n", "'d.png' in lines 2 and 3"),
     ],
 )

@@ -78,7 +78,7 @@ def test_a_damaged_store_is_computed_again(index: DataIndex, damage: bytes) -> N
 
 def test_a_changed_image_is_said(index: DataIndex) -> None:
     (index.root / index.table["image_id"][0]).write_bytes(b"")
-    with refuses(DataError, "an indexed image must not change", index.table["image_id"][0]):
+    with refuses(DataError, "an indexed file must not change", index.table["image_id"][0]):
         measure(index)
 
 

@@ -10,10 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.data.audit.check import Check, Evidence, Severity, counted, found, passed
-from pneumo_core.data.images import decode_gray
+from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.measures import THUMBNAIL
-from pneumo_core.errors import DataError, ImageError
 
 MOST_BITS: Final = 6
 """Bits in which the perceptual hashes of near duplicates differ at most.
@@ -79,13 +78,8 @@ def _like_thumbnails(measures: pd.DataFrame) -> list[tuple[int, int]]:
 
 def _detail(index: DataIndex, row: int) -> NDArray[np.float32]:
     """Detail of an image as a vector of length 1, so that a product is a correlation; 0 of a blank image."""
-    image_id = index.table["image_id"].iloc[row]
-    try:
-        gray = decode_gray((index.root / image_id).read_bytes(), image_id, size=_DETAIL_SIZE).astype(np.float32)
-    except (OSError, ImageError) as error:
-        raise DataError(
-            f"an indexed image must not change. Received: {image_id!r}: {error}; index the data set again"
-        ) from error
+    image_id, sha256 = index.table.loc[row, ["image_id", "sha256"]]
+    gray = decode_gray(read_indexed(index.root, image_id, sha256), image_id, size=_DETAIL_SIZE).astype(np.float32)
     detail = gray - cv2.GaussianBlur(gray, (0, 0), _DETAIL_BLUR)
     detail -= detail.mean()
     return (detail / max(float(np.linalg.norm(detail)), 1e-6)).ravel()
