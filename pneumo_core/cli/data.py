@@ -11,6 +11,7 @@ from pneumo_core.cli.command import Json, group, index_of
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import note, print_result, progress_line
 from pneumo_core.data.source import kaggle_folder
+from pneumo_core.errors import StoreError
 from pneumo_core.records import FOLDERS, Label, Subtype
 from pneumo_core.reporting.audit_tables import check_tables, plain_check
 from pneumo_core.reporting.document import Table
@@ -118,6 +119,8 @@ def data_audit(
     from pneumo_core.reporting.html import to_html  # noqa: PLC0415
 
     if datasheet is not None:  # Before the work that it is for.
+        if datasheet.is_dir():
+            raise StoreError(f"--datasheet must name a file. Received: datasheet={str(datasheet)!r}, a folder")
         require_writable(datasheet.parent, "the folder of --datasheet")
     index, what = index_of(folder)
     with progress_line("measuring") as progress:
@@ -129,7 +132,7 @@ def data_audit(
         print_result({"data_id": index.data_id, "checks": [plain_check(check) for check in checks]}, as_json=True)
         return
     note(what)
-    print_tables(*check_tables(index.data_id, checks))
+    print_tables(*check_tables(index.data_id, checks), *_not_in_it(index))
 
 
 def _print_index(index: "DataIndex", splits: Mapping[str, Mapping[str, int]], findings: Sequence["Check"]) -> None:
@@ -142,6 +145,13 @@ def _print_index(index: "DataIndex", splits: Mapping[str, Mapping[str, int]], fi
     tables = [Table("images", caption, tuple(name.replace("_", ", ") for name in columns), rows)]
     if found:
         tables.append(Table("findings", "What to know about these images", ("severity", "finding"), found))
+    tables += _not_in_it(index)
+    print_tables(*tables)
+
+
+def _not_in_it(index: "DataIndex") -> list[Table]:
+    """Files that cannot be read, and those that are no part of the data set."""
+    tables = []
     if index.unreadable:
         unreadable = tuple((file.image_id, file.message) for file in index.unreadable)
         tables.append(Table("unreadable", "Files that cannot be read", ("file", "reason"), unreadable))
@@ -149,4 +159,4 @@ def _print_index(index: "DataIndex", splits: Mapping[str, Mapping[str, int]], fi
         columns = ("place", "files", "reason", "to include them")
         left_out = tuple((row.place, f"{row.files:,}", row.reason, row.advice) for row in index.left_out)
         tables.append(Table("left_out", "Files that are no part of it", columns, left_out))
-    print_tables(*tables)
+    return tables

@@ -50,6 +50,12 @@ def parse_name(image_id: str, label: Label) -> tuple[str, str, Subtype]:
     return f"{(match['series'] or '').lower()}{cause}-{number}", number, _subtype(label, cause)
 
 
+def has_official_name(image_id: str) -> bool:
+    """Whether a file is named as Kaggle's or Mendeley's copy names its files."""
+    stem = PurePosixPath(image_id).stem
+    return any(scheme.match(stem) for scheme in (_PERSON, _IM, _MENDELEY))
+
+
 def class_in_name(image_id: str) -> Label | None:
     """The class that a file's name says in a known scheme, or None; of IM-0001-0001, as scanners write too, none."""
     stem = PurePosixPath(image_id).stem

@@ -19,6 +19,7 @@ _EVERY_S: Final = 0.2
 """Minimum time between two progress reports, in seconds."""
 
 CANCELLED: Final = "Cancelled"
+FAILED: Final = "Failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,14 @@ def do_work(name: str, action: Callable[[], object]) -> int:
                 action()
             except PneumoError as error:
                 is_cancelled = work_file(name, ".cancel").exists()
-                _report(name, Progress(CANCELLED) if is_cancelled else Progress("Failed", error=str(error)))
+                _report(name, Progress(CANCELLED) if is_cancelled else Progress(FAILED, error=str(error)))
                 return 1
+            except Exception as error:  # The log has the traceback; the page must know that it ended.
+                _report(
+                    name,
+                    Progress(FAILED, error=f"it must not fail. Received: {type(error).__name__}: {error}; see the log"),
+                )
+                raise
     except PneumoError as error:  # Another process is at it, or nothing can be written.
         sys.stderr.write(f"{error}\n")
         return 1

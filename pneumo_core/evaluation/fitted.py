@@ -32,11 +32,24 @@ def fitted(features: FloatArray, labels: NDArray[Any]) -> "Pipeline":
 
 
 def held_out_scores(features: FloatArray, labels: NDArray[Any], groups: NDArray[Any]) -> FloatArray:
-    """Logit of each row by a `fitted` model of the rows of other groups, `(n,)`; `FOLDS` folds."""
+    """Rank of each row, from 0 to 1, among those of its fold, by a `fitted` model of the rows of other groups.
+
+    Ranks and not logits, as those of different models are shifted against one another: pooled, they rank noise below chance.
+
+    Args:
+        features: `(n, measures)` finite numbers.
+        labels: `(n,)` labels, 0 or 1.
+        groups: `(n,)` groups, of which one is never on both sides.
+
+    Returns:
+        `(n,)` ranks.
+    """
+    from scipy.stats import rankdata  # noqa: PLC0415
     from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415
 
     scores = np.empty(len(labels))
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     for others, held_out in folds.split(features, labels, groups=groups):
-        scores[held_out] = fitted(features[others], labels[others]).decision_function(features[held_out])
+        logits = fitted(features[others], labels[others]).decision_function(features[held_out])
+        scores[held_out] = (rankdata(logits) - 0.5) / len(held_out)
     return scores

@@ -54,10 +54,22 @@ def measured(index: DataIndex, progress: Callable[[int, int], None] | None = Non
     """
     if (stored := stored_measured(index)) is not None:
         return stored
-    table = measure(index, progress)
+    table, count = measure(index, progress), len(index.table)
+
+    def go_on() -> None:
+        """Report between the parts, so that a request to stop is heard."""
+        if progress:
+            progress(count, count)
+
     rows = index.table.join(table.set_index("image_id")[list(MEASURES)], on="image_id")
-    shifts, files = shift(rows, list(MEASURES)), opponent(rows)
-    checks = (*near(index, table), *quality(index, table), *shift_checks(shifts), opponent_check(files))
+    go_on()
+    duplicates = tuple(near(index, table))
+    go_on()
+    shifts = shift(rows, list(MEASURES))
+    go_on()
+    files = opponent(rows)
+    go_on()
+    checks = (*duplicates, *quality(index, table), *shift_checks(shifts), opponent_check(files))
     result = Measured(checks, shifts, files)
     write_json(_path(index), {"schema": _SCHEMA, **encode(result)})
     return result

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pneumo_core.data.index import DataIndex, load_index
+from pneumo_core.data.splits import MOST_CASES
 from pneumo_core.errors import DataError, RunError
 from pneumo_core.evaluation.report import evaluate, report_to_dict
 from pneumo_core.inference.cases import read_cases
@@ -80,6 +81,8 @@ def trained_on(run: RunDirectory, index: DataIndex, split: Split) -> int | NotAp
     cases = read_cases(run)
     if isinstance(cases, NotApplicable):
         return cases
+    if len(cases.image_id) >= MOST_CASES:
+        return NotApplicable(f"the run stores only {MOST_CASES:,} of its training images")
     source = read_data(run).data_id
     try:
         own = index if index.data_id == source else load_index(source)

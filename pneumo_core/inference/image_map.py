@@ -59,15 +59,15 @@ def image_map(
     if count > MOST:
         rows = np.sort(np.random.default_rng(_SEED).choice(count, MOST, replace=False))
     session = classifier.session
-    images = index.pixels(session.image_size, preparation=session.preparation)
+    images = index.pixels(session.image_size, progress, session.preparation)
     outputs = run_batches(session, images, rows, progress)
     components = principal_components(outputs.features.astype(np.float64), _COMPONENTS)
     placed = _tsne(components)
     values = np.column_stack([outputs.logit, components[:, :2], placed])
     table = pd.DataFrame(values, columns=list(_COLUMNS[1:]))
     table.insert(0, "image_id", index.table["image_id"].to_numpy()[rows])
+    progress(len(rows), len(rows))  # A request to stop is heard before anything is stored.
     write_atomic(_path(index, run), table.to_parquet(index=False))
-    progress(len(rows), len(rows))
     return table
 
 

@@ -52,6 +52,12 @@ def test_a_request_ends_it_at_the_next_report_and_is_forgotten() -> None:
     assert progress_of("count") == Progress("Counting", 3, 3)
 
 
+def test_a_bug_is_reported_and_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        do_work("bug", lambda: 1 / 0)
+    assert "ZeroDivisionError" in progress_of("bug").error
+
+
 def test_two_at_once_are_one(capsys: pytest.CaptureFixture[str]) -> None:
     with hold_lock(work_file("count", ".lock")):
         assert do_work("count", lambda: pytest.fail("the other is at it")) == 1

@@ -28,3 +28,13 @@ def test_a_patient_is_scored_by_a_model_that_has_not_seen_it() -> None:
     features = np.repeat(rng.normal(size=(60, 3)), 4, axis=0)
     scores = held_out_scores(features, labels, groups)
     assert abs(np.corrcoef(scores, labels)[0, 1]) < 0.4
+
+
+def test_noise_is_ranked_at_chance_whatever_the_folds_hold() -> None:
+    """Pooled logits of several models rank noise below chance, the more the fewer there are."""
+    areas = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        features, labels = rng.normal(size=(80, 3)), rng.permutation(np.arange(80) % 4 == 0).astype(int)
+        areas.append(auroc(labels, held_out_scores(features, labels, np.arange(80).astype(str))))
+    assert np.mean(areas) == pytest.approx(0.5, abs=0.03)

@@ -1,5 +1,7 @@
 """What files alone tell: all where sizes differ by class, nothing where they do not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,6 +55,11 @@ def test_a_mode_of_one_class_is_enough() -> None:
     found = figures(table).held_out
     assert isinstance(found, Estimate)
     assert found.value > 0.99
+
+
+def test_what_test_shows_alone_is_found_too() -> None:
+    found = replace(figures(rows()), test=Estimate(0.9, 0.8, 0.97, 60))
+    assert opponent_check(found).severity is Severity.CAUTION
 
 
 def test_resized_copies_are_said() -> None:

@@ -1,6 +1,6 @@
 """Images of a finding as thumbnails that open; those of a pair side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import streamlit as st
 
@@ -16,9 +16,8 @@ def show_examples(index: DataIndex, check: Check) -> None:
     """The first images of a check, folded; nothing where it names none that are in the index."""
     if not check.examples:
         return
-    there = set(index.table["image_id"])
-    named = [text.split(" = ") for text in check.examples]
-    groups = [names for names in named if there.issuperset(names)]
+    there: Set[str] = set(index.table["image_id"])
+    groups = [names for text in check.examples if (names := _names(text, there))]
     if not groups:
         return
     shown = groups[: _MOST // len(groups[0])]
@@ -29,11 +28,20 @@ def show_examples(index: DataIndex, check: Check) -> None:
             st.caption("Each image is beside its near duplicate.")
 
 
+def _names(example: str, there: Set[str]) -> list[str]:
+    """The images that an example names: one, or a pair; none where they are not there."""
+    if example in there:
+        return [example]
+    parts = example.split(" = ")
+    pairs = ([" = ".join(parts[:cut]), " = ".join(parts[cut:])] for cut in range(1, len(parts)))
+    return next((pair for pair in pairs if there.issuperset(pair)), [])
+
+
 def show_tiles(index: DataIndex, image_ids: Sequence[str], *, place: str) -> None:
     """Thumbnails with buttons that open the image under 'Images'; `place` tells them from others on the page."""
     hashes = index.table.set_index("image_id")["sha256"]
     grid = st.grid(6, min_column_width=140, gap="small")
-    for image_id in image_ids:
+    for number, image_id in enumerate(image_ids):
         with grid.container(border=True, gap="xxsmall"):
             try:
                 picture = thumbnail(str(index.root), image_id, hashes[image_id])
@@ -42,7 +50,7 @@ def show_tiles(index: DataIndex, image_ids: Sequence[str], *, place: str) -> Non
                 st.error(plain(str(error)))
             st.button(
                 plain(image_id).replace("_", "_\u200b"),
-                key=f"open_{place}_{image_id}",
+                key=f"open_{place}_{number}_{image_id}",
                 help="Open it under 'Images'",
                 type="tertiary",
                 wrap=True,

@@ -25,8 +25,12 @@ def offer_work(name: str, words: str, label: str, start: Callable[[], None]) -> 
     last = progress_of(name)
     if last.error:
         show_error(last.error)
-    cancelled = " The last try was cancelled." if last.stage == CANCELLED else ""
-    st.info(f"{words} It continues when you leave this page.{cancelled}")
+    tried = ""
+    if last.stage == CANCELLED:
+        tried = " The last try was cancelled."
+    elif last.total and not last.error:  # Killed: it could not say so.
+        tried = f" The last try ended without a word at {last.done:,} of {last.total:,}."
+    st.info(f"{words} It continues when you leave this page.{tried}")
     if not may_train():
         st.caption("This server starts no work: PNEUMO_ALLOW_TRAINING is 0.")
     if st.button(label, type="primary", disabled=not may_train()) and may_train():

@@ -8,6 +8,9 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.data.patients import class_in_name
 from pneumo_core.records import Label
 
+_BY_SYSTEM: Final = "made by the system"
+"""Reason of hidden files and those that macOS adds to archives, of which nothing need be said."""
+
 _MOST_PLACES: Final = 3
 """Places of files that a sentence names."""
 
@@ -20,20 +23,22 @@ def files(index: DataIndex) -> Iterator[Check]:
 
 
 def _left_out(index: DataIndex) -> Check:
-    rows = [row for row in index.left_out if row.advice]
+    rows = [row for row in index.left_out if row.reason != _BY_SYSTEM]
     if not rows:
         return passed("left-out", "Every image below the folder is part of the data set.", Evidence.FILES)
-    n = sum(row.files for row in rows)
-    places = "; ".join(f"{row.files:,} in {row.place} ({row.reason})" for row in rows[:_MOST_PLACES])
-    more = f"; and {counted(len(rows) - _MOST_PLACES, 'more place')}" if len(rows) > _MOST_PLACES else ""
+    wanted = [row for row in rows if row.advice]
+    shown = wanted or rows
+    n = sum(row.files for row in shown)
+    places = "; ".join(f"{row.files:,} in {row.place} ({row.reason})" for row in shown[:_MOST_PLACES])
+    more = f"; and {counted(len(shown) - _MOST_PLACES, 'more place')}" if len(shown) > _MOST_PLACES else ""
     return found(
         "left-out",
-        Severity.CAUTION,
+        Severity.CAUTION if wanted else Severity.NOTE,
         n,
-        f"{counted(n, 'image is', 'images are')} no part of the data set: {places}{more}.",
+        f"{counted(n, 'file is', 'files are')} no part of the data set: {places}{more}.",
         Evidence.FILES,
-        consequence="The list of files says how to include them.",
-        examples=[row.place for row in rows],
+        consequence="The list of files says how to include them." if wanted else "",
+        examples=[row.place for row in shown],
     )
 
 

@@ -1,6 +1,6 @@
 """What the splits share: patients and byte-identical files; and how many patients are unknown."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 import pandas as pd
@@ -10,7 +10,16 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.data.patients import UNKNOWN
 from pneumo_core.records import FOLDERS, Split
 
-_OPTIMISTIC = "A model may recognize the child instead of the disease: test figures are optimistic."
+
+def optimistic(pairs: Iterable[tuple[Split, Split]]) -> str:
+    """Which figures are optimistic where these pairs of splits share something, as a sentence."""
+    shared = set(pairs)
+    figures = ["test"] if any(Split.TEST in pair for pair in shared) else []
+    figures += ["validation"] if (Split.TRAIN, Split.VAL) in shared else []
+    words = [f"{' and '.join(figures)} figures are optimistic"]
+    if shared == {(Split.VAL, Split.TEST)}:
+        return f"What was chosen on validation was chosen on test images: {words[0]}."
+    return f"A model is asked about what it was trained on: {words[0]}."
 
 
 def leaks(index: DataIndex) -> Iterator[Check]:
@@ -42,21 +51,26 @@ def _images(table: pd.DataFrame, column: str, shared: Mapping[tuple[Split, Split
 
 
 def _patients(table: pd.DataFrame) -> Check:
-    shared = _shared(table, "patient_id")
-    if not shared:
-        return passed(
-            "patients-span-splits", "No patient is in two splits (numbers with their prefix).", Evidence.LEAKS
+    code = "patients-span-splits"
+    known = ~table["patient_id"].str.startswith(UNKNOWN)
+    if not known.any():
+        return not_applicable(
+            code, "No image's patient is known, so that no one can be found in two splits.", Evidence.LEAKS
         )
+    shared = _shared(table[known], "patient_id")
+    if not shared:
+        of = "" if known.all() else f" among the {counted(int(known.sum()), 'image')} whose patients are known"
+        return passed(code, f"No patient is in two splits{of} (numbers with their prefix).", Evidence.LEAKS)
     dropped = int(table.loc[table["split"] == Split.VAL.value, "patient_id"].isin(_of(shared, Split.VAL)).sum())
     leaves = f" Presets leave {counted(dropped, 'validation image')} of such patients out." if dropped else ""
     images = _images(table, "patient_id", shared)
     return found(
-        "patients-span-splits",
+        code,
         Severity.MISLEADING,
         len(images),
         f"Patients are in several splits (numbers with their prefix): {_pairs(shared, 'patient')}.",
         Evidence.LEAKS,
-        consequence=f"{_OPTIMISTIC if _of(shared, Split.TEST) else 'Validation figures would be optimistic.'}{leaves}",
+        consequence=f"{optimistic(shared)}{leaves}",
         examples=images,
     )
 
@@ -115,7 +129,7 @@ def _duplicates(table: pd.DataFrame) -> Iterator[Check]:
             int(repeated["sha256"].isin(splits).sum()),
             f"Byte-identical files are in several splits: {_pairs(shared, 'image')}.",
             Evidence.LEAKS,
-            consequence="A model may be tested on its training images: test figures are optimistic.",
+            consequence=optimistic(shared),
             examples=repeated.loc[repeated["sha256"].isin(splits), "image_id"],
         )
     else:

@@ -10,9 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.data.audit.check import Check, Evidence, Severity, counted, found, passed
+from pneumo_core.data.audit.leaks import optimistic
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.measures import THUMBNAIL
+from pneumo_core.records import FOLDERS, Split
 
 MOST_BITS: Final = 6
 """Bits in which the perceptual hashes of near duplicates differ at most.
@@ -127,8 +129,11 @@ def near(index: DataIndex, measures: pd.DataFrame) -> Iterator[Check]:
     pairs = near_duplicates(index, measures)
     first, second = (table.iloc[pairs[name].to_numpy()].reset_index(drop=True) for name in ("first", "second"))
     names = first["image_id"] + " = " + second["image_id"]
+    between = {
+        tuple(sorted(map(Split, both), key=FOLDERS.index)) for both in zip(first["split"], second["split"], strict=True)
+    }
     kinds = (
-        ("split", "near-duplicates-span-splits", "in several splits", "A model may be tested on its training images."),
+        ("split", "near-duplicates-span-splits", "in several splits", optimistic(between)),
         ("label", "near-duplicates-span-labels", "in both classes", "One of the two labels is wrong."),
     )
     for column, code, where, consequence in kinds:

@@ -1,11 +1,16 @@
 """Where the images come from, and whether they are all there."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from pneumo_core.data.audit.check import Check, Evidence, Severity, counted, found, not_applicable, passed
 from pneumo_core.data.index import DataIndex
+from pneumo_core.data.patients import has_official_name
 from pneumo_core.records import FOLDERS, Label, Split
 from pneumo_core.reference import OFFICIAL_COUNTS
+
+_MOSTLY: Final = 0.5
+"""Share of images with the official data set's names from which it is held to be that."""
 
 
 def origin(index: DataIndex) -> Iterator[Check]:
@@ -59,12 +64,16 @@ def _empty(index: DataIndex) -> Check:
 def _counts(index: DataIndex) -> Check:
     if index.is_phantom:
         return not_applicable("counts-differ", "Phantoms have no official number of images.", Evidence.COUNTS)
+    official_names = index.table["image_id"].map(has_official_name).mean()
+    if official_names < _MOSTLY:
+        words = "The names are not those of the official data set, so its number of images says nothing of this one."
+        return not_applicable("counts-differ", words, Evidence.COUNTS)
     counts = index.counts()
     differing, short = [], 0
     for split in FOLDERS:
         received, official = ([table[split, label] for label in Label] for table in (counts, OFFICIAL_COUNTS))
         if received != official:
-            short += abs(sum(official) - sum(received))
+            short += sum(abs(one - other) for one, other in zip(official, received, strict=True))
             differing.append(
                 f"{split.value} has NORMAL/PNEUMONIA {received[0]:,}/{received[1]:,}, official "
                 f"{official[0]:,}/{official[1]:,}"
@@ -82,6 +91,6 @@ def _counts(index: DataIndex) -> Check:
         consequence=(
             "Every image is there twice: remove the second copy."
             if is_double
-            else "Figures are not those of the official images; the official copy is complete: download it again."
+            else "Figures are not those of the official images. 'data download' gets the whole copy."
         ),
     )

@@ -26,12 +26,13 @@ _LEAST_SCALE: Final = {"brightness": 2.0, "contrast": 2.0, "sharpness": 0.1, "bl
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """A limit of quality: where an image is beyond it, and how that is said of one and of many."""
+    """A limit of quality: where an image is beyond it, and how that is said."""
 
     code: str
     severity: Severity
     beyond: Callable[[pd.DataFrame], "pd.Series[bool]"]
     what: str
+    none: str
     consequence: str
 
 
@@ -40,36 +41,41 @@ _LIMITS: Final = (
         "blank",
         Severity.CAUTION,
         lambda rows: rows["contrast"] < 4,
-        "blank: their gray levels vary by less than 4",
-        "They show nothing that a label could be about: remove them.",
+        "blank (standard deviation of the gray levels below 4)",
+        "No image is blank.",
+        "A blank image shows nothing that a label could be about: remove it.",
     ),
     _Limit(
         "too-dark-or-bright",
         Severity.CAUTION,
         lambda rows: (rows["contrast"] >= 4) & ~rows["brightness"].between(30, 230),
-        "very dark or very bright: their mean gray level is below 30 or above 230",
-        "Look at them: they may be inverted, or scaled from deeper files by a wrong range.",
+        "very dark or very bright (mean gray level below 30 or above 230)",
+        "No image that is not blank is very dark or very bright (mean gray levels are from 30 to 230).",
+        "It may be inverted, or scaled from a deeper file by a wrong range.",
     ),
     _Limit(
         "flat",
         Severity.NOTE,
         lambda rows: rows["contrast"].between(4, 12, inclusive="left"),
-        "flat: their gray levels vary by less than 12",
-        "Look at them: they may be scaled from deeper files by a wrong range.",
+        "flat (standard deviation of the gray levels below 12)",
+        "No image that is not blank is flat (standard deviation of the gray levels below 12).",
+        "It may be scaled from a deeper file by a wrong range.",
     ),
     _Limit(
         "odd-shape",
         Severity.NOTE,
         lambda rows: ~(rows["width"] / rows["height"]).between(1 / 3, 3),
-        "longer than three times their width, or wider than three times their height",
-        "A square of them shows strange anatomy: they may be strips of a film.",
+        "oddly shaped (one side more than three times the other)",
+        "No image has a side more than three times the other.",
+        "Made a square, it shows strange anatomy; it may be a strip of a film.",
     ),
     _Limit(
         "small",
         Severity.NOTE,
         lambda rows: rows[["width", "height"]].min(axis=1) < 96,
         "smaller than 96 pixels",
-        "Detail that models use is missing in them.",
+        "No image is smaller than 96 pixels.",
+        "Detail that models use is missing.",
     ),
 )
 
@@ -80,7 +86,7 @@ def quality(index: DataIndex, measures: pd.DataFrame) -> Iterator[Check]:
     for limit in _LIMITS:
         beyond = rows.loc[limit.beyond(rows), "image_id"]
         if beyond.empty:
-            yield passed(limit.code, f"No image is {limit.what.replace('their', 'its')}.", Evidence.QUALITY)
+            yield passed(limit.code, limit.none, Evidence.QUALITY)
         else:
             words = f"{counted(len(beyond), 'image is', 'images are')} {limit.what}."
             yield found(

@@ -22,13 +22,16 @@ OFFICIAL = {
 
 ORDER = list(Severity)
 
+_KINDS = {"NORMAL": "NORMAL", "PNEUMONIA": "VIRUS"}
+"""Beginnings of names, as Mendeley's copy has them."""
+
 
 def rows(counts: dict[tuple[str, str], int] | None = None) -> pd.DataFrame:
     """Images, each of a patient of its own, as many as the official data set has."""
     numbered = [(key, number) for key, count in (counts or OFFICIAL).items() for number in range(count)]
     return pd.DataFrame(
         {
-            "image_id": [f"{split}/{name}/{number}.jpeg" for (split, name), number in numbered],
+            "image_id": [f"{split}/{name}/{_KINDS[name]}-{number}-1.jpeg" for (split, name), number in numbered],
             "split": [split for (split, _), _ in numbered],
             "label": [int(Label[name]) for (_, name), _ in numbered],
             "sha256": [f"{place:064}" for place in range(len(numbered))],

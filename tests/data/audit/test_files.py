@@ -20,8 +20,14 @@ def test_left_out_images_are_counted_by_place() -> None:
     assert "MACOSX" not in found["left-out"].sentence
 
 
-def test_what_is_left_out_on_purpose_is_nothing_to_warn_of() -> None:
+def test_what_the_system_makes_is_nothing_to_speak_of() -> None:
     assert found_in(checked(rows(), left_out=[LeftOut("__MACOSX/", 9, "made by the system")])) == {}
+
+
+def test_what_is_left_out_on_purpose_is_noted() -> None:
+    found = checked(rows(), left_out=[LeftOut("images that the CSV file does not list", 30, "not listed")])
+    assert found_in(found) == {"left-out": Severity.NOTE}
+    assert "30 in images that the CSV file does not list (not listed)" in found["left-out"].sentence
 
 
 @pytest.mark.parametrize(("count", "severity"), [(1, Severity.NOTE), (3, Severity.NOTE), (100, Severity.CAUTION)])

@@ -35,6 +35,20 @@ def test_other_counts_are_said_split_by_split() -> None:
     assert "download" in found["counts-differ"].consequence
 
 
+def test_another_data_set_is_not_held_against_the_official_counts() -> None:
+    table = rows({("train", "NORMAL"): 9, ("train", "PNEUMONIA"): 9, ("test", "NORMAL"): 9, ("test", "PNEUMONIA"): 9})
+    table["image_id"] = [f"train/{number}.png" for number in range(len(table))]
+    assert checked(table)["counts-differ"].outcome is Outcome.NOT_APPLICABLE
+
+
+def test_images_that_changed_their_class_are_counted() -> None:
+    swapped = {
+        ("test", "NORMAL"): OFFICIAL["test", "NORMAL"] + 5,
+        ("test", "PNEUMONIA"): OFFICIAL["test", "PNEUMONIA"] - 5,
+    }
+    assert checked(rows(OFFICIAL | swapped))["counts-differ"].n == 10
+
+
 def test_a_doubled_copy_is_known() -> None:
     found = checked(rows({key: 2 * count for key, count in OFFICIAL.items()}))
     assert "twice" in found["counts-differ"].consequence
@@ -52,7 +66,7 @@ def test_an_empty_part_is_said(split: str, name: str, severe: bool) -> None:
 
 def test_phantoms_are_said_and_not_held_against_the_official_counts() -> None:
     table = rows({(split, name): 3 for split in ("train", "val", "test") for name in ("NORMAL", "PNEUMONIA")})
-    table["image_id"] = table["image_id"].str.replace("/(?=[0-9])", "/PHANTOM-X-", regex=True)
+    table["image_id"] = table["image_id"].str.replace("/(?=[NV][A-Z]+-)", "/PHANTOM-", regex=True)
     found = checked(table)
     assert found_in(found) == {"phantoms": Severity.CAUTION}
     assert found["phantoms"].consequence == "Figures from them do not apply to patients."
@@ -61,7 +75,7 @@ def test_phantoms_are_said_and_not_held_against_the_official_counts() -> None:
 
 def test_the_worst_comes_first() -> None:
     table = rows(OFFICIAL | {("test", "NORMAL"): 1, ("val", "NORMAL"): 0})
-    table.loc[table["image_id"] == "test/NORMAL/0.jpeg", "sha256"] = table.loc[0, "sha256"]
+    table.loc[table["image_id"] == "test/NORMAL/NORMAL-0-1.jpeg", "sha256"] = table.loc[0, "sha256"]
     ranks = [ORDER.index(check.severity) for check in audit(index_of(table))]
     assert ranks == sorted(ranks)
     assert {0, 1, 2, 3} == set(ranks)

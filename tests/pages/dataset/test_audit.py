@@ -4,9 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pneumo_core.data.audit import Outcome, audit
-from pneumo_core.data.index import DataIndex
+from pneumo_core.data.index import DataIndex, build_index
+from pneumo_core.data.source import connect
 from pneumo_core.data.work import audit_name, cancel_work, is_working, work_file
 from pneumo_core.inference.audited import all_checks, measured, stored_measured
 from pneumo_core.runs.files import hold_lock, write_json
@@ -56,6 +58,26 @@ def test_a_failure_and_a_cancelled_try_are_said(index: DataIndex) -> None:
     whole(button(page("Audit"), "Measure the images").click().run())
     wait_for("the measures", lambda: stored_measured(index) is not None)
     wait_for("the end of the process", lambda: not is_working(name))
+
+
+def test_work_that_was_killed_is_said(index: DataIndex) -> None:
+    name = audit_name(index.data_id)
+    write_json(work_file(name, ".json"), {"stage": "Measuring the images", "done": 30, "total": 72, "error": ""})
+    assert "ended without a word at 30 of 72" in texts(page("Audit"), "info")
+
+
+def test_three_copies_of_one_image_are_shown(index: DataIndex, odd: Path) -> None:
+    """Each is a near duplicate of the first, which then stands there twice."""
+    with Image.open(odd / "train/NORMAL/IM-0001-0001.jpeg") as image:
+        large = image.resize((480, 400))
+        for name in ("test/NORMAL/a = b.png", "train/NORMAL/copy.bmp", "val/NORMAL/copy.png"):
+            large.save(odd / name)
+    built = build_index(odd)
+    connect(built)
+    measured(built)
+    at = page("Audit")
+    shown = [str(item.key) for item in at.button if str(item.key).startswith("open_near-duplicates-span-splits_")]
+    assert any("a = b.png" in key for key in shown)
 
 
 def test_nothing_is_started_where_that_is_not_allowed(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
