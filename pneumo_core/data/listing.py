@@ -104,7 +104,7 @@ def _rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
                 f"{str(path)!r} with {names}, without {missing}; name the columns in its first line"
             )
         reader.fieldnames = names
-        rows = []
+        rows: list[tuple[int, Mapping[str, str]]] = []
         for row in reader:
             if any("\n" in value for value in row.values() if isinstance(value, str)):
                 raise DataError(

@@ -1,6 +1,6 @@
 """Images of a finding as thumbnails that open; those of a pair side by side."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ def show_examples(index: DataIndex, check: Check) -> None:
     """The first images of a check, folded; nothing where it names none that are in the index."""
     if not check.examples:
         return
-    there: Set[str] = set(index.table["image_id"])
+    there: set[str] = set(index.table["image_id"])
     groups = [names for text in check.examples if (names := _names(text, there))]
     if not groups:
         return
@@ -28,7 +28,7 @@ def show_examples(index: DataIndex, check: Check) -> None:
             st.caption("Each image is beside its near duplicate.")
 
 
-def _names(example: str, there: Set[str]) -> list[str]:
+def _names(example: str, there: set[str]) -> list[str]:
     """The images that an example names: one, or a pair; none where they are not there."""
     if example in there:
         return [example]

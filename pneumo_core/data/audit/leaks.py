@@ -13,7 +13,7 @@ from pneumo_core.records import FOLDERS, Split
 
 def optimistic(pairs: Iterable[tuple[Split, Split]]) -> str:
     """Which figures are optimistic where these pairs of splits share something, as a sentence."""
-    shared = set(pairs)
+    shared = {tuple(sorted(pair, key=FOLDERS.index)) for pair in pairs}
     figures = ["test"] if any(Split.TEST in pair for pair in shared) else []
     figures += ["validation"] if (Split.TRAIN, Split.VAL) in shared else []
     words = [f"{' and '.join(figures)} figures are optimistic"]

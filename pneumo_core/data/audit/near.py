@@ -14,7 +14,7 @@ from pneumo_core.data.audit.leaks import optimistic
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.measures import THUMBNAIL
-from pneumo_core.records import FOLDERS, Split
+from pneumo_core.records import Split
 
 MOST_BITS: Final = 6
 """Bits in which the perceptual hashes of near duplicates differ at most.
@@ -80,7 +80,7 @@ def _like_thumbnails(measures: pd.DataFrame) -> list[tuple[int, int]]:
 
 def _detail(index: DataIndex, row: int) -> NDArray[np.float32]:
     """Detail of an image as a vector of length 1, so that a product is a correlation; 0 of a blank image."""
-    image_id, sha256 = index.table.loc[row, ["image_id", "sha256"]]
+    image_id, sha256 = (str(index.table[name].iloc[row]) for name in ("image_id", "sha256"))
     gray = decode_gray(read_indexed(index.root, image_id, sha256), image_id, size=_DETAIL_SIZE).astype(np.float32)
     detail = gray - cv2.GaussianBlur(gray, (0, 0), _DETAIL_BLUR)
     detail -= detail.mean()
@@ -129,9 +129,7 @@ def near(index: DataIndex, measures: pd.DataFrame) -> Iterator[Check]:
     pairs = near_duplicates(index, measures)
     first, second = (table.iloc[pairs[name].to_numpy()].reset_index(drop=True) for name in ("first", "second"))
     names = first["image_id"] + " = " + second["image_id"]
-    between = {
-        tuple(sorted(map(Split, both), key=FOLDERS.index)) for both in zip(first["split"], second["split"], strict=True)
-    }
+    between = {(Split(one), Split(other)) for one, other in zip(first["split"], second["split"], strict=True)}
     kinds = (
         ("split", "near-duplicates-span-splits", "in several splits", optimistic(between)),
         ("label", "near-duplicates-span-labels", "in both classes", "One of the two labels is wrong."),
