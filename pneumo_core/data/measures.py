@@ -79,6 +79,11 @@ def measure(index: DataIndex, progress: Callable[[int, int], None] | None = None
         return table
 
 
+def name_of(name: str) -> str:
+    """A measure in a sentence."""
+    return {"black": "black pixels", "white": "white pixels", "border": "black borders"}.get(name, name)
+
+
 def value_of(name: str, value: float) -> str:
     """A value of a measure for people: three digits, shares in percent."""
     return f"{100 * value:.3g} %" if name in SHARES else f"{value:.3g}"

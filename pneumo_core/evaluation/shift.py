@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.data.audit import Check, Evidence, Severity, found, not_applicable, passed
-from pneumo_core.data.measures import value_of
+from pneumo_core.data.measures import name_of, value_of
 from pneumo_core.evaluation.fitted import held_out_scores
 from pneumo_core.evaluation.intervals import area_estimates
 from pneumo_core.evaluation.significance import holm
@@ -135,13 +135,13 @@ def shift_checks(shifts: Sequence[ClassShift | NotApplicable]) -> Iterator[Check
         area = found_shift.auroc
         shifted = [test for test in found_shift.measures if test.p < 0.05]
         together = not isinstance(area, NotApplicable) and area.low > 0.5
-        told = f"AUROC of telling them apart by gray levels, sharpness and borders {score_text(area)}"
+        told = f"by gray levels, sharpness and borders together they are told apart with an AUROC of {score_text(area)}"
         if not together and not shifted:
-            words = f"No difference between the {label.name} images of train and test is shown ({told})."
+            words = f"No difference between the {label.name} images of train and test is shown; {told}."
             yield passed(code, words, Evidence.SHIFT)
             continue
-        differ = "; ".join(
-            f"{name} (mean {value_of(name, test.train)} in train, {value_of(name, test.test)} in test)"
+        differ = ", ".join(
+            f"{name_of(name)} (mean {value_of(name, test.train)} in train, {value_of(name, test.test)} in test)"
             for test in shifted[:3]
             if (name := test.measure)
         )
@@ -150,7 +150,7 @@ def shift_checks(shifts: Sequence[ClassShift | NotApplicable]) -> Iterator[Check
             code,
             Severity.CAUTION if shifted or (isinstance(area, Estimate) and area.low > TELLING) else Severity.NOTE,
             found_shift.n_train + found_shift.n_test,
-            f"{label.name} images of train and test differ, {measured} ({told}).",
+            f"{label.name} images of train and test differ, {measured}; {told}.",
             Evidence.SHIFT,
             consequence="A threshold that was chosen on patients of train may be wrong on test.",
         )

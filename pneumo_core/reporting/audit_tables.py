@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from pneumo_core.data.audit import Check, Outcome
-from pneumo_core.data.measures import MEASURES, value_of
+from pneumo_core.data.measures import MEASURES, name_of, value_of
 from pneumo_core.evaluation.opponent import SEES, Opponent
 from pneumo_core.evaluation.shift import ClassShift
 from pneumo_core.evaluation.wording import p_cell, score_text
@@ -15,7 +15,7 @@ SHIFT_METHOD: Final = (
     "of one image a patient. The AUROC is that of a logistic model of all measures, each patient scored by a model that was "
     "fitted without it (classifier two-sample test), with a 95 % interval over patients."
 )
-MEASURE_WORDS: Final = tuple(f"{name}: {words}" for name, words in MEASURES.items())
+MEASURE_WORDS: Final = tuple(f"{name_of(name)}: {words}" for name, words in MEASURES.items())
 OPPONENT_WORDS: Final = (
     f"The opponent sees no picture, only {SEES}. A network that does not beat it may have learned how files were made."
 )
@@ -64,7 +64,7 @@ def shift_table(shift: ClassShift) -> Table:
     )
     rows = tuple(
         (
-            test.measure,
+            name_of(test.measure),
             value_of(test.measure, test.train),
             value_of(test.measure, test.test),
             f"{test.distance:.2f}",
