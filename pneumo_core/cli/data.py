@@ -110,9 +110,10 @@ def data_audit(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Audit a data set: leaks, near duplicates, quality, shift, and what the files alone tell.
+    """Look for what makes a data set's figures mislead.
 
-    It takes about 20 seconds for 5,500 images the first time, and is stored beside the index.
+    Leaks, near duplicates, quality, shift, and what the files alone tell. It takes about 20 seconds for 5,500 images the first
+    time, and is stored beside the index.
     """
     from pneumo_core.inference.audited import all_checks, measured  # noqa: PLC0415
     from pneumo_core.reporting.datasheet import datasheet as make_datasheet  # noqa: PLC0415

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from pneumo_core.data.index import DataIndex, load_index
 from pneumo_core.data.work import do_work, map_name, reporter
 from pneumo_core.errors import StoreError
-from pneumo_core.inference.classify import load_classifier
-from pneumo_core.inference.session import run_batches
 from pneumo_core.runs.files import store_errors, write_atomic
 from pneumo_core.runs.store import RunDirectory, datasets_root, find_run, read_manifest
 
@@ -51,6 +49,10 @@ def image_map(
         DataError: An image has changed since it was indexed.
         StoreError: The map cannot be stored.
     """
+    # They load ONNX Runtime, which the page that shows a stored map does not need.
+    from pneumo_core.inference.classify import load_classifier  # noqa: PLC0415
+    from pneumo_core.inference.session import run_batches  # noqa: PLC0415
+
     if (stored := stored_map(index, run)) is not None:
         return stored
     classifier = load_classifier(run)
