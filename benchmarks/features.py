@@ -31,7 +31,8 @@ from benchmarks.table import Figure, tell
 from pneumo_core.config.classifier import Preset
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.images import load_array
-from pneumo_core.data.index import DataIndex, build_index, find_root
+from pneumo_core.data.index import DataIndex, build_index
+from pneumo_core.data.layout import find_root
 from pneumo_core.data.source import default_data
 from pneumo_core.records import Architecture, Split
 from pneumo_core.runs.status import read_events

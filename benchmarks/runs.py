@@ -21,7 +21,8 @@ import numpy as np
 
 from pneumo_core.config.classifier import TrainConfig
 from pneumo_core.config.run import run_id
-from pneumo_core.data.index import DataIndex, find_root
+from pneumo_core.data.index import DataIndex
+from pneumo_core.data.layout import find_root
 from pneumo_core.data.source import default_data
 from pneumo_core.errors import RunError
 from pneumo_core.jobs.runs import RunView, cancel, submit, view

@@ -191,6 +191,23 @@ def _write_vgg16(path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder that PNEUMO_REAL_DATA names."""
+    named = os.environ.get("PNEUMO_REAL_DATA")
+    if not named:
+        pytest.skip("set PNEUMO_REAL_DATA to a chest_xray folder")
+    return Path(named)
+
+
+@pytest.fixture(scope="session")
+def real_index(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> DataIndex:
+    """The real X-rays, indexed; never change it, it is everyone's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PNEUMO_ARTIFACTS", str(tmp_path_factory.mktemp("real")))
+        return build_index(real_data)
+
+
+@pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> FinishedRun:
     """A run of two epochs; never change its files, they are everyone's (see `with_finished_run`)."""
     artifacts = made_once(tmp_path_factory, "finished", lambda folder: _train(folder, tiny_data))

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import accuracy, inputs
+from benchmarks import accuracy, audit, inputs
 from benchmarks.browser import CHROMIUM
 from benchmarks.compare import written_runs
 from benchmarks.features import Cost
@@ -244,3 +244,9 @@ def test_what_a_model_leans_on_begins_with_its_own_figures(
         assert figures[f"as they are: {name}"]["value"] == pytest.approx(expected.value)
         assert figures[f"as they are: {name}"]["n"] == expected.n
     assert "histograms of the other class: auroc" in capsys.readouterr().out
+
+
+def test_the_audit_s_cost_is_that_of_every_part() -> None:
+    figures = audit.cost(400)
+    assert len(figures) == 7
+    assert all(name.startswith("records_400_") and value > 0 for name, value in figures.items())

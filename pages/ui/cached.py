@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from pneumo_core.data.index import DataIndex, find_root, index_changed_ns, load_index
+from pneumo_core.data.index import DataIndex, find_source, index_changed_ns, load_index
 from pneumo_core.data.source import default_folder
 from pneumo_core.errors import DataError
 from pneumo_core.evaluation.comparison import Comparison, Evidence, Side
@@ -81,9 +81,9 @@ def current_default_index() -> DataIndex | None:
     folder = default_folder()
     if folder is None:
         return None
-    root = find_root(folder)
+    source = find_source(folder)
     try:
-        return _default_index(str(root), root.stat().st_mtime_ns)
+        return _default_index(str(source), source.stat().st_mtime_ns)
     except _NotReadyError:
         return None
 

@@ -9,8 +9,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from pages.ui.cached import current_default_index, current_stored_index
 from pages.ui.components import show_error, shown_errors
 from pneumo_core.data.index import DataIndex
-from pneumo_core.data.preparation import is_preparing, preparation
+from pneumo_core.data.preparation import PREPARATION
 from pneumo_core.data.source import connected_id
+from pneumo_core.data.work import is_working, progress_of
 from pneumo_core.errors import DataError
 from pneumo_core.jobs.preparing import start_preparing
 from pneumo_core.settings import settings
@@ -98,11 +99,13 @@ def _connected() -> DataIndex | None:
 def _follow_preparation() -> None:
     """Progress of the preparation; when it has ended, the page is redrawn."""
     with shown_errors():
-        if not is_preparing():
+        if not is_working(PREPARATION):
             if current_default_index() is None:
-                st.session_state[_FAILURE] = preparation().error or "The preparation of the data set was stopped."
+                st.session_state[_FAILURE] = (
+                    progress_of(PREPARATION).error or "The preparation of the data set was stopped."
+                )
             st.rerun()
-        now = preparation()
+        now = progress_of(PREPARATION)
         share = now.done / now.total if now.total else 0.0
         counted = f": {now.done:,} of {now.total:,}" if now.total else "…"
         st.progress(share, f"{now.stage}{counted} (once; this page continues automatically)")

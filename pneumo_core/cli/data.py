@@ -1,4 +1,4 @@
-"""The data set's commands: ``python -m pneumo_core data phantom|download|index``."""
+"""The data set's commands: ``python -m pneumo_core data phantom|download|index|audit``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -9,13 +9,16 @@ import typer
 
 from pneumo_core.cli.command import Json, group, index_of
 from pneumo_core.cli.tables import print_tables
-from pneumo_core.cli.terminal import print_result, progress_line
+from pneumo_core.cli.terminal import note, print_result, progress_line
 from pneumo_core.data.source import kaggle_folder
+from pneumo_core.errors import StoreError
 from pneumo_core.records import FOLDERS, Label, Subtype
+from pneumo_core.reporting.audit_tables import check_tables, plain_check
 from pneumo_core.reporting.document import Table
+from pneumo_core.runs.files import require_writable, write_atomic
 
 if TYPE_CHECKING:
-    from pneumo_core.data.audit import Finding
+    from pneumo_core.data.audit import Check
     from pneumo_core.data.index import DataIndex
 
 data_app = group("Create, download and index data sets.")
@@ -56,13 +59,14 @@ def data_download(
 
 @data_app.command("index")
 def data_index(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Data set.")], as_json: Json = False
+    folder: Annotated[Path, typer.Argument(metavar="DATA", help="Folder, or CSV file of labels.")],
+    as_json: Json = False,
 ) -> None:
     """Count and check the images of a data set.
 
-    It prints counts, patients, unreadable files and what to know about the data.
+    It prints counts, patients, unreadable files and what to know about the data; 'data audit' looks at the pixels too.
     """
-    from pneumo_core.data.audit import audit  # noqa: PLC0415
+    from pneumo_core.data.audit import Outcome, audit  # noqa: PLC0415
 
     index, _ = index_of(folder)
     table = index.table
@@ -78,7 +82,7 @@ def data_index(
             "patients": int(part["patient_id"].nunique()),
             "patients_pooled": int(part["pooled_id"].nunique()),
         }
-    findings = audit(index)
+    findings = [check for check in audit(index) if check.outcome in {Outcome.ISSUE, Outcome.TIP}]
     if not as_json:
         _print_index(index, splits, findings)
         return
@@ -89,23 +93,71 @@ def data_index(
         "is_phantom": index.is_phantom,
         "splits": splits,
         "unreadable": [asdict(file) for file in index.unreadable],
-        "ignored": index.ignored,
+        "left_out": [asdict(row) for row in index.left_out],
         "findings": [asdict(finding) for finding in findings],
     }
     print_result(result, as_json=as_json)
 
 
-def _print_index(index: "DataIndex", splits: Mapping[str, Mapping[str, int]], findings: Sequence["Finding"]) -> None:
-    """Counts as a table, then what to know about the data, the most severe first, and files that cannot be read."""
+@data_app.command("audit")
+def data_audit(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DATA", help="Folder, or CSV file of labels; default: that of other commands."),
+    ] = None,
+    datasheet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="HTML file to write a datasheet of the data set to.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look for what makes a data set's figures mislead.
+
+    Leaks, near duplicates, quality, shift, and what the files alone tell. It takes about 20 seconds for 5,500 images the first
+    time, and is stored beside the index.
+    """
+    from pneumo_core.inference.audited import all_checks, measured  # noqa: PLC0415
+    from pneumo_core.reporting.datasheet import datasheet as make_datasheet  # noqa: PLC0415
+    from pneumo_core.reporting.html import to_html  # noqa: PLC0415
+
+    if datasheet is not None:  # Before the work that it is for.
+        if datasheet.is_dir():
+            raise StoreError(f"--datasheet must name a file. Received: datasheet={str(datasheet)!r}, a folder")
+        require_writable(datasheet.parent, "the folder of --datasheet")
+    index, what = index_of(folder)
+    with progress_line("measuring") as progress:
+        found = measured(index, progress)
+    checks = all_checks(index, found)
+    if datasheet is not None:
+        write_atomic(datasheet, to_html(make_datasheet(index, checks, found.shift, found.opponent)))
+    if as_json:
+        print_result({"data_id": index.data_id, "checks": [plain_check(check) for check in checks]}, as_json=True)
+        return
+    note(what)
+    print_tables(*check_tables(index.data_id, checks), *_not_in_it(index))
+
+
+def _print_index(index: "DataIndex", splits: Mapping[str, Mapping[str, int]], findings: Sequence["Check"]) -> None:
+    """Counts as a table, then what to know about the data, the most severe first, and files that are not in the counts."""
     kind = "synthetic phantoms" if index.is_phantom else "X-rays"
     columns = ("split", *next(iter(splits.values())))
     rows = tuple((split, *(f"{count:,}" for count in counts.values())) for split, counts in splits.items())
     caption = f"{len(index.table):,} {kind} in {index.root}, data id {index.data_id}"
-    found = tuple((finding.severity.value, f"{finding.message} {finding.consequence}".strip()) for finding in findings)
+    found = tuple((finding.severity.value, f"{finding.sentence} {finding.consequence}".strip()) for finding in findings)
     tables = [Table("images", caption, tuple(name.replace("_", ", ") for name in columns), rows)]
     if found:
         tables.append(Table("findings", "What to know about these images", ("severity", "finding"), found))
+    tables += _not_in_it(index)
+    print_tables(*tables)
+
+
+def _not_in_it(index: "DataIndex") -> list[Table]:
+    """Files that cannot be read, and those that are no part of the data set."""
+    tables = []
     if index.unreadable:
         unreadable = tuple((file.image_id, file.message) for file in index.unreadable)
         tables.append(Table("unreadable", "Files that cannot be read", ("file", "reason"), unreadable))
-    print_tables(*tables)
+    if index.left_out:
+        columns = ("place", "files", "reason", "to include them")
+        left_out = tuple((row.place, f"{row.files:,}", row.reason, row.advice) for row in index.left_out)
+        tables.append(Table("left_out", "Files that are no part of it", columns, left_out))
+    return tables

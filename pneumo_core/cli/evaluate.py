@@ -9,6 +9,7 @@ from pneumo_core.cli.command import Json, RunOrUsual, group, index_of, named, or
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import note, print_result, progress_line, say_prose
 from pneumo_core.errors import StoreError
+from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.wording import STRESS_NOTE, score_text
 from pneumo_core.records import Label, NotApplicable, Split
 from pneumo_core.reporting.case_table import CaseRow, case_table
@@ -33,20 +34,26 @@ def evaluate(
 
     With --data, on the images of another data set.
     """
-    from pneumo_core.inference.evaluate import evaluate_run  # noqa: PLC0415
+    from pneumo_core.inference.evaluate import evaluate_run, trained_on  # noqa: PLC0415
     from pneumo_core.inference.evidence import read_report  # noqa: PLC0415
     from pneumo_core.reporting.evaluation_tables import copies_words, rates_on_test, without_stress  # noqa: PLC0415
 
     found = find_run(or_recommended(run))
     index, taken = index_of(data) if data else (None, "")
     result = evaluate_run(found, split, index)
+    seen = trained_on(found, index, split) if index else 0
     if as_json:
-        print_result(result, as_json=True)
+        print_result(result | ({"trained_on": encode(seen)} if index else {}), as_json=True)
     else:
         say_prose(f"{named(found.run_id, run)}; threshold {score_text(result['operating_point']['threshold'])}\n")
         print_tables(*_tables(result, split))
     if taken:
         note(taken)
+    if isinstance(seen, NotApplicable):
+        note(f"whether these images trained the run is not known: {seen.reason}")
+    elif index is not None:
+        of = f"of the {result['splits'][split.value]['n']:,} images trained the run"
+        note(f"{seen:,} {of}, so that the figures are optimistic" if seen else f"none {of}")
     if split is Split.VAL and data is None:
         beside = rates_on_test(read_report(found))
         note(f"figures on val are optimistic, epoch and threshold were selected there; {beside}")
@@ -112,8 +119,11 @@ def predict(
         if csv.is_dir():
             raise StoreError(f"--csv must name a file. Received: csv={str(csv)!r}, a folder")
         require_writable(csv.parent, "the folder of --csv")
+    left_out: list[str] = []
     with progress_line("predicting") as progress:
-        results = predict_files(found, paths, heatmaps=heatmaps, progress=progress)
+        results = predict_files(found, paths, heatmaps=heatmaps, progress=progress, say=left_out.append)
+    for words in left_out:
+        note(words)
     table = case_table(named(found.run_id, run), [_row(found.run_id, result) for result in results])
     if as_json:
         print_result({"run_id": found.run_id, "results": results}, as_json=True)

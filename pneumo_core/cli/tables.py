@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from pneumo_core.cli.terminal import say, say_prose, width
@@ -13,7 +14,7 @@ _LONGEST_ID: Final = 24
 
 def print_tables(*tables: Table) -> None:
     """Tables on standard output, each with its caption and notes, an empty line between them."""
-    for number, table in enumerate(tables):
+    for number, table in enumerate(map(_printable, tables)):
         if number:
             say()
         if table.caption:
@@ -24,6 +25,15 @@ def print_tables(*tables: Table) -> None:
             say("\n".join(aligned(table)))
         for text in table.notes:
             say_prose(text)
+
+
+def _printable(table: Table) -> Table:
+    """The table with what would move a terminal's cursor or break its rows escaped: names of files hold anything."""
+
+    def escaped(text: str) -> str:
+        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+    return replace(table, rows=tuple(tuple(map(escaped, row)) for row in table.rows))
 
 
 def whole_width(table: Table, gap: int) -> int:

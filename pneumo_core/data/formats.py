@@ -36,7 +36,7 @@ def is_image_name(path: PurePath) -> bool:
 
 
 def is_image_file(path: Path, root: Path) -> bool:
-    """Whether a file below a folder counts as an image: by its name below it, or as DICOM by its first bytes."""
+    """Whether a file below a folder counts as an image: by its name below it, or without a suffix by its first bytes."""
     name = path.relative_to(root)
     if is_image_name(name):
         return True
@@ -44,7 +44,7 @@ def is_image_file(path: Path, root: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            return is_dicom(file.read(DICOM_START))
+            return format_of(file.read(DICOM_START)) is not None
     except OSError:
         return False
 

@@ -313,6 +313,7 @@ def load_array(
     size: int,
     progress: Callable[[int, int], None] | None = None,
     preparation: Preparation = Preparation.SQUASH,
+    id_of: Callable[[Iterable[str]], str] | None = None,
 ) -> NDArray[np.uint8]:
     """All images of a data set as one memory-mapped array, built on first use.
 
@@ -326,6 +327,7 @@ def load_array(
         size: Side of the square, in pixels.
         progress: Called with images done and their total.
         preparation: How an image becomes a square; each way has a file of its own.
+        id_of: The data set's id by the hashes of its files; `content_id` of `image_ids` unless given.
 
     Returns:
         `(len(image_ids), size, size)` uint8 array, read-only.
@@ -341,7 +343,9 @@ def load_array(
         array = open_array(data_id, size, len(image_ids), preparation)
         if array is None:
             decoded = partial(decode_gray, size=size, preparation=preparation)
-            _build_array(path, root, image_ids, data_id, size, decoded, progress)
+            _build_array(
+                path, root, image_ids, size, decoded, progress, (data_id, id_of or partial(content_id, image_ids))
+            )
             facts = _array_facts(data_id, size, len(image_ids), path.stat().st_size)
             write_json(path.with_suffix(".json"), facts)
             array = open_array(data_id, size, len(image_ids), preparation)
@@ -354,10 +358,10 @@ def _build_array(
     path: Path,
     root: Path,
     image_ids: list[str],
-    data_id: str,
     size: int,
     decoded: Callable[[bytes, str], NDArray[np.uint8]],
     progress: Callable[[int, int], None] | None,
+    identity: tuple[str, Callable[[Iterable[str]], str]],
 ) -> None:
     def decode(image_id: str) -> tuple[NDArray[np.uint8], str]:
         try:
@@ -384,7 +388,8 @@ def _build_array(
                         progress(len(hashes), len(image_ids))
                 file.flush()
                 os.fsync(file.fileno())
-            if (received := content_id(image_ids, hashes)) != data_id:
+            data_id, id_of = identity
+            if (received := id_of(hashes)) != data_id:
                 raise DataError(
                     f"indexed images must not change. Received: content of {str(root)!r} with the id {received}, "
                     f"not {data_id}; index the data set again"

@@ -20,6 +20,13 @@ _MENDELEY: Final = re.compile(
 )
 
 
+# What Windows and browsers add to the name of a second copy: "a (1).jpeg", "a - Copy.jpeg", "a - Copy (2).jpeg".
+_COPY: Final = re.compile(r"(?: - Copy)?(?: ?\(\d+\))?", re.IGNORECASE)
+
+UNKNOWN: Final = "file:"
+"""Beginning of the patient key of an image whose name says nothing of its patient."""
+
+
 def parse_name(image_id: str, label: Label) -> tuple[str, str, Subtype]:
     """Patient keys and subtype from a file's name.
 
@@ -35,12 +42,62 @@ def parse_name(image_id: str, label: Label) -> tuple[str, str, Subtype]:
         `(patient_id, pooled_id, subtype)`.
     """
     stem = PurePosixPath(image_id).stem
-    match = _PERSON.fullmatch(stem) or _IM.fullmatch(stem) or _MENDELEY.fullmatch(stem)
-    if match is None:
-        return f"file:{image_id}", f"file:{image_id}", _subtype(label, "")
+    match = next((match for scheme in (_PERSON, _IM, _MENDELEY) if (match := scheme.match(stem))), None)
+    if match is None or not _COPY.fullmatch(stem, match.end()):
+        return f"{UNKNOWN}{image_id}", f"{UNKNOWN}{image_id}", _subtype(label, "")
     cause = match.groupdict().get("cause", "im").lower()
     number = str(int(match["number"]))
     return f"{(match['series'] or '').lower()}{cause}-{number}", number, _subtype(label, cause)
+
+
+def has_official_name(image_id: str) -> bool:
+    """Whether a file is named as Kaggle's or Mendeley's copy names its files."""
+    stem = PurePosixPath(image_id).stem
+    return any(scheme.match(stem) for scheme in (_PERSON, _IM, _MENDELEY))
+
+
+def class_in_name(image_id: str) -> Label | None:
+    """The class that a file's name says in a known scheme, or None; of IM-0001-0001, as scanners write too, none."""
+    stem = PurePosixPath(image_id).stem
+    if (match := _IM.match(stem)) and match["series"]:
+        return Label.NORMAL
+    match = _PERSON.match(stem) or _MENDELEY.match(stem)
+    if match is None or (match["series"] or "").upper() == "NORMAL2-":  # As in NORMAL2-person12_virus_3: it says both.
+        return None
+    return Label.NORMAL if match["cause"].upper() == "NORMAL" else Label.PNEUMONIA
+
+
+def same_bytes_same_patient(table: pd.DataFrame) -> pd.DataFrame:
+    """An index's table in which byte-identical files have one patient, whatever their names.
+
+    The patient of a group of files, and of all files of the patients that it links, is the first by name; one that a name or a
+    CSV file gives comes before a file of its own.
+
+    Args:
+        table: Rows with `sha256`, `patient_id` and `pooled_id`.
+    """
+    repeated = table[table["sha256"].duplicated(keep=False)]
+    joined = {column: _one_patient(repeated["sha256"], repeated[column]) for column in ("patient_id", "pooled_id")}
+    # `Series.replace` takes a second for a thousand names.
+    return table.assign(
+        **{column: table[column].map(names).fillna(table[column]) for column, names in joined.items() if names}
+    )
+
+
+def _one_patient(hashes: "pd.Series[str]", patients: "pd.Series[str]") -> dict[str, str]:
+    """The name that each patient takes who shares bytes with another."""
+    first: dict[str, str] = {}
+
+    def found(name: str) -> str:
+        while (above := first.get(name, name)) != name:
+            name = above
+        return name
+
+    for _, group in patients.groupby(hashes):
+        names = {found(name) for name in group}
+        kept = min(names, key=lambda name: (name.startswith(UNKNOWN), name))
+        first |= dict.fromkeys(names - {kept}, kept)
+    return {name: found(name) for name in first}
 
 
 def _subtype(label: Label, cause: str) -> Subtype:

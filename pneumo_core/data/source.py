@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pneumo_core.data.index import DataIndex, find_root, load_index
+from pneumo_core.data.index import DataIndex, find_source, load_index
 from pneumo_core.errors import DataError, StoreError
 from pneumo_core.runs.files import hold_lock, read_json, write_json
 from pneumo_core.runs.store import datasets_root
@@ -18,8 +18,14 @@ def kaggle_folder() -> Path:
 
 
 def default_folder() -> Path | None:
-    """`$PNEUMO_DATA`, else the downloaded Kaggle copy, else the built-in phantoms; None if those must be drawn first."""
-    if named := settings().data:
+    """`$PNEUMO_DATA`, a folder or a CSV file of labels, else the downloaded Kaggle copy, else the built-in phantoms.
+
+    None if the phantoms must be drawn first.
+
+    Raises:
+        DataError: `$PNEUMO_DATA` is not there.
+    """
+    if named := _by_setting():
         return named
     folders = (kaggle_folder() / "chest_xray", _phantom_folder())
     return next((folder for folder in folders if folder.is_dir()), None)
@@ -29,6 +35,7 @@ def default_data(progress: Callable[[int, int], None] | None = None) -> Path:
     """`default_folder`, with the phantoms drawn on first use.
 
     Raises:
+        DataError: See `default_folder`.
         RunError: Another process has been drawing them for ten minutes.
         StoreError: The phantoms cannot be written.
     """
@@ -37,7 +44,7 @@ def default_data(progress: Callable[[int, int], None] | None = None) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The folder of a data set that a command takes, and in a phrase why it takes this one."""
+    """The folder of a data set that a command takes, or its CSV file of labels, and in a phrase why it takes this one."""
 
     folder: Path
     why: str
@@ -51,13 +58,13 @@ def chosen_data(named: Path | None, progress: Callable[[int, int], None] | None 
         progress: Called while the phantoms are drawn.
 
     Raises:
-        DataError: The data set that is connected in the app is missing, or the choice of it cannot be read.
+        DataError: `$PNEUMO_DATA` or the data set that is connected in the app is missing, or the choice cannot be read.
         RunError, StoreError: See `default_data`.
     """
     if named is not None:
         return Source(named, "named by --data")
     connected = connected_id()
-    if (by_setting := settings().data) is not None:
+    if (by_setting := _by_setting()) is not None:
         other = connected and not _is_connected(connected, by_setting)
         return Source(
             by_setting, "named by PNEUMO_DATA" + (f"; the app shows the data set {connected}" if other else "")
@@ -75,19 +82,29 @@ def chosen_data(named: Path | None, progress: Callable[[int, int], None] | None 
     return Source(folder, "the downloaded Kaggle copy")
 
 
+def _by_setting() -> Path | None:
+    named = settings().data
+    if named is not None and not named.exists():
+        raise DataError(
+            f"PNEUMO_DATA must name a data set. Received: PNEUMO_DATA={str(named)!r}, which is not there; correct it, or unset "
+            "it to take the connected or the default data set"
+        )
+    return named
+
+
 def _is_connected(data_id: str, folder: Path) -> bool:
     try:
-        return load_index(data_id).root == find_root(folder)
+        return load_index(data_id).source == find_source(folder)
     except DataError:
         return False
 
 
 def _connected_folder(data_id: str) -> Path:
     try:
-        folder = load_index(data_id).root
-        if folder.is_dir():
-            return folder
-        reason = f"no folder at {str(folder)!r}"
+        source = load_index(data_id).source
+        if source.exists():
+            return source
+        reason = f"nothing at {str(source)!r}"
     except DataError as error:
         reason = str(error)
     raise DataError(

@@ -5,13 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pneumo_core.data.index import DataIndex
-from pneumo_core.errors import RunError
+from pneumo_core.data.index import DataIndex, load_index
+from pneumo_core.data.splits import MOST_CASES
+from pneumo_core.errors import DataError, RunError
 from pneumo_core.evaluation.report import evaluate, report_to_dict
+from pneumo_core.inference.cases import read_cases
 from pneumo_core.inference.classify import load_classifier
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.inference.session import run_batches
-from pneumo_core.records import Split
+from pneumo_core.records import NotApplicable, Split
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import classifier_config, read_data
 
@@ -63,3 +65,29 @@ def _predict(run: RunDirectory, index: DataIndex, split: Split) -> pd.DataFrame:
     images = index.pixels(session.image_size, preparation=session.preparation)
     part = index.table.iloc[rows][["image_id", "patient_id", "label", "subtype"]]
     return part.assign(split=Split.TEST.value, logit=run_batches(session, images, rows).logit)
+
+
+def trained_on(run: RunDirectory, index: DataIndex, split: Split) -> int | NotApplicable:
+    """How many images of a split trained the run, found by their bytes wherever they lie.
+
+    Args:
+        run: A finished run.
+        index: The data set that it is evaluated on.
+        split: The split of it.
+
+    Returns:
+        The number; not applicable where the run's training images or the data set that they are from are not on this machine.
+    """
+    cases = read_cases(run)
+    if isinstance(cases, NotApplicable):
+        return cases
+    if len(cases.image_id) >= MOST_CASES:
+        return NotApplicable(f"the run stores only {MOST_CASES:,} of its training images")
+    source = read_data(run).data_id
+    try:
+        own = index if index.data_id == source else load_index(source)
+    except DataError:
+        return NotApplicable(f"the data set that the run was trained on, {source}, is not indexed on this machine")
+    trained = set(own.table.loc[own.table["image_id"].isin(cases.image_id), "sha256"])
+    rows = index.table[index.table["split"] == split.value]
+    return int(rows["sha256"].isin(trained).sum())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pneumo_core.data.formats import FORMATS, is_image_file, is_zip
+from pneumo_core.data.formats import FORMATS, is_hidden, is_image_file, is_zip
 from pneumo_core.data.images import decode_gray
 from pneumo_core.errors import DataError, ImageError
 from pneumo_core.evaluation.calibration import described
@@ -29,6 +29,7 @@ def predict_files(
     *,
     heatmaps: Path | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    say: Callable[[str], None] = lambda _words: None,
 ) -> list[dict[str, Any]]:
     """Classify files, and the image files below folders and in ZIP archives, with one result per image.
 
@@ -37,6 +38,7 @@ def predict_files(
         paths: Files or folders; a file named explicitly is tried whatever its suffix.
         heatmaps: Folder that gets a Grad-CAM overlay of each image that was not refused, or None.
         progress: Called with files done and their total.
+        say: Called with a sentence about files below the folders that are left out.
 
     Returns:
         Plain data: `path`, `status`, `reason` with its `code` and `advice`, `probability`, `calibrated_probability` (None where
@@ -49,7 +51,7 @@ def predict_files(
         RunError: The run is not finished.
         StoreError: A heat map cannot be written.
     """
-    files = _files(paths)
+    files = _files(paths, say)
     classifier = load_classifier(run)
     how = described(classifier.calibration)
     results = []
@@ -100,11 +102,19 @@ def _answers(
         progress(done, len(files))
 
 
-def _files(paths: list[Path]) -> list[Path]:
+def _files(paths: list[Path], say: Callable[[str], None]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            files += sorted(file for file in path.rglob("*") if not file.is_dir() and is_image_file(file, path))
+            below = sorted(
+                file for file in path.rglob("*") if not file.is_dir() and not is_hidden(file.relative_to(path))
+            )
+            images = [file for file in below if is_image_file(file, path)]
+            if others := sorted(set(below) - set(images)):
+                first = others[0].relative_to(path).as_posix()
+                what = "file" if len(others) == 1 else "files"
+                say(f"{len(others):,} {what} below {path} left out, no image by name, such as {first!r}")
+            files += images
         elif path.exists():
             files.append(path)
         else:

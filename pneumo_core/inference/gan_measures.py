@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig
-from pneumo_core.data.images import load_array
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, DataError, RunError, StoreError
 from pneumo_core.evaluation.generator.measures import Features, measure
@@ -151,7 +150,7 @@ def learned_images(index: DataIndex, learned: pd.DataFrame, size: int) -> tuple[
             f"the data set must hold the DCGAN's training images. Received: {str(index.root)!r}, which lacks "
             f"{lacking:,} of {len(learned):,}; connect the data set that it was trained on"
         )
-    images = load_array(index.root, index.table["image_id"].tolist(), data_id=index.data_id, size=size)
+    images = index.pixels(size)
     return images[[row_of[sha256] for sha256 in learned["sha256"]]], learned["patient_id"].to_numpy()
 
 

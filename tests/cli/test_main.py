@@ -380,6 +380,9 @@ def test_evaluate_on_a_data_set(with_finished_run: FinishedRun, invoke: Invoke) 
     assert result.status == 0, result.errors
     stored = read_json(with_finished_run.path / "report.json")
     assert result.document["splits"]["test"]["confusion"] == stored["splits"]["test"]["confusion"]
+    assert result.document["trained_on"] == 0
+    shown = invoke("evaluate", with_finished_run.run_id, "--data", with_finished_run.data, "--split", "train")
+    assert re.search(r"\d+ of the \d+ images trained the run, so that the figures are optimistic", shown.errors)
     assert_refused(
         invoke("evaluate", with_finished_run.run_id, "--data", with_finished_run.data / "nowhere"), "nowhere"
     )
@@ -408,7 +411,8 @@ def test_predict_answers_for_every_image_of_a_folder(
     (folder / "readme.txt").write_text("not an image")
 
     result = invoke("predict", "--run", with_finished_run.run_id, folder, "--heatmaps", tmp_path / "maps", "--json")
-    assert (result.status, result.errors) == (0, "")
+    assert result.status == 0
+    assert result.errors == f"note: 1 file below {folder} left out, no image by name, such as 'readme.txt'\n"
     assert result.document["run_id"] == with_finished_run.run_id
     answers = {Path(each["path"]).name: each for each in result.document["results"]}
     refused = {"cut.jpeg", "letter.jpeg", "empty.png", "photo.jpg", "blank.png", "bomb.png"}

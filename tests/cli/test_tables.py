@@ -76,3 +76,8 @@ def test_a_terminal_is_given_a_ruled_table_that_fits(monkeypatch: pytest.MonkeyP
     assert "A note." in words
     for cell in ("baseline-01", "baseline-ecf6ed585dfd", "1,318", "[bold]no", "terminal[/bold]"):
         assert cell in words
+
+
+def test_names_cannot_move_a_terminal_s_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    print_tables(Table("t", "", ("file",), (("a\nb\x1b[31m.png",), ("é.png",))))
+    assert capsys.readouterr().out.splitlines() == ["file", r"a\nb\x1b[31m.png", "é.png"]

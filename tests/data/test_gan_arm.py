@@ -55,7 +55,7 @@ def table() -> pd.DataFrame:
 
 TABLE = table()
 TRAIN, OTHERS = (np.flatnonzero((TABLE["split"] == "train") == trains) for trains in (True, False))
-INDEX = DataIndex("0" * 12, Path("unread"), TABLE, (), {})
+INDEX = DataIndex("0" * 12, Path("unread"), TABLE, (), ())
 
 
 def made(config: RunConfig, learned: pd.DataFrame | None = None) -> RunDirectory:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.patients import (
     parse_name,
+    same_bytes_same_patient,
     shared_by_prefix,
     shared_patients,
     shared_without_prefix,
@@ -27,6 +28,10 @@ NAMES = [
     ("NORMAL2-IM-0529-0001-0003.jpeg", "normal2-im-529", Subtype.UNKNOWN),
     ("NORMAL2-person12_virus_3.jpeg", "normal2-virus-12", Subtype.VIRUS),
     ("BACTERIA-1008087-0001.jpeg", "bacteria-1008087", Subtype.BACTERIA),
+    ("person23_bacteria_78 (1).jpeg", "bacteria-23", Subtype.BACTERIA),
+    ("person23_bacteria_78 - Copy.jpeg", "bacteria-23", Subtype.BACTERIA),
+    ("IM-0115-0001 - Copy (2).jpeg", "im-115", Subtype.UNKNOWN),
+    ("IM-0115-0001(3).jpeg", "im-115", Subtype.UNKNOWN),
     ("VIRUS-8610053-0005.jpeg", "virus-8610053", Subtype.VIRUS),
     ("NORMAL-28501-0001.jpeg", "normal-28501", Subtype.UNKNOWN),
     ("PHANTOM-VIRUS-0031-0002.jpeg", "phantom-virus-31", Subtype.VIRUS),
@@ -127,3 +132,22 @@ def test_what_is_known_of_a_copy_is_what_its_images_have(real_index: DataIndex) 
     assert COPY_PATIENTS.keys() == COPIES.keys()
     if real_index.data_id in COPY_PATIENTS:
         assert COPY_PATIENTS[real_index.data_id] == shared_patients(real_index.table)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(["im-1", "im-2", "virus-3", "file:x", "file:y"]))))
+def test_patients_who_share_bytes_are_one_by_a_slow_search(rows: list[tuple[str, str]]) -> None:
+    table = pd.DataFrame(rows, columns=["sha256", "patient_id"]).astype(str).assign(pooled_id="1")
+    found = same_bytes_same_patient(table)["patient_id"].tolist()
+    # Groups of rows that the same bytes or the same patient connect, grown until nothing changes.
+    groups = list(range(len(rows)))
+    while True:
+        grown = [
+            min(groups[j] for j, other in enumerate(rows) if other[0] == row[0] or other[1] == row[1]) for row in rows
+        ]
+        if grown == groups:
+            break
+        groups = grown
+    for group in set(groups):
+        names = {row[1] for row, own in zip(rows, groups, strict=True) if own == group}
+        expected = min(names, key=lambda name: (name.startswith("file:"), name))
+        assert {name for name, own in zip(found, groups, strict=True) if own == group} == {expected}

@@ -27,6 +27,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_what_is_named_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_data_set(kaggle_folder() / "chest_xray")
+    (tmp_path / "named").mkdir()
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "named"))
     assert default_data() == tmp_path / "named"
     assert not (datasets_root() / "phantom").exists()
@@ -45,11 +46,22 @@ def test_a_command_takes_what_the_app_is_connected_to(tmp_path: Path, monkeypatc
     connect(index)
     assert chosen_data(None) == Source(index.root, "connected in the app")
     assert chosen_data(tmp_path) == Source(tmp_path, "named by --data")
+    (tmp_path / "named").mkdir()
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "named"))
     why = f"named by PNEUMO_DATA; the app shows the data set {index.data_id}"
     assert chosen_data(None) == Source(tmp_path / "named", why)
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "mine"))
     assert chosen_data(None) == Source(tmp_path / "mine", "named by PNEUMO_DATA")
+
+
+def test_a_named_data_set_that_is_gone_is_not_replaced_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(build_index(write_data_set(tmp_path / "mine")))
+    monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "gone"))
+    for take in (default_data, lambda: chosen_data(None)):
+        with refuses(DataError, f"PNEUMO_DATA={str(tmp_path / 'gone')!r}, which is not there"):
+            take()
 
 
 def test_a_connected_data_set_that_is_gone_is_not_replaced_by_another(tmp_path: Path) -> None:

@@ -309,7 +309,7 @@ def test_a_dcgan_s_limit_is_drawn_by_its_seed(preset: Preset) -> None:
 
 def test_less_than_a_batch_is_refused_before_and_after_holding_out() -> None:
     frame = table((Split.TRAIN, "none", [1] * 20), (Split.TRAIN, "bacteria", [1] * 40))
-    index = DataIndex("0" * 12, Path("x-rays"), frame, (), {})
+    index = DataIndex("0" * 12, Path("x-rays"), frame, (), ())
     require_learnable(index, dcgan(batch_size=17))
     require_learnable(index, dcgan(Preset.REPORT, batch_size=20))
     for preset, count in ((Preset.SOUND, 17), (Preset.REPORT, 20)):
@@ -328,7 +328,7 @@ def test_less_than_a_batch_is_refused_before_and_after_holding_out() -> None:
 
 def test_a_missing_class_is_refused() -> None:
     frame = table((Split.TRAIN, "bacteria", [1] * 40), (Split.TEST, "none", [1] * 40))
-    index = DataIndex("0" * 12, Path("x-rays"), frame, (), {})
+    index = DataIndex("0" * 12, Path("x-rays"), frame, (), ())
     with pytest.raises(DataError, match="about 0 training images of NORMAL"):
         require_learnable(index, dcgan())
     with pytest.raises(DataError, match=r"holding out patients needs both classes in train\. Received: NORMAL=0"):
@@ -339,7 +339,7 @@ def test_a_missing_class_is_refused() -> None:
 
 def test_too_few_patients_to_measure_by_are_refused_before_and_after_holding_out() -> None:
     frame = table((Split.TRAIN, "none", [5] * 9), (Split.TRAIN, "bacteria", [1] * 40))
-    index = DataIndex("0" * 12, Path("x-rays"), frame, (), {})
+    index = DataIndex("0" * 12, Path("x-rays"), frame, (), ())
     require_learnable(index, dcgan(Preset.REPORT, batch_size=8))
     with pytest.raises(DataError, match="at least 8 patients"):
         require_learnable(index, dcgan(batch_size=8))

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from pneumo_core.data.index import build_index
+from pneumo_core.data.splits import assign
 from pneumo_core.errors import CorruptError, RunError
 from pneumo_core.evaluation.report import threshold_of
-from pneumo_core.inference.evaluate import evaluate_run
-from pneumo_core.records import Split
+from pneumo_core.inference.evaluate import evaluate_run, trained_on
+from pneumo_core.records import Label, NotApplicable, Split
 from pneumo_core.runs.files import read_json
 from pneumo_core.runs.store import RunDirectory
 from pneumo_core.runs.submission import classifier_config
@@ -104,3 +105,34 @@ def test_another_data_set_is_read_at_the_threshold_chosen_on_stress(
     table = pd.read_parquet(run.predictions)
     assert found["threshold"] == threshold_of(table, config.operating_rule, Split.STRESS)
     assert found["split"] == "stress"
+
+
+def test_images_that_trained_the_run_are_counted_wherever_they_lie(
+    with_finished_run: FinishedRun, tmp_path: Path
+) -> None:
+    run = RunDirectory(with_finished_run.path)
+    own = build_index(with_finished_run.data)
+    config = classifier_config(run)
+    expected = len(assign(own.table, config).train)
+    assert trained_on(run, own, Split.TRAIN) == expected > 0
+    assert trained_on(run, own, Split.TEST) == 0
+    other = tmp_path / "other"
+    trained = own.table.iloc[assign(own.table, config).train]
+    for label in Label:
+        (other / "test" / label.name).mkdir(parents=True)
+        for number, name in enumerate(trained.loc[trained["label"] == label.value, "image_id"].head(3)):
+            shutil.copy(with_finished_run.data / name, other / f"test/{label.name}/renamed{number}.jpeg")
+        unseen = own.table[(own.table["split"] == "test") & (own.table["label"] == label.value)]["image_id"].iloc[0]
+        shutil.copy(with_finished_run.data / unseen, other / f"test/{label.name}/unseen.jpeg")
+    assert trained_on(run, build_index(other), Split.TEST) == 6
+
+
+def test_whether_images_trained_a_run_from_elsewhere_is_not_known(
+    with_finished_run: FinishedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDirectory(with_finished_run.path)
+    shutil.copytree(with_finished_run.data / "test", tmp_path / "other/test")
+    monkeypatch.setenv("PNEUMO_ARTIFACTS", str(tmp_path / "elsewhere"))
+    found = trained_on(run, build_index(tmp_path / "other"), Split.TEST)
+    assert isinstance(found, NotApplicable)
+    assert "not indexed on this machine" in found.reason

@@ -45,7 +45,10 @@ def folder(tmp_path: Path, finished_run: FinishedRun) -> Path:
 
 def test_a_folder_is_its_images_one_answer_each(run: RunDirectory, folder: Path) -> None:
     steps: list[tuple[int, int]] = []
-    results = predict_files(run, [folder], progress=lambda done, total: steps.append((done, total)))
+    said: list[str] = []
+    (folder / ".DS_Store").touch()
+    results = predict_files(run, [folder], progress=lambda done, total: steps.append((done, total)), say=said.append)
+    assert said == [f"1 file below {folder} left out, no image by name, such as 'notes.txt'"]
     names = [Path(result["path"]).relative_to(folder).as_posix() for result in results]
     assert names == ["0.jpeg", "1.jpeg", "2.jpeg", "deep/4.png", "deep/er/3.JPG", "empty.png", "letter.jpeg"]
     assert steps == [(done, 7) for done in range(1, 8)]

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from pneumo_core.data.index import build_index
-from pneumo_core.data.preparation import is_preparing, preparation, preparation_file
+from pneumo_core.data.preparation import PREPARATION
 from pneumo_core.data.source import default_folder
+from pneumo_core.data.work import is_working, progress_of, work_file
 from pneumo_core.errors import DataError, StoreError
 from pneumo_core.jobs import preparing
 from pneumo_core.jobs.preparing import index_at_once, start_preparing
@@ -27,7 +28,7 @@ def named(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def finish() -> None:
-    wait_for("the end of the preparation", lambda: not is_preparing())
+    wait_for("the end of the preparation", lambda: not is_working(PREPARATION))
 
 
 def test_phantoms_must_be_drawn_first() -> None:
@@ -63,13 +64,13 @@ def test_it_is_prepared_apart_and_once_whoever_asks(named: Path, monkeypatch: py
         start_and_wait(*arguments, **options)
 
     monkeypatch.setattr(preparing, "start_and_wait", counted)
-    with hold_lock(preparation_file(".lock")):
+    with hold_lock(work_file(PREPARATION, ".lock")):
         start_preparing()  # Somebody prepares it already.
     assert started == []
     start_preparing()
     finish()
     assert len(started) == 1
-    assert (preparation().done, preparation().error) == (PHANTOMS, "")
+    assert (progress_of(PREPARATION).done, progress_of(PREPARATION).error) == (PHANTOMS, "")
     assert index_at_once(named) is not None
 
 
@@ -78,22 +79,22 @@ def test_a_relative_folder_is_the_same_for_both_processes(tiny_data: Path, monke
     monkeypatch.setenv("PNEUMO_DATA", tiny_data.name)
     start_preparing()
     finish()
-    assert (preparation().done, preparation().error) == (PHANTOMS, "")
+    assert (progress_of(PREPARATION).done, progress_of(PREPARATION).error) == (PHANTOMS, "")
 
 
 def test_what_went_wrong_before_is_forgotten(named: Path) -> None:
-    preparation_file(".json").parent.mkdir(parents=True)
-    preparation_file(".json").write_text('{"stage": "Failed", "error": "of yesterday"}')
+    work_file(PREPARATION, ".json").parent.mkdir(parents=True)
+    work_file(PREPARATION, ".json").write_text('{"stage": "Failed", "error": "of yesterday"}')
     start_preparing()
     finish()
-    assert preparation().error == ""
+    assert progress_of(PREPARATION).error == ""
 
 
 def test_a_failure_is_told_by_its_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "nowhere"))
     start_preparing()
     finish()
-    assert_one_line(preparation().error, "nowhere")
+    assert_one_line(progress_of(PREPARATION).error, "nowhere")
 
 
 def test_an_end_without_a_word_is_told_with_the_last_line_of_the_log(

@@ -11,6 +11,7 @@ from pages.ui.components import show_error
 from pages.ui.dataset.download import download_panel, take_finished_download
 from pages.ui.state import may_train
 from pneumo_core.data.index import DataIndex, build_index
+from pneumo_core.data.listing import is_listing
 from pneumo_core.data.source import connect, phantom_data
 from pneumo_core.errors import DataError, PneumoError
 from pneumo_core.settings import settings
@@ -45,11 +46,13 @@ def connect_panel(current: DataIndex | None) -> None:
     with cards.cell():
         st.markdown("**A folder**")
         st.caption(
-            "On the machine this app runs on, with train, val and test in it, each with NORMAL and PNEUMONIA. Images are read "
-            "in place and never changed."
+            "On the machine this app runs on, with train, val and test in it, each with NORMAL and PNEUMONIA; or a CSV file "
+            "with the columns path, label, split and, if known, patient. Images are read in place and never changed."
         )
         with st.form("folder_form", border=False):
-            typed = st.text_input("Folder", max_chars=1000, placeholder="/home/me/chest_xray", disabled=not allowed)
+            typed = st.text_input(
+                "Folder or CSV file", max_chars=1000, placeholder="/home/me/chest_xray", disabled=not allowed
+            )
             requested = st.form_submit_button("Index and connect", disabled=not allowed)
         if requested and allowed:
             _shown(lambda: _connect_folder(_folder_of(typed)))
@@ -81,21 +84,22 @@ def _folder_of(typed: str) -> Path:
     text = typed.strip().strip("\"'").strip()
     if not text or "\0" in text:
         raise DataError(
-            "a folder is required. Received: no path; type the path of a folder with train, val and test in it"
+            "a folder is required. Received: no path; type the path of a folder with train, val and test in it, or of a CSV "
+            "file of labels"
         )
     try:
         folder = Path(text).expanduser()
-        is_folder = folder.is_dir()
+        is_there = folder.is_dir() or is_listing(folder)
     except (OSError, RuntimeError) as error:  # A name that is too long, a user that is unknown.
         raise DataError(f"the folder must be readable. Received: folder={text!r}: {error}; name another one") from error
     if not folder.is_absolute():
         raise DataError(
             f"the folder's whole path is required. Received: folder={text!r}; begin it with {Path.cwd().anchor!r}"
         )
-    if not is_folder:
+    if not is_there:
         raise DataError(
-            f"the folder must be on the machine this app runs on. Received: folder={text!r}, which is no folder there; check "
-            "its spelling"
+            f"the folder must be on the machine this app runs on. Received: folder={text!r}, which is no folder and no CSV "
+            "file there; check its spelling"
         )
     return folder
 

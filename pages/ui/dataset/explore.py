@@ -11,22 +11,20 @@ import streamlit as st
 
 from pages.ui.charts import laid_out
 from pages.ui.components import choice
+from pages.ui.dataset.audit import BADGES, known_checks
 from pages.ui.table import download
-from pneumo_core.data.audit import Finding, Severity, audit
+from pneumo_core.data.audit import Check, Outcome, Severity
 from pneumo_core.data.index import DataIndex
-from pneumo_core.data.patients import shared_by_prefix, shared_patients
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.records import FOLDERS, Label, Subtype
+from pneumo_core.reporting.audit_tables import in_words, plain_check
 from pneumo_core.reporting.drawing import COLORS
 from pneumo_core.reporting.file_names import file_name
 from pneumo_core.reporting.glossary import TERMS
 
-_POINTERS = {"duplicates": "'Images' shows them: turn on 'Only byte-identical copies'."}
-"""Where the page has more about a finding."""
-_BADGES = {
-    Severity.CAUTION: ":orange-badge[:material/info: caution]",
-    Severity.NOTE: ":gray-badge[:material/notes: note]",
-}
+_REASSURING = {"patients-span-splits", "near-duplicates-span-splits"}
+"""Checks that are shown though they found nothing."""
+
 _PATTERNS = {Subtype.NONE: "", Subtype.BACTERIA: "", Subtype.VIRUS: "/", Subtype.UNKNOWN: "x"}
 
 
@@ -95,8 +93,9 @@ def count_rows(counts: pd.DataFrame) -> pd.DataFrame:
 
 def show_summary(index: DataIndex) -> None:
     """What affects how far figures can be trusted, the worst first; then the counts; the rest is folded."""
-    table, findings = index.table, audit(index)
-    _show_findings(index, findings)
+    table = index.table
+    checks, is_measured = known_checks(index)
+    _show_findings(checks, is_measured=is_measured)
     counts = count_table(table)
     _show_counts(table, counts, len(index.unreadable))
     _show_left_out(index)
@@ -104,9 +103,9 @@ def show_summary(index: DataIndex) -> None:
         "data_id": index.data_id,
         "is_phantom": index.is_phantom,
         "counts": counts.to_dict("records"),
-        "findings": [asdict(finding) for finding in findings],
+        "checks": [plain_check(check) for check in checks],
         "unreadable": [asdict(file) for file in index.unreadable],
-        "ignored": index.ignored,
+        "left_out": [asdict(row) for row in index.left_out],
     }
     with st.container(horizontal=True):
         words = ("dataset", index.root.name, index.data_id)
@@ -114,23 +113,28 @@ def show_summary(index: DataIndex) -> None:
         download("Every record (CSV)", lambda: table.to_csv(index=False), file_name(*words, "records", kind="csv"))
 
 
-def _show_findings(index: DataIndex, findings: Sequence[Finding]) -> None:
-    """The findings in the audit's order, and where nothing is wrong, that."""
+def _show_findings(checks: Sequence[Check], *, is_measured: bool) -> None:
+    """What was found, the worst first, and where nothing is wrong, that; 'Audit' has the rest."""
     st.header("Can figures from these images be trusted?", anchor=False)
-    severe = [finding for finding in findings if finding.severity is Severity.MISLEADING]
-    for finding in severe:
-        st.warning(f"{finding.message} {finding.consequence}".strip(), icon=":material/warning:")
-    said = []
-    for finding in findings[len(severe) :]:
-        words = (finding.message, finding.consequence, _POINTERS.get(finding.code, ""))
-        said.append(" ".join(part for part in (_BADGES[finding.severity], *words) if part))
-    said.append(f"{_BADGES[Severity.NOTE]} The files themselves may reveal the class: see 'Sizes and modes'.")
-    shared = shared_patients(index.table)
-    if not shared.patients and shared.of_patients:
-        said.append(f":green-badge[:material/check: fine] {shared_by_prefix(shared)}")
-    if all(finding.severity is Severity.NOTE for finding in findings):
-        said.append(":green-badge[:material/check: fine] Nothing found that makes figures misleading.")
+    severe = [check for check in checks if check.severity is Severity.MISLEADING]
+    for check in severe:
+        st.warning(in_words(check), icon=":material/warning:")
+    found = [check for check in checks if check.outcome in {Outcome.ISSUE, Outcome.TIP} and check not in severe]
+    said = [f"{BADGES[check.severity]} {in_words(check)}" for check in found]
+    said += [
+        f"{BADGES[Severity.NONE]} {check.sentence}" for check in checks if check.code in _REASSURING and not check.n
+    ]
+    if all(check.severity in {Severity.NOTE, Severity.NONE} for check in checks):
+        said.append(f"{BADGES[Severity.NONE]} Nothing found that makes figures misleading.")
     st.markdown("\n".join(f"- {words}" for words in said))
+    if not is_measured:
+        st.caption("Near duplicates, quality and shift are not known yet.")
+    label = "All checks, and their images" if is_measured else "Measure the images under Audit"
+    st.button(label, type="tertiary", icon=":material/fact_check:", on_click=_open_audit)
+
+
+def _open_audit() -> None:
+    st.session_state["view"] = "Audit"
 
 
 def _show_counts(table: pd.DataFrame, counts: pd.DataFrame, unreadable: int) -> None:
@@ -167,7 +171,7 @@ def _show_left_out(index: DataIndex) -> None:
                 hide_index=True,
                 alt="Unreadable files with their reasons",
             )
-    if index.ignored:
-        with st.expander(f"Files left out on purpose ({sum(index.ignored.values()):,})"):
-            ignored = pd.DataFrame({"left out on purpose": list(index.ignored), "files": list(index.ignored.values())})
-            st.dataframe(ignored, hide_index=True, width="content", alt="Files left out on purpose, by reason")
+    if index.left_out:
+        with st.expander(f"Files that are no part of it ({sum(row.files for row in index.left_out):,})"):
+            rows = pd.DataFrame([asdict(row) for row in index.left_out]).rename(columns={"advice": "to include them"})
+            st.dataframe(rows, hide_index=True, alt="Files that are no part of the data set, with reasons")

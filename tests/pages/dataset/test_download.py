@@ -18,6 +18,7 @@ from pneumo_core.runs.store import datasets_root
 from tests.conftest import PHANTOMS
 from tests.pages.dataset.page import button, page, said
 from tests.pages.opening import texts, whole
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -101,10 +102,7 @@ def test_missing_credentials_are_explained_before_and_after_a_try(index: DataInd
     assert "Create a token at [kaggle.com/settings]" in texts(at, "caption")
     assert "datasets/kaggle" in texts(at, "markdown")
     whole(button(at, "Download").click().run())
-    for _ in range(100):
-        if at.error:
-            break
-        whole(at.run())
+    wait_for("the end of the download", lambda: whole(at.run()).error)
     assert [said(error) for error in at.error] == ["The last try ended without a token: see step 1."]
     assert button(at, "Try again").disabled is False
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from pages.ui.dataset.explore import count_figure, count_table
-from pneumo_core.data.audit import Severity, audit
+from pneumo_core.data.audit import Outcome, Severity, audit
 from pneumo_core.data.index import DataIndex, build_index
-from pneumo_core.data.patients import shared_by_prefix, shared_patients, shared_without_prefix
+from pneumo_core.data.patients import shared_patients
 from pneumo_core.data.source import connect
+from pneumo_core.reporting.audit_tables import in_words
 from tests.conftest import PHANTOMS
 from tests.pages.dataset.page import page, said, write_image
 from tests.pages.opening import texts
@@ -44,40 +45,37 @@ def test_summary_counts_every_split_class_and_patient(index: DataIndex, odd: Pat
 
 def test_findings_are_shown_in_the_order_of_the_audit_severe_ones_as_warnings(index: DataIndex) -> None:
     at = page()
-    found = audit(index)
-    severe = [finding for finding in found if finding.severity is Severity.MISLEADING]
-    assert [said(element) for element in at.warning] == [f"{one.message} {one.consequence}" for one in severe]
-    assert [one.code for one in severe] == ["duplicates-span-splits", "patients-span-splits"]
+    found = [check for check in audit(index) if check.outcome in {Outcome.ISSUE, Outcome.TIP}]
+    severe = [check for check in found if check.severity is Severity.MISLEADING]
+    assert [said(element) for element in at.warning] == [in_words(check) for check in severe]
+    assert [check.code for check in severe] == ["patients-span-splits", "duplicates-span-splits"]
     (lines,) = (
         said(element).splitlines() for element in at.markdown if "badge" in element.value and "- " in element.value
     )
     rest = found[len(severe) :]
-    for finding, line in zip(rest, lines, strict=False):
-        assert f" {finding.severity.value}] {finding.message}" in line
-    assert "'Images' shows them" in next(line for line in lines if "byte-identical" in line)
-    assert len(lines) == len(rest) + 1
-    assert "'Sizes and modes'" in lines[-1]
+    for check, line in zip(rest, lines, strict=True):
+        assert f" {check.severity.value}] {in_words(check)}" in line
     assert "fine" not in texts(at, "markdown")
 
 
-def test_the_page_counts_shared_patients_as_the_model_card_does(index: DataIndex, tmp_path: Path) -> None:
-    assert shared_by_prefix(shared_patients(index.table)) in texts(page(), "warning")
+def test_beside_a_caution_nothing_is_called_fine_in_general(index: DataIndex, tmp_path: Path) -> None:
     for split, name in (("train", "IM-0001-0001"), ("test", "IM-0002-0001")):
         write_image(tmp_path / f"apart/{split}/NORMAL/{name}.jpeg", int(name[6]))
         write_image(
             tmp_path / f"apart/{split}/PNEUMONIA/person1_{'virus' if split == 'train' else 'bacteria'}_1.jpeg",
             9 if split == "train" else 8,
         )
-    connect(build_index(tmp_path / "apart"))
-    shared = shared_patients(build_index(tmp_path / "apart").table)
+    apart = build_index(tmp_path / "apart")
+    connect(apart)
+    shared = shared_patients(apart.table)
     assert (shared.patients, shared.pooled) == (0, 1)
-    assert shared_by_prefix(shared) in texts(page(), "markdown")
-    assert shared_without_prefix(shared) in texts(page(), "markdown")
-    # Beside a caution nothing is called fine in general.
-    severities = {finding.severity for finding in audit(build_index(tmp_path / "apart"))}
+    words = texts(page(), "markdown")
+    assert "fine] No patient is in two splits" in words
+    assert "With the prefix dropped, patient numbers are in several splits: train and test share 1 number." in words
+    severities = {check.severity for check in audit(apart)}
     assert Severity.CAUTION in severities
     assert Severity.MISLEADING not in severities
-    assert "Nothing found" not in texts(page(), "markdown")
+    assert "Nothing found" not in words
 
 
 def test_files_that_were_left_out_are_listed_with_reasons(index: DataIndex) -> None:
@@ -86,7 +84,7 @@ def test_files_that_were_left_out_are_listed_with_reasons(index: DataIndex) -> N
         "train/NORMAL/empty.jpeg": "empty",
         "train/NORMAL/words.jpeg": "not_an_image",
     }
-    assert ignored.to_numpy().tolist() == [["hidden files", 1]]
+    assert ignored.to_numpy().tolist() == [["hidden files", 1, "made by the system", ""]]
 
 
 def test_count_table_of_an_empty_split_has_no_share(index: DataIndex) -> None:
