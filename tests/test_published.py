@@ -57,7 +57,8 @@ def test_a_fresh_clone_has_the_study_of_both_networks_over_three_seeds() -> None
         "Compact CNN · best": "class weights",
     }
     assert {(a.name, b.name, a.seeds, b.seeds) for a, b in pairs} == {
-        (f"{name} · {original}", f"{name} · with DCGAN images", (0, 1, 2), (0, 1, 2)) for name, original in names.items()
+        (f"{name} · {original}", f"{name} · with DCGAN images", (0, 1, 2), (0, 1, 2))
+        for name, original in names.items()
     }
 
 

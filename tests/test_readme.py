@@ -270,7 +270,8 @@ def test_the_study_s_figures_are_the_tables() -> None:
         assert isinstance(seeds, SeedDifference)
         assert isinstance(auroc, Estimate)
         cells = (
-            original.name.removesuffix(" · original").removesuffix(" · class weights") + (", selected on test" if found.a.selected_on_test else ""),
+            original.name.removesuffix(" · original").removesuffix(" · class weights")
+            + (", selected on test" if found.a.selected_on_test else ""),
             *(estimate_text(Metric.ACCURACY, side.figures[Metric.ACCURACY]) for side in (found.a, found.b)),
             difference_text(Metric.ACCURACY, accuracy),
             difference_text(Metric.ACCURACY, seeds) + f", p {p_cell(seeds.p)}",
