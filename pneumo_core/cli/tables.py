@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
+from unicodedata import category
 
 from pneumo_core.cli.terminal import say, say_prose, width
 from pneumo_core.reporting.document import Table, numeric_columns
@@ -28,10 +29,10 @@ def print_tables(*tables: Table) -> None:
 
 
 def _printable(table: Table) -> Table:
-    """The table with what would move a terminal's cursor or break its rows escaped: names of files hold anything."""
+    """The table with control characters escaped, which move a terminal's cursor or break its rows: file names have them."""
 
     def escaped(text: str) -> str:
-        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+        return "".join(ascii(letter)[1:-1] if category(letter) == "Cc" else letter for letter in text)
 
     return replace(table, rows=tuple(tuple(map(escaped, row)) for row in table.rows))
 

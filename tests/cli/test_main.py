@@ -139,7 +139,7 @@ def test_data_index_counts_what_is_there(invoke: Invoke, tiny_data: Path) -> Non
         assert row.split() == [split, *map(str, counts.values())]
     for finding in shown["findings"]:
         assert any(
-            row.split(maxsplit=1) == [finding["severity"], f"{finding['message']} {finding['consequence']}".strip()]
+            row.split(maxsplit=1) == [finding["severity"], f"{finding['sentence']} {finding['consequence']}".strip()]
             for row in rows
         )
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pneumo_core.data.preparation import is_preparing, preparation_file
+from pneumo_core.data.preparation import PREPARATION
+from pneumo_core.data.work import is_working, work_file
 from pneumo_core.jobs.preparing import start_preparing
 from pneumo_core.runs.store import datasets_root
 from tests.conftest import PHANTOMS
@@ -35,7 +36,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A preparation that begins and stays where it is: how often it was asked for."""
     calls: list[int] = []
     monkeypatch.setattr("pages.ui.state.start_preparing", lambda: calls.append(1))
-    monkeypatch.setattr("pages.ui.state.is_preparing", lambda: True)
+    monkeypatch.setattr("pages.ui.state.is_working", lambda _name: True)
     return calls
 
 
@@ -74,10 +75,10 @@ def test_data_can_be_connected_without_waiting() -> None:
 def test_phantoms_are_prepared_apart_and_then_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pages.ui.state.start_preparing", start_preparing)
     page = sound("dataset")
-    assert is_preparing()
+    assert is_working(PREPARATION)
     (bar,) = page.main.get("progress")
     assert bar.proto.text
-    wait_for("the phantoms", lambda: not is_preparing())
+    wait_for("the phantoms", lambda: not is_working(PREPARATION))
     page.run()
     assert not page.main.get("progress")
     assert page.metric[0].value == "600"
@@ -95,8 +96,8 @@ def test_a_preparation_that_fails_says_why_and_can_be_tried_again(monkeypatch: p
 
     def fail() -> None:
         started.append(1)
-        preparation_file(".json").parent.mkdir(parents=True, exist_ok=True)
-        preparation_file(".json").write_text('{"stage": "Failed", "error": "the disk is full"}')
+        work_file(PREPARATION, ".json").parent.mkdir(parents=True, exist_ok=True)
+        work_file(PREPARATION, ".json").write_text('{"stage": "Failed", "error": "the disk is full"}')
 
     monkeypatch.setattr("pages.ui.state.start_preparing", fail)
     page = opened("dataset")

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from pneumo_core.config.classifier import Preset, Validation
 from pneumo_core.config.gan import COLLAPSE_LIMIT, GanConfig, gan_config
@@ -451,7 +452,10 @@ def test_real_images_that_are_all_alike(tmp_path: Path) -> None:
             for number in range(12):
                 path = tmp_path / "alike" / split / label.name / f"IM-{number:04d}-0001.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                Image.new("L", (64, 48), 90).save(path)
+                # Of other bytes, or they would be one patient's.
+                about = PngInfo()
+                about.add_text("about", f"{split} {label.name} {number}")
+                Image.new("L", (64, 48), 90).save(path, pnginfo=about)
     config = replace(SMALL, validation=Validation.TEST)
     index = build_index(tmp_path / "alike")
     run = ask_for_run(config, index)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui.cached import report_of
 from pages.ui.charts import laid_out
-from pages.ui.components import choice, pick_finished_run
+from pages.ui.components import choice, pick_finished_run, picture_name
 from pages.ui.dataset.pairs import show_tiles
 from pages.ui.dataset.work import offer_work
 from pneumo_core.data.index import DataIndex
@@ -83,7 +83,12 @@ def _panel(index: DataIndex, rows: pd.DataFrame, run_id: str) -> None:
     laid_out(figure, 520, 1.04, top=8, dragmode="lasso")
     alt = f"Map of {len(rows):,} images by {way}, colored by {by}; images in a lasso are shown below."
     event = st.plotly_chart(
-        figure, on_select="rerun", selection_mode=("lasso", "box"), key=f"map {run_id} {way} {by}", alt=alt
+        figure,
+        config=picture_name("dataset", index.root.name, index.data_id, "map", run_id, way, by),
+        on_select="rerun",
+        selection_mode=("lasso", "box"),
+        key=f"map {run_id} {way} {by}",
+        alt=alt,
     )
     st.caption(
         f"{len(rows):,} images. Images that this model finds alike lie close together; distances between far groups mean "
