@@ -135,8 +135,9 @@ def read_layout(root: Path) -> tuple[list[Place], tuple[LeftOut, ...]]:
                     left_out[what, "made by the system", ""] += 1
                 elif isinstance(found, LeftOut):
                     # Only images matter where none are expected, but an unwanted copy is counted as a whole.
-                    if is_image_file(root / path, root) or is_copy_of_above(root, path):
-                        row = _copy(path) if is_copy_of_above(root, path) else found
+                    is_copy = is_copy_of_above(root, path)
+                    if is_copy or is_image_file(root / path, root):
+                        row = _copy(path) if is_copy else found
                         left_out[row.place, row.reason, row.advice] += 1
                 elif is_image_file(root / path, root):
                     places.append(Place(path.as_posix(), *found))
@@ -278,7 +279,7 @@ def _images_in(archive: Path) -> str:
     try:
         with ZipFile(archive) as opened:
             count = sum(is_image_name(PurePosixPath(name)) for name in opened.namelist())
-    except (BadZipFile, NotImplementedError, ValueError):
+    except (BadZipFile, NotImplementedError, ValueError):  # Also of a newer format, or with names that are no text.
         return " that is damaged"
     return f" with {number_of(count)}"
 

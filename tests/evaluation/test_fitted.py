@@ -38,3 +38,13 @@ def test_noise_is_ranked_at_chance_whatever_the_folds_hold() -> None:
         features, labels = rng.normal(size=(80, 3)), rng.permutation(np.arange(80) % 4 == 0).astype(int)
         areas.append(auroc(labels, held_out_scores(features, labels, np.arange(80).astype(str))))
     assert np.mean(areas) == pytest.approx(0.5, abs=0.03)
+
+
+def test_scores_are_ranks_within_a_fold() -> None:
+    """Logits of different models are shifted against one another, so that pooled they would compare the models."""
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(100, 3)), np.arange(100) % 2
+    scores = held_out_scores(features, labels, np.arange(100).astype(str))
+    ranks, counts = np.unique(scores.round(9), return_counts=True)
+    assert ranks == pytest.approx((np.arange(20) + 0.5) / 20)
+    assert counts.tolist() == [5] * 20
