@@ -16,7 +16,6 @@ from pneumo_core.config.run import run_id
 from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex
 from pneumo_core.errors import ConfigError, RunNotFoundError
-from pneumo_core.inference.contrast import held_out_by
 from pneumo_core.jobs.cost import Cost, estimate_cost
 from pneumo_core.jobs.remaining import remaining, remaining_s
 from pneumo_core.jobs.speed import Span
@@ -201,7 +200,9 @@ _OF_VGG16 = ("feature_views", "fine_tune", "trained_blocks")
 def _held_out_alike(combined: list[tuple[TrainConfig, ...]]) -> list[tuple[TrainConfig, ...]]:
     """The same configs, all holding out the patients that the grid's DCGAN, if there is one, was not trained on."""
     followed = [follow_gan(config) for configs in combined for config in configs if config.gan_run is not None]
-    splits = {(held_out_by(config), config.val_fraction) for config in followed}
+    splits = {
+        (config.seed if config.split_seed is None else config.split_seed, config.val_fraction) for config in followed
+    }
     if not followed or combined[0][0].validation is Validation.TEST:
         return combined
     if len(splits) > 1:

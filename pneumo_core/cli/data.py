@@ -1,4 +1,4 @@
-"""The data set's commands: ``python -m pneumo_core data phantom|download|index|audit``."""
+"""The data set's commands: ``python -m pneumo_core data phantom|download|index|audit|split|splits``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pneumo_core.cli.command import Json, group, index_of
+from pneumo_core.cli.command import Data, Json, group, index_of
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import note, print_result, progress_line
+from pneumo_core.data.saved_splits import SavedSplit, SplitKind, save_split, saved_splits, split_parts
 from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import StoreError
 from pneumo_core.records import FOLDERS, Label, Subtype
-from pneumo_core.reporting.audit_tables import check_tables, plain_check
+from pneumo_core.reporting.audit_tables import check_tables, plain_check, split_table
 from pneumo_core.reporting.document import Table
 from pneumo_core.runs.files import require_writable, write_atomic
 
@@ -134,6 +135,66 @@ def data_audit(
         return
     note(what)
     print_tables(*check_tables(index.data_id, checks), *_not_in_it(index))
+
+
+@data_app.command("split")
+def data_split(
+    kind: Annotated[SplitKind, typer.Argument(help="How to choose the validation images.")],
+    data: Data = None,
+    name: Annotated[str, typer.Option(help="Name of the split; default: its kind and seed, as blocks-0.")] = "",
+    seed: Annotated[int, typer.Option(help="Seed of the choice.")] = 0,
+    fraction: Annotated[float, typer.Option(help="Fraction of the training images to hold out.")] = 0.15,
+    as_json: Json = False,
+) -> None:
+    """Choose validation images by another rule, and save the choice for 'train --split NAME'.
+
+    patients: at random; deduplicated: without copies; blocks: consecutive case numbers; sharpness: both classes equally sharp.
+    Test stays as it is, and no file is changed.
+    """
+    from pneumo_core.data.measures import stored_measures  # noqa: PLC0415
+    from pneumo_core.data.resplit import make_split  # noqa: PLC0415
+
+    index, taken = index_of(data)
+    with progress_line("measuring") as progress:
+        split = save_split(make_split(index, kind, name, seed=seed, fraction=fraction, progress=progress))
+    measures = stored_measures(index)
+    sharpness = None if measures is None else measures["sharpness"]
+    if as_json:
+        print_result(_plain_split(split) | {"parts": split_parts(index, split, sharpness)}, as_json=True)
+        return
+    note(taken)
+    note(f"saved as {split.name}, hash {split.digest}; 'train --split {split.name}' takes it")
+    print_tables(split_table(index, split, sharpness))
+
+
+@data_app.command("splits")
+def data_splits(data: Data = None, as_json: Json = False) -> None:
+    """List the saved splits of a data set."""
+    index, taken = index_of(data)
+    found = [_plain_split(split) for split in saved_splits(index.data_id)]
+    if as_json:
+        print_result({"data_id": index.data_id, "splits": found}, as_json=True)
+        return
+    note(taken)
+    if not found:
+        note("no split is saved for this data set; 'data split' makes one")
+        return
+    rows = tuple(tuple(str(value) for value in row.values()) for row in found)
+    columns = tuple(name.replace("_", " ") for name in found[0])
+    print_tables(Table("splits", f"Saved splits of the data set {index.data_id}", columns, rows))
+
+
+def _plain_split(split: SavedSplit) -> dict[str, object]:
+    """A split without its lists of images."""
+    return {
+        "name": split.name,
+        "kind": split.kind.value,
+        "seed": split.seed,
+        "fraction": split.fraction,
+        "digest": split.digest,
+        "val": len(split.val),
+        "left_out": len(split.left_out),
+    }
 
 
 def _print_index(index: "DataIndex", splits: Mapping[str, Mapping[str, int]], findings: Sequence["Check"]) -> None:

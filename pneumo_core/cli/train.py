@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,8 @@ from pneumo_core.config.classifier import Balance, Preset, TrainConfig
 from pneumo_core.config.naming import arm_name, model_name
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.gan_arm import collapse_of, follow_gan
-from pneumo_core.data.index import load_index
+from pneumo_core.data.index import DataIndex, load_index
+from pneumo_core.data.saved_splits import split_named
 from pneumo_core.errors import ConfigError, RunError
 from pneumo_core.evaluation.wording import percent
 from pneumo_core.inference.contrast import held_out_by
@@ -52,6 +54,11 @@ Split = Annotated[
     ),
 ]
 
+SavedSplit = Annotated[
+    str | None,
+    typer.Option("--split", help="Name of a saved split, which says which images validate; see 'data split'."),
+]
+
 
 @train_app.command()
 @takes_recipe
@@ -61,6 +68,7 @@ def train(
     data: Data = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     split_seed: Split = None,
+    split: SavedSplit = None,
     balance: Annotated[
         str | None, typer.Option(help=f"How class imbalance is handled: {ARMS}; default: as the preset does.")
     ] = None,
@@ -88,10 +96,15 @@ def train(
     if gan_run and (collapse := collapse_of(find_run(gan_run))):
         say(f"warning: the samples of {gan_run} have collapsed: {collapse}", err=True)
     index, taken = index_of(data)
-    config = follow_gan(config)
+    config = _on_split(follow_gan(config), split, index)
     _require_split(config, split_seed)
     view = jobs.submit(config, index, executor=executor)
     follow(view, wait=wait, as_json=as_json, notes=[taken, *_usual_gan([balance or ""])])
+
+
+def _on_split(config: TrainConfig, name: str | None, index: DataIndex) -> TrainConfig:
+    """The config with the saved split that was asked for, if one was."""
+    return config if name is None else replace(config, named_split=split_named(name, index.data_id).named)
 
 
 def _require_split(config: TrainConfig, split_seed: int | None) -> None:
@@ -146,6 +159,7 @@ def study(
     seeds: Annotated[int, typer.Option(help="Number of seeds per combination.")] = 1,
     first_seed: Annotated[int, typer.Option(help="First seed.")] = 0,
     split_seed: Split = None,
+    split: SavedSplit = None,
     gap_percent: Gap = 100,
     status: Annotated[
         bool, typer.Option("--status", help="Only report the progress of the grid; start nothing.")
@@ -174,6 +188,7 @@ def study(
     for config in configs:
         _require_split(config, split_seed)
     index, taken = index_of(data)
+    configs = tuple(_on_split(config, split, index) for config in configs)
     with progress_line("submitting") as show:
         for number, config in enumerate(() if status else configs):
             show(number, len(configs))

@@ -7,6 +7,7 @@ from typing import Final
 
 from pneumo_core.config.augment import AugmentConfig
 from pneumo_core.config.limits import require_whole, require_within
+from pneumo_core.config.split import NamedSplit
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture, Split
 
@@ -203,6 +204,7 @@ class TrainConfig:
         preparation: How an image becomes a square.
         trained_blocks: Convolution blocks of VGG16, counted from the last, that are trained from the start; the stored
             features are those of the blocks before.
+        named_split: Saved split that says which images validate, instead of `split_seed` and `val_fraction`; or None.
     """
 
     architecture: Architecture
@@ -236,6 +238,7 @@ class TrainConfig:
     test_time_flip: bool = False
     preparation: Preparation = Preparation.SQUASH
     trained_blocks: int = 0
+    named_split: NamedSplit | None = None
 
     def __post_init__(self) -> None:
         if self.architecture in {Architecture.DCGAN, Architecture.ENSEMBLE}:
@@ -287,6 +290,7 @@ class TrainConfig:
                 f"choose_on={self.choose_on.value!r}, validation={self.validation.value!r}"
             )
         self._require_balance()
+        self._require_split()
 
     def _require_balance(self) -> None:
         require_whole("gap_percent", self.gap_percent, 1, 100)
@@ -305,10 +309,20 @@ class TrainConfig:
                 f"gan_run must be a DCGAN's run, such as dcgan-0123456789ab. Received: gan_run={self.gan_run!r}; "
                 "'runs list' shows the known ones"
             )
+
+    def _require_split(self) -> None:
         if self.split_seed is not None:
             require_whole("split_seed", self.split_seed, 0, 2**31 - 1)
+        if self.named_split is None:
             if self.split_seed == self.seed or self.selected_on_test:  # One config, one id.
                 object.__setattr__(self, "split_seed", None)
+            return
+        if self.selected_on_test or self.split_seed is not None or self.gan_run is not None:
+            raise ConfigError(
+                "a saved split says which images validate: it needs a preset that holds patients out, no split_seed, and no "
+                f"DCGAN, which holds out patients of its own. Received: named_split={self.named_split.name!r}, "
+                f"validation={self.validation.value!r}, split_seed={self.split_seed}, gan_run={self.gan_run!r}"
+            )
 
     @property
     def selected_on_test(self) -> bool:

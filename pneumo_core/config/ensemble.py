@@ -6,6 +6,7 @@ from typing import Final
 
 from pneumo_core.config.classifier import OperatingRule, Preparation, Preset, TrainConfig, Validation
 from pneumo_core.config.limits import require_whole, require_within
+from pneumo_core.config.split import NamedSplit
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture, Split
 
@@ -33,11 +34,12 @@ class EnsembleConfig:
     Attributes:
         members: Ids of the runs, `FEWEST` to `MOST` different ones, kept sorted: one set of members is one ensemble.
         preset: The members' preset; of several, the least careful.
-        seed: Seed of the choice of held-out patients, which the members share.
+        seed: Seed of the choice of held-out patients, which the members share; 0 where a saved split chose them.
         val_fraction: Fraction of the training patients that they held out.
         image_size: Side of the square images that it takes, in pixels: that of the member with the largest.
         preparation: How an image becomes such a square; the members share it.
         max_images: Maximum number of images used per split, or None for all: that of the member with the most.
+        named_split: Saved split that says which images validate, or None.
     """
 
     members: tuple[str, ...]
@@ -47,6 +49,7 @@ class EnsembleConfig:
     image_size: int
     preparation: Preparation = Preparation.SQUASH
     max_images: int | None = None
+    named_split: NamedSplit | None = None
 
     def __post_init__(self) -> None:
         if not all(isinstance(one, str) and _MEMBER.fullmatch(one) for one in self.members):

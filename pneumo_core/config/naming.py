@@ -98,7 +98,9 @@ def departures(config: TrainConfig | GanConfig) -> tuple[str, ...]:
     """What a config changes in its preset, in short phrases: ``6 epochs``, ``224 px``."""
     is_gan = isinstance(config, GanConfig)
     preset = gan_config(config.preset) if is_gan else preset_config(config.architecture, config.preset)
-    return tuple(_phrase(name, value) for name, value in _changed(config, preset))
+    named = None if isinstance(config, GanConfig) else config.named_split
+    split = () if named is None else (f"split {named}",)
+    return (*(_phrase(name, value) for name, value in _changed(config, preset)), *split)
 
 
 def unlike_report(config: TrainConfig) -> str:

@@ -26,6 +26,7 @@ from pneumo_core.config.classifier import (
 from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.gan import GAN_SIZES, GanConfig
 from pneumo_core.config.naming import arm_name, departures, network_name
+from pneumo_core.config.split import NamedSplit
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture, Label, Split
 
@@ -51,10 +52,12 @@ def config_from_dict(data: dict[str, Any]) -> RunConfig:
     """
     try:
         if isinstance(data, dict) and (kind := _OTHERS.get(str(data.get("architecture")))):
-            return kind(**_values(kind, "config", {k: v for k, v in data.items() if k != "architecture"}))
+            added: dict[str, Any] = {"named_split": None} if kind is EnsembleConfig else {}
+            part = {name: value for name, value in data.items() if name != "architecture"}
+            return kind(**_values(kind, "config", {**added, **part}))
         # Older configs lack later fields; the defaults are their values.
-        added = {field.name: field.default for field in _ADDED_LATER}
-        return TrainConfig(**_values(TrainConfig, "config", {**added, **data}))
+        later = {field.name: field.default for field in _ADDED_LATER}
+        return TrainConfig(**_values(TrainConfig, "config", {**later, **data}))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a config must hold values of the documented types. Received: {error}") from error
 
@@ -90,6 +93,7 @@ _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "augment": lambda part: AugmentConfig(**_values(AugmentConfig, "augment", dict.fromkeys(ADDED_LATER, 0.0) | part)),
     "plateau": lambda part: PlateauConfig(**_values(PlateauConfig, "plateau", part)),
     "fine_tune": lambda part: None if part is None else FineTuneConfig(**_values(FineTuneConfig, "fine_tune", part)),
+    "named_split": lambda part: None if part is None else NamedSplit(**_values(NamedSplit, "named_split", part)),
 }
 """How the fields that are no plain data are read."""
 
@@ -107,6 +111,9 @@ def fingerprint(config: RunConfig, data_id: str) -> str:
     for field in _ADDED_LATER:
         if field.name in settings and settings[field.name] == field.default:
             del settings[field.name]
+    if not isinstance(config, GanConfig) and config.named_split is not None:
+        # Its name changes nothing, and no share of the patients is chosen.
+        settings |= {"named_split": config.named_split.digest, "val_fraction": None}
     if isinstance(config, TrainConfig):
         augment = settings["augment"]
         settings["augment"] = {name: value for name, value in augment.items() if value or name not in ADDED_LATER}

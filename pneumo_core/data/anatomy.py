@@ -35,14 +35,21 @@ def cases(table: pd.DataFrame) -> pd.DataFrame:
         Rows of `series`, `number`, `split` and `images`, one for each patient of a split, sorted.
     """
     known = table.groupby(["patient_id", "split"]).size().rename("images").reset_index()
-    parts = known["patient_id"].str.extract(_KEY)
-    known = known.assign(series=parts["series"], number=pd.to_numeric(parts["number"]))
+    known = known.join(series_and_number(known["patient_id"])[["series", "number"]])
     known = known[known["series"].isin(list(SERIES))].astype({"number": "int64"})
     order = {name: place for place, name in enumerate(SERIES)}
     known = known.sort_values(["number", "split"]).sort_values(
         "series", key=lambda names: names.map(order), kind="stable"
     )
     return known[["series", "number", "split", "images"]].reset_index(drop=True)
+
+
+def series_and_number(patients: "pd.Series[str]") -> pd.DataFrame:
+    """What patient keys number: rows of `patient`, `series` and `number` with the index of the keys, NaN where they do not."""
+    parts = patients.str.extract(_KEY)
+    return pd.DataFrame(
+        {"patient": patients, "series": parts["series"], "number": pd.to_numeric(parts["number"])}, index=patients.index
+    )
 
 
 def blocks(found: pd.DataFrame) -> pd.DataFrame:

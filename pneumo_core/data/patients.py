@@ -1,6 +1,7 @@
 """Patient, in both readings of the numbers, and subtype from a file's name; patients that test shares with train."""
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -86,6 +87,14 @@ def same_bytes_same_patient(table: pd.DataFrame) -> pd.DataFrame:
 
 def _one_patient(hashes: "pd.Series[str]", patients: "pd.Series[str]") -> dict[str, str]:
     """The name that each patient takes who shares bytes with another."""
+    return linked(patients.groupby(hashes).agg(list))
+
+
+def linked(groups: Iterable[Iterable[str]]) -> dict[str, str]:
+    """The name that each of several names takes where groups of them are one, also by way of others.
+
+    It is the first by name, one of `UNKNOWN` last; names that keep theirs are not in the result.
+    """
     first: dict[str, str] = {}
 
     def found(name: str) -> str:
@@ -93,7 +102,7 @@ def _one_patient(hashes: "pd.Series[str]", patients: "pd.Series[str]") -> dict[s
             name = above
         return name
 
-    for _, group in patients.groupby(hashes):
+    for group in groups:
         names = {found(name) for name in group}
         kept = min(names, key=lambda name: (name.startswith(UNKNOWN), name))
         first |= dict.fromkeys(names - {kept}, kept)

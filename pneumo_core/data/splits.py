@@ -12,6 +12,7 @@ from pneumo_core.config.ensemble import ClassifierConfig
 from pneumo_core.config.gan import LEAST_PATIENTS, GanConfig
 from pneumo_core.config.run import RunConfig
 from pneumo_core.data.index import DataIndex, require_real
+from pneumo_core.data.saved_splits import SavedSplit, find_split
 from pneumo_core.errors import DataError
 from pneumo_core.records import Label, Split
 
@@ -78,10 +79,11 @@ def assign(table: pd.DataFrame, config: ClassifierConfig) -> Assignment:
     """Rows of a config's training, validation and test images.
 
     With ``patients``, validation images are patients held out of train (patient keys with their prefix), and the official
-    `val` folder's 16 images join them. With ``test``, as the report did, they are the test images and `val` is unused.
+    `val` folder's 16 images join them. With ``test``, as the report did, they are the test images and `val` is unused. A saved
+    split says which they are.
 
     Raises:
-        DataError: See `hold_out_patients`.
+        DataError: See `hold_out_patients`; or the config's saved split is missing, or of other images.
     """
     split = table["split"].to_numpy()
     train = np.flatnonzero(split == Split.TRAIN.value)
@@ -89,15 +91,38 @@ def assign(table: pd.DataFrame, config: ClassifierConfig) -> Assignment:
     if config.validation is Validation.TEST:
         train, test = _limit(table, train, config), _limit(table, test, config)
         return Assignment(train=train, val=test, test=test)
-    seed = config.seed if config.split_seed is None else config.split_seed
-    held_out = hold_out_patients(table.iloc[train], fraction=config.val_fraction, seed=seed)
-    official_val = np.flatnonzero(split == Split.VAL.value)
-    # A patient of the official val folder must not be in training: none is today, but only this check would detect one.
-    trains_too = table["patient_id"].isin(set(table["patient_id"].iloc[train[~held_out]])).to_numpy()
-    val = np.sort(np.concatenate([train[held_out], official_val[~trains_too[official_val]]]))
+    if config.named_split is not None:
+        train, val = _as_saved(table, train, find_split(config.named_split))
+    else:
+        seed = config.seed if config.split_seed is None else config.split_seed
+        held_out = hold_out_patients(table.iloc[train], fraction=config.val_fraction, seed=seed)
+        train, val = train[~held_out], with_official_val(table, train[~held_out], train[held_out])
     return Assignment(
-        train=_limit(table, train[~held_out], config), val=_limit(table, val, config), test=_limit(table, test, config)
+        train=_limit(table, train, config), val=_limit(table, val, config), test=_limit(table, test, config)
     )
+
+
+def with_official_val(table: pd.DataFrame, train: NDArray[np.int64], held_out: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of the held-out images and of those in the official `val` folder, whose patients are not trained on, sorted."""
+    official = np.flatnonzero(table["split"].to_numpy() == Split.VAL.value)
+    # A patient of the official val folder must not be in training: none is today, but only this check would detect one.
+    trains_too = table["patient_id"].isin(set(table["patient_id"].iloc[train])).to_numpy()
+    return np.sort(np.concatenate([held_out, official[~trains_too[official]]]))
+
+
+def _as_saved(
+    table: pd.DataFrame, train: NDArray[np.int64], split: SavedSplit
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows that a saved split trains and validates on."""
+    ids = table["image_id"]
+    is_val, is_out = (ids.isin(set(part)).to_numpy() for part in (split.val, split.left_out))
+    if (received := int(is_val.sum())) != len(split.val) or np.any(table["split"].to_numpy()[is_val] == Split.TEST):
+        raise DataError(
+            f"a split's {len(split.val):,} validation images must be in the data set, outside test. Received: "
+            f"split={split.name!r}, {received:,} there; make one for this data set"
+        )
+    kept = train[~is_val[train] & ~is_out[train]]
+    return kept, np.flatnonzero(is_val)
 
 
 def case_rows(table: pd.DataFrame, config: ClassifierConfig) -> NDArray[np.int64]:

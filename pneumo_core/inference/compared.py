@@ -15,7 +15,7 @@ from pneumo_core.evaluation.plain import encode
 from pneumo_core.evaluation.report import require_predictions, threshold_of
 from pneumo_core.evaluation.resampling import REPLICATES
 from pneumo_core.evaluation.sides import drawn_figures, drawn_side
-from pneumo_core.inference.contrast import Made, contrast, held_out_by
+from pneumo_core.inference.contrast import HeldOut, Made, contrast, draws_own_split, held_out_by
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.records import Architecture, Split
 from pneumo_core.runs.files import is_there
@@ -32,7 +32,8 @@ class Group:
         run_ids: The runs, by seed.
         seeds: Their seeds.
         balance: How they handled class imbalance; None for an ensemble, whose members may differ in it.
-        splits: Seeds of the choice of their held-out patients: one, or each run's own; empty if none are held out.
+        splits: What says which patients they hold out: one seed or saved split, or each run's own seed; empty if none are
+            held out.
         untreated: Key that they share with runs of the same settings that handle class imbalance otherwise, or not at all.
         data_id: The data set they were trained on.
         is_phantom: Whether that is the built-in phantom set.
@@ -43,7 +44,7 @@ class Group:
     run_ids: tuple[str, ...]
     seeds: tuple[int, ...]
     balance: Balance | None
-    splits: frozenset[int]
+    splits: frozenset[HeldOut]
     untreated: str
     data_id: str
     is_phantom: bool
@@ -67,14 +68,16 @@ class _Submitted:
         return self._fingerprint(balance=Balance.NONE, gan_run=None, gap_percent=100)
 
     @property
-    def split(self) -> int | None:
-        """Seed of the choice of held-out patients; None if none are held out."""
+    def split(self) -> HeldOut | None:
+        """What says which patients are held out; None if none are."""
         return held_out_by(self.config)
 
     def _fingerprint(self, **changes: Any) -> str:
         if isinstance(self.config, EnsembleConfig):
             return fingerprint(self.config, self.data.data_id)  # Another is of other members.
-        return fingerprint(replace(self.config, seed=0, split_seed=None, **changes), self.data.data_id)
+        return fingerprint(
+            replace(self.config, seed=0, split_seed=None, named_split=None, **changes), self.data.data_id
+        )
 
 
 def side_ids(text: str) -> tuple[str, ...]:
@@ -215,7 +218,7 @@ def _submitted(run: RunDirectory) -> _Submitted:
 def _require_group(side: Sequence[_Submitted]) -> None:
     """Check that runs differ only in their seed, or in that and in the patients that each holds out by its own seed."""
     one_split = len({submitted.split for submitted in side}) == 1
-    own_splits = all(submitted.config.split_seed is None for submitted in side)
+    own_splits = all(draws_own_split(submitted.config) for submitted in side)
     odd = [submitted.run.run_id for submitted in side if submitted.key != side[0].key]
     if not one_split and not own_splits:
         odd += [submitted.run.run_id for submitted in side if submitted.split != side[0].split]
@@ -232,8 +235,8 @@ def _by_split(alike: Sequence[_Submitted]) -> list[list[_Submitted]]:
     A run whose own seed draws the split of others is in their group, and only there if no run with another split of its own is
     left.
     """
-    own = [submitted for submitted in alike if submitted.config.split_seed is None]
-    shared = dict.fromkeys(one.split for one in alike if one.config.split_seed is not None)
+    own = [submitted for submitted in alike if draws_own_split(submitted.config)]
+    shared = dict.fromkeys(one.split for one in alike if not draws_own_split(one.config))
     made = [[submitted for submitted in alike if submitted.split == split] for split in shared]
     lone = [submitted for submitted in own if submitted.split not in shared]
     return [*made, *([own] if lone else [])]
@@ -241,7 +244,7 @@ def _by_split(alike: Sequence[_Submitted]) -> list[list[_Submitted]]:
 
 def _named_apart(made: Sequence[Group]) -> tuple[Group, ...]:
     """Groups of one name with their splits in it, where these differ; ensembles of one name with the end of their ids."""
-    splits: dict[str, set[frozenset[int]]] = defaultdict(set)
+    splits: dict[str, set[frozenset[HeldOut]]] = defaultdict(set)
     for group in made:
         splits[group.name].add(group.splits)
     names = Counter(group.name for group in made if group.balance is None)

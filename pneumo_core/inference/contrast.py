@@ -18,6 +18,7 @@ from pneumo_core.config.classifier import Balance, Validation
 from pneumo_core.config.ensemble import ClassifierConfig, EnsembleConfig
 from pneumo_core.config.naming import SETTINGS, arm_name, named_text, network_name, setting_text
 from pneumo_core.config.presets import preset_config
+from pneumo_core.config.split import NamedSplit
 from pneumo_core.evaluation.comparison import Contrast, SettingDifference
 from pneumo_core.runs.submission import RunData
 
@@ -38,11 +39,27 @@ class Made:
         return self.configs[0]
 
 
-def held_out_by(config: ClassifierConfig) -> int | None:
-    """Seed of the choice of held-out patients; None if none are held out."""
+HeldOut = int | NamedSplit
+"""What says which patients are held out: the seed of the choice, or a saved split."""
+
+
+def held_out_by(config: ClassifierConfig) -> HeldOut | None:
+    """What says which patients are held out; None if none are."""
     if config.validation is not Validation.PATIENTS:
         return None
+    if config.named_split is not None:
+        return config.named_split
     return config.seed if config.split_seed is None else config.split_seed
+
+
+def draws_own_split(config: ClassifierConfig) -> bool:
+    """Whether its own seed chooses the patients that it holds out, if it holds any out."""
+    return config.split_seed is None and config.named_split is None
+
+
+def held_out_words(found: HeldOut) -> str:
+    """Which patients are held out, in words: ``by seed 0``, ``by the split blocks-0``."""
+    return f"by the split {found}" if isinstance(found, NamedSplit) else f"by seed {found}"
 
 
 def contrast(a: Made, b: Made) -> Contrast:
@@ -98,7 +115,7 @@ def _settings(a: ClassifierConfig, b: ClassifierConfig) -> Iterator[SettingDiffe
     for name, label in SETTINGS.items():
         of_a, of_b = getattr(a, name), getattr(b, name)
         from_preset = a.preset is b.preset and of_a == getattr(usual_a, name) and of_b == getattr(usual_b, name)
-        unused = name == "val_fraction" and Validation.PATIENTS not in (a.validation, b.validation)
+        unused = name == "val_fraction" and not any(map(_draws_share, (a, b)))
         if of_a == of_b or from_preset or unused:
             continue
         texts = named_text(name, of_a), named_text(name, of_b)
@@ -106,6 +123,11 @@ def _settings(a: ClassifierConfig, b: ClassifierConfig) -> Iterator[SettingDiffe
             yield SettingDifference(label, *texts)
         elif is_dataclass(of_a):
             yield from _parts(label, of_a, of_b)
+
+
+def _draws_share(config: ClassifierConfig) -> bool:
+    """Whether a share of its patients is drawn for validation."""
+    return config.validation is Validation.PATIENTS and config.named_split is None
 
 
 _OF_ENSEMBLE: Final = ("validation", "val_fraction", "operating_rule", "max_images", "choose_on", "preparation")
@@ -130,14 +152,14 @@ def _parts(label: str, a: Any, b: Any) -> Iterator[SettingDifference]:
 
 def _own(made: Made) -> bool:
     """Whether each run draws its split, if it has one, with its own seed."""
-    return all(config.split_seed is None for config in made.configs)
+    return all(map(draws_own_split, made.configs))
 
 
 def _splits(a: Made, b: Made) -> Iterator[SettingDifference]:
     of_a, of_b = ({held_out_by(config) for config in made.configs} for made in (a, b))
     # Where one side holds no patients out, its preset or its validation images say so.
     if of_a != of_b and None not in of_a | of_b:
-        yield SettingDifference("patients held out", _seeds(of_a), _seeds(of_b))
+        yield SettingDifference("patients held out", _held_out(of_a), _held_out(of_b))
 
 
 def _selected(a: ClassifierConfig, b: ClassifierConfig) -> str:
@@ -149,9 +171,11 @@ def _selected(a: ClassifierConfig, b: ClassifierConfig) -> str:
     )
 
 
-def _seeds(splits: set[int | None]) -> str:
-    numbers = ", ".join(str(split) for split in sorted(split for split in splits if split is not None))
-    return f"by seed{'s' * (len(splits) > 1)} {numbers}"
+def _held_out(splits: set[HeldOut | None]) -> str:
+    seeds = sorted(split for split in splits if isinstance(split, int))
+    named = sorted(held_out_words(split) for split in splits if isinstance(split, NamedSplit))
+    by_seed = [f"by seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"] if seeds else []
+    return ", ".join((*by_seed, *named))
 
 
 def _warning(compared: str, further: Sequence[SettingDifference], *, several: bool) -> str:

@@ -13,7 +13,7 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import assign
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.evaluation.wording import percent
-from pneumo_core.inference.contrast import held_out_by
+from pneumo_core.inference.contrast import held_out_by, held_out_words
 from pneumo_core.inference.evidence import read_predictions
 from pneumo_core.inference.heatmap import read_scale
 from pneumo_core.records import Architecture, NotApplicable, Split
@@ -68,6 +68,7 @@ def ensemble_of(run_ids: Sequence[str]) -> tuple[EnsembleConfig, str]:
         val_fraction=first.config.val_fraction,
         image_size=max(config.image_size for config in configs),
         preparation=first.config.preparation,
+        named_split=first.config.named_split,
         max_images=None if None in limits else max(limit for limit in limits if limit is not None),
     )
     return config, first.data_id
@@ -166,20 +167,18 @@ def _require_alike(first: MemberRun, other: MemberRun) -> None:
             "members of an ensemble must prepare images alike. Received: "
             f"{ids}, preparation={a.preparation.value!r} and {b.preparation.value!r}; leave one out"
         )
-    facts = [(_split_seed(one), one.val_fraction) for one in (a, b)]
-    if facts[0] == facts[1]:
+    if (held_out_by(a), a.val_fraction) == (held_out_by(b), b.val_fraction):
         return
     # Other settings can choose the same patients, as the fractions .15 and .14 do: one of seven parts.
     is_whole = a.max_images is None and b.max_images is None
     patients = [_held_out(one.run) for one in (first, other)]
     if not is_whole or patients[0] != patients[1]:
-        (seed_a, share_a), (seed_b, share_b) = facts
+        words_a, words_b = (_choice(one) for one in (a, b))
         raise RunError(
             f"members of an ensemble must share their held-out patients, or it would validate on patients that one trained on. "
-            f"Received: {ids}, which hold out {percent(share_a, 0)} by seed {seed_a} and {percent(share_b, 0)} by seed "
-            f"{seed_b}, "
+            f"Received: {ids}, which hold out {words_a} and {words_b}, "
             f"{len(patients[0] & patients[1]):,} of {len(patients[0] | patients[1]):,} patients in common; leave one "
-            f"out, or train it again with --split-seed {seed_a}{'' if share_a == share_b else ' and the same preset'}"
+            f"out, or train it again with {_option(a)}{'' if a.val_fraction == b.val_fraction else ' and the same preset'}"
         )
 
 
@@ -189,6 +188,18 @@ def _held_out(run: RunDirectory) -> set[str]:
     return set(predictions.loc[predictions["split"] == Split.VAL.value, "patient_id"])
 
 
+def _choice(config: TrainConfig) -> str:
+    """Which patients a config holds out, in words."""
+    chosen = held_out_by(config)
+    share = "" if config.named_split else f"{percent(config.val_fraction, 0)} "
+    return share + ("of none" if chosen is None else held_out_words(chosen))
+
+
+def _option(config: TrainConfig) -> str:
+    """The option of `train` with which another holds out the same patients."""
+    return f"--split {config.named_split}" if config.named_split else f"--split-seed {_split_seed(config)}"
+
+
 def _split_seed(config: TrainConfig) -> int:
-    seed = held_out_by(config)
-    return config.seed if seed is None else seed
+    chosen = held_out_by(config)
+    return chosen if isinstance(chosen, int) else 0

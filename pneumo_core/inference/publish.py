@@ -22,7 +22,7 @@ from pneumo_core.inference.finish import FACTS
 from pneumo_core.inference.generator import generate, latents, load_generator, open_generator
 from pneumo_core.inference.session import load_session, run_batches
 from pneumo_core.records import Split
-from pneumo_core.runs.files import read_json, store_errors, write_atomic, write_json
+from pneumo_core.runs.files import is_there, read_json, store_errors, write_atomic, write_json
 from pneumo_core.runs.status import read_events
 from pneumo_core.runs.store import RunDirectory, published_root, read_manifest, verified_file, write_manifest
 from pneumo_core.runs.submission import classifier_config, read_config, read_data
@@ -74,6 +74,8 @@ def publish(
             kept_files += [run.path / fact.name for fact in FACTS if fact.needs_model and fact.name in listed]
         made[run.report.name] = report_to_dict(read_report(run))
         made[run.calibration.name] = calibration_to_dict(read_calibration(run))
+    if is_there(run.split):
+        kept_files.append(run.split)
     made[run.config.name] = {**read_json(run.config), "data": asdict(replace(data, root=data.name))}
     return _written(run, kept_files, made, small, facts)
 

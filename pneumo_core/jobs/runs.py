@@ -14,6 +14,7 @@ from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.run import RunConfig, run_id
 from pneumo_core.data.gan_arm import require_gan
 from pneumo_core.data.index import DataIndex, load_index, require_trainable
+from pneumo_core.data.saved_splits import require_split_fits
 from pneumo_core.data.splits import require_learnable
 from pneumo_core.errors import CorruptError, RunError, StoreError
 from pneumo_core.evaluation.wording import file_size
@@ -23,7 +24,7 @@ from pneumo_core.jobs.local import START_TIMEOUT_S, start_and_wait, worker_argum
 from pneumo_core.jobs.ray_jobs import job_log, require_ray, start_job, stop_job
 from pneumo_core.jobs.views import RunView, queue_places, view, view_of, views
 from pneumo_core.records import Architecture, RunState
-from pneumo_core.runs.files import hold_lock, is_there, make_directory, store_errors
+from pneumo_core.runs.files import hold_lock, is_there, make_directory, store_errors, write_atomic
 from pneumo_core.runs.status import Status, next_ticket, run_state, write_status
 from pneumo_core.runs.store import RunDirectory, directory_to_train, find_run, runs_root
 from pneumo_core.runs.submission import RunData, Submission, write_submission
@@ -58,6 +59,8 @@ def submit(config: RunConfig, index: DataIndex, *, executor: Executor = Executor
         require_gan(config, index)
     elif isinstance(config, GanConfig):
         require_learnable(index, config)
+    named = None if isinstance(config, GanConfig) else config.named_split
+    split = None if named is None else require_split_fits(named, index)
     run = directory_to_train(run_id(config, index.data_id))
     if not is_there(run.manifest):
         make_directory(run.path)
@@ -67,6 +70,8 @@ def submit(config: RunConfig, index: DataIndex, *, executor: Executor = Executor
             if is_needed:
                 _prepare(executor, config, index)
             if known is None or known.config != config:  # Missing, or damaged since.
+                if split is not None:  # The run keeps it, whatever becomes of the stored one.
+                    write_atomic(run.split, split.content())
                 data = RunData(index.data_id, str(index.root), index.is_phantom)
                 write_submission(run, Submission(config, data, time.time()))
             if is_needed:

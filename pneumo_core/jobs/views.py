@@ -109,7 +109,9 @@ def study_of(found: RunView) -> tuple[TrainConfig, str] | None:
     config = found.config
     if not isinstance(config, TrainConfig):
         return None
-    common = replace(config, seed=0, split_seed=None, balance=Balance.NONE, gan_run=None, gap_percent=100)
+    common = replace(
+        config, seed=0, split_seed=None, named_split=None, balance=Balance.NONE, gan_run=None, gap_percent=100
+    )
     return common, found.data.data_id
 
 

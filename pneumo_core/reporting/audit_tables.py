@@ -1,14 +1,19 @@
 """Tables of a data set's audit, and its checks as plain data."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pneumo_core.data.audit import Check, Outcome
+from pneumo_core.data.index import DataIndex
 from pneumo_core.data.measures import MEASURES, name_of, value_of
+from pneumo_core.data.saved_splits import SavedSplit, split_parts
 from pneumo_core.evaluation.opponent import SEES, Opponent
 from pneumo_core.evaluation.shift import ClassShift
 from pneumo_core.evaluation.wording import p_cell, score_text
 from pneumo_core.reporting.document import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHIFT_METHOD: Final = (
     "Means, the distance (Kolmogorov-Smirnov, 0 to 1) and p, adjusted for all measures of both classes by Holm's method, are "
@@ -54,6 +59,20 @@ def check_tables(data_id: str, checks: Iterable[Check]) -> list[Table]:
             lines = tuple((check.code, in_words(check)) for check in chosen)
             tables.append(Table(name, caption, ("check", "in words"), lines))
     return tables
+
+
+def split_table(index: DataIndex, split: SavedSplit, sharpness: "pd.Series[float] | None" = None) -> Table:
+    """What a saved split trains and validates on and leaves out; see `data.saved_splits.split_parts`."""
+    parts = split_parts(index, split, sharpness)
+    rows = tuple(tuple(map(_cell, part.values())) for part in parts if part["patients"] or part["part"] != "left out")
+    caption = f"{split.kind.value.capitalize()}, seed {split.seed}, {100 * split.fraction:.3g} % to be held out"
+    return Table("split", caption, tuple(parts[0]), rows)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def shift_table(shift: ClassShift) -> Table:

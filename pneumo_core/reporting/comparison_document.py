@@ -169,9 +169,12 @@ def _shared_by_seeds(facts: Sequence[RunFacts]) -> list[str]:
     if len({fact(run.config, "seed") for run in facts}) < 2:
         return []
     configs = [run.config for run in facts]
-    # Without a seed of its own the split has the run's.
+    # Without a seed of its own the split has the run's, or a saved one says it.
     splits = {
-        config["seed"] if fact(config, "split_seed") is None else config["split_seed"]
+        str(
+            fact(config, "named_split")
+            or (config["seed"] if fact(config, "split_seed") is None else config["split_seed"])
+        )
         for config in configs
         if fact(config, "validation") == "patients"
     }

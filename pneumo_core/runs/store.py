@@ -13,6 +13,9 @@ from pneumo_core.records import Architecture
 from pneumo_core.runs.files import PathIn, file_sha256, is_there, parse_json, read_json, store_errors, write_json
 from pneumo_core.settings import settings
 
+SPLIT_FILE: Final = "split.json"
+"""Name of a run's copy of its saved split."""
+
 _RUN_ID: Final = re.compile(rf"({'|'.join(Architecture)})-[0-9a-f]{{12}}")
 
 
@@ -25,6 +28,11 @@ def published_root() -> Path:
     """Folder of the finished runs that ship with the project."""
     # Published runs are part of the checkout, wherever PNEUMO_ARTIFACTS points.
     return Path(__file__).resolve().parents[2] / "artifacts" / "published"
+
+
+def splits_root() -> Path:
+    """Folder of the saved splits."""
+    return settings().artifacts / "splits"
 
 
 def slot_lock(number: int = 0) -> Path:
@@ -65,6 +73,8 @@ class RunDirectory:
 
     config = PathIn("config.json")
     """Submitted config and data set, written once by submit."""
+    split = PathIn(SPLIT_FILE)
+    """The saved split that it trains by, if it does."""
     submit_lock = PathIn("submit.lock")
     """Held by submit until the worker has confirmed `run_lock`."""
     run_lock = PathIn("run.lock")

@@ -36,6 +36,7 @@ from pneumo_core.config.classifier import (
 )
 from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import config_from_dict, config_to_dict, fingerprint, run_id
+from pneumo_core.config.split import NamedSplit
 from pneumo_core.errors import ConfigError
 from pneumo_core.records import Architecture, Split
 
@@ -122,6 +123,7 @@ OTHER_VALUES: dict[str, Any] = {
     "averaging": 0.01,
     "test_time_flip": True,
     "preparation": Preparation.PAD,
+    "named_split": NamedSplit("one", "0123456789ab"),
 }
 """For each setting of the sound preset that any network has, down to the leaves, a slightly different value."""
 
@@ -340,6 +342,22 @@ class TestValidation:
         with pytest.raises(ConfigError, match=r"^fine_tune adds .*Received: both; leave one out$"):
             replace(vgg16(), trained_blocks=1)
 
+    @pytest.mark.parametrize(
+        "change",
+        [{"validation": Validation.TEST}, {"split_seed": 3}, {"balance": Balance.GAN, "gan_run": GAN_RUN}],
+        ids=str,
+    )
+    def test_a_saved_split_excludes_other_choices_of_patients(self, change: dict[str, Any]) -> None:
+        split = NamedSplit("one", "0123456789ab")
+        with pytest.raises(ConfigError, match=r"^a saved split says .*Received: named_split='one'"):
+            replace(sound(), named_split=split, **change)
+        assert replace(sound(), named_split=split).named_split == split
+
+    @pytest.mark.parametrize("digest", ["", "0123456789AB", "0" * 11, 12])
+    def test_a_saved_split_has_a_hash(self, digest: Any) -> None:
+        with pytest.raises(ConfigError, match=r"12 hexadecimal digits\. Received: digest="):
+            NamedSplit("one", digest)
+
     @pytest.mark.parametrize("split", [Split.TRAIN, Split.TEST])
     def test_only_val_and_stress_choose(self, split: Split) -> None:
         with pytest.raises(ConfigError, match=f"^choose_on must be .*Received: choose_on='{split}'"):
@@ -498,6 +516,9 @@ class TestRoundTrip:
             ("fine_tune", 3),
             ("fine_tune", {"epochs": 0, "learning_rate": 1e-5}),
             ("choose_on", "train"),
+            ("named_split", "one"),
+            ("named_split", {"name": "one"}),
+            ("named_split", {"name": "One", "digest": "0" * 12}),
             ("schedule", "step"),
             ("preparation", "crop"),
             ("test_time_flip", "yes"),
@@ -553,6 +574,16 @@ class TestFingerprint:
         payload = {"config": floats(json.loads(json.dumps(config_to_dict(config)))), "data_id": DATA_ID, "schema": 1}
         expected = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
         assert fingerprint(config, DATA_ID) == expected
+
+    def test_a_saved_split_counts_by_its_content_not_its_name(self) -> None:
+        one, renamed, other = (
+            replace(sound(), named_split=NamedSplit(name, digest))
+            for name, digest in (("one", "0" * 12), ("two", "0" * 12), ("one", "1" * 12))
+        )
+        assert one == renamed
+        assert fingerprint(one, DATA_ID) == fingerprint(renamed, DATA_ID) != fingerprint(other, DATA_ID)
+        # Nothing is drawn, so the share to draw is no part of it.
+        assert fingerprint(replace(one, val_fraction=0.3), DATA_ID) == fingerprint(one, DATA_ID)
 
     def test_the_data_changes_it(self) -> None:
         assert fingerprint(sound(), "a") != fingerprint(sound(), "b")

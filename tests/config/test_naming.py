@@ -10,6 +10,7 @@ from pneumo_core.config.gan import gan_config
 from pneumo_core.config.naming import ARMS, NETWORKS, arm_name, departures, model_name, unlike_report
 from pneumo_core.config.presets import preset_config
 from pneumo_core.config.run import setting_name
+from pneumo_core.config.split import NamedSplit
 from pneumo_core.records import Architecture, Label
 
 GAN = {"balance": Balance.GAN, "gan_run": "dcgan-" + "a" * 12}
@@ -52,6 +53,7 @@ def test_a_preset_departs_in_nothing_from_itself_whatever_its_seeds_and_arm(
         ({"augment": replace(AUGMENTATIONS["sound"], zoom=0.2)}, "custom augmentation"),
         ({"learning_rate": 1e-4}, "learning rate 0.0001"),
         ({"early_stopping_patience": 2}, "patience of early stopping 2"),
+        ({"named_split": NamedSplit("blocks-0", "0" * 12)}, "split blocks-0"),
     ],
 )
 def test_what_departs_is_in_the_name(changes: dict[str, object], words: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pneumo_core.config.classifier import Balance, Preset
+from pneumo_core.config.split import NamedSplit
 from pneumo_core.errors import CorruptError, DataError, RunError, RunNotFoundError
 from pneumo_core.evaluation.significance import McNemar
 from pneumo_core.inference.compared import (
@@ -126,6 +127,24 @@ def test_runs_on_one_split_are_a_group_and_those_with_a_split_each_are_another()
     assert compare_runs([own[0], *on_first], [other]).a.seeds == (0, 1, 2)
     with pytest.raises(RunError, match="differ only in their seed"):
         compare_runs([own[1], *on_first], [other])
+
+
+def test_runs_on_a_saved_split_are_a_group_with_its_name() -> None:
+    split = NamedSplit("blocks-0", "0" * 12)
+    own = made_run(made_predictions()).run_id
+    on_split = [made_run(made_predictions(seed=seed), seed=seed, named_split=split).run_id for seed in range(2)]
+    found = {group.run_ids: group for group in groups()}
+    assert found.keys() == {(own,), tuple(on_split)}
+    assert found[tuple(on_split)].splits == {split}
+    assert found[tuple(on_split)].name == "Baseline CNN · sound · original · split blocks-0"
+    comparison = compare_runs([own], on_split)
+    assert comparison.b.name == "Baseline CNN · sound · original · split blocks-0 · 2 seeds"
+    assert "patients held out (A by seed 0, B by the split blocks-0)" in comparison.contrast.warning
+    arm = made_run(made_predictions(skill=2.0), balance=Balance.OVERSAMPLE, named_split=split).run_id
+    ((original, balanced),) = balanced_pairs(groups())
+    assert (original.run_ids, balanced.run_ids) == (tuple(on_split), (arm,))
+    with pytest.raises(RunError, match="differ only in their seed"):
+        compare_runs([own, on_split[1]], [arm])
 
 
 def test_an_arm_stands_beside_the_originals_that_held_out_the_same_patients() -> None:

@@ -9,6 +9,7 @@ from pneumo_core.config.classifier import Balance, FineTuneConfig, OperatingRule
 from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.naming import SETTINGS
 from pneumo_core.config.presets import preset_config
+from pneumo_core.config.split import NamedSplit
 from pneumo_core.evaluation.comparison import Contrast, SettingDifference
 from pneumo_core.inference.contrast import Made, contrast
 from pneumo_core.records import Architecture, Split
@@ -60,6 +61,10 @@ def test_what_is_compared_is_no_further_difference(a: Made, b: Made, compared: s
         ({"max_images": 300}, ("most images per split", "all", "300")),
         ({"augment": AUGMENTATIONS["none"]}, ("augmentation", "sound", "none")),
         ({"split_seed": 4}, ("patients held out", "by seed 0", "by seed 4")),
+        (
+            {"named_split": NamedSplit("blocks-0", "0" * 12)},
+            ("patients held out", "by seed 0", "by the split blocks-0"),
+        ),
         ({"data": RunData("1" * 12, "/nowhere")}, ("data", f"X-rays, id {'0' * 12}", f"X-rays, id {'1' * 12}")),
         ({"data": RunData("0" * 12, "/x", True)}, ("data", f"X-rays, id {'0' * 12}", f"phantoms, id {'0' * 12}")),
     ],
@@ -142,7 +147,7 @@ def test_two_settings_of_one_name_are_reported_field_by_field() -> None:
 
 
 def test_every_setting_is_one_that_a_config_has() -> None:
-    who = {"architecture", "preset", "seed", "split_seed", "balance", "gan_run", "gap_percent"}
+    who = {"architecture", "preset", "seed", "split_seed", "balance", "gan_run", "gap_percent", "named_split"}
     assert set(SETTINGS) | who == {field.name for field in fields(TrainConfig)}
 
 

@@ -1,5 +1,6 @@
 """Which runs can be combined, and why others cannot."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from pneumo_core.config.classifier import Preparation, Preset
 from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.gan import gan_config
-from pneumo_core.config.run import run_id
+from pneumo_core.config.run import config_from_dict, config_to_dict, run_id
+from pneumo_core.config.split import NamedSplit
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.splits import assign
 from pneumo_core.errors import RunError, RunNotFoundError
@@ -66,6 +68,21 @@ def test_its_settings_are_those_of_the_largest_and_least_careful_member() -> Non
         val_fraction=0.15,
         image_size=150,
     )
+
+
+def test_members_can_share_a_saved_split() -> None:
+    split = NamedSplit("blocks-0", "0" * 12)
+    runs = [member(seed=seed, named_split=split) for seed in (3, 4)]
+    config, _ = ensemble_of([run.run_id for run in runs])
+    assert (config.named_split, config.seed) == (split, 0)
+    assert config_from_dict(json.loads(json.dumps(config_to_dict(config)))) == config
+    other = member(other_patients(PREDICTIONS), seed=3)
+    words = refusal(runs[0].run_id, other.run_id)
+    first, second = sorted((runs[0].run_id, other.run_id))
+    choices = {runs[0].run_id: "by the split blocks-0", other.run_id: "15 % by seed 3"}
+    options = {runs[0].run_id: "--split blocks-0", other.run_id: "--split-seed 3"}
+    assert f"which hold out {choices[first]} and {choices[second]}" in words
+    assert f"train it again with {options[first]}" in words
 
 
 def test_where_every_member_saw_a_sample_the_largest_counts() -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui.dataset.pairs import show_examples
 from pages.ui.dataset.work import offer_work
 from pages.ui.table import download
-from pneumo_core.data.audit import Check, Outcome, Severity, audit, worst_first
+from pneumo_core.data.audit import Check, Evidence, Outcome, Severity, audit, worst_first
 from pneumo_core.data.index import DataIndex, index_changed_ns
 from pneumo_core.data.work import audit_name
 from pneumo_core.inference.audited import Measured, stored_measured
@@ -66,6 +66,7 @@ def _show_checks(index: DataIndex, checks: Sequence[Check]) -> None:
         st.success("Nothing: every check passed.", icon=":material/check:")
     for check in found:
         st.markdown(f"{BADGES[check.severity]} {in_words(check)}")
+        _link(check)
         show_examples(index, check)
     passed = [check for check in checks if check.outcome is Outcome.PASSED]
     with st.expander(f"What it looked for and did not find ({len(passed)})"):
@@ -80,6 +81,33 @@ def _show_checks(index: DataIndex, checks: Sequence[Check]) -> None:
         if (measured := stored_measured(index)) is not None:
             name = file_name(*words, "datasheet", kind="html")
             download("Datasheet (HTML)", lambda: _datasheet(index, checks, measured), name)
+
+
+_PLACES = {
+    Evidence.COUNTS: "Summary",
+    Evidence.FILES: "Summary",
+    Evidence.LEAKS: "Splits",
+    Evidence.QUALITY: "Quality",
+    Evidence.SHIFT: "Splits",
+}
+"""The tab that shows what a check is about."""
+
+
+def _link(check: Check) -> None:
+    """A button that opens the evidence of a check."""
+    place = _PLACES[check.evidence]
+    st.button(
+        f"See {place}",
+        key=f"evidence {check.code}",
+        type="tertiary",
+        icon=":material/arrow_forward:",
+        on_click=_open,
+        args=(place,),
+    )
+
+
+def _open(place: str) -> None:
+    st.session_state["view"] = place
 
 
 def _datasheet(index: DataIndex, checks: Sequence[Check], found: Measured) -> str:

@@ -1,10 +1,11 @@
-"""The splits: which case numbers lie where, what they share, images per patient, and the shift from train to test."""
+"""The splits: which case numbers lie where, what they share, the shift from train to test, and splits of one's own."""
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui.charts import laid_out
 from pages.ui.dataset.map import SPLIT_COLORS
+from pages.ui.dataset.resplit import show_resplits
 from pages.ui.dataset.shift import show_opponent, show_shift
 from pneumo_core.data.anatomy import SERIES, blocks, cases, images_per_patient
 from pneumo_core.data.index import DataIndex
@@ -22,9 +23,10 @@ def show_splits(index: DataIndex) -> None:
     found = stored_measured(index)
     if found is None:
         st.info("The shift from train to test is not known yet: measure the images under 'Audit'.")
-        return
-    show_shift(found.shift)
-    show_opponent(index, found.opponent)
+    else:
+        show_shift(found.shift)
+        show_opponent(index, found.opponent)
+    show_resplits(index)
 
 
 def _show_blocks(index: DataIndex) -> None:

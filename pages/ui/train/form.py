@@ -15,8 +15,10 @@ from pneumo_core.config.augment_file import read_augmentation
 from pneumo_core.config.classifier import Balance, FineTuneConfig, TrainConfig
 from pneumo_core.config.naming import NETWORKS, unlike_report
 from pneumo_core.config.presets import PRESETS, preset_config
+from pneumo_core.config.split import NamedSplit
 from pneumo_core.data.gan_arm import follow_gan
 from pneumo_core.data.index import DataIndex
+from pneumo_core.data.saved_splits import saved_splits
 from pneumo_core.jobs.runs import Executor
 from pneumo_core.records import Architecture
 from pneumo_core.reporting.glossary import TERMS
@@ -51,10 +53,11 @@ def choose(index: DataIndex) -> Choice:
     with right:
         config = choose_balance(usual, index)
         is_pair = choose_pair(config.balance)
+    split = _saved_split(index, may_choose=not (usual.selected_on_test or config.balance is Balance.GAN))
     count, first, split_seed = _seeds(
-        may_share=not (is_pair or usual.selected_on_test or config.balance is Balance.GAN)
+        may_share=not (is_pair or usual.selected_on_test or config.balance is Balance.GAN or split)
     )
-    config = replace(config, seed=first)
+    config = replace(config, seed=first, named_split=split)
     with st.expander("Advanced: epochs and augmentation"):
         config = replace(_phases(config, usual), augment=_augmentation(usual))
         executor = choose_executor()
@@ -76,6 +79,16 @@ def _usual(index: DataIndex) -> TrainConfig:
         lines = filter(None, (*PRESETS[preset].caveats_of(architecture), unlike_report(usual)))
         st.markdown("\n".join(f"- {line}" for line in lines))
     return usual
+
+
+def _saved_split(index: DataIndex, *, may_choose: bool) -> NamedSplit | None:
+    """The saved split that says which images validate, or None; asked only where one is saved."""
+    known = {split.name: split.named for split in saved_splits(index.data_id)} if may_choose else {}
+    if not known:
+        return None
+    at_random = "patients at random, by the seed"
+    words = "Splits are saved on the Dataset page, under 'Splits'."
+    return known.get(st.selectbox("Validation images", [at_random, *known], help=words, key="saved split", **KEPT))
 
 
 def _seeds(*, may_share: bool) -> tuple[int, int, int | None]:

@@ -10,6 +10,9 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.data.patients import UNKNOWN
 from pneumo_core.records import FOLDERS, Split
 
+DEDUPLICATE = "A deduplicated split leaves copies out, and changes no file."
+"""What to do about copies; pages and commands make such splits (`data.resplit`)."""
+
 
 def optimistic(pairs: Iterable[tuple[Split, Split]]) -> str:
     """Which figures are optimistic where these pairs of splits share something, as a sentence."""
@@ -129,7 +132,7 @@ def _duplicates(table: pd.DataFrame) -> Iterator[Check]:
             int(repeated["sha256"].isin(splits).sum()),
             f"Byte-identical files are in several splits: {_pairs(shared, 'image')}.",
             Evidence.LEAKS,
-            consequence=optimistic(shared),
+            consequence=f"{optimistic(shared)} {DEDUPLICATE}",
             examples=repeated.loc[repeated["sha256"].isin(splits), "image_id"],
         )
     else:
@@ -141,7 +144,7 @@ def _duplicates(table: pd.DataFrame) -> Iterator[Check]:
             int(repeated["sha256"].isin(labels).sum()),
             f"{counted(len(labels), 'image is', 'images are')} in both classes, byte for byte.",
             Evidence.LEAKS,
-            consequence="One of the two labels is wrong.",
+            consequence=f"One of the two labels is wrong. {DEDUPLICATE}",
             examples=repeated.loc[repeated["sha256"].isin(labels), "image_id"],
         )
     else:
@@ -155,5 +158,6 @@ def _duplicates(table: pd.DataFrame) -> Iterator[Check]:
             len(repeated),
             f"{len(repeated):,} files are byte-identical to another, in {counted(len(groups), 'group')}.",
             Evidence.LEAKS,
+            consequence=DEDUPLICATE,
             examples=repeated["image_id"],
         )

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pneumo_core.data.audit.check import Check, Evidence, Severity, counted, found, passed
-from pneumo_core.data.audit.leaks import optimistic
+from pneumo_core.data.audit.leaks import DEDUPLICATE, optimistic
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.measures import THUMBNAIL
@@ -141,7 +141,13 @@ def near(index: DataIndex, measures: pd.DataFrame) -> Iterator[Check]:
             pair = counted(int(chosen.sum()), "pair")
             words = f"{pair} of images, {where}, are the same but for encoding, size or gray levels."
             yield found(
-                code, Severity.MISLEADING, n, words, Evidence.LEAKS, consequence=consequence, examples=names[chosen]
+                code,
+                Severity.MISLEADING,
+                n,
+                words,
+                Evidence.LEAKS,
+                consequence=f"{consequence} {DEDUPLICATE}",
+                examples=names[chosen],
             )
         else:
             yield passed(code, f"No near duplicates are {where}.", Evidence.LEAKS)
@@ -153,7 +159,7 @@ def near(index: DataIndex, measures: pd.DataFrame) -> Iterator[Check]:
             n,
             f"{counted(n, 'image is', 'images are')} the same as another but for encoding, size or gray levels.",
             Evidence.LEAKS,
-            consequence="Cut and turned copies are not found by this.",
+            consequence=f"Cut and turned copies are not found by this. {DEDUPLICATE}",
             examples=names,
         )
     else:

@@ -84,7 +84,7 @@ def test_patients_without_prefixes_have_one_key() -> None:
 )
 def test_the_figures_that_are_optimistic_are_named(splits: tuple[str, str], figures: str) -> None:
     found = checked(same_content(rows(), [f"{split}/NORMAL/NORMAL-1-1.jpeg" for split in splits]))
-    assert found["duplicates-span-splits"].consequence == figures
+    assert found["duplicates-span-splits"].consequence.startswith(figures)
 
 
 def test_where_no_patient_is_known_none_can_be_shared() -> None:
