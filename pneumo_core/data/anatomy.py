@@ -21,6 +21,9 @@ SERIES: Final = {
 }
 """Prefixes of patient keys and what they number, in the order that they are shown in."""
 
+MOST_TICKS: Final = 2_500
+"""Places on the axis of a strip chart: more than a screen shows, and far fewer than a browser draws at once."""
+
 BINS: Final = ((1, 1), (2, 2), (3, 5), (6, 10), (11, 10**9))
 """Classes of the number of a patient's images."""
 
@@ -42,6 +45,24 @@ def cases(table: pd.DataFrame) -> pd.DataFrame:
         "series", key=lambda names: names.map(order), kind="stable"
     )
     return known[["series", "number", "split", "images"]].reset_index(drop=True)
+
+
+def ticks(found: pd.DataFrame, most: int = MOST_TICKS) -> tuple[pd.DataFrame, int]:
+    """The patients of a strip chart, put together where a chart could not show them apart.
+
+    Args:
+        found: Rows of `cases`.
+        most: Most places on the axis of the numbers.
+
+    Returns:
+        Rows of `series`, `split`, `number`, the first of its place, and `images`; and how many numbers a place has.
+    """
+    span = int(found["number"].max() - found["number"].min()) + 1 if len(found) else 1
+    width = -(-span // most)
+    if width == 1:
+        return found, 1
+    together = found.groupby(["series", "split", found["number"] // width], sort=False)
+    return together.agg(number=("number", "min"), images=("images", "sum")).reset_index(["series", "split"]), width
 
 
 def series_and_number(patients: "pd.Series[str]") -> pd.DataFrame:

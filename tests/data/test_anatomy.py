@@ -5,7 +5,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from pneumo_core.data.anatomy import BINS, bin_name, blocks, cases, images_per_patient
+from pneumo_core.data.anatomy import BINS, bin_name, blocks, cases, images_per_patient, ticks
 from pneumo_core.data.index import DataIndex
 from pneumo_core.records import Label
 
@@ -69,3 +69,19 @@ def test_the_real_test_split_lies_in_blocks(real_index: DataIndex) -> None:
     assert train["most"].max() == max(counts.values()) == 30
     assert train[[bin_name(*limits) for limits in BINS]].to_numpy().sum() == len(counts)
     assert set(per["class"]) == {label.name for label in Label}
+
+
+def test_a_strip_chart_of_many_patients_puts_neighbors_together() -> None:
+    few = cases(table(("im-1", "test", 1), ("im-2", "test", 2), ("bacteria-1", "train", 3)))
+    assert ticks(few)[1] == 1
+    assert ticks(few)[0].equals(few)
+    assert ticks(few.head(0))[0].empty
+    found = pd.DataFrame(
+        {"series": "im", "number": range(5, 10_005), "split": ["train"] * 6000 + ["test"] * 4000, "images": 2}
+    )
+    drawn, width = ticks(found, most=1000)
+    assert width == 10
+    assert len(drawn) <= 1003
+    assert drawn["images"].sum() == found["images"].sum()
+    assert (drawn["number"].min(), set(drawn["split"])) == (5, {"train", "test"})
+    assert drawn[drawn["split"] == "test"]["number"].min() == 6005

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui.address import check_words
 from pages.ui.components import choice
-from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile_table, scatter
+from pages.ui.dataset.file_facts import MOST_RANKED, features, giveaways, histogram, quantile_table, scatter
 from pneumo_core.data.index import DataIndex
 from pneumo_core.evaluation.wording import score_text
 from pneumo_core.records import FOLDERS, Estimate, Label
@@ -54,7 +54,7 @@ def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
             "feature": name,
             "PNEUMONIA has": direction,
             "AUROC": score_text(estimate),
-            "n": f"{len(table):,}",
+            "n": f"{min(len(table), MOST_RANKED):,}",
             "split": chosen,
         }
         for name, direction, estimate in found
@@ -64,6 +64,7 @@ def _show_giveaways(data_id: str, chosen: str, table: pd.DataFrame) -> None:
         "0.5 is chance, 1 is perfect; 95 % intervals over patients. The direction is estimated on the same images. A model can "
         "learn such a difference instead of the disease, and figures on images from the same source are then too high. "
         "Resizing all images to one size hides their sizes, but not the effect of compression on the pixels."
+        + (f" Of the {len(table):,} images, {MOST_RANKED:,} were drawn at random." if len(table) > MOST_RANKED else "")
     )
 
 

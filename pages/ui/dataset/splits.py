@@ -7,7 +7,7 @@ from pages.ui.charts import laid_out
 from pages.ui.dataset.map import SPLIT_COLORS
 from pages.ui.dataset.resplit import show_resplits
 from pages.ui.dataset.shift import show_opponent, show_shift
-from pneumo_core.data.anatomy import SERIES, blocks, cases, images_per_patient
+from pneumo_core.data.anatomy import SERIES, blocks, cases, images_per_patient, ticks
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.patients import shared_by_prefix, shared_patients, shared_without_prefix
 from pneumo_core.inference.audited import stored_measured
@@ -37,8 +37,9 @@ def _show_blocks(index: DataIndex) -> None:
         return
     runs = blocks(found)
     figure = go.Figure()
+    drawn, width = ticks(found)
     for split in FOLDERS:
-        part = found[found["split"] == split.value]
+        part = drawn[drawn["split"] == split.value]
         figure.add_scatter(
             x=part["number"],
             y=part["series"].map(SERIES),
@@ -58,8 +59,9 @@ def _show_blocks(index: DataIndex) -> None:
     )
     tests = runs[runs["split"] == Split.TEST.value]
     share = tests["patients"].sum() / max(1, len(tests))
+    tick = "a patient" if width == 1 else f"{width} consecutive numbers or fewer"
     st.caption(
-        f"A tick is a patient; the numbers of each series are its own. The {tests['patients'].sum():,} patients of test lie in "
+        f"A tick is {tick}; the numbers of each series are its own. The {tests['patients'].sum():,} patients of test lie in "
         f"{len(tests):,} blocks of consecutive numbers, {share:.0f} on average."
         + (
             " Such a split is no random sample: what changed with time differs between train and test."

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pages.ui.dataset import file_facts, sizes
 from pages.ui.dataset.file_facts import features, giveaways, histogram, quantile_table, scatter
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import connect
@@ -108,3 +109,13 @@ def test_scatter_draws_at_most_2000_points(index: DataIndex) -> None:
     figure, drawn = scatter(many)
     assert drawn == 2000 == sum(len(trace.x) for trace in figure.data)
     assert scatter(index.table)[1] == 72
+
+
+def test_of_very_many_images_as_many_are_ranked_as_is_quick(index: DataIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (file_facts, sizes):
+        monkeypatch.setattr(module, "MOST_RANKED", 50)
+    at = page("Sizes and modes")
+    assert set(at.dataframe[0].value["n"]) == {"50"}
+    assert f"Of the {len(index.table):,} images, 50 were drawn at random." in texts(at, "caption")
+    found = giveaways("sampled", "all", index.table)
+    assert {estimate.n for _, _, estimate in found if isinstance(estimate, Estimate)} == {50}
