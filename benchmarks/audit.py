@@ -94,7 +94,9 @@ def made(records: int) -> tuple[DataIndex, pd.DataFrame]:
     values = {name: rng.normal(50, 10, number) for name in MEASURES}
     hashes = rng.integers(0, 2**63, number, dtype=np.uint64)
     thumbnails = [bytes(THUMBNAIL**2)] * number
-    measures = pd.DataFrame({"image_id": table["image_id"], **values, "hash": hashes, "thumbnail": thumbnails})
+    measures = pd.DataFrame(
+        {"image_id": table["image_id"], **values, "hash": hashes, "thumbnail": thumbnails, "marks": 0}
+    )
     return DataIndex("0" * 12, Path("/nowhere"), table, (), ()), measures
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 
 from pneumo_core.data.images import decode_gray, read_indexed
 from pneumo_core.data.index import DataIndex
+from pneumo_core.data.marks import marks
 from pneumo_core.errors import StoreError
 from pneumo_core.runs.files import hold_lock, store_errors, write_atomic
 from pneumo_core.runs.store import datasets_root
@@ -41,8 +42,8 @@ MEASURES: Final = {
 SHARES: Final = frozenset({"black", "white", "border"})
 """Measures that are shares, from 0 to 1."""
 
-_SCHEMA: Final = 1
-_COLUMNS: Final = ("image_id", *MEASURES, "hash", "thumbnail")
+_SCHEMA: Final = 2
+_COLUMNS: Final = ("image_id", *MEASURES, "hash", "thumbnail", "marks")
 _CHUNK: Final = 512
 _BLACK, _WHITE = 6, 249
 
@@ -56,7 +57,7 @@ def measure(index: DataIndex, progress: Callable[[int, int], None] | None = None
 
     Returns:
         A row an image, in the order of the index: `image_id`, `MEASURES` as float64, `hash`, a perceptual hash of 64 bits as
-        uint64, and `thumbnail`, `THUMBNAIL`² bytes.
+        uint64, `thumbnail`, `THUMBNAIL`² bytes, and `marks`, how many `data.marks` finds, as int64.
 
     Raises:
         DataError: An image has changed since it was indexed.
@@ -127,6 +128,7 @@ def measures_of(gray: NDArray[np.uint8]) -> tuple[Any, ...]:
         border,
         _hash(gray),
         thumbnail.tobytes(),
+        marks(gray),
     )
 
 

@@ -23,7 +23,7 @@ from pneumo_core.records import NotApplicable
 from pneumo_core.runs.files import read_json, write_json
 from pneumo_core.runs.store import datasets_root
 
-_SCHEMA: Final = 1
+_SCHEMA: Final = 2
 
 
 @dataclass(frozen=True, slots=True)

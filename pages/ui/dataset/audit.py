@@ -22,7 +22,7 @@ BADGES = {
     Severity.NOTE: ":gray-badge[:material/notes: note]",
     Severity.NONE: ":green-badge[:material/check: fine]",
 }
-_SECONDS_AN_IMAGE = 0.003
+_SECONDS_AN_IMAGE = 0.004
 """About what measuring takes on two cores."""
 
 

@@ -13,6 +13,7 @@ from pneumo_core.reporting.file_names import file_name
 
 _UNLIKE = "unlike the others"
 _FILE = {"width": "pixels a row", "height": "rows of pixels", "size_bytes": "size of the file in bytes"}
+_MARKS = {"marks": "letters and other small bright marks that were found"}
 _MOST_ROWS = 500
 _MOST_PICTURES = 12
 
@@ -25,10 +26,15 @@ def show_quality(index: DataIndex) -> None:
         return
     far = outlying(found).set_index("image_id")
     rows = index.table[["image_id", "split", "label", *_FILE]].join(
-        found.set_index("image_id")[list(MEASURES)], on="image_id"
+        found.set_index("image_id")[[*MEASURES, "marks"]], on="image_id"
     )
     rows = rows.join(far.rename(columns={"distance": _UNLIKE}), on="image_id")
-    words = {_UNLIKE: "distance from the median in the farthest measure, in standard deviations"} | MEASURES | _FILE
+    words = (
+        {_UNLIKE: "distance from the median in the farthest measure, in standard deviations"}
+        | MEASURES
+        | _MARKS
+        | _FILE
+    )
     check_words("order", list(words), "order")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         order = st.selectbox("Order by", list(words), key="order", bind="query-params", width=260)

@@ -12,6 +12,7 @@ import pandas as pd
 from pneumo_core.data.audit.check import Check, Evidence, Severity, counted, found, passed
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.measures import MEASURES
+from pneumo_core.records import Label
 
 _OUTLYING: Final = 6.0
 """Distance from the median, in standard deviations as the median absolute deviation gives them, that calls an image unlike the
@@ -98,6 +99,7 @@ def quality(index: DataIndex, measures: pd.DataFrame) -> Iterator[Check]:
                 consequence=limit.consequence,
                 examples=beyond,
             )
+    yield _marked(index, measures)
     yield _unlike(measures)
 
 
@@ -118,6 +120,28 @@ def outlying(measures: pd.DataFrame) -> pd.DataFrame:
         {"image_id": measures["image_id"], "measure": distances.idxmax(axis=1), "distance": distances.max(axis=1)}
     )
     return table.sort_values("distance", ascending=False, ignore_index=True)
+
+
+def _marked(index: DataIndex, measures: pd.DataFrame) -> Check:
+    """How many images of each class have letters or other marks."""
+    code, marked = "marks", measures["marks"] > 0
+    if not marked.any():
+        return passed(
+            code, "No letter or other mark is found in an image (faint ones are not looked for).", Evidence.QUALITY
+        )
+    labels = index.table["label"].to_numpy()
+    shares = ((label.name, marked[labels == label.value].mean()) for label in Label if (labels == label.value).any())
+    words = ", ".join(f"{100 * share:.0f} % of {name}" for name, share in shares)
+    most = measures[marked].sort_values(["marks", "image_id"], ascending=[False, True])
+    return found(
+        code,
+        Severity.NOTE,
+        int(marked.sum()),
+        f"{counted(int(marked.sum()), 'image has', 'images have')} letters or other bright marks in them: {words}.",
+        Evidence.QUALITY,
+        consequence="A network can read them. At least this many: faint ones are not found.",
+        examples=most["image_id"],
+    )
 
 
 def _unlike(measures: pd.DataFrame) -> Check:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pneumo_core.data.audit import Severity
+from pneumo_core.data.audit import Outcome, Severity
 from pneumo_core.data.audit.quality import outlying, quality
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.measures import MEASURES, measure
@@ -33,7 +33,7 @@ def found(index: DataIndex) -> dict[str, Severity]:
 
 
 def test_phantoms_are_inside_every_limit(tiny_data: Path) -> None:
-    assert set(found(build_index(tiny_data))) <= {"outliers"}
+    assert set(found(build_index(tiny_data))) <= {"outliers", "marks"}
 
 
 @pytest.mark.parametrize("code", PLANTED)
@@ -43,9 +43,22 @@ def test_an_image_beyond_a_limit_is_found(tiny_data: Path, tmp_path: Path, code:
     image.save(root / "train/NORMAL/zplanted.png")
     index = build_index(root)
     checks = by_code(quality(index, measure(index)))
-    assert found_in(checks) | {"outliers": Severity.NOTE} == {code: severity, "outliers": Severity.NOTE}
+    others = {"outliers": Severity.NOTE, "marks": Severity.NOTE}
+    assert found_in(checks) | others == {code: severity, **others}
     assert checks[code].examples == ("train/NORMAL/zplanted.png",)
     assert checks[code].sentence.startswith("1 image is ")
+
+
+def test_letters_are_counted_by_class(tiny_data: Path, tmp_path: Path) -> None:
+    index = build_index(tiny_data)
+    measures = measure(index).assign(marks=0)
+    assert by_code(quality(index, measures))["marks"].outcome is Outcome.PASSED
+    normal = index.table.index[index.table["label"] == 0]
+    measures.loc[normal[:3], "marks"] = [1, 4, 2]
+    check = by_code(quality(index, measures))["marks"]
+    share = f"{300 / len(normal):.0f} % of NORMAL, 0 % of PNEUMONIA"
+    assert check.sentence == f"3 images have letters or other bright marks in them: {share}."
+    assert check.examples == tuple(index.table["image_id"].iloc[normal[[1, 2, 0]]])
 
 
 def test_what_is_far_from_the_others_is_far_in_its_measure() -> None:
@@ -69,4 +82,4 @@ def test_images_that_hardly_differ_have_no_outliers() -> None:
 
 
 def test_the_real_data_set_is_inside_every_limit(real_index: DataIndex) -> None:
-    assert found(real_index) == {}
+    assert found(real_index) == {"marks": Severity.NOTE}
