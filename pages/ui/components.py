@@ -139,7 +139,7 @@ def data_badge(index: DataIndex | None) -> None:
     if index is None or index.is_phantom:
         st.badge("built-in phantoms: synthetic, not patients", icon=":material/science:", color="violet")
     else:
-        st.badge(f"{index.root.name} · {len(index.table):,} images · id {index.data_id}", color="green")
+        st.badge(f"{index.source.name} · {len(index.table):,} images · id {index.data_id}", color="green")
 
 
 def caveats(view: RunView) -> None:

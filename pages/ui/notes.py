@@ -1,8 +1,11 @@
 """Notes on the choices in the form of a new run, for the connected data."""
 
+from dataclasses import replace
+
 from pneumo_core.config.classifier import Balance, Preset, TrainConfig, Validation
 from pneumo_core.config.presets import preset_config
 from pneumo_core.data.index import DataIndex
+from pneumo_core.data.splits import assign
 from pneumo_core.evaluation.wording import duration, duration_range, percent, percent_text, score_text
 from pneumo_core.jobs.speed import Span
 from pneumo_core.records import Architecture, Label, Split
@@ -31,7 +34,10 @@ def balance_note(arm: Balance, config: TrainConfig, index: DataIndex, gap_percen
     """Effect of a balancing arm on these data: exact if the training images are known before the seed is chosen."""
     counts = {label: index.counts()[Split.TRAIN, label] for label in Label}
     about = ""
-    if config.validation is Validation.PATIENTS:
+    if config.named_split is not None:
+        labels = index.table["label"].to_numpy()[assign(index.table, replace(config, max_images=None)).train]
+        counts = {label: int((labels == label.value).sum()) for label in Label}
+    elif config.validation is Validation.PATIENTS:
         folds = max(2, round(1 / config.val_fraction))  # As `data.splits` holds patients out.
         counts, about = {label: round(count * (1 - 1 / folds)) for label, count in counts.items()}, "about "
     total = sum(counts.values())

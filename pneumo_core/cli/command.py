@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from pneumo_core.config.classifier import Balance, parse_balance
 from pneumo_core.config.ensemble import EnsembleConfig
 from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.naming import arm_name, members_text, model_name
+from pneumo_core.config.run import RunConfig
 from pneumo_core.data.index import DataIndex, build_index
 from pneumo_core.data.source import chosen_data
 from pneumo_core.errors import PneumoError, RunError
@@ -87,7 +89,7 @@ def index_of(folder: Path | None) -> tuple[DataIndex, str]:
         source = chosen_data(folder, progress)
     with progress_line(f"indexing {source.folder.name}") as progress:
         index = build_index(source.folder, progress=progress)
-    return index, f"data: {index.root}, {len(index.table):,} images ({source.why})"
+    return index, f"data: {index.source}, {len(index.table):,} images ({source.why})"
 
 
 def run_facts(view: jobs.RunView, known: list[jobs.RunView] | None = None) -> dict[str, Any]:
@@ -123,13 +125,19 @@ def _trained(view: jobs.RunView) -> dict[str, Any]:
         return {"network": network, "arm": None, "data": None, "epochs": None}
     if isinstance(config, EnsembleConfig):
         facts = {"arm": members_text(config), "epochs": None, "members": list(config.members)}
-        return {"network": network, "data": _data_name(view), **facts}
+        return {"network": network, "data": _data_name(view), **facts, **_split(config)}
     return {
         "network": network,
         "arm": config.label.name if isinstance(config, GanConfig) else arm_name(config),
         "data": _data_name(view),
         "epochs": config.epochs,
+        **_split(config),
     }
+
+
+def _split(config: RunConfig) -> dict[str, Any]:
+    """The saved split of a run, if it has one."""
+    return {} if config.named_split is None else {"split": asdict(config.named_split)}
 
 
 def _data_name(view: jobs.RunView) -> str:

@@ -10,7 +10,16 @@ import typer
 from pneumo_core.cli.command import Data, Json, group, index_of
 from pneumo_core.cli.tables import print_tables
 from pneumo_core.cli.terminal import note, print_result, progress_line
-from pneumo_core.data.saved_splits import SavedSplit, SplitKind, save_split, saved_splits, split_parts
+from pneumo_core.data.saved_splits import (
+    SavedSplit,
+    SplitKind,
+    damaged_splits,
+    delete_split,
+    save_split,
+    saved_splits,
+    split_named,
+    split_parts,
+)
 from pneumo_core.data.source import kaggle_folder
 from pneumo_core.errors import StoreError
 from pneumo_core.records import FOLDERS, Label, Subtype
@@ -130,6 +139,7 @@ def data_audit(
     checks = all_checks(index, found)
     if datasheet is not None:
         write_atomic(datasheet, to_html(make_datasheet(index, checks, found.shift, found.opponent)))
+        note(f"datasheet: {datasheet}")
     if as_json:
         print_result({"data_id": index.data_id, "checks": [plain_check(check) for check in checks]}, as_json=True)
         return
@@ -141,7 +151,7 @@ def data_audit(
 def data_split(
     kind: Annotated[SplitKind, typer.Argument(help="How to choose the validation images.")],
     data: Data = None,
-    name: Annotated[str, typer.Option(help="Name of the split; default: its kind and seed, as blocks-0.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the split; default: its rule and seed, as blocks-0.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of the choice.")] = 0,
     fraction: Annotated[float, typer.Option(help="Fraction of the training images to hold out.")] = 0.15,
     as_json: Json = False,
@@ -168,9 +178,19 @@ def data_split(
 
 
 @data_app.command("splits")
-def data_splits(data: Data = None, as_json: Json = False) -> None:
-    """List the saved splits of a data set."""
+def data_splits(
+    data: Data = None,
+    delete: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Delete this split; its runs keep their copies.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the saved splits of a data set, or delete one."""
     index, taken = index_of(data)
+    if delete is not None:
+        delete_split(split_named(delete, index.data_id))
+    for problem in damaged_splits():
+        note(problem)
     found = [_plain_split(split) for split in saved_splits(index.data_id)]
     if as_json:
         print_result({"data_id": index.data_id, "splits": found}, as_json=True)

@@ -47,7 +47,8 @@ def _table(known: list[RunView], all_facts: list[dict[str, Any]], *, is_narrow: 
             reached = f"{view.status.epoch} of " if view.status and view.state is not RunState.SUCCEEDED else ""
             described = (
                 f"{facts['network'].removesuffix(' CNN') if is_narrow else facts['network']}, {facts['preset']}",
-                short_arm_name(view.config) if is_narrow and isinstance(view.config, TrainConfig) else facts["arm"],
+                (short_arm_name(view.config) if is_narrow and isinstance(view.config, TrainConfig) else facts["arm"])
+                + (f", {view.config.named_split}" if view.config.named_split else ""),
                 facts["data"],
                 str(facts["seed"]),
                 "" if facts["epochs"] is None else f"{reached}{facts['epochs']}",

@@ -317,11 +317,15 @@ class TrainConfig:
             if self.split_seed == self.seed or self.selected_on_test:  # One config, one id.
                 object.__setattr__(self, "split_seed", None)
             return
-        if self.selected_on_test or self.split_seed is not None or self.gan_run is not None:
+        others = {
+            f"the preset {self.preset.value!r}, which validates on test": self.selected_on_test,
+            f"split_seed={self.split_seed}": self.split_seed is not None,
+            f"the DCGAN {self.gan_run}, which holds out patients of its own": self.gan_run is not None,
+        }
+        if received := " and ".join(words for words, is_set in others.items() if is_set):
             raise ConfigError(
-                "a saved split says which images validate: it needs a preset that holds patients out, no split_seed, and no "
-                f"DCGAN, which holds out patients of its own. Received: named_split={self.named_split.name!r}, "
-                f"validation={self.validation.value!r}, split_seed={self.split_seed}, gan_run={self.gan_run!r}"
+                "a saved split alone says which images validate. Received: "
+                f"the split {self.named_split.name!r} and {received}; leave one out"
             )
 
     @property

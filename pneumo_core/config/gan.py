@@ -95,6 +95,11 @@ class GanConfig:
         """Always ``dcgan``."""
         return Architecture.DCGAN
 
+    @property
+    def named_split(self) -> None:
+        """None: `seed` chooses the held-out patients."""
+        return
+
 
 def usual_gan_size(device: str) -> int:
     """Default side of the images on a ``"cpu"`` or ``"gpu"``, in pixels."""

@@ -98,8 +98,7 @@ def departures(config: TrainConfig | GanConfig) -> tuple[str, ...]:
     """What a config changes in its preset, in short phrases: ``6 epochs``, ``224 px``."""
     is_gan = isinstance(config, GanConfig)
     preset = gan_config(config.preset) if is_gan else preset_config(config.architecture, config.preset)
-    named = None if isinstance(config, GanConfig) else config.named_split
-    split = () if named is None else (f"split {named}",)
+    split = () if config.named_split is None else (f"split {config.named_split}",)
     return (*(_phrase(name, value) for name, value in _changed(config, preset)), *split)
 
 

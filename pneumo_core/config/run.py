@@ -111,7 +111,7 @@ def fingerprint(config: RunConfig, data_id: str) -> str:
     for field in _ADDED_LATER:
         if field.name in settings and settings[field.name] == field.default:
             del settings[field.name]
-    if not isinstance(config, GanConfig) and config.named_split is not None:
+    if config.named_split is not None:
         # Its name changes nothing, and no share of the patients is chosen.
         settings |= {"named_split": config.named_split.digest, "val_fraction": None}
     if isinstance(config, TrainConfig):

@@ -9,6 +9,9 @@ IMAGE_SUFFIXES: Final = frozenset(
 )
 """Suffixes of image files, in lower case."""
 
+UNREAD_SUFFIXES: Final = frozenset({".gif", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".nii", ".mha", ".nrrd"})
+"""Suffixes of images in formats that are not read."""
+
 UPLOAD_SUFFIXES: Final = tuple(sorted(IMAGE_SUFFIXES | {".zip"}))
 """Suffixes of files that can be uploaded."""
 

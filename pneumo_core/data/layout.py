@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from zipfile import BadZipFile, ZipFile
 
-from pneumo_core.data.formats import FORMATS, is_hidden, is_image_file, is_image_name, is_zip
+from pneumo_core.data.formats import FORMATS, UNREAD_SUFFIXES, is_hidden, is_image_file, is_image_name, is_zip
 from pneumo_core.errors import DataError
 from pneumo_core.records import Label, Split, Subtype
 
@@ -133,6 +133,10 @@ def read_layout(root: Path) -> tuple[list[Place], tuple[LeftOut, ...]]:
                 if is_hidden(path):
                     what = "__MACOSX/" if "__MACOSX" in path.parts else "hidden files"
                     left_out[what, "made by the system", ""] += 1
+                elif path.suffix.lower() in UNREAD_SUFFIXES:
+                    left_out[
+                        f"{folder}/", f"{path.suffix.lower()[1:].upper()}, which is not read", "save them as PNG"
+                    ] += 1
                 elif isinstance(found, LeftOut):
                     # Only images matter where none are expected, but an unwanted copy is counted as a whole.
                     is_copy = is_copy_of_above(root, path)
@@ -253,7 +257,8 @@ def _placed(root: Path, parts: tuple[str, ...]) -> tuple[Split, Label, Subtype |
     others = [part for part in parts if not (split_of(part) or class_of(part) or _word(part) in _NO_MEANING)]
     labels = {label for label, _ in classes}
     if others:
-        return LeftOut(folder, 0, f"{others[0]!r} is no split and no class", f"rename the folder, or {_CSV}")
+        advice = f"if its images are NORMAL or PNEUMONIA, rename the folder, or {_CSV}; other classes have no place"
+        return LeftOut(folder, 0, f"{others[0]!r} is no split and no class", advice)
     if len(splits) != 1:
         advice = f"move them into {SPLIT_WORDS}, or {_CSV}"
         return LeftOut(folder, 0, "in several splits" if splits else "in no split", advice)
@@ -305,6 +310,9 @@ def _what_is(folder: Path) -> str:
     )
     if not images:
         found = sorted(path.name for path in folder.iterdir())[:5]
-        return f" with {found or 'nothing in it'} and no image; 'data phantom' or 'data download' creates a data set"
+        archive = next((path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".zip"), None)
+        if archive is not None:
+            return f" with the ZIP archive {archive.name!r}{_images_in(archive)}; unpack it there"
+        return f", which holds {found or 'nothing'} and no image; 'data phantom' or 'data download' creates a data set"
     where = ", ".join(f"{count:,} in {name!r}" for name, count in images.most_common(5))
     return f" with {number_of(images.total())} in no split: {where}; move them into {SPLIT_WORDS}, or {_CSV}"

@@ -51,11 +51,10 @@ def read_listing(path: Path) -> tuple[list[Place], tuple[LeftOut, ...]]:
             what, words = ("split", "train, val or test") if split is None else ("label", "NORMAL or PNEUMONIA")
             found_word = row[what].strip()
             place_of = f"{what} {found_word!r}" if found_word else f"no {what}"
-            if (place_of, f"no {what} of a data set") not in {key[:2] for key in left_out} and len(
-                left_out
-            ) >= _MOST_WORDS:
+            reason = f"not {words}"
+            if (place_of, reason) not in {key[:2] for key in left_out} and len(left_out) >= _MOST_WORDS:
                 place_of = "other words"
-            left_out[place_of, f"no {what} of a data set", f"write {words} in {path.name}"] += 1
+            left_out[place_of, reason, f"write {words} in {path.name}"] += 1
             continue
         place = Place(image_id, split, *found, patient=row.get("patient", "").strip() or None)
         first, known = places.setdefault(image_id, (line, place))
@@ -70,7 +69,9 @@ def read_listing(path: Path) -> tuple[list[Place], tuple[LeftOut, ...]]:
             + "".join(f", {row.files:,} of them with {row.place}; {row.advice}" for row in counted(left_out)[:1])
         )
     if unlisted := _unlisted(path.parent, listed, left_out):
-        left_out["images that the CSV file does not list", "not listed", ""] = unlisted
+        left_out["images beside the CSV file", "not listed in it", "add rows, if they belong to the data set"] = (
+            unlisted
+        )
     return sorted((place for _, place in places.values()), key=lambda place: place.image_id), counted(left_out)
 
 

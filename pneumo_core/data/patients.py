@@ -136,7 +136,8 @@ def shared_by_prefix(found: SharedPatients) -> str:
     if not found.patients:
         return f"None of the {found.of_patients:,} patients of test is in train (numbers with their prefix)."
     return (
-        f"{found.patients:,} of {found.of_patients:,} patients of test are also in train (numbers with their prefix)."
+        f"{found.patients:,} of {found.of_patients:,} patients of test {_be(found.patients)} also in train (numbers with their "
+        "prefix)."
     )
 
 
@@ -145,9 +146,14 @@ def shared_without_prefix(found: SharedPatients) -> str:
     if not found.pooled:
         return f"With the prefix dropped, none of the {found.of_pooled:,} patient numbers of test is in train either."
     return (
-        f"With the prefix dropped, {found.pooled:,} of {found.of_pooled:,} patient numbers of test are in train: the "
+        f"With the prefix dropped, {found.pooled:,} of {found.of_pooled:,} patient numbers of test {_be(found.pooled)} in "
+        "train: the "
         "pessimistic reading, since the prefixes almost certainly have separate numbers."
     )
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def shared_words(found: SharedPatients | NotApplicable) -> str:

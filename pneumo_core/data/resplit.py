@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pneumo_core.config.limits import require_whole
 from pneumo_core.data.anatomy import SERIES, series_and_number
 from pneumo_core.data.audit.near import near_duplicates
 from pneumo_core.data.index import DataIndex, require_real, require_trainable
@@ -43,7 +44,15 @@ NEEDS_MEASURES: Final = frozenset({SplitKind.DEDUPLICATED, SplitKind.SHARPNESS})
 FRACTIONS: Final = (0.02, 0.5)
 """Smallest and largest fraction of the training images that a split can hold out."""
 
+USUAL_FRACTION: Final = 0.15
+
 _BINS: Final = 10
+
+
+def usual_name(kind: SplitKind, seed: int, fraction: float) -> str:
+    """Name of a split that is given none: ``blocks-0``, with another share than the usual one ``blocks-0-30``."""
+    share = "" if fraction == USUAL_FRACTION else f"-{round(100 * fraction)}"
+    return f"{kind.value}-{seed}{share}"
 
 
 def make_split(
@@ -52,7 +61,7 @@ def make_split(
     name: str = "",
     *,
     seed: int = 0,
-    fraction: float = 0.15,
+    fraction: float = USUAL_FRACTION,
     progress: Progress | None = None,
 ) -> SavedSplit:
     """Choose the validation images of a data set, without storing the split.
@@ -60,16 +69,17 @@ def make_split(
     Args:
         index: The data set.
         kind: How to choose; see `WORDS`.
-        name: Name of the split, or "" for its kind and seed, as ``blocks-0``.
+        name: Name of the split, or "" for `usual_name`.
         seed: Seed of the choice.
         fraction: Fraction of the training images to hold out, in `FRACTIONS`.
         progress: Called with images done and their total while images are measured; may raise to stop.
 
     Raises:
-        ConfigError: The fraction is out of range.
+        ConfigError: The fraction or the seed is out of range.
         DataError: The data set has generated images, lacks a class, or has too few patients, or none that fit.
         StoreError: Measures cannot be stored.
     """
+    require_whole("seed", seed, 0, 2**31 - 1)
     if not FRACTIONS[0] <= fraction <= FRACTIONS[1]:
         raise ConfigError(
             f"the fraction to hold out must be from {FRACTIONS[0]:g} to {FRACTIONS[1]:g}. Received: fraction={fraction!r}"
@@ -94,7 +104,7 @@ def make_split(
     val = with_official_val(table, kept, chosen)
     ids = table["image_id"]
     return SavedSplit(
-        name=name or f"{kind.value}-{seed}",
+        name=name or usual_name(kind, seed, fraction),
         kind=kind,
         data_id=index.data_id,
         seed=seed,

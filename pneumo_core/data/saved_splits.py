@@ -1,7 +1,7 @@
 """Saved splits: choices of validation images with a name, which runs take by the hash of their content.
 
-A split is a file, named by that hash, in `artifacts/splits`; a run has a copy of its own, so that the split goes where the run
-goes and stays when its file is deleted.
+A split is a file in `artifacts/splits`, named by its name and that hash; a run has a copy of its own, so that the split goes
+where the run goes and stays when its file is deleted.
 """
 
 import hashlib
@@ -72,10 +72,7 @@ class SavedSplit:
 
 
 def save_split(split: SavedSplit) -> SavedSplit:
-    """Store a split under its name.
-
-    Returns:
-        The stored split: one of the same content that is already there keeps its name.
+    """Store a split under its name; nothing changes where it is there already.
 
     Raises:
         ConfigError: The name cannot be one, or another split of the data set has it.
@@ -83,27 +80,35 @@ def save_split(split: SavedSplit) -> SavedSplit:
     """
     require_split_name(split.name)
     with hold_lock(store.splits_root() / "splits.lock"):
-        known = saved_splits(split.data_id)
-        if same := next((one for one in known if one.digest == split.digest), None):
-            return same
-        if any(one.name == split.name for one in known):
+        others = [one for one in saved_splits(split.data_id) if one.name == split.name]
+        if any(one.digest != split.digest for one in others):
             raise ConfigError(
                 f"a split's name must be new. Received: name={split.name!r}, which another split of this data set has; choose "
                 "another name, or delete that split"
             )
-        write_atomic(_path(split.digest), split.content())
+        if not others:
+            write_atomic(_path(split), split.content())
     return split
 
 
 def saved_splits(data_id: str) -> list[SavedSplit]:
-    """The stored splits of a data set, by name; without files that are damaged."""
+    """The stored splits of a data set, by name; without files that are damaged (`damaged_splits`)."""
     found = []
-    for path in store.splits_root().glob("*.json"):
+    for path in _files():
         with suppress(PneumoError):
-            split = _read(path)
-            if split.data_id == data_id and split.digest == path.stem:
-                found.append(split)
-    return sorted(found, key=lambda split: split.name)
+            found.append(_stored(path))
+    return sorted((split for split in found if split.data_id == data_id), key=lambda split: split.name)
+
+
+def damaged_splits() -> list[str]:
+    """Why files of splits cannot be used, a sentence each."""
+    found = []
+    for path in _files():
+        try:
+            _stored(path)
+        except PneumoError as error:
+            found.append(str(error))
+    return found
 
 
 def split_named(name: str, data_id: str) -> SavedSplit:
@@ -111,11 +116,16 @@ def split_named(name: str, data_id: str) -> SavedSplit:
 
     Raises:
         ConfigError: There is none.
+        CorruptError: Its file is damaged.
     """
+    require_split_name(name)
     known = saved_splits(data_id)
     for split in known:
         if split.name == name:
             return split
+    for path in store.splits_root().glob(f"{name}-*.json"):
+        if path.stem.removeprefix(f"{name}-") not in {split.digest for split in known}:
+            _stored(path)  # A damaged file of this name is the reason.
     names = ", ".join(split.name for split in known) or "none"
     raise ConfigError(
         f"a split must be saved for the data set before it is used. Received: split={name!r}; saved for {data_id}: {names}; "
@@ -129,7 +139,7 @@ def find_split(named: NamedSplit) -> SavedSplit:
     Raises:
         DataError: It is nowhere.
     """
-    places = [_path(named.digest)]
+    places = sorted(store.splits_root().glob(f"*-{named.digest}.json"))
     for root in (store.runs_root(), store.published_root()):
         places += sorted(root.glob(f"*/{store.SPLIT_FILE}"))
     for path in places:
@@ -148,24 +158,9 @@ def delete_split(split: SavedSplit) -> None:
     Raises:
         StoreError: It cannot be deleted.
     """
-    path = _path(split.digest)
+    path = _path(split)
     with store_errors(path):
         path.unlink(missing_ok=True)
-
-
-def require_split_fits(named: NamedSplit, index: DataIndex) -> SavedSplit:
-    """The split of a config, after checking that it is of the data set.
-
-    Raises:
-        DataError: It is nowhere, or of another data set.
-    """
-    split = find_split(named)
-    if split.data_id != index.data_id:
-        raise DataError(
-            f"a split must be of the data set that is trained on, {index.data_id}. Received: split={named.name!r} of "
-            f"{split.data_id}; make one for this data set"
-        )
-    return split
 
 
 def split_parts(
@@ -195,8 +190,22 @@ def split_parts(
     return rows
 
 
-def _path(digest: str) -> Path:
-    return store.splits_root() / f"{digest}.json"
+def _path(split: SavedSplit) -> Path:
+    return store.splits_root() / f"{split.name}-{split.digest}.json"
+
+
+def _files() -> list[Path]:
+    return sorted(store.splits_root().glob("*.json"))
+
+
+def _stored(path: Path) -> SavedSplit:
+    """A stored split; see `_read` for the errors."""
+    split = _read(path)
+    if path.name != _path(split).name:
+        raise CorruptError(
+            f"a split's file must be named by its name and hash, {_path(split).name}. Received: {path}; rename or delete it"
+        )
+    return split
 
 
 def _read(path: Path) -> SavedSplit:
@@ -210,20 +219,34 @@ def _read(path: Path) -> SavedSplit:
     problem = "no split"
     if isinstance(data, dict) and data.get("schema") == _SCHEMA:
         try:
-            split = SavedSplit(
-                name=data["name"],
-                kind=SplitKind(data["kind"]),
-                data_id=data["data_id"],
-                seed=data["seed"],
-                fraction=data["fraction"],
-                val=tuple(map(str, data["val"])),
-                left_out=tuple(map(str, data["left_out"])),
-            )
-            require_split_name(split.name)
+            content = {name: value for name, value in data.items() if name not in {"schema", "digest"}}
+            split = decode_split(content)
         except (KeyError, TypeError, ValueError, ConfigError) as error:
-            problem = f"{error}"
+            problem = " ".join(f"{error}".split())
         else:
             if split.digest == data.get("digest"):
                 return split
             problem = "another hash than its content's"
-    raise CorruptError(f"a split's file must hold a split and the hash of its content. Received: {path}, {problem}")
+    raise CorruptError(
+        f"a split's file must hold a split and the hash of its content. Received: {path}, {problem}; delete it, and save the "
+        "split again"
+    )
+
+
+def decode_split(content: dict[str, Any]) -> SavedSplit:
+    """A split from its plain data.
+
+    Raises:
+        KeyError, TypeError, ValueError, ConfigError: It is none.
+    """
+    split = SavedSplit(
+        name=content["name"],
+        kind=SplitKind(content["kind"]),
+        data_id=str(content["data_id"]),
+        seed=int(content["seed"]),
+        fraction=float(content["fraction"]),
+        val=tuple(map(str, content["val"])),
+        left_out=tuple(map(str, content["left_out"])),
+    )
+    require_split_name(split.name)
+    return split

@@ -11,6 +11,7 @@ from pneumo_core.config.classifier import Validation
 from pneumo_core.config.ensemble import ClassifierConfig
 from pneumo_core.config.gan import LEAST_PATIENTS, GanConfig
 from pneumo_core.config.run import RunConfig
+from pneumo_core.config.split import NamedSplit
 from pneumo_core.data.index import DataIndex, require_real
 from pneumo_core.data.saved_splits import SavedSplit, find_split
 from pneumo_core.errors import DataError
@@ -56,10 +57,11 @@ def hold_out_patients(table: pd.DataFrame, *, fraction: float, seed: int) -> NDA
         # Small sets: at least the classes must be on both sides.
         strata = table["label"].astype(str)
     patients = table.groupby("label")["patient_id"].nunique()
+    received = ", ".join(f"{Label(int(str(label))).name} {count:,}" for label, count in patients.items()) or "none"
     if len(patients) < 2 or patients.min() < folds:
         raise DataError(
             f"holding out {100 * fraction:.0f} % of the patients needs "
-            f"at least {folds} patients of each class. Received: patients={patients.to_dict()}; use more images"
+            f"at least {folds} patients of each class. Received: patients: {received}; use more images"
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     labels = table["label"].to_numpy()
@@ -71,7 +73,7 @@ def hold_out_patients(table: pd.DataFrame, *, fraction: float, seed: int) -> NDA
             return mask
     raise DataError(
         f"holding out {100 * fraction:.0f} % of the patients must leave both classes on both sides. "
-        f"Received: patients={patients.to_dict()}, which no choice achieves; use more patients"
+        f"Received: patients: {received}, which no choice achieves; use more patients"
     )
 
 
@@ -110,6 +112,28 @@ def with_official_val(table: pd.DataFrame, train: NDArray[np.int64], held_out: N
     return np.sort(np.concatenate([held_out, official[~trains_too[official]]]))
 
 
+def require_split_fits(named: NamedSplit, index: DataIndex) -> SavedSplit:
+    """The split of a config, after checking that the data set can be trained by it.
+
+    Raises:
+        DataError: It is nowhere, of another data set, or leaves a class on one side only.
+    """
+    split = find_split(named)
+    if split.data_id != index.data_id:
+        raise DataError(
+            f"a split must be of the data set that is trained on, {index.data_id}. Received: split={named.name!r} of "
+            f"{split.data_id}; make one for this data set"
+        )
+    sides = _as_saved(index.table, np.flatnonzero(index.table["split"].to_numpy() == Split.TRAIN.value), split)
+    labels = index.table["label"].to_numpy()
+    if any(len(np.unique(labels[rows])) < len(Label) for rows in sides):
+        raise DataError(
+            f"a split must leave both classes on both sides. Received: split={named.name!r}, {len(sides[0]):,} images trained "
+            f"on, {len(sides[1]):,} held out; make another"
+        )
+    return split
+
+
 def _as_saved(
     table: pd.DataFrame, train: NDArray[np.int64], split: SavedSplit
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -142,12 +166,16 @@ def case_rows(table: pd.DataFrame, config: ClassifierConfig) -> NDArray[np.int64
 
 def expected_held_out(images: int, config: RunConfig) -> int:
     """Approximate number of training images that a run holds out for validation; whole patients, so it may be a few more."""
+    if config.named_split is not None:
+        return len(find_split(config.named_split).val)
     return round(images * config.val_fraction) if config.validation is Validation.PATIENTS else 0
 
 
 def expected_training(images: int, config: RunConfig) -> int:
     """Approximate number of training images that a run trains on; see `expected_held_out`."""
     left = images - expected_held_out(images, config)
+    if config.named_split is not None:
+        left -= len(find_split(config.named_split).left_out)
     return min(left, config.max_images or left)
 
 

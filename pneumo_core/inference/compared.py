@@ -8,6 +8,7 @@ from typing import Any
 from pneumo_core.config.classifier import Balance
 from pneumo_core.config.ensemble import ClassifierConfig, EnsembleConfig
 from pneumo_core.config.run import fingerprint, full_name
+from pneumo_core.config.split import NamedSplit
 from pneumo_core.errors import PneumoError, RunError
 from pneumo_core.evaluation.compare import compare
 from pneumo_core.evaluation.comparison import SCHEMA, Comparison, Evidence, Side
@@ -260,6 +261,9 @@ def _named_apart(made: Sequence[Group]) -> tuple[Group, ...]:
 
 
 def _split_words(group: Group) -> str:
+    named = [split for split in group.splits if isinstance(split, NamedSplit)]
+    if named:  # Its name is in the group's.
+        return f"hash {named[0].digest}"
     return "a split per seed" if len(group.splits) > 1 else f"split {', '.join(map(str, group.splits))}"
 
 

@@ -57,9 +57,11 @@ def draws_own_split(config: ClassifierConfig) -> bool:
     return config.split_seed is None and config.named_split is None
 
 
-def held_out_words(found: HeldOut) -> str:
-    """Which patients are held out, in words: ``by seed 0``, ``by the split blocks-0``."""
-    return f"by the split {found}" if isinstance(found, NamedSplit) else f"by seed {found}"
+def held_out_words(found: HeldOut, *, with_hash: bool = False) -> str:
+    """Which patients are held out, in words: ``by seed 0``, ``by the split blocks-0``, which its hash can follow."""
+    if isinstance(found, NamedSplit):
+        return f"by the split {found}{f' ({found.digest})' if with_hash else ''}"
+    return f"by seed {found}"
 
 
 def contrast(a: Made, b: Made) -> Contrast:
@@ -115,7 +117,7 @@ def _settings(a: ClassifierConfig, b: ClassifierConfig) -> Iterator[SettingDiffe
     for name, label in SETTINGS.items():
         of_a, of_b = getattr(a, name), getattr(b, name)
         from_preset = a.preset is b.preset and of_a == getattr(usual_a, name) and of_b == getattr(usual_b, name)
-        unused = name == "val_fraction" and not any(map(_draws_share, (a, b)))
+        unused = name == "val_fraction" and not all(map(_draws_share, (a, b)))
         if of_a == of_b or from_preset or unused:
             continue
         texts = named_text(name, of_a), named_text(name, of_b)
@@ -159,7 +161,10 @@ def _splits(a: Made, b: Made) -> Iterator[SettingDifference]:
     of_a, of_b = ({held_out_by(config) for config in made.configs} for made in (a, b))
     # Where one side holds no patients out, its preset or its validation images say so.
     if of_a != of_b and None not in of_a | of_b:
-        yield SettingDifference("patients held out", _held_out(of_a), _held_out(of_b))
+        words = [_held_out(of_a), _held_out(of_b)]
+        if words[0] == words[1]:  # Two splits of one name.
+            words = [_held_out(splits, with_hash=True) for splits in (of_a, of_b)]
+        yield SettingDifference("patients held out", *words)
 
 
 def _selected(a: ClassifierConfig, b: ClassifierConfig) -> str:
@@ -171,9 +176,9 @@ def _selected(a: ClassifierConfig, b: ClassifierConfig) -> str:
     )
 
 
-def _held_out(splits: set[HeldOut | None]) -> str:
+def _held_out(splits: set[HeldOut | None], *, with_hash: bool = False) -> str:
     seeds = sorted(split for split in splits if isinstance(split, int))
-    named = sorted(held_out_words(split) for split in splits if isinstance(split, NamedSplit))
+    named = sorted(held_out_words(split, with_hash=with_hash) for split in splits if isinstance(split, NamedSplit))
     by_seed = [f"by seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"] if seeds else []
     return ", ".join((*by_seed, *named))
 

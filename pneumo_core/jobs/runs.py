@@ -14,8 +14,7 @@ from pneumo_core.config.gan import GanConfig
 from pneumo_core.config.run import RunConfig, run_id
 from pneumo_core.data.gan_arm import require_gan
 from pneumo_core.data.index import DataIndex, load_index, require_trainable
-from pneumo_core.data.saved_splits import require_split_fits
-from pneumo_core.data.splits import require_learnable
+from pneumo_core.data.splits import require_learnable, require_split_fits
 from pneumo_core.errors import CorruptError, RunError, StoreError
 from pneumo_core.evaluation.wording import file_size
 from pneumo_core.jobs.clean import clean
@@ -59,8 +58,7 @@ def submit(config: RunConfig, index: DataIndex, *, executor: Executor = Executor
         require_gan(config, index)
     elif isinstance(config, GanConfig):
         require_learnable(index, config)
-    named = None if isinstance(config, GanConfig) else config.named_split
-    split = None if named is None else require_split_fits(named, index)
+    split = None if config.named_split is None else require_split_fits(config.named_split, index)
     run = directory_to_train(run_id(config, index.data_id))
     if not is_there(run.manifest):
         make_directory(run.path)

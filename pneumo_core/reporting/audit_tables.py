@@ -43,6 +43,13 @@ def in_words(check: Check) -> str:
     return f"{check.sentence} {check.consequence}".strip()
 
 
+def patient_words(checks: Iterable[Check]) -> tuple[str, ...]:
+    """What the audit says of patients in several splits and of unknown ones, a text each."""
+    by_code = {check.code: check for check in checks}
+    known = (by_code.get(code) for code in ("patients-span-splits", "pooled-patients-span-splits", "patients-unknown"))
+    return tuple(in_words(check) for check in known if check is not None)
+
+
 def check_tables(data_id: str, checks: Iterable[Check]) -> list[Table]:
     """What was found, the most severe first; then what passed, and what could not be looked at."""
     every = list(checks)

@@ -6,7 +6,6 @@ from typing import Final
 from pneumo_core.data.anatomy import SERIES, blocks, cases, images_per_patient
 from pneumo_core.data.audit import Check
 from pneumo_core.data.index import DataIndex
-from pneumo_core.data.patients import shared_by_prefix, shared_patients, shared_without_prefix
 from pneumo_core.evaluation.opponent import Opponent
 from pneumo_core.evaluation.shift import ClassShift
 from pneumo_core.records import FOLDERS, Label, NotApplicable, Subtype
@@ -17,6 +16,7 @@ from pneumo_core.reporting.audit_tables import (
     SHIFT_METHOD,
     check_tables,
     opponent_table,
+    patient_words,
     shift_table,
 )
 from pneumo_core.reporting.document import Block, Bullets, Document, Heading, KeyValues, Paragraph, Table
@@ -59,7 +59,7 @@ def datasheet(
         (
             Heading("Composition"),
             _facts(index),
-            _counts(index),
+            _counts(index, checks),
             _images(index),
             *_blocks(index),
             Heading("Collection, consent and license"),
@@ -106,7 +106,7 @@ def _facts(index: DataIndex) -> KeyValues:
     return KeyValues("facts", "The data set", tuple(items.items()))
 
 
-def _counts(index: DataIndex) -> Table:
+def _counts(index: DataIndex, checks: Sequence[Check]) -> Table:
     table, rows = index.table, []
     for split in FOLDERS:
         part = table[table["split"] == split.value]
@@ -115,9 +115,7 @@ def _counts(index: DataIndex) -> Table:
         rows.append((split.value, *(f"{count:,}" for count in (*labels, *causes, part["patient_id"].nunique()))))
     causes_named = (f"of it {cause.value}" for cause in Subtype if cause is not Subtype.NONE)
     columns = ("split", *(label.name for label in Label), *causes_named, "patients")
-    shared = shared_patients(table)
-    notes = (shared_by_prefix(shared), shared_without_prefix(shared))
-    return Table("counts", "Images by split and class", columns, tuple(rows), notes)
+    return Table("counts", "Images by split and class", columns, tuple(rows), patient_words(checks))
 
 
 def _images(index: DataIndex) -> Table:
@@ -143,7 +141,7 @@ def _shift(shifts: Sequence[ClassShift | NotApplicable]) -> tuple[Block, ...]:
     blocks_shown: list[Block] = []
     for label, shift in zip(Label, shifts, strict=True):
         if isinstance(shift, NotApplicable):
-            blocks_shown.append(Paragraph(f"{label.name}: not known, since {shift.reason}."))
+            blocks_shown.append(Paragraph(f"The shift of {label.name} is not known: {shift.reason}."))
         else:
             blocks_shown.append(shift_table(shift))
     return (*blocks_shown, Paragraph(SHIFT_METHOD), Bullets(MEASURE_WORDS))

@@ -174,7 +174,7 @@ def _training(facts: RunFacts) -> KeyValues:
                 if fact(facts.config, "members")
                 else (
                     ("balancing", facts_text(fact(facts.config, "balance"))),
-                    ("validation images from", facts_text(fact(facts.config, "validation"))),
+                    ("validation images from", _validation(facts)),
                 )
             ),
         ),
@@ -201,3 +201,10 @@ def _calibration(calibration: Calibration | NotApplicable) -> Paragraph | KeyVal
             ("ECE", f"{score_text(before.ece)} → {score_text(after.ece)}"),
         ),
     )
+
+
+def _validation(facts: RunFacts) -> str:
+    """Where a run's validation images come from, with the saved split, if there is one, and its hash."""
+    source = facts_text(fact(facts.config, "validation"))
+    name, digest = (fact(facts.config, "named_split", part) for part in ("name", "digest"))
+    return source if name is None else f"{source}, as the saved split {name} says (hash {digest})"

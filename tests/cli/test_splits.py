@@ -21,7 +21,7 @@ def test_a_split_is_saved_under_its_name_and_listed(invoke: Invoke, index: DataI
     assert invoke("data", "splits", *data, "--json").document["splits"] == []
     shown = invoke("data", "split", "blocks", *data, "--fraction", "0.3")
     assert shown.status == 0, shown.errors
-    assert "train --split blocks-0" in shown.errors
+    assert "train --split blocks-0-30" in shown.errors
     assert "sharpness" not in shown.output  # It is not known.
     measure(index)
     document = invoke("data", "split", "sharpness", *data, "--name", "soft", "--seed", "3", "--json").document
@@ -30,19 +30,23 @@ def test_a_split_is_saved_under_its_name_and_listed(invoke: Invoke, index: DataI
     assert parts["val"]["NORMAL"] + parts["val"]["PNEUMONIA"] == document["val"]
     assert parts["left out"]["sharpness, NORMAL"] is None
     listed = invoke("data", "splits", *data, "--json").document["splits"]
-    assert [split["name"] for split in listed] == ["blocks-0", "soft"]
+    assert [split["name"] for split in listed] == ["blocks-0-30", "soft"]
     assert "soft" in invoke("data", "splits", *data).output
+    left = invoke("data", "splits", *data, "--delete", "soft", "--json").document["splits"]
+    assert [split["name"] for split in left] == ["blocks-0-30"]
+    assert_refused(invoke("data", "splits", *data, "--delete", "soft"), "'soft'", "blocks-0-30")
 
 
 def test_what_cannot_be_is_refused(invoke: Invoke, index: DataIndex) -> None:
     data = ("--data", index.root)
     assert_refused(invoke("data", "split", "blocks", *data, "--fraction", "0.9"), "fraction=0.9")
+    assert_refused(invoke("data", "split", "blocks", *data, "--seed", "-1"), "seed=-1")
     assert_refused(invoke("data", "split", "blocks", *data, "--name", "My split"), "'My split'")
     assert invoke("data", "split", "oddly", *data).status == 2
     assert_refused(invoke("train", *data, "--split", "blocks-0"), "'blocks-0'", "data split")
     assert invoke("data", "split", "blocks", *data).status == 0
     for more in (["--split-seed", "3"], ["--preset", "report"]):
-        assert_refused(invoke("train", *data, "--split", "blocks-0", *more), "named_split='blocks-0'")
+        assert_refused(invoke("train", *data, "--split", "blocks-0", *more), "'blocks-0'", "leave one out")
 
 
 @pytest.mark.slow
@@ -56,6 +60,9 @@ def test_a_run_trains_on_it_keeps_it_and_takes_it_along(
     assert made.status == 0, made.errors
     run = run_directory(made.document["run_id"])
     assert trained_config(run).named_split == split.named
+    shown = invoke("runs", "show", run.run_id, "--json").document
+    assert shown["split"] == {"name": "blocks-0", "digest": split.digest}
+    assert "original, blocks-0" in invoke("runs", "list").output
     predictions = read_predictions(run)
     assert set(predictions.loc[predictions["split"] == "val", "image_id"]) == set(split.val)
     study = invoke("study", "--architecture", "compact", "--data", index.root, *options[:-2], "--status", "--json")

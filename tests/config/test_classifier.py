@@ -349,7 +349,9 @@ class TestValidation:
     )
     def test_a_saved_split_excludes_other_choices_of_patients(self, change: dict[str, Any]) -> None:
         split = NamedSplit("one", "0123456789ab")
-        with pytest.raises(ConfigError, match=r"^a saved split says .*Received: named_split='one'"):
+        with pytest.raises(
+            ConfigError, match=r"^a saved split alone says .*Received: the split 'one' and .*; leave one out$"
+        ):
             replace(sound(), named_split=split, **change)
         assert replace(sound(), named_split=split).named_split == split
 

@@ -43,7 +43,7 @@ def test_patients_are_whole_classes_are_on_both_sides_and_test_stays(index: Data
     held_out = val[val["split"] == "train"]
     assert 0.1 < len(held_out) / (len(train) + len(held_out)) < 0.5
     assert split == make_split(index, kind, seed=1, fraction=0.3)
-    assert split.name == f"{kind.value}-1"
+    assert split.name == f"{kind.value}-1-30"
 
 
 @pytest.mark.parametrize("kind", SplitKind)
@@ -184,6 +184,13 @@ def test_classes_that_are_never_equally_sharp_are_refused() -> None:
     other = numbered([1] * 50, "virus", 1).assign(sharpness=4.0)
     with refuses(DataError, "equally sharp"):
         _equally_sharp(pd.concat([table, other], ignore_index=True), 0.15, 0)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+@pytest.mark.parametrize("kind", SplitKind)
+def test_the_seed_has_limits(index: DataIndex, kind: SplitKind, seed: int) -> None:
+    with refuses(ConfigError, f"seed={seed}"):
+        make_split(index, kind, seed=seed)
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.01, 0.51, float("nan")])

@@ -12,18 +12,19 @@ from pneumo_core.data.resplit import make_split
 from pneumo_core.data.saved_splits import (
     SavedSplit,
     SplitKind,
+    damaged_splits,
     delete_split,
     find_split,
-    require_split_fits,
     save_split,
     saved_splits,
     split_named,
     split_parts,
 )
-from pneumo_core.errors import ConfigError, DataError
+from pneumo_core.data.splits import require_split_fits
+from pneumo_core.errors import ConfigError, CorruptError, DataError
 from pneumo_core.runs.files import write_atomic
 from pneumo_core.runs.store import SPLIT_FILE, runs_root, splits_root
-from tests.hostile import refuses
+from tests.hostile import assert_one_line, refuses
 
 SPLIT = SavedSplit("one", SplitKind.BLOCKS, "0" * 12, 3, 0.2, ("a.jpeg", "b.jpeg"), ("c.jpeg",))
 
@@ -40,7 +41,10 @@ def test_its_hash_is_that_of_what_it_does() -> None:
     alike = replace(SPLIT, name="two", kind=SplitKind.PATIENTS, seed=4, fraction=0.3)
     assert alike.digest == SPLIT.digest
     assert alike.named == SPLIT.named
-    assert save_split(SPLIT) == save_split(alike) == SPLIT
+    # Each name is there, and both are one setting.
+    assert [save_split(split) for split in (SPLIT, alike, SPLIT)] == [SPLIT, alike, SPLIT]
+    assert saved_splits(SPLIT.data_id) == [SPLIT, alike]
+    assert find_split(alike.named).digest == SPLIT.digest
     changes = ({"data_id": "1" * 12}, {"val": ("a.jpeg",)}, {"left_out": ()}, {"val": ("a.jpeg", "c.jpeg")})
     assert len({SPLIT.digest, *(replace(SPLIT, **change).digest for change in changes)}) == 5
 
@@ -69,11 +73,20 @@ def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:
 
 
 def test_a_damaged_file_is_no_split() -> None:
-    path = splits_root() / f"{save_split(SPLIT).digest}.json"
+    path = splits_root() / f"{SPLIT.name}-{save_split(SPLIT).digest}.json"
     whole = path.read_text()
-    for damaged in ("", "[]", whole[:50], whole.replace("b.jpeg", "d.jpeg"), whole.replace("blocks", "other"), "{}"):
+    assert damaged_splits() == []
+    changes = (("b.jpeg", "d.jpeg"), ("blocks", "other"), ("0.2", '"20 %"'), (": 3", ": null"), ('"one"', '"two"'))
+    for damaged in ("", "[]", whole[:50], "{}", *(whole.replace(*change) for change in changes)):
+        assert damaged != whole
         path.write_text(damaged)
         assert saved_splits(SPLIT.data_id) == []
+        (problem,) = damaged_splits()
+        assert_one_line(problem, str(path))
+        with refuses(CorruptError, str(path)):
+            split_named("one", SPLIT.data_id)
+        if '"two"' in damaged:
+            continue  # Its content is whole, and only its name is not that of the file.
         with refuses(DataError, "is nowhere", "'one'", SPLIT.digest):
             find_split(SPLIT.named)
     assert save_split(SPLIT) == SPLIT
@@ -95,6 +108,13 @@ def test_a_run_keeps_its_split(no_published: Path) -> None:
 
 def test_it_must_be_of_the_data_set(index: DataIndex) -> None:
     own = save_split(make_split(index, SplitKind.PATIENTS))
+    for broken, words in (
+        (replace(own, name="b", val=("gone.jpeg",)), "must be in the data set"),
+        (replace(own, name="c", val=()), "both classes on both sides"),
+        (replace(own, name="d", left_out=tuple(index.table["image_id"][index.table["label"] == 0])), "on both sides"),
+    ):
+        with refuses(DataError, words, f"'{broken.name}'"):
+            require_split_fits(save_split(broken).named, index)
     assert require_split_fits(own.named, index) == own
     save_split(SPLIT)
     with refuses(DataError, index.data_id, SPLIT.data_id):

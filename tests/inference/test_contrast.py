@@ -85,6 +85,15 @@ def test_every_other_setting_is_named_with_both_values(changes: dict[str, object
     )
 
 
+def test_two_splits_of_one_name_are_told_apart_by_their_hashes() -> None:
+    a, b = (made(named_split=NamedSplit("one", digit * 12)) for digit in "01")
+    words = [f"by the split one ({digit * 12})" for digit in "01"]
+    assert further(a, b) == [("patients held out", *words)]
+    # Their shares were not used.
+    assert further(a, made(named_split=NamedSplit("one", "0" * 12), val_fraction=0.3)) == []
+    assert further(a, made(val_fraction=0.3)) == [("patients held out", "by the split one", "by seed 0")]
+
+
 def test_what_two_presets_set_differently_is_named() -> None:
     sizes = [("validation share", "15 %", "20 %"), ("most images per split", "all", "600")]
     assert further(made(), made(preset=Preset.QUICK)) == [("epochs", "20", "6"), *sizes]

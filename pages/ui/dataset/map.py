@@ -59,7 +59,6 @@ def _joined(index: DataIndex, found: pd.DataFrame, threshold: float) -> pd.DataF
     return rows.assign(**{"class": names, "subtype": causes, "answer": answers})
 
 
-@st.fragment
 def _panel(index: DataIndex, rows: pd.DataFrame, run_id: str) -> None:
     colors = {"split": SPLIT_COLORS, "class": _CLASS_COLORS, "subtype": _SUBTYPE_COLORS, "answer": _ANSWER_COLORS}
     with st.container(horizontal=True):

@@ -12,7 +12,7 @@ from pneumo_core.records import Label
 from pneumo_core.reporting.file_names import file_name
 
 _UNLIKE = "unlike the others"
-_FILE = {"width": "pixels a row", "height": "rows of pixels", "size_bytes": "size of the file in bytes"}
+_FILE = {"width": "pixels a row", "height": "rows of pixels", "bytes": "size of the file"}
 _MARKS = {"marks": "letters and other small bright marks that were found"}
 _MOST_ROWS = 500
 _MOST_PICTURES = 12
@@ -25,7 +25,8 @@ def show_quality(index: DataIndex) -> None:
         st.info("Brightness, contrast and sharpness are not known yet: measure the images under 'Audit'.")
         return
     far = outlying(found).set_index("image_id")
-    rows = index.table[["image_id", "split", "label", *_FILE]].join(
+    table = index.table.rename(columns={"size_bytes": "bytes"})
+    rows = table[["image_id", "split", "label", *_FILE]].join(
         found.set_index("image_id")[[*MEASURES, "marks"]], on="image_id"
     )
     rows = rows.join(far.rename(columns={"distance": _UNLIKE}), on="image_id")
@@ -44,6 +45,7 @@ def show_quality(index: DataIndex) -> None:
     show_tiles(index, ordered["image_id"].head(_MOST_PICTURES).tolist(), place="quality")
     shown = ordered.head(_MOST_ROWS).assign(label=lambda table: [Label(value).name for value in table["label"]])
     shown = shown.rename(columns={"image_id": "image", "label": "class", "measure": "farthest in"})
+    shown.insert(1, order, shown.pop(order))  # In view on a phone too.
     formats = {name: st.column_config.NumberColumn(format="percent") for name in SHARES}
     formats |= {
         name: st.column_config.NumberColumn(format="%.2f") for name in (*MEASURES, _UNLIKE) if name not in SHARES

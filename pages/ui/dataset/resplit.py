@@ -11,8 +11,8 @@ from pages.ui.state import may_train
 from pages.ui.table import download, show_table
 from pneumo_core.data.index import DataIndex
 from pneumo_core.data.measures import stored_measures
-from pneumo_core.data.resplit import FRACTIONS, NEEDS_MEASURES, WORDS, make_split
-from pneumo_core.data.saved_splits import SavedSplit, SplitKind, delete_split, save_split, saved_splits
+from pneumo_core.data.resplit import FRACTIONS, NEEDS_MEASURES, USUAL_FRACTION, WORDS, make_split, usual_name
+from pneumo_core.data.saved_splits import SavedSplit, SplitKind, damaged_splits, delete_split, save_split, saved_splits
 from pneumo_core.errors import PneumoError
 from pneumo_core.reporting.audit_tables import split_table
 from pneumo_core.reporting.file_names import file_name
@@ -35,6 +35,8 @@ def show_resplits(index: DataIndex) -> None:
         _offer(index, kind, seed, fraction)
     if saved := st.session_state.pop(_SAVED, None):
         st.success(plain(saved))
+    for problem in damaged_splits():
+        st.warning(plain(problem), icon=":material/warning:")
     sharpness = None if measures is None else measures["sharpness"]
     for split in saved_splits(index.data_id):
         _show(index, split, sharpness)
@@ -49,13 +51,13 @@ def _choose() -> tuple[SplitKind, int, float]:
     with left:
         seed = seed_number("Seed", "split seed")
     low, high = (round(100 * fraction) for fraction in FRACTIONS)
-    percentage = right.slider("Share held out, %", low, high, 15, key="split share", **KEPT)
+    percentage = right.slider("Share held out, %", low, high, round(100 * USUAL_FRACTION), key="split share", **KEPT)
     return kind, seed, percentage / 100
 
 
 def _offer(index: DataIndex, kind: SplitKind, seed: int, fraction: float) -> None:
     """Name the split, and save it."""
-    usual = f"{kind.value}-{seed}" if fraction == 0.15 else f"{kind.value}-{seed}-{round(100 * fraction)}"
+    usual = usual_name(kind, seed, fraction)
     name = st.text_input(
         "Name", placeholder=usual, help="Small letters, digits and hyphens.", key="split name", max_chars=40
     )
@@ -69,10 +71,7 @@ def _offer(index: DataIndex, kind: SplitKind, seed: int, fraction: float) -> Non
         except PneumoError as error:
             show_error(error)
             return
-        words = (
-            f"Saved as {saved.name}." if saved.name == asked else f"{saved.name} is the same split, and already saved."
-        )
-        st.session_state[_SAVED] = f"{words} The Train page offers it, and 'train --split' takes it."
+        st.session_state[_SAVED] = f"Saved as {saved.name}. The Train page offers it, and 'train --split' takes it."
         st.rerun()
 
 
@@ -84,7 +83,7 @@ def _show(index: DataIndex, split: SavedSplit, sharpness: Any) -> None:
         with st.container(horizontal=True):
             name = file_name("split", split.name, split.digest, kind="json")
             download("This split (JSON)", split.content, name)
-            if st.button("Delete", key=f"delete split {split.digest}", disabled=not may_train()) and may_train():
+            if st.button("Delete", key=f"delete split {split.name}", disabled=not may_train()) and may_train():
                 delete_split(split)
                 st.session_state[_SAVED] = (
                     f"Deleted {split.name}. Its runs keep their copies; the same rule, seed and share make it again."

@@ -24,7 +24,7 @@ def show_shift(shifts: Sequence[ClassShift | NotApplicable]) -> None:
     st.header("Do test images differ from training images?", anchor=False)
     for label, shift in zip(Label, shifts, strict=True):
         if isinstance(shift, NotApplicable):
-            st.caption(f"{label.name}: not known, since {shift.reason}.")
+            st.caption(f"The shift of {label.name} is not known: {shift.reason}.")
         else:
             show_table(shift_table(shift), "train against test")
     with st.expander("How this is measured"):

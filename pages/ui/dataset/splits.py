@@ -8,10 +8,12 @@ from pages.ui.dataset.map import SPLIT_COLORS
 from pages.ui.dataset.resplit import show_resplits
 from pages.ui.dataset.shift import show_opponent, show_shift
 from pneumo_core.data.anatomy import SERIES, blocks, cases, images_per_patient, ticks
+from pneumo_core.data.audit.check import counted
+from pneumo_core.data.audit.leaks import leaks
 from pneumo_core.data.index import DataIndex
-from pneumo_core.data.patients import shared_by_prefix, shared_patients, shared_without_prefix
 from pneumo_core.inference.audited import stored_measured
 from pneumo_core.records import FOLDERS, Split
+from pneumo_core.reporting.audit_tables import patient_words
 
 _TICK = {"symbol": "line-ns-open", "size": 12, "line": {"width": 1}}
 
@@ -60,15 +62,15 @@ def _show_blocks(index: DataIndex) -> None:
     tests = runs[runs["split"] == Split.TEST.value]
     share = tests["patients"].sum() / max(1, len(tests))
     tick = "a patient" if width == 1 else f"{width} consecutive numbers or fewer"
-    st.caption(
-        f"A tick is {tick}; the numbers of each series are its own. The {tests['patients'].sum():,} patients of test lie in "
-        f"{len(tests):,} blocks of consecutive numbers, {share:.0f} on average."
-        + (
-            " Such a split is no random sample: what changed with time differs between train and test."
-            if share > 5
-            else ""
+    words = f"A tick is {tick}; the numbers of each series are its own."
+    if len(tests):
+        words += (
+            f" The {counted(int(tests['patients'].sum()), 'patient')} of test with a number lie in "
+            f"{counted(len(tests), 'block')} of consecutive numbers, {share:.0f} on average."
         )
-    )
+    if share > 5:
+        words += " Such a split is no random sample: what changed with time differs between train and test."
+    st.caption(words)
     with st.expander("The blocks as a table"):
         shown = runs.assign(series=runs["series"].map(SERIES)).rename(columns={"first": "from", "last": "to"})
         st.dataframe(shown, hide_index=True, alt="Blocks of consecutive case numbers in one split")
@@ -76,8 +78,7 @@ def _show_blocks(index: DataIndex) -> None:
 
 def _show_patients(index: DataIndex) -> None:
     st.header("Do the splits share patients?", anchor=False)
-    shared = shared_patients(index.table)
-    st.markdown(f"{shared_by_prefix(shared)} {shared_without_prefix(shared)}")
+    st.markdown(" ".join(patient_words(tuple(leaks(index)))))
     with st.expander("Images per patient"):
         st.dataframe(
             images_per_patient(index.table), hide_index=True, alt="Number of patients by number of their images"

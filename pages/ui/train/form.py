@@ -50,14 +50,14 @@ def choose(index: DataIndex) -> Choice:
     left, right = _columns()
     with left:
         usual = _usual(index)
+        split = None if usual.selected_on_test else _saved_split(index)
     with right:
-        config = choose_balance(usual, index)
+        config = choose_balance(replace(usual, named_split=split), index)
         is_pair = choose_pair(config.balance)
-    split = _saved_split(index, may_choose=not (usual.selected_on_test or config.balance is Balance.GAN))
     count, first, split_seed = _seeds(
         may_share=not (is_pair or usual.selected_on_test or config.balance is Balance.GAN or split)
     )
-    config = replace(config, seed=first, named_split=split)
+    config = replace(config, seed=first)
     with st.expander("Advanced: epochs and augmentation"):
         config = replace(_phases(config, usual), augment=_augmentation(usual))
         executor = choose_executor()
@@ -81,9 +81,9 @@ def _usual(index: DataIndex) -> TrainConfig:
     return usual
 
 
-def _saved_split(index: DataIndex, *, may_choose: bool) -> NamedSplit | None:
+def _saved_split(index: DataIndex) -> NamedSplit | None:
     """The saved split that says which images validate, or None; asked only where one is saved."""
-    known = {split.name: split.named for split in saved_splits(index.data_id)} if may_choose else {}
+    known = {split.name: split.named for split in saved_splits(index.data_id)}
     if not known:
         return None
     at_random = "patients at random, by the seed"

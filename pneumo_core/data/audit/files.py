@@ -5,11 +5,13 @@ from typing import Final
 
 from pneumo_core.data.audit.check import Check, Evidence, Severity, counted, found, passed
 from pneumo_core.data.index import DataIndex
-from pneumo_core.data.patients import class_in_name
-from pneumo_core.records import Label
+from pneumo_core.data.patients import class_in_name, parse_name
+from pneumo_core.records import Label, Subtype
 
 _BY_SYSTEM: Final = "made by the system"
 """Reason of hidden files and those that macOS adds to archives, of which nothing need be said."""
+
+_CAUSES: Final = (Subtype.BACTERIA, Subtype.VIRUS)
 
 _MOST_PLACES: Final = 3
 """Places of files that a sentence names."""
@@ -20,6 +22,7 @@ def files(index: DataIndex) -> Iterator[Check]:
     yield _left_out(index)
     yield _unreadable(index)
     yield _named_otherwise(index)
+    yield _cause_differs(index)
 
 
 def _left_out(index: DataIndex) -> Check:
@@ -29,7 +32,7 @@ def _left_out(index: DataIndex) -> Check:
     wanted = [row for row in rows if row.advice]
     shown = wanted or rows
     n = sum(row.files for row in shown)
-    places = "; ".join(f"{row.files:,} in {row.place} ({row.reason})" for row in shown[:_MOST_PLACES])
+    places = "; ".join(f"{row.files:,} ({row.place}: {row.reason})" for row in shown[:_MOST_PLACES])
     more = f"; and {counted(len(shown) - _MOST_PLACES, 'more place')}" if len(shown) > _MOST_PLACES else ""
     return found(
         "left-out",
@@ -53,6 +56,29 @@ def _unreadable(index: DataIndex) -> Check:
         f"{counted(n, 'file')} cannot be read and {'is' if n == 1 else 'are'} left out; the reasons are listed.",
         Evidence.FILES,
         examples=[file.image_id for file in index.unreadable],
+    )
+
+
+def _cause_differs(index: DataIndex) -> Check:
+    """Causes of pneumonia that folders and names give differently; the folders' count."""
+    named = [parse_name(image_id, Label.PNEUMONIA)[2] for image_id in index.table["image_id"]]
+    wrong = [
+        image_id
+        for image_id, cause, name in zip(index.table["image_id"], index.table["subtype"], named, strict=True)
+        if cause in _CAUSES and name in _CAUSES and cause != name
+    ]
+    if not wrong:
+        return passed(
+            "cause-differs", "No file's name says another cause of the pneumonia than its folder.", Evidence.FILES
+        )
+    return found(
+        "cause-differs",
+        Severity.CAUTION,
+        len(wrong),
+        f"{counted(len(wrong), 'file is', 'files are')} named after another cause, bacteria or virus, than the folder.",
+        Evidence.FILES,
+        consequence="The folder counts: figures by subtype are wrong if the names are right.",
+        examples=wrong,
     )
 
 

@@ -139,7 +139,8 @@ def near(index: DataIndex, measures: pd.DataFrame) -> Iterator[Check]:
         if chosen.any():
             n = len({*first["image_id"][chosen], *second["image_id"][chosen]})
             pair = counted(int(chosen.sum()), "pair")
-            words = f"{pair} of images, {where}, are the same but for encoding, size or gray levels."
+            are = "is" if chosen.sum() == 1 else "are"
+            words = f"{pair} of images, {where}, {are} the same but for encoding, size or gray levels."
             yield found(
                 code,
                 Severity.MISLEADING,

@@ -52,7 +52,7 @@ _LIMITS: Final = (
         lambda rows: (rows["contrast"] >= 4) & ~rows["brightness"].between(30, 230),
         "very dark or very bright (mean gray level below 30 or above 230)",
         "No image that is not blank is very dark or very bright (mean gray levels are from 30 to 230).",
-        "It may be inverted, or scaled from a deeper file by a wrong range.",
+        "Such an image may be inverted, or scaled from a deeper file by a wrong range.",
     ),
     _Limit(
         "flat",
@@ -60,7 +60,7 @@ _LIMITS: Final = (
         lambda rows: rows["contrast"].between(4, 12, inclusive="left"),
         "flat (standard deviation of the gray levels below 12)",
         "No image that is not blank is flat (standard deviation of the gray levels below 12).",
-        "It may be scaled from a deeper file by a wrong range.",
+        "Such an image may be scaled from a deeper file by a wrong range.",
     ),
     _Limit(
         "odd-shape",
@@ -68,7 +68,7 @@ _LIMITS: Final = (
         lambda rows: ~(rows["width"] / rows["height"]).between(1 / 3, 3),
         "oddly shaped (one side more than three times the other)",
         "No image has a side more than three times the other.",
-        "Made a square, it shows strange anatomy; it may be a strip of a film.",
+        "Made a square, such an image shows strange anatomy; it may be a strip of a film.",
     ),
     _Limit(
         "small",

@@ -34,6 +34,7 @@ def rows(counts: dict[tuple[str, str], int] | None = None) -> pd.DataFrame:
             "image_id": [f"{split}/{name}/{_KINDS[name]}-{number}-1.jpeg" for (split, name), number in numbered],
             "split": [split for (split, _), _ in numbered],
             "label": [int(Label[name]) for (_, name), _ in numbered],
+            "subtype": ["none" if name == "NORMAL" else "virus" for (_, name), _ in numbered],
             "sha256": [f"{place:064}" for place in range(len(numbered))],
             "patient_id": [f"a-{place}" for place in range(len(numbered))],
             "pooled_id": [str(place) for place in range(len(numbered))],

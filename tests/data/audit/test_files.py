@@ -16,7 +16,7 @@ def test_left_out_images_are_counted_by_place() -> None:
     found = checked(rows(), left_out=left_out)
     assert found_in(found) == {"left-out": Severity.CAUTION}
     assert found["left-out"].n == 300
-    assert "300 in train/COVID/ ('COVID' is no split and no class)" in found["left-out"].sentence
+    assert "300 (train/COVID/: 'COVID' is no split and no class)" in found["left-out"].sentence
     assert "MACOSX" not in found["left-out"].sentence
 
 
@@ -27,7 +27,17 @@ def test_what_the_system_makes_is_nothing_to_speak_of() -> None:
 def test_what_is_left_out_on_purpose_is_noted() -> None:
     found = checked(rows(), left_out=[LeftOut("images that the CSV file does not list", 30, "not listed")])
     assert found_in(found) == {"left-out": Severity.NOTE}
-    assert "30 in images that the CSV file does not list (not listed)" in found["left-out"].sentence
+    assert "30 (images that the CSV file does not list: not listed)" in found["left-out"].sentence
+
+
+def test_a_name_of_the_other_cause_is_said() -> None:
+    table = rows()
+    assert checked(table)["cause-differs"].outcome is Outcome.PASSED
+    table.loc[table["image_id"] == "train/PNEUMONIA/VIRUS-3-1.jpeg", "subtype"] = "bacteria"
+    table.loc[table["image_id"] == "train/PNEUMONIA/VIRUS-4-1.jpeg", "subtype"] = "unknown"
+    check = checked(table)["cause-differs"]
+    assert (check.n, check.examples) == (1, ("train/PNEUMONIA/VIRUS-3-1.jpeg",))
+    assert check.severity is Severity.CAUTION
 
 
 @pytest.mark.parametrize(("count", "severity"), [(1, Severity.NOTE), (3, Severity.NOTE), (100, Severity.CAUTION)])

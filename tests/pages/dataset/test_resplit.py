@@ -7,6 +7,7 @@ from pneumo_core.data.index import DataIndex
 from pneumo_core.data.measures import measure
 from pneumo_core.data.resplit import WORDS, make_split
 from pneumo_core.data.saved_splits import SplitKind, save_split, saved_splits
+from pneumo_core.runs.store import splits_root
 from tests.pages.dataset.page import button, page
 from tests.pages.opening import labels, opened, press, texts
 from tests.pages.train.page import opened_for_one
@@ -30,10 +31,13 @@ def test_a_split_is_saved_listed_and_deleted(index: DataIndex) -> None:
     assert at.dataframe[-1].value["part"].tolist() == ["train", "val"]
     at.text_input(key="split name").set_value("mine")
     press(at, SAVE)
-    assert "blocks-2-30 is the same split, and already saved" in texts(at, "success")
+    assert [one.name for one in saved_splits(index.data_id)] == ["blocks-2-30", "mine"]
     press(at, "Delete")
     assert "Deleted blocks-2-30" in texts(at, "success")
-    assert saved_splits(index.data_id) == []
+    (left,) = saved_splits(index.data_id)
+    (splits_root() / f"mine-{left.digest}.json").write_text("{}")
+    at.run()
+    assert "must hold a split" in texts(at, "warning")
 
 
 def test_a_name_that_is_taken_or_odd_is_refused_in_a_line(index: DataIndex) -> None:
@@ -74,6 +78,9 @@ def test_train_offers_a_split_once_one_is_saved(index: DataIndex) -> None:
     at = opened_for_one()
     at.selectbox(key="saved split").set_value(split.name).run()
     assert "split blocks-0" in texts(at)
+    labels = index.table[(index.table["split"] == "train") & ~index.table["image_id"].isin(split.val)]["label"]
+    numbers = f"{(labels == 0).sum()} images of NORMAL and {(labels == 1).sum()} of PNEUMONIA"
+    assert numbers in "\n".join(map(str, at.radio(key="balance").proto.captions))
     at.number_input(key="seeds").set_value(2).run()
     # All seeds hold out its patients.
     assert "same patients" not in {toggle.key for toggle in at.toggle}

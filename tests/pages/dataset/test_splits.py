@@ -3,12 +3,13 @@
 import pytest
 
 from pneumo_core.data.anatomy import blocks, cases
+from pneumo_core.data.audit import audit
 from pneumo_core.data.index import DataIndex, build_index
-from pneumo_core.data.patients import shared_by_prefix, shared_patients, shared_without_prefix
 from pneumo_core.data.source import connect
 from pneumo_core.evaluation import opponent
 from pneumo_core.inference.audited import measured
 from pneumo_core.records import Split
+from pneumo_core.reporting.audit_tables import patient_words
 from tests.conftest import FinishedRun
 from tests.pages.dataset.page import page
 from tests.pages.opening import texts
@@ -22,10 +23,11 @@ def test_blocks_and_shared_patients_need_no_pixels(index: DataIndex) -> None:
         shown[["from", "to", "patients"]].to_numpy().tolist() == runs[["first", "last", "patients"]].to_numpy().tolist()
     )
     tests = runs[runs["split"] == Split.TEST.value]
-    words = f"The {tests['patients'].sum():,} patients of test lie in {len(tests):,} blocks"
+    words = f"The {tests['patients'].sum():,} patients of test with a number lie in {len(tests):,} block"
     assert words in texts(at, "caption")
-    shared = shared_patients(index.table)
-    assert f"{shared_by_prefix(shared)} {shared_without_prefix(shared)}" in texts(at, "markdown")
+    # What the audit says, of every pair of splits.
+    for words in patient_words(audit(index)):
+        assert words in texts(at, "markdown")
     assert "measure the images under 'Audit'" in texts(at, "info")
 
 
