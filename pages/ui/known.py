@@ -61,8 +61,8 @@ def show_preset_results() -> None:
     st.table(pd.DataFrame(rows), hide_index=True, alt="Results of each preset on the X-rays")
     machine = next(iter(EXPECTED.values())).machine
     st.caption(
-        f"One run each, on {machine}; 95 % intervals, clustered by patient. Selected on test, a figure is optimistic; val "
-        "has patients of its own. "
+        f"One run each, on {machine}; 95 % intervals, clustered by patient. Selected on test, a figure is optimistic; val and "
+        "stress have patients of their own. "
         f"The images: {next(iter(COPIES.values()))}."
     )
 
