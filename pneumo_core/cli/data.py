@@ -156,7 +156,9 @@ def data_split(
     fraction: Annotated[float, typer.Option(help="Fraction of the training images to hold out.")] = 0.15,
     as_json: Json = False,
 ) -> None:
-    """Choose validation images by another rule, and save the choice for 'train --split NAME'.
+    """Choose validation images by another rule.
+
+    The choice is saved for 'train --split NAME'.
 
     patients: at random; deduplicated: without copies; blocks: consecutive case numbers; sharpness: both classes equally sharp.
     Test stays as it is, and no file is changed.

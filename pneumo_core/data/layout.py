@@ -313,6 +313,7 @@ def _what_is(folder: Path) -> str:
         archive = next((path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".zip"), None)
         if archive is not None:
             return f" with the ZIP archive {archive.name!r}{_images_in(archive)}; unpack it there"
-        return f", which holds {found or 'nothing'} and no image; 'data phantom' or 'data download' creates a data set"
+        what = f"with {found} and no image" if found else "which is empty"
+        return f", {what}; 'data phantom' or 'data download' creates a data set"
     where = ", ".join(f"{count:,} in {name!r}" for name, count in images.most_common(5))
     return f" with {number_of(images.total())} in no split: {where}; move them into {SPLIT_WORDS}, or {_CSV}"

@@ -69,9 +69,7 @@ def read_listing(path: Path) -> tuple[list[Place], tuple[LeftOut, ...]]:
             + "".join(f", {row.files:,} of them with {row.place}; {row.advice}" for row in counted(left_out)[:1])
         )
     if unlisted := _unlisted(path.parent, listed, left_out):
-        left_out["images beside the CSV file", "not listed in it", "add rows, if they belong to the data set"] = (
-            unlisted
-        )
+        left_out["images beside the CSV file", "not listed in it", ""] = unlisted
     return sorted((place for _, place in places.values()), key=lambda place: place.image_id), counted(left_out)
 
 

@@ -9,7 +9,7 @@ from pneumo_core.data.measures import MEASURES, name_of, value_of
 from pneumo_core.data.saved_splits import SavedSplit, split_parts
 from pneumo_core.evaluation.opponent import SEES, Opponent
 from pneumo_core.evaluation.shift import ClassShift
-from pneumo_core.evaluation.wording import p_cell, score_text
+from pneumo_core.evaluation.wording import p_cell, percent, score_text
 from pneumo_core.reporting.document import Table
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def split_table(index: DataIndex, split: SavedSplit, sharpness: "pd.Series[float
     """What a saved split trains and validates on and leaves out; see `data.saved_splits.split_parts`."""
     parts = split_parts(index, split, sharpness)
     rows = tuple(tuple(map(_cell, part.values())) for part in parts if part["patients"] or part["part"] != "left out")
-    caption = f"{split.kind.value.capitalize()}, seed {split.seed}, {100 * split.fraction:.3g} % to be held out"
+    caption = f"{split.kind.value.capitalize()}, seed {split.seed}, {percent(split.fraction, 0)} to be held out"
     return Table("split", caption, tuple(parts[0]), rows)
 
 

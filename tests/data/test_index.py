@@ -247,7 +247,7 @@ def test_a_folder_without_splits_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other/holiday.jpeg").write_bytes(encode(gray(), "JPEG"))
     (tmp_path / "file").write_bytes(b"")
     cases = {
-        "empty": "with nothing in it and no image",
+        "empty": "which is empty",
         "other": "1 in 'the folder itself'",
         "file": "a file; name a folder",
         "missing": "no such folder",

@@ -50,7 +50,7 @@ def test_what_it_lists_is_the_data_set(tmp_path: Path, separator: str) -> None:
     index = build_index(listing)
     assert facts(index) == EXPECTED
     assert (index.root, index.source) == (tmp_path.resolve(), listing.resolve())
-    assert [(row.files, row.reason) for row in index.left_out] == [(1, "not listed")]
+    assert [(row.files, row.reason) for row in index.left_out] == [(1, "not listed in it")]
     assert load_index(index.data_id).source == index.source
     assert unread_files(find_source(listing)) == 0
     assert index.pixels(32).shape == (4, 32, 32)
@@ -84,7 +84,7 @@ def test_other_classes_and_splits_are_counted(tmp_path: Path) -> None:
     assert [(row.place, row.files, row.advice) for row in left_out] == [
         ("label 'COVID'", 2, "write NORMAL or PNEUMONIA in labels.csv"),
         ("split 'later'", 1, "write train, val or test in labels.csv"),
-        ("images that the CSV file does not list", 2, ""),
+        ("images beside the CSV file", 2, ""),
     ]
 
 

@@ -117,7 +117,7 @@ def test_shared_patients_are_those_of_test_that_are_in_train_whatever_is_in_val(
     found = shared_patients(table)
     assert found == SharedPatients(patients=1, of_patients=4, pooled=2, of_pooled=3)
     assert shared_patients(table[table["split"] == "train"]) == SharedPatients(0, 0, 0, 0)
-    assert shared_by_prefix(found).startswith("1 of 4 patients of test are also in train")
+    assert shared_by_prefix(found).startswith("1 of 4 patients of test is also in train")
     assert "2 of 3 patient numbers of test are in train" in shared_without_prefix(found)
     assert shared_words(found) == f"{shared_by_prefix(found)} {shared_without_prefix(found)}"
     assert "not known: no index." in shared_words(NotApplicable("no index"))

@@ -25,9 +25,9 @@ def test_what_the_system_makes_is_nothing_to_speak_of() -> None:
 
 
 def test_what_is_left_out_on_purpose_is_noted() -> None:
-    found = checked(rows(), left_out=[LeftOut("images that the CSV file does not list", 30, "not listed")])
+    found = checked(rows(), left_out=[LeftOut("images beside the CSV file", 30, "not listed in it")])
     assert found_in(found) == {"left-out": Severity.NOTE}
-    assert "30 (images that the CSV file does not list: not listed)" in found["left-out"].sentence
+    assert "30 (images beside the CSV file: not listed in it)" in found["left-out"].sentence
 
 
 def test_a_name_of_the_other_cause_is_said() -> None:
