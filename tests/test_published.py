@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumo_core.config.classifier import OperatingRule
 from pneumo_core.config.run import config_from_dict, run_id
 from pneumo_core.data.images import decode_gray
 from pneumo_core.evaluation.calibration import Calibration, calibrate
@@ -24,7 +25,7 @@ from pneumo_core.inference.session import load_session, run_session
 from pneumo_core.records import NotApplicable
 from pneumo_core.runs.store import RunDirectory, find_run, read_manifest, verified_file
 from pneumo_core.runs.submission import classifier_config, gan_run_config
-from tests.closeness import assert_close
+from tests.closeness import RELATIVE, assert_close
 from tests.sheets import split_sheet
 
 PUBLISHED = sorted((Path(__file__).resolve().parent.parent / "artifacts" / "published").glob("*-*"))
@@ -93,7 +94,9 @@ def test_the_report_follows_from_the_predictions_alone(run: RunDirectory) -> Non
         selected_on_test=config.selected_on_test,
         choose_on=config.choose_on,
     )
-    assert_close(again, read_report(run))
+    # The logistic rule's threshold is fitted step by step, so another processor may round its last digits otherwise.
+    is_fitted = config.operating_rule is OperatingRule.LOGISTIC
+    assert_close(again, read_report(run), relative=1e-9 if is_fitted else RELATIVE)
 
 
 @CLASSIFIERS
