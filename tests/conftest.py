@@ -24,7 +24,7 @@ from pneumo_core.records import RunState
 from pneumo_core.runs import store
 from pneumo_core.runs.files import hold_lock
 from pneumo_core.runs.status import Status, next_ticket, write_status
-from pneumo_core.runs.store import RunDirectory, run_directory
+from pneumo_core.runs.store import RunDirectory, datasets_root, run_directory
 from pneumo_core.runs.submission import RunData, Submission, write_submission
 from tests.waiting import PATIENCE_S
 
@@ -200,11 +200,34 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_index(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> DataIndex:
+def real_artifacts(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Artifacts with the index and the measures of the real X-rays, which take 20 s; never change them."""
+    from pneumo_core.data.measures import measure
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PNEUMO_ARTIFACTS", str(folder))
+            measure(build_index(real_data))
+
+    return made_once(tmp_path_factory, "real", make)
+
+
+@pytest.fixture(scope="session")
+def real_index(real_data: Path, real_artifacts: Path) -> DataIndex:
     """The real X-rays, indexed; never change it, it is everyone's."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PNEUMO_ARTIFACTS", str(tmp_path_factory.mktemp("real")))
+        patch.setenv("PNEUMO_ARTIFACTS", str(real_artifacts))
         return build_index(real_data)
+
+
+@pytest.fixture
+def measured_real_index(real_index: DataIndex, real_artifacts: Path) -> DataIndex:
+    """The same with its measures among the test's own artifacts, so that they need not be computed."""
+    (measures,) = (real_artifacts / "datasets" / real_index.data_id).glob("measures-*.parquet")
+    folder = datasets_root() / real_index.data_id
+    folder.mkdir(parents=True)
+    shutil.copy(measures, folder)
+    return real_index
 
 
 @pytest.fixture(scope="session")

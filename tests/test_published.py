@@ -130,12 +130,13 @@ def test_all_that_ships_is_small() -> None:
 
 
 @ASKABLE
-def test_the_small_model_decides_each_real_test_image_as_the_trained_one_did(run: RunDirectory) -> None:
+def test_the_small_model_decides_real_test_images_as_the_trained_one_did(run: RunDirectory) -> None:
     data = os.environ.get("PNEUMO_REAL_DATA")
     if not data:
         pytest.skip("set PNEUMO_REAL_DATA to a chest_xray folder")
     predictions = read_predictions(run)
-    test = predictions[predictions["split"] == "test"]
+    # A third of them: `publish` has compared every image of val and test.
+    test = predictions[predictions["split"] == "test"].iloc[::3]
     session = load_session(verified_file(run, run.model))
     images = [decode_gray((Path(data) / name).read_bytes(), name, size=session.image_size) for name in test["image_id"]]
     logits = np.concatenate(

@@ -95,9 +95,9 @@ def test_values_are_read_as_people_read_them() -> None:
     assert (value_of("sharpness", 4.8812), value_of("border", 0.2605)) == ("4.88", "26.1 %")
 
 
-def test_the_known_shift_of_the_real_data_set(real_index: DataIndex) -> None:
+def test_the_known_shift_of_the_real_data_set(measured_real_index: DataIndex) -> None:
     """Means that were computed by hand before this code was written (facts of the study, section 2)."""
-    rows = real_index.table.assign(sharpness=measure(real_index)["sharpness"])
+    rows = measured_real_index.table.assign(sharpness=measure(measured_real_index)["sharpness"])
     normal = rows[rows["label"] == 0]
     series = np.where(normal["image_id"].str.contains("NORMAL2"), "NORMAL2-IM", "IM")
     means = normal.groupby([normal["split"], series])["sharpness"].mean()

@@ -216,10 +216,10 @@ def test_a_saved_split_assigns_its_images(index: DataIndex) -> None:
         assign(index.table[~ids.isin(split.val[:1])].reset_index(drop=True), replace(CONFIG, named_split=split.named))
 
 
-def test_on_the_real_images(real_index: DataIndex) -> None:
+def test_on_the_real_images(measured_real_index: DataIndex) -> None:
     for kind in SplitKind:
-        split = make_split(real_index, kind)
-        train, val, left_out = sides(real_index, split)
+        split = make_split(measured_real_index, kind)
+        train, val, left_out = sides(measured_real_index, split)
         assert set(train["patient_id"]).isdisjoint(val["patient_id"])
         assert 700 <= len(val) <= 850
         assert (len(left_out) > 0) is (kind is SplitKind.DEDUPLICATED)

@@ -111,7 +111,7 @@ def test_blank_images_are_not_called_the_same(tmp_path: Path) -> None:
     assert pairs(index) == set()
 
 
-def test_the_real_data_set_has_none(real_index: DataIndex) -> None:
-    found = near_duplicates(real_index, measure(real_index))
+def test_the_real_data_set_has_none(measured_real_index: DataIndex) -> None:
+    found = near_duplicates(measured_real_index, measure(measured_real_index))
     assert isinstance(found, pd.DataFrame)
     assert found.empty

@@ -81,5 +81,5 @@ def test_images_that_hardly_differ_have_no_outliers() -> None:
     assert outlying(table)["distance"].max() < 1
 
 
-def test_the_real_data_set_is_inside_every_limit(real_index: DataIndex) -> None:
-    assert found(real_index) == {"marks": Severity.NOTE}
+def test_the_real_data_set_is_inside_every_limit(measured_real_index: DataIndex) -> None:
+    assert found(measured_real_index) == {"marks": Severity.NOTE}
