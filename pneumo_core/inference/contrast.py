@@ -138,6 +138,8 @@ _OF_ENSEMBLE: Final = ("validation", "val_fraction", "operating_rule", "max_imag
 
 def _of_ensemble(a: ClassifierConfig, b: ClassifierConfig) -> Iterator[SettingDifference]:
     for name in _OF_ENSEMBLE:
+        if name == "val_fraction" and not all(map(_draws_share, (a, b))):
+            continue
         texts = [named_text(name, getattr(one, name)) for one in (a, b)]
         if texts[0] != texts[1]:
             yield SettingDifference(SETTINGS[name], *texts)

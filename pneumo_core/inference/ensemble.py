@@ -167,7 +167,9 @@ def _require_alike(first: MemberRun, other: MemberRun) -> None:
             "members of an ensemble must prepare images alike. Received: "
             f"{ids}, preparation={a.preparation.value!r} and {b.preparation.value!r}; leave one out"
         )
-    if (held_out_by(a), a.val_fraction) == (held_out_by(b), b.val_fraction):
+    # A saved split draws no share of the patients.
+    same_share = a.named_split is not None or a.val_fraction == b.val_fraction
+    if held_out_by(a) == held_out_by(b) and same_share:
         return
     # Other settings can choose the same patients, as the fractions .15 and .14 do: one of seven parts.
     is_whole = a.max_images is None and b.max_images is None

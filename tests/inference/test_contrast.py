@@ -165,6 +165,13 @@ def ensemble(*members: str, preset: Preset = Preset.SOUND) -> Made:
     return Made((EnsembleConfig(ids, preset, seed=0, val_fraction=0.15, image_size=150),), DATA)
 
 
+def test_the_share_that_a_saved_split_does_not_draw_is_no_difference() -> None:
+    alike = {"choose_on": Split.STRESS, "operating_rule": OperatingRule.LOGISTIC}
+    split = NamedSplit("one", "0" * 12)
+    of_split = Made((replace(ensemble().configs[0], named_split=split, val_fraction=0.2),), DATA)
+    assert further(of_split, made(named_split=split, **alike)) == []
+
+
 def test_an_ensemble_is_compared_with_a_network_as_one() -> None:
     alike = {"choose_on": Split.STRESS, "operating_rule": OperatingRule.LOGISTIC}
     assert contrast(ensemble(), made(**alike)) == Contrast("network")

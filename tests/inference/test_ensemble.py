@@ -76,6 +76,9 @@ def test_members_can_share_a_saved_split() -> None:
     config, _ = ensemble_of([run.run_id for run in runs])
     assert (config.named_split, config.seed) == (split, 0)
     assert config_from_dict(json.loads(json.dumps(config_to_dict(config)))) == config
+    # A share that another preset would draw is not drawn, and a sample of the split's patients are its patients.
+    quick = member(preset=Preset.QUICK, seed=5, named_split=split)
+    assert ensemble_of([runs[0].run_id, quick.run_id])[0].named_split == split
     other = member(other_patients(PREDICTIONS), seed=3)
     words = refusal(runs[0].run_id, other.run_id)
     first, second = sorted((runs[0].run_id, other.run_id))
