@@ -220,7 +220,7 @@ def _read(path: Path) -> SavedSplit:
     if isinstance(data, dict) and data.get("schema") == _SCHEMA:
         try:
             content = {name: value for name, value in data.items() if name not in {"schema", "digest"}}
-            split = decode_split(content)
+            split = _decoded(content)
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             problem = " ".join(f"{error}".split())
         else:
@@ -233,7 +233,7 @@ def _read(path: Path) -> SavedSplit:
     )
 
 
-def decode_split(content: dict[str, Any]) -> SavedSplit:
+def _decoded(content: dict[str, Any]) -> SavedSplit:
     """A split from its plain data.
 
     Raises:
